@@ -1,0 +1,109 @@
+//! How an enumeration is defined once: number, label, C constant and documentation together.
+
+/// An enumeration as a table, for those who show it: filters, C header, documentation.
+#[derive(Debug)]
+pub struct Enumeration {
+    /// Name in lower case with underscores: `close_by`.
+    pub name: &'static str,
+    /// What it says, in one sentence.
+    pub doc: &'static str,
+    /// The values, by number.
+    pub values: &'static [EnumerationValue],
+}
+
+/// One value of an [`Enumeration`].
+#[derive(Debug)]
+pub struct EnumerationValue {
+    /// Number in filters and in C; never changes once released.
+    pub number: u8,
+    /// Text in columns, filters and rows.
+    pub label: &'static str,
+    /// Identifier, in upper case with underscores.
+    pub constant: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// Defines an enumeration and its table. Each row: documentation, variant, number, C constant, label.
+macro_rules! enumeration {
+    (
+        $(#[doc = $doc:literal])+
+        $name:ident as $text:literal {
+            $( $(#[doc = $value_doc:literal])+ $variant:ident = $number:literal, $constant:ident, $label:literal; )+
+        }
+    ) => {
+        $(#[doc = $doc])+
+        ///
+        /// `Display` writes the label.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[repr(u8)]
+        #[non_exhaustive]
+        pub enum $name {
+            $( $(#[doc = $value_doc])+ #[doc = concat!("Label: `", $label, "`.")] $variant = $number, )+
+        }
+
+        impl $name {
+            /// Every value, by number.
+            pub const ALL: &'static [Self] = &[ $( Self::$variant ),+ ];
+
+            /// The definition as a table.
+            pub const TABLE: &'static $crate::connection::Enumeration = &$crate::connection::Enumeration {
+                name: $text,
+                doc: concat!($($doc),+).trim_ascii_start(),
+                values: &[ $( $crate::connection::EnumerationValue {
+                    number: $number,
+                    label: $label,
+                    constant: stringify!($constant),
+                    doc: concat!($($value_doc),+).trim_ascii_start(),
+                } ),+ ],
+            };
+
+            /// Number in filters and in C.
+            pub const fn number(self) -> u8 {
+                self as u8
+            }
+
+            /// Text in columns, filters and rows.
+            pub const fn label(self) -> &'static str {
+                match self { $( Self::$variant => $label ),+ }
+            }
+
+            /// The value with this number.
+            pub const fn from_number(number: u8) -> Option<Self> {
+                match number { $( $number => Some(Self::$variant), )+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.label())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::connection::UnknownLabel;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $( $label => Ok(Self::$variant), )+
+                    _ => Err($crate::connection::UnknownLabel { enumeration: Self::TABLE }),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use enumeration;
+
+/// A text that is no label of an enumeration.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("no such {}; known are {}", enumeration.name, labels(enumeration))]
+pub struct UnknownLabel {
+    /// Where the label was looked up.
+    pub enumeration: &'static Enumeration,
+}
+
+fn labels(enumeration: &Enumeration) -> String {
+    let labels: Vec<_> = enumeration.values.iter().map(|value| value.label).collect();
+    labels.join(", ")
+}

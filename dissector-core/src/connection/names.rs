@@ -1,0 +1,453 @@
+//! The names of everything that is shown: one table each. Numbers and labels never change.
+
+use super::enumeration::{Enumeration, enumeration};
+
+enumeration! {
+    /// State of one endpoint (RFC 9293 §3.3.2); numbers as in TCP-MIB (RFC 4022), 0 is ours.
+    State as "state" {
+        /// The capture began too late to tell.
+        Unknown = 0, UNKNOWN, "UNKNOWN";
+        /// No connection.
+        Closed = 1, CLOSED, "CLOSED";
+        /// Waiting for a connection request.
+        Listen = 2, LISTEN, "LISTEN";
+        /// SYN sent, waiting for the peer's.
+        SynSent = 3, SYN_SENT, "SYN-SENT";
+        /// Both SYNs exchanged, waiting for the acknowledgment of the own one.
+        SynReceived = 4, SYN_RECEIVED, "SYN-RECEIVED";
+        /// Open: data can flow both ways.
+        Established = 5, ESTABLISHED, "ESTABLISHED";
+        /// Closed here first, FIN not acknowledged yet.
+        FinWait1 = 6, FIN_WAIT_1, "FIN-WAIT-1";
+        /// Own FIN acknowledged, waiting for the peer's.
+        FinWait2 = 7, FIN_WAIT_2, "FIN-WAIT-2";
+        /// The peer has closed, this end has not.
+        CloseWait = 8, CLOSE_WAIT, "CLOSE-WAIT";
+        /// Closed after the peer, FIN not acknowledged yet.
+        LastAck = 9, LAST_ACK, "LAST-ACK";
+        /// Both closed at once, own FIN not acknowledged yet.
+        Closing = 10, CLOSING, "CLOSING";
+        /// Both FINs exchanged; waits so that late segments die out.
+        TimeWait = 11, TIME_WAIT, "TIME-WAIT";
+    }
+}
+
+enumeration! {
+    /// What a segment is to the handshake or to the close of its connection.
+    Stage as "stage" {
+        /// Neither.
+        None = 0, NONE, "-";
+        /// Opens the connection.
+        Syn = 1, SYN, "SYN";
+        /// The responder's SYN, which acknowledges the first.
+        SynAck = 2, SYN_ACK, "SYN/ACK";
+        /// The final acknowledgment: the third segment of the handshake.
+        FinalAck = 3, FINAL_ACK, "ACK";
+        /// A SYN that meets the peer's own SYN on the way (simultaneous open).
+        SynCrossing = 4, SYN_CROSSING, "SYN (crossing)";
+        /// SYN repeated with the acknowledgment of the peer's SYN (simultaneous open).
+        SynAckSimultaneous = 5, SYN_ACK_SIMULTANEOUS, "SYN/ACK (simultaneous)";
+        /// The responder acknowledges the SYN without sending its own yet (split handshake).
+        SplitAck = 6, SPLIT_ACK, "ACK of SYN (split)";
+        /// The fourth segment of an MPTCP join (RFC 8684 §3.2).
+        MpJoinAck = 7, MP_JOIN_ACK, "ACK (4/4 MP_JOIN)";
+        /// The responder still holds an older connection and says so (RFC 5961 §4).
+        ChallengeAck = 8, CHALLENGE_ACK, "challenge ACK";
+        /// Nobody listens: the SYN is refused.
+        RstRefusal = 9, RST_REFUSAL, "RST (refusal)";
+        /// Reset before the handshake was complete.
+        RstHandshakeAbort = 10, RST_HANDSHAKE_ABORT, "RST (handshake abort)";
+        /// Clears an older connection that the peer still held (RFC 9293 §3.5.1).
+        RstHalfOpen = 11, RST_HALF_OPEN, "RST (half-open)";
+        /// Not acceptable: the receiver should ignore it.
+        RstIgnored = 12, RST_IGNORED, "RST (ignored?)";
+        /// Ends an established connection.
+        Rst = 13, RST, "RST";
+        /// An ICMP error that quotes a segment of the connection.
+        IcmpError = 14, ICMP_ERROR, "ICMP error";
+        /// First FIN.
+        Fin = 20, FIN, "FIN (1/4)";
+        /// Acknowledges the first FIN.
+        FinAcked = 21, FIN_ACKED, "ACK of FIN (2/4)";
+        /// Second FIN, after the first was acknowledged.
+        SecondFin = 22, SECOND_FIN, "FIN (3/4)";
+        /// Second FIN, which acknowledges the first.
+        FinAndAck = 23, FIN_AND_ACK, "FIN/ACK (2+3/4)";
+        /// Acknowledges the second FIN.
+        SecondFinAcked = 24, SECOND_FIN_ACKED, "ACK of FIN (4/4)";
+        /// Second FIN, sent without knowing of the first (simultaneous close).
+        FinSimultaneous = 25, FIN_SIMULTANEOUS, "FIN (simultaneous)";
+        /// A combination of flags that no TCP sends: SYN+FIN, SYN+RST, none, FIN without ACK.
+        IllegalFlags = 30, ILLEGAL_FLAGS, "illegal flags";
+    }
+}
+
+enumeration! {
+    /// Whether a segment of the handshake or the close was sent before.
+    Copy as "copy" {
+        /// Sent for the first time.
+        Original = 0, ORIGINAL, "original";
+        /// Sent again by the endpoint.
+        Retransmission = 1, RETRANSMISSION, "retransmission";
+        /// Captured twice; sent once.
+        Duplicate = 2, DUPLICATE, "duplicate";
+        /// Recorded after a segment that answers it.
+        Late = 3, LATE, "late";
+    }
+}
+
+enumeration! {
+    /// How the connection went.
+    Outcome as "outcome" {
+        /// The capture is too short to decide.
+        Pending = 0, PENDING, "pending";
+        /// Each side's SYN was acknowledged by the other.
+        Complete = 1, COMPLETE, "complete";
+        /// Nothing came back.
+        NoReply = 2, NO_REPLY, "no_reply";
+        /// An acceptable RST answered the SYN.
+        Refused = 3, REFUSED, "refused";
+        /// An ICMP error answered the SYN.
+        Unreachable = 4, UNREACHABLE, "unreachable";
+        /// The client never answered the SYN/ACK.
+        NoFinalAck = 5, NO_FINAL_ACK, "no_final_ack";
+        /// The server kept repeating its SYN/ACK although it was acknowledged.
+        NotAccepted = 6, NOT_ACCEPTED, "not_accepted";
+        /// The client reset the connection before the handshake was complete.
+        AbortedByClient = 7, ABORTED_BY_CLIENT, "aborted_by_client";
+        /// The server reset the connection after its SYN/ACK, before confirming it.
+        AbortedByServer = 8, ABORTED_BY_SERVER, "aborted_by_server";
+        /// Only a challenge ACK answered the SYN.
+        Challenged = 9, CHALLENGED, "challenged";
+        /// Only SYN/ACKs that do not acknowledge the SYN came back.
+        BadSynAck = 10, BAD_SYNACK, "bad_synack";
+        /// Only one side was captured; what it sent proves that the connection came up.
+        OneWay = 11, ONE_WAY, "one_way";
+        /// No SYN of either side is in the capture.
+        Midstream = 12, MIDSTREAM, "midstream";
+        /// SYN/ACKs without a SYN: a late start, or backscatter of forged SYNs.
+        UnsolicitedSynAck = 13, UNSOLICITED_SYNACK, "unsolicited_synack";
+    }
+}
+
+impl Outcome {
+    /// Whether the connection did not come up.
+    pub const fn failed(self) -> bool {
+        matches!(self.number(), 2..=10)
+    }
+}
+
+enumeration! {
+    /// How the connection was opened.
+    OpenType as "open_type" {
+        /// SYN, SYN/ACK, ACK.
+        ThreeWay = 0, THREE_WAY, "three_way";
+        /// With data in the SYN that the server accepted (RFC 7413).
+        FastOpen = 1, FAST_OPEN, "fast_open";
+        /// Both sent a SYN before seeing the other's.
+        Simultaneous = 2, SIMULTANEOUS, "simultaneous";
+        /// The responder sent its ACK and its SYN apart.
+        Split = 3, SPLIT, "split";
+        /// Both ends are the same address and port.
+        SelfConnect = 4, SELF_CONNECT, "self_connect";
+        /// A further subflow of an MPTCP connection.
+        MpJoin = 5, MP_JOIN, "mp_join";
+        /// Not seen.
+        Unknown = 6, UNKNOWN, "unknown";
+    }
+}
+
+enumeration! {
+    /// How the connection ended.
+    Close as "close" {
+        /// It did not.
+        Open = 0, OPEN, "open";
+        /// One side closed; the other has not.
+        HalfClosed = 1, HALF_CLOSED, "half_closed";
+        /// Both closed, one after the other.
+        Fin = 2, FIN, "fin";
+        /// Both closed, the last FIN was not acknowledged.
+        FinUnacked = 3, FIN_UNACKED, "fin_unacked";
+        /// Both closed at once.
+        Simultaneous = 4, SIMULTANEOUS, "simultaneous";
+        /// Reset.
+        Rst = 5, RST, "rst";
+        /// Reset after a FIN.
+        RstAfterFin = 6, RST_AFTER_FIN, "rst_after_fin";
+    }
+}
+
+enumeration! {
+    /// Who ended the connection first.
+    ClosedBy as "close_by" {
+        /// The client.
+        Client = 0, CLIENT, "client";
+        /// The server.
+        Server = 1, SERVER, "server";
+        /// Both at once.
+        Both = 2, BOTH, "both";
+    }
+}
+
+enumeration! {
+    /// Why an RST was sent.
+    RstReason as "rst_reason" {
+        /// In reply to a SYN: nobody listens.
+        PortClosed = 0, PORT_CLOSED, "port_closed";
+        /// The handshake was given up.
+        HandshakeAbort = 1, HANDSHAKE_ABORT, "handshake_abort";
+        /// Tells the peer that the connection it still holds is gone.
+        HalfOpenDiscovery = 2, HALF_OPEN_DISCOVERY, "half_open_discovery";
+        /// A bare RST with the peer's ACK as its sequence number: the sender knows no such connection.
+        NoConnection = 3, NO_CONNECTION, "no_connection";
+        /// RST with ACK: the owner of the connection gave it up.
+        Abort = 4, ABORT, "abort";
+        /// After the sender's own FIN.
+        AfterFin = 5, AFTER_FIN, "after_fin";
+        /// Its numbers fit nothing that the receiver would accept.
+        Unacceptable = 6, UNACCEPTABLE, "unacceptable";
+    }
+}
+
+enumeration! {
+    /// Which end sent the segment.
+    Role as "role" {
+        /// Cannot be told: both ends are the same address and port.
+        Unknown = 0, UNKNOWN, "unknown";
+        /// The end that opens.
+        Client = 1, CLIENT, "client";
+        /// The end that is opened to.
+        Server = 2, SERVER, "server";
+    }
+}
+
+enumeration! {
+    /// What the roles of client and server rest on.
+    RoleBasis as "role_basis" {
+        /// The sender of the first SYN is the client.
+        Syn = 0, SYN, "syn";
+        /// The sender of the SYN/ACK is the server.
+        SynAck = 1, SYN_ACK, "synack";
+        /// The end with the higher port is taken for the client.
+        Port = 2, PORT, "port";
+        /// Equal ports: the sender of the first segment is taken for the client.
+        None = 3, NONE, "none";
+    }
+}
+
+enumeration! {
+    /// Where on the path the capture was taken.
+    Vantage as "vantage" {
+        /// Near the client.
+        NearClient = 0, NEAR_CLIENT, "near_client";
+        /// Near the server.
+        NearServer = 1, NEAR_SERVER, "near_server";
+        /// In the middle.
+        Middle = 2, MIDDLE, "middle";
+        /// Cannot be told.
+        Unknown = 3, UNKNOWN, "unknown";
+    }
+}
+
+enumeration! {
+    /// What became of the negotiation of explicit congestion notification.
+    Ecn as "ecn" {
+        /// The handshake was not seen.
+        Unknown = 0, UNKNOWN, "unknown";
+        /// Not asked for.
+        None = 1, NONE, "none";
+        /// Classic ECN (RFC 3168).
+        Classic = 2, CLASSIC, "classic";
+        /// Accurate ECN (RFC 9768).
+        AccEcn = 3, ACC_ECN, "accecn";
+        /// Asked for, and refused by the server.
+        Refused = 4, REFUSED, "refused";
+        /// The SYN/ACK reflects the SYN's bits: a broken responder.
+        Broken = 5, BROKEN, "broken";
+    }
+}
+
+enumeration! {
+    /// Of which sides segments were captured.
+    Seen as "seen" {
+        /// Both.
+        Both = 0, BOTH, "both";
+        /// The client's only.
+        ClientOnly = 1, CLIENT_ONLY, "client_only";
+        /// The server's only.
+        ServerOnly = 2, SERVER_ONLY, "server_only";
+    }
+}
+
+enumeration! {
+    /// How much a remark matters; the words are Wireshark's.
+    Severity as "severity" {
+        /// A normal milestone.
+        Chat = 0, CHAT, "chat";
+        /// Legal but unusual.
+        Note = 1, NOTE, "note";
+        /// The connection suffers or did not come up.
+        Warn = 2, WARN, "warn";
+        /// A violation of the protocol.
+        Error = 3, ERROR, "error";
+    }
+}
+
+enumeration! {
+    /// Something worth a remark, on the segment or the connection it was seen on.
+    Anomaly as "anomaly" {
+        /// The handshake is complete.
+        HandshakeComplete = 0, HANDSHAKE_COMPLETE, "handshake_complete";
+        /// SYN sent again.
+        SynRetx = 1, SYN_RETX, "syn_retx";
+        /// SYN/ACK sent again: the server has no ACK yet.
+        SynAckRetx = 2, SYNACK_RETX, "synack_retx";
+        /// SYN sent again although the SYN/ACK passed here.
+        SynAckNotReceived = 3, SYNACK_NOT_RECEIVED, "synack_not_received";
+        /// SYN/ACK sent again although the final ACK passed here.
+        SynAckRetxAfterAck = 4, SYNACK_RETX_AFTER_ACK, "synack_retx_after_ack";
+        /// SYN/ACK sent again before the final ACK can have arrived.
+        SynAckRetxCrossed = 5, SYNACK_RETX_CROSSED, "synack_retx_crossed";
+        /// Nothing answers the SYN.
+        NoReply = 6, NO_REPLY, "no_reply";
+        /// Nothing answers the SYN/ACK.
+        NoFinalAck = 7, NO_FINAL_ACK, "no_final_ack";
+        /// The server does not take the final ACK.
+        NotAccepted = 8, NOT_ACCEPTED, "not_accepted";
+        /// Port closed, or a firewall rejects.
+        Refused = 9, REFUSED, "refused";
+        /// An ICMP error answers the SYN.
+        Unreachable = 10, UNREACHABLE, "unreachable";
+        /// The client gives up during the handshake.
+        AbortedByClient = 11, ABORTED_BY_CLIENT, "aborted_by_client";
+        /// The server gives up during the handshake.
+        AbortedByServer = 12, ABORTED_BY_SERVER, "aborted_by_server";
+        /// Accepted, then reset before any payload.
+        RstRightAfterHandshake = 13, RST_RIGHT_AFTER_HANDSHAKE, "rst_right_after_handshake";
+        /// The peer still holds an older connection.
+        ChallengeAck = 14, CHALLENGE_ACK, "challenge_ack";
+        /// An RST clears an older connection.
+        HalfOpenReset = 15, HALF_OPEN_RESET, "half_open_reset";
+        /// The SYN/ACK acknowledges something that was not sent.
+        BadSynAck = 16, BAD_SYNACK, "bad_synack";
+        /// A second SYN/ACK with another initial sequence number.
+        SynAckIsnChanged = 17, SYNACK_ISN_CHANGED, "synack_isn_changed";
+        /// The RST should be ignored: wrong numbers.
+        RstUnacceptable = 18, RST_UNACCEPTABLE, "rst_unacceptable";
+        /// The connection went on after the RST.
+        RstIgnored = 19, RST_IGNORED, "rst_ignored";
+        /// The RST's TTL differs from that of its host's other packets.
+        RstTtlMismatch = 20, RST_TTL_MISMATCH, "rst_ttl_mismatch";
+        /// A new connection on the addresses and ports of an older one.
+        PortReused = 21, PORT_REUSED, "port_reused";
+        /// A SYN inside a live connection.
+        SynInEstablished = 22, SYN_IN_ESTABLISHED, "syn_in_established";
+        /// Both sides opened at once.
+        SimultaneousOpen = 23, SIMULTANEOUS_OPEN, "simultaneous_open";
+        /// The responder sent its ACK and its SYN apart.
+        SplitHandshake = 24, SPLIT_HANDSHAKE, "split_handshake";
+        /// Connected to itself.
+        SelfConnect = 25, SELF_CONNECT, "self_connect";
+        /// Fast Open was not accepted.
+        TfoFallback = 26, TFO_FALLBACK, "tfo_fallback";
+        /// Data in a SYN that carries no Fast Open cookie.
+        SynDataWithoutCookie = 27, SYN_DATA_WITHOUT_COOKIE, "syn_data_without_cookie";
+        /// The server sent data before the final ACK.
+        DataBeforeEstablished = 28, DATA_BEFORE_ESTABLISHED, "data_before_established";
+        /// The SYN/ACK carries an option that the SYN did not offer.
+        SynAckOptionNotOffered = 29, SYNACK_OPTION_NOT_OFFERED, "synack_option_not_offered";
+        /// Only one side offers window scaling.
+        WscaleOneSided = 30, WSCALE_ONE_SIDED, "wscale_one_sided";
+        /// Timestamps were negotiated and then left out.
+        TsDropped = 31, TS_DROPPED, "ts_dropped";
+        /// A maximum segment size below the default.
+        MssSmall = 32, MSS_SMALL, "mss_small";
+        /// A copy of the SYN has other options.
+        SynOptionsChanged = 33, SYN_OPTIONS_CHANGED, "syn_options_changed";
+        /// The SYN/ACK reflects the ECN bits of the SYN.
+        EcnBroken = 34, ECN_BROKEN, "ecn_broken";
+        /// MPTCP was offered and not taken up.
+        MptcpFallback = 35, MPTCP_FALLBACK, "mptcp_fallback";
+        /// Flags that no TCP sends together.
+        IllegalFlags = 36, ILLEGAL_FLAGS, "illegal_flags";
+        /// The same packet captured twice.
+        DuplicateFrame = 37, DUPLICATE_FRAME, "duplicate_frame";
+        /// The SYN/ACK was recorded before the SYN.
+        OutOfOrderHandshake = 38, OUT_OF_ORDER_HANDSHAKE, "out_of_order_handshake";
+        /// The SYN is not in the capture.
+        SynNotCaptured = 39, SYN_NOT_CAPTURED, "syn_not_captured";
+        /// The SYN/ACK is not in the capture.
+        SynAckNotCaptured = 40, SYNACK_NOT_CAPTURED, "synack_not_captured";
+        /// The final ACK is not in the capture.
+        FinalAckNotCaptured = 41, FINAL_ACK_NOT_CAPTURED, "final_ack_not_captured";
+        /// Only one side was captured.
+        OneWayCapture = 42, ONE_WAY_CAPTURE, "one_way_capture";
+        /// The capture began after the handshake.
+        Midstream = 43, MIDSTREAM, "midstream";
+        /// The set-up took long.
+        SlowHandshake = 44, SLOW_HANDSHAKE, "slow_handshake";
+        /// The last FIN was not acknowledged.
+        FinUnacked = 45, FIN_UNACKED, "fin_unacked";
+        /// One side stayed open long after the other closed.
+        HalfClosedLong = 46, HALF_CLOSED_LONG, "half_closed_long";
+        /// Both sides closed at once.
+        SimultaneousClose = 47, SIMULTANEOUS_CLOSE, "simultaneous_close";
+        /// Reset after a FIN.
+        RstAfterFin = 48, RST_AFTER_FIN, "rst_after_fin";
+        /// The connection was reset.
+        RstAbort = 49, RST_ABORT, "rst_abort";
+    }
+}
+
+/// Every enumeration, in the order of their first use in a row.
+pub const ENUMERATIONS: &[&Enumeration] = &[
+    State::TABLE,
+    Stage::TABLE,
+    Copy::TABLE,
+    Outcome::TABLE,
+    OpenType::TABLE,
+    Close::TABLE,
+    ClosedBy::TABLE,
+    RstReason::TABLE,
+    Role::TABLE,
+    RoleBasis::TABLE,
+    Vantage::TABLE,
+    Ecn::TABLE,
+    Seen::TABLE,
+    Severity::TABLE,
+    Anomaly::TABLE,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn labels_and_constants_are_unique_and_numbers_rise() {
+        for table in ENUMERATIONS {
+            let labels: HashSet<_> = table.values.iter().map(|v| v.label).collect();
+            let constants: HashSet<_> = table.values.iter().map(|v| v.constant).collect();
+            assert_eq!(labels.len(), table.values.len(), "{}", table.name);
+            assert_eq!(constants.len(), table.values.len(), "{}", table.name);
+            assert!(table.values.is_sorted_by(|a, b| a.number < b.number), "{}", table.name);
+        }
+    }
+
+    #[test]
+    fn numbers_and_labels_lead_back_to_the_value() {
+        for &stage in Stage::ALL {
+            assert_eq!(Stage::from_number(stage.number()), Some(stage));
+            assert_eq!(stage.label().parse::<Stage>().unwrap(), stage);
+        }
+        let error = "Syn".parse::<Role>().unwrap_err();
+        assert_eq!(error.to_string(), "no such role; known are unknown, client, server");
+    }
+
+    #[test]
+    fn documentation_is_a_sentence() {
+        for value in ENUMERATIONS.iter().flat_map(|table| table.values) {
+            assert!(value.doc.ends_with('.') && !value.doc.starts_with(' '), "{value:?}");
+        }
+    }
+}

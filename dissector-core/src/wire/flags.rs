@@ -1,0 +1,117 @@
+//! The control bits.
+
+use std::fmt::{self, Write as _};
+
+bitflags::bitflags! {
+    /// The twelve bits after the data offset: three reserved, AE (RFC 9768), CWR and ECE
+    /// (RFC 3168), URG, ACK, PSH, RST, SYN, FIN (RFC 9293 §3.1).
+    ///
+    /// `Display` writes them as Wireshark does, [`tcpdump`](Self::tcpdump) as tcpdump does.
+    ///
+    /// ```
+    /// use dissector_core::wire::TcpFlags;
+    ///
+    /// let flags = TcpFlags::SYN | TcpFlags::ACK;
+    /// assert_eq!(flags.to_string(), "SYN, ACK");
+    /// assert_eq!(flags.tcpdump().to_string(), "S.");
+    /// // Test by bit, never by equality: an ECN set-up SYN/ACK carries ECE as well.
+    /// assert!((flags | TcpFlags::ECE).contains(TcpFlags::SYN | TcpFlags::ACK));
+    /// ```
+    #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+    pub struct TcpFlags: u16 {
+        /// No more data from the sender.
+        const FIN = 0x001;
+        /// Synchronise sequence numbers.
+        const SYN = 0x002;
+        /// Reset the connection.
+        const RST = 0x004;
+        /// Push function.
+        const PSH = 0x008;
+        /// The acknowledgment field is significant.
+        const ACK = 0x010;
+        /// The urgent pointer is significant.
+        const URG = 0x020;
+        /// ECN echo.
+        const ECE = 0x040;
+        /// Congestion window reduced.
+        const CWR = 0x080;
+        /// Accurate ECN; in older documents NS, the nonce sum.
+        const AE = 0x100;
+        /// The three bits that no RFC has given a meaning.
+        const RESERVED = 0xe00;
+    }
+}
+
+/// In the order of both tools; the letters are tcpdump's.
+const NAMES: [(TcpFlags, &str, char); 9] = [
+    (TcpFlags::FIN, "FIN", 'F'),
+    (TcpFlags::SYN, "SYN", 'S'),
+    (TcpFlags::RST, "RST", 'R'),
+    (TcpFlags::PSH, "PSH", 'P'),
+    (TcpFlags::ACK, "ACK", '.'),
+    (TcpFlags::URG, "URG", 'U'),
+    (TcpFlags::ECE, "ECE", 'E'),
+    (TcpFlags::CWR, "CWR", 'W'),
+    (TcpFlags::AE, "AE", 'e'),
+];
+
+/// Every bit that has a name.
+const NAMED: TcpFlags = TcpFlags::RESERVED.complement();
+
+impl TcpFlags {
+    /// The flags as `tcpdump` writes them: `S.`, and `none` where no bit is set.
+    ///
+    /// AE is `e`, which tcpdump 4.99 does not print yet.
+    pub fn tcpdump(self) -> impl fmt::Display {
+        struct Letters(TcpFlags);
+
+        impl fmt::Display for Letters {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                if !self.0.intersects(NAMED) {
+                    return f.write_str("none");
+                }
+                let set = NAMES.iter().filter(|(flag, ..)| self.0.contains(*flag));
+                set.map(|(_, _, letter)| *letter).try_for_each(|letter| f.write_char(letter))
+            }
+        }
+
+        Letters(self)
+    }
+}
+
+/// As Wireshark's Info column: `SYN, ACK`, and `<None>` where no bit is set.
+impl fmt::Display for TcpFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.intersects(NAMED) {
+            return f.write_str("<None>");
+        }
+        let mut separator = "";
+        for (_, name, _) in NAMES.iter().filter(|(flag, ..)| self.contains(*flag)) {
+            f.write_str(separator)?;
+            f.write_str(name)?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flag_in_both_notations() {
+        let all = TcpFlags::all();
+        assert_eq!(all.bits(), 0xfff);
+        assert_eq!(all.to_string(), "FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE");
+        assert_eq!(all.tcpdump().to_string(), "FSRP.UEWe");
+    }
+
+    #[test]
+    fn no_flag_has_the_tools_own_word() {
+        for flags in [TcpFlags::empty(), TcpFlags::RESERVED] {
+            assert_eq!(flags.to_string(), "<None>");
+            assert_eq!(flags.tcpdump().to_string(), "none");
+        }
+    }
+}

@@ -15,6 +15,8 @@
 pub mod capture;
 pub mod connection;
 mod segment;
+mod table;
 pub mod wire;
 
 pub use segment::{PacketInfo, Segment};
+pub use table::{ConnectionTable, DEFAULT_LIMIT, LINGER_NS};

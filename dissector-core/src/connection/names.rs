@@ -82,6 +82,38 @@ enumeration! {
     }
 }
 
+impl Stage {
+    /// Whether the segment is part of the handshake.
+    pub const fn is_handshake(self) -> bool {
+        matches!(self.number(), 1..=8)
+    }
+
+    /// The step, counted as in a textbook: `2/3`, `2+3/4`. `None` outside the three-way handshake
+    /// and the four-way close.
+    pub const fn step(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Syn => "1/3",
+            Self::SynAck => "2/3",
+            Self::FinalAck => "3/3",
+            Self::Fin => "1/4",
+            Self::FinAcked => "2/4",
+            Self::SecondFin => "3/4",
+            Self::FinAndAck => "2+3/4",
+            Self::SecondFinAcked => "4/4",
+            _ => return None,
+        })
+    }
+
+    /// The label without its step: `FIN/ACK`.
+    pub fn name(self) -> &'static str {
+        let label = self.label();
+        match (self.step(), label.split_once(" (")) {
+            (Some(_), Some((name, _))) => name,
+            _ => label,
+        }
+    }
+}
+
 enumeration! {
     /// Whether a segment of the handshake or the close was sent before.
     Copy as "copy" {
@@ -442,6 +474,14 @@ mod tests {
         }
         let error = "Syn".parse::<Role>().unwrap_err();
         assert_eq!(error.to_string(), "no such role; known are unknown, client, server");
+    }
+
+    #[test]
+    fn steps_stand_apart_from_names() {
+        let text = |stage: Stage| format!("{} {}", stage.step().unwrap_or(""), stage.name());
+        assert_eq!(text(Stage::FinalAck), "3/3 ACK");
+        assert_eq!(text(Stage::FinAndAck), "2+3/4 FIN/ACK");
+        assert_eq!(text(Stage::RstRefusal), " RST (refusal)");
     }
 
     #[test]

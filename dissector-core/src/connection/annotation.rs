@@ -1,0 +1,136 @@
+//! What is said of one segment.
+
+use std::fmt;
+
+use super::names::{Copy, Role, RstReason, Stage, State};
+use crate::wire::TcpFlags;
+
+/// What a segment was: its stage, and the states of both ends before and after it.
+///
+/// Small and `Copy`, so that a million of them can be kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Annotation {
+    /// Number of its connection, from 0 in order of first segment.
+    pub connection: u32,
+    /// Its flags.
+    pub flags: TcpFlags,
+    rto: [u16; 3],
+    /// Its part in the handshake or the close.
+    pub stage: Stage,
+    /// Whether it was sent before. Said of the handshake, the close and duplicates only.
+    pub copy: Copy,
+    /// Which end sent it.
+    pub sender: Role,
+    /// Whether it completes the handshake: the third segment of three.
+    pub final_ack: bool,
+    /// On SYN, SYN/ACK and FIN: how many copies went before, at most 255.
+    pub retry: u8,
+    /// The client's states.
+    pub client: States,
+    /// The server's states.
+    pub server: States,
+    /// Why it was sent, if it is an RST.
+    pub rst_reason: Option<RstReason>,
+    /// Whether the receiver has to believe it, if it is an RST.
+    pub rst_acceptable: bool,
+}
+
+impl Annotation {
+    pub(crate) const fn new(connection: u32, flags: TcpFlags, sender: Role) -> Self {
+        Self {
+            connection,
+            flags,
+            rto: [0; 3],
+            stage: Stage::None,
+            copy: Copy::Original,
+            sender,
+            final_ack: false,
+            retry: 0,
+            client: States::new(State::Unknown, State::Unknown, false),
+            server: States::new(State::Unknown, State::Unknown, false),
+            rst_reason: None,
+            rst_acceptable: false,
+        }
+    }
+
+    /// Marks the segment as copy number `retry`, sent `rto_ns` after the one before.
+    pub(crate) fn retransmission(&mut self, retry: u8, rto_ns: u64) {
+        self.copy = Copy::Retransmission;
+        self.retry = retry;
+        let rto = rto_ns.min((1 << 48) - 1);
+        self.rto = [rto as u16, (rto >> 16) as u16, (rto >> 32) as u16];
+    }
+
+    /// Time since the previous copy of this SYN, SYN/ACK or FIN, in nanoseconds (at most 2^48 - 1,
+    /// three days); `None` unless it is a retransmission.
+    pub fn rto_ns(&self) -> Option<u64> {
+        let [low, middle, high] = self.rto.map(u64::from);
+        (self.retry > 0).then_some(low | middle << 16 | high << 32)
+    }
+
+    /// Whether SYN, SYN/ACK and FIN count copies: whether [`retry`](Self::retry) has a meaning.
+    pub fn counts_copies(&self) -> bool {
+        self.stage != Stage::IllegalFlags && self.flags.intersects(TcpFlags::SYN | TcpFlags::FIN)
+    }
+}
+
+/// The states of one endpoint before and after a segment.
+///
+/// `Display` writes the state after it, with `?` where it is assumed: `ESTABLISHED?`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct States {
+    /// State before the segment.
+    pub before: State,
+    /// State after it was sent or, on the other end, received.
+    pub after: State,
+    /// Whether the endpoint's own segments prove the state after; otherwise delivery is assumed.
+    pub proven: bool,
+}
+
+impl States {
+    pub(crate) const fn new(before: State, after: State, proven: bool) -> Self {
+        Self { before, after, proven }
+    }
+}
+
+impl fmt::Display for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.after, self.proven) {
+            (State::Unknown, _) | (_, true) => f.pad(self.after.label()),
+            // Padding counts the mark too.
+            (state, false) => match f.width() {
+                Some(width) => write!(f, "{:width$}", format!("{state}?")),
+                None => write!(f, "{state}?"),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_small() {
+        assert!(size_of::<Annotation>() <= 32);
+    }
+
+    #[test]
+    fn rto_keeps_nanoseconds_and_saturates() {
+        let mut annotation = Annotation::new(0, TcpFlags::SYN, Role::Client);
+        assert_eq!(annotation.rto_ns(), None);
+        annotation.retransmission(1, 1_023_456_789);
+        assert_eq!(annotation.rto_ns(), Some(1_023_456_789));
+        annotation.retransmission(2, u64::MAX);
+        assert_eq!(annotation.rto_ns(), Some((1 << 48) - 1));
+    }
+
+    #[test]
+    fn assumed_states_carry_a_question_mark() {
+        let assumed = States::new(State::Listen, State::SynReceived, false);
+        assert_eq!(assumed.to_string(), "SYN-RECEIVED?");
+        assert_eq!(format!("{assumed:15}|"), "SYN-RECEIVED?  |");
+        let unknown = States::new(State::Unknown, State::Unknown, false);
+        assert_eq!(unknown.to_string(), "UNKNOWN");
+    }
+}

@@ -1,0 +1,118 @@
+//! The close: FINs and what acknowledges them (RFC 9293 §3.6).
+
+use super::Annotation;
+use super::endpoint::Facts;
+use super::names::{Stage, State};
+use super::track::{Connection, Event};
+
+impl Connection {
+    /// Does this segment acknowledge the other end's FIN?
+    pub(super) fn acknowledge_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        if !self.end(event.receiver).fin_acknowledged_by(event.acknowledgment()) {
+            return;
+        }
+        let closer = self.end_mut(event.receiver);
+        let first_time = !closer.has(Facts::FIN_ACKED);
+        closer.facts |= Facts::FIN_ACKED;
+        match closer.state {
+            State::FinWait1 => closer.assume(State::FinWait2),
+            State::Closing => closer.assume(State::TimeWait),
+            State::LastAck => closer.assume(State::Closed),
+            _ => {}
+        }
+        let of_first = self.first_closer == Some(event.receiver);
+        if first_time && seen.stage == Stage::None {
+            seen.stage = if of_first { Stage::FinAcked } else { Stage::SecondFinAcked };
+        }
+        // It answers the FIN, so it has received it.
+        let sender = self.end_mut(event.sender);
+        match sender.state {
+            State::Established | State::SynReceived => sender.prove(State::CloseWait),
+            State::FinWait1 => sender.prove(State::Closing),
+            State::FinWait2 => sender.prove(State::TimeWait),
+            State::CloseWait | State::Closing | State::TimeWait => sender.proven = true,
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        let sender = self.end(event.sender);
+        if sender.has(Facts::FIN) && !event.end().is_after(sender.fin_end) {
+            self.repeat_fin(event, seen);
+        } else {
+            self.first_fin(event, seen);
+        }
+        let end = self.end_mut(event.sender);
+        end.last_copy_ns = event.now_ns;
+    }
+
+    fn first_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        let first_closer = *self.first_closer.get_or_insert(event.sender);
+        let other = self.end(event.receiver);
+        let stage = if first_closer == event.sender {
+            Stage::Fin
+        } else if !other.fin_acknowledged_by(event.acknowledgment()) {
+            Stage::FinSimultaneous
+        } else if seen.stage == Stage::FinAcked {
+            Stage::FinAndAck
+        } else {
+            Stage::SecondFin
+        };
+        // A handshake stage wins: the final ACK may carry the FIN.
+        if matches!(seen.stage, Stage::None | Stage::FinAcked | Stage::SecondFinAcked) {
+            seen.stage = stage;
+        }
+        let simultaneous = stage == Stage::FinSimultaneous;
+        let sender = self.end_mut(event.sender);
+        sender.facts |= Facts::FIN;
+        sender.facts -= Facts::FIN_ACKED;
+        sender.fin_end = event.end();
+        sender.fin_stage = stage;
+        sender.retries = 0;
+        match sender.state {
+            _ if simultaneous => {
+                // Sent before the other FIN arrived; that one is still under way to it.
+                sender.prove(State::FinWait1);
+                sender.upcoming = Some(State::Closing);
+            }
+            State::CloseWait => sender.prove(State::LastAck),
+            State::TimeWait | State::Closing | State::Closed => {}
+            _ => sender.prove(State::FinWait1),
+        }
+        self.deliver_fin(event);
+    }
+
+    /// A further copy of a FIN: its acknowledgment did not arrive.
+    fn repeat_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        let since = event.now_ns.saturating_sub(self.end(event.sender).last_copy_ns);
+        let answers = self.end(event.receiver).fin_acknowledged_by(event.acknowledgment());
+        let reset = self.reset.is_some();
+        let sender = self.end_mut(event.sender);
+        sender.retries = sender.retries.saturating_add(1);
+        seen.retransmission(sender.retries, since.max(0) as u64);
+        if !seen.stage.is_handshake() {
+            seen.stage = sender.fin_stage;
+        }
+        match sender.state {
+            State::FinWait2 => sender.prove(State::FinWait1),
+            State::TimeWait if answers => sender.prove(State::Closing),
+            State::TimeWait => sender.prove(State::FinWait1),
+            State::Closed if !reset => sender.prove(State::LastAck),
+            _ => {}
+        }
+        self.deliver_fin(event);
+    }
+
+    /// What a FIN that arrives does to its receiver.
+    fn deliver_fin(&mut self, event: &Event<'_>) {
+        let receiver = self.end_mut(event.receiver);
+        match receiver.state {
+            State::Established | State::SynReceived | State::SynSent | State::Unknown => {
+                receiver.assume(State::CloseWait);
+            }
+            State::FinWait1 if receiver.upcoming.is_none() => receiver.assume(State::Closing),
+            State::FinWait2 => receiver.assume(State::TimeWait),
+            _ => {}
+        }
+    }
+}

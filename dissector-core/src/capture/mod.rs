@@ -1,1 +1,285 @@
-//! Capture files.
+//! Capture files: pcap and pcapng, read frame by frame, down to the TCP segments in them.
+//!
+//! A file is read once, from the front, through one buffer; nothing is kept of a frame that has
+//! been stepped over. A capture is hostile input: what is damaged costs its own frame, or ends the
+//! reading with a [`CaptureWarning`] where the next frame cannot be found any more, but never a
+//! panic. Segments cut by a snap length are normal and no error.
+//!
+//! Opened are Ethernet with VLAN tags, Linux cooked (version 1), NULL, LOOP and RAW; IPv4 and IPv6
+//! with their options and extension headers. Frames that give no segment are counted by reason:
+//! see [`Capture::skipped`].
+
+mod buffer;
+mod clock;
+mod error;
+mod frame;
+mod ip;
+mod link;
+mod octets;
+mod pcap;
+mod pcapng;
+mod skipped;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use self::buffer::Buffer;
+use self::frame::{Frame, Record};
+use self::octets::Octets;
+use self::pcap::PcapRecords;
+use self::pcapng::PcapngRecords;
+use self::skipped::Tally;
+use crate::wire::TcpHeader;
+use crate::{PacketInfo, Segment};
+
+pub use error::{CaptureError, CaptureWarning, Problem};
+pub use link::LinkType;
+pub use skipped::{IpVersion, Layer, Skipped};
+
+/// Longest record that is read, in octets; a longer one ends the reading with a warning.
+pub const MAX_RECORD_OCTETS: usize = 64 * 1024 * 1024;
+/// Interfaces that a pcapng section may describe; more end the reading with a warning.
+pub const MAX_INTERFACES: usize = 65_536;
+
+const IP_PROTOCOL_TCP: u8 = 6;
+
+/// A capture being read.
+///
+/// ```
+/// use dissector_core::capture::{Capture, Skipped};
+///
+/// // A pcap file (little-endian, microseconds, RAW) with one packet, captured after one second.
+/// let mut file = b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00\0\0\0\0\0\0\0\0\xff\xff\0\0\x65\0\0\0".to_vec();
+/// file.extend(b"\x01\0\0\0\0\0\0\0\x28\0\0\0\x28\0\0\0");
+/// file.extend(b"\x45\0\0\x28\0\x01\0\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02");
+/// file.extend(b"\x9c\x40\0\x35\0\0\0\x07\0\0\0\0\x50\x02\xff\xff\0\0\0\0");
+///
+/// let mut capture = Capture::new(&file[..])?;
+/// let segment = capture.next_segment()?.expect("one segment");
+/// assert_eq!(segment.packet.frame, 1);
+/// assert_eq!(segment.packet.time_ns, 1_000_000_000);
+/// assert_eq!(segment.packet.source.to_string(), "10.0.0.1");
+/// assert_eq!(segment.tcp.destination_port, 53);
+/// assert_eq!(segment.tcp.flags.to_string(), "SYN");
+///
+/// assert!(capture.next_segment()?.is_none());
+/// assert_eq!(capture.frames(), 1);
+/// assert_eq!(capture.skipped().count(), 0);
+/// assert_eq!(capture.warning(), None);
+/// # Ok::<(), dissector_core::capture::CaptureError>(())
+/// ```
+#[derive(Debug)]
+pub struct Capture<R> {
+    buffer: Buffer<R>,
+    records: Records,
+    frames: u64,
+    skipped: Tally,
+    warning: Option<CaptureWarning>,
+    finished: bool,
+}
+
+/// By file format.
+#[derive(Debug)]
+enum Records {
+    Pcap(PcapRecords),
+    Pcapng(PcapngRecords),
+}
+
+/// A frame that has been consumed, but is still in the buffer.
+struct Consumed {
+    frame: Frame,
+    /// Where its record starts in the buffer.
+    start: usize,
+}
+
+impl Capture<File> {
+    /// Opens the capture file at `path`.
+    ///
+    /// # Errors
+    /// Those of [`Capture::new`], and [`CaptureError::Io`] where the file cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
+        Self::new(File::open(path)?)
+    }
+}
+
+impl<R: Read> Capture<R> {
+    /// Reads the file header. `reader` needs no buffer of its own.
+    ///
+    /// # Errors
+    /// [`CaptureError`] where the octets are not those of a pcap or pcapng file, the file header
+    /// is not all there, or reading fails.
+    pub fn new(reader: R) -> Result<Self, CaptureError> {
+        let mut buffer = Buffer::new(reader);
+        buffer.fill(pcap::HEADER_OCTETS)?;
+        let start = buffer.filled();
+        if start.is_empty() {
+            return Err(CaptureError::Empty);
+        }
+        let mut magic = [0; 4];
+        magic.iter_mut().zip(start).for_each(|(to, from)| *to = *from);
+        let records = if PcapRecords::recognises(magic) {
+            let records = PcapRecords::new(start)?;
+            buffer.consume(pcap::HEADER_OCTETS);
+            Records::Pcap(records)
+        } else if PcapngRecords::recognises(magic) {
+            let mut records = PcapngRecords::new();
+            start_section(&mut records, &mut buffer)?;
+            Records::Pcapng(records)
+        } else {
+            return Err(CaptureError::NotACapture { magic });
+        };
+        let skipped = Tally::default();
+        Ok(Self { buffer, records, frames: 0, skipped, warning: None, finished: false })
+    }
+
+    /// The next TCP segment, which borrows from the read buffer; `None` at the end.
+    ///
+    /// `None` may also mean that reading had to stop: then there is a [`warning`](Self::warning).
+    ///
+    /// # Errors
+    /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
+    pub fn next_segment(&mut self) -> Result<Option<Segment<'_>>, CaptureError> {
+        let (packet, start) = loop {
+            let Some(Consumed { frame, start }) = self.next_frame()? else { return Ok(None) };
+            let start = start + frame.captured.start;
+            let captured = &self.buffer.from(start)[..frame.captured.len()];
+            match tcp(self.frames, &frame, captured) {
+                Ok((packet, offset)) => {
+                    break (packet, start + offset..start + captured.len());
+                }
+                Err(reason) => self.skipped.add(reason),
+            }
+        };
+        let captured = &self.buffer.from(start.start)[..start.len()];
+        // The header was read once already: a borrow that the loop returned would outlive it.
+        Ok(Segment::parse(packet, captured).ok())
+    }
+
+    /// Frames read so far, of every kind: the number of the last one, as Wireshark counts them.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Why reading stopped before the end of the file, if it did. All segments are valid.
+    pub fn warning(&self) -> Option<&CaptureWarning> {
+        self.warning.as_ref()
+    }
+
+    /// The frames so far that gave no segment, counted by reason.
+    pub fn skipped(&self) -> impl Iterator<Item = (Skipped, u64)> {
+        self.skipped.iter()
+    }
+
+    /// Steps to the next packet, and counts it.
+    #[inline]
+    fn next_frame(&mut self) -> Result<Option<Consumed>, CaptureError> {
+        while !self.finished {
+            let octets = self.buffer.filled();
+            let record = match &mut self.records {
+                Records::Pcap(records) => records.next(octets),
+                Records::Pcapng(records) => records.next(octets),
+            };
+            match record {
+                Record::Packet { frame, octets } => {
+                    let start = self.buffer.start();
+                    self.buffer.consume(octets);
+                    self.frames += 1;
+                    return Ok(Some(Consumed { frame, start }));
+                }
+                Record::Numbered { octets } => {
+                    self.buffer.consume(octets);
+                    self.frames += 1;
+                    self.skipped.add(Skipped::NotAPacket);
+                }
+                Record::Silent { octets } => self.buffer.consume(octets),
+                Record::Incomplete { required } => self.read_more(required)?,
+                Record::Damaged(problem) => {
+                    self.stop(CaptureWarning::Damaged { frames: self.frames, problem });
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads on until `required` octets are there, or finds that this is the end.
+    #[cold]
+    fn read_more(&mut self, required: u64) -> Result<(), CaptureError> {
+        let frames = self.frames;
+        let Some(within) = usize::try_from(required).ok().filter(|&it| it <= MAX_RECORD_OCTETS)
+        else {
+            self.stop(CaptureWarning::TooLong { frames, octets: required });
+            return Ok(());
+        };
+        match self.buffer.fill(within) {
+            Ok(true) => {}
+            Ok(false) if self.buffer.filled().is_empty() => self.finished = true,
+            Ok(false) => self.stop(CaptureWarning::CutShort { frames }),
+            Err(error) => {
+                self.finished = true;
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, warning: CaptureWarning) {
+        self.warning = Some(warning);
+        self.finished = true;
+    }
+}
+
+/// Reads the section header that a pcapng file starts with.
+fn start_section<R: Read>(
+    records: &mut PcapngRecords,
+    buffer: &mut Buffer<R>,
+) -> Result<(), CaptureError> {
+    loop {
+        match records.next(buffer.filled()) {
+            Record::Incomplete { required } => {
+                let required = usize::try_from(required).unwrap_or(usize::MAX);
+                if required > MAX_RECORD_OCTETS || !buffer.fill(required)? {
+                    let available = buffer.filled().len();
+                    return Err(CaptureError::HeaderCut { required, available });
+                }
+            }
+            Record::Damaged(problem) => return Err(CaptureError::SectionHeader { problem }),
+            Record::Packet { octets, .. }
+            | Record::Numbered { octets }
+            | Record::Silent { octets } => {
+                buffer.consume(octets);
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Finds the TCP segment in a frame: what the layers below say, and where its header starts in
+/// `captured`.
+#[inline]
+fn tcp(number: u64, frame: &Frame, captured: &[u8]) -> Result<(PacketInfo, usize), Skipped> {
+    let octets = Octets::new(captured, frame.original_octets as usize);
+    let (network, octets) = link::network(frame.link_type, octets)?;
+    let datagram = ip::datagram(network, octets)?;
+    if datagram.protocol != IP_PROTOCOL_TCP {
+        return Err(Skipped::Protocol(datagram.protocol));
+    }
+    let segment = datagram.payload;
+    match TcpHeader::parse(segment.captured) {
+        Ok(_) => {}
+        Err(crate::wire::HeaderError::Truncated { .. }) => {
+            return Err(Skipped::Truncated(Layer::Tcp));
+        }
+        Err(_) => return Err(Skipped::Damaged(Layer::Tcp)),
+    }
+    let packet = PacketInfo {
+        frame: number,
+        time_ns: frame.time_ns,
+        source: datagram.source,
+        destination: datagram.destination,
+        ttl: datagram.ttl,
+        ip_id: datagram.ip_id,
+        tcp_octets: segment.sent as u32,
+    };
+    Ok((packet, segment.offset))
+}

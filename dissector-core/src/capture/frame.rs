@@ -1,0 +1,65 @@
+//! What the file formats have in common.
+
+use std::ops::Range;
+
+use super::{LinkType, Problem};
+
+/// Where a packet was captured: a pcap file, or an interface of a pcapng section.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Interface {
+    pub(super) link_type: LinkType,
+    /// Octets of frame check sequence at the end of each packet.
+    pub(super) fcs_octets: u8,
+    /// Captured octets per packet at most; 0 is no limit.
+    pub(super) snap_octets: u32,
+    pub(super) clock: super::clock::Clock,
+}
+
+/// One packet of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    /// In nanoseconds since 1970; 0 where the file gives no time.
+    pub(super) time_ns: i64,
+    pub(super) link_type: LinkType,
+    /// The captured octets, counted from the start of the record.
+    pub(super) captured: Range<usize>,
+    /// Octets on the wire, without the frame check sequence.
+    pub(super) original_octets: u32,
+}
+
+impl Frame {
+    /// A packet of `interface` whose captured octets lie at `captured` in the record.
+    #[inline]
+    pub(super) fn new(
+        interface: &Interface,
+        timestamp: u64,
+        captured: Range<usize>,
+        original_octets: u32,
+    ) -> Self {
+        let fcs = u32::from(interface.fcs_octets);
+        // A frame was at least as long as what was captured of it, whatever the file says.
+        let original = original_octets.max(captured.len() as u32).saturating_sub(fcs);
+        let captured = captured.start..captured.end.min(captured.start + original as usize);
+        Self {
+            time_ns: interface.clock.nanoseconds(timestamp),
+            link_type: interface.link_type,
+            captured,
+            original_octets: original,
+        }
+    }
+}
+
+/// What lies at the start of the octets not yet consumed.
+#[derive(Clone, Debug)]
+pub(super) enum Record {
+    /// A packet, in a record of `octets` octets.
+    Packet { frame: Frame, octets: usize },
+    /// Something else that Wireshark numbers as a frame.
+    Numbered { octets: usize },
+    /// Something that is no frame.
+    Silent { octets: usize },
+    /// A record that is not all there.
+    Incomplete { required: u64 },
+    /// The next record cannot be found.
+    Damaged(Problem),
+}

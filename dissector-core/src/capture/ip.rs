@@ -1,0 +1,257 @@
+//! From an IP header to its payload.
+//!
+//! Read here and not by etherparse for the same reason as the [link layer](super::link): the
+//! payload length is measured on the wire, and where Wireshark is tolerant (an IPv4 length of
+//! zero, extension headers after IPv4), or is not, the answers must be the same.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::link::Network;
+use super::octets::Octets;
+use super::skipped::{IpVersion, Layer, Skipped};
+
+const IPV4_HEADER_OCTETS: usize = 20;
+const IPV6_HEADER_OCTETS: usize = 40;
+/// More-fragments flag and fragment offset.
+const IPV4_FRAGMENT: u16 = 0x3fff;
+/// Fragment offset and more-fragments flag (RFC 8200 §4.5).
+const IPV6_FRAGMENT: u16 = 0xfff9;
+
+const OPTION_END_OF_LIST: u8 = 0;
+const OPTION_NO_OPERATION: u8 = 1;
+const OPTION_LOOSE_ROUTE: u8 = 0x83;
+const OPTION_STRICT_ROUTE: u8 = 0x89;
+
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION_OPTIONS: u8 = 60;
+const SHIM6: u8 = 140;
+
+const OPTION_PAD1: u8 = 0;
+/// Jumbo Payload (RFC 2675).
+const OPTION_JUMBO: u8 = 0xc2;
+/// Home Address (RFC 6275 §6.3).
+const OPTION_HOME_ADDRESS: u8 = 0xc9;
+
+/// An IP packet whose headers have been read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Datagram<'a> {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) ttl: u8,
+    pub(super) ip_id: Option<u16>,
+    /// Of the payload, after all extension headers.
+    pub(super) protocol: u8,
+    pub(super) payload: Octets<'a>,
+}
+
+/// Reads the IP header that the link layer says is there.
+#[inline]
+pub(super) fn datagram(network: Network, octets: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
+    let version = octets.captured.first().map(|first| first >> 4);
+    match (network, version) {
+        (Network::Ipv4OrIpv6, Some(4)) => ipv4(octets),
+        (_, Some(6)) => ipv6(octets),
+        (_, Some(_)) => Err(Skipped::Damaged(Layer::Ip)),
+        (_, None) => Err(Skipped::Truncated(Layer::Ip)),
+    }
+}
+
+#[inline]
+fn ipv4(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
+    let cut = Skipped::Truncated(Layer::Ipv4);
+    let header = packet.header::<IPV4_HEADER_OCTETS>().ok_or(cut)?;
+    let &[first, _, length_1, length_2, id_1, id_2, fragment_1, fragment_2, ttl, protocol, ..] =
+        header;
+    let &[.., a, b, c, d, e, f, g, h] = header;
+    let header_octets = usize::from(first & 0xf) * 4;
+    let total_octets = usize::from(u16::from_be_bytes([length_1, length_2]));
+    if header_octets < IPV4_HEADER_OCTETS || (1..header_octets).contains(&total_octets) {
+        return Err(Skipped::Damaged(Layer::Ipv4));
+    }
+    // A host that leaves the cutting into segments to its network card may write 0.
+    let packet = if total_octets == 0 { packet } else { packet.limited(total_octets) };
+    let payload = packet.after(header_octets).ok_or(cut)?;
+    if u16::from_be_bytes([fragment_1, fragment_2]) & IPV4_FRAGMENT != 0 {
+        return Err(Skipped::Fragment(IpVersion::V4));
+    }
+    let options = &packet.captured[IPV4_HEADER_OCTETS..header_octets];
+    let datagram = Datagram {
+        source: Ipv4Addr::new(a, b, c, d).into(),
+        destination: source_route(options).unwrap_or([e, f, g, h].into()).into(),
+        ttl,
+        ip_id: Some(u16::from_be_bytes([id_1, id_2])),
+        protocol,
+        payload,
+    };
+    extension_headers(datagram)
+}
+
+/// The last address of a source route that is not used up yet (RFC 791 §3.1): as with a routing
+/// header, the packet ends its journey there. Of several routes the first counts.
+#[inline]
+fn source_route(mut options: &[u8]) -> Option<Ipv4Addr> {
+    loop {
+        match *options {
+            [] | [OPTION_END_OF_LIST, ..] => return None,
+            [OPTION_NO_OPERATION, ref rest @ ..] => options = rest,
+            [kind, length @ 2..=u8::MAX, ..] => {
+                let (option, rest) = options.split_at_checked(length.into())?;
+                if let OPTION_LOOSE_ROUTE | OPTION_STRICT_ROUTE = kind {
+                    let &pointer = option.get(2)?;
+                    let unused = pointer >= 4 && pointer.is_multiple_of(4) && pointer <= length;
+                    return option.last_chunk::<4>().filter(|_| unused).copied().map(Into::into);
+                }
+                options = rest;
+            }
+            _ => return None,
+        }
+    }
+}
+
+#[inline]
+fn ipv6(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
+    let cut = Skipped::Truncated(Layer::Ipv6);
+    let header = packet.header::<IPV6_HEADER_OCTETS>().ok_or(cut)?;
+    let &[_, _, _, _, length_1, length_2, protocol, ttl, ref addresses @ ..] = header;
+    let (addresses, _) = addresses.as_chunks::<16>();
+    let &[source, destination] = addresses else { return Err(cut) };
+    let payload = packet.after(IPV6_HEADER_OCTETS).ok_or(cut)?;
+    let payload_octets = match u16::from_be_bytes([length_1, length_2]) {
+        0 if protocol == HOP_BY_HOP => jumbo_octets(payload.captured),
+        // Unlike an IPv4 length, 0 is not taken for segmentation offload: Wireshark's preference
+        // for it is off.
+        length => length.into(),
+    };
+    let datagram = Datagram {
+        source: Ipv6Addr::from(source).into(),
+        destination: Ipv6Addr::from(destination).into(),
+        ttl,
+        ip_id: None,
+        protocol,
+        payload: payload.limited(payload_octets),
+    };
+    extension_headers(datagram)
+}
+
+/// Steps over extension headers (RFC 8200 §4), in any order.
+///
+/// After IPv4 they mean nothing, but Wireshark opens them there too. Each is at least eight
+/// octets, so the loop ends.
+#[inline]
+fn extension_headers(mut datagram: Datagram<'_>) -> Result<Datagram<'_>, Skipped> {
+    let cut = Skipped::Truncated(Layer::ExtensionHeader);
+    loop {
+        let kind = datagram.protocol;
+        if !matches!(
+            kind,
+            HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS | SHIM6
+        ) {
+            return Ok(datagram);
+        }
+        let &[next, length, a, b] = datagram.payload.header::<4>().ok_or(cut)?;
+        let octets = match kind {
+            FRAGMENT if u16::from_be_bytes([a, b]) & IPV6_FRAGMENT != 0 => {
+                return Err(Skipped::Fragment(IpVersion::V6));
+            }
+            // The octet is reserved: a fragment header has one length (RFC 8200 §4.5).
+            FRAGMENT => 8,
+            // In units of four octets, less two (RFC 4302 §2.2).
+            AUTHENTICATION => (usize::from(length) + 2) * 4,
+            _ => (usize::from(length) + 1) * 8,
+        };
+        let after = datagram.payload.after(octets).ok_or(cut)?;
+        let header = &datagram.payload.captured[..octets];
+        match kind {
+            ROUTING => {
+                if let IpAddr::V6(destination) = datagram.destination {
+                    datagram.destination = final_destination(header, destination)?.into();
+                }
+            }
+            HOP_BY_HOP | DESTINATION_OPTIONS => {
+                if let (IpAddr::V6(_), Some(home)) = (datagram.source, home_address(header)) {
+                    datagram.source = home.into();
+                }
+            }
+            _ => {}
+        }
+        datagram.protocol = next;
+        datagram.payload = after;
+    }
+}
+
+/// Where a packet with this routing header and IPv6 destination is going in the end.
+///
+/// Without segments left it is already on its way there.
+fn final_destination(header: &[u8], destination: Ipv6Addr) -> Result<Ipv6Addr, Skipped> {
+    let &[_, _, kind, segments_left, first, second, _, _, ref list @ ..] = header else {
+        return Err(Skipped::Damaged(Layer::ExtensionHeader));
+    };
+    let (addresses, _) = list.as_chunks::<16>();
+    let last = match kind {
+        // Source route (deprecated by RFC 5095): the addresses are in the order of the journey.
+        0 => addresses.last(),
+        // Mobile IPv6 (RFC 6275 §6.4): there is one.
+        2 => addresses.first(),
+        // Source routing for low-power networks (RFC 6554): without the octets that all share.
+        3 => {
+            let shared = usize::from(first & 0xf);
+            let end = list.len().saturating_sub(usize::from(second >> 4));
+            let start = end.saturating_sub(16 - shared);
+            let mut last = destination.octets();
+            if segments_left > 0 && end - start == 16 - shared {
+                last[shared..].copy_from_slice(&list[start..end]);
+            }
+            return Ok(last.into());
+        }
+        // Segment routing (RFC 8754): the addresses are in reverse order, and their count is
+        // beside the length. Wireshark gives up where the count says more than there are.
+        4 if usize::from(first) >= addresses.len() => {
+            return Err(Skipped::Damaged(Layer::ExtensionHeader));
+        }
+        4 => addresses.first(),
+        _ => None,
+    };
+    Ok(match last {
+        Some(&last) if segments_left > 0 => last.into(),
+        _ => destination,
+    })
+}
+
+/// The home address of a mobile node that sends from elsewhere (RFC 6275 §6.3).
+fn home_address(header: &[u8]) -> Option<Ipv6Addr> {
+    let (_, value) = options(header).find(|(kind, _)| *kind == OPTION_HOME_ADDRESS)?;
+    Some(<[u8; 16]>::try_from(value).ok()?.into())
+}
+
+/// Payload octets by the Jumbo Payload option of the hop-by-hop header at the start of `payload`
+/// (RFC 2675 §3); 0 where there is none, or where it gives what would fit the normal field.
+fn jumbo_octets(payload: &[u8]) -> usize {
+    let header_octets = payload.get(1).map_or(0, |&length| (usize::from(length) + 1) * 8);
+    let header = payload.get(..header_octets).unwrap_or_default();
+    let Some((_, value)) = options(header).find(|(kind, _)| *kind == OPTION_JUMBO) else {
+        return 0;
+    };
+    let octets = <[u8; 4]>::try_from(value).map_or(0, u32::from_be_bytes) as usize;
+    if octets > u16::MAX.into() { octets } else { 0 }
+}
+
+/// Kind and value of each option of a hop-by-hop or destination options header.
+fn options(header: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut rest = header.get(2..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        loop {
+            let (&kind, after_kind) = rest.split_first()?;
+            if kind == OPTION_PAD1 {
+                rest = after_kind;
+                continue;
+            }
+            let (&length, after_length) = after_kind.split_first()?;
+            let (value, after) = after_length.split_at_checked(length.into())?;
+            rest = after;
+            return Some((kind, value));
+        }
+    })
+}

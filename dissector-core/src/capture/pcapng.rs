@@ -1,0 +1,301 @@
+//! The pcapng file format (draft-ietf-opsawg-pcapng).
+
+use nom::bytes::complete::take;
+use nom::number::Endianness;
+use nom::number::complete::{i64, u16, u32};
+use nom::{IResult, Parser};
+use pcap_file::pcapng::{PcapNgParseError, PcapNgParser};
+
+use super::clock::Clock;
+use super::frame::{Frame, Interface, Record};
+use super::{LinkType, MAX_INTERFACES, Problem};
+
+/// Type of a Section Header Block; it reads the same in both byte orders.
+const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+const INTERFACE_DESCRIPTION: u32 = 1;
+/// The obsolete Packet Block.
+const PACKET: u32 = 2;
+const SIMPLE_PACKET: u32 = 3;
+const ENHANCED_PACKET: u32 = 6;
+const SYSTEMD_JOURNAL: u32 = 9;
+const CUSTOM: u32 = 0x0bad;
+const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
+/// Event blocks of Sysdig: plain, with flags, and the second version.
+const SYSDIG_EVENTS: [u32; 3] = [0x0204, 0x0216, 0x0221];
+
+const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
+/// Type and length in front of the body.
+const BLOCK_START_OCTETS: usize = 8;
+/// What a block has besides its body: type, length, and the length again.
+const BLOCK_FRAME_OCTETS: usize = 12;
+/// A section header without options.
+const SECTION_HEADER_OCTETS: usize = 28;
+
+const OPTION_END: u16 = 0;
+const OPTION_RESOLUTION: u16 = 9;
+const OPTION_FCS_LENGTH: u16 = 13;
+const OPTION_OFFSET: u16 = 14;
+const DEFAULT_RESOLUTION: u8 = 6;
+const ETHERNET_FCS_OCTETS: u8 = 4;
+
+type Parsed<'a, T> = IResult<&'a [u8], T, ()>;
+
+/// Reads the blocks of a pcapng file.
+///
+/// pcap-file cuts the blocks out; section headers and interface descriptions never reach it,
+/// since it decodes those on the way, refuses the unusual ones and keeps the rest without a limit.
+#[derive(Debug)]
+pub(super) struct PcapngRecords {
+    section: Option<Section>,
+}
+
+#[derive(Debug)]
+struct Section {
+    parser: PcapNgParser,
+    order: Endianness,
+    interfaces: Vec<Interface>,
+}
+
+impl PcapngRecords {
+    /// Whether a file that starts so is a pcapng file.
+    pub(super) fn recognises(magic: [u8; 4]) -> bool {
+        u32::from_be_bytes(magic) == SECTION_HEADER
+    }
+
+    /// Starts before the first section header.
+    pub(super) fn new() -> Self {
+        Self { section: None }
+    }
+
+    /// Reads the block at the start of `octets`.
+    #[inline]
+    pub(super) fn next(&mut self, octets: &[u8]) -> Record {
+        let Some((&kind, _)) = octets.split_first_chunk() else {
+            return Record::Incomplete { required: BLOCK_FRAME_OCTETS as u64 };
+        };
+        if Self::recognises(kind) {
+            return self.start_section(octets).unwrap_or_else(|stop| stop);
+        }
+        match &mut self.section {
+            Some(section) => section.next(octets).unwrap_or_else(|stop| stop),
+            None => Record::Damaged(Problem::BlockContent),
+        }
+    }
+
+    /// Reads a section header and forgets the interfaces of the section before it.
+    #[cold]
+    fn start_section(&mut self, octets: &[u8]) -> Result<Record, Record> {
+        let Some(magic) = octets.get(8..12) else {
+            return Err(Record::Incomplete { required: SECTION_HEADER_OCTETS as u64 });
+        };
+        let Some(order) = [Endianness::Big, Endianness::Little]
+            .into_iter()
+            .find(|order| number(u32(*order), magic) == Some(BYTE_ORDER_MAGIC))
+        else {
+            return Err(Record::Damaged(Problem::ByteOrder));
+        };
+        let body = block_body(order, octets)?;
+        let (_, (_, major, minor)) =
+            (u32(order), u16(order), u16(order)).parse(body).map_err(too_short)?;
+        // 1.2 is what some writers mean by 1.0.
+        if !matches!((major, minor), (1, 0 | 2)) {
+            return Err(Record::Damaged(Problem::Version { major, minor }));
+        }
+        // The interfaces' memory is used again: many small sections cost no allocation each.
+        let mut interfaces = self.section.take().map(|section| section.interfaces);
+        interfaces.iter_mut().for_each(Vec::clear);
+        self.section = Some(Section {
+            parser: parser(order).ok_or(Record::Damaged(Problem::BlockContent))?,
+            order,
+            interfaces: interfaces.unwrap_or_default(),
+        });
+        Ok(Record::Silent { octets: BLOCK_FRAME_OCTETS + body.len() })
+    }
+}
+
+impl Section {
+    #[inline]
+    fn next(&mut self, octets: &[u8]) -> Result<Record, Record> {
+        if number(u32(self.order), octets) == Some(INTERFACE_DESCRIPTION) {
+            let body = block_body(self.order, octets)?;
+            self.describe_interface(body)?;
+            return Ok(Record::Silent { octets: BLOCK_FRAME_OCTETS + body.len() });
+        }
+        let (rest, block) = match self.parser.next_raw_block(octets) {
+            Ok(block) => block,
+            Err(PcapNgParseError::IncompleteBuffer(..)) => {
+                return Err(Record::Incomplete { required: block_octets(self.order, octets) });
+            }
+            Err(_) => return Err(Record::Damaged(Problem::BlockLength)),
+        };
+        let octets = octets.len() - rest.len();
+        let frame = match block.type_ {
+            ENHANCED_PACKET => self.enhanced_packet(&block.body)?,
+            SIMPLE_PACKET => self.simple_packet(&block.body)?,
+            PACKET => self.obsolete_packet(&block.body)?,
+            SYSTEMD_JOURNAL | CUSTOM | CUSTOM_NOT_COPIED => return Ok(Record::Numbered { octets }),
+            kind if SYSDIG_EVENTS.contains(&kind) => return Ok(Record::Numbered { octets }),
+            _ => return Ok(Record::Silent { octets }),
+        };
+        Ok(Record::Packet { frame, octets })
+    }
+
+    #[cold]
+    fn describe_interface(&mut self, body: &[u8]) -> Result<(), Record> {
+        if self.interfaces.len() == MAX_INTERFACES {
+            return Err(Record::Damaged(Problem::TooManyInterfaces));
+        }
+        let order = self.order;
+        let (options, (link_type, _reserved, snap_octets)) =
+            (u16(order), u16(order), u32(order)).parse(body).map_err(too_short)?;
+        let (mut resolution, mut offset, mut fcs_octets) = (None, None, None);
+        // Of an option that is there twice the first counts, as in Wireshark.
+        let options = Options { order, octets: options };
+        for (code, value) in options {
+            match code {
+                OPTION_RESOLUTION => resolution = resolution.or(value.first().copied()),
+                OPTION_FCS_LENGTH => fcs_octets = fcs_octets.or(value.first().copied()),
+                OPTION_OFFSET => offset = offset.or(number(i64(order), value)),
+                _ => {}
+            }
+        }
+        let link_type = LinkType(link_type);
+        let ethernet_fcs =
+            link_type == LinkType::ETHERNET && fcs_octets == Some(ETHERNET_FCS_OCTETS);
+        self.interfaces.push(Interface {
+            link_type,
+            fcs_octets: if ethernet_fcs { ETHERNET_FCS_OCTETS } else { 0 },
+            snap_octets,
+            clock: Clock::new(resolution.unwrap_or(DEFAULT_RESOLUTION), offset.unwrap_or(0)),
+        });
+        Ok(())
+    }
+
+    #[inline]
+    fn enhanced_packet(&self, body: &[u8]) -> Result<Frame, Record> {
+        let number = || u32::<_, ()>(self.order);
+        let (rest, (interface, high, low, captured, original)) =
+            (number(), number(), number(), number(), number()).parse(body).map_err(too_short)?;
+        self.packet(interface, high, low, captured, original, body.len(), rest.len())
+    }
+
+    fn obsolete_packet(&self, body: &[u8]) -> Result<Frame, Record> {
+        let number = || u32::<_, ()>(self.order);
+        let (rest, (interface, _drops, high, low, captured, original)) =
+            (u16(self.order), u16(self.order), number(), number(), number(), number())
+                .parse(body)
+                .map_err(too_short)?;
+        let interface = interface.into();
+        self.packet(interface, high, low, captured, original, body.len(), rest.len())
+    }
+
+    /// A packet whose captured octets are the first of the last `rest` octets of the body.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the fields of the block, in its order")]
+    fn packet(
+        &self,
+        interface: u32,
+        high: u32,
+        low: u32,
+        captured: u32,
+        original: u32,
+        body: usize,
+        rest: usize,
+    ) -> Result<Frame, Record> {
+        let Some(description) = self.interfaces.get(interface as usize) else {
+            return Err(Record::Damaged(Problem::Interface { id: interface }));
+        };
+        if captured as usize > rest {
+            return Err(Record::Damaged(Problem::BlockContent));
+        }
+        let timestamp = u64::from(high) << 32 | u64::from(low);
+        let start = BLOCK_START_OCTETS + body - rest;
+        Ok(Frame::new(description, timestamp, start..start + captured as usize, original))
+    }
+
+    /// A Simple Packet Block belongs to the first interface, has no time, and its captured length
+    /// follows from the others.
+    fn simple_packet(&self, body: &[u8]) -> Result<Frame, Record> {
+        let Some(description) = self.interfaces.first() else {
+            return Err(Record::Damaged(Problem::Interface { id: 0 }));
+        };
+        let (rest, original) = u32::<_, ()>(self.order)(body).map_err(too_short)?;
+        let captured = match description.snap_octets {
+            0 => original,
+            limit => original.min(limit),
+        } as usize;
+        if captured > rest.len() {
+            return Err(Record::Damaged(Problem::BlockContent));
+        }
+        let start = BLOCK_START_OCTETS + body.len() - rest.len();
+        let frame = Frame::new(description, 0, start..start + captured, original);
+        Ok(Frame { time_ns: 0, ..frame })
+    }
+}
+
+/// Options of a block, up to the end or the first that does not fit.
+struct Options<'a> {
+    order: Endianness,
+    octets: &'a [u8],
+}
+
+impl<'a> Iterator for Options<'a> {
+    type Item = (u16, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (rest, (code, length)) =
+            (u16::<_, ()>(self.order), u16(self.order)).parse(self.octets).ok()?;
+        let (padded, value) = take::<_, _, ()>(length).parse(rest).ok()?;
+        self.octets = padded.get(usize::from(length).wrapping_neg() % 4..).unwrap_or(&[]);
+        (code != OPTION_END).then_some((code, value))
+    }
+}
+
+/// What `parse` reads at the start of `octets`.
+fn number<'a, T>(parse: impl Fn(&'a [u8]) -> Parsed<'a, T>, octets: &'a [u8]) -> Option<T> {
+    parse(octets).ok().map(|(_, value)| value)
+}
+
+/// Length that the block at the start of `octets` gives for itself, or what is needed to see it.
+#[cold]
+fn block_octets(order: Endianness, octets: &[u8]) -> u64 {
+    let length = octets.get(4..).and_then(|after_type| number(u32(order), after_type));
+    u64::from(length.unwrap_or(0)).max(BLOCK_FRAME_OCTETS as u64)
+}
+
+/// The body of the block at the start of `octets`, for the blocks that pcap-file does not see.
+fn block_body(order: Endianness, octets: &[u8]) -> Result<&[u8], Record> {
+    let length = block_octets(order, octets);
+    if octets.len() < BLOCK_FRAME_OCTETS || (octets.len() as u64) < length {
+        return Err(Record::Incomplete { required: length });
+    }
+    let (start, end) = octets[..length as usize].split_at(length as usize - 4);
+    let written = number(u32(order), end);
+    if written != number(u32(order), &start[4..]) || !length.is_multiple_of(4) {
+        return Err(Record::Damaged(Problem::BlockLength));
+    }
+    Ok(&start[BLOCK_START_OCTETS..])
+}
+
+/// A parser for sections of this byte order, from a section header of our own: pcap-file refuses
+/// headers with options that it cannot read.
+fn parser(order: Endianness) -> Option<PcapNgParser> {
+    let mut header = [SECTION_HEADER, SECTION_HEADER_OCTETS as u32, BYTE_ORDER_MAGIC]
+        .map(|field| match order {
+            Endianness::Big => field.to_be_bytes(),
+            _ => field.to_le_bytes(),
+        })
+        .concat();
+    header.extend(match order {
+        Endianness::Big => [0, 1, 0, 0],
+        _ => [1, 0, 0, 0],
+    });
+    // Of unknown length.
+    header.extend([0xff; 8]);
+    header.extend_from_within(4..8);
+    PcapNgParser::new(&header).ok().map(|(_, parser)| parser)
+}
+
+fn too_short(_: nom::Err<()>) -> Record {
+    Record::Damaged(Problem::BlockContent)
+}

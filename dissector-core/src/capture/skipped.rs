@@ -1,0 +1,225 @@
+//! Frames that gave no segment, by reason.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use etherparse::IpNumber;
+
+use super::LinkType;
+
+/// Why a frame gave no TCP segment.
+///
+/// Wireshark opens more encapsulations than this crate does; these counts say what it may have
+/// seen in addition.
+///
+/// ```
+/// use dissector_core::capture::{IpVersion, LinkType, Skipped};
+///
+/// assert_eq!(Skipped::Fragment(IpVersion::V4).to_string(), "IPv4 fragment");
+/// assert_eq!(Skipped::LinkType(LinkType(127)).to_string(), "link type 127 (radiotap)");
+/// assert_eq!(Skipped::Protocol(17).to_string(), "not TCP: UDP");
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Skipped {
+    /// Another protocol over IP, by its number. Of tunnels only the outer header is looked at.
+    Protocol(u8),
+    /// Part of an IP packet; a fragment header on a whole packet does not count.
+    Fragment(IpVersion),
+    /// A link layer that is not opened.
+    LinkType(LinkType),
+    /// Another EtherType.
+    EtherType(u16),
+    /// Ethernet with a length instead of an EtherType.
+    Ieee8023,
+    /// Multiprotocol label switching.
+    Mpls,
+    /// PPP over Ethernet.
+    Pppoe,
+    /// PPP where IP was to be expected.
+    Ppp,
+    /// More VLAN tags than are opened.
+    VlanDepth,
+    /// A link layer without EtherTypes says that it does not carry IP.
+    NotIp,
+    /// The captured octets, or those the length field tells of, end inside a header.
+    Truncated(Layer),
+    /// A header contradicts itself.
+    Damaged(Layer),
+    /// A record that Wireshark numbers as a frame, but no packet.
+    NotAPacket,
+}
+
+impl Skipped {
+    /// Whether there may be a TCP segment in the frame that a deeper look would find: in a tunnel,
+    /// a fragment, an unopened link layer, or behind a damaged header.
+    pub const fn may_hold_tcp(self) -> bool {
+        match self {
+            // IPv4, IPv6 and GRE: tunnels.
+            Self::Protocol(number) => matches!(number, 4 | 41 | 47),
+            Self::EtherType(_) | Self::Ieee8023 | Self::NotIp | Self::NotAPacket => false,
+            _ => true,
+        }
+    }
+}
+
+/// Version of the Internet Protocol.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum IpVersion {
+    /// RFC 791.
+    V4,
+    /// RFC 8200.
+    V6,
+}
+
+/// A header.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Layer {
+    /// Of the link layer.
+    Link,
+    /// A VLAN tag.
+    Vlan,
+    /// An IP header of which not even the version can be read, or makes sense.
+    Ip,
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+    /// A header between IP and its payload.
+    ExtensionHeader,
+    /// TCP.
+    Tcp,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(number) => match IpNumber(*number).keyword_str() {
+                Some(name @ ("IPv4" | "IPv6" | "GRE")) => write!(f, "not TCP: {name} tunnel"),
+                Some(name) => write!(f, "not TCP: {name}"),
+                None => write!(f, "not TCP: protocol {number}"),
+            },
+            Self::Fragment(version) => write!(f, "{version} fragment"),
+            Self::LinkType(link_type) => write!(f, "link type {link_type}"),
+            Self::EtherType(number) => {
+                write!(f, "EtherType {number:#06x}")?;
+                let name = match number {
+                    0x0806 => "ARP",
+                    0x6558 => "Transparent Ethernet Bridging",
+                    0x8137 => "IPX",
+                    0x888e => "EAPOL",
+                    0x88cc => "LLDP",
+                    0x88e5 => "MACsec",
+                    0x88e7 => "802.1ah",
+                    0x88f7 => "PTP",
+                    0x894f => "NSH",
+                    _ => return Ok(()),
+                };
+                write!(f, " ({name})")
+            }
+            Self::Ieee8023 => f.write_str("IEEE 802.3"),
+            Self::Mpls => f.write_str("MPLS"),
+            Self::Pppoe => f.write_str("PPPoE"),
+            Self::Ppp => f.write_str("PPP"),
+            Self::VlanDepth => f.write_str("too many VLAN tags"),
+            Self::NotIp => f.write_str("not IP"),
+            Self::Truncated(layer) => write!(f, "truncated {layer}"),
+            Self::Damaged(layer) => write!(f, "damaged {layer}"),
+            Self::NotAPacket => f.write_str("not a packet"),
+        }
+    }
+}
+
+impl fmt::Display for IpVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Link => "link-layer header",
+            Self::Vlan => "VLAN tag",
+            Self::Ip => "IP header",
+            Self::Ipv4 => "IPv4 header",
+            Self::Ipv6 => "IPv6 header",
+            Self::ExtensionHeader => "extension header",
+            Self::Tcp => "TCP header",
+        })
+    }
+}
+
+/// Counts of skipped frames.
+///
+/// Bounded by the values of a link type, an EtherType and a protocol number.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    counts: BTreeMap<Skipped, u64>,
+    /// The last reason, not yet in `counts`: runs of one reason are the common case.
+    run: Option<(Skipped, u64)>,
+}
+
+impl Tally {
+    #[inline]
+    pub(super) fn add(&mut self, reason: Skipped) {
+        match &mut self.run {
+            Some((last, frames)) if *last == reason => *frames += 1,
+            _ => self.start_run(reason),
+        }
+    }
+
+    fn start_run(&mut self, reason: Skipped) {
+        if let Some((last, frames)) = self.run.replace((reason, 1)) {
+            *self.counts.entry(last).or_default() += frames;
+        }
+    }
+
+    /// Each reason once, in the order of [`Skipped`].
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Skipped, u64)> {
+        let mut counts = self.counts.clone();
+        if let Some((last, frames)) = self.run {
+            *counts.entry(last).or_default() += frames;
+        }
+        counts.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_and_tell_tunnels_apart() {
+        let names = [4, 41, 47, 1, 58, 254].map(|number| Skipped::Protocol(number).to_string());
+        assert_eq!(
+            names,
+            [
+                "not TCP: IPv4 tunnel",
+                "not TCP: IPv6 tunnel",
+                "not TCP: GRE tunnel",
+                "not TCP: ICMP",
+                "not TCP: IPv6-ICMP",
+                "not TCP: protocol 254",
+            ]
+        );
+        assert_eq!(Skipped::Pppoe.to_string(), "PPPoE");
+        assert_eq!(Skipped::Truncated(Layer::Ipv4).to_string(), "truncated IPv4 header");
+        assert_eq!(Skipped::LinkType(LinkType(9999)).to_string(), "link type 9999");
+        assert_eq!(Skipped::EtherType(0x0806).to_string(), "EtherType 0x0806 (ARP)");
+        assert_eq!(Skipped::EtherType(0x1234).to_string(), "EtherType 0x1234");
+    }
+
+    #[test]
+    fn a_tally_adds_up_runs() {
+        let mut tally = Tally::default();
+        for reason in [Skipped::Ppp, Skipped::Ppp, Skipped::Mpls, Skipped::Ppp] {
+            tally.add(reason);
+        }
+        assert_eq!(tally.iter().collect::<Vec<_>>(), [(Skipped::Mpls, 1), (Skipped::Ppp, 3)]);
+    }
+}

@@ -1,0 +1,107 @@
+//! Whatever comes in, the table stays within its bounds and says something legal.
+
+use dissector_core::connection::{Stage, State};
+use dissector_core::wire::{SeqNumber, TcpFlags, TcpHeader};
+use dissector_core::{ConnectionTable, PacketInfo, Segment};
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+struct Sent {
+    hosts: (u8, u8),
+    ports: (u16, u16),
+    flags: u16,
+    sequence: u32,
+    acknowledgment: u32,
+    payload: u32,
+    wait_ns: i64,
+}
+
+/// Few hosts and few numbers, so that segments meet.
+fn sent() -> impl Strategy<Value = Sent> {
+    let number = prop_oneof![0u32..8, (u32::MAX - 4)..=u32::MAX, any::<u32>()];
+    let flags = prop_oneof![
+        4 => prop::sample::select(vec![0x02u16, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14]),
+        1 => 0u16..0x1000,
+    ];
+    let wait = prop_oneof![
+        0i64..2_000_000_000,
+        -1_000_000_000i64..0,
+        Just(130_000_000_000),
+        Just(i64::MAX / 8)
+    ];
+    ((0u8..3, 0u8..3), (1u16..3, 1u16..3), flags, number.clone(), number, 0u32..4, wait).prop_map(
+        |(hosts, ports, flags, sequence, acknowledgment, payload, wait_ns)| Sent {
+            hosts,
+            ports,
+            flags,
+            sequence,
+            acknowledgment,
+            payload,
+            wait_ns,
+        },
+    )
+}
+
+fn segment(sent: &Sent, frame: u64, time_ns: i64) -> Segment<'static> {
+    Segment {
+        packet: PacketInfo {
+            frame,
+            time_ns,
+            source: [10, 0, 0, sent.hosts.0].into(),
+            destination: [10, 0, 0, sent.hosts.1].into(),
+            ttl: 64,
+            ip_id: None,
+            tcp_octets: 20 + sent.payload,
+        },
+        tcp: TcpHeader {
+            source_port: sent.ports.0,
+            destination_port: sent.ports.1,
+            sequence: SeqNumber(sent.sequence),
+            acknowledgment: SeqNumber(sent.acknowledgment),
+            data_offset: 5,
+            flags: TcpFlags::from_bits_retain(sent.flags),
+            window: 1000,
+            checksum: 0,
+            urgent_pointer: 0,
+            option_octets: &[],
+            payload: &[],
+        },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn anything_goes_in(trace in prop::collection::vec(sent(), 1..60), limit in 1usize..5) {
+        let mut table = ConnectionTable::with_limit(limit);
+        let mut time_ns = 0i64;
+        let mut next = 0;
+        for (number, sent) in trace.iter().enumerate() {
+            time_ns = time_ns.saturating_add(sent.wait_ns);
+            let seen = table.observe(&segment(sent, number as u64 + 1, time_ns));
+            // Numbers are given out one after the other, and none comes back after its successor.
+            prop_assert!(seen.connection <= next);
+            next = next.max(seen.connection + 1);
+            prop_assert!(table.len() <= limit);
+            let connection = table.latest().expect("just observed");
+            prop_assert_eq!(connection.id(), seen.connection);
+            // LISTEN and FIN-WAIT-2 can never be proven.
+            for states in [seen.client, seen.server] {
+                prop_assert!(!(states.proven && [State::Listen, State::FinWait2].contains(&states.after)));
+            }
+            // Only what can be a final ACK is one.
+            if seen.final_ack {
+                prop_assert!(seen.flags.contains(TcpFlags::ACK) && !seen.flags.contains(TcpFlags::RST));
+            }
+            if seen.stage == Stage::IllegalFlags {
+                prop_assert_eq!(seen.client.before, seen.client.after);
+            }
+            // Each question about the connection has an answer.
+            let _ = (connection.outcome(table.now_ns()), connection.close(), connection.open_type());
+            let _ = (connection.established(table.now_ns()), connection.closed_by());
+        }
+        prop_assert_eq!(table.connections().count(), next as usize);
+        prop_assert!(table.connections().map(|connection| connection.id()).eq(0..next));
+    }
+}

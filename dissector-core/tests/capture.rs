@@ -487,6 +487,8 @@ fn linux_cooked_null_loop_and_raw() {
     let (v4, v6) = (ipv4(6, &TCP), ipv6(6, &TCP));
     let sll = hex!("0000 0001 0006 0000000000000000 0800");
     assert_eq!(row(113, &[&sll[..], &v4].concat()).captured, b"hi");
+    let sll2 = hex!("86dd 0000 00000001 0001 0006 0000000000000000");
+    assert_eq!(row(276, &[&sll2[..], &v6].concat()).source, "2001:db8::1");
     let null = |header: [u8; 4], packet: &[u8]| row(0, &[&header[..], packet].concat()).source;
     for header in [hex!("02000000"), hex!("00000002"), hex!("00020000"), hex!("00000200")] {
         assert_eq!(null(header, &v4), "10.0.0.1");

@@ -71,7 +71,6 @@ fn tshark(capture: &Path) -> Theirs {
         "ip.frag_offset",
         "ip.fragment",
         "ipv6.fragment",
-        "sll.ifindex",
     ];
     let mut command = Command::new("tshark");
     command.args(["-n", "-r"]).arg(capture);
@@ -111,11 +110,10 @@ fn tshark(capture: &Path) -> Theirs {
         });
         let whole_header =
             header.parse().is_ok_and(|octets: u32| octets >= 20) && !flags.is_empty();
-        // Of a cut first fragment tshark still shows the TCP header. An interface index is in the
-        // second version of Linux cooked frames only, which bears the same name.
+        // Of a cut first fragment tshark still shows the TCP header.
         let mut outer = rest.iter().filter_map(|field| field.split(',').next());
-        let fragment_or_sll2 = outer.any(|field| !matches!(field, "" | "0"));
-        if !opened || !whole_header || fragment_or_sll2 {
+        let is_fragment = outer.any(|field| !matches!(field, "" | "0"));
+        if !opened || !whole_header || is_fragment {
             continue;
         }
         let flags = u16::from_str_radix(flags.trim_start_matches("0x"), 16).expect("flags");

@@ -1,1 +1,22 @@
-//! x
+//! The Wireshark plugin, and the C interface of `include/tcphs.h`.
+//!
+//! Wireshark raises errors with `longjmp`, which must not cross a Rust frame. So C calls Rust and
+//! never the other way round: the shim in `shim/` reads what Wireshark knows into flat structs,
+//! calls the functions of [`abi`], and shows what came back when they have returned.
+//!
+//! * [`abi`]: the functions and structs of `include/tcphs.h`;
+//! * `boundary`: no panic leaves Rust, no null pointer enters it;
+//! * `session`: what is known of the segments of one capture file, by frame;
+//! * `view`, `text`, `info`: what is shown of one segment, as values and as text;
+//! * `entry`, `fields` (feature `wireshark`): what Wireshark looks up in a plugin.
+
+pub mod abi;
+mod boundary;
+#[cfg(feature = "wireshark")]
+mod entry;
+#[cfg(feature = "wireshark")]
+mod fields;
+mod info;
+mod session;
+mod text;
+mod view;

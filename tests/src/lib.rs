@@ -1,1 +1,154 @@
-//! x
+//! How the end-to-end tests run the real tools: tshark with the plugin, the `tcphs` command, and
+//! tcpdump, on the samples and on a corpus of captures where there is one.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::thread;
+
+use serde_json::Value;
+use xtask::wireshark::Wireshark;
+
+/// The installed Wireshark, with the plugin built and in place.
+///
+/// # Panics
+/// Where tshark is not installed or the plugin does not build; `cargo xtask test` sees to both.
+pub fn wireshark() -> &'static Wireshark {
+    static WIRESHARK: OnceLock<Wireshark> = OnceLock::new();
+    WIRESHARK.get_or_init(|| {
+        xtask::plugin::build_and_place().expect("the plugin builds");
+        Wireshark::find().expect("tshark is installed")
+    })
+}
+
+/// Path of a committed sample.
+pub fn sample(name: &str) -> PathBuf {
+    xtask::workspace_root().join("samples").join(name)
+}
+
+/// Every committed sample.
+pub fn samples() -> Vec<PathBuf> {
+    files_below(&xtask::workspace_root().join("samples"))
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|ending| ending == "pcapng"))
+        .collect()
+}
+
+/// Every capture of the corpus; empty, with a word on standard error, where there is none.
+pub fn corpus() -> Vec<PathBuf> {
+    let Some(folder) = xtask::shared_captures() else {
+        eprintln!("SKIPPED: no corpus of captures beside the project");
+        return Vec::new();
+    };
+    let captures = files_below(&folder.join("public"));
+    assert!(captures.len() > 100, "the corpus has shrunk to {}", captures.len());
+    captures
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("the folder can be read");
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.expect("the folder can be read").path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Runs tshark with the plugin; its standard output. Panics where tshark fails.
+pub fn tshark(arguments: &[&str]) -> String {
+    let mut command = wireshark().with_plugin();
+    command.args(arguments);
+    text(&finish(&mut command))
+}
+
+/// Runs tshark without the plugin; its standard output. Panics where tshark fails.
+pub fn tshark_without(arguments: &[&str]) -> String {
+    let mut command = wireshark().without_plugin();
+    command.args(arguments);
+    text(&finish(&mut command))
+}
+
+/// Runs a command; panics with its standard error where it fails.
+pub fn finish(command: &mut Command) -> Output {
+    let output = command.stdin(Stdio::null()).output().expect("the command starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}: {stderr}", output.status);
+    output
+}
+
+/// Standard output as text; what is not UTF-8 is replaced.
+pub fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// `-T fields` with a tab between fields and a comma between values: one row a frame.
+///
+/// Rows up to where a damaged capture ends count; only a tshark that was killed is a failure.
+pub fn fields(arguments: &[&str], names: &[&str]) -> Vec<Vec<String>> {
+    let mut command = wireshark().with_plugin();
+    command.args(["-T", "fields"]).args(arguments).stdin(Stdio::null());
+    for name in names {
+        command.args(["-e", name]);
+    }
+    let output = command.output().expect("tshark starts");
+    assert!(output.status.code().is_some_and(|code| code <= 2), "{command:?}: {output:?}");
+    text(&output).lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}
+
+/// The `tcphs` command, built.
+pub fn tcphs() -> Command {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let program = BUILT.get_or_init(|| {
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.current_dir(xtask::workspace_root());
+        build.args(["build", "--quiet", "--release", "--package", "tcphs"]);
+        finish(&mut build);
+        xtask::wireshark::target_folder().expect("cargo knows it").join("release/tcphs")
+    });
+    Command::new(program)
+}
+
+/// The rows of `tcphs COMMAND --format jsonl` for a capture; `None` where it cannot read the file.
+pub fn rows(command: &str, capture: &Path) -> Option<Vec<Value>> {
+    let output = tcphs()
+        .args([command, "--format", "jsonl"])
+        .arg(capture)
+        .stdin(Stdio::null())
+        .output()
+        .expect("tcphs starts");
+    match output.status.code() {
+        Some(0) => {}
+        Some(1) => return None,
+        _ => panic!("tcphs {command} {}: {output:?}", capture.display()),
+    }
+    let parse = |line: &str| serde_json::from_str(line).expect("each line is JSON");
+    Some(text(&output).lines().map(parse).collect())
+}
+
+/// Does `work` for every item, on as many threads as there are cores; what it returns, in order.
+pub fn in_parallel<I: Sync, R: Send>(items: &[I], work: impl Fn(&I) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(items.len()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, Into::into) {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(place) else { return };
+                    let result = work(item);
+                    done.lock().expect("no worker panicked").push((place, result));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().expect("no worker panicked");
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
+}

@@ -1,1 +1,203 @@
-fn main() {}
+//! `cargo xtask …`. What each command does is in the library's modules; this is the command line.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use xtask::cost::{self, DESIGNS};
+use xtask::install::{self, Scope};
+use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
+use xtask::wireshark::Wireshark;
+use xtask::{checks, plugin, samples, workspace_root};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+See it work
+  tshark ARGS…         run tshark with the plugin; every argument is tshark's own:
+                         cargo xtask tshark -r samples/telnet-dns.pcapng
+                         cargo xtask tshark -r some.pcapng -Y tcphs.failed
+  wireshark ARGS…      the same with the window
+Both install what is missing, build the plugin, and leave your Wireshark as it is.
+As root, Wireshark runs as nobody, and files it writes belong to nobody.
+
+Keep it
+  install              put the plugin into your Wireshark (as root: into everybody's)
+  uninstall            take it out again
+      --personal       the folder in your home
+      --global         Wireshark's own folder (by sudo)
+
+Work on it
+  test [ARGS…]         format, lints, tests, documentation; with ARGS only the tests, and
+                         cargo test gets them: cargo xtask test --package tests flags
+      --full           and what takes minutes: the cost of the plugin
+  cost [CAPTURE]       instructions a packet with the plugin and without
+      --limit RATIO    fail above it
+      --two-pass       with tshark -2
+      --fields         with tshark -T fields
+  header [--check]     write include/tcphs.h anew, or only compare
+  samples [NAME…]      record samples/*.pcapng anew, all or some (needs root)
+
+Exit status: 0 done; 1 something failed, standard error says what; 2 a command line that
+makes no sense. `tshark` and `wireshark` end with the status of the program they run.
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let arguments: Vec<OsString> = arguments.collect();
+    match dispatch(&command.to_string_lossy(), arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(error)) => {
+            eprintln!("xtask: {error}\n`cargo xtask --help` lists the commands");
+            ExitCode::from(2)
+        }
+        Err(Failure::Work(error)) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a command did not do its work.
+enum Failure {
+    /// The command line makes no sense.
+    Usage(String),
+    /// Something went wrong on the way.
+    Work(String),
+}
+
+impl From<String> for Failure {
+    fn from(error: String) -> Self {
+        Self::Work(error)
+    }
+}
+
+fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<(), Failure> {
+    // These two pass on whatever they get, be it text or not.
+    match command {
+        "tshark" => return Ok(run_tshark(&arguments)?),
+        "wireshark" => return Ok(run_wireshark(&arguments)?),
+        _ => {}
+    }
+    let mut arguments: Vec<String> =
+        arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    if arguments.iter().any(|argument| argument == "--help") && command != "test" {
+        print!("{HELP}");
+        return Ok(());
+    }
+    match command {
+        "" | "-h" | "--help" | "help" => print!("{HELP}"),
+        "install" => install::install(scope(arguments)?)?,
+        "uninstall" => install::uninstall(scope(arguments)?)?,
+        "test" => {
+            let full = take(&mut arguments, "--full");
+            checks::test(full, &arguments)?;
+        }
+        "cost" => cost::measure(&cost_request(arguments)?)?,
+        "header" => {
+            let check = take(&mut arguments, "--check");
+            nothing_left(&arguments)?;
+            header(check)?;
+        }
+        "samples" => samples::record(&arguments)?,
+        samples::TALK => samples::talk(&arguments)?,
+        other => return Err(Failure::Usage(format!("there is no command `{other}`"))),
+    }
+    Ok(())
+}
+
+fn run_tshark(arguments: &[OsString]) -> Result<(), String> {
+    packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]))?;
+    let wireshark = ready()?;
+    become_program(wireshark.with_plugin().args(arguments))
+}
+
+fn run_wireshark(arguments: &[OsString]) -> Result<(), String> {
+    // tshark too: it is the one that is asked for version and folders.
+    packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK, &WIRESHARK]))?;
+    let wireshark = ready()?;
+    become_program(wireshark.window()?.args(arguments))
+}
+
+/// The plugin built and in its place, and Wireshark as its user has set it up.
+fn ready() -> Result<Wireshark, String> {
+    let library = plugin::build()?;
+    let wireshark = Wireshark::find()?.with_users_preferences();
+    plugin::place(&wireshark, &library)?;
+    Ok(wireshark)
+}
+
+/// Replaces this process, so that signals, standard streams and exit status are the program's own.
+fn become_program(command: &mut Command) -> Result<(), String> {
+    let error = command.exec();
+    Err(format!("cannot run `{}`: {error}", command.get_program().display()))
+}
+
+/// The test compares the committed header with what cbindgen writes; told so, it writes it.
+fn header(check: bool) -> Result<(), String> {
+    packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK, &TCPDUMP]))?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut test = Command::new(cargo);
+    test.args(["test", "--package", "tests", "--test", "header"]).current_dir(workspace_root());
+    if !check {
+        test.env("TCPHS_BLESS", "1");
+    }
+    match test.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) if check => {
+            Err("include/tcphs.h is not what the code says: run `cargo xtask header`".into())
+        }
+        Ok(status) => Err(format!("include/tcphs.h was not written: {status}")),
+        Err(error) => Err(format!("cannot run cargo: {error}")),
+    }
+}
+
+fn scope(mut arguments: Vec<String>) -> Result<Scope, Failure> {
+    let global = take(&mut arguments, "--global");
+    let personal = take(&mut arguments, "--personal");
+    nothing_left(&arguments)?;
+    match (global, personal) {
+        (true, true) => Err(Failure::Usage("--global or --personal, not both".into())),
+        (true, false) => Ok(Scope::Global),
+        (false, true) => Ok(Scope::Personal),
+        (false, false) => Ok(Scope::usual()),
+    }
+}
+
+fn cost_request(mut arguments: Vec<String>) -> Result<cost::Request, Failure> {
+    let mut limit = None;
+    if let Some(at) = arguments.iter().position(|argument| argument == "--limit") {
+        let text = arguments.get(at + 1).cloned().unwrap_or_default();
+        let ratio: f64 = text.parse().map_err(|_| {
+            Failure::Usage(format!("--limit takes a ratio such as 1.08, not `{text}`"))
+        })?;
+        limit = Some(ratio);
+        arguments.drain(at..=at + 1);
+    }
+    let mut design = &DESIGNS[0];
+    for other in &DESIGNS[1..] {
+        if take(&mut arguments, other.option) {
+            design = other;
+        }
+    }
+    let capture =
+        arguments.first().filter(|argument| !argument.starts_with('-')).map(PathBuf::from);
+    nothing_left(&arguments[usize::from(capture.is_some())..])?;
+    Ok(cost::Request { capture, limit, design })
+}
+
+/// Takes `option` out of `arguments`; whether it was there. What follows `--` is not ours.
+fn take(arguments: &mut Vec<String>, option: &str) -> bool {
+    let ours = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
+    let at = arguments[..ours].iter().position(|argument| argument == option);
+    at.map(|at| arguments.remove(at)).is_some()
+}
+
+fn nothing_left(arguments: &[String]) -> Result<(), Failure> {
+    match arguments.first() {
+        None => Ok(()),
+        Some(argument) => Err(Failure::Usage(format!("`{argument}` means nothing here"))),
+    }
+}

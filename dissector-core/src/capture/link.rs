@@ -105,6 +105,7 @@ const IEEE_802_3_MAX_LENGTH: u16 = 1500;
 /// A tag of Wireshark's needs two levels of its 50; with this many tags TCP is still reached.
 const MAX_VLAN_TAGS: usize = 20;
 const SLL_HEADER_OCTETS: usize = 16;
+const SLL2_HEADER_OCTETS: usize = 20;
 const ARPHRD_NETLINK: u16 = 824;
 /// What a PPP frame in HDLC-like framing starts with (RFC 1662 §3.1).
 const PPP_HDLC: [u8; 2] = [0xff, 0x03];
@@ -127,6 +128,14 @@ pub(super) fn network(
                 return Err(Skipped::NotIp);
             }
             ethertype(u16::from_be_bytes([c, d]), frame.after(SLL_HEADER_OCTETS).ok_or(cut)?)
+        }
+        LinkType::LINUX_SLL2 => {
+            let &[a, b, _, _, _, _, _, _, c, d, ..] =
+                frame.header::<SLL2_HEADER_OCTETS>().ok_or(cut)?;
+            if u16::from_be_bytes([c, d]) == ARPHRD_NETLINK {
+                return Err(Skipped::NotIp);
+            }
+            ethertype(u16::from_be_bytes([a, b]), frame.after(SLL2_HEADER_OCTETS).ok_or(cut)?)
         }
         LinkType::NULL => {
             let &header = frame.header::<4>().ok_or(cut)?;

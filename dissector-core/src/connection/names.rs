@@ -105,11 +105,12 @@ impl Stage {
     }
 
     /// The label without its step: `FIN/ACK`.
-    pub fn name(self) -> &'static str {
-        let label = self.label();
-        match (self.step(), label.split_once(" (")) {
-            (Some(_), Some((name, _))) => name,
-            _ => label,
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fin | Self::SecondFin => "FIN",
+            Self::FinAcked | Self::SecondFinAcked => "ACK of FIN",
+            Self::FinAndAck => "FIN/ACK",
+            _ => self.label(),
         }
     }
 }
@@ -482,6 +483,12 @@ mod tests {
         assert_eq!(text(Stage::FinalAck), "3/3 ACK");
         assert_eq!(text(Stage::FinAndAck), "2+3/4 FIN/ACK");
         assert_eq!(text(Stage::RstRefusal), " RST (refusal)");
+        for stage in
+            Stage::ALL.iter().filter(|stage| stage.number() >= 20 && stage.step().is_some())
+        {
+            let step = stage.step().unwrap();
+            assert_eq!(stage.label(), format!("{} ({step})", stage.name()));
+        }
     }
 
     #[test]

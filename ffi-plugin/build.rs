@@ -1,0 +1,121 @@
+//! Finds Wireshark's headers, reads them with bindgen, and compiles the shim.
+//!
+//! Nothing is downloaded, and nothing is linked: Wireshark has its libraries loaded when it loads
+//! the plugin, and without `-lwireshark` a plugin for another version gets Wireshark's own message.
+
+fn main() {
+    #[cfg(feature = "wireshark")]
+    if let Err(problem) = wireshark::build() {
+        // Cargo stops at this; after a failed exit it would print everything else said here as well.
+        println!("cargo::error={problem}");
+    }
+}
+
+#[cfg(feature = "wireshark")]
+mod wireshark {
+    use std::env;
+    use std::path::{Path, PathBuf};
+
+    /// Names the folder that holds `epan/`; several, parted by colons, are searched in that order.
+    const INCLUDE_VARIABLE: &str = "WIRESHARK_INCLUDE_DIR";
+
+    const SHIM: &[&str] = &["intercept.c", "register.c", "show.c"];
+    const SHIM_HEADERS: &[&str] = &["shim.h", "weak.h"];
+
+    pub fn build() -> Result<(), String> {
+        println!("cargo::rerun-if-changed=build.rs");
+        println!("cargo::rerun-if-changed=../include/tcphs.h");
+        for file in SHIM.iter().chain(SHIM_HEADERS) {
+            println!("cargo::rerun-if-changed=shim/{file}");
+        }
+        let folders = header_folders()?;
+        let own = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("../include");
+        compile_shim(&folders, &own)?;
+        read_headers(&folders)
+    }
+
+    fn header_folders() -> Result<Vec<PathBuf>, String> {
+        println!("cargo::rerun-if-env-changed={INCLUDE_VARIABLE}");
+        let mut folders = match env::var_os(INCLUDE_VARIABLE).filter(|value| !value.is_empty()) {
+            Some(value) => env::split_paths(&value).collect(),
+            None => packaged("wireshark").unwrap_or_default(),
+        };
+        if !folders.iter().any(|folder| folder.join("epan/packet.h").is_file()) {
+            return Err(format!(
+                "no Wireshark headers: install them (Debian, Ubuntu: apt install libwireshark-dev \
+                 wireshark-dev pkg-config; Fedora: dnf install wireshark-devel pkgconf) or let \
+                 {INCLUDE_VARIABLE} name the folder that holds epan/packet.h"
+            ));
+        }
+        if !folders.iter().any(|folder| folder.join("glib.h").is_file()) {
+            folders.extend(packaged("glib-2.0").map_err(|_| {
+                "no GLib headers: install them (Debian, Ubuntu: apt install libglib2.0-dev \
+                 pkg-config; Fedora: dnf install glib2-devel pkgconf)"
+                    .to_owned()
+            })?);
+        }
+        Ok(folders)
+    }
+
+    /// Include folders of a package that pkg-config knows.
+    fn packaged(name: &str) -> Result<Vec<PathBuf>, pkg_config::Error> {
+        let library = pkg_config::Config::new().cargo_metadata(false).probe(name)?;
+        Ok(library.include_paths)
+    }
+
+    fn compile_shim(folders: &[PathBuf], own: &Path) -> Result<(), String> {
+        let mut compiler = cc::Build::new();
+        compiler
+            .files(SHIM.iter().map(|file| Path::new("shim").join(file)))
+            .include(own)
+            .std("gnu11")
+            .extra_warnings(true)
+            // Dissectors have the parameters that Wireshark gives them, used or not.
+            .flag_if_supported("-Wno-unused-parameter")
+            .flag_if_supported("-Werror=implicit-function-declaration");
+        // As system headers: their warnings are not ours to mend.
+        for folder in folders {
+            compiler.flag("-isystem").flag(folder);
+        }
+        compiler.try_compile("tcphs_shim").map_err(|error| format!("cannot compile shim/: {error}"))
+    }
+
+    /// Writes `wireshark.rs`: the few types and constants that the field table is built of.
+    fn read_headers(folders: &[PathBuf]) -> Result<(), String> {
+        let output = PathBuf::from(variable("OUT_DIR")?).join("wireshark.rs");
+        let generate = || {
+            bindgen::Builder::default()
+                .header_contents(
+                    "wireshark-headers.h",
+                    "#include <wireshark.h>\n#include <ws_version.h>\n#include <epan/proto.h>\n",
+                )
+                .clang_args(folders.iter().map(|folder| format!("-isystem{}", folder.display())))
+                .allowlist_type("hf_register_info|value_string|field_display_e")
+                .allowlist_var("WIRESHARK_VERSION_(MAJOR|MINOR)")
+                .default_enum_style(bindgen::EnumVariation::ModuleConsts)
+                .allowlist_recursively(true)
+                .layout_tests(true)
+                .derive_debug(false)
+                .generate()
+        };
+        // bindgen panics where libclang is missing; one sentence says more than its backtrace.
+        let silent = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| ()));
+        let bindings = std::panic::catch_unwind(generate);
+        std::panic::set_hook(silent);
+        let bindings = bindings.map_err(|_| {
+            "no libclang, which bindgen reads the headers with: install it (Debian, Ubuntu: apt \
+             install libclang-dev; Fedora: dnf install clang-devel) or let LIBCLANG_PATH name its \
+             folder"
+                .to_owned()
+        })?;
+        let bindings = bindings.map_err(|error| format!("cannot read the headers: {error}"))?;
+        bindings
+            .write_to_file(&output)
+            .map_err(|error| format!("cannot write {}: {error}", output.display()))
+    }
+
+    fn variable(name: &str) -> Result<String, String> {
+        env::var(name).map_err(|error| format!("{name}: {error}"))
+    }
+}

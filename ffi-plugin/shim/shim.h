@@ -1,0 +1,58 @@
+/* shim.h
+ * What the files of the shim share.
+ *
+ * Wireshark raises errors with longjmp(), which must not cross a Rust frame.
+ * So every callback reads what it needs, calls Rust, which calls nothing
+ * back, and shows the result when Rust has returned.
+ *
+ * Built for Wireshark 4.0, 4.2, 4.4 and 4.6. What differs between them and is
+ * used here has the same source: functions that return gboolean in one and
+ * bool in another, and proto_tree_add_boolean(), whose value grew to 64 bits.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TCPHS_SHIM_H
+#define TCPHS_SHIM_H
+
+#define WS_LOG_DOMAIN "tcphs"
+
+#include <wireshark.h>
+
+#include <epan/packet.h>
+#include <epan/proto.h>
+
+#include <tcphs.h>
+
+#include "weak.h"
+
+/* The protocol, and the state of the capture file that is open (or NULL). */
+extern int tcphs_proto;
+extern tcphs_session *tcphs_file;
+
+/* The fields, numbered as tcphs_item.field numbers them (src/fields.rs). */
+hf_register_info *tcphs_register_info(int *count);
+extern hf_register_info *tcphs_hf;
+
+/* Subtrees, numbered as tcphs_item.subtree numbers them; 0 is the protocol. */
+extern int tcphs_ett[3];
+
+/* Sits in front of the TCP dissector and learns. */
+int
+tcphs_intercept(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
+
+/* Comes after all dissectors and shows what was learned. */
+int
+tcphs_show(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
+
+/* The dissector that tcphs_intercept() hands every segment on to. */
+extern dissector_handle_t tcphs_tcp_handle;
+
+/* The protocol as Wireshark's lists know it; a user may disable it. */
+extern protocol_t *tcphs_protocol;
+
+/* Says once per capture file that something went wrong in Rust. */
+void
+tcphs_report(tcphs_status status);
+
+#endif /* TCPHS_SHIM_H */

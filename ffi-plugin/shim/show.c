@@ -1,0 +1,151 @@
+/* show.c
+ * Shows what was learned of the segments of a frame: Info column and details.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "shim.h"
+
+#include <string.h>
+
+#include <epan/column-utils.h>
+#include <wsutil/str_util.h>
+
+#define NANOSECONDS 1000000000
+
+/* Between what we say of a segment and what others say. */
+#define SEPARATOR " | "
+
+/* Puts the text in front of the Info column; nothing for a frame without a
+ * segment of the handshake or the close.
+ *
+ * col_prepend_fstr() does the same at five times the instructions, on every
+ * such packet of every listing. */
+static void
+show_info(packet_info *pinfo)
+{
+    const char *info;
+    tcphs_status status = tcphs_session_info(tcphs_file, pinfo->num, &info);
+
+    tcphs_report(status);
+    if (status != TCPHS_OK)
+        return;
+
+    const char *others = col_get_text(pinfo->cinfo, COL_INFO);
+
+    if (!others)
+        return;
+
+    const char *text = wmem_strconcat(pinfo->pool, info, SEPARATOR, others, NULL);
+    /* Some dissectors leave the column locked behind them. */
+    bool writable = col_get_writable(pinfo->cinfo, COL_INFO);
+
+    if (!writable)
+        col_set_writable(pinfo->cinfo, COL_INFO, true);
+    /* The column keeps the pointer, unless there is a fence in front of it. */
+    col_clear_fence(pinfo->cinfo, COL_INFO);
+    col_set_str(pinfo->cinfo, COL_INFO, text);
+    if (!writable)
+        col_set_writable(pinfo->cinfo, COL_INFO, false);
+}
+
+/* Adds one field by its kind. */
+static proto_item *
+add_field(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view, const tcphs_item *item)
+{
+    const hf_register_info *info = &tcphs_hf[item->field];
+    int hf = *info->p_id;
+    const char *text = item->text == TCPHS_NO_TEXT ? "" : (const char *)view->text + item->text;
+    ws_in4_addr ip4;
+    ws_in6_addr ip6;
+    nstime_t time;
+
+    switch (info->hfinfo.type) {
+    case FT_NONE:
+        return proto_tree_add_item(tree, hf, tvb, 0, 0, ENC_NA);
+    case FT_BOOLEAN:
+        return proto_tree_add_boolean(tree, hf, tvb, 0, 0, item->number != 0);
+    case FT_UINT8:
+    case FT_UINT16:
+    case FT_UINT32:
+        if (item->text != TCPHS_NO_TEXT)
+            return proto_tree_add_uint_format(tree, hf, tvb, 0, 0, (uint32_t)item->number,
+                                              "%s", text);
+        return proto_tree_add_uint(tree, hf, tvb, 0, 0, (uint32_t)item->number);
+    case FT_IPv4:
+        memcpy(&ip4, text, sizeof ip4);
+        return proto_tree_add_ipv4(tree, hf, tvb, 0, 0, ip4);
+    case FT_IPv6:
+        memcpy(&ip6, text, sizeof ip6);
+        return proto_tree_add_ipv6(tree, hf, tvb, 0, 0, &ip6);
+    case FT_RELATIVE_TIME:
+        time.secs = (time_t)(item->number / NANOSECONDS);
+        time.nsecs = (int)(item->number % NANOSECONDS);
+        return proto_tree_add_time(tree, hf, tvb, 0, 0, &time);
+    default:
+        return proto_tree_add_string(tree, hf, tvb, 0, 0, text);
+    }
+}
+
+static void
+show_details(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view)
+{
+    const char *summary = view->summary == TCPHS_NO_TEXT ? "TCP Handshake"
+                                                         : (const char *)view->text + view->summary;
+    proto_item *root = proto_tree_add_protocol_format(tree, tcphs_proto, tvb, 0, 0, "%s", summary);
+    /* The protocol, and the subtree opened last. */
+    proto_tree *levels[2];
+
+    proto_item_set_generated(root);
+    levels[0] = levels[1] = proto_item_add_subtree(root, tcphs_ett[0]);
+
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        const tcphs_item *item = &view->items[i];
+        proto_tree *parent = levels[item->level];
+        proto_item *added = add_field(parent, tvb, view, item);
+
+        /* For a field that nobody asked for, Wireshark gives the parent back. */
+        if (added != (proto_item *)parent) {
+            proto_item_set_generated(added);
+            if (item->hidden)
+                proto_item_set_hidden(added);
+        }
+        if (item->subtree)
+            levels[1] = proto_item_add_subtree(added, tcphs_ett[item->subtree]);
+    }
+}
+
+/* Whether somebody looks at the details, or has a filter or a column with one
+ * of our fields. The protocol hierarchy has every protocol in the tree; it is
+ * not to list us, who have no octets in the frame. */
+static bool
+details_wanted(proto_tree *tree)
+{
+    return tree && proto_field_is_referenced(tree, tcphs_proto) &&
+        (PTREE_DATA(tree)->visible ||
+         proto_registrar_get_nth(tcphs_proto)->ref_type != HF_REF_TYPE_NONE);
+}
+
+int
+tcphs_show(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    if (!PINFO_FD_VISITED(pinfo))
+        tcphs_report(tcphs_session_end_frame(tcphs_file, pinfo->num));
+
+    if (pinfo->cinfo)
+        show_info(pinfo);
+
+    if (details_wanted(tree)) {
+        tcphs_view view = { .summary = TCPHS_NO_TEXT };
+        tcphs_status status;
+
+        for (uint32_t nth = 0; ; nth++) {
+            status = tcphs_session_view(tcphs_file, pinfo->num, nth, &view);
+            if (status != TCPHS_OK)
+                break;
+            show_details(tree, tvb, &view);
+        }
+        tcphs_report(status);
+    }
+    return (int)tvb_captured_length(tvb);
+}

@@ -1,0 +1,56 @@
+/* weak.h
+ * Everything the shim takes from Wireshark, as weak symbols.
+ *
+ * A plugin built for another version may need symbols that this Wireshark does
+ * not have. As weak symbols they do not keep the plugin from being loaded, and
+ * Wireshark then says itself, in a clear sentence, which version is wanted.
+ *
+ * Whoever calls another function of Wireshark adds it here; the tests compare
+ * this list with what the plugin imports.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TCPHS_WEAK_H
+#define TCPHS_WEAK_H
+
+#pragma weak call_dissector_only
+#pragma weak col_clear_fence
+#pragma weak col_get_text
+#pragma weak col_get_writable
+#pragma weak col_set_str
+#pragma weak col_set_writable
+#pragma weak create_dissector_handle
+#pragma weak dissector_add_uint
+#pragma weak dissector_get_uint_handle
+#pragma weak find_dissector_table
+#pragma weak find_protocol_by_id
+#pragma weak proto_field_is_referenced
+#pragma weak proto_get_id_by_filter_name
+#pragma weak proto_is_protocol_enabled
+#pragma weak proto_item_add_subtree
+#pragma weak proto_register_field_array
+#pragma weak proto_register_plugin
+#pragma weak proto_register_protocol
+#pragma weak proto_register_protocol_in_name_only
+#pragma weak proto_register_subtree_array
+#pragma weak proto_registrar_get_nth
+#pragma weak proto_tree_add_boolean
+#pragma weak proto_tree_add_ipv4
+#pragma weak proto_tree_add_ipv6
+#pragma weak proto_tree_add_item
+#pragma weak proto_tree_add_protocol_format
+#pragma weak proto_tree_add_string
+#pragma weak proto_tree_add_time
+#pragma weak proto_tree_add_uint
+#pragma weak proto_tree_add_uint_format
+#pragma weak register_cleanup_routine
+#pragma weak register_init_routine
+#pragma weak register_postdissector
+#pragma weak tvb_captured_length
+#pragma weak tvb_get_ptr
+#pragma weak tvb_reported_length
+#pragma weak wmem_strconcat
+#pragma weak ws_log_full
+
+#endif /* TCPHS_WEAK_H */

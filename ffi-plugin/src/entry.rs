@@ -1,0 +1,48 @@
+//! What Wireshark looks up in a plugin. These are Rust items because rustc exports nothing else
+//! from a cdylib; the work is done in `shim/`.
+
+#![allow(non_upper_case_globals, reason = "Wireshark gives the names")]
+
+use libc::c_int;
+
+use crate::boundary::{guard, keep_panics_off_standard_error};
+use crate::fields::{VERSION_MAJOR, VERSION_MINOR};
+
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+
+/// Version of the plugin, as a C string in place.
+#[unsafe(no_mangle)]
+pub static plugin_version: [u8; VERSION.len()] = {
+    let mut octets = [0; VERSION.len()];
+    octets.copy_from_slice(VERSION.as_bytes());
+    octets
+};
+
+/// The Wireshark that the plugin was built for.
+#[unsafe(no_mangle)]
+pub static plugin_want_major: c_int = VERSION_MAJOR;
+
+/// The Wireshark that the plugin was built for.
+#[unsafe(no_mangle)]
+pub static plugin_want_minor: c_int = VERSION_MINOR;
+
+/// `WS_PLUGIN_DESC_DISSECTOR`; `wsutil/plugins.h`, where it stands, is not installed by 4.0.
+const DISSECTOR: u32 = 1 << 0;
+
+unsafe extern "C" {
+    /// `shim/register.c`. It only hands Wireshark a pointer, which cannot raise an error.
+    safe fn tcphs_register_plugin();
+}
+
+/// Called when the plugin was loaded and its version fits.
+#[unsafe(no_mangle)]
+pub extern "C" fn plugin_register() {
+    guard((), keep_panics_off_standard_error);
+    tcphs_register_plugin();
+}
+
+/// What kind of plugin this is (Wireshark 4.4 and later).
+#[unsafe(no_mangle)]
+pub extern "C" fn plugin_describe() -> u32 {
+    DISSECTOR
+}

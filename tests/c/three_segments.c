@@ -1,0 +1,155 @@
+/* three_segments.c
+ * A complete program on the C interface: feeds the three segments of a
+ * handshake and checks what comes back. tests/tests/c_abi.rs builds and runs it.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include <tcphs.h>
+
+static int failures;
+
+#define CHECK(condition) \
+    do { \
+        if (!(condition)) { \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            failures++; \
+        } \
+    } while (0)
+
+/* 192.0.2.1:40000 opens to 198.51.100.2:80. */
+static const uint8_t client[4] = { 192, 0, 2, 1 };
+static const uint8_t server[4] = { 198, 51, 100, 2 };
+
+/* SYN: sequence number 1000, MSS 1460. */
+static const uint8_t syn[] = {
+    0x9c, 0x40, 0x00, 0x50, 0x00, 0x00, 0x03, 0xe8, 0x00, 0x00, 0x00, 0x00,
+    0x60, 0x02, 0xfa, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x02, 0x04, 0x05, 0xb4,
+};
+
+/* SYN/ACK: sequence number 5000, acknowledges 1001. */
+static const uint8_t syn_ack[] = {
+    0x00, 0x50, 0x9c, 0x40, 0x00, 0x00, 0x13, 0x88, 0x00, 0x00, 0x03, 0xe9,
+    0x60, 0x12, 0xfa, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x02, 0x04, 0x05, 0xb4,
+};
+
+/* ACK: sequence number 1001, acknowledges 5001. */
+static const uint8_t ack[] = {
+    0x9c, 0x40, 0x00, 0x50, 0x00, 0x00, 0x03, 0xe9, 0x00, 0x00, 0x13, 0x89,
+    0x50, 0x10, 0xfa, 0xf0, 0x00, 0x00, 0x00, 0x00,
+};
+
+static tcphs_segment
+segment(uint64_t frame, const uint8_t *octets, size_t length, bool from_client)
+{
+    tcphs_segment result = { 0 };
+
+    result.frame = frame;
+    result.time_ns = tcphs_time_ns(1700000000, (int)frame * 1000000);
+    result.captured = octets;
+    result.captured_octets = length;
+    result.tcp_octets = (uint32_t)length;
+    result.ip_version = 4;
+    result.ip_id = -1;
+    result.ttl = 64;
+    memcpy(result.source, from_client ? client : server, sizeof client);
+    memcpy(result.destination, from_client ? server : client, sizeof server);
+    return result;
+}
+
+static bool
+same(const char *label, const char *expected)
+{
+    return label != NULL && strcmp(label, expected) == 0;
+}
+
+static void
+handshake(void)
+{
+    tcphs_table *table = tcphs_table_new();
+    tcphs_annotation said;
+    tcphs_connection connection;
+    tcphs_segment next;
+
+    CHECK(tcphs_table_latest(table, &connection) == TCPHS_NOT_FOUND);
+
+    next = segment(1, syn, sizeof syn, true);
+    CHECK(tcphs_table_observe(table, &next, &said) == TCPHS_OK);
+    CHECK(said.connection == 0 && said.flags == 0x002);
+    CHECK(said.stage == TCPHS_STAGE_SYN && same(tcphs_stage_label(said.stage), "SYN"));
+    CHECK(said.sender == TCPHS_ROLE_CLIENT && said.copy == TCPHS_COPY_ORIGINAL);
+    CHECK(said.client_before == TCPHS_STATE_CLOSED && said.server_before == TCPHS_STATE_LISTEN);
+    CHECK(said.client_after == TCPHS_STATE_SYN_SENT && said.client_proven);
+    CHECK(said.server_after == TCPHS_STATE_SYN_RECEIVED && !said.server_proven);
+
+    next = segment(2, syn_ack, sizeof syn_ack, false);
+    CHECK(tcphs_table_observe(table, &next, &said) == TCPHS_OK);
+    CHECK(said.connection == 0 && said.flags == 0x012);
+    CHECK(said.stage == TCPHS_STAGE_SYN_ACK && same(tcphs_stage_label(said.stage), "SYN/ACK"));
+    CHECK(said.sender == TCPHS_ROLE_SERVER);
+    CHECK(said.client_after == TCPHS_STATE_ESTABLISHED && !said.client_proven);
+    CHECK(said.server_after == TCPHS_STATE_SYN_RECEIVED && said.server_proven);
+    CHECK(same(tcphs_state_label(said.server_after), "SYN-RECEIVED"));
+
+    next = segment(3, ack, sizeof ack, true);
+    CHECK(tcphs_table_observe(table, &next, &said) == TCPHS_OK);
+    CHECK(said.stage == TCPHS_STAGE_FINAL_ACK && same(tcphs_stage_label(said.stage), "ACK"));
+    CHECK(said.final_ack);
+    CHECK(said.client_after == TCPHS_STATE_ESTABLISHED && said.client_proven);
+    CHECK(said.server_after == TCPHS_STATE_ESTABLISHED && !said.server_proven);
+    CHECK(said.rst_reason == UINT8_MAX && said.retry == 0 && said.rto_ns == 0);
+
+    CHECK(tcphs_table_latest(table, &connection) == TCPHS_OK);
+    CHECK(connection.id == 0 && connection.attempt == 1 && connection.ip_version == 4);
+    CHECK(connection.client_port == 40000 && connection.server_port == 80);
+    CHECK(memcmp(connection.client, client, sizeof client) == 0);
+    CHECK(memcmp(connection.server, server, sizeof server) == 0);
+    CHECK(same(tcphs_role_basis_label(connection.role_basis), "syn"));
+
+    tcphs_table_free(table);
+}
+
+static void
+bad_arguments(void)
+{
+    tcphs_table *table = tcphs_table_new();
+    tcphs_segment good = segment(1, syn, sizeof syn, true);
+    tcphs_segment bad = good;
+    tcphs_annotation said;
+
+    CHECK(tcphs_table_observe(NULL, &good, &said) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_table_observe(table, NULL, &said) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_table_observe(table, &good, NULL) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_table_latest(NULL, NULL) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_session_learn(NULL, &good) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_session_end_frame(NULL, 1) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_session_info(NULL, 1, NULL) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_session_view(NULL, 1, 0, NULL) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_session_failure(NULL) == NULL);
+
+    bad.captured = NULL;
+    CHECK(tcphs_table_observe(table, &bad, &said) == TCPHS_NULL_ARGUMENT);
+    bad = good;
+    bad.captured_octets = 19;
+    CHECK(tcphs_table_observe(table, &bad, &said) == TCPHS_NO_HEADER);
+    bad = good;
+    bad.ip_version = 5;
+    CHECK(tcphs_table_observe(table, &bad, &said) == TCPHS_INVALID_ARGUMENT);
+
+    CHECK(tcphs_state_label(200) == NULL);
+    CHECK(tcphs_rst_reason_label(UINT8_MAX) == NULL);
+    tcphs_table_free(table);
+    tcphs_table_free(NULL);
+    tcphs_session_free(NULL);
+}
+
+int
+main(void)
+{
+    handshake();
+    bad_arguments();
+    if (failures == 0)
+        printf("tcphs %s: three segments, as expected\n", tcphs_version());
+    return failures != 0;
+}

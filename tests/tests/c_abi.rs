@@ -1,0 +1,95 @@
+//! What the library is to C: `c/three_segments.c` compiled against `include/tcphs.h` and linked with
+//! the library as it is without Wireshark; and what the plugin wants of the program that loads it.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn succeeds(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{error}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn cargo() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+}
+
+/// Builds the library; gives the folder it is in.
+fn library(name: &str, features: &[&str]) -> PathBuf {
+    // Not the folder of this run: cargo holds a lock on it, and the plugin there has the same name.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    succeeds(
+        cargo()
+            .current_dir(root())
+            .args(["build", "--package", "ffi-plugin"])
+            .args(features)
+            .arg("--target-dir")
+            .arg(&target),
+    );
+    target.join("debug")
+}
+
+fn compile(library: &Path, program: &Path, link: &[&str]) {
+    let compiler = env::var_os("CC").unwrap_or_else(|| OsString::from("cc"));
+    succeeds(
+        Command::new(compiler)
+            .args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-I"])
+            .arg(root().join("include"))
+            .arg(root().join("tests/c/three_segments.c"))
+            .arg("-o")
+            .arg(program)
+            .arg("-L")
+            .arg(library)
+            .args(link),
+    );
+}
+
+#[test]
+fn a_c_program_sees_the_handshake() {
+    let library = library("without-wireshark", &["--no-default-features"]);
+    let folder = tempfile::tempdir().expect("there is room for temporary files");
+
+    let with_archive = folder.path().join("with_archive");
+    compile(&library, &with_archive, &["-l:libtcphs.a", "-lpthread", "-ldl", "-lm", "-lgcc_s"]);
+    let said = succeeds(&mut Command::new(&with_archive));
+    assert_eq!(said, format!("tcphs {}: three segments, as expected\n", env!("CARGO_PKG_VERSION")));
+
+    let with_library = folder.path().join("with_library");
+    compile(&library, &with_library, &["-ltcphs"]);
+    let loaded = succeeds(Command::new(&with_library).env("LD_LIBRARY_PATH", &library));
+    assert_eq!(loaded, said);
+
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: no valgrind to look for leaks with");
+        return;
+    }
+    // The labels live as long as the program, so only what is lost for certain counts.
+    let valgrind =
+        ["--quiet", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite"];
+    succeeds(Command::new("valgrind").args(valgrind).arg(&with_archive));
+}
+
+/// With a symbol that is not weak and not there, Wireshark would say "undefined symbol" instead of
+/// naming the version that the plugin was built for.
+#[test]
+fn the_plugin_imports_wireshark_weakly() {
+    let plugin = library("with-wireshark", &[]).join("libtcphs.so");
+    let imports = succeeds(Command::new("nm").args(["-D", "--undefined-only"]).arg(&plugin));
+    // Wireshark's symbols have no version; those of libc and libgcc have.
+    let wireshark: Vec<_> = imports
+        .lines()
+        .filter_map(|line| line.trim().split_once(' '))
+        .filter(|(_, name)| !name.contains('@'))
+        .collect();
+    let is_weak = |wanted: &str| wireshark.contains(&("w", wanted));
+    assert!(is_weak("proto_register_plugin") && is_weak("call_dissector_only"), "{imports}");
+    let strong: Vec<_> = wireshark.iter().filter(|(kind, _)| *kind != "w").collect();
+    assert!(strong.is_empty(), "to be added to ffi-plugin/shim/weak.h: {strong:?}");
+}

@@ -1,0 +1,115 @@
+//! The flags of every segment, letter for letter as tcpdump prints them and word for word as
+//! Wireshark does.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tests::{corpus, fields, in_parallel, rows, samples, text};
+
+/// What tcpdump prints between `Flags [` and `]`, by frame; where it prints several, the last.
+fn tcpdump(capture: &Path) -> HashMap<u64, String> {
+    let output = Command::new("tcpdump")
+        .args(["-nn", "--number", "-r"])
+        .arg(capture)
+        .stdin(Stdio::null())
+        .output()
+        .expect("tcpdump is installed");
+    let mut flags = HashMap::new();
+    for line in text(&output).lines() {
+        let Some((number, _)) = line.trim_start().split_once(' ') else { continue };
+        let Ok(frame) = number.parse() else { continue };
+        let Some((_, after)) = line.rsplit_once("Flags [") else { continue };
+        let Some((letters, _)) = after.split_once(']') else { continue };
+        flags.insert(frame, letters.to_owned());
+    }
+    flags
+}
+
+fn against_tcpdump(capture: &Path) -> (usize, Vec<String>) {
+    let Some(ours) = rows("packets", capture) else { return (0, Vec::new()) };
+    let theirs = tcpdump(capture);
+    let mut equal = 0;
+    let mut wrong = Vec::new();
+    for row in ours {
+        let Some(frame) = row["frame"].as_u64() else { continue };
+        let Some(letters) = theirs.get(&frame) else { continue };
+        let shown = match row["flags_tcpdump"].as_str().unwrap_or_default() {
+            // tcpdump 4.99 has no letter for AE.
+            "e" | "none" => "none".to_owned(),
+            other => other.replace('e', ""),
+        };
+        if shown == *letters {
+            equal += 1;
+        } else {
+            wrong.push(format!("{} frame {frame}: {shown}, tcpdump {letters}", capture.display()));
+        }
+    }
+    (equal, wrong)
+}
+
+fn report(results: Vec<(usize, Vec<String>)>, tool: &str) {
+    let equal: usize = results.iter().map(|(equal, _)| equal).sum();
+    let wrong: Vec<_> = results.into_iter().flat_map(|(_, wrong)| wrong).collect();
+    println!("{equal} segments with the same flags as {tool}");
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(equal > 0);
+}
+
+#[test]
+fn as_tcpdump_prints_them() {
+    let mut captures = samples();
+    captures.extend(corpus());
+    report(in_parallel(&captures, |capture| against_tcpdump(capture)), "tcpdump");
+}
+
+/// Wireshark writes the words into its Info column, where no other protocol takes it over.
+fn against_wireshark(capture: &Path) -> (usize, Vec<String>) {
+    let path = capture.to_string_lossy();
+    let names = ["frame.number", "tcphs.flags", "tcp.flags", "_ws.col.Info"];
+    let arguments = ["-n", "-r", &*path, "-Y", "tcphs", "-E", "aggregator=;"];
+    let mut equal = 0;
+    let mut wrong = Vec::new();
+    for row in fields(&arguments, &names) {
+        let [frame, ours, _, info] = &row[..] else { continue };
+        let Some((words, _)) = info
+            .rsplit_once("] Seq=")
+            .and_then(|(before, _)| before.rsplit_once('[').map(|(a, b)| (b, a)))
+        else {
+            continue;
+        };
+        if ours.contains(';') {
+            continue;
+        }
+        if ours == words {
+            equal += 1;
+        } else {
+            wrong.push(format!("{path} frame {frame}: {ours}, Wireshark {words}"));
+        }
+    }
+    (equal, wrong)
+}
+
+#[test]
+fn as_wireshark_writes_them() {
+    let mut captures = samples();
+    captures.extend(corpus());
+    report(in_parallel(&captures, |capture| against_wireshark(capture)), "Wireshark");
+}
+
+/// The twelve bits themselves, where a frame holds one segment.
+#[test]
+fn all_twelve_bits() {
+    for capture in samples() {
+        let path = capture.to_string_lossy();
+        let ours = rows("packets", &capture).expect("samples can be read");
+        let theirs = fields(&["-n", "-r", &*path, "-Y", "tcp"], &["tcp.flags"]);
+        assert_eq!(ours.len(), theirs.len(), "{path}");
+        for (row, flags) in ours.iter().zip(theirs) {
+            let bits = u16::from_str_radix(flags[0].trim_start_matches("0x"), 16).expect("hex");
+            let words = dissector_core::wire::TcpFlags::from_bits_retain(bits).to_string();
+            assert_eq!(row["flags"], Value::String(words), "{path}");
+        }
+    }
+}

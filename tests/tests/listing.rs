@@ -1,0 +1,113 @@
+//! What a user sees in tshark.
+
+use tests::{sample, samples, tshark, tshark_without};
+
+/// The Info column of every frame.
+fn info(arguments: &[&str]) -> Vec<String> {
+    let mut all = vec!["-n", "-o", "gui.column.format:\"Info\",\"%i\""];
+    all.extend(arguments);
+    tshark(&all).lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+#[test]
+fn the_telnet_of_the_study_note() {
+    let capture = sample("telnet-dns.pcapng");
+    let capture = capture.to_string_lossy();
+    for passes in [&[][..], &["-2"]] {
+        let mut arguments = vec!["-r", &*capture];
+        arguments.extend(passes);
+        let info = info(&arguments);
+        let starts = |step: &str| info.iter().filter(|line| line.starts_with(step)).count();
+        for step in ["1/3 SYN [S] ", "2/3 SYN/ACK [S.] ", "3/3 ACK [.] "] {
+            assert_eq!(starts(step), 1, "{step} in {info:#?}");
+        }
+        for step in ["1/4 FIN [F.] ", "2/4 ACK of FIN [.] ", "3/4 FIN [F.] ", "4/4 ACK of FIN [.] "]
+        {
+            assert_eq!(starts(step), 1, "{step} in {info:#?}");
+        }
+        assert!(info[0].starts_with("1/3 SYN [S] client SYN-SENT server SYN-RECEIVED? | "));
+        assert!(info[1].starts_with("2/3 SYN/ACK [S.] client ESTABLISHED? server SYN-RECEIVED | "));
+        assert!(info[2].starts_with("3/3 ACK [.] client ESTABLISHED server ESTABLISHED? | "));
+        // Data carries nothing of ours.
+        let plain = info.iter().filter(|line| !line.contains(" | ")).count();
+        assert_eq!(plain, info.len() - 7, "{info:#?}");
+    }
+}
+
+#[test]
+fn exactly_one_final_ack() {
+    let capture = sample("telnet-dns.pcapng");
+    let capture = capture.to_string_lossy();
+    for passes in [&[][..], &["-2"]] {
+        let mut arguments = vec!["-r", &*capture, "-Y", "tcphs.final_ack"];
+        arguments.extend(passes);
+        let info = info(&arguments);
+        assert_eq!(info.len(), 1, "{info:?}");
+        assert!(info[0].starts_with("3/3 ACK"));
+    }
+}
+
+#[test]
+fn a_refused_a_lost_and_a_reset_connection() {
+    let shows = |name: &str, text: &str| {
+        let capture = sample(name);
+        let info = info(&["-r", &capture.to_string_lossy()]);
+        assert!(info.iter().any(|line| line.starts_with(text)), "{text} in {info:#?}");
+    };
+    shows("refused.pcapng", "RST (refusal) [R.] client CLOSED? server CLOSED | ");
+    shows(
+        "no-reply.pcapng",
+        "1/3 SYN (retransmission) [S] client SYN-SENT server SYN-RECEIVED? | ",
+    );
+    shows("reset.pcapng", "RST [R.] client ");
+    shows("ipv6.pcapng", "3/3 ACK [.] client ESTABLISHED server ESTABLISHED? | ");
+}
+
+/// Behind our text stands Wireshark's own, unchanged; and nothing else changes.
+#[test]
+fn the_rest_is_wiresharks() {
+    for capture in samples() {
+        let path = capture.to_string_lossy();
+        let columns = "gui.column.format:\"No\",\"%m\",\"Time\",\"%t\",\"From\",\"%s\",\"To\",\"%d\",\
+                       \"Protocol\",\"%p\",\"Length\",\"%L\",\"Info\",\"%i\"";
+        let arguments = ["-n", "-r", &*path, "-o", columns];
+        let (with, without) = (tshark(&arguments), tshark_without(&arguments));
+        for (with, without) in with.lines().zip(without.lines()) {
+            let tidy = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let (with, without) = (tidy(with), tidy(without));
+            let same = match with.split_once(" | ") {
+                None => with == without,
+                Some((_, info)) => without.ends_with(info),
+            };
+            assert!(same, "{path}:\n{with}\n{without}");
+        }
+        let fields = [
+            "-n",
+            "-r",
+            &*path,
+            "-T",
+            "fields",
+            "-e",
+            "frame.protocols",
+            "-e",
+            "tcp.stream",
+            "-e",
+            "tcp.analysis.flags",
+            "-e",
+            "tcp.completeness",
+        ];
+        assert_eq!(tshark(&fields), tshark_without(&fields), "{path}");
+        let hierarchy = ["-n", "-q", "-r", &*path, "-z", "io,phs"];
+        assert_eq!(tshark(&hierarchy), tshark_without(&hierarchy), "{path}");
+    }
+}
+
+#[test]
+fn disabled_it_is_silent() {
+    for capture in samples() {
+        let path = capture.to_string_lossy();
+        let arguments = ["-n", "-r", &*path];
+        let disabled = tshark(&["-n", "-r", &*path, "--disable-protocol", "tcphs"]);
+        assert_eq!(disabled, tshark_without(&arguments), "{path}");
+    }
+}

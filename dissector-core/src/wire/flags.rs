@@ -79,14 +79,18 @@ impl TcpFlags {
     }
 }
 
-/// As Wireshark's Info column: `SYN, ACK`, and `<None>` where no bit is set.
+/// As Wireshark's Info column: `SYN, ACK`, and `<None>` where no bit is set. Reserved bits, however
+/// many, are one `Reserved` at the end.
 impl fmt::Display for TcpFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.intersects(NAMED) {
+        if self.is_empty() {
             return f.write_str("<None>");
         }
+        let named =
+            NAMES.iter().filter(|(flag, ..)| self.contains(*flag)).map(|(_, name, _)| *name);
+        let reserved = self.intersects(Self::RESERVED).then_some("Reserved");
         let mut separator = "";
-        for (_, name, _) in NAMES.iter().filter(|(flag, ..)| self.contains(*flag)) {
+        for name in named.chain(reserved) {
             f.write_str(separator)?;
             f.write_str(name)?;
             separator = ", ";
@@ -103,15 +107,16 @@ mod tests {
     fn every_flag_in_both_notations() {
         let all = TcpFlags::all();
         assert_eq!(all.bits(), 0xfff);
-        assert_eq!(all.to_string(), "FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE");
+        assert_eq!(all.to_string(), "FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE, Reserved");
         assert_eq!(all.tcpdump().to_string(), "FSRP.UEWe");
     }
 
     #[test]
     fn no_flag_has_the_tools_own_word() {
-        for flags in [TcpFlags::empty(), TcpFlags::RESERVED] {
-            assert_eq!(flags.to_string(), "<None>");
-            assert_eq!(flags.tcpdump().to_string(), "none");
-        }
+        assert_eq!(TcpFlags::empty().to_string(), "<None>");
+        assert_eq!(TcpFlags::empty().tcpdump().to_string(), "none");
+        // tcpdump does not look at the reserved bits.
+        assert_eq!(TcpFlags::from_bits_retain(0x400).to_string(), "Reserved");
+        assert_eq!(TcpFlags::RESERVED.tcpdump().to_string(), "none");
     }
 }

@@ -19,7 +19,7 @@ mod wireshark {
     /// Names the folder that holds `epan/`; several, parted by colons, are searched in that order.
     const INCLUDE_VARIABLE: &str = "WIRESHARK_INCLUDE_DIR";
 
-    const SHIM: &[&str] = &["intercept.c", "register.c", "show.c"];
+    const SHIM: &[&str] = &["expert.c", "intercept.c", "passes.c", "register.c", "show.c"];
     const SHIM_HEADERS: &[&str] = &["shim.h", "weak.h"];
 
     pub fn build() -> Result<(), String> {
@@ -80,18 +80,20 @@ mod wireshark {
         compiler.try_compile("tcphs_shim").map_err(|error| format!("cannot compile shim/: {error}"))
     }
 
-    /// Writes `wireshark.rs`: the few types and constants that the field table is built of.
+    /// Writes `wireshark.rs`: the few types and constants that what is registered is built of.
     fn read_headers(folders: &[PathBuf]) -> Result<(), String> {
         let output = PathBuf::from(variable("OUT_DIR")?).join("wireshark.rs");
         let generate = || {
             bindgen::Builder::default()
                 .header_contents(
                     "wireshark-headers.h",
-                    "#include <wireshark.h>\n#include <ws_version.h>\n#include <epan/proto.h>\n",
+                    "#include <wireshark.h>\n#include <ws_version.h>\n#include <epan/proto.h>\n\
+                     #include <epan/expert.h>\n",
                 )
                 .clang_args(folders.iter().map(|folder| format!("-isystem{}", folder.display())))
-                .allowlist_type("hf_register_info|value_string|field_display_e")
+                .allowlist_type("hf_register_info|ei_register_info|value_string|field_display_e")
                 .allowlist_var("WIRESHARK_VERSION_(MAJOR|MINOR)")
+                .allowlist_var("PI_(CHAT|NOTE|WARN|ERROR|SEQUENCE|PROTOCOL)")
                 .default_enum_style(bindgen::EnumVariation::ModuleConsts)
                 .allowlist_recursively(true)
                 .layout_tests(true)

@@ -502,6 +502,20 @@ enum tcphs_severity {
 };
 
 /**
+ * Which of Wireshark's groups a remark belongs to.
+ */
+enum tcphs_group {
+    /**
+     * Order and numbers of segments. Label: `sequence`.
+     */
+    TCPHS_GROUP_SEQUENCE = 0,
+    /**
+     * The protocol's rules. Label: `protocol`.
+     */
+    TCPHS_GROUP_PROTOCOL = 1,
+};
+
+/**
  * Something worth a remark, on the segment or the connection it was seen on.
  */
 enum tcphs_anomaly {
@@ -711,12 +725,17 @@ enum tcphs_anomaly {
 /**
  * How many items a view has at most.
  */
-#define TCPHS_MAX_ITEMS 48
+#define TCPHS_MAX_ITEMS 112
 
 /**
- * How many octets of text a view has at most.
+ * How many octets of text a view, or the remarks on a segment, have at most.
  */
-#define TCPHS_MAX_TEXT 1024
+#define TCPHS_MAX_TEXT 4096
+
+/**
+ * How many remarks on a segment there are at most.
+ */
+#define TCPHS_MAX_REMARKS 16
 
 /**
  * Stands for "no text" where the place of a text is expected.
@@ -761,7 +780,8 @@ typedef enum tcphs_status {
  * What was learned of the segments of one capture file, by frame.
  *
  * The life of a frame: `tcphs_session_learn` for each of its segments, `tcphs_session_end_frame`,
- * then as often as wanted, in any order of frames, `tcphs_session_info` and `tcphs_session_view`.
+ * then as often as wanted, in any order of frames, `tcphs_session_info`, `tcphs_session_view` and
+ * `tcphs_session_remarks`.
  */
 typedef struct tcphs_session tcphs_session;
 
@@ -933,7 +953,7 @@ typedef struct tcphs_connection {
  */
 typedef struct tcphs_item {
     /**
-     * Value of a number or boolean; nanoseconds of a time.
+     * Value of a number or boolean, a negative one in two's complement; nanoseconds of a time.
      */
     uint64_t number;
     /**
@@ -950,7 +970,7 @@ typedef struct tcphs_item {
      */
     uint8_t level;
     /**
-     * 1 if a subtree for the client begins here, 2 for the server, otherwise 0.
+     * 1 if a subtree for the client begins here, 2 for the server, 3 for the verdict, otherwise 0.
      */
     uint8_t subtree;
     /**
@@ -980,6 +1000,39 @@ typedef struct tcphs_view {
      */
     uint8_t text[TCPHS_MAX_TEXT];
 } tcphs_view;
+
+/**
+ * A remark on a segment: Wireshark's expert information.
+ */
+typedef struct tcphs_remark {
+    /**
+     * Place in `tcphs_remarks.text` of a C string, or `TCPHS_NO_TEXT`.
+     */
+    uint32_t text;
+    /**
+     * Number of its entry, from 0 in the order of registration: `enum tcphs_anomaly`, and after
+     * its last value a SYN that was repeated often.
+     */
+    uint8_t entry;
+} tcphs_remark;
+
+/**
+ * The remarks on one segment.
+ */
+typedef struct tcphs_remarks {
+    /**
+     * How many of `items` there are.
+     */
+    uint32_t count;
+    /**
+     * The remarks.
+     */
+    struct tcphs_remark items[TCPHS_MAX_REMARKS];
+    /**
+     * The texts.
+     */
+    uint8_t text[TCPHS_MAX_TEXT];
+} tcphs_remarks;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1078,6 +1131,15 @@ enum tcphs_status tcphs_session_learn(struct tcphs_session *session,
                                       const struct tcphs_segment *segment);
 
 /**
+ * Learns an ICMP or ICMPv6 message: `message->captured` starts with its header. What is no error,
+ * or quotes no segment that was seen, gives `TCPHS_OK` too, and changes nothing.
+ *
+ * Each pointer is null or valid, and `message->captured` for `message->captured_octets` octets.
+ */
+enum tcphs_status tcphs_session_learn_icmp(struct tcphs_session *session,
+                                           const struct tcphs_segment *message);
+
+/**
  * To be called once the frame has been dissected for the first time, with or without segments.
  *
  * What was learned before the call of an earlier frame with the same number is forgotten: Wireshark
@@ -1102,12 +1164,31 @@ enum tcphs_status tcphs_session_info(struct tcphs_session *session,
  * Writes what the packet details show of segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND` if
  * the frame has no such segment.
  *
+ * `later` says that every frame has been learned: only then does what the connection came to stand
+ * in it.
+ *
  * `session` is null or valid; `out` is null, or valid and initialised.
  */
 enum tcphs_status tcphs_session_view(struct tcphs_session *session,
                                      uint32_t frame,
                                      uint32_t nth,
+                                     bool later,
                                      struct tcphs_view *out);
+
+/**
+ * Writes the remarks on segment `nth` of the frame, from 0; there may be none. `TCPHS_NOT_FOUND` if
+ * the frame has no such segment.
+ *
+ * `later` says that every frame has been learned: only then is it said what takes later segments,
+ * or their absence, to know.
+ *
+ * `session` is null or valid; `out` is null, or valid and initialised.
+ */
+enum tcphs_status tcphs_session_remarks(struct tcphs_session *session,
+                                        uint32_t frame,
+                                        uint32_t nth,
+                                        bool later,
+                                        struct tcphs_remarks *out);
 
 /**
  * What went wrong, once a call has given `TCPHS_PANIC`; null before. It lives as long as the

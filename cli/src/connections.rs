@@ -5,6 +5,7 @@ use std::path::Path;
 
 use comfy_table::{CellAlignment, Table, presets};
 use dissector_core::ConnectionTable;
+use dissector_core::capture::Packet;
 use dissector_core::connection::Connection;
 
 use crate::input::Input;
@@ -19,8 +20,8 @@ pub fn run(file: &Path, format: Format) -> Result<(), Failure> {
     let mut table = ConnectionTable::new();
     match format {
         Format::Jsonl => {
-            while let Some(segment) = input.next_segment()? {
-                table.observe(&segment);
+            while let Some(packet) = input.next_packet()? {
+                observe(&mut table, &packet);
                 for connection in table.take_left() {
                     let row = ConnectionRow::new(&name, &connection, table.now_ns());
                     json_line(&mut output, &row)?;
@@ -32,8 +33,8 @@ pub fn run(file: &Path, format: Format) -> Result<(), Failure> {
         }
         Format::Table => {
             let mut rows = Vec::new();
-            while let Some(segment) = input.next_segment()? {
-                table.observe(&segment);
+            while let Some(packet) = input.next_packet()? {
+                observe(&mut table, &packet);
                 let now_ns = table.now_ns();
                 rows.extend(table.take_left().iter().map(|left| cells(left, now_ns)));
             }
@@ -45,6 +46,18 @@ pub fn run(file: &Path, format: Format) -> Result<(), Failure> {
     output.flush()?;
     input.report();
     Ok(())
+}
+
+fn observe(table: &mut ConnectionTable, packet: &Packet<'_>) {
+    match packet {
+        Packet::Segment(segment) => {
+            table.observe(segment);
+        }
+        Packet::IcmpError(error) => {
+            table.observe_icmp(error);
+        }
+        _ => {}
+    }
 }
 
 const COLUMNS: [&str; 10] = [

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use dissector_core::Segment;
-use dissector_core::capture::Capture;
+use dissector_core::capture::{Capture, Packet};
 
 use crate::Failure;
 
@@ -31,8 +30,8 @@ impl Input {
         Ok(Self { name, capture })
     }
 
-    pub fn next_segment(&mut self) -> Result<Option<Segment<'_>>, Failure> {
-        self.capture.next_segment().map_err(|e| Failure::Read(format!("{}: {e}", self.name)))
+    pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Failure> {
+        self.capture.next_packet().map_err(|e| Failure::Read(format!("{}: {e}", self.name)))
     }
 
     /// Says on standard error what of the capture could not be used.

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use dissector_core::capture::Packet;
 use dissector_core::connection::{Annotation, Copy};
 use dissector_core::{ConnectionTable, Segment};
 
@@ -21,7 +22,16 @@ pub fn run(file: &Path, format: Format) -> Result<(), Failure> {
     if matches!(format, Format::Table) {
         header(&mut output)?;
     }
-    while let Some(segment) = input.next_segment()? {
+    while let Some(packet) = input.next_packet()? {
+        let segment = match packet {
+            Packet::Segment(segment) => segment,
+            Packet::IcmpError(error) => {
+                // No row, but what comes after may depend on it.
+                table.observe_icmp(&error);
+                continue;
+            }
+            _ => continue,
+        };
         let seen = table.observe(&segment);
         // Nobody asks for them here.
         drop(table.take_left());
@@ -46,7 +56,7 @@ pub fn run(file: &Path, format: Format) -> Result<(), Failure> {
 fn header(output: &mut Output) -> Result<(), Failure> {
     writeln!(
         output,
-        "{:>6} {:>12} {:>5}  {:<48} {:<5} {:<5} {:<22} {:<14} Server",
+        "{:>6} {:>12} {:>5}  {:<48} {:<5} {:<5} {:<28} {:<14} Server",
         "Frame", "Time", "Conn", "Segment", "Flags", "Step", "Stage", "Client"
     )?;
     Ok(())
@@ -66,7 +76,7 @@ fn line(
         copy => format!(" ({copy})"),
     };
     let text = format!(
-        "{:>6} {:>12.6} {:>5}  {:<48} {:<5} {:<5} {:<22} {:<14} {}",
+        "{:>6} {:>12.6} {:>5}  {:<48} {:<5} {:<5} {:<28} {:<14} {}",
         packet.frame,
         packet.time_ns.saturating_sub(start_ns) as f64 / 1e9,
         seen.connection,

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use dissector_core::Segment;
-use dissector_core::connection::{Annotation, Connection, Outcome};
+use dissector_core::connection::{Annotation, AnomalySet, Connection};
 use dissector_core::wire::TcpFlags;
 use serde::Serialize;
 
@@ -39,7 +39,7 @@ pub struct PacketRow<'a> {
     pub retry: Option<u8>,
     pub rto_ns: Option<u64>,
     pub rst_reason: Option<&'static str>,
-    pub anomalies: &'static [&'static str],
+    pub anomalies: Vec<&'static str>,
 }
 
 impl<'a> PacketRow<'a> {
@@ -69,16 +69,16 @@ impl<'a> PacketRow<'a> {
             stage: seen.stage.label(),
             copy: seen.copy.label(),
             final_ack: seen.final_ack,
-            client_state: seen.client.after.label(),
-            server_state: seen.server.after.label(),
-            client_state_before: seen.client.before.label(),
-            server_state_before: seen.server.before.label(),
-            client_state_proven: seen.client.proven,
-            server_state_proven: seen.server.proven,
+            client_state: seen.client.after().label(),
+            server_state: seen.server.after().label(),
+            client_state_before: seen.client.before().label(),
+            server_state_before: seen.server.before().label(),
+            client_state_proven: seen.client.proven(),
+            server_state_proven: seen.server.proven(),
             retry: seen.counts_copies().then_some(seen.retry),
             rto_ns: seen.rto_ns(),
             rst_reason: seen.rst_reason.map(|reason| reason.label()),
-            anomalies: &[],
+            anomalies: ids(seen.anomalies),
         }
     }
 }
@@ -104,23 +104,42 @@ pub struct ConnectionRow<'a> {
     pub close_by: Option<&'static str>,
     pub role_basis: &'static str,
     pub seen: &'static str,
+    pub vantage: &'static str,
+    pub ecn: &'static str,
+    pub history: String,
+    pub conn_state: &'static str,
     pub client_state: &'static str,
     pub server_state: &'static str,
     pub syn_count: u16,
     pub synack_count: u16,
+    pub rtt_server_ns: Option<u64>,
+    pub rtt_client_ns: Option<u64>,
+    pub rtt_total_ns: Option<u64>,
+    pub rtt_exact: Option<bool>,
     pub setup_time_ns: Option<u64>,
     pub syn_frame: Option<u64>,
     pub synack_frame: Option<u64>,
     pub final_ack_frame: Option<u64>,
     pub rst_frame: Option<u64>,
     pub rst_reason: Option<&'static str>,
+    pub icmp_frame: Option<u64>,
+    pub icmp_type: Option<u8>,
+    pub icmp_code: Option<u8>,
+    pub neg_mss_client: Option<u16>,
+    pub neg_mss_server: Option<u16>,
+    pub neg_wscale_client: Option<i8>,
+    pub neg_wscale_server: Option<i8>,
+    pub neg_sack: Option<bool>,
+    pub neg_ts: Option<bool>,
+    pub anomalies: Vec<&'static str>,
 }
 
 impl<'a> ConnectionRow<'a> {
     /// The row of `connection` as things stand at `now_ns`.
     pub fn new(file: &'a str, connection: &Connection, now_ns: i64) -> Self {
         let (client, server) = (connection.client(), connection.server());
-        let outcome: Outcome = connection.outcome(now_ns);
+        let verdict = connection.verdict(now_ns);
+        let (times, frames, negotiated) = (verdict.times, verdict.frames, verdict.negotiated);
         Self {
             file,
             conn: connection.id(),
@@ -132,32 +151,55 @@ impl<'a> ConnectionRow<'a> {
             first_ns: connection.first_ns(),
             last_ns: connection.last_ns(),
             packets: connection.packets(),
-            outcome: outcome.label(),
-            failed: outcome.failed(),
-            established: connection.established(now_ns),
-            open_type: connection.open_type().label(),
-            close: connection.close().label(),
-            close_by: connection.closed_by().map(|by| by.label()),
+            outcome: verdict.outcome.label(),
+            failed: verdict.outcome.failed(),
+            established: verdict.established,
+            open_type: verdict.open_type.label(),
+            close: verdict.close.label(),
+            close_by: verdict.closed_by.map(|by| by.label()),
             role_basis: connection.role_basis().label(),
-            seen: connection.seen().label(),
-            client_state: connection.client_state().after.label(),
-            server_state: connection.server_state().after.label(),
-            syn_count: connection.syn_count(),
-            synack_count: connection.synack_count(),
-            setup_time_ns: connection.setup_time_ns(),
-            syn_frame: connection.syn_frame(),
-            synack_frame: connection.synack_frame(),
-            final_ack_frame: connection.final_ack_frame(),
-            rst_frame: connection.rst_frame(),
-            rst_reason: connection.rst_reason().map(|reason| reason.label()),
+            seen: verdict.seen.label(),
+            vantage: verdict.vantage.label(),
+            ecn: verdict.ecn.label(),
+            history: connection.history(),
+            conn_state: connection.conn_state(),
+            client_state: connection.client_state().after().label(),
+            server_state: connection.server_state().after().label(),
+            syn_count: verdict.syn_count,
+            synack_count: verdict.synack_count,
+            rtt_server_ns: times.rtt_server_ns,
+            rtt_client_ns: times.rtt_client_ns,
+            rtt_total_ns: times.rtt_total_ns,
+            rtt_exact: times.rtt_exact,
+            setup_time_ns: times.setup_time_ns,
+            syn_frame: frames.syn,
+            synack_frame: frames.synack,
+            final_ack_frame: frames.final_ack,
+            rst_frame: frames.rst,
+            rst_reason: verdict.rst_reason.map(|reason| reason.label()),
+            icmp_frame: frames.icmp,
+            icmp_type: verdict.icmp.map(|icmp| icmp.kind),
+            icmp_code: verdict.icmp.map(|icmp| icmp.code),
+            neg_mss_client: negotiated.mss_client,
+            neg_mss_server: negotiated.mss_server,
+            neg_wscale_client: negotiated.wscale_client,
+            neg_wscale_server: negotiated.wscale_server,
+            neg_sack: negotiated.sack,
+            neg_ts: negotiated.ts,
+            anomalies: ids(verdict.anomalies),
         }
     }
+}
+
+/// The names of anomalies, by number.
+fn ids(anomalies: AnomalySet) -> Vec<&'static str> {
+    anomalies.iter().map(|anomaly| anomaly.label()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dissector_core::connection::FIELDS;
+    use dissector_core::connection::{FIELDS, Known};
     use dissector_core::wire::TcpHeader;
     use dissector_core::{ConnectionTable, PacketInfo};
 
@@ -176,8 +218,11 @@ mod tests {
         "anomalies",
     ];
 
+    /// What of a connection needs no filter: other fields say it of each packet.
+    const CONNECTION_ONLY: &[&str] = &["first", "last", "packets"];
+
     #[test]
-    fn packet_columns_are_named_as_the_fields_are() {
+    fn columns_are_named_as_the_fields_are() {
         let packet = PacketInfo {
             frame: 1,
             time_ns: 0,
@@ -193,12 +238,24 @@ mod tests {
         let mut table = ConnectionTable::new();
         let segment = Segment { packet, tcp };
         let seen = table.observe(&segment);
-        let row = PacketRow::new("f", &segment, &seen, table.latest().unwrap());
-        let row = serde_json::to_value(row).unwrap();
-        for column in row.as_object().unwrap().keys() {
+        let connection = table.latest().unwrap();
+        let packet = PacketRow::new("f", &segment, &seen, connection);
+        let packet = serde_json::to_value(packet).unwrap();
+        let connection = serde_json::to_value(ConnectionRow::new("f", connection, 0)).unwrap();
+        let columns = [&packet, &connection].map(|row| row.as_object().unwrap().keys());
+        for column in columns.into_iter().flatten() {
             let field = column.trim_end_matches("_ns");
             let known = FIELDS.iter().any(|f| f.row_name() == field);
-            assert!(known || ROW_ONLY.contains(&column.as_str()), "{column}");
+            let only = ROW_ONLY.contains(&column.as_str()) || CONNECTION_ONLY.contains(&field);
+            assert!(known || only, "{column}");
+        }
+        // And what is known of a connection has its column.
+        for field in FIELDS.iter().filter(|field| field.known != Known::EachPacket) {
+            let name = field.row_name();
+            let column = name.trim_end_matches("_str");
+            let row = connection.as_object().unwrap();
+            let there = row.contains_key(column) || row.contains_key(&format!("{column}_ns"));
+            assert!(there, "{name}");
         }
     }
 }

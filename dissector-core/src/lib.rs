@@ -14,9 +14,11 @@
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod connection;
+mod icmp;
 mod segment;
 mod table;
 pub mod wire;
 
+pub use icmp::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, Quoted};
 pub use segment::{PacketInfo, Segment};
 pub use table::{ConnectionTable, DEFAULT_LIMIT, LINGER_NS};

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use foldhash::fast::RandomState;
 
-use crate::Segment;
-use crate::connection::{Annotation, Connection};
+use crate::connection::{Annotation, Connection, Reuse, Stage};
+use crate::{IcmpError, Segment};
 
 /// A finished connection leaves the table once it was silent for this long, in nanoseconds of
 /// capture time: late duplicates still find it until then.
@@ -46,7 +46,7 @@ type Map<A> = HashMap<Key<A>, u32, RandomState>;
 /// let syn = b"\x9c\x40\x00\x50\x00\x00\x00\x07\x00\x00\x00\x00\x50\x02\xff\xff\x00\x00\x00\x00";
 /// let seen = table.observe(&Segment::parse(packet, syn)?);
 /// assert_eq!(seen.stage, Stage::Syn);
-/// assert_eq!(seen.client.after, State::SynSent);
+/// assert_eq!(seen.client.after(), State::SynSent);
 /// assert_eq!(seen.server.to_string(), "SYN-RECEIVED?");
 /// # Ok::<(), dissector_core::wire::HeaderError>(())
 /// ```
@@ -57,6 +57,9 @@ pub struct ConnectionTable {
     slots: Slots,
     /// When to look whether the connection of a slot can leave; rising times.
     due: VecDeque<Due>,
+    /// Slots of unanswered connections, each with the slot of the one before it on the same
+    /// addresses and ports, which may still be alive.
+    older: HashMap<u32, u32, RandomState>,
     left: Vec<Connection>,
     latest: Option<u32>,
     limit: usize,
@@ -90,6 +93,7 @@ impl ConnectionTable {
             v6: Map::default(),
             slots: Slots::default(),
             due: VecDeque::new(),
+            older: HashMap::default(),
             left: Vec::new(),
             latest: None,
             limit: limit.max(1),
@@ -104,7 +108,9 @@ impl ConnectionTable {
         self.now_ns = self.now_ns.max(segment.packet.time_ns);
         self.let_go();
         let slot = match self.find(segment) {
-            Some(slot) if !self.slots.get(slot).is_succeeded_by(segment) => slot,
+            Some(slot) if !self.slots.get(slot).is_succeeded_by(segment, self.now_ns) => {
+                self.between_incarnations(slot, segment)
+            }
             previous => self.open(segment, previous),
         };
         self.latest = Some(slot);
@@ -118,12 +124,74 @@ impl ConnectionTable {
                 id: seen.connection,
             });
         }
+        if !self.older.is_empty() {
+            self.settle(slot, segment, &seen);
+        }
         seen
+    }
+
+    /// Takes in an ICMP error; `None` if no connection in the table sent what it quotes.
+    pub fn observe_icmp(&mut self, error: &IcmpError) -> Option<Annotation> {
+        self.now_ns = self.now_ns.max(error.packet.time_ns);
+        self.let_go();
+        let (from, to) = (error.quoted.source, error.quoted.destination);
+        let slot = match ends(from.ip(), from.port(), to.ip(), to.port()) {
+            AnyKey::V4(key) => self.v4.get(&key).copied(),
+            AnyKey::V6(key) => self.v6.get(&key).copied(),
+        }?;
+        let slots = [Some(slot), self.older.get(&slot).copied()];
+        let slot = slots.into_iter().flatten().find(|slot| self.slots.get(*slot).sent(error))?;
+        self.latest = Some(slot);
+        Some(self.slots.get_mut(slot).observe_icmp(error))
+    }
+
+    /// While a SYN inside a live connection waits for its answer, both stay: what fits the older
+    /// one belongs to it.
+    fn between_incarnations(&self, slot: u32, segment: &Segment<'_>) -> u32 {
+        match self.older.get(&slot) {
+            Some(&older)
+                if !self.slots.get(slot).takes(segment) && self.slots.get(older).fits(segment) =>
+            {
+                older
+            }
+            _ => slot,
+        }
+    }
+
+    /// The connection in `slot` has had its answer: the one before it is over.
+    fn settle(&mut self, slot: u32, segment: &Segment<'_>, seen: &Annotation) {
+        let cleared = seen.stage == Stage::RstHalfOpen;
+        if !cleared && !self.slots.get(slot).is_answered() {
+            return;
+        }
+        if let Some(older) = self.older.remove(&slot) {
+            if cleared {
+                self.slots.get_mut(older).clear(segment.packet.frame, self.now_ns);
+            }
+            self.let_leave(older);
+        }
+    }
+
+    fn let_leave(&mut self, slot: u32) {
+        let mut connection = self.slots.remove(slot);
+        connection.leave(self.now_ns);
+        self.left.push(connection);
     }
 
     /// The connection of the segment observed last.
     pub fn latest(&self) -> Option<&Connection> {
         self.latest.map(|slot| self.slots.get(slot))
+    }
+
+    /// Where the connection of the segment observed last is kept, for [`get`](Self::get).
+    pub fn latest_slot(&self) -> Option<u32> {
+        self.latest
+    }
+
+    /// The connection number `id`, if it is still in the table, in the slot that
+    /// [`latest_slot`](Self::latest_slot) gave for one of its segments.
+    pub fn get(&self, slot: u32, id: u32) -> Option<&Connection> {
+        self.slots.holding(slot, id)
     }
 
     /// The clock: the latest time seen, in nanoseconds since 1970 UTC. Outcomes are judged by it.
@@ -163,14 +231,19 @@ impl ConnectionTable {
     /// Makes room for a new connection, the successor of the one in slot `previous`.
     fn open(&mut self, segment: &Segment<'_>, previous: Option<u32>) -> u32 {
         let attempt = previous.map_or(1, |slot| self.slots.get(slot).attempt().saturating_add(1));
-        if let Some(slot) = previous {
-            self.left.push(self.slots.remove(slot));
-        } else if self.slots.len() >= self.limit {
+        let reuse = previous.map_or(Reuse::No, |slot| self.slots.get(slot).reuse_by(segment));
+        let older = previous.and_then(|slot| self.make_older(slot));
+        if self.slots.len() >= self.limit {
             self.make_room();
         }
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
-        let slot = self.slots.insert(Connection::new(id, attempt, segment, self.now_ns));
+        let connection = Connection::new(id, attempt, reuse, segment, self.now_ns);
+        let slot = self.slots.insert(connection);
+        // Making room may have taken it.
+        if let Some((older, _)) = older.filter(|(older, id)| self.get(*older, *id).is_some()) {
+            self.older.insert(slot, older);
+        }
         match key(segment) {
             AnyKey::V4(key) => self.v4.insert(key, slot),
             AnyKey::V6(key) => self.v6.insert(key, slot),
@@ -178,6 +251,18 @@ impl ConnectionTable {
         let at_ns = self.now_ns.saturating_add(LINGER_NS);
         self.due.push_back(Due { at_ns, slot, id });
         slot
+    }
+
+    /// The connection in `slot` gets a successor. It leaves, unless it may still be alive: then it
+    /// stays beside the successor, and its slot and number are given.
+    fn make_older(&mut self, slot: u32) -> Option<(u32, u32)> {
+        let beside = self.older.remove(&slot);
+        if beside.is_none() && !self.slots.get(slot).is_closed() {
+            return Some((slot, self.slots.get(slot).id()));
+        }
+        // An attempt that another attempt follows, or a closed connection.
+        self.let_leave(slot);
+        beside.map(|older| (older, self.slots.get(older).id()))
     }
 
     /// Lets go of the finished connections that have been silent for long enough.
@@ -215,22 +300,30 @@ impl ConnectionTable {
             .collect();
         let leaving = (self.limit / 16).clamp(1, order.len());
         order.select_nth_unstable(leaving - 1);
-        for &(.., slot) in &order[..leaving] {
-            self.remove(slot);
+        for &(_, _, id, slot) in &order[..leaving] {
+            // One that leaves takes the one before it along.
+            if self.get(slot, id).is_some() {
+                self.remove(slot);
+            }
         }
     }
 
     fn remove(&mut self, slot: u32) {
-        let connection = self.slots.remove(slot);
+        let connection = self.slots.get(slot);
         let (client, server) = (connection.client(), connection.server());
+        // The key of an older connection is its successor's by now.
         match ends(client.ip(), client.port(), server.ip(), server.port()) {
-            AnyKey::V4(key) => self.v4.remove(&key),
-            AnyKey::V6(key) => self.v6.remove(&key),
-        };
+            AnyKey::V4(key) if self.v4.get(&key) == Some(&slot) => drop(self.v4.remove(&key)),
+            AnyKey::V6(key) if self.v6.get(&key) == Some(&slot) => drop(self.v6.remove(&key)),
+            _ => self.older.retain(|_, older| *older != slot),
+        }
+        if let Some(older) = self.older.remove(&slot) {
+            self.let_leave(older);
+        }
         if self.latest == Some(slot) {
             self.latest = None;
         }
-        self.left.push(connection);
+        self.let_leave(slot);
     }
 }
 
@@ -322,7 +415,7 @@ impl Slots {
 
     /// The connection of a slot, if it is still the one numbered `id`.
     fn holding(&self, slot: u32, id: u32) -> Option<&Connection> {
-        let entry = &self.chunks[slot as usize / CHUNK][slot as usize % CHUNK];
+        let entry = self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?;
         entry.as_ref().filter(|connection| connection.id() == id)
     }
 

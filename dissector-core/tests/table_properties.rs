@@ -88,14 +88,14 @@ proptest! {
             prop_assert_eq!(connection.id(), seen.connection);
             // LISTEN and FIN-WAIT-2 can never be proven.
             for states in [seen.client, seen.server] {
-                prop_assert!(!(states.proven && [State::Listen, State::FinWait2].contains(&states.after)));
+                prop_assert!(!(states.proven() && [State::Listen, State::FinWait2].contains(&states.after())));
             }
             // Only what can be a final ACK is one.
             if seen.final_ack {
                 prop_assert!(seen.flags.contains(TcpFlags::ACK) && !seen.flags.contains(TcpFlags::RST));
             }
             if seen.stage == Stage::IllegalFlags {
-                prop_assert_eq!(seen.client.before, seen.client.after);
+                prop_assert_eq!(seen.client.before(), seen.client.after());
             }
             // Each question about the connection has an answer.
             let _ = (connection.outcome(table.now_ns()), connection.close(), connection.open_type());

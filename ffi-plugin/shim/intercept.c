@@ -14,8 +14,12 @@
 
 #include <epan/dissectors/packet-ip.h>
 
-/* The longest TCP header. */
+/* The longest TCP header; and an ICMP header with the longest IPv4 header and
+ * the 8 octets of TCP that it quotes. */
 #define HEADER_OCTETS 60
+#define ICMP_OCTETS 76
+
+typedef tcphs_status (*learn_function)(tcphs_session *, const tcphs_segment *);
 
 /* Fills in what the layers below know; FALSE if they are not IP. */
 static bool
@@ -60,7 +64,7 @@ read_ip_header(void *data, tcphs_segment *segment)
 }
 
 static void
-learn(tvbuff_t *tvb, packet_info *pinfo, void *data)
+learn(tvbuff_t *tvb, packet_info *pinfo, void *data, unsigned most, learn_function function)
 {
     tcphs_segment segment = { 0 };
     unsigned captured = tvb_captured_length(tvb);
@@ -68,8 +72,8 @@ learn(tvbuff_t *tvb, packet_info *pinfo, void *data)
     /* A header quoted in an ICMP error is not a segment. */
     if (captured == 0 || pinfo->flags.in_error_pkt || !read_addresses(pinfo, &segment))
         return;
-    if (captured > HEADER_OCTETS)
-        captured = HEADER_OCTETS;
+    if (captured > most)
+        captured = most;
     read_ip_header(data, &segment);
     segment.frame = pinfo->num;
     segment.time_ns = tcphs_time_ns(pinfo->abs_ts.secs, pinfo->abs_ts.nsecs);
@@ -77,15 +81,37 @@ learn(tvbuff_t *tvb, packet_info *pinfo, void *data)
     segment.captured_octets = captured;
     segment.tcp_octets = tvb_reported_length(tvb);
 
-    tcphs_report(tcphs_session_learn(tcphs_file, &segment));
+    tcphs_report(function(tcphs_file, &segment));
+}
+
+static bool
+wants_to_learn(const packet_info *pinfo)
+{
+    return !PINFO_FD_VISITED(pinfo) && proto_is_protocol_enabled(tcphs_protocol);
 }
 
 int
 tcphs_intercept(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    if (!PINFO_FD_VISITED(pinfo) && proto_is_protocol_enabled(tcphs_protocol))
-        learn(tvb, pinfo, data);
+    if (wants_to_learn(pinfo))
+        learn(tvb, pinfo, data, HEADER_OCTETS, tcphs_session_learn);
 
     /* Nothing after this: the TCP dissector may leave by an exception. */
     return call_dissector_only(tcphs_tcp_handle, tvb, pinfo, tree, data);
+}
+
+int
+tcphs_intercept_icmp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    if (wants_to_learn(pinfo))
+        learn(tvb, pinfo, data, ICMP_OCTETS, tcphs_session_learn_icmp);
+    return call_dissector_only(tcphs_icmp_handle, tvb, pinfo, tree, data);
+}
+
+int
+tcphs_intercept_icmpv6(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    if (wants_to_learn(pinfo))
+        learn(tvb, pinfo, data, ICMP_OCTETS, tcphs_session_learn_icmp);
+    return call_dissector_only(tcphs_icmpv6_handle, tvb, pinfo, tree, data);
 }

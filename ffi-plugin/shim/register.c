@@ -12,15 +12,20 @@
 void tcphs_register_plugin(void);
 
 int tcphs_proto = -1;
-int tcphs_ett[3] = { -1, -1, -1 };
+int tcphs_ett[4] = { -1, -1, -1, -1 };
 hf_register_info *tcphs_hf;
+int tcphs_hf_count;
 protocol_t *tcphs_protocol;
 dissector_handle_t tcphs_tcp_handle;
+dissector_handle_t tcphs_icmp_handle;
+dissector_handle_t tcphs_icmpv6_handle;
 tcphs_session *tcphs_file;
 
-/* Stands in the "ip.proto" table. It is TCP under another name: what the user
- * sees of TCP stays as it is, also when TCP is disabled. */
+/* Stand in the "ip.proto" table. They are TCP and ICMP under other names: what
+ * the user sees of those stays as it is, also when they are disabled. */
 static int proto_tcphs_tcp = -1;
+static int proto_tcphs_icmp = -1;
+static int proto_tcphs_icmpv6 = -1;
 
 void
 tcphs_report(tcphs_status status)
@@ -43,6 +48,7 @@ tcphs_init(void)
 static void
 tcphs_cleanup(void)
 {
+    tcphs_passes_end();
     tcphs_session_free(tcphs_file);
     tcphs_file = NULL;
 }
@@ -50,39 +56,54 @@ tcphs_cleanup(void)
 static void
 proto_register_tcphs(void)
 {
-    static int *ett[] = { &tcphs_ett[0], &tcphs_ett[1], &tcphs_ett[2] };
-    int count = 0;
+    static int *ett[] = { &tcphs_ett[0], &tcphs_ett[1], &tcphs_ett[2], &tcphs_ett[3] };
     int proto_tcp = proto_get_id_by_filter_name("tcp");
 
     if (proto_tcp == -1)
         return;
-    tcphs_hf = tcphs_register_info(&count);
+    tcphs_hf = tcphs_register_info(&tcphs_hf_count);
 
     tcphs_proto = proto_register_protocol("TCP Handshake (tcphs)", "TCPHS", "tcphs");
     tcphs_protocol = find_protocol_by_id(tcphs_proto);
-    proto_register_field_array(tcphs_proto, tcphs_hf, count);
+    proto_register_field_array(tcphs_proto, tcphs_hf, tcphs_hf_count);
     proto_register_subtree_array(ett, array_length(ett));
+    tcphs_expert_register();
 
     proto_tcphs_tcp = proto_register_protocol_in_name_only(
             "TCP (followed by TCP Handshake)", "TCP (TCPHS)", "tcphs.tcp", proto_tcp, FT_PROTOCOL);
+
+    proto_tcphs_icmp = proto_register_protocol_in_name_only(
+            "ICMP (followed by TCP Handshake)", "ICMP (TCPHS)", "tcphs.icmp_message",
+            proto_get_id_by_filter_name("icmp"), FT_PROTOCOL);
+    proto_tcphs_icmpv6 = proto_register_protocol_in_name_only(
+            "ICMPv6 (followed by TCP Handshake)", "ICMPv6 (TCPHS)", "tcphs.icmpv6_message",
+            proto_get_id_by_filter_name("icmpv6"), FT_PROTOCOL);
 
     register_postdissector(create_dissector_handle(tcphs_show, tcphs_proto));
     register_init_routine(tcphs_init);
     register_cleanup_routine(tcphs_cleanup);
 }
 
+/* Puts ours in front of the dissector of an IP protocol, and gives that one. */
+static dissector_handle_t
+take_place(uint32_t protocol, dissector_t dissector, int proto)
+{
+    dissector_table_t ip_proto = find_dissector_table("ip.proto");
+    dissector_handle_t original = ip_proto ? dissector_get_uint_handle(ip_proto, protocol) : NULL;
+
+    if (original)
+        dissector_add_uint("ip.proto", protocol, create_dissector_handle(dissector, proto));
+    return original;
+}
+
 static void
 proto_reg_handoff_tcphs(void)
 {
-    dissector_table_t ip_proto = find_dissector_table("ip.proto");
-
-    if (tcphs_proto == -1 || !ip_proto)
+    if (tcphs_proto == -1)
         return;
-    tcphs_tcp_handle = dissector_get_uint_handle(ip_proto, IP_PROTO_TCP);
-    if (tcphs_tcp_handle) {
-        dissector_add_uint("ip.proto", IP_PROTO_TCP,
-                           create_dissector_handle(tcphs_intercept, proto_tcphs_tcp));
-    }
+    tcphs_tcp_handle = take_place(IP_PROTO_TCP, tcphs_intercept, proto_tcphs_tcp);
+    tcphs_icmp_handle = take_place(IP_PROTO_ICMP, tcphs_intercept_icmp, proto_tcphs_icmp);
+    tcphs_icmpv6_handle = take_place(IP_PROTO_ICMPV6, tcphs_intercept_icmpv6, proto_tcphs_icmpv6);
 }
 
 void

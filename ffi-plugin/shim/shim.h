@@ -32,10 +32,12 @@ extern tcphs_session *tcphs_file;
 
 /* The fields, numbered as tcphs_item.field numbers them (src/fields.rs). */
 hf_register_info *tcphs_register_info(int *count);
+bool tcphs_field_needs_later(int nth);
 extern hf_register_info *tcphs_hf;
+extern int tcphs_hf_count;
 
 /* Subtrees, numbered as tcphs_item.subtree numbers them; 0 is the protocol. */
-extern int tcphs_ett[3];
+extern int tcphs_ett[4];
 
 /* Sits in front of the TCP dissector and learns. */
 int
@@ -45,8 +47,43 @@ tcphs_intercept(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 int
 tcphs_show(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
 
-/* The dissector that tcphs_intercept() hands every segment on to. */
+/* Registers the remarks. */
+void
+tcphs_expert_register(void);
+
+/* Whether somebody asks for remarks. */
+bool
+tcphs_expert_wanted(proto_tree *tree);
+
+/* What a remark hangs on where our details are not in the tree; may be NULL. */
+proto_item *
+tcphs_expert_parent(proto_tree *tree);
+
+/* Whether a filter or a column asks for a remark that takes a second pass. */
+bool
+tcphs_expert_later_is_asked(void);
+
+/* To be called for each frame, and at the end of a capture file: says once
+ * that a second pass is needed, if one is. */
+void
+tcphs_passes_note(packet_info *pinfo, proto_tree *tree);
+void
+tcphs_passes_end(void);
+
+/* Adds the remarks on one segment of the frame to an item, which may be NULL. */
+tcphs_status
+tcphs_expert_show(packet_info *pinfo, proto_item *item, uint32_t nth);
+
+/* The same for errors that quote a segment. */
+int
+tcphs_intercept_icmp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
+int
+tcphs_intercept_icmpv6(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
+
+/* The dissectors that these hand everything on to. */
 extern dissector_handle_t tcphs_tcp_handle;
+extern dissector_handle_t tcphs_icmp_handle;
+extern dissector_handle_t tcphs_icmpv6_handle;
 
 /* The protocol as Wireshark's lists know it; a user may disable it. */
 extern protocol_t *tcphs_protocol;

@@ -63,11 +63,15 @@ add_field(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view, const tcphs_i
     switch (info->hfinfo.type) {
     case FT_NONE:
         return proto_tree_add_item(tree, hf, tvb, 0, 0, ENC_NA);
+    case FT_INT8:
+    case FT_INT16:
+        return proto_tree_add_int(tree, hf, tvb, 0, 0, (int32_t)(int64_t)item->number);
     case FT_BOOLEAN:
         return proto_tree_add_boolean(tree, hf, tvb, 0, 0, item->number != 0);
     case FT_UINT8:
     case FT_UINT16:
     case FT_UINT32:
+    case FT_FRAMENUM:
         if (item->text != TCPHS_NO_TEXT)
             return proto_tree_add_uint_format(tree, hf, tvb, 0, 0, (uint32_t)item->number,
                                               "%s", text);
@@ -87,7 +91,8 @@ add_field(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view, const tcphs_i
     }
 }
 
-static void
+/* Gives the line of the protocol. */
+static proto_item *
 show_details(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view)
 {
     const char *summary = view->summary == TCPHS_NO_TEXT ? "TCP Handshake"
@@ -113,6 +118,7 @@ show_details(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view)
         if (item->subtree)
             levels[1] = proto_item_add_subtree(added, tcphs_ett[item->subtree]);
     }
+    return root;
 }
 
 /* Whether somebody looks at the details, or has a filter or a column with one
@@ -126,6 +132,37 @@ details_wanted(proto_tree *tree)
          proto_registrar_get_nth(tcphs_proto)->ref_type != HF_REF_TYPE_NONE);
 }
 
+/* Shows the segments of a frame one after the other. */
+static void
+show_segments(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+{
+    /* Large; and Wireshark dissects one packet at a time. */
+    static tcphs_view view;
+    bool later = PINFO_FD_VISITED(pinfo);
+    bool details = details_wanted(tree);
+    bool expert = tcphs_expert_wanted(tree);
+    tcphs_status status = TCPHS_OK;
+
+    if (!details && !expert)
+        return;
+    for (uint32_t nth = 0; ; nth++) {
+        proto_item *item = tcphs_expert_parent(tree);
+
+        if (details) {
+            status = tcphs_session_view(tcphs_file, pinfo->num, nth, later, &view);
+            if (status != TCPHS_OK)
+                break;
+            item = show_details(tree, tvb, &view);
+        }
+        if (expert) {
+            status = tcphs_expert_show(pinfo, item, nth);
+            if (status != TCPHS_OK)
+                break;
+        }
+    }
+    tcphs_report(status);
+}
+
 int
 tcphs_show(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
@@ -135,17 +172,7 @@ tcphs_show(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
     if (pinfo->cinfo)
         show_info(pinfo);
 
-    if (details_wanted(tree)) {
-        tcphs_view view = { .summary = TCPHS_NO_TEXT };
-        tcphs_status status;
-
-        for (uint32_t nth = 0; ; nth++) {
-            status = tcphs_session_view(tcphs_file, pinfo->num, nth, &view);
-            if (status != TCPHS_OK)
-                break;
-            show_details(tree, tvb, &view);
-        }
-        tcphs_report(status);
-    }
+    tcphs_passes_note(pinfo, tree);
+    show_segments(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
 }

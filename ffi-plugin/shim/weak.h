@@ -23,8 +23,15 @@
 #pragma weak create_dissector_handle
 #pragma weak dissector_add_uint
 #pragma weak dissector_get_uint_handle
+#pragma weak expert_add_info
+#pragma weak expert_add_info_format
+#pragma weak expert_register_field_array
+#pragma weak expert_register_protocol
 #pragma weak find_dissector_table
 #pragma weak find_protocol_by_id
+#pragma weak find_tap_id
+#pragma weak g_get_prgname
+#pragma weak have_tap_listener
 #pragma weak proto_field_is_referenced
 #pragma weak proto_get_id_by_filter_name
 #pragma weak proto_is_protocol_enabled
@@ -36,6 +43,7 @@
 #pragma weak proto_register_subtree_array
 #pragma weak proto_registrar_get_nth
 #pragma weak proto_tree_add_boolean
+#pragma weak proto_tree_add_int
 #pragma weak proto_tree_add_ipv4
 #pragma weak proto_tree_add_ipv6
 #pragma weak proto_tree_add_item

@@ -6,17 +6,26 @@
 //!
 //! * [`abi`]: the functions and structs of `include/tcphs.h`;
 //! * `boundary`: no panic leaves Rust, no null pointer enters it;
-//! * `session`: what is known of the segments of one capture file, by frame;
-//! * `view`, `text`, `info`: what is shown of one segment, as values and as text;
-//! * `entry`, `fields` (feature `wireshark`): what Wireshark looks up in a plugin.
+//! * `session`, `connections`, `syns`: what is known of the segments of one capture file, by frame;
+//! * `view`, `verdict`, `remark`, `text`, `info`: what is shown of one segment, as values and text;
+//! * `entry`, `fields`, `expert` (feature `wireshark`): what Wireshark looks up in a plugin.
 
 pub mod abi;
 mod boundary;
+mod connections;
 #[cfg(feature = "wireshark")]
 mod entry;
 #[cfg(feature = "wireshark")]
+mod expert;
+#[cfg(feature = "wireshark")]
 mod fields;
+#[cfg(feature = "wireshark")]
+mod headers;
 mod info;
+mod list;
+mod remark;
 mod session;
+mod syns;
 mod text;
+mod verdict;
 mod view;

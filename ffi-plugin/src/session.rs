@@ -3,43 +3,36 @@
 //! Wireshark dissects a frame once in the order of the file and later as often and in whatever
 //! order it likes. The first time the engine learns; afterwards only what is stored is shown.
 
-use std::net::{IpAddr, SocketAddr};
+use dissector_core::connection::{Annotation, Connection, Stage};
+use dissector_core::wire::{SynSignature, TcpFlags};
+use dissector_core::{ConnectionTable, IcmpError, Segment};
 
-use dissector_core::connection::{Annotation, RoleBasis, Stage};
-use dissector_core::{ConnectionTable, Segment};
-
+use crate::connections::Connections;
+pub use crate::connections::Steps;
 use crate::info::InfoTexts;
+use crate::syns::Syns;
 
 /// The engine, and what it said of each segment.
 #[derive(Default)]
 pub struct Session {
     table: ConnectionTable,
     store: Store,
-    /// By number of the connection.
-    connections: Vec<Option<Facts>>,
+    connections: Connections,
+    syns: Syns,
     texts: InfoTexts,
 }
 
-/// What all segments of a connection have in common.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Facts {
-    pub attempt: u16,
-    pub client: Endpoint,
-    pub server: Endpoint,
-    pub role_basis: RoleBasis,
-}
-
-/// A `SocketAddr` without the flow label and scope, at two thirds of the size.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Endpoint {
-    pub address: IpAddr,
-    pub port: u16,
-}
-
-impl From<SocketAddr> for Endpoint {
-    fn from(address: SocketAddr) -> Self {
-        Self { address: address.ip(), port: address.port() }
-    }
+/// Everything that is known of one segment.
+pub struct Known<'a> {
+    pub said: &'a Annotation,
+    /// Its connection, as it stands now.
+    pub connection: &'a Connection,
+    /// The time by which the connection is judged.
+    pub now_ns: i64,
+    /// Its header, where it has a SYN.
+    pub syn: Option<SynSignature<'a>>,
+    /// Which of the places that stand for the whole connection it has.
+    pub steps: Steps,
 }
 
 impl Session {
@@ -47,8 +40,17 @@ impl Session {
     /// segments.
     pub fn learn(&mut self, frame: u32, segment: &Segment<'_>) {
         let annotation = self.table.observe(segment);
-        self.note_connection(annotation.connection);
-        self.store.push(frame, annotation);
+        let place = self.store.push(frame, annotation);
+        self.connections.note(&mut self.table, &annotation, place);
+        self.syns.note(segment, place);
+    }
+
+    /// Feeds the engine with an ICMP error; it is stored if it belongs to a connection.
+    pub fn learn_icmp(&mut self, frame: u32, error: &IcmpError) {
+        if let Some(annotation) = self.table.observe_icmp(error) {
+            let place = self.store.push(frame, annotation);
+            self.connections.note(&mut self.table, &annotation, place);
+        }
     }
 
     /// To be called when a frame has been dissected for the first time.
@@ -60,46 +62,31 @@ impl Session {
         self.store.end_frame(frame);
     }
 
-    /// What was said of the segments of a frame, in the order they came in.
-    pub fn segments(&self, frame: u32) -> impl Iterator<Item = &Annotation> {
-        self.store.segments(frame)
+    /// What is known of segment `nth` of a frame, from 0 in the order they came in.
+    pub fn segment(&self, frame: u32, nth: u32) -> Option<Known<'_>> {
+        let (place, said) = self.store.segments(frame).nth(nth as usize)?;
+        Some(Known {
+            said,
+            connection: self.connections.get(&self.table, said.connection)?,
+            now_ns: self.table.now_ns(),
+            syn: if said.flags.contains(TcpFlags::SYN) { self.syns.get(place) } else { None },
+            steps: self.connections.steps(said.connection, place),
+        })
     }
 
     /// What the Info column says of a frame, and a NUL; `None` if no segment of it has a stage.
     pub fn info(&mut self, frame: u32) -> Option<&str> {
-        let mut staged = self.store.segments(frame).filter(|said| said.stage != Stage::None);
+        let said = self.store.segments(frame).map(|(_, said)| said);
+        let mut staged = said.filter(|said| said.stage != Stage::None);
         let first = staged.next()?;
         Some(match staged.next() {
             None => self.texts.one(first),
             Some(second) => self.texts.several([first, second].into_iter().chain(staged)),
         })
     }
-
-    pub fn facts(&self, connection: u32) -> Option<&Facts> {
-        self.connections.get(connection as usize)?.as_ref()
-    }
-
-    fn note_connection(&mut self, id: u32) {
-        let index = id as usize;
-        if self.connections.get(index).is_some_and(Option::is_some) {
-            return;
-        }
-        let Some(connection) = self.table.latest().filter(|latest| latest.id() == id) else {
-            return;
-        };
-        if self.connections.len() <= index {
-            self.connections.resize(index + 1, None);
-        }
-        self.connections[index] = Some(Facts {
-            attempt: connection.attempt(),
-            client: connection.client().into(),
-            server: connection.server().into(),
-            role_basis: connection.role_basis(),
-        });
-    }
 }
 
-/// Annotations by frame: 36 octets a segment, and 4 a frame.
+/// Annotations by frame: 40 octets a segment, and 4 a frame.
 #[derive(Default)]
 struct Store {
     /// By frame number: the place in `records` of its first segment, plus 1; 0 for none.
@@ -116,7 +103,9 @@ struct Record {
 }
 
 impl Store {
-    fn push(&mut self, frame: u32, annotation: Annotation) {
+    /// Gives the place of the record, which names the segment; the last place of all where there
+    /// is no more room.
+    fn push(&mut self, frame: u32, annotation: Annotation) -> u32 {
         let previous = match self.open {
             Some((open, place)) if open == frame => Some(place),
             _ => {
@@ -127,7 +116,7 @@ impl Store {
         let place = self.records.len();
         // A capture of 4 thousand million segments: what comes later stays without annotation.
         let Ok(stored) = u32::try_from(place + 1) else {
-            return;
+            return u32::MAX;
         };
         self.records.push(Record { annotation, next: 0 });
         match previous {
@@ -141,6 +130,7 @@ impl Store {
             }
         }
         self.open = Some((frame, place));
+        place as u32
     }
 
     fn end_frame(&mut self, frame: u32) {
@@ -150,14 +140,18 @@ impl Store {
         }
     }
 
-    fn segments(&self, frame: u32) -> impl Iterator<Item = &Annotation> {
+    /// The segments of a frame in the order they came in, each with its place.
+    fn segments(&self, frame: u32) -> impl Iterator<Item = (u32, &Annotation)> {
         let first = self.first.get(frame as usize).copied().unwrap_or(0);
-        std::iter::successors(self.record(first), |record| self.record(record.next))
-            .map(|record| &record.annotation)
+        let next = |(_, record): &(u32, &Record)| self.record(record.next);
+        std::iter::successors(self.record(first), next)
+            .map(|(place, record)| (place, &record.annotation))
     }
 
-    fn record(&self, place: u32) -> Option<&Record> {
-        self.records.get((place as usize).checked_sub(1)?)
+    /// The record stored as `place`, counted from 1, with its place from 0.
+    fn record(&self, place: u32) -> Option<(u32, &Record)> {
+        let place = place.checked_sub(1)?;
+        Some((place, self.records.get(place as usize)?))
     }
 
     /// Drops what an earlier frame of the same number left.
@@ -195,8 +189,46 @@ pub(crate) mod tests {
         Segment::parse(packet, octets).unwrap()
     }
 
+    /// What is said of the first segment of a frame.
+    pub fn first(session: &Session, frame: u32) -> Annotation {
+        *session.segment(frame, 0).unwrap().said
+    }
+
+    /// A segment with other flags; from the server if `back`. Numbers fit those of `SYN`.
+    pub fn octets(flags: u8, back: bool, sequence: u32, acknowledgment: u32) -> [u8; 20] {
+        let mut octets = SYN;
+        if back {
+            octets[..4].rotate_left(2);
+        }
+        octets[4..8].copy_from_slice(&sequence.to_be_bytes());
+        octets[8..12].copy_from_slice(&acknowledgment.to_be_bytes());
+        octets[13] = flags;
+        octets
+    }
+
+    /// Learns SYN, SYN/ACK, ACK and a FIN in frames 1 to 4, ten milliseconds apart.
+    pub fn handshake(session: &mut Session) {
+        let segments = [
+            octets(0x02, false, 100, 0),
+            octets(0x12, true, 700, 101),
+            octets(0x10, false, 101, 701),
+            octets(0x11, false, 101, 701),
+        ];
+        for (frame, octets) in (1..).zip(&segments) {
+            let mut segment = segment(octets);
+            if segment.tcp.source_port == 80 {
+                std::mem::swap(&mut segment.packet.source, &mut segment.packet.destination);
+            }
+            segment.packet.frame = frame;
+            segment.packet.time_ns = frame as i64 * 10_000_000;
+            session.learn(frame as u32, &segment);
+            session.end_frame(frame as u32);
+        }
+    }
+
     fn flags(session: &Session, frame: u32) -> Vec<String> {
-        session.segments(frame).map(|said| said.flags.tcpdump().to_string()).collect()
+        let said = session.store.segments(frame).map(|(_, said)| said);
+        said.map(|said| said.flags.tcpdump().to_string()).collect()
     }
 
     fn with_flags(flags: u8) -> [u8; 20] {
@@ -256,17 +288,15 @@ pub(crate) mod tests {
     fn a_segment_leads_to_its_connection() {
         let mut session = Session::default();
         session.learn(1, &segment(&SYN));
-        let said = *session.segments(1).next().unwrap();
-        let facts = session.facts(said.connection).unwrap();
-        assert_eq!(facts.attempt, 1);
-        assert_eq!(facts.client, Endpoint { address: [10, 0, 0, 1].into(), port: 40000 });
-        assert_eq!(facts.server, Endpoint { address: [10, 0, 0, 2].into(), port: 80 });
-        assert!(session.facts(said.connection + 1).is_none());
+        let known = session.segment(1, 0).unwrap();
+        assert_eq!(known.connection.id(), known.said.connection);
+        assert_eq!(known.connection.client(), "10.0.0.1:40000".parse().unwrap());
+        assert!(known.syn.is_some());
+        assert!(session.segment(1, 1).is_none() && session.segment(2, 0).is_none());
     }
 
     #[test]
     fn stays_small() {
-        assert!(size_of::<Record>() <= 36);
-        assert!(size_of::<Option<Facts>>() <= 48);
+        assert!(size_of::<Record>() <= 40);
     }
 }

@@ -1,16 +1,19 @@
 //! What is said of a segment, as text.
 
 use std::fmt::{self, Display, Formatter, Write};
+use std::net::SocketAddr;
 
 use dissector_core::connection::{Annotation, Copy, Stage, State, States};
-
-use crate::session::Endpoint;
 
 /// In front of the Info column: `2/3 SYN/ACK [S.] client ESTABLISHED? server SYN-RECEIVED`.
 pub fn write_info(out: &mut impl Write, said: &Annotation) -> fmt::Result {
     write_step(out, said)?;
     let Annotation { flags, client, server, .. } = said;
-    write!(out, " [{}] client {client} server {server}", flags.tcpdump())
+    // An ICMP error is no segment: it has no flags.
+    if said.stage != Stage::IcmpError {
+        write!(out, " [{}]", flags.tcpdump())?;
+    }
+    write!(out, " client {client} server {server}")
 }
 
 /// The line of the protocol in the packet details.
@@ -35,21 +38,14 @@ impl Display for Summary<'_> {
 /// The line of one end in the packet details: `Client 10.0.0.1:40000: SYN-SENT → ESTABLISHED`.
 pub struct EndpointLine<'a> {
     pub role: &'static str,
-    pub endpoint: Option<&'a Endpoint>,
+    pub endpoint: SocketAddr,
     pub states: &'a States,
 }
 
 impl Display for EndpointLine<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.role)?;
-        if let Some(Endpoint { address, port }) = self.endpoint {
-            match address.is_ipv6() {
-                true => write!(f, " [{address}]:{port}")?,
-                false => write!(f, " {address}:{port}")?,
-            }
-        }
-        let States { before, after, .. } = self.states;
-        f.write_str(": ")?;
+        let (before, after) = (self.states.before(), self.states.after());
+        write!(f, "{} {}: ", self.role, self.endpoint)?;
         if before != after {
             write!(f, "{before} → ")?;
         }
@@ -75,7 +71,7 @@ fn write_step(out: &mut impl Write, said: &Annotation) -> fmt::Result {
 }
 
 fn is_assumed(states: &States) -> bool {
-    !states.proven && states.after != State::Unknown
+    !states.proven() && states.after() != State::Unknown
 }
 
 /// Fixed room for text. What does not fit is left out; characters are never cut in two.
@@ -121,23 +117,17 @@ impl Write for TextBuffer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Session, tests::SYN, tests::segment};
+    use crate::session::Session;
+    use crate::session::tests::{SYN, first, handshake, octets, segment};
     use dissector_core::wire::TcpFlags;
-    use std::net::SocketAddr;
 
-    /// A SYN with the given stage and copy.
+    /// A SYN with the given stage and copy: client CLOSED → SYN-SENT, server LISTEN → SYN-RECEIVED.
     fn said(stage: Stage, copy: Copy) -> Annotation {
         let mut session = Session::default();
         session.learn(1, &segment(&SYN));
-        let mut said = *session.segments(1).next().unwrap();
+        let mut said = first(&session, 1);
         (said.stage, said.copy) = (stage, copy);
-        states(&mut said.client, State::Closed, State::SynSent, true);
-        states(&mut said.server, State::Listen, State::SynReceived, false);
         said
-    }
-
-    fn states(states: &mut States, before: State, after: State, proven: bool) {
-        (states.before, states.after, states.proven) = (before, after, proven);
     }
 
     fn step(said: &Annotation) -> String {
@@ -214,19 +204,25 @@ mod tests {
 
     #[test]
     fn an_end_shows_its_way() {
-        let mut said = said(Stage::Syn, Copy::Original);
         let line = |endpoint: &str, states: &States| {
             let endpoint: SocketAddr = endpoint.parse().unwrap();
-            EndpointLine { role: "Server", endpoint: Some(&endpoint.into()), states }.to_string()
+            EndpointLine { role: "Server", endpoint, states }.to_string()
         };
+        let mut session = Session::default();
+        handshake(&mut session);
         assert_eq!(
-            line("10.0.0.2:80", &said.server),
+            line("10.0.0.2:80", &first(&session, 1).server),
             "Server 10.0.0.2:80: LISTEN → SYN-RECEIVED (assumed)"
         );
-        states(&mut said.server, State::Established, State::Established, true);
-        assert_eq!(line("10.0.0.2:80", &said.server), "Server 10.0.0.2:80: ESTABLISHED");
-        states(&mut said.server, State::Unknown, State::Unknown, false);
-        assert_eq!(line("[2001:db8::1]:443", &said.server), "Server [2001:db8::1]:443: UNKNOWN");
+        assert_eq!(
+            line("10.0.0.2:80", &first(&session, 3).client),
+            "Server 10.0.0.2:80: ESTABLISHED"
+        );
+        // No flags at all: nothing is known.
+        let mut session = Session::default();
+        session.learn(1, &segment(&octets(0, false, 1, 1)));
+        let unknown = first(&session, 1).server;
+        assert_eq!(line("[2001:db8::1]:443", &unknown), "Server [2001:db8::1]:443: UNKNOWN");
     }
 
     #[test]

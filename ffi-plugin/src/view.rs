@@ -1,34 +1,35 @@
 //! What the packet details show of a segment, as a list of items.
 
-use std::fmt::Display;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use dissector_core::connection::{Annotation, Copy, FieldId, Stage, States};
-use dissector_core::wire::TcpFlags;
+use dissector_core::connection::{Copy, FieldId, Stage, States};
+use dissector_core::wire::{OptionsText, TcpFlags};
 
-use crate::abi::{TCPHS_MAX_ITEMS, TCPHS_NO_TEXT, tcphs_item, tcphs_view};
-use crate::session::{Endpoint, Facts};
+use crate::abi::{TCPHS_NO_TEXT, tcphs_view};
+use crate::list::List;
+use crate::session::Known;
 use crate::text::{EndpointLine, Summary, TextBuffer};
+use crate::verdict;
 
-/// Writes what there is to show of a segment. `facts` are those of its connection.
-pub fn write(said: &Annotation, facts: Option<&Facts>, view: &mut tcphs_view) {
-    let mut list =
-        List { items: &mut view.items, length: 0, text: TextBuffer::new(&mut view.text), level: 0 };
+/// Writes what there is to show of a segment; on `later` passes also what its connection came to.
+pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
+    let Known { said, connection, .. } = *known;
+    let mut list = List::new(&mut view.items, TextBuffer::new(&mut view.text));
     view.summary = list.text.push(Summary(said)).map_or(TCPHS_NO_TEXT, |place| place as u32);
 
     list.number(FieldId::Conn, said.connection);
-    if let Some(facts) = facts {
-        list.number(FieldId::Attempt, facts.attempt);
-    }
+    list.number(FieldId::Attempt, connection.attempt());
     list.enumeration(FieldId::Stage, FieldId::StageStr, said.stage.number(), said.stage.label());
     // Stage 0 is said of every other segment of the capture, for filters only.
     list.hide_last(said.stage == Stage::None);
     if said.stage.is_handshake() {
-        list.number(FieldId::Handshake, 0u8);
-        list.hide_last(true);
+        list.mark(FieldId::Handshake);
     }
     if said.final_ack {
         list.number(FieldId::FinalAck, 0u8);
+        if !later {
+            verdict::write_times(&connection.verdict(known.now_ns).times, &mut list);
+        }
     }
     list.enumeration(FieldId::Copy, FieldId::CopyStr, said.copy.number(), said.copy.label());
     // Worth a line only where it is news; of plain data the engine does not say it at all.
@@ -39,8 +40,19 @@ pub fn write(said: &Annotation, facts: Option<&Facts>, view: &mut tcphs_view) {
     if let Some(rto_ns) = said.rto_ns() {
         list.number(FieldId::Rto, rto_ns);
     }
-    list.string(FieldId::Flags, said.flags);
-    list.string(FieldId::FlagsTcpdump, said.flags.tcpdump());
+    if said.stage != Stage::IcmpError {
+        list.string(FieldId::Flags, said.flags);
+        list.string(FieldId::FlagsTcpdump, said.flags.tcpdump());
+    }
+    if let Some(syn) = &known.syn {
+        let options = OptionsText(syn.tcp.options());
+        if said.flags.contains(TcpFlags::ACK) {
+            list.string(FieldId::SynAckOptions, options);
+        } else {
+            list.string(FieldId::SynOptions, options);
+            list.string(FieldId::SynSignature, syn);
+        }
+    }
     if let Some(reason) = said.rst_reason {
         list.enumeration(
             FieldId::RstReason,
@@ -49,16 +61,22 @@ pub fn write(said: &Annotation, facts: Option<&Facts>, view: &mut tcphs_view) {
             reason.label(),
         );
     }
-    if said.flags.contains(TcpFlags::RST) {
-        list.number(FieldId::RstAcceptable, said.rst_acceptable);
+    if let Some(acceptable) = said.rst_acceptable() {
+        list.number(FieldId::RstAcceptable, acceptable);
+    }
+    if let Some(delta) = said.rst_ttl_delta() {
+        list.signed(FieldId::RstTtlDelta, delta);
+        list.hide_last(delta == 0);
     }
     list.enumeration(FieldId::Role, FieldId::RoleStr, said.sender.number(), said.sender.label());
-    if let Some(basis) = facts.map(|facts| facts.role_basis) {
-        list.enumeration(FieldId::RoleBasis, FieldId::RoleBasisStr, basis.number(), basis.label());
+    let basis = connection.role_basis();
+    list.enumeration(FieldId::RoleBasis, FieldId::RoleBasisStr, basis.number(), basis.label());
+    endpoint(&mut list, &CLIENT, connection.client(), &said.client);
+    endpoint(&mut list, &SERVER, connection.server(), &said.server);
+    if later {
+        verdict::write(connection, &connection.verdict(known.now_ns), &mut list);
     }
-    list.endpoint(&CLIENT, facts.map(|facts| &facts.client), &said.client);
-    list.endpoint(&SERVER, facts.map(|facts| &facts.server), &said.server);
-    view.item_count = list.length as u32;
+    view.item_count = list.len();
 }
 
 /// The fields of one end.
@@ -105,102 +123,38 @@ const SERVER: EndpointFields = EndpointFields {
     proven: FieldId::ServerStateProven,
 };
 
-/// The items written so far. What does not fit is left out.
-struct List<'a> {
-    items: &'a mut [tcphs_item; TCPHS_MAX_ITEMS],
-    length: usize,
-    text: TextBuffer<'a>,
-    level: u8,
-}
-
-impl List<'_> {
-    fn push(&mut self, field: FieldId, number: u64) -> Option<&mut tcphs_item> {
-        let item = self.items.get_mut(self.length)?;
-        self.length += 1;
-        *item = tcphs_item {
-            number,
-            text: TCPHS_NO_TEXT,
-            field: field as u8,
-            level: self.level,
-            subtree: 0,
-            hidden: false,
-        };
-        Some(item)
+/// The state after the segment, and below it everything else of this end.
+fn endpoint(list: &mut List<'_>, fields: &EndpointFields, endpoint: SocketAddr, states: &States) {
+    let (before, after) = (states.before(), states.after());
+    let line = EndpointLine { role: fields.title, endpoint, states };
+    list.open(fields.subtree, fields.state, after.number(), line);
+    let address = endpoint.ip();
+    match address {
+        IpAddr::V4(address) => list.octets(fields.ip, &address.octets()),
+        IpAddr::V6(address) => list.octets(fields.ipv6, &address.octets()),
     }
-
-    fn number(&mut self, field: FieldId, number: impl Into<u64>) {
-        self.push(field, number.into());
-    }
-
-    fn string(&mut self, field: FieldId, text: impl Display) {
-        let place = self.text.push(text);
-        self.octets_at(field, place);
-    }
-
-    fn octets(&mut self, field: FieldId, octets: &[u8]) {
-        let place = self.text.push_octets(octets);
-        self.octets_at(field, place);
-    }
-
-    fn octets_at(&mut self, field: FieldId, place: Option<usize>) {
-        if let Some(place) = place
-            && let Some(item) = self.push(field, 0)
-        {
-            item.text = place as u32;
-        }
-    }
-
-    /// Number and text. The text is for filters and `-T fields`; in the details it says nothing new.
-    fn enumeration(&mut self, field: FieldId, twin: FieldId, number: u8, label: &str) {
-        self.string(twin, label);
-        self.hide_last(true);
-        self.number(field, number);
-    }
-
-    fn hide_last(&mut self, hidden: bool) {
-        if let Some(last) = self.length.checked_sub(1) {
-            self.items[last].hidden = hidden;
-        }
-    }
-
-    /// The state after the segment, and below it everything else of this end.
-    fn endpoint(&mut self, fields: &EndpointFields, endpoint: Option<&Endpoint>, states: &States) {
-        let (before, after) = (states.before, states.after);
-        let line = self.text.push(EndpointLine { role: fields.title, endpoint, states });
-        if let Some(item) = self.push(fields.state, after.number().into()) {
-            item.text = line.map_or(TCPHS_NO_TEXT, |place| place as u32);
-            item.subtree = fields.subtree;
-        }
-        self.level = 1;
-        if let Some(Endpoint { address, port }) = endpoint {
-            match address {
-                IpAddr::V4(address) => self.octets(fields.ip, &address.octets()),
-                IpAddr::V6(address) => self.octets(fields.ipv6, &address.octets()),
-            }
-            self.string(fields.addr, address);
-            self.hide_last(true);
-            self.number(fields.port, *port);
-        }
-        self.enumeration(fields.before, fields.before_str, before.number(), before.label());
-        self.string(fields.state_str, after.label());
-        self.hide_last(true);
-        self.number(fields.proven, states.proven);
-        self.level = 0;
-    }
+    list.string(fields.addr, address);
+    list.hide_last(true);
+    list.number(fields.port, endpoint.port());
+    list.enumeration(fields.before, fields.before_str, before.number(), before.label());
+    list.twin(fields.state_str, after.label());
+    list.number(fields.proven, states.proven());
+    list.close();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Session, tests::SYN, tests::segment};
-    use dissector_core::connection::{FIELDS, FieldKind};
+    use crate::abi::TCPHS_MAX_ITEMS;
+    use crate::session::{Session, tests::handshake};
+    use dissector_core::connection::{FIELDS, FieldKind, Known as When};
 
-    fn view() -> tcphs_view {
+    /// A frame of a handshake and a FIN.
+    fn view(frame: u32, later: bool) -> tcphs_view {
         let mut session = Session::default();
-        session.learn(1, &segment(&SYN));
-        let said = session.segments(1).next().unwrap();
+        handshake(&mut session);
         let mut view = tcphs_view::default();
-        write(said, session.facts(said.connection), &mut view);
+        write(&session.segment(frame, 0).unwrap(), later, &mut view);
         view
     }
 
@@ -212,19 +166,39 @@ mod tests {
 
     #[test]
     fn every_string_and_address_has_its_text() {
-        let view = view();
-        assert!(view.item_count > 20);
-        for item in &view.items[..view.item_count as usize] {
-            let field = &FIELDS[item.field as usize];
-            let needs = matches!(field.kind, FieldKind::String | FieldKind::Ipv4 | FieldKind::Ipv6);
-            assert_eq!(item.text != TCPHS_NO_TEXT, needs || item.subtree != 0, "{}", field.name);
+        for (frame, later) in [(1, false), (2, true), (3, false), (4, true)] {
+            let view = view(frame, later);
+            assert!(view.item_count > 20);
+            for item in &view.items[..view.item_count as usize] {
+                let field = &FIELDS[item.field as usize];
+                let text =
+                    matches!(field.kind, FieldKind::String | FieldKind::Ipv4 | FieldKind::Ipv6);
+                let expected = text || item.subtree != 0;
+                assert_eq!(item.text != TCPHS_NO_TEXT, expected, "{}", field.name);
+            }
+            assert!(text(&view, view.summary).starts_with("TCP Handshake, connection 0, "));
         }
-        assert!(text(&view, view.summary).starts_with("TCP Handshake, connection 0, "));
+    }
+
+    #[test]
+    fn what_takes_the_future_is_not_said_at_first() {
+        let known = |frame, later| {
+            let view = view(frame, later);
+            let items = view.items[..view.item_count as usize].iter();
+            items.map(|item| FIELDS[item.field as usize].known).collect::<Vec<_>>()
+        };
+        for frame in 1..=4 {
+            let first = known(frame, false);
+            assert!(!first.contains(&When::Connection));
+            assert_eq!(first.contains(&When::FinalAck), frame == 3);
+            let later = known(frame, true);
+            assert!(later.contains(&When::Connection) && later.contains(&When::FinalAck));
+        }
     }
 
     #[test]
     fn the_ends_stand_in_their_subtrees() {
-        let view = view();
+        let view = view(1, false);
         let items = &view.items[..view.item_count as usize];
         let find = |id: FieldId| items.iter().find(|item| item.field == id as u8).unwrap();
         assert!(
@@ -240,9 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_every_field_and_its_text() {
-        // The longest: IPv6 addresses, every flag, an RST with its reason.
-        const { assert!(FIELDS.len() <= TCPHS_MAX_ITEMS) };
-        assert!(view().text.len() >= 1024);
+    fn there_is_room_for_every_field() {
+        const { assert!(FIELDS.len() <= TCPHS_MAX_ITEMS && FIELDS.len() <= u8::MAX as usize) };
     }
 }

@@ -63,6 +63,31 @@ fn a_refused_a_lost_and_a_reset_connection() {
     shows("ipv6.pcapng", "3/3 ACK [.] client ESTABLISHED server ESTABLISHED? | ");
 }
 
+/// The remarks are Wireshark's expert information; those that need the future take two passes.
+#[test]
+fn remarks_are_expert_information() {
+    let capture = sample("no-reply.pcapng");
+    let path = capture.to_string_lossy();
+    let run = |arguments: &[&str]| tshark(&[&["-n", "-r", &*path], arguments].concat());
+    let listed = run(&["-q", "-z", "expert"]);
+    assert!(listed.contains("SYN copy 1, after 1."), "{listed}");
+    assert!(!listed.contains("Nothing answers"), "{listed}");
+    let listed = run(&["-2", "-q", "-z", "expert"]);
+    assert!(listed.contains("Nothing answers the SYN: "), "{listed}");
+
+    let frames = |passes: &[&str], filter: &str| {
+        let arguments = [passes, &["-Y", filter, "-T", "fields", "-e", "frame.number"]].concat();
+        run(&arguments).split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(frames(&[], "tcphs.expert.syn_retx"), ["2", "3", "4"]);
+    assert_eq!(frames(&["-2"], "tcphs.expert.no_reply"), ["4"]);
+    // By what Wireshark says of any remark, without a word of ours in the filter.
+    let message = "_ws.expert.message contains \"SYN copy\"";
+    assert_eq!(frames(&[], message), ["2", "3", "4"]);
+    let warning = "_ws.expert.severity == \"Warning\" && tcp";
+    assert_eq!(frames(&[], warning), ["4"]);
+}
+
 /// Behind our text stands Wireshark's own, unchanged; and nothing else changes.
 #[test]
 fn the_rest_is_wiresharks() {

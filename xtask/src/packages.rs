@@ -55,9 +55,10 @@ pub const VALGRIND: Need =
     Need { package: "valgrind", what: "valgrind", present: || which("valgrind").is_some() };
 
 /// What recording samples needs beside tcpdump and tshark's package.
-pub const SAMPLES: [Need; 2] = [
+pub const SAMPLES: [Need; 3] = [
     Need { package: "iproute2", what: "ip (iproute2)", present: || which("ip").is_some() },
     Need { package: "ethtool", what: "ethtool", present: || which("ethtool").is_some() },
+    Need { package: "nftables", what: "nft (nftables)", present: || which("nft").is_some() },
 ];
 
 /// Installs what is missing of `needs`: by apt-get, through sudo unless we are root. Silent when

@@ -22,6 +22,8 @@ const OPTION_NO_OPERATION: u8 = 1;
 const OPTION_LOOSE_ROUTE: u8 = 0x83;
 const OPTION_STRICT_ROUTE: u8 = 0x89;
 
+/// IP protocol number of TCP.
+pub(super) const IP_PROTOCOL_TCP: u8 = 6;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
@@ -86,7 +88,7 @@ fn ipv4(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
         protocol,
         payload,
     };
-    extension_headers(datagram)
+    if datagram.protocol == IP_PROTOCOL_TCP { Ok(datagram) } else { extension_headers(datagram) }
 }
 
 /// The last address of a source route that is not used up yet (RFC 791 §3.1): as with a routing
@@ -133,7 +135,7 @@ fn ipv6(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
         protocol,
         payload: payload.limited(payload_octets),
     };
-    extension_headers(datagram)
+    if datagram.protocol == IP_PROTOCOL_TCP { Ok(datagram) } else { extension_headers(datagram) }
 }
 
 /// Steps over extension headers (RFC 8200 §4), in any order.

@@ -22,6 +22,7 @@ mod skipped;
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 
 use self::buffer::Buffer;
@@ -30,8 +31,7 @@ use self::octets::Octets;
 use self::pcap::PcapRecords;
 use self::pcapng::PcapngRecords;
 use self::skipped::Tally;
-use crate::wire::TcpHeader;
-use crate::{PacketInfo, Segment};
+use crate::{IcmpError, PacketInfo, Segment};
 
 pub use error::{CaptureError, CaptureWarning, Problem};
 pub use link::LinkType;
@@ -41,8 +41,6 @@ pub use skipped::{IpVersion, Layer, Skipped};
 pub const MAX_RECORD_OCTETS: usize = 64 * 1024 * 1024;
 /// Interfaces that a pcapng section may describe; more end the reading with a warning.
 pub const MAX_INTERFACES: usize = 65_536;
-
-const IP_PROTOCOL_TCP: u8 = 6;
 
 /// A capture being read.
 ///
@@ -77,6 +75,16 @@ pub struct Capture<R> {
     skipped: Tally,
     warning: Option<CaptureWarning>,
     finished: bool,
+}
+
+/// What [`Capture::next_packet`] finds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Packet<'a> {
+    /// A TCP segment.
+    Segment(Segment<'a>),
+    /// An ICMP error that quotes one.
+    IcmpError(IcmpError),
 }
 
 /// By file format.
@@ -133,27 +141,67 @@ impl<R: Read> Capture<R> {
         Ok(Self { buffer, records, frames: 0, skipped, warning: None, finished: false })
     }
 
-    /// The next TCP segment, which borrows from the read buffer; `None` at the end.
+    /// The next TCP segment, which borrows from the read buffer; `None` at the end. ICMP errors are
+    /// passed over.
     ///
     /// `None` may also mean that reading had to stop: then there is a [`warning`](Self::warning).
     ///
     /// # Errors
     /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
     pub fn next_segment(&mut self) -> Result<Option<Segment<'_>>, CaptureError> {
-        let (packet, start) = loop {
+        loop {
+            match self.step()? {
+                None => return Ok(None),
+                Some(Found::IcmpError(_)) => {}
+                Some(Found::Segment(packet, place)) => return Ok(self.segment(packet, place)),
+            }
+        }
+    }
+
+    /// The next TCP segment, or ICMP error that quotes one; otherwise as
+    /// [`next_segment`](Self::next_segment).
+    ///
+    /// # Errors
+    /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
+    pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
+        Ok(match self.step()? {
+            None => None,
+            Some(Found::IcmpError(error)) => Some(Packet::IcmpError(error)),
+            Some(Found::Segment(packet, place)) => self.segment(packet, place).map(Packet::Segment),
+        })
+    }
+
+    /// Goes on to the next frame that holds something; where it is in the buffer, not a borrow of
+    /// it, so that the caller may go on.
+    fn step(&mut self) -> Result<Option<Found>, CaptureError> {
+        loop {
             let Some(Consumed { frame, start }) = self.next_frame()? else { return Ok(None) };
             let start = start + frame.captured.start;
             let captured = &self.buffer.from(start)[..frame.captured.len()];
             match tcp(self.frames, &frame, captured) {
                 Ok((packet, offset)) => {
-                    break (packet, start + offset..start + captured.len());
+                    let place = start + offset..start + captured.len();
+                    return Ok(Some(Found::Segment(packet, place)));
                 }
-                Err(reason) => self.skipped.add(reason),
+                Err(reason) => {
+                    self.skipped.add(reason);
+                    let icmp = matches!(
+                        reason,
+                        Skipped::Protocol(crate::PROTOCOL_ICMP | crate::PROTOCOL_ICMPV6)
+                    );
+                    if let Some(error) =
+                        icmp.then(|| icmp_error(self.frames, &frame, captured)).flatten()
+                    {
+                        return Ok(Some(Found::IcmpError(error)));
+                    }
+                }
             }
-        };
-        let captured = &self.buffer.from(start.start)[..start.len()];
-        // The header was read once already: a borrow that the loop returned would outlive it.
-        Ok(Segment::parse(packet, captured).ok())
+        }
+    }
+
+    fn segment(&self, packet: PacketInfo, place: Range<usize>) -> Option<Segment<'_>> {
+        // The header was read once already: a borrow that the step returned would outlive it.
+        Segment::parse(packet, &self.buffer.from(place.start)[..place.len()]).ok()
     }
 
     /// Frames read so far, of every kind: the number of the last one, as Wireshark counts them.
@@ -254,6 +302,34 @@ fn start_section<R: Read>(
     }
 }
 
+/// What a frame holds, and where.
+enum Found {
+    Segment(PacketInfo, Range<usize>),
+    IcmpError(IcmpError),
+}
+
+/// Reads the ICMP error in a frame, if it quotes a TCP segment.
+#[cold]
+fn icmp_error(number: u64, frame: &Frame, captured: &[u8]) -> Option<IcmpError> {
+    let octets = Octets::new(captured, frame.original_octets as usize);
+    let (network, octets) = link::network(frame.link_type, octets).ok()?;
+    let datagram = ip::datagram(network, octets).ok()?;
+    let message = datagram.payload;
+    IcmpError::parse(packet_info(number, frame, &datagram), message.captured)
+}
+
+fn packet_info(number: u64, frame: &Frame, datagram: &ip::Datagram<'_>) -> PacketInfo {
+    PacketInfo {
+        frame: number,
+        time_ns: frame.time_ns,
+        source: datagram.source,
+        destination: datagram.destination,
+        ttl: datagram.ttl,
+        ip_id: datagram.ip_id,
+        tcp_octets: datagram.payload.sent as u32,
+    }
+}
+
 /// Finds the TCP segment in a frame: what the layers below say, and where its header starts in
 /// `captured`.
 #[inline]
@@ -261,25 +337,16 @@ fn tcp(number: u64, frame: &Frame, captured: &[u8]) -> Result<(PacketInfo, usize
     let octets = Octets::new(captured, frame.original_octets as usize);
     let (network, octets) = link::network(frame.link_type, octets)?;
     let datagram = ip::datagram(network, octets)?;
-    if datagram.protocol != IP_PROTOCOL_TCP {
+    if datagram.protocol != ip::IP_PROTOCOL_TCP {
         return Err(Skipped::Protocol(datagram.protocol));
     }
     let segment = datagram.payload;
-    match TcpHeader::parse(segment.captured) {
-        Ok(_) => {}
-        Err(crate::wire::HeaderError::Truncated { .. }) => {
-            return Err(Skipped::Truncated(Layer::Tcp));
-        }
-        Err(_) => return Err(Skipped::Damaged(Layer::Tcp)),
+    // The same checks as `TcpHeader::parse`, which reads the header once the borrow allows it.
+    match segment.captured.get(..20) {
+        None => return Err(Skipped::Truncated(Layer::Tcp)),
+        Some(fixed) if fixed[12] < 0x50 => return Err(Skipped::Damaged(Layer::Tcp)),
+        Some(_) => {}
     }
-    let packet = PacketInfo {
-        frame: number,
-        time_ns: frame.time_ns,
-        source: datagram.source,
-        destination: datagram.destination,
-        ttl: datagram.ttl,
-        ip_id: datagram.ip_id,
-        tcp_octets: segment.sent as u32,
-    };
+    let packet = packet_info(number, frame, &datagram);
     Ok((packet, segment.offset))
 }

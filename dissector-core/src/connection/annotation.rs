@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::anomaly::{Anomaly, AnomalySet};
 use super::names::{Copy, Role, RstReason, Stage, State};
 use crate::wire::TcpFlags;
 
@@ -31,8 +32,9 @@ pub struct Annotation {
     pub server: States,
     /// Why it was sent, if it is an RST.
     pub rst_reason: Option<RstReason>,
-    /// Whether the receiver has to believe it, if it is an RST.
-    pub rst_acceptable: bool,
+    ttl_delta: i16,
+    /// What is worth a remark about it.
+    pub anomalies: AnomalySet,
 }
 
 impl Annotation {
@@ -49,7 +51,8 @@ impl Annotation {
             client: States::new(State::Unknown, State::Unknown, false),
             server: States::new(State::Unknown, State::Unknown, false),
             rst_reason: None,
-            rst_acceptable: false,
+            ttl_delta: 0,
+            anomalies: AnomalySet::EMPTY,
         }
     }
 
@@ -68,6 +71,25 @@ impl Annotation {
         (self.retry > 0).then_some(low | middle << 16 | high << 32)
     }
 
+    /// Notes something worth a remark.
+    pub(crate) fn note(&mut self, anomaly: Anomaly) {
+        self.anomalies.insert(anomaly);
+    }
+
+    pub(crate) fn set_ttl_delta(&mut self, delta: i16) {
+        self.ttl_delta = delta;
+    }
+
+    /// Of an RST: whether its receiver has to believe it (RFC 9293 §3.5.3, RFC 5961 §3).
+    pub fn rst_acceptable(&self) -> Option<bool> {
+        self.rst_reason.map(|_| self.stage != Stage::RstIgnored)
+    }
+
+    /// Of an RST: its TTL less that of its sender's other packets; 0 where those were not seen.
+    pub fn rst_ttl_delta(&self) -> Option<i16> {
+        self.rst_reason.map(|_| self.ttl_delta)
+    }
+
     /// Whether SYN, SYN/ACK and FIN count copies: whether [`retry`](Self::retry) has a meaning.
     pub fn counts_copies(&self) -> bool {
         self.stage != Stage::IllegalFlags && self.flags.intersects(TcpFlags::SYN | TcpFlags::FIN)
@@ -77,26 +99,44 @@ impl Annotation {
 /// The states of one endpoint before and after a segment.
 ///
 /// `Display` writes the state after it, with `?` where it is assumed: `ESTABLISHED?`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub struct States {
-    /// State before the segment.
-    pub before: State,
-    /// State after it was sent or, on the other end, received.
-    pub after: State,
-    /// Whether the endpoint's own segments prove the state after; otherwise delivery is assumed.
-    pub proven: bool,
+    /// The state before in the upper four bits, the state after in the lower.
+    packed: u8,
+    proven: bool,
 }
 
 impl States {
     pub(crate) const fn new(before: State, after: State, proven: bool) -> Self {
-        Self { before, after, proven }
+        Self { packed: before.number() << 4 | after.number(), proven }
+    }
+
+    /// State before the segment.
+    pub fn before(self) -> State {
+        State::from_number(self.packed >> 4).unwrap_or(State::Unknown)
+    }
+
+    /// State after it was sent or, on the other end, received.
+    pub fn after(self) -> State {
+        State::from_number(self.packed & 0xf).unwrap_or(State::Unknown)
+    }
+
+    /// Whether the endpoint's own segments prove the state after; otherwise delivery is assumed.
+    pub const fn proven(self) -> bool {
+        self.proven
+    }
+}
+
+impl fmt::Debug for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} → {self}", self.before())
     }
 }
 
 impl fmt::Display for States {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.after, self.proven) {
-            (State::Unknown, _) | (_, true) => f.pad(self.after.label()),
+        match (self.after(), self.proven) {
+            (State::Unknown, _) | (_, true) => f.pad(self.after().label()),
             // Padding counts the mark too.
             (state, false) => match f.width() {
                 Some(width) => write!(f, "{:width$}", format!("{state}?")),

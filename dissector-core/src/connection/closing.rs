@@ -1,9 +1,12 @@
 //! The close: FINs and what acknowledges them (RFC 9293 §3.6).
 
-use super::Annotation;
 use super::endpoint::Facts;
 use super::names::{Stage, State};
 use super::track::{Connection, Event};
+use super::{Annotation, Anomaly};
+
+/// How long one side may stay open after the other closed without a remark, in nanoseconds.
+pub(super) const HALF_CLOSED_LONG_NS: i64 = 60_000_000_000;
 
 impl Connection {
     /// Does this segment acknowledge the other end's FIN?
@@ -24,12 +27,16 @@ impl Connection {
         if first_time && seen.stage == Stage::None {
             seen.stage = if of_first { Stage::FinAcked } else { Stage::SecondFinAcked };
         }
-        // It answers the FIN, so it has received it.
+        // It answers the FIN, so it has received it. Where that FIN was sent without knowing of the
+        // sender's own, this says nothing of whether the sender's has been acknowledged.
+        let crossed = self.end(event.receiver).fin_stage == Stage::FinSimultaneous
+            || self.end(event.sender).fin_stage == Stage::FinSimultaneous;
         let sender = self.end_mut(event.sender);
         match sender.state {
             State::Established | State::SynReceived => sender.prove(State::CloseWait),
             State::FinWait1 => sender.prove(State::Closing),
             State::FinWait2 => sender.prove(State::TimeWait),
+            State::TimeWait if crossed => {}
             State::CloseWait | State::Closing | State::TimeWait => sender.proven = true,
             _ => {}
         }
@@ -47,6 +54,12 @@ impl Connection {
     }
 
     fn first_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        if self.first_closer.is_none() {
+            self.first_fin_ns = event.now_ns;
+        }
+        if event.now_ns.saturating_sub(self.first_fin_ns) > HALF_CLOSED_LONG_NS {
+            self.anomalies.insert(Anomaly::HalfClosedLong);
+        }
         let first_closer = *self.first_closer.get_or_insert(event.sender);
         let other = self.end(event.receiver);
         let stage = if first_closer == event.sender {
@@ -63,6 +76,9 @@ impl Connection {
             seen.stage = stage;
         }
         let simultaneous = stage == Stage::FinSimultaneous;
+        if simultaneous {
+            seen.note(Anomaly::SimultaneousClose);
+        }
         let sender = self.end_mut(event.sender);
         sender.facts |= Facts::FIN;
         sender.facts -= Facts::FIN_ACKED;

@@ -1,6 +1,9 @@
 //! What is known of one end of a connection.
 
+use super::duplicate::Recent;
 use super::names::{Stage, State};
+use super::offer::Offer;
+use super::times::Copies;
 use crate::wire::SeqNumber;
 
 bitflags::bitflags! {
@@ -31,11 +34,17 @@ bitflags::bitflags! {
         const CHALLENGE = 1 << 10;
         /// Something besides SYNs and RSTs.
         const MORE = 1 << 11;
+        /// Payload after its SYN.
+        const PAYLOAD = 1 << 12;
+        /// Payload in its SYN.
+        const SYN_PAYLOAD = 1 << 13;
+        /// A segment without the timestamps that were negotiated.
+        const TS_DROPPED = 1 << 14;
     }
 }
 
 /// One end of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Endpoint {
     /// Initial sequence number; means something with [`Facts::ISS_KNOWN`].
     pub iss: SeqNumber,
@@ -49,11 +58,23 @@ pub(super) struct Endpoint {
     pub last_copy_ns: i64,
     /// Window of its last segment with ACK, not scaled.
     pub window: u16,
-    /// SYNs and SYN/ACKs sent.
+    /// Whether that window is subject to scaling: not that of a SYN (RFC 7323 §2.2).
+    pub window_scaled: bool,
+    /// SYNs without ACK.
     pub syn_count: u16,
+    /// SYNs with ACK.
+    pub synack_count: u16,
+    /// Initial sequence number of an earlier SYN/ACK that differs.
+    pub other_iss: Option<SeqNumber>,
     pub facts: Facts,
-    /// Window scale that its SYN offers.
-    pub window_scale: Option<u8>,
+    /// What its SYN offers.
+    pub offer: Offer,
+    /// TTL of its last segment that is no RST.
+    pub ttl: Option<u8>,
+    /// Copies of its SYN or SYN/ACK.
+    pub copies: Copies,
+    /// Its last segments.
+    pub recent: Recent,
     /// Copies of the current SYN or FIN after the first.
     pub retries: u8,
     pub state: State,
@@ -67,7 +88,7 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub const fn new(state: State) -> Self {
+    pub fn new(state: State) -> Self {
         Self {
             iss: SeqNumber(0),
             nxt: SeqNumber(0),
@@ -75,9 +96,15 @@ impl Endpoint {
             fin_end: SeqNumber(0),
             last_copy_ns: 0,
             window: 0,
+            window_scaled: false,
             syn_count: 0,
+            synack_count: 0,
+            other_iss: None,
             facts: Facts::empty(),
-            window_scale: None,
+            offer: Offer::default(),
+            ttl: None,
+            copies: Copies::default(),
+            recent: Recent::default(),
             retries: 0,
             state,
             proven: false,

@@ -5,20 +5,29 @@
 //! closing, reset.
 
 mod annotation;
+mod anomaly;
 mod closing;
+mod duplicate;
 mod endpoint;
 mod enumeration;
 mod field;
 mod names;
+mod offer;
 mod opening;
 mod reset;
+mod summary;
 #[cfg(test)]
 mod tests;
+mod times;
 mod track;
 mod verdict;
+mod zeek;
 
 pub use annotation::{Annotation, States};
+pub use anomaly::{Anomaly, AnomalySet, Group, Severity};
 pub use enumeration::{Enumeration, EnumerationValue, UnknownLabel};
-pub use field::{FIELDS, Field, FieldId, FieldKind};
+pub use field::{FIELDS, Field, FieldId, FieldKind, Known};
 pub use names::*;
+pub use summary::{HandshakeTimes, IcmpSeen, Negotiated, StepFrames, Verdict};
 pub use track::Connection;
+pub(crate) use track::Reuse;

@@ -1,5 +1,6 @@
 //! The names of everything that is shown: one table each. Numbers and labels never change.
 
+use super::anomaly::{Anomaly, Group, Severity};
 use super::enumeration::{Enumeration, enumeration};
 
 enumeration! {
@@ -312,126 +313,6 @@ enumeration! {
     }
 }
 
-enumeration! {
-    /// How much a remark matters; the words are Wireshark's.
-    Severity as "severity" {
-        /// A normal milestone.
-        Chat = 0, CHAT, "chat";
-        /// Legal but unusual.
-        Note = 1, NOTE, "note";
-        /// The connection suffers or did not come up.
-        Warn = 2, WARN, "warn";
-        /// A violation of the protocol.
-        Error = 3, ERROR, "error";
-    }
-}
-
-enumeration! {
-    /// Something worth a remark, on the segment or the connection it was seen on.
-    Anomaly as "anomaly" {
-        /// The handshake is complete.
-        HandshakeComplete = 0, HANDSHAKE_COMPLETE, "handshake_complete";
-        /// SYN sent again.
-        SynRetx = 1, SYN_RETX, "syn_retx";
-        /// SYN/ACK sent again: the server has no ACK yet.
-        SynAckRetx = 2, SYNACK_RETX, "synack_retx";
-        /// SYN sent again although the SYN/ACK passed here.
-        SynAckNotReceived = 3, SYNACK_NOT_RECEIVED, "synack_not_received";
-        /// SYN/ACK sent again although the final ACK passed here.
-        SynAckRetxAfterAck = 4, SYNACK_RETX_AFTER_ACK, "synack_retx_after_ack";
-        /// SYN/ACK sent again before the final ACK can have arrived.
-        SynAckRetxCrossed = 5, SYNACK_RETX_CROSSED, "synack_retx_crossed";
-        /// Nothing answers the SYN.
-        NoReply = 6, NO_REPLY, "no_reply";
-        /// Nothing answers the SYN/ACK.
-        NoFinalAck = 7, NO_FINAL_ACK, "no_final_ack";
-        /// The server does not take the final ACK.
-        NotAccepted = 8, NOT_ACCEPTED, "not_accepted";
-        /// Port closed, or a firewall rejects.
-        Refused = 9, REFUSED, "refused";
-        /// An ICMP error answers the SYN.
-        Unreachable = 10, UNREACHABLE, "unreachable";
-        /// The client gives up during the handshake.
-        AbortedByClient = 11, ABORTED_BY_CLIENT, "aborted_by_client";
-        /// The server gives up during the handshake.
-        AbortedByServer = 12, ABORTED_BY_SERVER, "aborted_by_server";
-        /// Accepted, then reset before any payload.
-        RstRightAfterHandshake = 13, RST_RIGHT_AFTER_HANDSHAKE, "rst_right_after_handshake";
-        /// The peer still holds an older connection.
-        ChallengeAck = 14, CHALLENGE_ACK, "challenge_ack";
-        /// An RST clears an older connection.
-        HalfOpenReset = 15, HALF_OPEN_RESET, "half_open_reset";
-        /// The SYN/ACK acknowledges something that was not sent.
-        BadSynAck = 16, BAD_SYNACK, "bad_synack";
-        /// A second SYN/ACK with another initial sequence number.
-        SynAckIsnChanged = 17, SYNACK_ISN_CHANGED, "synack_isn_changed";
-        /// The RST should be ignored: wrong numbers.
-        RstUnacceptable = 18, RST_UNACCEPTABLE, "rst_unacceptable";
-        /// The connection went on after the RST.
-        RstIgnored = 19, RST_IGNORED, "rst_ignored";
-        /// The RST's TTL differs from that of its host's other packets.
-        RstTtlMismatch = 20, RST_TTL_MISMATCH, "rst_ttl_mismatch";
-        /// A new connection on the addresses and ports of an older one.
-        PortReused = 21, PORT_REUSED, "port_reused";
-        /// A SYN inside a live connection.
-        SynInEstablished = 22, SYN_IN_ESTABLISHED, "syn_in_established";
-        /// Both sides opened at once.
-        SimultaneousOpen = 23, SIMULTANEOUS_OPEN, "simultaneous_open";
-        /// The responder sent its ACK and its SYN apart.
-        SplitHandshake = 24, SPLIT_HANDSHAKE, "split_handshake";
-        /// Connected to itself.
-        SelfConnect = 25, SELF_CONNECT, "self_connect";
-        /// Fast Open was not accepted.
-        TfoFallback = 26, TFO_FALLBACK, "tfo_fallback";
-        /// Data in a SYN that carries no Fast Open cookie.
-        SynDataWithoutCookie = 27, SYN_DATA_WITHOUT_COOKIE, "syn_data_without_cookie";
-        /// The server sent data before the final ACK.
-        DataBeforeEstablished = 28, DATA_BEFORE_ESTABLISHED, "data_before_established";
-        /// The SYN/ACK carries an option that the SYN did not offer.
-        SynAckOptionNotOffered = 29, SYNACK_OPTION_NOT_OFFERED, "synack_option_not_offered";
-        /// Only one side offers window scaling.
-        WscaleOneSided = 30, WSCALE_ONE_SIDED, "wscale_one_sided";
-        /// Timestamps were negotiated and then left out.
-        TsDropped = 31, TS_DROPPED, "ts_dropped";
-        /// A maximum segment size below the default.
-        MssSmall = 32, MSS_SMALL, "mss_small";
-        /// A copy of the SYN has other options.
-        SynOptionsChanged = 33, SYN_OPTIONS_CHANGED, "syn_options_changed";
-        /// The SYN/ACK reflects the ECN bits of the SYN.
-        EcnBroken = 34, ECN_BROKEN, "ecn_broken";
-        /// MPTCP was offered and not taken up.
-        MptcpFallback = 35, MPTCP_FALLBACK, "mptcp_fallback";
-        /// Flags that no TCP sends together.
-        IllegalFlags = 36, ILLEGAL_FLAGS, "illegal_flags";
-        /// The same packet captured twice.
-        DuplicateFrame = 37, DUPLICATE_FRAME, "duplicate_frame";
-        /// The SYN/ACK was recorded before the SYN.
-        OutOfOrderHandshake = 38, OUT_OF_ORDER_HANDSHAKE, "out_of_order_handshake";
-        /// The SYN is not in the capture.
-        SynNotCaptured = 39, SYN_NOT_CAPTURED, "syn_not_captured";
-        /// The SYN/ACK is not in the capture.
-        SynAckNotCaptured = 40, SYNACK_NOT_CAPTURED, "synack_not_captured";
-        /// The final ACK is not in the capture.
-        FinalAckNotCaptured = 41, FINAL_ACK_NOT_CAPTURED, "final_ack_not_captured";
-        /// Only one side was captured.
-        OneWayCapture = 42, ONE_WAY_CAPTURE, "one_way_capture";
-        /// The capture began after the handshake.
-        Midstream = 43, MIDSTREAM, "midstream";
-        /// The set-up took long.
-        SlowHandshake = 44, SLOW_HANDSHAKE, "slow_handshake";
-        /// The last FIN was not acknowledged.
-        FinUnacked = 45, FIN_UNACKED, "fin_unacked";
-        /// One side stayed open long after the other closed.
-        HalfClosedLong = 46, HALF_CLOSED_LONG, "half_closed_long";
-        /// Both sides closed at once.
-        SimultaneousClose = 47, SIMULTANEOUS_CLOSE, "simultaneous_close";
-        /// Reset after a FIN.
-        RstAfterFin = 48, RST_AFTER_FIN, "rst_after_fin";
-        /// The connection was reset.
-        RstAbort = 49, RST_ABORT, "rst_abort";
-    }
-}
-
 /// Every enumeration, in the order of their first use in a row.
 pub const ENUMERATIONS: &[&Enumeration] = &[
     State::TABLE,
@@ -448,6 +329,7 @@ pub const ENUMERATIONS: &[&Enumeration] = &[
     Ecn::TABLE,
     Seen::TABLE,
     Severity::TABLE,
+    Group::TABLE,
     Anomaly::TABLE,
 ];
 

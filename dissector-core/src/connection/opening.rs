@@ -1,16 +1,26 @@
 //! The handshake: SYN, SYN/ACK and what acknowledges them (RFC 9293 §3.5).
 
-use super::Annotation;
 use super::endpoint::{Endpoint, Facts};
 use super::names::{Copy, Stage, State};
+use super::offer::{Offer, Offers};
 use super::track::{Connection, Event, Side};
+use super::{Annotation, Anomaly};
 use crate::wire::TcpFlags;
+
+/// A set-up that takes longer is worth a remark, in nanoseconds.
+const SLOW_NS: u64 = 1_000_000_000;
+/// Default maximum segment size (RFC 9293 §3.7.1): for IPv4, and for IPv6.
+pub(super) const DEFAULT_MSS: [u16; 2] = [536, 1220];
 
 impl Connection {
     /// A segment with ACK and without RST: does it acknowledge the other end's SYN or FIN?
     pub(super) fn on_ack(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let is_syn = event.has(TcpFlags::SYN);
+        if event.sender == Side::Client && !is_syn {
+            self.take_up_bad_synack(event);
+        }
         if event.sender == Side::Client && !is_syn && self.missed_synack(event) {
+            seen.note(Anomaly::SynAckNotCaptured);
             self.complete(event, seen);
         } else if self.end(event.receiver).has(Facts::ISS_KNOWN) {
             self.acknowledge_syn(event, seen);
@@ -18,6 +28,22 @@ impl Connection {
         if !is_syn {
             self.acknowledge_fin(event, seen);
         }
+    }
+
+    /// The client acknowledges a SYN/ACK that did not seem to answer its SYN: what was captured of
+    /// that SYN/ACK is damaged, or the client knows better.
+    fn take_up_bad_synack(&mut self, event: &Event<'_>) {
+        let (client, server) = (self.client_end(), self.server_end());
+        let acknowledged = server.other_iss.filter(|iss| event.acknowledgment() == *iss + 1);
+        let in_stream = client.has(Facts::SYN) && event.sequence() == client.iss + 1;
+        let Some(iss) = acknowledged.filter(|_| in_stream && !server.has(Facts::SYN)) else {
+            return;
+        };
+        self.client_end_mut().facts |= Facts::SYN_ACKED;
+        let server = self.server_end_mut();
+        server.facts |= Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN;
+        (server.iss, server.nxt, server.other_iss) = (iss, iss + 1, None);
+        server.prove(State::SynReceived);
     }
 
     /// Whether this is the client's first ACK although no segment of the server was captured.
@@ -32,47 +58,44 @@ impl Connection {
     }
 
     fn acknowledge_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
-        let sender = self.end(event.sender);
-        let receiver = self.end(event.receiver);
         let is_syn = event.has(TcpFlags::SYN);
-        if !receiver.syn_acknowledged_by(event.acknowledgment()) {
-            let awaits_answer = receiver.has(Facts::SYN) && !receiver.has(Facts::SYN_ACKED);
-            let silent = !sender.has(Facts::SYN) && event.payload == 0;
-            if awaits_answer && silent && !is_syn && !event.has(TcpFlags::FIN) {
-                seen.stage = Stage::ChallengeAck;
-                self.end_mut(event.sender).facts |= Facts::CHALLENGE;
-            }
+        let receiver = self.end(event.receiver);
+        let settled = self.handshake.complete && receiver.state != State::SynReceived;
+        if settled && !is_syn && self.end(event.sender).proven {
+            // Nearly every segment of a connection: there is nothing left to learn of its SYNs.
             return;
         }
+        if receiver.other_iss.is_some_and(|iss| event.acknowledgment() == iss + 1) {
+            // Of two responders, the client takes the one it acknowledges.
+            let receiver = self.end_mut(event.receiver);
+            receiver.iss = event.acknowledgment() - 1;
+            receiver.nxt = event.acknowledgment();
+            receiver.other_iss = None;
+        }
+        let receiver = self.end(event.receiver);
+        if !receiver.syn_acknowledged_by(event.acknowledgment()) {
+            self.challenge(event, seen);
+            return;
+        }
+        let sender = self.end(event.sender);
         // Where the sender's SYN is known, an ACK from before the stream (a keep-alive, an old
         // duplicate) completes nothing; one from further on shows that the final ACK was missed.
-        let knows_start = sender.has(Facts::ISS_KNOWN) && !is_syn;
+        // An inferred start may be a damaged one: the client's first answer to the SYN/ACK counts.
+        let inferred = !sender.has(Facts::SENT) && !receiver.has(Facts::MORE);
+        let knows_start = sender.has(Facts::ISS_KNOWN) && !is_syn && !inferred;
         if knows_start && !event.sequence().is_after(sender.iss) {
             return;
         }
         let further_on = knows_start && event.sequence().is_after(sender.nxt);
         let first = !receiver.has(Facts::SYN_ACKED);
-        let split = !is_syn && !sender.has(Facts::SYN) && event.sender == Side::Server;
+        let instead_of_synack = !is_syn && !sender.has(Facts::SYN) && event.sender == Side::Server;
 
         self.end_mut(event.receiver).facts |= Facts::SYN_ACKED;
         if self.end(event.receiver).state == State::SynReceived {
             self.end_mut(event.receiver).assume(State::Established);
         }
-        if !is_syn && self.end(event.sender).has(Facts::SYN) {
-            let sender = self.end_mut(event.sender);
-            if matches!(sender.state, State::SynSent | State::SynReceived | State::Unknown)
-                || sender.state == State::Established && !sender.proven
-            {
-                sender.prove(State::Established);
-            }
-        } else if event.sender == Side::Client && !is_syn {
-            // SYN not captured, SYN/ACK captured: this is its answer.
-            let client = self.client_end_mut();
-            if matches!(client.state, State::Unknown | State::Established) {
-                client.prove(State::Established);
-            }
-        }
-        if first && split && event.payload == 0 && !event.has(TcpFlags::FIN) {
+        self.prove_sender(event, is_syn);
+        if first && instead_of_synack && event.payload == 0 && !event.has(TcpFlags::FIN) {
             seen.stage = Stage::SplitAck;
             self.handshake.split = true;
             let server = self.end_mut(event.sender);
@@ -81,13 +104,42 @@ impl Connection {
             }
         }
         let both = self.ends.iter().all(|end| end.has(Facts::SYN_ACKED));
-        if both && !self.handshake.complete {
-            if further_on {
-                self.handshake.complete = true;
-                self.final_ack_ns = event.now_ns;
-            } else {
-                self.complete(event, seen);
-            }
+        if !both || self.handshake.complete {
+            return;
+        }
+        if further_on {
+            seen.note(Anomaly::FinalAckNotCaptured);
+            self.handshake.complete = true;
+            self.final_ack_ns = event.now_ns;
+        } else {
+            self.complete(event, seen);
+        }
+    }
+
+    /// The sender acknowledges the other end's SYN, so it has received it.
+    fn prove_sender(&mut self, event: &Event<'_>, is_syn: bool) {
+        // What proves the server is more than an ACK: see `confirm`.
+        if is_syn || event.sender != Side::Client {
+            return;
+        }
+        let sender = self.end_mut(event.sender);
+        let opening = matches!(sender.state, State::SynSent | State::SynReceived | State::Unknown);
+        let assumed = sender.state == State::Established && !sender.proven;
+        if opening || assumed {
+            sender.prove(State::Established);
+        }
+    }
+
+    /// An ACK of something that the SYN's sender has never sent: the responder holds an older
+    /// connection (RFC 5961 §4.2).
+    fn challenge(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
+        let awaits_answer = receiver.has(Facts::SYN) && !receiver.has(Facts::SYN_ACKED);
+        let bare = event.payload == 0 && !event.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
+        if awaits_answer && bare && !sender.has(Facts::SYN) {
+            seen.stage = Stage::ChallengeAck;
+            seen.note(Anomaly::ChallengeAck);
+            self.end_mut(event.sender).facts |= Facts::CHALLENGE;
         }
     }
 
@@ -97,11 +149,24 @@ impl Connection {
         self.handshake.synack_missing = !self.end(event.receiver).has(Facts::SYN);
         self.frames.final_ack = event.segment.packet.frame;
         self.final_ack_ns = event.now_ns;
+        let echo = event.identity.timestamps.map(|(_, echo)| echo);
+        let receiver = self.end_mut(event.receiver);
+        receiver.copies.answer(echo);
+        self.handshake.answered = self.end(event.receiver).copies.answered();
         seen.final_ack = true;
+        seen.note(Anomaly::HandshakeComplete);
+        if self.setup_time_ns().is_some_and(|setup| setup > SLOW_NS) {
+            seen.note(Anomaly::SlowHandshake);
+        }
         if event.has(TcpFlags::SYN) {
             return;
         }
         seen.stage = Stage::FinalAck;
+        if event.sender == Side::Server && self.handshake.simultaneous {
+            // Its SYN came without an ACK, and its ACK without a SYN.
+            self.handshake.split = true;
+            seen.note(Anomaly::SplitHandshake);
+        }
         self.end_mut(event.sender).prove(State::Established);
         if matches!(self.end(event.receiver).state, State::Listen | State::SynReceived) {
             self.end_mut(event.receiver).assume(State::Established);
@@ -126,19 +191,23 @@ impl Connection {
         let acceptable =
             !receiver.has(Facts::SYN) || receiver.syn_acknowledged_by(event.acknowledgment());
         if has_ack && !acceptable {
-            self.end_mut(event.sender).facts |= Facts::BAD_SYN_ACK;
+            seen.note(Anomaly::BadSynAck);
+            let sender = self.end_mut(event.sender);
+            sender.facts |= Facts::BAD_SYN_ACK;
+            sender.other_iss = Some(event.sequence());
             return;
         }
-        let copy = repeated && (!has_ack || sender.has(Facts::SYN_ACK));
-        if copy {
+        if repeated && (!has_ack || sender.has(Facts::SYN_ACK)) {
             self.repeat_syn(event, seen);
         } else if has_ack {
-            self.first_synack(event, answers_crossing);
+            self.first_synack(event, seen, answers_crossing);
         } else {
             self.first_syn(event, seen);
         }
         let end = self.end_mut(event.sender);
-        end.syn_count = end.syn_count.saturating_add(1);
+        end.copies.push(event.now_ns, event.identity.timestamps.map(|(value, _)| value));
+        let count = if has_ack { &mut end.synack_count } else { &mut end.syn_count };
+        *count = count.saturating_add(1);
         end.last_copy_ns = event.now_ns;
     }
 
@@ -155,14 +224,22 @@ impl Connection {
         if event.sender == Side::Client {
             self.frames.syn = event.segment.packet.frame;
         }
-        let scale = Self::window_scale(event);
+        let offer = event.offer;
+        if event.payload > 0 && !offer.has(Offers::COOKIE) {
+            seen.note(Anomaly::SynDataWithoutCookie);
+        }
+        self.check_mss(&offer, seen);
         let sender = self.end_mut(event.sender);
         sender.facts |= Facts::SYN | Facts::ISS_KNOWN;
+        sender.facts.set(Facts::SYN_PAYLOAD, event.payload > 0);
         sender.iss = event.sequence();
-        sender.window_scale = scale;
+        sender.offer = offer;
         if answered {
             // Recorded after the SYN/ACK that answers it: the states are already further on.
             seen.copy = Copy::Late;
+            seen.note(Anomaly::OutOfOrderHandshake);
+            self.anomalies.remove(Anomaly::SynNotCaptured);
+            let sender = self.end_mut(event.sender);
             if sender.state == State::Unknown {
                 sender.assume(State::Established);
             }
@@ -171,7 +248,10 @@ impl Connection {
         sender.nxt = event.end();
         sender.prove(State::SynSent);
         if crossing {
-            if !self.handshake.split {
+            if self.handshake.split {
+                seen.note(Anomaly::SplitHandshake);
+            } else {
+                seen.note(Anomaly::SimultaneousOpen);
                 self.handshake.simultaneous = true;
                 self.end_mut(event.sender).upcoming = Some(State::SynReceived);
             }
@@ -185,12 +265,24 @@ impl Connection {
         }
     }
 
-    fn first_synack(&mut self, event: &Event<'_>, simultaneous: bool) {
-        let scale = Self::window_scale(event);
+    fn first_synack(&mut self, event: &Event<'_>, seen: &mut Annotation, simultaneous: bool) {
+        if changes_isn(self.end(event.sender), event) {
+            seen.note(Anomaly::SynAckIsnChanged);
+            if self.handshake.complete {
+                // The client has chosen; a second responder changes nothing.
+                return;
+            }
+        }
+        let answer = event.offer;
         let own_syn_acked = self.end(event.sender).has(Facts::SYN_ACKED);
         if self.frames.synack == 0 {
             self.frames.synack = event.segment.packet.frame;
+            self.handshake.synack_ns = Some(event.now_ns);
             self.synack_delay_ns = event.now_ns.saturating_sub(self.first_ns);
+        }
+        self.check_mss(&answer, seen);
+        if self.end(event.receiver).has(Facts::SYN) && !simultaneous {
+            self.check_answer(event, &answer, seen);
         }
         let receiver = self.end_mut(event.receiver);
         if !receiver.has(Facts::ISS_KNOWN) {
@@ -200,20 +292,27 @@ impl Connection {
             receiver.nxt = event.acknowledgment();
         }
         receiver.facts |= Facts::SYN_ACKED;
+        receiver.copies.answer(event.identity.timestamps.map(|(_, echo)| echo));
         self.handshake.fast_open |=
             event.acknowledgment().is_after(self.end(event.receiver).iss + 1);
         let sender = self.end_mut(event.sender);
         if changes_isn(sender, event) {
+            sender.other_iss = Some(sender.iss);
             sender.facts -= Facts::SYN_ACKED;
             sender.nxt = event.end();
             sender.retries = 0;
+            sender.copies.restart();
         }
         if !sender.has(Facts::SENT) {
             sender.nxt = event.end();
         }
         sender.facts |= Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN;
         sender.iss = event.sequence();
-        sender.window_scale = scale;
+        sender.offer = answer;
+        let ends = &self.ends;
+        self.handshake.timestamps = ends.iter().all(|end| end.offer.has(Offers::TIMESTAMPS));
+        self.handshake.join = ends.iter().all(|end| end.offer.has(Offers::MP_JOIN));
+        let sender = self.end_mut(event.sender);
         sender.prove(State::SynReceived);
         if simultaneous && own_syn_acked {
             sender.upcoming = Some(State::Established);
@@ -231,22 +330,85 @@ impl Connection {
         sender.retries = sender.retries.saturating_add(1);
         seen.retransmission(sender.retries, since.max(0) as u64);
         if event.has(TcpFlags::ACK) {
-            let crossed =
-                complete && event.now_ns.saturating_sub(self.final_ack_ns) < self.synack_delay_ns;
-            if complete && !crossed && !self.handshake.simultaneous {
-                self.handshake.refuted = true;
-                self.handshake.repeats = self.handshake.repeats.saturating_add(1);
-                self.end_mut(event.sender).prove(State::SynReceived);
-            }
+            self.repeat_synack(event, seen, complete);
+            return;
+        }
+        seen.note(Anomaly::SynRetx);
+        let offer = event.offer;
+        let sender = self.end_mut(event.sender);
+        let without_data = sender.has(Facts::SYN_PAYLOAD) && event.payload == 0;
+        let without_cookie = sender.offer.has(Offers::COOKIE) && !offer.has(Offers::COOKIE);
+        if without_data || without_cookie {
+            seen.note(Anomaly::TfoFallback);
+        }
+        if sender.offer != offer {
+            seen.note(Anomaly::SynOptionsChanged);
+            sender.offer = offer;
+        }
+        if complete {
+            seen.note(Anomaly::SynInEstablished);
+            return;
+        }
+        if self.end(event.receiver).has(Facts::SYN_ACK) {
+            seen.note(Anomaly::SynAckNotReceived);
+        }
+        self.end_mut(event.sender).prove(State::SynSent);
+        if self.end(event.receiver).state == State::Listen {
+            self.end_mut(event.receiver).assume(State::SynReceived);
+        }
+    }
+
+    fn repeat_synack(&mut self, event: &Event<'_>, seen: &mut Annotation, complete: bool) {
+        if !complete || self.handshake.simultaneous {
+            seen.note(Anomaly::SynAckRetx);
             if self.end(event.receiver).state == State::SynSent && !self.handshake.simultaneous {
                 self.end_mut(event.receiver).assume(State::Established);
             }
-        } else if !complete {
-            self.end_mut(event.sender).prove(State::SynSent);
-            if self.end(event.receiver).state == State::Listen {
-                self.end_mut(event.receiver).assume(State::SynReceived);
-            }
+            return;
         }
+        // Sent before the final ACK can have been there, or late: it refutes nothing.
+        if self.handshake.confirmed
+            || event.now_ns.saturating_sub(self.final_ack_ns) < self.synack_delay_ns
+        {
+            seen.note(Anomaly::SynAckRetxCrossed);
+            return;
+        }
+        seen.note(Anomaly::SynAckRetxAfterAck);
+        self.handshake.refuted = true;
+        self.handshake.repeats = self.handshake.repeats.saturating_add(1);
+        self.end_mut(event.sender).prove(State::SynReceived);
+    }
+
+    /// What a SYN/ACK takes up of what the SYN offered.
+    fn check_answer(&self, event: &Event<'_>, answer: &Offer, seen: &mut Annotation) {
+        let client = self.end(event.receiver);
+        let offer = &client.offer;
+        if offer.is_exceeded_by(answer) {
+            seen.note(Anomaly::SynAckOptionNotOffered);
+        } else if offer.window_scale.is_some() != answer.window_scale.is_some() {
+            seen.note(Anomaly::WscaleOneSided);
+        }
+        let only_syn = event.acknowledgment() == client.iss + 1;
+        if client.has(Facts::SYN_PAYLOAD) && only_syn {
+            seen.note(Anomaly::TfoFallback);
+        }
+        if offer.has(Offers::MP_CAPABLE) && !answer.has(Offers::MP_CAPABLE) {
+            seen.note(Anomaly::MptcpFallback);
+        }
+        if super::offer::ecn(offer.ecn, Some(answer.ecn)) == super::Ecn::Broken {
+            seen.note(Anomaly::EcnBroken);
+        }
+    }
+
+    fn check_mss(&self, offer: &Offer, seen: &mut Annotation) {
+        if offer.mss.is_some_and(|mss| mss < self.default_mss()) {
+            seen.note(Anomaly::MssSmall);
+        }
+    }
+
+    /// The maximum segment size of an end whose SYN does not name one.
+    pub(super) fn default_mss(&self) -> u16 {
+        DEFAULT_MSS[usize::from(self.addresses[0].is_ipv6())]
     }
 }
 

@@ -1,14 +1,16 @@
 //! Resets: who sent one, why, and whether its receiver has to believe it
 //! (RFC 9293 §3.5.2 and §3.5.3, RFC 5961 §3).
 
-use super::Annotation;
 use super::endpoint::Facts;
 use super::names::{RstReason, Stage, State};
 use super::track::{Connection, Event, Reset, Side};
+use super::{Annotation, Anomaly};
 use crate::wire::TcpFlags;
 
 /// Window scale where the handshake was not seen: the largest there is (RFC 7323 §2.3).
 const UNKNOWN_SCALE: u8 = 14;
+/// An endpoint that goes on this long after an RST has not received it, in nanoseconds.
+const MIN_PATIENCE_NS: u64 = 1_000_000_000;
 
 impl Connection {
     pub(super) fn on_rst(&mut self, event: &Event<'_>, seen: &mut Annotation) {
@@ -18,10 +20,11 @@ impl Connection {
             && !receiver.has(Facts::SYN_ACKED)
             && !sender.has(Facts::SYN)
             && event.sender == Side::Server;
-        let in_handshake = self.saw_syn() && !self.handshake.complete;
+        let in_handshake = self.saw_syn() && !self.handshake.complete && !self.handshake.confirmed;
         let unconfirmed = self.handshake.complete
             && event.sender == Side::Server
-            && !(self.server_end().state == State::Established && self.server_end().proven)
+            && !self.handshake.confirmed
+            && self.reset.is_none()
             && !event.has(TcpFlags::ACK)
             && self.first_closer.is_none();
         let acceptable = if answers_syn {
@@ -46,12 +49,19 @@ impl Connection {
         };
         seen.stage = stage;
         seen.rst_reason = Some(reason);
-        seen.rst_acceptable = acceptable;
+        self.remark_rst(event, seen);
         if !acceptable {
             return;
         }
+        if stage == Stage::RstHalfOpen {
+            // It clears the connection that the server still held; this one goes on.
+            if self.server_end().state == State::SynReceived {
+                self.server_end_mut().assume(State::Listen);
+            }
+            return;
+        }
         self.handshake.refuted |= unconfirmed;
-        let confirmed = self.server_end().state == State::Established && self.server_end().proven;
+        let confirmed = self.handshake.confirmed;
         if self.reset.is_none() {
             self.frames.rst = event.segment.packet.frame;
             self.reset = Some(Reset {
@@ -59,6 +69,8 @@ impl Connection {
                 reason,
                 bare: !event.has(TcpFlags::ACK),
                 after_confirmation: confirmed,
+                time_ns: event.now_ns,
+                before: [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven)),
             });
         }
         self.end_mut(event.sender).facts |= Facts::RST;
@@ -73,6 +85,70 @@ impl Connection {
         }
     }
 
+    /// What an RST gives rise to; its stage and reason are known.
+    fn remark_rst(&self, event: &Event<'_>, seen: &mut Annotation) {
+        let sender = self.end(event.sender);
+        if let Some(ttl) = sender.ttl {
+            let delta = i16::from(event.segment.packet.ttl) - i16::from(ttl);
+            seen.set_ttl_delta(delta);
+            if delta != 0 {
+                seen.note(Anomaly::RstTtlMismatch);
+            }
+        }
+        match seen.stage {
+            Stage::RstIgnored => seen.note(Anomaly::RstUnacceptable),
+            Stage::RstRefusal => seen.note(Anomaly::Refused),
+            Stage::RstHalfOpen => seen.note(Anomaly::HalfOpenReset),
+            Stage::RstHandshakeAbort if event.sender == Side::Client => {
+                seen.note(Anomaly::AbortedByClient);
+            }
+            Stage::RstHandshakeAbort => seen.note(Anomaly::AbortedByServer),
+            // The first one; what follows it changes nothing.
+            Stage::Rst if self.reset.is_none() => {
+                let payload = self.ends.iter().any(|end| end.has(Facts::PAYLOAD));
+                let fin = self.ends.iter().any(|end| end.has(Facts::FIN));
+                seen.note(match () {
+                    () if fin => Anomaly::RstAfterFin,
+                    () if self.handshake.complete && !payload => Anomaly::RstRightAfterHandshake,
+                    () => Anomaly::RstAbort,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// A believed RST turns out not to have been: its sender goes on in the stream, or its receiver
+    /// does long after it must have arrived. What was under way to its sender refutes nothing.
+    pub(super) fn refute_rst(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        if let Some(reset) = self.reset {
+            self.check_refutation(reset, event, seen);
+        }
+    }
+
+    #[cold]
+    fn check_refutation(&mut self, reset: Reset, event: &Event<'_>, seen: &mut Annotation) {
+        let refuted = if event.sender == reset.by {
+            let sender = self.end(event.sender);
+            event.end().is_after(sender.nxt)
+                || event.has(TcpFlags::ACK)
+                    && (!sender.has(Facts::ACK) || event.acknowledgment().is_after(sender.ack))
+        } else {
+            let rtt_ns = self.rtt_total_ns().unwrap_or(0);
+            let patience_ns = (2 * rtt_ns).clamp(MIN_PATIENCE_NS, i64::MAX as u64) as i64;
+            event.now_ns.saturating_sub(reset.time_ns) > patience_ns
+        };
+        if !refuted {
+            return;
+        }
+        seen.note(Anomaly::RstIgnored);
+        self.reset = None;
+        self.frames.rst = 0;
+        for (end, (state, proven)) in self.ends.iter_mut().zip(reset.before) {
+            (end.state, end.proven) = (state, proven);
+            end.facts -= Facts::RST;
+        }
+    }
+
     /// Whether the sequence number of an RST lies in the window of its receiver, or is the one the
     /// sender would use next. Without any ACK of the receiver there is nothing to judge it by.
     fn in_window(&self, event: &Event<'_>) -> bool {
@@ -81,11 +157,12 @@ impl Connection {
             return true;
         }
         let known = self.ends.iter().all(|end| end.has(Facts::SYN));
-        let scale = match (sender.window_scale, receiver.window_scale) {
+        let scale = match (sender.offer.window_scale, receiver.offer.window_scale) {
             (Some(_), Some(shift)) => shift,
             _ if known => 0,
             _ => UNKNOWN_SCALE,
         };
+        let scale = if receiver.window_scaled { scale } else { 0 };
         let window = i64::from(receiver.window) << scale;
         let ahead = i64::from(event.sequence().since(receiver.ack));
         (0..=window).contains(&ahead) || sender.has(Facts::SENT) && event.sequence() == sender.nxt

@@ -5,11 +5,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::duplicate::{self, Identity};
 use super::endpoint::{Endpoint, Facts};
 use super::names::{Role, RoleBasis, Stage, State};
-use super::{Annotation, RstReason, States};
-use crate::Segment;
-use crate::wire::{SeqNumber, TcpFlags, TcpOption};
+use super::offer::Offer;
+use super::zeek::Zeek;
+use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, RstReason, States};
+use crate::wire::{SeqNumber, TcpFlags};
+use crate::{IcmpError, Segment};
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,7 +22,7 @@ pub(crate) enum Side {
 }
 
 /// How the handshake stands.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Handshake {
     /// Both SYNs were acknowledged.
     pub complete: bool,
@@ -35,6 +38,18 @@ pub(super) struct Handshake {
     pub fast_open: bool,
     /// SYN/ACKs repeated after the final ACK.
     pub repeats: u8,
+    /// When the first SYN/ACK came.
+    pub synack_ns: Option<i64>,
+    /// When the answered SYN/ACK was sent, and whether that is certain.
+    pub answered: Option<super::times::Answered>,
+    /// The server has shown that it took the final ACK.
+    pub confirmed: bool,
+    /// Both SYNs carry timestamps.
+    pub timestamps: bool,
+    /// Both SYNs join an MPTCP connection.
+    pub join: bool,
+    /// The server has confirmed an MPTCP join.
+    pub join_confirmed: bool,
 }
 
 /// The frames that the steps of a connection were in; 0 where the step was not seen.
@@ -44,6 +59,7 @@ pub(super) struct Frames {
     pub synack: u64,
     pub final_ack: u64,
     pub rst: u64,
+    pub icmp: u64,
 }
 
 /// One connection: an incarnation of two addresses and ports.
@@ -52,6 +68,8 @@ pub struct Connection {
     pub(super) id: u32,
     pub(super) attempt: u16,
     pub(super) basis: RoleBasis,
+    reuse: Reuse,
+    self_connect: bool,
     /// Which side's RST was believed, and why it was sent.
     pub(super) reset: Option<Reset>,
     /// Client, server.
@@ -68,6 +86,15 @@ pub struct Connection {
     pub(super) packets: u64,
     /// Who sent the first FIN.
     pub(super) first_closer: Option<Side>,
+    pub(super) zeek: Zeek,
+    /// The first ICMP error that quotes it.
+    pub(super) icmp: Option<IcmpSeen>,
+    /// What its segments gave rise to.
+    pub(super) anomalies: AnomalySet,
+    /// When the first FIN of the side that closed first was seen.
+    pub(super) first_fin_ns: i64,
+    /// When it left its table.
+    pub(super) left_ns: Option<i64>,
 }
 
 /// An RST that its receiver has to believe.
@@ -79,6 +106,19 @@ pub(super) struct Reset {
     pub bare: bool,
     /// The server had proved before it that it accepted the connection.
     pub after_confirmation: bool,
+    pub time_ns: i64,
+    /// States before it: it may turn out that nobody believed it.
+    pub before: [(State, bool); 2],
+}
+
+/// Whether the addresses and ports of a connection were in use before it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reuse {
+    No,
+    /// By a connection that was closed.
+    AfterClose,
+    /// By one that was not.
+    WhileAlive,
 }
 
 /// A segment in the terms of its connection.
@@ -91,6 +131,9 @@ pub(super) struct Event<'a> {
     pub now_ns: i64,
     pub sender: Side,
     pub receiver: Side,
+    /// Of a SYN, with or without ACK.
+    pub offer: Offer,
+    pub identity: Identity,
 }
 
 impl Event<'_> {
@@ -122,7 +165,13 @@ fn illegal(flags: TcpFlags) -> bool {
 
 impl Connection {
     /// The connection that `segment`, its first one, belongs to; it still has to be observed.
-    pub(crate) fn new(id: u32, attempt: u16, segment: &Segment<'_>, now_ns: i64) -> Self {
+    pub(crate) fn new(
+        id: u32,
+        attempt: u16,
+        reuse: Reuse,
+        segment: &Segment<'_>,
+        now_ns: i64,
+    ) -> Self {
         let packet = &segment.packet;
         let sender = SocketAddr::new(packet.source, segment.tcp.source_port);
         let receiver = SocketAddr::new(packet.destination, segment.tcp.destination_port);
@@ -148,6 +197,8 @@ impl Connection {
             id,
             attempt,
             basis,
+            reuse,
+            self_connect: client == server,
             reset: None,
             addresses: [client.ip(), server.ip()],
             ports: [client.port(), server.port()],
@@ -160,12 +211,28 @@ impl Connection {
             synack_delay_ns: 0,
             packets: 0,
             first_closer: None,
+            zeek: Zeek::new(usize::from(client != sender), segment),
+            icmp: None,
+            anomalies: AnomalySet::EMPTY,
+            first_fin_ns: now_ns,
+            left_ns: None,
         }
+    }
+
+    /// Its table lets it go.
+    pub(crate) fn leave(&mut self, now_ns: i64) {
+        self.left_ns = Some(now_ns);
     }
 
     /// Takes in the next segment and says what it was.
     pub(crate) fn observe(&mut self, segment: &Segment<'_>, now_ns: i64) -> Annotation {
         let (sender, receiver, role) = self.direction(segment);
+        self.zeek.observe(sender as usize, segment);
+        let (offer, timestamps) = if segment.tcp.flags.contains(TcpFlags::SYN) {
+            Offer::of(&segment.tcp)
+        } else {
+            (Offer::default(), duplicate::timestamps(segment))
+        };
         let event = Event {
             segment,
             flags: segment.tcp.flags,
@@ -173,20 +240,31 @@ impl Connection {
             now_ns,
             sender,
             receiver,
+            offer,
+            identity: Identity::with_timestamps(segment, timestamps),
         };
+        if let Some(stage) = self.end(sender).recent.duplicated_by(segment, &event.identity, now_ns)
+        {
+            return self.duplicate(&event, role, stage);
+        }
         for end in &mut self.ends {
             if let Some(state) = end.upcoming.take() {
                 end.assume(state);
             }
         }
-        let before = self.ends.map(|end| end.state);
+        let before = self.states();
         let mut seen = Annotation::new(self.id, event.flags, role);
+        if self.packets == 0 {
+            self.begin(&event, &mut seen);
+        }
 
         if illegal(event.flags) {
             seen.stage = Stage::IllegalFlags;
+            seen.note(Anomaly::IllegalFlags);
         } else if event.has(TcpFlags::RST) {
             self.on_rst(&event, &mut seen);
         } else {
+            self.refute_rst(&event, &mut seen);
             self.leave_unknown(&event);
             if event.has(TcpFlags::ACK) {
                 self.on_ack(&event, &mut seen);
@@ -198,20 +276,89 @@ impl Connection {
             if event.has(TcpFlags::FIN) {
                 self.on_fin(&event, &mut seen);
             }
+            self.check_data(&event, &mut seen);
             self.account(&event);
         }
-        self.end_mut(sender).facts |= Facts::SENT;
+        let end = self.end_mut(sender);
+        end.facts |= Facts::SENT;
+        end.recent.remember(segment, &event.identity, now_ns, seen.stage);
         self.packets += 1;
         self.last_ns = now_ns;
+        self.anomalies = self.anomalies.union(seen.anomalies);
         if self.is_self_connect() {
-            self.ends[1] = self.ends[0];
+            self.ends[1] = self.ends[0].clone();
         }
+        self.tell_states(&mut seen, before);
+        seen
+    }
+
+    /// A segment that was captured before: it changes nothing.
+    #[cold]
+    fn duplicate(&mut self, event: &Event<'_>, role: Role, stage: Stage) -> Annotation {
+        let mut seen = Annotation::new(self.id, event.flags, role);
+        seen.stage = stage;
+        seen.copy = Copy::Duplicate;
+        seen.note(Anomaly::DuplicateFrame);
+        self.anomalies.insert(Anomaly::DuplicateFrame);
+        self.last_ns = event.now_ns;
+        self.tell_states(&mut seen, self.states());
+        seen
+    }
+
+    /// Whether one end has sent the segment that `error` quotes.
+    pub(crate) fn sent(&self, error: &IcmpError) -> bool {
+        let end = self.end(self.side_of(error.quoted.source));
+        end.has(Facts::SENT) && end.nxt.since(error.quoted.sequence).unsigned_abs() <= MOST_APART
+    }
+
+    /// Takes in an error that quotes a segment of this connection. It moves no state: TCP retries
+    /// after most of them, and whether it gave up is seen by what follows.
+    pub(crate) fn observe_icmp(&mut self, error: &IcmpError) -> Annotation {
+        let mut seen = Annotation::new(self.id, TcpFlags::empty(), Role::Unknown);
+        seen.stage = Stage::IcmpError;
+        if !self.handshake.complete {
+            seen.note(Anomaly::Unreachable);
+            self.anomalies.insert(Anomaly::Unreachable);
+        }
+        if self.icmp.is_none() {
+            self.icmp = Some(IcmpSeen { kind: error.kind, code: error.code });
+            self.frames.icmp = error.packet.frame;
+        }
+        self.tell_states(&mut seen, self.states());
+        seen
+    }
+
+    fn side_of(&self, address: SocketAddr) -> Side {
+        let client = self.addresses[0] == address.ip() && self.ports[0] == address.port();
+        if client { Side::Client } else { Side::Server }
+    }
+
+    fn states(&self) -> [State; 2] {
+        [self.ends[0].state, self.ends[1].state]
+    }
+
+    fn tell_states(&self, seen: &mut Annotation, before: [State; 2]) {
         let [client, server] = [0, 1].map(|side| {
             let end = &self.ends[side];
             States::new(before[side], end.state, end.proven)
         });
         (seen.client, seen.server) = (client, server);
-        seen
+    }
+
+    /// What the first segment says of the connection as a whole.
+    #[inline(never)]
+    fn begin(&self, event: &Event<'_>, seen: &mut Annotation) {
+        if self.is_self_connect() {
+            seen.note(Anomaly::SelfConnect);
+        }
+        match self.reuse {
+            Reuse::No => {}
+            Reuse::AfterClose => seen.note(Anomaly::PortReused),
+            Reuse::WhileAlive => seen.note(Anomaly::SynInEstablished),
+        }
+        if self.basis == RoleBasis::SynAck && event.has(TcpFlags::SYN) {
+            seen.note(Anomaly::SynNotCaptured);
+        }
     }
 
     /// Sender, receiver and the sender's role. A connection to itself is one end talking to itself.
@@ -243,7 +390,11 @@ impl Connection {
     /// The handshake is complete, and the server shows that it took the final ACK: it goes on in
     /// the stream instead of repeating its SYN/ACK.
     fn confirm(&mut self, event: &Event<'_>) {
-        if event.sender != Side::Server || event.has(TcpFlags::SYN) || !self.saw_syn() {
+        let server = self.server_end();
+        let confirmed =
+            server.proven && server.state != State::SynReceived && !self.handshake.refuted;
+        let silent = event.sender != Side::Server || event.has(TcpFlags::SYN);
+        if silent || confirmed || !self.saw_syn() {
             return;
         }
         let [client, server] = &self.ends;
@@ -256,6 +407,7 @@ impl Connection {
         let early_data = !self.handshake.complete && self.handshake.fast_open;
         if goes_on && fits && !early_data {
             self.handshake.refuted = false;
+            self.handshake.confirmed = true;
             if matches!(
                 self.server_end().state,
                 State::SynReceived | State::Listen | State::Unknown
@@ -274,6 +426,7 @@ impl Connection {
     fn account(&mut self, event: &Event<'_>) {
         let first = !self.end(event.sender).has(Facts::SENT);
         let end = self.end_mut(event.sender);
+        end.ttl = Some(event.segment.packet.ttl);
         if first || event.end().is_after(end.nxt) {
             end.nxt = event.end();
         }
@@ -282,6 +435,7 @@ impl Connection {
                 end.ack = event.acknowledgment();
             }
             end.window = event.segment.tcp.window;
+            end.window_scaled = !event.has(TcpFlags::SYN);
             end.facts |= Facts::ACK;
         }
         if !event.has(TcpFlags::SYN) {
@@ -289,12 +443,37 @@ impl Connection {
         }
     }
 
-    /// The window scale that `event`'s SYN offers.
-    pub(super) fn window_scale(event: &Event<'_>) -> Option<u8> {
-        event.segment.tcp.options().map_while(Result::ok).find_map(|option| match option {
-            TcpOption::WindowScale(shift) => Some(shift.min(14)),
-            _ => None,
-        })
+    /// What payload and options of a segment after the SYNs give rise to.
+    fn check_data(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        if event.has(TcpFlags::SYN) {
+            return;
+        }
+        let handshake = &self.handshake;
+        let early = event.sender == Side::Server
+            && self.server_end().has(Facts::SYN_ACK)
+            && !handshake.complete
+            && !handshake.fast_open;
+        if early && event.payload > 0 {
+            seen.note(Anomaly::DataBeforeEstablished);
+        }
+        if event.payload > 0 {
+            self.end_mut(event.sender).facts |= Facts::PAYLOAD;
+        }
+        if self.handshake.timestamps
+            && !self.end(event.sender).has(Facts::TS_DROPPED)
+            && event.identity.timestamps.is_none()
+        {
+            seen.note(Anomaly::TsDropped);
+            self.end_mut(event.sender).facts |= Facts::TS_DROPPED;
+        }
+        if self.handshake.join && self.handshake.complete && !self.handshake.join_confirmed {
+            // RFC 8684 §3.2: the fourth segment confirms the third, which proved the client.
+            let confirms = event.sender == Side::Server && event.payload == 0;
+            if confirms && seen.stage == Stage::None {
+                seen.stage = Stage::MpJoinAck;
+                self.handshake.join_confirmed = true;
+            }
+        }
     }
 
     pub(super) fn end(&self, side: Side) -> &Endpoint {
@@ -322,7 +501,7 @@ impl Connection {
     }
 
     pub(super) fn is_self_connect(&self) -> bool {
-        self.addresses[0] == self.addresses[1] && self.ports[0] == self.ports[1]
+        self.self_connect
     }
 
     /// Whether a SYN of either side is in the capture.
@@ -331,30 +510,48 @@ impl Connection {
     }
 }
 
+/// Octets by which a segment of a live connection may be ahead or behind: a large window.
+const MOST_APART: u32 = 1 << 20;
+
 /// Where one incarnation ends and the next begins.
 impl Connection {
     /// Whether `segment`, of the same addresses and ports, opens a new connection.
     ///
     /// A SYN does after the close, or where its sender is known to count from elsewhere. It does
     /// not where it meets the other side's SYN, or is recorded after the SYN/ACK that answers it.
-    pub(crate) fn is_succeeded_by(&self, segment: &Segment<'_>) -> bool {
+    pub(crate) fn is_succeeded_by(&self, segment: &Segment<'_>, now_ns: i64) -> bool {
         let flags = segment.tcp.flags;
         if !flags.contains(TcpFlags::SYN) || illegal(flags) {
             return false;
         }
         let (sender, receiver, _) = self.direction(segment);
+        self.starts_anew(segment, sender, receiver) && {
+            let recent = &self.end(sender).recent;
+            recent.duplicated_by(segment, &Identity::of(segment), now_ns).is_none()
+        }
+    }
+
+    fn starts_anew(&self, segment: &Segment<'_>, sender: Side, receiver: Side) -> bool {
+        let flags = segment.tcp.flags;
         let (sender, receiver) = (self.end(sender), self.end(receiver));
         let sequence = segment.tcp.sequence;
         let elsewhere = sender.has(Facts::ISS_KNOWN) && sender.iss != sequence;
         if flags.contains(TcpFlags::ACK) {
-            // Its SYN was not captured, but the connection before it is over.
-            return self.is_closed() && elsewhere;
+            // Its SYN was not captured, but the connection before it is over. A second responder's
+            // SYN/ACK still acknowledges the old SYN.
+            let answers_old_syn =
+                receiver.has(Facts::ISS_KNOWN) && segment.tcp.acknowledgment == receiver.iss + 1;
+            return self.is_closed() && elsewhere && !answers_old_syn;
         }
         if self.is_closed() {
             return true;
         }
         if sender.has(Facts::ISS_KNOWN) {
             return elsewhere;
+        }
+        if self.handshake.split && receiver.has(Facts::SYN) {
+            // The responder's own SYN, after its ACK of the other.
+            return false;
         }
         if sender.has(Facts::MORE) {
             // Mid-stream so far. Only the SYN that its first segment followed belongs to it.
@@ -365,6 +562,67 @@ impl Connection {
         let answered = receiver.has(Facts::ACK) && receiver.ack == sequence + 1;
         let only_server_spoke = receiver.has(Facts::SENT);
         only_server_spoke && !crosses && !answered
+    }
+
+    /// What a successor that begins with `segment` means for the addresses and ports.
+    pub(crate) fn reuse_by(&self, segment: &Segment<'_>) -> Reuse {
+        let plain_syn = !segment.tcp.flags.contains(TcpFlags::ACK);
+        // An attempt that was never answered is no live connection.
+        let was_open = self.handshake.complete || !self.client_end().has(Facts::SYN);
+        if plain_syn && was_open && !self.is_closed() {
+            Reuse::WhileAlive
+        } else {
+            Reuse::AfterClose
+        }
+    }
+
+    /// Whether the SYN has had its answer: an acceptable SYN/ACK, or an RST.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.server_end().has(Facts::SYN_ACK) || self.reset.is_some()
+    }
+
+    /// The peer has cleared the connection, which it knew nothing of.
+    pub(crate) fn clear(&mut self, frame: u64, now_ns: i64) {
+        self.frames.rst = frame;
+        let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven));
+        self.reset.get_or_insert(Reset {
+            by: Side::Client,
+            reason: RstReason::HalfOpenDiscovery,
+            bare: true,
+            after_confirmation: true,
+            time_ns: now_ns,
+            before,
+        });
+        self.ends.iter_mut().for_each(|end| end.assume(State::Closed));
+    }
+
+    /// Of two connections on the same addresses and ports, this is the newer, still unanswered:
+    /// whether `segment` is its own. So are the challenge ACK and the RST that answers it.
+    pub(crate) fn takes(&self, segment: &Segment<'_>) -> bool {
+        let tcp = &segment.tcp;
+        let (sender, receiver, _) = self.direction(segment);
+        if tcp.flags.contains(TcpFlags::SYN) {
+            // A SYN/ACK that does not answer this SYN may repeat the older connection's.
+            return !tcp.flags.contains(TcpFlags::ACK)
+                || self.end(receiver).syn_acknowledged_by(tcp.acknowledgment);
+        }
+        let rst = tcp.flags.contains(TcpFlags::RST);
+        let (own, other) = (self.end(sender), self.end(receiver));
+        if own.has(Facts::SYN) {
+            let answers_challenge = other.has(Facts::ACK) && tcp.sequence == other.ack;
+            return if rst { answers_challenge } else { tcp.sequence == own.iss + 1 };
+        }
+        let bare = segment.payload_octets() == 0 && !tcp.flags.contains(TcpFlags::FIN);
+        let answers_syn =
+            tcp.flags.contains(TcpFlags::ACK) && other.syn_acknowledged_by(tcp.acknowledgment);
+        answers_syn || bare && !rst
+    }
+
+    /// Whether `segment` goes on where its sender was.
+    pub(crate) fn fits(&self, segment: &Segment<'_>) -> bool {
+        let (sender, ..) = self.direction(segment);
+        let end = self.end(sender);
+        end.has(Facts::SENT) && segment.tcp.sequence.since(end.nxt).unsigned_abs() <= MOST_APART
     }
 
     /// Whether the connection may leave the table after a silence: closed, or failed.

@@ -2,15 +2,48 @@
 
 use std::net::SocketAddr;
 
-use super::endpoint::Facts;
+use super::closing::HALF_CLOSED_LONG_NS;
+use super::endpoint::{Endpoint, Facts};
 use super::names::{Close, ClosedBy, OpenType, Outcome, RoleBasis, RstReason, Seen};
+use super::offer::{self, Offers};
+use super::summary::{HandshakeTimes, Negotiated, StepFrames, Verdict};
 use super::track::{Connection, Side};
-use super::{Stage, States};
+use super::{Anomaly, AnomalySet, Ecn, Stage, States, Vantage};
 
 /// How long a silence has to be before it counts as one, in nanoseconds.
 const SILENCE_NS: i64 = 3_000_000_000;
 
 impl Connection {
+    /// What the connection came to, seen from `now_ns`: the end of the capture, or the present. Once
+    /// it has left its table, what counts is when it left.
+    pub fn verdict(&self, now_ns: i64) -> Verdict {
+        let now_ns = self.left_ns.unwrap_or(now_ns);
+        Verdict {
+            outcome: self.outcome(now_ns),
+            established: self.established(now_ns),
+            open_type: self.open_type(),
+            close: self.close(),
+            closed_by: self.closed_by(),
+            seen: self.seen(),
+            vantage: self.vantage(),
+            ecn: self.ecn(),
+            syn_count: self.syn_count(),
+            synack_count: self.synack_count(),
+            times: self.times(),
+            frames: StepFrames {
+                syn: self.syn_frame(),
+                synack: self.synack_frame(),
+                final_ack: self.final_ack_frame(),
+                rst: self.rst_frame(),
+                icmp: (self.frames.icmp > 0).then_some(self.frames.icmp),
+            },
+            rst_reason: self.rst_reason(),
+            icmp: self.icmp,
+            negotiated: self.negotiated(),
+            anomalies: self.anomalies.union(self.anomalies_of_the_whole(now_ns)),
+        }
+    }
+
     /// Number of the connection, from 0 in order of first segment.
     pub fn id(&self) -> u32 {
         self.id
@@ -65,12 +98,12 @@ impl Connection {
 
     /// SYNs without ACK that the client sent.
     pub fn syn_count(&self) -> u16 {
-        if self.client_end().has(Facts::SYN) { self.client_end().syn_count } else { 0 }
+        self.client_end().syn_count
     }
 
     /// SYN/ACKs that the server sent.
     pub fn synack_count(&self) -> u16 {
-        if self.server_end().has(Facts::SYN_ACK) { self.server_end().syn_count } else { 0 }
+        self.server_end().synack_count
     }
 
     /// Frame of the first SYN.
@@ -100,8 +133,99 @@ impl Connection {
 
     /// First SYN to final ACK, in nanoseconds.
     pub fn setup_time_ns(&self) -> Option<u64> {
-        let seen = self.frames.syn > 0 && self.frames.final_ack > 0;
-        seen.then(|| self.final_ack_ns.saturating_sub(self.first_ns).max(0) as u64)
+        let syn_ns = self.client_end().copies.first_ns().filter(|_| self.frames.syn > 0)?;
+        let seen = self.frames.final_ack > 0;
+        seen.then(|| self.final_ack_ns.saturating_sub(syn_ns).max(0) as u64)
+    }
+
+    /// The times of the handshake.
+    pub fn times(&self) -> HandshakeTimes {
+        let since = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).ok();
+        let syn = self.client_end().copies.answered();
+        let synack = self.handshake.answered;
+        let final_ack_ns = (self.frames.final_ack > 0).then_some(self.final_ack_ns);
+        let late = self.anomalies.contains(Anomaly::OutOfOrderHandshake);
+        let server_ns = match (syn, self.handshake.synack_ns) {
+            (Some(syn), Some(synack_ns)) if !late => since(syn.time_ns, synack_ns),
+            _ => None,
+        };
+        HandshakeTimes {
+            rtt_server_ns: server_ns,
+            rtt_client_ns: synack.and_then(|synack| since(synack.time_ns, final_ack_ns?)),
+            rtt_total_ns: syn.filter(|_| !late).and_then(|syn| since(syn.time_ns, final_ack_ns?)),
+            rtt_exact: syn.zip(synack).map(|(syn, synack)| syn.exact && synack.exact),
+            setup_time_ns: self.setup_time_ns(),
+        }
+    }
+
+    pub(super) fn rtt_total_ns(&self) -> Option<u64> {
+        self.times().rtt_total_ns
+    }
+
+    /// Where on the path the capture was taken: nearer to the end that answers sooner.
+    fn vantage(&self) -> Vantage {
+        let times = self.times();
+        match (times.rtt_server_ns, times.rtt_client_ns) {
+            (Some(server), Some(client)) if server >= client.saturating_mul(4) => {
+                Vantage::NearClient
+            }
+            (Some(server), Some(client)) if client >= server.saturating_mul(4) => {
+                Vantage::NearServer
+            }
+            (Some(_), Some(_)) => Vantage::Middle,
+            _ => Vantage::Unknown,
+        }
+    }
+
+    fn ecn(&self) -> Ecn {
+        let (client, server) = (self.client_end(), self.server_end());
+        if !client.has(Facts::SYN) {
+            return Ecn::Unknown;
+        }
+        let answer = server.has(Facts::SYN_ACK).then_some(server.offer.ecn);
+        offer::ecn(client.offer.ecn, answer)
+    }
+
+    fn negotiated(&self) -> Negotiated {
+        let (client, server) = (self.client_end(), self.server_end());
+        let known = |end: &Endpoint| end.has(Facts::SYN);
+        let both = known(client) && known(server);
+        let mss = |end: &Endpoint| known(end).then(|| end.offer.mss.unwrap_or(self.default_mss()));
+        let scaled = both && [client, server].iter().all(|end| end.offer.window_scale.is_some());
+        let scale = |end: &Endpoint| {
+            let shift = end.offer.window_scale.filter(|_| scaled);
+            both.then(|| shift.map_or(-1, |shift| shift as i8))
+        };
+        let agree = |option| both.then(|| client.offer.has(option) && server.offer.has(option));
+        Negotiated {
+            mss_client: mss(client),
+            mss_server: mss(server),
+            wscale_client: scale(client),
+            wscale_server: scale(server),
+            sack: agree(Offers::SACK),
+            ts: agree(Offers::TIMESTAMPS),
+        }
+    }
+
+    /// What only the connection as a whole gives rise to.
+    fn anomalies_of_the_whole(&self, now_ns: i64) -> AnomalySet {
+        let mut set = AnomalySet::EMPTY;
+        match self.outcome(now_ns) {
+            Outcome::NoReply => set.insert(Anomaly::NoReply),
+            Outcome::NoFinalAck => set.insert(Anomaly::NoFinalAck),
+            Outcome::NotAccepted => set.insert(Anomaly::NotAccepted),
+            Outcome::OneWay => set.insert(Anomaly::OneWayCapture),
+            Outcome::Midstream => set.insert(Anomaly::Midstream),
+            _ => {}
+        }
+        match self.close() {
+            Close::FinUnacked => set.insert(Anomaly::FinUnacked),
+            Close::HalfClosed if now_ns.saturating_sub(self.first_fin_ns) > HALF_CLOSED_LONG_NS => {
+                set.insert(Anomaly::HalfClosedLong);
+            }
+            _ => {}
+        }
+        set
     }
 
     /// Of which sides segments were captured.
@@ -118,6 +242,8 @@ impl Connection {
         let handshake = &self.handshake;
         if self.is_self_connect() {
             OpenType::SelfConnect
+        } else if self.client_end().offer.has(Offers::MP_JOIN) && handshake.complete {
+            OpenType::MpJoin
         } else if handshake.split {
             OpenType::Split
         } else if handshake.simultaneous {
@@ -129,6 +255,16 @@ impl Connection {
         } else {
             OpenType::Unknown
         }
+    }
+
+    /// The connection in Zeek's letters: what was sent, in upper case by Zeek's originator.
+    pub fn history(&self) -> String {
+        self.zeek.history()
+    }
+
+    /// Zeek's `conn_state`: `S0`, `REJ`, `SF`, …
+    pub fn conn_state(&self) -> &'static str {
+        self.zeek.conn_state()
     }
 
     /// Whether nothing more is expected: both FINs acknowledged, or reset.
@@ -163,7 +299,7 @@ impl Connection {
                 Some(Side::Client) => Outcome::AbortedByClient,
                 Some(Side::Server) => Outcome::AbortedByServer,
                 None => unless_pending(
-                    server.syn_count > 1 || quiet(server.last_copy_ns),
+                    server.retries > 0 || quiet(server.last_copy_ns),
                     Outcome::NoFinalAck,
                 ),
             };
@@ -181,8 +317,15 @@ impl Connection {
             if self.reset.is_some() {
                 return Outcome::AbortedByClient;
             }
-            if server.has(Facts::MORE) || client.has(Facts::MORE) {
-                return if both_sides { Outcome::Midstream } else { Outcome::OneWay };
+            if self.handshake.confirmed && both_sides {
+                // The SYN/ACK was not captured; what the server sent shows that it is open.
+                return Outcome::Complete;
+            }
+            if client.has(Facts::MORE) && !both_sides {
+                return Outcome::OneWay;
+            }
+            if self.icmp.is_some() {
+                return Outcome::Unreachable;
             }
             return unless_pending(
                 client.syn_count > 1 || quiet(client.last_copy_ns),

@@ -6,11 +6,13 @@
 mod error;
 mod flags;
 mod header;
+mod layout;
 mod options;
 mod sequence;
 
 pub use error::HeaderError;
 pub use flags::TcpFlags;
 pub use header::TcpHeader;
+pub use layout::{OptionsText, SynSignature};
 pub use options::{OptionError, OptionKind, OptionProblem, SackBlocks, TcpOption, TcpOptions};
 pub use sequence::SeqNumber;

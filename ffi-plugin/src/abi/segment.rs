@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use dissector_core::connection::{Annotation, States};
-use dissector_core::{PacketInfo, Segment};
+use dissector_core::connection::Annotation;
+use dissector_core::{IcmpError, PacketInfo, Segment};
 use libc::{c_int, time_t};
 
 use super::tcphs_status;
@@ -39,6 +39,24 @@ impl tcphs_segment {
     /// # Safety
     /// `captured` is null or valid for reads of `captured_octets` octets.
     pub(crate) unsafe fn parse(&self) -> Result<Segment<'_>, tcphs_status> {
+        // SAFETY: as the caller says.
+        let (packet, captured) = unsafe { self.packet() }?;
+        Segment::parse(packet, captured).map_err(|_| tcphs_status::TCPHS_NO_HEADER)
+    }
+
+    /// Reads an ICMP error that quotes a TCP segment.
+    ///
+    /// # Safety
+    /// `captured` is null or valid for `captured_octets` octets.
+    pub(crate) unsafe fn parse_icmp(&self) -> Result<IcmpError, tcphs_status> {
+        // SAFETY: as the caller says.
+        let (packet, captured) = unsafe { self.packet() }?;
+        IcmpError::parse(packet, captured).ok_or(tcphs_status::TCPHS_NO_HEADER)
+    }
+
+    /// # Safety
+    /// `captured` is null or valid for `captured_octets` octets.
+    unsafe fn packet(&self) -> Result<(PacketInfo, &[u8]), tcphs_status> {
         if self.captured.is_null() {
             return Err(tcphs_status::TCPHS_NULL_ARGUMENT);
         }
@@ -58,7 +76,7 @@ impl tcphs_segment {
         };
         // SAFETY: not null, and the caller vouches for the length.
         let captured = unsafe { std::slice::from_raw_parts(self.captured, self.captured_octets) };
-        Segment::parse(packet, captured).map_err(|_| tcphs_status::TCPHS_NO_HEADER)
+        Ok((packet, captured))
     }
 }
 
@@ -103,10 +121,6 @@ pub struct tcphs_annotation {
 
 impl From<Annotation> for tcphs_annotation {
     fn from(said: Annotation) -> Self {
-        let States { before: client_before, after: client_after, proven: client_proven, .. } =
-            said.client;
-        let States { before: server_before, after: server_after, proven: server_proven, .. } =
-            said.server;
         Self {
             connection: said.connection,
             flags: said.flags.bits(),
@@ -114,15 +128,15 @@ impl From<Annotation> for tcphs_annotation {
             copy: said.copy.number(),
             sender: said.sender.number(),
             retry: said.retry,
-            client_before: client_before.number(),
-            client_after: client_after.number(),
-            client_proven,
-            server_before: server_before.number(),
-            server_after: server_after.number(),
-            server_proven,
+            client_before: said.client.before().number(),
+            client_after: said.client.after().number(),
+            client_proven: said.client.proven(),
+            server_before: said.server.before().number(),
+            server_after: said.server.after().number(),
+            server_proven: said.server.proven(),
             final_ack: said.final_ack,
             rst_reason: said.rst_reason.map_or(u8::MAX, |reason| reason.number()),
-            rst_acceptable: said.rst_acceptable,
+            rst_acceptable: said.rst_acceptable().unwrap_or(false),
             rto_ns: said.rto_ns().unwrap_or(0),
         }
     }

@@ -7,13 +7,16 @@ use libc::c_char;
 use super::{tcphs_segment, tcphs_status};
 use crate::boundary::{Guarded, guard};
 use crate::session::Session;
-use crate::view;
+use crate::{remark, view};
 
 /// How many items a view has at most.
-pub const TCPHS_MAX_ITEMS: usize = 48;
+pub const TCPHS_MAX_ITEMS: usize = 112;
 
-/// How many octets of text a view has at most.
-pub const TCPHS_MAX_TEXT: usize = 1024;
+/// How many octets of text a view, or the remarks on a segment, have at most.
+pub const TCPHS_MAX_TEXT: usize = 4096;
+
+/// How many remarks on a segment there are at most.
+pub const TCPHS_MAX_REMARKS: usize = 16;
 
 /// Stands for "no text" where the place of a text is expected.
 pub const TCPHS_NO_TEXT: u32 = u32::MAX;
@@ -21,7 +24,8 @@ pub const TCPHS_NO_TEXT: u32 = u32::MAX;
 /// What was learned of the segments of one capture file, by frame.
 ///
 /// The life of a frame: `tcphs_session_learn` for each of its segments, `tcphs_session_end_frame`,
-/// then as often as wanted, in any order of frames, `tcphs_session_info` and `tcphs_session_view`.
+/// then as often as wanted, in any order of frames, `tcphs_session_info`, `tcphs_session_view` and
+/// `tcphs_session_remarks`.
 pub struct tcphs_session {
     guarded: Guarded<Session>,
 }
@@ -30,7 +34,7 @@ pub struct tcphs_session {
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
 pub struct tcphs_item {
-    /// Value of a number or boolean; nanoseconds of a time.
+    /// Value of a number or boolean, a negative one in two's complement; nanoseconds of a time.
     pub number: u64,
     /// Place in `tcphs_view.text` of a C string, or of an address in network order. With `subtree`
     /// the line itself. Otherwise `TCPHS_NO_TEXT`.
@@ -39,7 +43,7 @@ pub struct tcphs_item {
     pub field: u8,
     /// 0 below the protocol, 1 in the subtree opened last.
     pub level: u8,
-    /// 1 if a subtree for the client begins here, 2 for the server, otherwise 0.
+    /// 1 if a subtree for the client begins here, 2 for the server, 3 for the verdict, otherwise 0.
     pub subtree: u8,
     /// For filters only; the details show the same in another line.
     pub hidden: bool,
@@ -63,6 +67,36 @@ impl Default for tcphs_view {
     fn default() -> Self {
         let items = [tcphs_item::default(); TCPHS_MAX_ITEMS];
         Self { summary: TCPHS_NO_TEXT, item_count: 0, items, text: [0; TCPHS_MAX_TEXT] }
+    }
+}
+
+/// A remark on a segment: Wireshark's expert information.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct tcphs_remark {
+    /// Place in `tcphs_remarks.text` of a C string, or `TCPHS_NO_TEXT`.
+    pub text: u32,
+    /// Number of its entry, from 0 in the order of registration: `enum tcphs_anomaly`, and after
+    /// its last value a SYN that was repeated often.
+    pub entry: u8,
+}
+
+/// The remarks on one segment.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tcphs_remarks {
+    /// How many of `items` there are.
+    pub count: u32,
+    /// The remarks.
+    pub items: [tcphs_remark; TCPHS_MAX_REMARKS],
+    /// The texts.
+    pub text: [u8; TCPHS_MAX_TEXT],
+}
+
+impl Default for tcphs_remarks {
+    fn default() -> Self {
+        let items = [tcphs_remark::default(); TCPHS_MAX_REMARKS];
+        Self { count: 0, items, text: [0; TCPHS_MAX_TEXT] }
     }
 }
 
@@ -108,6 +142,34 @@ pub unsafe extern "C" fn tcphs_session_learn(
         // SAFETY: the caller vouches for `captured` and its length.
         match unsafe { segment.parse() } {
             Ok(segment) => session.learn(frame, &segment),
+            Err(status) => return status,
+        }
+        tcphs_status::TCPHS_OK
+    })
+}
+
+/// Learns an ICMP or ICMPv6 message: `message->captured` starts with its header. What is no error,
+/// or quotes no segment that was seen, gives `TCPHS_OK` too, and changes nothing.
+///
+/// # Safety
+/// Each pointer is null or valid, and `message->captured` for `message->captured_octets` octets.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_session_learn_icmp(
+    session: *mut tcphs_session,
+    message: *const tcphs_segment,
+) -> tcphs_status {
+    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses the session.
+    let (Some(session), Some(message)) = (unsafe { (session.as_mut(), message.as_ref()) }) else {
+        return tcphs_status::TCPHS_NULL_ARGUMENT;
+    };
+    session.guarded.run(|session| {
+        let Ok(frame) = u32::try_from(message.frame) else {
+            return tcphs_status::TCPHS_INVALID_ARGUMENT;
+        };
+        // SAFETY: the caller vouches for `captured` and its length.
+        match unsafe { message.parse_icmp() } {
+            Ok(error) => session.learn_icmp(frame, &error),
+            Err(tcphs_status::TCPHS_NO_HEADER) => {}
             Err(status) => return status,
         }
         tcphs_status::TCPHS_OK
@@ -165,6 +227,9 @@ pub unsafe extern "C" fn tcphs_session_info(
 /// Writes what the packet details show of segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND` if
 /// the frame has no such segment.
 ///
+/// `later` says that every frame has been learned: only then does what the connection came to stand
+/// in it.
+///
 /// # Safety
 /// `session` is null or valid; `out` is null, or valid and initialised.
 #[unsafe(no_mangle)]
@@ -172,6 +237,7 @@ pub unsafe extern "C" fn tcphs_session_view(
     session: *mut tcphs_session,
     frame: u32,
     nth: u32,
+    later: bool,
     out: *mut tcphs_view,
 ) -> tcphs_status {
     // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
@@ -179,10 +245,39 @@ pub unsafe extern "C" fn tcphs_session_view(
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     session.guarded.run(|session| {
-        let Some(said) = session.segments(frame).nth(nth as usize) else {
+        let Some(known) = session.segment(frame, nth) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };
-        view::write(said, session.facts(said.connection), out);
+        view::write(&known, later, out);
+        tcphs_status::TCPHS_OK
+    })
+}
+
+/// Writes the remarks on segment `nth` of the frame, from 0; there may be none. `TCPHS_NOT_FOUND` if
+/// the frame has no such segment.
+///
+/// `later` says that every frame has been learned: only then is it said what takes later segments,
+/// or their absence, to know.
+///
+/// # Safety
+/// `session` is null or valid; `out` is null, or valid and initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_session_remarks(
+    session: *mut tcphs_session,
+    frame: u32,
+    nth: u32,
+    later: bool,
+    out: *mut tcphs_remarks,
+) -> tcphs_status {
+    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
+    let (Some(session), Some(out)) = (unsafe { (session.as_mut(), out.as_mut()) }) else {
+        return tcphs_status::TCPHS_NULL_ARGUMENT;
+    };
+    session.guarded.run(|session| {
+        let Some(known) = session.segment(frame, nth) else {
+            return tcphs_status::TCPHS_NOT_FOUND;
+        };
+        remark::write(&known, later, out);
         tcphs_status::TCPHS_OK
     })
 }
@@ -248,10 +343,18 @@ mod tests {
             assert_eq!(tcphs_session_end_frame(none, 1), TCPHS_NULL_ARGUMENT);
             assert_eq!(tcphs_session_info(none, 1, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
             assert_eq!(tcphs_session_info(session, 1, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
-            assert_eq!(tcphs_session_view(session, 1, 0, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
+            assert_eq!(
+                tcphs_session_view(session, 1, 0, true, ptr::null_mut()),
+                TCPHS_NULL_ARGUMENT
+            );
             let mut view = tcphs_view::default();
-            assert_eq!(tcphs_session_view(none, 1, 0, &mut view), TCPHS_NULL_ARGUMENT);
-            assert_eq!(tcphs_session_view(session, 1, 0, &mut view), TCPHS_NOT_FOUND);
+            assert_eq!(tcphs_session_view(none, 1, 0, true, &mut view), TCPHS_NULL_ARGUMENT);
+            assert_eq!(tcphs_session_view(session, 1, 0, true, &mut view), TCPHS_NOT_FOUND);
+            let mut said = tcphs_remarks::default();
+            let remarks = tcphs_session_remarks;
+            assert_eq!(remarks(session, 1, 0, true, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
+            assert_eq!(remarks(none, 1, 0, true, &mut said), TCPHS_NULL_ARGUMENT);
+            assert_eq!(remarks(session, 1, 0, true, &mut said), TCPHS_NOT_FOUND);
             assert!(tcphs_session_failure(session).is_null());
             assert!(tcphs_session_failure(none).is_null());
             tcphs_session_free(session);

@@ -7,6 +7,7 @@
 mod lab;
 mod rewrite;
 mod scenarios;
+mod socket;
 
 use std::fs;
 use std::net::IpAddr;
@@ -23,7 +24,7 @@ use crate::wireshark::{about, make_folder, target_folder};
 use crate::workspace_root;
 
 use lab::{Lab, Side};
-use scenarios::{SCENARIOS, Scenario};
+use scenarios::Scenario;
 
 /// The hidden command by which this program plays client or server: `talk SCENARIO SIDE`.
 pub const TALK: &str = "talk";
@@ -46,7 +47,7 @@ pub fn record(names: &[String]) -> Result<(), String> {
     make_folder(&work)?;
     let kernel = kernel()?;
     let mut recorded = Vec::new();
-    for scenario in SCENARIOS {
+    for scenario in scenarios::all() {
         if names.is_empty() || names.iter().any(|name| name == scenario.name) {
             eprintln!("xtask: recording {}", scenario.name);
             record_one(scenario, &work, &kernel)?;
@@ -70,28 +71,28 @@ pub fn talk(arguments: &[String]) -> Result<(), String> {
 }
 
 fn scenario(name: &str) -> Result<&'static Scenario, String> {
-    SCENARIOS.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
-        let names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    scenarios::all().find(|scenario| scenario.name == name).ok_or_else(|| {
+        let names: Vec<_> = scenarios::all().map(|scenario| scenario.name).collect();
         format!("there is no sample `{name}`; there are {}", names.join(", "))
     })
 }
 
 fn record_one(scenario: &Scenario, work: &Path, kernel: &str) -> Result<(), String> {
     let raw = work.join(format!("{}.pcap", scenario.name));
-    let mut flags = String::new();
+    let mut wrong = String::new();
     for _ in 0..ATTEMPTS {
-        capture(scenario, &raw)?;
-        flags = flags_in(&raw)?;
-        if flags == scenario.flags {
-            return finish(scenario, &raw, kernel);
-        }
+        wrong = match capture(scenario, &raw).and_then(|()| flags_in(&raw)) {
+            Ok(flags) if flags == scenario.flags => return finish(scenario, &raw, kernel),
+            Ok(flags) => format!(
+                "{} came out as `{flags}` and should be `{}`; the last recording is {}",
+                scenario.name,
+                scenario.flags,
+                raw.display()
+            ),
+            Err(error) => error,
+        };
     }
-    Err(format!(
-        "{} came out as `{flags}` and should be `{}`; the last recording is {}",
-        scenario.name,
-        scenario.flags,
-        raw.display()
-    ))
+    Err(wrong)
 }
 
 /// Runs the scenario in a laboratory of its own while tcpdump writes `raw`.
@@ -102,8 +103,17 @@ fn capture(scenario: &Scenario, raw: &Path) -> Result<(), String> {
     if let Some(server) = &server {
         server.wait_until_ready()?;
     }
-    let recording = lab.record(scenario.filter, raw)?;
-    lab.talk(scenario.name, Side::Client)?.wait()?;
+    let client;
+    let recording;
+    if scenario.late {
+        client = lab.talk(scenario.name, Side::Client)?;
+        client.wait_until_ready()?;
+        recording = lab.record(scenario.filter, raw)?;
+    } else {
+        recording = lab.record(scenario.filter, raw)?;
+        client = lab.talk(scenario.name, Side::Client)?;
+    }
+    client.wait()?;
     if let Some(server) = server {
         server.wait()?;
     }
@@ -135,13 +145,13 @@ fn file(scenario: &Scenario) -> PathBuf {
     workspace_root().join("samples").join(format!("{}.pcapng", scenario.name))
 }
 
-/// The flags of each TCP segment as tcpdump prints them, in order.
+/// The flags of each TCP segment as tcpdump prints them, and `ICMP` for each ICMP message, in order.
 fn flags_in(capture: &Path) -> Result<String, String> {
     let tcpdump = which("tcpdump").ok_or("tcpdump is missing")?;
     let text = stdout_of(Command::new(tcpdump).args(["-nn", "-r"]).arg(capture))?;
-    let flags = text.lines().filter_map(|line| {
-        let after = line.split_once("Flags [")?.1;
-        Some(after.split_once(']')?.0)
+    let flags = text.lines().filter_map(|line| match line.split_once("Flags [") {
+        Some((_, after)) => Some(after.split_once(']')?.0),
+        None => line.contains(": ICMP").then_some("ICMP"),
     });
     Ok(flags.collect::<Vec<_>>().join(" "))
 }
@@ -161,15 +171,15 @@ fn list(before: &str, recorded: &[&str], kernel: &str) -> String {
         "# Samples
 
 Real Linux TCP stacks talking to each other: two network namespaces joined by a veth pair, tcpdump on
-the client's side, recorded by `cargo xtask samples` (the table in `xtask/src/samples/scenarios.rs`
-says what each does). Only the addresses were changed afterwards, and the checksums with them.
-The flags are tcpdump's: `S` SYN, `F` FIN, `R` RST, `P` PSH, `.` ACK.
+the client's side, recorded by `cargo xtask samples` (the tables in `xtask/src/samples/scenarios/`
+say what each does). Only the addresses were changed afterwards, and the checksums with them.
+The flags are tcpdump's: `S` SYN, `F` FIN, `R` RST, `P` PSH, `.` ACK. `ICMP` is an ICMP message.
 
 | file | shows | segments | recorded on |
 |---|---|---|---|
 ",
     );
-    for scenario in SCENARIOS {
+    for scenario in scenarios::all() {
         let name = format!("| `{}.pcapng` |", scenario.name);
         if recorded.contains(&scenario.name) {
             text += &format!("{name} {} | `{}` | {kernel} |\n", scenario.shows, scenario.flags);
@@ -187,7 +197,8 @@ mod tests {
 
     #[test]
     fn the_list_keeps_what_was_not_recorded_again() {
-        let (first, second) = (SCENARIOS[0].name, SCENARIOS[1].name);
+        let names: Vec<_> = scenarios::all().map(|scenario| scenario.name).collect();
+        let (first, second) = (names[0], names[1]);
         let before = list("", &[first, second], "Linux 1.0");
         let after = list(&before, &[second], "Linux 2.0");
         let line = |name: &str| after.lines().find(|line| line.contains(&format!("`{name}.")));
@@ -197,7 +208,7 @@ mod tests {
 
     #[test]
     fn every_scenario_is_in_the_laboratory_only() {
-        for scenario in SCENARIOS {
+        for scenario in scenarios::all() {
             for (inside, _) in scenario.addresses {
                 assert!(inside.starts_with("10.77.0.") || inside.starts_with("fd77::"));
             }

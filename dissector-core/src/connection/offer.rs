@@ -1,0 +1,104 @@
+//! What a SYN offers: options and ECN bits.
+
+use super::names::Ecn;
+use crate::wire::{TcpFlags, TcpHeader, TcpOption};
+
+bitflags::bitflags! {
+    /// Options without a value, and those whose value does not matter here.
+    #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+    pub(super) struct Offers: u8 {
+        const SACK = 1 << 0;
+        const TIMESTAMPS = 1 << 1;
+        /// A Fast Open cookie.
+        const COOKIE = 1 << 2;
+        /// A request for a Fast Open cookie.
+        const COOKIE_REQUEST = 1 << 3;
+        const MP_CAPABLE = 1 << 4;
+        const MP_JOIN = 1 << 5;
+        /// Any multipath option.
+        const MPTCP = 1 << 6;
+    }
+}
+
+/// The options of a SYN or SYN/ACK, and its ECN bits.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Offer {
+    pub mss: Option<u16>,
+    pub window_scale: Option<u8>,
+    pub offers: Offers,
+    /// AE, CWR and ECE as a number of three bits.
+    pub ecn: u8,
+}
+
+const MP_CAPABLE: u8 = 0;
+const MP_JOIN: u8 = 1;
+
+impl Offer {
+    /// The offer of a SYN, and value and echo of its timestamps.
+    pub fn of(tcp: &TcpHeader<'_>) -> (Self, Option<(u32, u32)>) {
+        let mut offer = Self { ecn: ecn_bits(tcp.flags), ..Self::default() };
+        let mut timestamps = None;
+        for option in tcp.options().map_while(Result::ok) {
+            match option {
+                TcpOption::Mss(mss) => offer.mss = Some(mss),
+                // RFC 7323 §2.3: more than 14 counts as 14.
+                TcpOption::WindowScale(shift) => offer.window_scale = Some(shift.min(14)),
+                TcpOption::SackPermitted => offer.offers |= Offers::SACK,
+                TcpOption::Timestamps { value, echo } => {
+                    offer.offers |= Offers::TIMESTAMPS;
+                    timestamps = timestamps.or(Some((value, echo)));
+                }
+                TcpOption::FastOpen { cookie: [], .. } => offer.offers |= Offers::COOKIE_REQUEST,
+                TcpOption::FastOpen { .. } => offer.offers |= Offers::COOKIE,
+                TcpOption::Mptcp { subtype, .. } => {
+                    offer.offers |= Offers::MPTCP;
+                    match subtype {
+                        MP_CAPABLE => offer.offers |= Offers::MP_CAPABLE,
+                        MP_JOIN => offer.offers |= Offers::MP_JOIN,
+                        _ => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+        (offer, timestamps)
+    }
+
+    pub const fn has(&self, offers: Offers) -> bool {
+        self.offers.contains(offers)
+    }
+
+    /// Whether `answer`, a SYN/ACK, carries an option that needs an offer first
+    /// (RFC 7323 §2.2 and §3.2, RFC 2018 §2).
+    pub fn is_exceeded_by(&self, answer: &Self) -> bool {
+        let needs_offer = Offers::SACK | Offers::TIMESTAMPS;
+        answer.window_scale.is_some() && self.window_scale.is_none()
+            || (answer.offers & needs_offer).intersects(!self.offers)
+    }
+}
+
+fn ecn_bits(flags: TcpFlags) -> u8 {
+    let bit = |flag, value| if flags.contains(flag) { value } else { 0 };
+    bit(TcpFlags::AE, 0b100) | bit(TcpFlags::CWR, 0b010) | bit(TcpFlags::ECE, 0b001)
+}
+
+/// ECN-setup SYN (RFC 3168 §6.1.1).
+const CLASSIC_SETUP: u8 = 0b011;
+/// AccECN-setup SYN (RFC 9768 §3.1.1).
+const ACCURATE_SETUP: u8 = 0b111;
+
+/// What the bits of SYN and SYN/ACK agree on.
+pub(super) fn ecn(syn: u8, synack: Option<u8>) -> Ecn {
+    match (syn, synack) {
+        (CLASSIC_SETUP | ACCURATE_SETUP, None) => Ecn::Unknown,
+        (CLASSIC_SETUP, Some(0b001)) => Ecn::Classic,
+        (CLASSIC_SETUP, Some(CLASSIC_SETUP)) | (ACCURATE_SETUP, Some(ACCURATE_SETUP)) => {
+            Ecn::Broken
+        }
+        (ACCURATE_SETUP, Some(0b010 | 0b011 | 0b100 | 0b110)) => Ecn::AccEcn,
+        // 101 is the answer of a server with the ECN nonce, which is otherwise classic.
+        (ACCURATE_SETUP, Some(0b001 | 0b101)) => Ecn::Classic,
+        (CLASSIC_SETUP | ACCURATE_SETUP, Some(_)) => Ecn::Refused,
+        _ => Ecn::None,
+    }
+}

@@ -1,0 +1,443 @@
+//! The connection in the terms of Zeek's conn.log: `conn_state` and `history`.
+//!
+//! Zeek has endpoint rules of its own: it looks at flags, never at sequence numbers, and its
+//! originator is not always our client. They are followed here beside ours, for people who know
+//! `S0`, `REJ` and `SF` by heart. Gaps (`G`), checksums (`C`) and analyzer limits (`X`) are not
+//! produced.
+
+use std::fmt::{self, Write as _};
+
+use crate::Segment;
+use crate::wire::{SeqNumber, TcpFlags};
+
+/// Ports that Zeek takes for a server's: those of the protocols it analyses.
+const LIKELY_SERVER_PORTS: [u16; 49] = [
+    21, 22, 25, 53, 79, 80, 81, 88, 135, 139, 143, 389, 443, 445, 465, 502, 514, 563, 585, 587,
+    614, 631, 636, 989, 990, 992, 993, 995, 1080, 1434, 1883, 2811, 3128, 3268, 3306, 3389, 5222,
+    5223, 5269, 5432, 6379, 6666, 6667, 6668, 6669, 8000, 8080, 8888, 20000,
+];
+
+/// State of an endpoint, in Zeek's words.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Inactive,
+    SynSent,
+    SynAckSent,
+    Partial,
+    Established,
+    Closed,
+    Reset,
+}
+
+use State::{Closed, Established, Inactive, Partial, Reset, SynAckSent, SynSent};
+
+bitflags::bitflags! {
+    /// Letters that an endpoint has in the history already.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    struct Letters: u8 {
+        const SYN = 1 << 0;
+        const FIN = 1 << 1;
+        const RST = 1 << 2;
+        const DATA = 1 << 3;
+        const ACK = 1 << 4;
+        const FIN_AND_RST = 1 << 5;
+        const SYN_AND_MORE = 1 << 6;
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Endpoint {
+    start: SeqNumber,
+    last: SeqNumber,
+    /// Highest acknowledgment of its octets.
+    acked: SeqNumber,
+    last_syn: SeqNumber,
+    last_fin: SeqNumber,
+    last_rst: SeqNumber,
+    retransmissions: u32,
+    zero_windows: u32,
+    state: State,
+    previous: State,
+    letters: Letters,
+    sent_fin: bool,
+}
+
+impl Endpoint {
+    const NEW: Self = Self {
+        start: SeqNumber(0),
+        last: SeqNumber(0),
+        acked: SeqNumber(0),
+        last_syn: SeqNumber(0),
+        last_fin: SeqNumber(0),
+        last_rst: SeqNumber(0),
+        retransmissions: 0,
+        zero_windows: 0,
+        state: Inactive,
+        previous: Inactive,
+        letters: Letters::empty(),
+        sent_fin: false,
+    };
+
+    fn begin(&mut self, start: SeqNumber, last: SeqNumber) {
+        (self.start, self.last, self.acked) = (start, last, start);
+    }
+
+    fn enter(&mut self, state: State) {
+        self.previous = self.state;
+        self.state = state;
+    }
+
+    fn quiet(&self) -> bool {
+        matches!(self.state, Inactive | Partial)
+    }
+
+    /// Octets of payload, as the sequence numbers tell.
+    fn size(&self, peer: &Self) -> u32 {
+        let top = if self.acked.is_after(self.last) { self.acked } else { self.last };
+        let octets = top.0.wrapping_sub(self.start.0);
+        let guessed = self.previous == SynSent
+            && self.state == Reset
+            && peer.state == Inactive
+            && self.acked.since(self.start) > 1;
+        if guessed {
+            return 0;
+        }
+        let octets = octets.saturating_sub(1);
+        if self.sent_fin { octets.saturating_sub(1) } else { octets }
+    }
+}
+
+/// Up to 25 letters, five bits each.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct History {
+    codes: u128,
+    length: u8,
+}
+
+const ALPHABET: &[u8; 32] = b"^SHADFRTWIQshadfrtwiq???????????";
+const MOST_LETTERS: u8 = 25;
+/// Place in the alphabet by letter.
+const CODES: [u8; 128] = {
+    let mut codes = [0; 128];
+    let mut code = 0;
+    while ALPHABET[code] != b'?' {
+        codes[ALPHABET[code] as usize] = code as u8;
+        code += 1;
+    }
+    codes
+};
+
+impl History {
+    fn push(&mut self, letter: u8) {
+        if self.length < MOST_LETTERS {
+            self.codes |=
+                u128::from(CODES[usize::from(letter & 0x7f)]) << (5 * u32::from(self.length));
+            self.length += 1;
+        }
+    }
+
+    fn letters(self) -> impl Iterator<Item = u8> {
+        (0..self.length).map(move |at| ALPHABET[(self.codes >> (5 * u32::from(at)) & 31) as usize])
+    }
+
+    fn is(self, text: &[u8]) -> bool {
+        self.letters().eq(text.iter().copied())
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// A SYN, then an RST, and nothing in between that an answer would have brought.
+    fn is_syn_then_rst(self) -> bool {
+        let mut letters = self.letters().peekable();
+        letters.next_if_eq(&b'^');
+        letters.next() == Some(b'S')
+            && letters.find(|letter| b"RHAFIQ".contains(letter)) == Some(b'R')
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.letters().try_for_each(|letter| f.write_char(letter.into()))
+    }
+}
+
+/// Zeek's view of one connection. Sides are told apart as the caller does: 0 and 1.
+#[derive(Clone, Debug)]
+pub(super) struct Zeek {
+    ends: [Endpoint; 2],
+    originator: u8,
+    history: History,
+}
+
+impl Zeek {
+    /// The view before `segment`, the first one, which `sender` sent.
+    pub fn new(sender: usize, segment: &Segment<'_>) -> Self {
+        let flags = segment.tcp.flags;
+        let plain_syn = flags & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN;
+        let (from, to) = (segment.tcp.source_port, segment.tcp.destination_port);
+        let likely = |port| LIKELY_SERVER_PORTS.contains(&port);
+        let flip = !plain_syn
+            && likely(from)
+            && (!likely(to) || !flags.contains(TcpFlags::SYN) && from < to);
+        let mut history = History::default();
+        if flip {
+            history.push(b'^');
+        }
+        let originator = if flip { 1 - sender } else { sender };
+        Self { ends: [Endpoint::NEW; 2], originator: originator as u8, history }
+    }
+
+    pub fn observe(&mut self, sender: usize, segment: &Segment<'_>) {
+        let peer = 1 - sender;
+        let tcp = &segment.tcp;
+        let flags = tcp.flags;
+        let payload = segment.payload_octets();
+        if self.goes_on(sender, flags, payload, tcp.window) {
+            if flags.contains(TcpFlags::ACK) && tcp.acknowledgment.is_after(self.ends[peer].acked) {
+                self.ends[peer].acked = tcp.acknowledgment;
+            }
+            self.advance(sender, flags, payload, tcp.sequence + payload);
+            return;
+        }
+        let [syn, fin, rst, ack] =
+            [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST, TcpFlags::ACK].map(|f| flags.contains(f));
+        let sequence = tcp.sequence;
+
+        // A header that reaches past the segment, or past what was captured, leaves no trace.
+        let header_octets = tcp.header_octets();
+        let captured = tcp.option_octets.len() + 20;
+        if header_octets > segment.packet.tcp_octets as usize || header_octets > captured {
+            return;
+        }
+        let own = &self.ends[sender];
+        let anew = syn
+            && match own.state {
+                SynSent | SynAckSent => own.start != sequence,
+                Established | Partial => true,
+                Reset => own.previous == Inactive,
+                Inactive | Closed => false,
+            };
+        if own.state == Inactive || anew {
+            let (start, last) = if syn { (sequence, sequence) } else { (sequence - 1, sequence) };
+            self.ends[sender].begin(start, last);
+        }
+        let counted = if rst { 0 } else { payload };
+        let end = sequence + counted + u32::from(syn) + u32::from(fin);
+
+        self.letter(sender, segment, payload, end);
+        let other = self.ends[peer].state;
+        let own = self.ends[sender].state;
+        if tcp.window == 0 && !rst && other != Closed && own != Reset {
+            self.ends[sender].zero_windows += 1;
+            self.count(sender, b'W', self.ends[sender].zero_windows);
+        }
+        self.ends[sender].sent_fin |= fin;
+        if ack && self.ends[peer].state == Inactive {
+            let start = tcp.acknowledgment - 1;
+            self.ends[peer].begin(start, start);
+        }
+        if ack && !rst && tcp.acknowledgment.is_after(self.ends[peer].acked) {
+            self.ends[peer].acked = tcp.acknowledgment;
+        }
+        self.advance(sender, flags, payload, end);
+        self.step(sender, peer, [syn, fin, rst, ack], payload);
+    }
+
+    /// Whether an open connection just goes on: no state changes, and the letter is there already.
+    #[inline]
+    fn goes_on(&self, sender: usize, flags: TcpFlags, payload: u32, window: u16) -> bool {
+        let own = &self.ends[sender];
+        let kind = if payload > 0 { Letters::DATA } else { Letters::ACK };
+        own.state == Established
+            && own.letters.contains(kind)
+            && window > 0
+            && !flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST)
+            && self.ends[1 - sender].state != Inactive
+    }
+
+    /// The history letter of a segment.
+    fn letter(&mut self, sender: usize, segment: &Segment<'_>, payload: u32, end: SeqNumber) {
+        let flags = segment.tcp.flags;
+        let kinds = flags & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
+        let own = &mut self.ends[sender];
+        let relative = SeqNumber(segment.tcp.sequence.0.wrapping_sub(own.start.0));
+        let relative_end = SeqNumber(end.0.wrapping_sub(own.start.0));
+        let first = |own: &mut Endpoint, kind| {
+            let first = !own.letters.contains(kind);
+            own.letters |= kind;
+            first
+        };
+        let letter = if kinds.bits().count_ones() > 1 {
+            let both = kinds.contains(TcpFlags::FIN | TcpFlags::RST);
+            let (kind, letter) = match both {
+                true => (Letters::FIN_AND_RST, b'I'),
+                false => (Letters::SYN_AND_MORE, b'Q'),
+            };
+            first(own, kind).then_some(letter)
+        } else if kinds == TcpFlags::SYN {
+            let again = std::mem::replace(&mut own.last_syn, relative) != relative;
+            let letter = if flags.contains(TcpFlags::ACK) { b'H' } else { b'S' };
+            (first(own, Letters::SYN) || again).then_some(letter)
+        } else if kinds == TcpFlags::FIN {
+            let again = std::mem::replace(&mut own.last_fin, relative_end) != relative_end;
+            (first(own, Letters::FIN) || again).then_some(b'F')
+        } else if kinds == TcpFlags::RST {
+            let again = std::mem::replace(&mut own.last_rst, relative) != relative;
+            (first(own, Letters::RST) || again).then_some(b'R')
+        } else {
+            let (kind, letter) = match (payload, flags.contains(TcpFlags::ACK)) {
+                (1.., _) => (Letters::DATA, b'D'),
+                (0, true) => (Letters::ACK, b'A'),
+                (0, false) => return,
+            };
+            // A capture that began with the SYN/ACK: its sender was not the originator after all.
+            if self.history.is(b"H") {
+                self.history.clear();
+                self.flip();
+                self.history.push(b'h');
+            }
+            first(&mut self.ends[sender], kind).then_some(letter)
+        };
+        if let Some(letter) = letter {
+            self.push(sender, letter);
+        }
+    }
+
+    /// How far the sender has got; what does not take it further was sent before.
+    fn advance(&mut self, sender: usize, flags: TcpFlags, payload: u32, end: SeqNumber) {
+        let own = &mut self.ends[sender];
+        let ahead = end.since(own.last);
+        let jumps = flags.intersects(TcpFlags::SYN | TcpFlags::RST) && ahead.abs() > 1 << 20;
+        let lone_fin = flags.contains(TcpFlags::FIN) && own.last == own.start + 1;
+        if payload > 0 && ahead <= 0 && own.state != Reset && !jumps && !lone_fin {
+            own.retransmissions += 1;
+            let count = own.retransmissions;
+            self.count(sender, b'T', count);
+        } else if ahead > 0 {
+            own.last = end;
+        }
+    }
+
+    fn step(&mut self, sender: usize, peer: usize, [syn, fin, rst, ack]: [bool; 4], payload: u32) {
+        let is_originator = usize::from(self.originator) == sender;
+        let (own, other) = (self.ends[sender].state, self.ends[peer].state);
+        match own {
+            Inactive => {
+                if syn && is_originator {
+                    self.ends[sender].enter(if ack { SynAckSent } else { SynSent });
+                } else if syn {
+                    if !ack && other == SynAckSent {
+                        self.flip();
+                        self.ends[peer].enter(Established);
+                    } else if other == SynSent {
+                        self.ends[peer].enter(Established);
+                    }
+                    self.ends[sender].enter(Established);
+                }
+                if fin {
+                    self.ends[sender].enter(Closed);
+                }
+                if rst {
+                    self.ends[sender].enter(Reset);
+                }
+                if self.ends[sender].state == Inactive {
+                    let instead_of_synack = !is_originator && payload == 0 && other == SynSent;
+                    if !instead_of_synack {
+                        let answered = ack && other == Established;
+                        self.ends[sender].enter(if answered { Established } else { Partial });
+                    }
+                }
+            }
+            SynSent | SynAckSent => {
+                if rst {
+                    self.ends[sender].enter(Reset);
+                } else if fin {
+                    self.ends[sender].enter(Closed);
+                }
+            }
+            Established | Partial => {
+                if syn && !ack && own == Partial && other == Inactive {
+                    self.ends[sender].enter(SynSent);
+                }
+                if rst {
+                    self.ends[sender].enter(Reset);
+                } else if fin {
+                    self.ends[sender].enter(Closed);
+                    if other == Reset && self.ends[peer].previous == Closed {
+                        self.ends[peer].enter(Closed);
+                    }
+                }
+            }
+            Closed => {
+                if rst && other != Closed {
+                    self.ends[sender].enter(Reset);
+                }
+            }
+            Reset => {}
+        }
+    }
+
+    fn flip(&mut self) {
+        self.originator = 1 - self.originator;
+        self.history.push(b'^');
+    }
+
+    fn push(&mut self, sender: usize, letter: u8) {
+        let originator = usize::from(self.originator) == sender;
+        self.history.push(if originator { letter } else { letter.to_ascii_lowercase() });
+    }
+
+    /// Letters of things that happen often: the first, the tenth, the hundredth time.
+    fn count(&mut self, sender: usize, letter: u8, times: u32) {
+        if 10u32.checked_pow(times.ilog10()) == Some(times) {
+            self.push(sender, letter);
+        }
+    }
+
+    /// Which side Zeek takes for the originator.
+    pub fn originator(&self) -> usize {
+        self.originator.into()
+    }
+
+    /// The history; empty where nothing left a letter.
+    pub fn history(&self) -> String {
+        self.history.to_string()
+    }
+
+    /// The state of the connection as conn.log has it.
+    pub fn conn_state(&self) -> &'static str {
+        let originator = &self.ends[self.originator()];
+        let responder = &self.ends[1 - self.originator()];
+        let (os, rs) = (originator.state, responder.state);
+        let no_payload = || originator.size(responder) == 0 && responder.size(originator) == 0;
+        match (os, rs) {
+            (SynSent | SynAckSent, Reset) => "REJ",
+            (Reset, Reset) if no_payload() => "REJ",
+            (_, Reset) if originator.quiet() => "RSTRH",
+            (_, Reset) => "RSTR",
+            (Reset, _) if responder.quiet() && self.history.is_syn_then_rst() => "RSTOS0",
+            (Reset, _) if responder.quiet() => "OTH",
+            (Reset, _) => "RSTO",
+            (Closed, Closed) => "SF",
+            (Closed, _) => {
+                if responder.quiet() {
+                    "SH"
+                } else {
+                    "S2"
+                }
+            }
+            (_, Closed) => {
+                if originator.quiet() {
+                    "SHR"
+                } else {
+                    "S3"
+                }
+            }
+            (SynSent, Inactive) => "S0",
+            (Established, Established) => "S1",
+            _ => "OTH",
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! How connections close, and what only looks like it.
+
+use dissector_core::connection::{Anomaly, Close, ClosedBy, Copy, Stage};
+
+use crate::script::Script;
+
+#[test]
+fn a_connection_without_fin_or_rst_is_open() {
+    let mut script = Script::new();
+    script.used();
+    assert_eq!((script.verdict().close, script.verdict().closed_by), (Close::Open, None));
+}
+
+#[test]
+fn one_fin_is_half_a_close() {
+    let mut script = Script::new();
+    script.used();
+    script.server().fin().stage(Stage::Fin);
+    assert_eq!(script.verdict().close, Close::HalfClosed);
+    script.client().ack().stage(Stage::FinAcked);
+    assert_eq!(script.verdict().close, Close::HalfClosed);
+    assert_eq!(script.verdict().closed_by, Some(ClosedBy::Server));
+}
+
+#[test]
+fn both_fins_with_the_last_unacknowledged() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    script.server().fin().stage(Stage::FinAndAck);
+    let verdict = script.verdict();
+    assert_eq!((verdict.close, verdict.closed_by), (Close::FinUnacked, Some(ClosedBy::Client)));
+    assert!(verdict.anomalies.contains(Anomaly::FinUnacked));
+    script.client().ack();
+    assert_eq!(script.verdict().close, Close::Fin);
+    assert!(!script.verdict().anomalies.contains(Anomaly::FinUnacked));
+}
+
+#[test]
+fn a_simultaneous_close_whose_acks_are_missing_is_unacknowledged() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin().lost();
+    script.server().fin();
+    assert_eq!(script.verdict().close, Close::FinUnacked);
+    script.client().ack();
+    assert_eq!(script.verdict().close, Close::FinUnacked);
+}
+
+#[test]
+fn a_simultaneous_close_is_noted() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin().lost().lacks(Anomaly::SimultaneousClose);
+    script.server().fin().has(Anomaly::SimultaneousClose).stage(Stage::FinSimultaneous);
+    script.client().ack().stage(Stage::SecondFinAcked);
+    // The client's FIN arrives at last.
+    let ack = script.server().ack().acking(7);
+    // Whether the server has had the client's ACK by now, nobody can see.
+    ack.is(Stage::FinAcked, "TIME-WAIT?", "TIME-WAIT?");
+    let verdict = script.verdict();
+    assert_eq!((verdict.close, verdict.closed_by), (Close::Simultaneous, Some(ClosedBy::Both)));
+}
+
+#[test]
+fn an_ordinary_close_is_not_simultaneous() {
+    let mut script = Script::new();
+    script.closed();
+    let verdict = script.verdict();
+    assert_eq!((verdict.close, verdict.closed_by), (Close::Fin, Some(ClosedBy::Client)));
+    assert!(!verdict.anomalies.contains(Anomaly::SimultaneousClose));
+}
+
+#[test]
+fn the_acks_of_a_simultaneous_close_may_come_in_the_other_order() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin().lost();
+    script.server().fin();
+    let first = script.server().ack().acking(7);
+    first.is(Stage::FinAcked, "TIME-WAIT?", "CLOSING");
+    script.client().ack().is(Stage::SecondFinAcked, "TIME-WAIT?", "TIME-WAIT?");
+}
+
+#[test]
+fn a_fin_that_acknowledges_the_other_is_step_two_and_three() {
+    let mut script = Script::new();
+    script.used();
+    script.server().fin().is(Stage::Fin, "CLOSE-WAIT?", "FIN-WAIT-1");
+    script.client().data(3).and_fin().is(Stage::FinAndAck, "LAST-ACK", "TIME-WAIT?");
+    script.server().ack().is(Stage::SecondFinAcked, "CLOSED?", "TIME-WAIT");
+}
+
+#[test]
+fn an_ack_of_the_data_before_a_fin_is_no_step() {
+    let mut script = Script::new();
+    script.used();
+    script.client().data(50).and_fin().stage(Stage::Fin);
+    script.server().ack().acking(56).is(Stage::None, "FIN-WAIT-1", "CLOSE-WAIT?");
+    script.server().ack().acking(57).is(Stage::FinAcked, "FIN-WAIT-2?", "CLOSE-WAIT");
+    script.server().ack().acking(57).is(Stage::None, "FIN-WAIT-2?", "CLOSE-WAIT");
+}
+
+#[test]
+fn a_challenge_acks_number_does_not_acknowledge_a_fin() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    let ack = script.server().ack().acking(0x4000_0000);
+    ack.is(Stage::None, "FIN-WAIT-1", "CLOSE-WAIT?");
+}
+
+#[test]
+fn a_server_may_close_before_the_final_ack() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.server().fin().is(Stage::Fin, "CLOSE-WAIT?", "FIN-WAIT-1");
+    script.client().ack().acking(2).stage(Stage::FinalAck);
+}
+
+#[test]
+fn a_fin_with_data_counts_from_its_end() {
+    let mut script = Script::new();
+    script.used();
+    script.server().data(100).and_fin().is(Stage::Fin, "CLOSE-WAIT?", "FIN-WAIT-1");
+    script.client().ack().acking(101).stage(Stage::None);
+    script.client().ack().acking(102).stage(Stage::FinAcked);
+}
+
+#[test]
+fn a_repeated_fin_is_not_the_second_one() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin().lost();
+    let again = script.client().repeat().after_ms(300).copy(Copy::Retransmission);
+    again.is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
+    assert_eq!((again.0.retry, again.0.rto_ns()), (1, Some(300_000_000)));
+    assert_eq!(script.verdict().close, Close::HalfClosed);
+}
+
+#[test]
+fn a_fin_repeated_together_with_the_data_before_it_is_the_same() {
+    let mut script = Script::new();
+    script.used();
+    script.client().data(10).lost();
+    script.client().fin().lost();
+    let again = script.client().data(10).and_fin().seq(6).after_ms(300);
+    again.copy(Copy::Retransmission).is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
+    script.server().ack().is(Stage::FinAcked, "FIN-WAIT-2?", "CLOSE-WAIT");
+}
+
+#[test]
+fn a_keep_alive_moves_nothing() {
+    for octets in [0, 1] {
+        let mut script = Script::new();
+        script.used();
+        script.client().keep_alive(octets).is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+        script.server().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+    }
+}
+
+#[test]
+fn a_keep_alive_before_the_server_spoke_proves_nothing() {
+    let mut script = Script::new();
+    script.handshake();
+    script.client().keep_alive(0).is(Stage::None, "ESTABLISHED", "ESTABLISHED?");
+    script.server().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED?");
+}
+
+#[test]
+fn a_keep_alive_in_fin_wait_2_is_no_second_fin() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    script.server().ack();
+    let probe = script.client().keep_alive(0).copy(Copy::Original);
+    probe.is(Stage::None, "FIN-WAIT-2?", "CLOSE-WAIT");
+}
+
+#[test]
+fn duplicate_acks_and_window_probes_move_nothing() {
+    let mut script = Script::new();
+    script.used();
+    for _ in 0..3 {
+        script.server().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+    }
+    script.server().ack().window(0).is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+    script.client().data(1).is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+}
+
+#[test]
+fn a_reset_open_connection() {
+    let mut script = Script::new();
+    script.used();
+    script.server().rst_ack().is(Stage::Rst, "CLOSED?", "CLOSED");
+    assert_eq!(script.verdict().close, Close::Rst);
+}
+
+#[test]
+fn a_half_closed_connection_is_noted_after_a_minute() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    script.server().ack();
+    let noted = |ms| script.verdict_after_ms(ms).anomalies.contains(Anomaly::HalfClosedLong);
+    assert!(!noted(59_000));
+    assert!(noted(61_000));
+}
+
+#[test]
+fn a_second_fin_after_more_than_a_minute_is_noted_too() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    script.server().ack();
+    script.server().fin().after_ms(61_000);
+    script.client().ack();
+    assert!(script.verdict().anomalies.contains(Anomaly::HalfClosedLong));
+}
+
+#[test]
+fn a_connection_closed_by_both_is_not_half_closed() {
+    let mut script = Script::new();
+    script.closed();
+    let verdict = script.verdict_after_ms(100_000);
+    assert!(!verdict.anomalies.contains(Anomaly::HalfClosedLong));
+}
+
+#[test]
+fn a_midstream_connection_closes_as_any_other() {
+    let mut script = Script::new();
+    script.open_before_capture();
+    script.client().fin().is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
+    script.server().ack().is(Stage::FinAcked, "FIN-WAIT-2?", "CLOSE-WAIT");
+    script.server().fin().is(Stage::SecondFin, "TIME-WAIT?", "LAST-ACK");
+    script.client().ack().is(Stage::SecondFinAcked, "TIME-WAIT", "CLOSED?");
+    assert_eq!(script.verdict().close, Close::Fin);
+}
+
+#[test]
+fn a_midstream_connection_may_be_reset() {
+    let mut script = Script::new();
+    script.open_before_capture();
+    script.client().data(5);
+    script.server().rst_ack().is(Stage::Rst, "CLOSED?", "CLOSED");
+    assert_eq!(script.verdict().close, Close::Rst);
+}

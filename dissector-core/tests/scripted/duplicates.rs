@@ -1,0 +1,240 @@
+//! The same packet captured twice, told from one that was sent twice.
+
+use dissector_core::connection::{Anomaly, Close, Copy, Outcome};
+
+use crate::script::Script;
+
+/// An open connection whose ends number no packets; with timestamps or without.
+fn without_ids(mut script: Script, timestamps: bool) -> Script {
+    script.client().syn().ts_if(timestamps).ip_id(0);
+    script.server().syn_ack().ts_if(timestamps).ip_id(0);
+    script.client().ack().ip_id(0);
+    script
+}
+
+/// What a second frame is taken for that comes `us` microseconds after 100 octets of data.
+fn data_again(mut script: Script, ip_id: u16, us: i64) -> Copy {
+    script.client().data(100).ip_id(ip_id);
+    script.mirrored().after_us(us).sent().0.copy
+}
+
+#[test]
+fn the_same_ip_id_marks_a_duplicate_for_a_second() {
+    for (us, copy) in [
+        (1, Copy::Duplicate),
+        (250_000, Copy::Duplicate),
+        (1_000_000, Copy::Duplicate),
+        (1_000_001, Copy::Original),
+    ] {
+        let mut script = Script::new();
+        script.handshake();
+        assert_eq!(data_again(script, 77, us), copy, "{us} µs");
+    }
+}
+
+#[test]
+fn another_ip_id_is_another_packet_however_soon() {
+    let mut script = Script::new();
+    script.handshake();
+    script.client().data(100).ip_id(77);
+    let again = script.client().repeat().ip_id(78).after_us(1).sent();
+    again.lacks(Anomaly::DuplicateFrame);
+    assert_ne!(again.0.copy, Copy::Duplicate);
+}
+
+#[test]
+fn an_ip_id_of_zero_equals_no_other() {
+    let mut script = Script::new();
+    script.handshake();
+    script.client().data(100).ip_id(0);
+    assert_ne!(script.client().repeat().ip_id(5).after_us(1).sent().0.copy, Copy::Duplicate);
+}
+
+#[test]
+fn without_ip_ids_the_timestamp_marks_a_duplicate_for_100_ms() {
+    for (us, copy) in [
+        (1, Copy::Duplicate),
+        (5_001, Copy::Duplicate),
+        (100_000, Copy::Duplicate),
+        (100_001, Copy::Original),
+    ] {
+        assert_eq!(data_again(without_ids(Script::new(), true), 0, us), copy, "{us} µs");
+    }
+}
+
+#[test]
+fn without_ip_ids_another_timestamp_is_another_packet() {
+    let mut script = without_ids(Script::new(), true);
+    script.client().data(100).ip_id(0);
+    let again = script.client().repeat().ip_id(0).after_ms(1);
+    assert_ne!(again.sent().0.copy, Copy::Duplicate);
+}
+
+#[test]
+fn without_ip_ids_and_timestamps_five_milliseconds_mark_a_duplicate() {
+    for (us, copy) in [
+        (1, Copy::Duplicate),
+        (5_000, Copy::Duplicate),
+        (5_001, Copy::Original),
+        (50_000, Copy::Original),
+    ] {
+        assert_eq!(data_again(without_ids(Script::new(), false), 0, us), copy, "{us} µs");
+    }
+}
+
+#[test]
+fn ipv6_is_judged_as_without_ip_ids() {
+    for (timestamps, us, copy) in [
+        (true, 100_000, Copy::Duplicate),
+        (true, 100_001, Copy::Original),
+        (false, 5_000, Copy::Duplicate),
+        (false, 5_001, Copy::Original),
+    ] {
+        let script = without_ids(Script::over_ipv6(), timestamps);
+        assert_eq!(data_again(script, 0, us), copy, "{timestamps} {us} µs");
+    }
+}
+
+#[test]
+fn empty_segments_are_duplicates_within_a_millisecond_only() {
+    for (us, copy) in [(1, Copy::Duplicate), (1_000, Copy::Duplicate), (1_001, Copy::Original)] {
+        let mut script = Script::new();
+        script.used();
+        assert_eq!(script.mirrored().after_us(us).sent().0.copy, copy, "{us} µs");
+    }
+}
+
+#[test]
+fn empty_segments_with_another_ttl_are_duplicates_for_longer() {
+    let mut script = Script::new();
+    script.used();
+    script.mirrored().ttl(63).after_us(900_000).copy(Copy::Duplicate);
+    script.mirrored().ttl(63).after_us(1_000_001).lacks(Anomaly::DuplicateFrame);
+}
+
+#[test]
+fn a_syn_is_judged_by_the_ip_id_although_it_is_empty() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.mirrored().after_us(2_000).copy(Copy::Duplicate).has(Anomaly::DuplicateFrame);
+}
+
+#[test]
+fn another_ttl_alone_makes_no_other_packet() {
+    let mut script = Script::new();
+    script.handshake();
+    script.client().data(100);
+    script.mirrored().ttl(63).copy(Copy::Duplicate).has(Anomaly::DuplicateFrame);
+}
+
+#[test]
+fn another_checksum_is_another_packet() {
+    let mut script = Script::new();
+    script.handshake();
+    script.client().data(100);
+    script.mirrored().damaged().lacks(Anomaly::DuplicateFrame).copy(Copy::Original);
+}
+
+#[test]
+fn the_last_four_segments_of_a_direction_are_compared() {
+    for (others, copy) in [(3, Copy::Duplicate), (4, Copy::Original)] {
+        let mut script = Script::new();
+        script.handshake();
+        script.client().data(100);
+        for _ in 0..others {
+            script.client().data(10);
+            // The other direction does not count.
+            script.server().ack();
+        }
+        assert_eq!(script.mirror_of(4).sent().0.copy, copy, "{others}");
+    }
+}
+
+#[test]
+fn a_duplicate_is_counted_nowhere() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.mirrored().lacks(Anomaly::SynRetx);
+    script.server().syn_ack();
+    script.mirrored().lacks(Anomaly::SynAckRetx);
+    script.client().ack();
+    let again = script.mirrored().copy(Copy::Duplicate);
+    assert!(!again.0.final_ack);
+    let verdict = script.verdict();
+    assert_eq!((verdict.syn_count, verdict.synack_count), (1, 1));
+    assert_eq!(script.connection().packets(), 3);
+    assert_eq!(verdict.frames.final_ack, Some(5));
+    assert_eq!(verdict.times.rtt_exact, Some(true));
+    assert_eq!(verdict.outcome, Outcome::Complete);
+}
+
+#[test]
+fn a_duplicate_has_no_retry_number() {
+    let mut script = Script::new();
+    script.client().syn();
+    let again = script.mirrored().sent();
+    assert_eq!((again.0.retry, again.0.rto_ns()), (0, None));
+    let real = script.client().repeat().after_ms(1000).copy(Copy::Retransmission);
+    assert_eq!(real.0.retry, 1);
+}
+
+#[test]
+fn a_duplicate_syn_takes_nothing_back() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    let again = script.mirror_of(1).lacks(Anomaly::SynAckNotReceived).copy(Copy::Duplicate);
+    assert_eq!(again.0.client.to_string(), "ESTABLISHED?");
+    assert_eq!(again.0.server.to_string(), "SYN-RECEIVED");
+}
+
+#[test]
+fn a_duplicate_synack_does_not_refute_the_final_ack() {
+    let mut script = Script::new();
+    script.handshake();
+    let again = script.mirror_of(2).copy(Copy::Duplicate);
+    again.lacks(Anomaly::SynAckRetxAfterAck).lacks(Anomaly::SynAckRetxCrossed);
+    assert_eq!(again.0.server.to_string(), "ESTABLISHED?");
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn a_duplicate_fin_takes_nothing_back() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    script.server().ack();
+    let again = script.mirror_of(6).copy(Copy::Duplicate);
+    assert_eq!(again.0.client.to_string(), "FIN-WAIT-2?");
+    assert_eq!(script.verdict().close, Close::HalfClosed);
+}
+
+#[test]
+fn a_duplicate_of_a_refused_syn_opens_no_new_connection() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().refusal();
+    script.mirror_of(1).copy(Copy::Duplicate).of_connection(0);
+    assert_eq!(script.outcome(), Outcome::Refused);
+}
+
+#[test]
+fn the_whole_exchange_seen_twice_is_one_connection() {
+    let steps: [fn(&mut Script); 7] = [
+        |script| _ = script.client().syn().sent(),
+        |script| _ = script.server().syn_ack().sent(),
+        |script| _ = script.client().ack().sent(),
+        |script| _ = script.client().data(20).sent(),
+        |script| _ = script.server().fin().sent(),
+        |script| _ = script.client().fin().sent(),
+        |script| _ = script.server().ack().sent(),
+    ];
+    let mut script = Script::new();
+    for step in steps {
+        step(&mut script);
+        script.mirrored().ttl(63).copy(Copy::Duplicate);
+    }
+    let verdict = script.verdict();
+    assert_eq!((verdict.outcome, verdict.close), (Outcome::Complete, Close::Fin));
+    assert_eq!((script.connections(), script.connection().packets()), (1, 7));
+}

@@ -1,0 +1,302 @@
+//! One connection told from the next on the same addresses and ports.
+
+use dissector_core::connection::{Anomaly, Close, Copy, Outcome, RoleBasis, Seen, Stage};
+
+use crate::script::Script;
+
+/// The client of a live connection has restarted and sends a SYN; the server answers as it must.
+fn challenged() -> Script {
+    let mut script = Script::new();
+    script.used();
+    script.client().restarts(900_000).syn();
+    script.server().ack();
+    script
+}
+
+#[test]
+fn a_syn_in_a_live_connection_is_challenged_cleared_and_repeated() {
+    let mut script = Script::new();
+    script.used();
+    let syn = script.client().restarts(900_000).syn().has(Anomaly::SynInEstablished);
+    syn.stage(Stage::Syn).of_connection(1);
+    let challenge = script.server().ack().has(Anomaly::ChallengeAck);
+    challenge.stage(Stage::ChallengeAck).of_connection(1);
+    let rst = script.client().reflex().has(Anomaly::HalfOpenReset);
+    rst.stage(Stage::RstHalfOpen).of_connection(1).lacks(Anomaly::RstUnacceptable);
+    script.server().restarts(800_000);
+    let again = script.client().repeat().after_ms(1000).copy(Copy::Retransmission);
+    again.stage(Stage::Syn).of_connection(1);
+    script.server().syn_ack().of_connection(1).stage(Stage::SynAck);
+    script.client().ack().of_connection(1).stage(Stage::FinalAck);
+
+    assert_eq!(script.connections(), 2);
+    assert_eq!(script.connection().attempt(), 2);
+    assert_eq!(script.verdict().outcome, Outcome::Complete);
+    assert_eq!(script.verdict().syn_count, 2);
+}
+
+#[test]
+fn the_rst_that_answers_a_challenge_closes_the_old_connection_only() {
+    let mut script = challenged();
+    script.client().reflex();
+    let now = i64::from(script.clock_ms()) * 1_000_000;
+    let (old, new) = (script.connection_numbered(0), script.connection_numbered(1));
+    assert_eq!(old.verdict(now).close, Close::Rst);
+    assert_eq!(old.verdict(now).outcome, Outcome::Complete);
+    assert_eq!(new.verdict(now).close, Close::Open);
+}
+
+#[test]
+fn nothing_more_than_a_challenge() {
+    let mut script = challenged();
+    assert_eq!(script.outcome(), Outcome::Challenged);
+    script.client().reflex();
+    assert_eq!(script.outcome(), Outcome::Challenged);
+}
+
+#[test]
+fn the_old_connection_goes_on_until_the_new_syn_is_answered() {
+    let mut script = Script::new();
+    script.used();
+    script.server().data(10);
+    script.client().syn().raw_seq(900_000).lost().sent().of_connection(1);
+    // The old client has not restarted at all.
+    script.client().ack().of_connection(0).stage(Stage::None);
+    script.server().data(10).of_connection(0).stage(Stage::None);
+    script.client().ack().of_connection(0);
+    assert_eq!(script.connection_numbered(0).close(), Close::Open);
+}
+
+#[test]
+fn the_old_connection_may_close_while_the_new_syn_waits() {
+    let mut script = Script::new();
+    script.used();
+    script.client().syn().raw_seq(900_000).lost().of_connection(1);
+    script.client().fin().of_connection(0).stage(Stage::Fin);
+    script.server().fin().of_connection(0).stage(Stage::FinAndAck);
+    script.client().ack().of_connection(0).stage(Stage::SecondFinAcked);
+    assert_eq!(script.connection_numbered(0).close(), Close::Fin);
+    assert_eq!(script.connection_numbered(1).syn_count(), 1);
+}
+
+#[test]
+fn an_rst_of_the_old_connection_leaves_the_new_one_alone() {
+    let mut script = Script::new();
+    script.used();
+    script.client().syn().raw_seq(900_000).lost().of_connection(1);
+    script.server().rst_ack().of_connection(0).stage(Stage::Rst);
+    assert_eq!(script.connection_numbered(0).close(), Close::Rst);
+    assert_eq!(script.connection_numbered(1).close(), Close::Open);
+}
+
+#[test]
+fn a_synack_ends_the_time_of_two_connections() {
+    let mut script = Script::new();
+    script.used();
+    script.client().restarts(900_000).syn().of_connection(1);
+    script.server().restarts(800_000);
+    script.client().repeat().after_ms(1000);
+    script.server().syn_ack().of_connection(1);
+    script.client().ack().of_connection(1).stage(Stage::FinalAck);
+    script.client().data(5).of_connection(1);
+    script.server().ack().of_connection(1);
+    assert_eq!(script.outcome(), Outcome::Complete);
+    assert_eq!(script.connections(), 2);
+}
+
+#[test]
+fn a_syn_with_the_same_isn_belongs_to_the_live_connection() {
+    let mut script = Script::new();
+    script.used();
+    let syn = script.client().syn().after_ms(2000).has(Anomaly::SynInEstablished);
+    syn.of_connection(0);
+    assert_eq!(script.connections(), 1);
+}
+
+#[test]
+fn a_repeated_first_syn_is_not_inside_a_live_connection() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.client().repeat().after_ms(1000).lacks(Anomaly::SynInEstablished).of_connection(0);
+    script.server().syn_ack();
+    script.client().ack();
+    assert_eq!(script.connections(), 1);
+}
+
+#[test]
+fn another_isn_before_any_answer_is_another_attempt() {
+    let mut script = Script::new();
+    script.client().syn();
+    let syn = script.client().restarts(70_000).syn().has(Anomaly::PortReused);
+    syn.of_connection(1).copy(Copy::Original).lacks(Anomaly::SynInEstablished);
+    assert_eq!(script.connection().attempt(), 2);
+    assert_eq!(script.verdict().syn_count, 1);
+}
+
+#[test]
+fn a_closed_connection_gives_its_ports_to_the_next() {
+    let mut script = Script::new();
+    script.closed();
+    let syn = script.client().restarts(90_000).syn().has(Anomaly::PortReused);
+    syn.of_connection(1).is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED?");
+    syn.lacks(Anomaly::SynInEstablished);
+    assert_eq!(script.connection().attempt(), 2);
+    script.server().restarts(700_000);
+    script.client().repeat().after_ms(1000).of_connection(1);
+    script.server().syn_ack();
+    script.client().ack();
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn a_closed_connection_ends_even_for_the_same_isn() {
+    let mut script = Script::new();
+    script.closed();
+    script.client().syn().after_ms(2000).of_connection(1).has(Anomaly::PortReused);
+}
+
+#[test]
+fn a_believed_rst_ends_a_connection_even_for_the_same_isn() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().refusal();
+    script.client().repeat().after_ms(500).of_connection(1).copy(Copy::Original);
+}
+
+#[test]
+fn an_unacceptable_rst_ends_no_connection() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().refusal().acking(0);
+    script.client().repeat().after_ms(1000).of_connection(0).copy(Copy::Retransmission);
+}
+
+#[test]
+fn one_fin_ends_no_connection() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    script.server().ack();
+    script.client().syn().after_ms(1000).of_connection(0);
+}
+
+#[test]
+fn a_first_connection_reuses_nothing() {
+    let mut script = Script::new();
+    script.client().syn().lacks(Anomaly::PortReused);
+}
+
+#[test]
+fn the_server_may_open_the_next_connection() {
+    let mut script = Script::new();
+    script.closed();
+    script.server().restarts(400_000).syn().of_connection(1).stage(Stage::Syn);
+    assert_eq!(script.connection().client().port(), 80);
+    assert_eq!(script.connection().role_basis(), RoleBasis::Syn);
+}
+
+#[test]
+fn numbers_follow_the_first_segments() {
+    let mut script = Script::new();
+    script.client().syn().of_connection(0);
+    script.elsewhere();
+    script.frame(2).of_connection(1);
+    script.client().restarts(70_000).syn().of_connection(2);
+    assert_eq!(script.connection().attempt(), 2);
+}
+
+#[test]
+fn a_closed_connection_leaves_after_two_minutes() {
+    let mut script = Script::new();
+    script.closed();
+    script.wait_ms(119_999).elsewhere();
+    assert!(script.take_left().is_empty());
+    script.wait_ms(1).elsewhere();
+    assert_eq!(script.take_left().len(), 1);
+}
+
+#[test]
+fn a_decided_failure_leaves_after_two_minutes() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.client().repeat().after_ms(1000);
+    script.wait_ms(120_000).elsewhere();
+    let left = script.take_left();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].outcome(left[0].last_ns()), Outcome::NoReply);
+}
+
+#[test]
+fn a_half_closed_connection_stays() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    script.server().ack();
+    script.wait_ms(10_000_000).elsewhere();
+    assert!(script.take_left().is_empty());
+    script.server().data(5).of_connection(0);
+}
+
+#[test]
+fn equal_ports_make_the_first_sender_the_client() {
+    let mut script = Script::between(("10.0.0.1", 179), ("10.0.0.2", 179));
+    script.capture_nothing().used().capture_all();
+    script.server().data(5);
+    assert_eq!(script.connection().client().ip().to_string(), "10.0.0.2");
+    assert_eq!(script.connection().role_basis(), RoleBasis::None);
+}
+
+#[test]
+fn the_higher_port_is_taken_for_the_client() {
+    let mut script = Script::between(("10.0.0.1", 22), ("10.0.0.2", 50_000));
+    script.open_before_capture();
+    script.client().data(5);
+    assert_eq!(script.connection().client().port(), 50_000);
+    assert_eq!(script.connection().role_basis(), RoleBasis::Port);
+}
+
+#[test]
+fn a_synack_says_who_the_client_is_whatever_the_ports() {
+    let mut script = Script::between(("10.0.0.1", 22), ("10.0.0.2", 50_000));
+    script.client().syn().uncaptured();
+    script.server().syn_ack();
+    assert_eq!(script.connection().client().port(), 22);
+    assert_eq!(script.connection().role_basis(), RoleBasis::SynAck);
+}
+
+#[test]
+fn a_role_never_changes() {
+    let mut script = Script::new();
+    script.client().syn().held();
+    script.server().syn_ack();
+    assert_eq!(script.connection().client().port(), 40_000);
+    script.client().ack();
+    script.server().data(5);
+    assert_eq!(script.connection().client().port(), 40_000);
+}
+
+#[test]
+fn the_sides_seen_are_told() {
+    for (mut script, seen) in [
+        (Script::new(), Seen::Both),
+        (Script::of_client_only(), Seen::ClientOnly),
+        (Script::of_server_only(), Seen::ServerOnly),
+    ] {
+        script.used();
+        assert_eq!(script.verdict().seen, seen);
+        let one_way = script.verdict().anomalies.contains(Anomaly::OneWayCapture);
+        assert_eq!(one_way, seen != Seen::Both, "{seen:?}");
+    }
+}
+
+#[test]
+fn a_segment_with_an_earlier_time_does_not_turn_the_clock_back() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().noted_ms_ago(5000);
+    script.client().ack();
+    let times = script.verdict().times;
+    assert_eq!(times.rtt_server_ns, Some(0));
+    assert_eq!(times.rtt_client_ns, Some(20_000_000));
+    assert_eq!(times.setup_time_ns, Some(20_000_000));
+}

@@ -1,0 +1,14 @@
+//! One named case for each rule of the engine, told as a scripted capture.
+
+mod closes;
+mod duplicates;
+mod gone_wrong;
+mod handshakes;
+mod icmp;
+mod incarnations;
+mod negotiation;
+mod outcomes;
+mod proofs;
+mod resets;
+mod script;
+mod times;

@@ -1,0 +1,356 @@
+//! RSTs: which are believed, why they were sent, what they leave behind.
+
+use dissector_core::connection::{Anomaly, Close, ClosedBy, Outcome, RstReason, Stage};
+
+use crate::script::Script;
+
+#[test]
+fn a_refusal_has_to_acknowledge_the_syn() {
+    for (ack, stage) in [
+        (0, Stage::RstIgnored),
+        (1, Stage::RstRefusal),
+        (2, Stage::RstIgnored),
+        (0x9000_0000, Stage::RstIgnored),
+    ] {
+        let mut script = Script::new();
+        script.client().syn();
+        script.server().refusal().acking(ack).stage(stage);
+    }
+}
+
+#[test]
+fn a_refusal_may_acknowledge_the_data_of_the_syn() {
+    for (ack, stage) in [(1, Stage::RstRefusal), (11, Stage::RstRefusal), (12, Stage::RstIgnored)] {
+        let mut script = Script::new();
+        script.client().syn().carrying(10);
+        script.server().refusal().acking(ack).stage(stage);
+    }
+}
+
+#[test]
+fn a_refusal_is_noted() {
+    let mut script = Script::new();
+    script.client().syn();
+    let rst = script.server().refusal().has(Anomaly::Refused).lacks(Anomaly::RstUnacceptable);
+    rst.lacks(Anomaly::RstAbort).reason(RstReason::PortClosed);
+    assert_eq!(rst.0.rst_acceptable(), Some(true));
+    assert_eq!(script.verdict().frames.rst, Some(2));
+    assert_eq!(script.verdict().rst_reason, Some(RstReason::PortClosed));
+}
+
+#[test]
+fn what_is_no_refusal_is_unacceptable() {
+    let mut script = Script::new();
+    script.client().syn();
+    let rst = script.server().refusal().acking(0).has(Anomaly::RstUnacceptable);
+    rst.lacks(Anomaly::Refused).reason(RstReason::Unacceptable);
+    assert_eq!(rst.0.rst_acceptable(), Some(false));
+    assert_eq!((script.verdict().frames.rst, script.verdict().rst_reason), (None, None));
+}
+
+#[test]
+fn a_bare_rst_does_not_refuse_a_syn() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().rst().raw_seq(0).stage(Stage::RstIgnored);
+    assert_eq!(script.outcome_after_ms(3000), Outcome::NoReply);
+}
+
+#[test]
+fn a_later_synack_cancels_the_refusal() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().refusal();
+    assert_eq!(script.outcome(), Outcome::Refused);
+    script.server().syn_ack().stage(Stage::SynAck);
+    script.client().ack().stage(Stage::FinalAck);
+    assert_eq!(script.outcome(), Outcome::Complete);
+    assert!(script.verdict().anomalies.contains(Anomaly::RstIgnored));
+}
+
+#[test]
+fn an_unacceptable_rst_does_not_stop_the_handshake() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().refusal().acking(0);
+    script.server().syn_ack().is(Stage::SynAck, "ESTABLISHED?", "SYN-RECEIVED");
+    script.client().ack().stage(Stage::FinalAck);
+    assert_eq!((script.outcome(), script.verdict().close), (Outcome::Complete, Close::Open));
+}
+
+#[test]
+fn the_client_gives_up_after_the_synack() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    let rst = script.client().rst_ack().has(Anomaly::AbortedByClient);
+    rst.is(Stage::RstHandshakeAbort, "CLOSED", "LISTEN?").reason(RstReason::HandshakeAbort);
+    assert_eq!(script.outcome(), Outcome::AbortedByClient);
+}
+
+#[test]
+fn a_bare_rst_of_the_client_after_the_synack_clears_no_older_connection() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    let rst = script.client().reflex().has(Anomaly::AbortedByClient);
+    rst.stage(Stage::RstHandshakeAbort).lacks(Anomaly::HalfOpenReset);
+    assert_eq!(script.outcome(), Outcome::AbortedByClient);
+}
+
+#[test]
+fn the_client_gives_up_before_any_answer() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.client().rst_ack().stage(Stage::RstHandshakeAbort).has(Anomaly::AbortedByClient);
+    assert_eq!(script.outcome(), Outcome::AbortedByClient);
+}
+
+#[test]
+fn the_server_gives_up_after_its_synack() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    let rst = script.server().rst_ack().has(Anomaly::AbortedByServer);
+    rst.is(Stage::RstHandshakeAbort, "CLOSED?", "CLOSED").reason(RstReason::HandshakeAbort);
+    assert_eq!(script.outcome(), Outcome::AbortedByServer);
+}
+
+#[test]
+fn a_bare_rst_answers_the_final_ack() {
+    let mut script = Script::new();
+    script.handshake();
+    let rst = script.server().reflex().stage(Stage::RstHandshakeAbort);
+    rst.has(Anomaly::AbortedByServer).lacks(Anomaly::RstRightAfterHandshake);
+    assert_eq!(script.outcome(), Outcome::AbortedByServer);
+}
+
+#[test]
+fn the_sequence_number_has_to_be_in_the_window() {
+    // The client acknowledged all that the server sent and has a window of 1000.
+    for (seq, acceptable) in [(0, false), (1, true), (500, true), (1001, true), (1002, false)] {
+        let mut script = Script::new();
+        script.used();
+        script.client().ack();
+        let rst = script.server().rst().seq(seq).sent();
+        assert_eq!(rst.0.rst_acceptable(), Some(acceptable), "{seq}");
+        rst.stage(if acceptable { Stage::Rst } else { Stage::RstIgnored });
+        let close = if acceptable { Close::Rst } else { Close::Open };
+        assert_eq!(script.verdict().close, close, "{seq}");
+        assert_eq!(script.verdict().anomalies.contains(Anomaly::RstUnacceptable), !acceptable);
+    }
+}
+
+#[test]
+fn the_window_is_scaled_as_negotiated() {
+    for (seq, acceptable) in [(4001, true), (4002, false)] {
+        let mut script = Script::new();
+        script.client().syn().ws(2);
+        script.server().syn_ack().ws(7);
+        script.client().ack();
+        script.client().data(5);
+        script.server().ack();
+        let rst = script.server().rst().seq(seq).sent();
+        assert_eq!(rst.0.rst_acceptable(), Some(acceptable), "{seq}");
+    }
+}
+
+#[test]
+fn a_window_scale_of_one_side_is_not_in_effect() {
+    for (seq, acceptable) in [(1001, true), (1002, false)] {
+        let mut script = Script::new();
+        script.client().syn().ws(2);
+        script.server().syn_ack();
+        script.client().ack();
+        script.client().data(5);
+        script.server().ack();
+        let rst = script.server().rst().seq(seq).sent();
+        assert_eq!(rst.0.rst_acceptable(), Some(acceptable), "{seq}");
+    }
+}
+
+#[test]
+fn the_window_of_a_synack_is_not_scaled() {
+    for (seq, acceptable) in [(1001, true), (1002, false)] {
+        let mut script = Script::new();
+        script.client().syn().ws(7);
+        script.server().syn_ack().ws(7);
+        let rst = script.client().rst().seq(seq).sent();
+        assert_eq!(rst.0.rst_acceptable(), Some(acceptable), "{seq}");
+    }
+}
+
+#[test]
+fn an_unknown_window_scale_is_taken_to_be_the_largest() {
+    for (seq, acceptable) in [(6 + (1000 << 14), true), (7 + (1000 << 14), false)] {
+        let mut script = Script::new();
+        script.open_before_capture();
+        script.client().data(5);
+        script.server().data(5);
+        script.client().ack();
+        let rst = script.server().rst().seq(seq).sent();
+        assert_eq!(rst.0.rst_acceptable(), Some(acceptable), "{seq}");
+    }
+}
+
+#[test]
+fn the_next_number_of_the_sender_is_acceptable_outside_the_window_too() {
+    let mut script = Script::new();
+    script.used();
+    // More than the client's window holds, none of it acknowledged.
+    script.server().data(900);
+    script.server().data(900);
+    script.server().rst().seq(1801).stage(Stage::Rst);
+    assert_eq!(script.verdict().close, Close::Rst);
+}
+
+#[test]
+fn an_rst_is_believed_where_the_receiver_was_not_captured() {
+    let mut script = Script::of_server_only();
+    script.used();
+    script.server().data(5);
+    script.server().rst().seq(1_000_000).stage(Stage::Rst);
+    assert_eq!(script.verdict().close, Close::Rst);
+}
+
+#[test]
+fn an_rst_is_believed_midstream_where_the_receiver_is_silent() {
+    let mut script = Script::new();
+    script.open_before_capture();
+    script.server().data(5);
+    script.server().rst().seq(0x3000_0000).is(Stage::Rst, "CLOSED?", "CLOSED");
+    assert_eq!(script.verdict().close, Close::Rst);
+}
+
+#[test]
+fn an_rst_is_believed_before_the_receiver_has_acknowledged_anything() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    let rst = script.server().rst().seq(70_000).stage(Stage::RstHandshakeAbort);
+    assert_eq!(rst.0.rst_acceptable(), Some(true));
+    assert_eq!(script.outcome(), Outcome::AbortedByServer);
+}
+
+#[test]
+fn an_unacceptable_rst_moves_nothing() {
+    let mut script = Script::new();
+    script.used();
+    script.server().rst().seq(70_000).is(Stage::RstIgnored, "ESTABLISHED", "ESTABLISHED");
+    script.client().data(5).is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+    script.server().ack();
+    assert!(!script.verdict().anomalies.contains(Anomaly::RstIgnored));
+}
+
+#[test]
+fn an_abort_of_the_owner_carries_an_ack() {
+    let mut script = Script::new();
+    script.used();
+    let rst = script.server().rst_ack().reason(RstReason::Abort).has(Anomaly::RstAbort);
+    rst.lacks(Anomaly::RstAfterFin).lacks(Anomaly::RstRightAfterHandshake);
+    assert_eq!(script.verdict().rst_reason, Some(RstReason::Abort));
+}
+
+#[test]
+fn a_bare_rst_with_the_number_of_the_peer_comes_from_a_stranger() {
+    let mut script = Script::new();
+    script.used();
+    script.client().data(5);
+    script.server().reflex().reason(RstReason::NoConnection).stage(Stage::Rst);
+}
+
+#[test]
+fn an_rst_after_the_own_fin() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    script.server().data(10);
+    let rst = script.client().rst().reason(RstReason::AfterFin).has(Anomaly::RstAfterFin);
+    rst.lacks(Anomaly::RstAbort);
+    assert_eq!(script.verdict().close, Close::RstAfterFin);
+    assert_eq!(script.verdict().closed_by, Some(ClosedBy::Client));
+}
+
+#[test]
+fn an_rst_in_reply_to_a_fin_is_not_after_the_own_fin() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    script.server().rst_ack().reason(RstReason::Abort).is(Stage::Rst, "CLOSED?", "CLOSED");
+    assert_eq!(script.verdict().close, Close::RstAfterFin);
+    assert_eq!(script.verdict().closed_by, Some(ClosedBy::Client));
+}
+
+#[test]
+fn an_rst_right_after_the_handshake_is_noted() {
+    let mut script = Script::new();
+    script.handshake();
+    script.server().rst_ack().has(Anomaly::RstRightAfterHandshake);
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn payload_of_either_side_makes_an_rst_an_ordinary_one() {
+    for from_client in [true, false] {
+        let mut script = Script::new();
+        script.handshake();
+        let sender = if from_client { script.client() } else { script.server() };
+        sender.data(5);
+        script.server().rst_ack().lacks(Anomaly::RstRightAfterHandshake);
+    }
+}
+
+#[test]
+fn an_rst_with_another_ttl_is_suspect() {
+    let mut script = Script::new();
+    script.used();
+    let rst = script.server().rst_ack().ttl(50).has(Anomaly::RstTtlMismatch);
+    assert_eq!(rst.0.rst_ttl_delta(), Some(-14));
+}
+
+#[test]
+fn an_rst_with_the_usual_ttl_is_not_suspect() {
+    let mut script = Script::new();
+    script.used();
+    let rst = script.server().rst_ack().lacks(Anomaly::RstTtlMismatch);
+    assert_eq!(rst.0.rst_ttl_delta(), Some(0));
+}
+
+#[test]
+fn a_first_segment_has_no_ttl_to_differ_from() {
+    let mut script = Script::new();
+    script.client().syn().ttl(64);
+    script.server().refusal().ttl(200).lacks(Anomaly::RstTtlMismatch);
+}
+
+#[test]
+fn the_first_believed_rst_counts() {
+    let mut script = Script::new();
+    script.used();
+    script.server().rst().seq(70_000);
+    script.server().rst_ack();
+    script.server().rst().after_ms(1);
+    assert_eq!(script.verdict().frames.rst, Some(7));
+    assert_eq!(script.verdict().rst_reason, Some(RstReason::Abort));
+}
+
+#[test]
+fn segments_without_rst_have_no_reason() {
+    let mut script = Script::new();
+    let syn = script.client().syn().sent();
+    assert_eq!(
+        (syn.0.rst_reason, syn.0.rst_acceptable(), syn.0.rst_ttl_delta()),
+        (None, None, None)
+    );
+}
+
+#[test]
+fn a_reset_connection_is_closed_by_the_sender() {
+    for (from_client, by) in [(true, ClosedBy::Client), (false, ClosedBy::Server)] {
+        let mut script = Script::new();
+        script.used();
+        let sender = if from_client { script.client() } else { script.server() };
+        sender.rst_ack();
+        assert_eq!(script.verdict().closed_by, Some(by));
+    }
+}

@@ -1,0 +1,85 @@
+/* expert.c
+ * Remarks: Wireshark's expert information.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "shim.h"
+
+#include <epan/expert.h>
+#include <epan/tap.h>
+
+/* In src/expert.rs, numbered as tcphs_remark.entry numbers them. */
+ei_register_info *tcphs_register_expert(int *count);
+bool tcphs_remark_needs_later(int nth);
+
+static ei_register_info *entries;
+static int entry_count;
+static int tap;
+
+void
+tcphs_expert_register(void)
+{
+    entries = tcphs_register_expert(&entry_count);
+    expert_register_field_array(expert_register_protocol(tcphs_proto), entries, entry_count);
+}
+
+/* A listing, which nobody asks for remarks, does not pay for them. */
+bool
+tcphs_expert_wanted(proto_tree *tree)
+{
+    if (tree)
+        return true;
+    if (tap == 0)
+        tap = find_tap_id("expert");
+    return have_tap_listener(tap);
+}
+
+/* The tree itself for those who look for any expert information. Others are
+ * not to find its protocol there: the protocol hierarchy would list it. */
+proto_item *
+tcphs_expert_parent(proto_tree *tree)
+{
+    static int proto = -1;
+
+    if (proto == -1)
+        proto = proto_get_id_by_filter_name("_ws.expert");
+    if (!tree || proto == -1 ||
+            proto_registrar_get_nth(proto)->ref_type == HF_REF_TYPE_NONE)
+        return NULL;
+    return (proto_item *)tree;
+}
+
+bool
+tcphs_expert_later_is_asked(void)
+{
+    for (int i = 0; i < entry_count; i++) {
+        if (tcphs_remark_needs_later(i) &&
+                proto_registrar_get_nth(entries[i].ids->hf)->ref_type != HF_REF_TYPE_NONE)
+            return true;
+    }
+    return false;
+}
+
+tcphs_status
+tcphs_expert_show(packet_info *pinfo, proto_item *item, uint32_t nth)
+{
+    static tcphs_remarks remarks;
+    tcphs_status status = tcphs_session_remarks(tcphs_file, pinfo->num, nth,
+                                                PINFO_FD_VISITED(pinfo), &remarks);
+
+    if (status != TCPHS_OK)
+        return status;
+
+    for (uint32_t i = 0; i < remarks.count; i++) {
+        const tcphs_remark *remark = &remarks.items[i];
+        expert_field *entry = entries[remark->entry].ids;
+
+        if (remark->text == TCPHS_NO_TEXT)
+            expert_add_info(pinfo, item, entry);
+        else
+            expert_add_info_format(pinfo, item, entry, "%s",
+                                   (const char *)remarks.text + remark->text);
+    }
+    return status;
+}

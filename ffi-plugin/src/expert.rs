@@ -1,0 +1,73 @@
+//! The remarks as Wireshark's expert information wants them registered.
+
+use libc::c_int;
+use std::ptr;
+
+use dissector_core::connection::{Anomaly, Group, Severity};
+
+use crate::fields::{Registered, leak, unregistered};
+use crate::headers::{self, ei_register_info, expert_field, expert_field_info, hf_register_info};
+use crate::remark::{Entry, entries};
+
+/// The array for `expert_register_field_array`, in the order of `remark::entries`.
+///
+/// # Safety
+/// `count` is null or valid for writes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_register_expert(count: *mut c_int) -> *mut ei_register_info {
+    static REGISTERED: Registered<ei_register_info> = Registered::new();
+    // SAFETY: the caller vouches for `count`.
+    unsafe { REGISTERED.get(count, || entries().map(register_info).collect()) }
+}
+
+/// Whether entry `nth` is said on later passes only.
+#[unsafe(no_mangle)]
+pub extern "C" fn tcphs_remark_needs_later(nth: c_int) -> bool {
+    let entry = usize::try_from(nth).ok().and_then(|nth| entries().nth(nth));
+    entry.is_some_and(|entry| entry.anomaly.needs_the_future())
+}
+
+fn register_info(Entry { anomaly, persistent }: Entry) -> ei_register_info {
+    let severity = match anomaly.severity() {
+        _ if persistent => headers::PI_WARN,
+        Severity::Chat => headers::PI_CHAT,
+        Severity::Warn => headers::PI_WARN,
+        Severity::Error => headers::PI_ERROR,
+        _ => headers::PI_NOTE,
+    };
+    let group = match anomaly.group() {
+        Group::Protocol => headers::PI_PROTOCOL,
+        _ => headers::PI_SEQUENCE,
+    };
+    ei_register_info {
+        ids: Box::leak(Box::new(expert_field { ei: -1, hf: -1 })),
+        eiinfo: expert_field_info {
+            name: leak(&format!("tcphs.expert.{anomaly}")),
+            group: group as c_int,
+            severity: severity as c_int,
+            summary: leak(summary(anomaly)),
+            id: 0,
+            protocol: ptr::null(),
+            orig_severity: 0,
+            hf_info: hf_register_info { p_id: ptr::null_mut(), hfinfo: unregistered() },
+        },
+    }
+}
+
+/// What is seen, without the likely causes.
+fn summary(anomaly: Anomaly) -> &'static str {
+    let text = anomaly.text();
+    let end = text.find([':', ';']).unwrap_or(text.len());
+    text[..end].trim_end_matches('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_short() {
+        assert_eq!(summary(Anomaly::Refused), "The SYN is refused");
+        assert_eq!(summary(Anomaly::SimultaneousOpen), "Both sides opened at once");
+    }
+}

@@ -1,0 +1,105 @@
+//! The items of the packet details, as they are handed to C.
+
+use std::fmt::Display;
+
+use dissector_core::connection::FieldId;
+
+use crate::abi::{TCPHS_MAX_ITEMS, TCPHS_NO_TEXT, tcphs_item};
+use crate::text::TextBuffer;
+
+/// The items written so far. What does not fit is left out.
+pub struct List<'a> {
+    items: &'a mut [tcphs_item; TCPHS_MAX_ITEMS],
+    length: usize,
+    pub text: TextBuffer<'a>,
+    level: u8,
+}
+
+impl<'a> List<'a> {
+    pub fn new(items: &'a mut [tcphs_item; TCPHS_MAX_ITEMS], text: TextBuffer<'a>) -> Self {
+        Self { items, length: 0, text, level: 0 }
+    }
+
+    pub fn len(&self) -> u32 {
+        self.length as u32
+    }
+
+    fn push(&mut self, field: FieldId, number: u64) -> Option<&mut tcphs_item> {
+        let item = self.items.get_mut(self.length)?;
+        self.length += 1;
+        *item = tcphs_item {
+            number,
+            text: TCPHS_NO_TEXT,
+            field: field as u8,
+            level: self.level,
+            subtree: 0,
+            hidden: false,
+        };
+        Some(item)
+    }
+
+    /// A line that opens a subtree, in which the next ones stand until [`close`](Self::close).
+    pub fn open(&mut self, subtree: u8, field: FieldId, number: u8, line: impl Display) {
+        let place = self.text.push(line);
+        if let Some(item) = self.push(field, number.into()) {
+            item.text = place.map_or(TCPHS_NO_TEXT, |place| place as u32);
+            item.subtree = subtree;
+        }
+        self.level = 1;
+    }
+
+    pub fn close(&mut self) {
+        self.level = 0;
+    }
+
+    pub fn number(&mut self, field: FieldId, number: impl Into<u64>) {
+        self.push(field, number.into());
+    }
+
+    /// A negative number is handed on in two's complement.
+    pub fn signed(&mut self, field: FieldId, number: impl Into<i64>) {
+        self.push(field, number.into() as u64);
+    }
+
+    /// A field that is there or not, without a line of its own.
+    pub fn mark(&mut self, field: FieldId) {
+        self.push(field, 0);
+        self.hide_last(true);
+    }
+
+    pub fn string(&mut self, field: FieldId, text: impl Display) {
+        let place = self.text.push(text);
+        self.octets_at(field, place);
+    }
+
+    pub fn octets(&mut self, field: FieldId, octets: &[u8]) {
+        let place = self.text.push_octets(octets);
+        self.octets_at(field, place);
+    }
+
+    fn octets_at(&mut self, field: FieldId, place: Option<usize>) {
+        if let Some(place) = place
+            && let Some(item) = self.push(field, 0)
+        {
+            item.text = place as u32;
+        }
+    }
+
+    /// The label of an enumeration, for filters and `-T fields`.
+    pub fn twin(&mut self, twin: FieldId, label: &str) {
+        self.string(twin, label);
+        self.hide_last(true);
+    }
+
+    /// Number and text. The text is for filters and `-T fields`; in the details it says nothing new.
+    pub fn enumeration(&mut self, field: FieldId, twin: FieldId, number: u8, label: &str) {
+        self.twin(twin, label);
+        self.number(field, number);
+    }
+
+    pub fn hide_last(&mut self, hidden: bool) {
+        if let Some(last) = self.length.checked_sub(1) {
+            self.items[last].hidden = hidden;
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What the packet details show of the connection as a whole, on later passes.
+
+use std::fmt::{self, Display, Formatter};
+
+use dissector_core::connection::{
+    Close, Connection, Ecn, FieldId, HandshakeTimes, OpenType, Seen, Vantage, Verdict,
+};
+
+use crate::list::List;
+
+/// The subtree of the verdict.
+const SUBTREE: u8 = 3;
+
+/// Writes the verdict as a subtree. What goes without saying is there for filters only.
+pub fn write(connection: &Connection, verdict: &Verdict, list: &mut List<'_>) {
+    let Verdict { outcome, open_type, close, .. } = *verdict;
+    list.open(SUBTREE, FieldId::Outcome, outcome.number(), Line(verdict));
+    list.twin(FieldId::OutcomeStr, outcome.label());
+    if outcome.failed() {
+        list.mark(FieldId::Failed);
+    }
+    if verdict.established {
+        list.mark(FieldId::Established);
+    }
+    list.enumeration(
+        FieldId::OpenType,
+        FieldId::OpenTypeStr,
+        open_type.number(),
+        open_type.label(),
+    );
+    list.hide_last(open_type == OpenType::Unknown);
+    write_times(&verdict.times, list);
+    if let Some(exact) = verdict.times.rtt_exact {
+        list.number(FieldId::RttExact, exact);
+        list.hide_last(exact);
+    }
+    list.number(FieldId::SynCount, verdict.syn_count);
+    list.hide_last(verdict.syn_count < 2);
+    list.number(FieldId::SynAckCount, verdict.synack_count);
+    list.hide_last(verdict.synack_count < 2);
+    list.enumeration(FieldId::Close, FieldId::CloseStr, close.number(), close.label());
+    if let Some(by) = verdict.closed_by {
+        list.enumeration(FieldId::CloseBy, FieldId::CloseByStr, by.number(), by.label());
+    }
+    write_frames(verdict, list);
+    write_negotiated(verdict, list);
+    let Verdict { seen, vantage, .. } = *verdict;
+    list.enumeration(FieldId::Seen, FieldId::SeenStr, seen.number(), seen.label());
+    list.hide_last(seen == Seen::Both);
+    list.enumeration(FieldId::Vantage, FieldId::VantageStr, vantage.number(), vantage.label());
+    list.hide_last(vantage == Vantage::Unknown);
+    list.string(FieldId::History, connection.history());
+    list.string(FieldId::ConnState, connection.conn_state());
+    list.close();
+}
+
+/// The times of the handshake, as far as they are known.
+pub fn write_times(times: &HandshakeTimes, list: &mut List<'_>) {
+    let times = [
+        (FieldId::SetupTime, times.setup_time_ns),
+        (FieldId::RttServer, times.rtt_server_ns),
+        (FieldId::RttClient, times.rtt_client_ns),
+        (FieldId::RttTotal, times.rtt_total_ns),
+    ];
+    for (field, time_ns) in times {
+        if let Some(time_ns) = time_ns {
+            list.number(field, time_ns);
+        }
+    }
+}
+
+/// Where the steps were, as links.
+fn write_frames(verdict: &Verdict, list: &mut List<'_>) {
+    let frames = [
+        (FieldId::SynFrame, verdict.frames.syn),
+        (FieldId::SynAckFrame, verdict.frames.synack),
+        (FieldId::FinalAckFrame, verdict.frames.final_ack),
+        (FieldId::RstFrame, verdict.frames.rst),
+        (FieldId::IcmpFrame, verdict.frames.icmp),
+    ];
+    for (field, frame) in frames {
+        if let Some(frame) = frame {
+            list.number(field, frame);
+        }
+    }
+    if let Some(icmp) = verdict.icmp {
+        list.number(FieldId::IcmpType, icmp.kind);
+        list.number(FieldId::IcmpCode, icmp.code);
+    }
+}
+
+/// What the two ends agreed on.
+fn write_negotiated(verdict: &Verdict, list: &mut List<'_>) {
+    let negotiated = &verdict.negotiated;
+    for (field, octets) in [
+        (FieldId::NegMssClient, negotiated.mss_client),
+        (FieldId::NegMssServer, negotiated.mss_server),
+    ] {
+        if let Some(octets) = octets {
+            list.number(field, octets);
+        }
+    }
+    for (field, shift) in [
+        (FieldId::NegWscaleClient, negotiated.wscale_client),
+        (FieldId::NegWscaleServer, negotiated.wscale_server),
+    ] {
+        if let Some(shift) = shift {
+            list.signed(field, shift);
+        }
+    }
+    for (field, agreed) in [(FieldId::NegSack, negotiated.sack), (FieldId::NegTs, negotiated.ts)] {
+        if let Some(agreed) = agreed {
+            list.number(field, agreed);
+        }
+    }
+    let ecn = verdict.ecn;
+    list.enumeration(FieldId::Ecn, FieldId::EcnStr, ecn.number(), ecn.label());
+    list.hide_last(matches!(ecn, Ecn::Unknown | Ecn::None));
+}
+
+/// The line of the subtree: `Outcome: complete, three_way; close: fin by client`.
+struct Line<'a>(&'a Verdict);
+
+impl Display for Line<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Verdict { outcome, open_type, close, closed_by, .. } = self.0;
+        write!(f, "Outcome: {outcome}")?;
+        if *open_type != OpenType::Unknown {
+            write!(f, ", {open_type}")?;
+        }
+        match (close, closed_by) {
+            (Close::Open, _) => Ok(()),
+            (_, None) => write!(f, "; close: {close}"),
+            (_, Some(by)) => write!(f, "; close: {close} by {by}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Session, tests::handshake};
+
+    #[test]
+    fn the_line_says_how_it_opened_and_closed() {
+        let mut session = Session::default();
+        handshake(&mut session);
+        let known = session.segment(4, 0).unwrap();
+        let verdict = known.connection.verdict(known.now_ns);
+        let line = Line(&verdict).to_string();
+        assert_eq!(line, "Outcome: complete, three_way; close: half_closed by client");
+    }
+}

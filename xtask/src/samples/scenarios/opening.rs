@@ -1,0 +1,169 @@
+//! Handshakes that come up, but not in three plain steps.
+
+use std::io::{self, Write};
+use std::net::{TcpListener, UdpSocket};
+
+use super::{
+    CLIENT, PLAIN, SERVER, Scenario, beat, beat_from, connect, filter, finish, hear_out, nap,
+    patient, plain_server, ready, say_hello, slow,
+};
+use crate::samples::lab::{Lab, Side};
+use crate::samples::socket;
+
+/// The second part of `samples/README.md`.
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "final-ack-lost",
+        shows: "The final ACK does not reach the server, which sends its SYN/ACK again",
+        prepare: final_ack_lost_prepare,
+        server: Some(plain_server),
+        client: patient_client,
+        flags: "S S. . S. . P. . F. . F. .",
+        ..PLAIN
+    },
+    Scenario {
+        name: "defer-accept",
+        shows: "A server with `TCP_DEFER_ACCEPT` waits for data, ignores the bare final ACK and \
+                sends its SYN/ACK again",
+        server: Some(defer_accept_server),
+        client: patient_client,
+        flags: "S S. . S. . P. . F. . F. .",
+        ..PLAIN
+    },
+    Scenario {
+        name: "syn-cookies",
+        shows: "A server that keeps nothing before the final ACK, because it uses SYN cookies",
+        prepare: syn_cookies_prepare,
+        server: Some(plain_server),
+        client: || say_hello(connect("10.77.0.2:7000")?),
+        flags: "S S. . P. . F. . F. .",
+        ..PLAIN
+    },
+    Scenario {
+        name: "fast-open",
+        shows: "Fast Open: a first connection fetches the cookie, the second has data on its SYN, \
+                and the server takes it",
+        prepare: fast_open_prepare,
+        server: Some(fast_open_server),
+        client: fast_open_client,
+        flags: "S S. P. . F. . F. . S S. . F. . F. .",
+        ..PLAIN
+    },
+    Scenario {
+        name: "fast-open-ignored",
+        shows: "Data on the SYN with a good cookie, but the server acknowledges the SYN alone: the \
+                client sends the data again",
+        prepare: fast_open_prepare,
+        server: Some(fast_open_ignored_server),
+        client: fast_open_ignored_client,
+        filter: "tcp port 7001",
+        flags: "S S. P. . F. . F. .",
+        ..PLAIN
+    },
+    Scenario {
+        name: "simultaneous-open",
+        shows: "Both sides connect to each other at the same time; their SYNs cross",
+        prepare: |lab| slow(lab, Side::Server),
+        server: Some(simultaneous_open_server),
+        client: simultaneous_open_client,
+        flags: "S S S. S. . . P. . F. . F. .",
+        ..PLAIN
+    },
+];
+
+fn final_ack_lost_prepare(lab: &Lab) -> Result<(), String> {
+    let bare_ack = "tcp flags & (fin|syn|rst|psh|ack) == ack";
+    // The first of each hundred.
+    filter(lab, Side::Server, &format!("{bare_ack} numgen inc mod 100 < 1 drop"))
+}
+
+/// Says nothing until the server has sent its SYN/ACK again.
+fn patient_client() -> io::Result<()> {
+    let stream = connect("10.77.0.2:7000")?;
+    nap(4000);
+    say_hello(stream)
+}
+
+fn defer_accept_server() -> io::Result<()> {
+    let listener = TcpListener::bind(SERVER)?;
+    socket::set(&listener, socket::DEFER_ACCEPT, 2)?;
+    ready();
+    hear_out(listener.accept()?.0)
+}
+
+fn syn_cookies_prepare(lab: &Lab) -> Result<(), String> {
+    // 1, which is usual, would use them only when too many handshakes are unfinished.
+    lab.set(Side::Server, "ipv4/tcp_syncookies", "2")
+}
+
+fn fast_open_prepare(lab: &Lab) -> Result<(), String> {
+    // Clients may, 1; servers too that ask for it, 2.
+    lab.set(Side::Server, "ipv4/tcp_fastopen", "3")
+}
+
+fn fast_open_server() -> io::Result<()> {
+    let listener = fast_open_listener()?;
+    ready();
+    for _ in 0..2 {
+        hear_out(listener.accept()?.0)?;
+    }
+    Ok(())
+}
+
+fn fast_open_listener() -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(SERVER)?;
+    socket::set(&listener, socket::FAST_OPEN, 5)?;
+    Ok(listener)
+}
+
+fn fast_open_client() -> io::Result<()> {
+    for line in ["hello\r\n", "hello again\r\n"] {
+        let mut stream = socket::connect_with(line.as_bytes(), SERVER)?;
+        patient(&stream)?;
+        nap(200);
+        finish(&mut stream)?;
+        nap(200);
+    }
+    Ok(())
+}
+
+fn fast_open_ignored_server() -> io::Result<()> {
+    let listener = fast_open_listener()?;
+    // The client knows the cookie of a host, not of a port.
+    let without = TcpListener::bind("10.77.0.2:7001")?;
+    ready();
+    hear_out(listener.accept()?.0)?;
+    hear_out(without.accept()?.0)
+}
+
+fn fast_open_ignored_client() -> io::Result<()> {
+    for port in [7000, 7001] {
+        let mut server = SERVER;
+        server.set_port(port);
+        let mut stream = socket::connect_with(b"hello\r\n", server)?;
+        patient(&stream)?;
+        nap(200);
+        finish(&mut stream)?;
+        nap(200);
+    }
+    Ok(())
+}
+
+fn simultaneous_open_server() -> io::Result<()> {
+    let signals = UdpSocket::bind(SERVER)?;
+    ready();
+    beat_from(&signals)?;
+    hear_out(socket::connect_from(SERVER, CLIENT)?)
+}
+
+fn simultaneous_open_client() -> io::Result<()> {
+    beat()?;
+    // The server's SYN is on its way now, and takes longer.
+    nap(20);
+    let mut stream = socket::connect_from(CLIENT, SERVER)?;
+    patient(&stream)?;
+    nap(500);
+    stream.write_all(b"hello\r\n")?;
+    nap(500);
+    finish(&mut stream)
+}

@@ -43,6 +43,7 @@ impl Connection {
         let server = self.server_end_mut();
         server.facts |= Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN;
         (server.iss, server.nxt, server.other_iss) = (iss, iss + 1, None);
+        server.synack_count = server.synack_count.max(1);
         server.prove(State::SynReceived);
     }
 

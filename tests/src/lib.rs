@@ -10,6 +10,27 @@ use std::thread;
 use serde_json::Value;
 use xtask::wireshark::Wireshark;
 
+/// Layers that the command opens. A frame made of these alone, with one IP header and no fragments,
+/// is seen by the plugin and by the command.
+pub const OPENED_LAYERS: &[&str] = &[
+    "eth",
+    "ethertype",
+    "vlan",
+    "ieee8021ad",
+    "sll",
+    "null",
+    "loop",
+    "raw",
+    "ip",
+    "ipv6",
+    "tcp",
+    "ipv6.hopopts",
+    "ipv6.dstopts",
+    "ipv6.routing",
+    "ah",
+    "ipv6.fraghdr",
+];
+
 /// The installed Wireshark, with the plugin built and in place.
 ///
 /// # Panics

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use dissector_core::connection::Anomaly;
 use serde_json::Value;
-use tests::{corpus, fields, in_parallel, rows, samples};
+use tests::{OPENED_LAYERS, corpus, fields, in_parallel, rows, samples};
 
 /// Fields of the plugin and columns of the command that say the same.
 const SAME: &[(&str, &str)] = &[
@@ -69,27 +69,6 @@ const SAME_VERDICT: &[(&str, &str)] = &[
 /// TCP segments only: an ICMP error that quotes one has fields too, but no row.
 const SEGMENTS: &str = "tcphs && tcphs.stage != 14";
 
-/// Layers that both open. A frame made of these alone, with one IP header and no fragments, has
-/// to be in both.
-const COMMON: &[&str] = &[
-    "eth",
-    "ethertype",
-    "vlan",
-    "ieee8021ad",
-    "sll",
-    "null",
-    "loop",
-    "raw",
-    "ip",
-    "ipv6",
-    "tcp",
-    "ipv6.hopopts",
-    "ipv6.dstopts",
-    "ipv6.routing",
-    "ah",
-    "ipv6.fraghdr",
-];
-
 #[derive(Default)]
 struct Tally {
     equal: usize,
@@ -129,7 +108,7 @@ fn encapsulation(row: &[String]) -> String {
 fn is_common(encapsulation: &str) -> bool {
     let layers: Vec<_> = encapsulation.split(':').collect();
     let ip_headers = layers.iter().filter(|layer| ["ip", "ipv6"].contains(layer)).count();
-    ip_headers == 1 && layers.iter().all(|layer| COMMON.contains(layer))
+    ip_headers == 1 && layers.iter().all(|layer| OPENED_LAYERS.contains(layer))
 }
 
 /// The column of all segments of a frame, as tshark prints it.

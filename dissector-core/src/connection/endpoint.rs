@@ -26,8 +26,6 @@ bitflags::bitflags! {
         const FIN_ACKED = 1 << 6;
         /// A segment with ACK that is no RST.
         const ACK = 1 << 7;
-        /// An RST that its receiver has to believe.
-        const RST = 1 << 8;
         /// A SYN/ACK that does not acknowledge the SYN.
         const BAD_SYN_ACK = 1 << 9;
         /// A challenge ACK.

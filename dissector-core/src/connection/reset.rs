@@ -73,7 +73,6 @@ impl Connection {
                 before: [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven)),
             });
         }
-        self.end_mut(event.sender).facts |= Facts::RST;
         self.end_mut(event.sender).prove(State::Closed);
         let receiver = self.end_mut(event.receiver);
         receiver.upcoming = None;
@@ -145,7 +144,6 @@ impl Connection {
         self.frames.rst = 0;
         for (end, (state, proven)) in self.ends.iter_mut().zip(reset.before) {
             (end.state, end.proven) = (state, proven);
-            end.facts -= Facts::RST;
         }
     }
 

@@ -1,24 +1,6 @@
 //! What lies around a TCP segment, and whether the command promises to open it.
 
-/// Layers that the command opens, with one IP header and no fragments.
-const OPENED: &[&str] = &[
-    "eth",
-    "ethertype",
-    "vlan",
-    "ieee8021ad",
-    "sll",
-    "null",
-    "loop",
-    "raw",
-    "ip",
-    "ipv6",
-    "tcp",
-    "ipv6.hopopts",
-    "ipv6.dstopts",
-    "ipv6.routing",
-    "ah",
-    "ipv6.fraghdr",
-];
+use tests::OPENED_LAYERS;
 
 /// The layers that are not promised, joined; `None` where everything is.
 pub fn unopened(protocols: &str, in_fragments: bool) -> Option<String> {
@@ -26,7 +8,7 @@ pub fn unopened(protocols: &str, in_fragments: bool) -> Option<String> {
     let tcp = layers.iter().position(|layer| *layer == "tcp").map_or(layers.len(), |at| at + 1);
     let layers = &layers[..tcp];
     let mut strange: Vec<_> =
-        layers.iter().copied().filter(|layer| !OPENED.contains(layer)).collect();
+        layers.iter().copied().filter(|layer| !OPENED_LAYERS.contains(layer)).collect();
     if layers.iter().filter(|layer| ["ip", "ipv6"].contains(layer)).count() > 1 {
         strange.push("IP in IP");
     }

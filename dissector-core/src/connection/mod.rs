@@ -9,11 +9,13 @@ mod anomaly;
 mod closing;
 mod duplicate;
 mod endpoint;
+mod ends;
 mod enumeration;
 mod field;
 mod names;
 mod offer;
 mod opening;
+mod rare;
 mod reset;
 mod summary;
 #[cfg(test)]
@@ -25,9 +27,11 @@ mod zeek;
 
 pub use annotation::{Annotation, States};
 pub use anomaly::{Anomaly, AnomalySet, Group, Severity};
+pub(crate) use duplicate::Recent;
+pub(crate) use ends::Direction;
 pub use enumeration::{Enumeration, EnumerationValue, UnknownLabel};
 pub use field::{FIELDS, Field, FieldId, FieldKind, Known};
 pub use names::*;
 pub use summary::{HandshakeTimes, IcmpSeen, Negotiated, StepFrames, Verdict};
 pub use track::Connection;
-pub(crate) use track::Reuse;
+pub(crate) use track::{Reuse, Side};

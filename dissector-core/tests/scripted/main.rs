@@ -1,14 +1,17 @@
 //! One named case for each rule of the engine, told as a scripted capture.
 
+mod boundaries;
 mod closes;
 mod duplicates;
 mod gone_wrong;
 mod handshakes;
 mod icmp;
 mod incarnations;
+mod mixtures;
 mod negotiation;
 mod outcomes;
 mod proofs;
 mod resets;
 mod script;
+mod tables;
 mod times;

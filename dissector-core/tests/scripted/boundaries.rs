@@ -136,7 +136,8 @@ fn every_code_of_icmp() {
 
 #[test]
 fn every_code_of_icmpv6() {
-    for (kind, codes) in [(1, 0..=8), (2, 0..=0), (3, 0..=1), (4, 0..=2), (128, 0..=0), (135, 0..=0)]
+    for (kind, codes) in
+        [(1, 0..=8), (2, 0..=0), (3, 0..=1), (4, 0..=2), (128, 0..=0), (135, 0..=0)]
     {
         for code in codes {
             let mut script = Script::over_ipv6();
@@ -207,7 +208,9 @@ fn ecn_is_unknown_until_the_answer() {
 #[test]
 fn the_final_ack_may_lie_on_either_side_of_zero() {
     // (client's first number, server's)
-    for (client, server) in [(u32::MAX, u32::MAX), (0, u32::MAX), (u32::MAX, 0), (0x7fff_ffff, 0x8000_0000)] {
+    for (client, server) in
+        [(u32::MAX, u32::MAX), (0, u32::MAX), (u32::MAX, 0), (0x7fff_ffff, 0x8000_0000)]
+    {
         let mut script = Script::new();
         script.client().restarts(client);
         script.server().restarts(server);
@@ -229,7 +232,9 @@ fn refusals_wrap() {
 
 #[test]
 fn a_challenge_wraps() {
-    for (ack, stage) in [(u32::MAX, Stage::ChallengeAck), (0, Stage::SplitAck), (1, Stage::ChallengeAck)] {
+    for (ack, stage) in
+        [(u32::MAX, Stage::ChallengeAck), (0, Stage::SplitAck), (1, Stage::ChallengeAck)]
+    {
         let mut script = Script::new();
         script.client().restarts(u32::MAX);
         script.client().syn();

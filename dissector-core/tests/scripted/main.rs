@@ -3,6 +3,7 @@
 mod boundaries;
 mod closes;
 mod duplicates;
+mod findings;
 mod gone_wrong;
 mod handshakes;
 mod icmp;

@@ -1,8 +1,12 @@
 //! Loss, delay, repetition and swapped order together, at the tap and beyond it.
 
-use dissector_core::connection::{Anomaly, Close, Copy, OpenType, Outcome, RoleBasis, Stage};
+use dissector_core::connection::{
+    Anomaly, Close, Copy, OpenType, Outcome, RoleBasis, RstReason, Stage,
+};
 
 use crate::script::Script;
+
+const COOKIE: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
 
 #[test]
 fn the_syn_is_lost_then_the_synack_then_the_final_ack() {
@@ -18,7 +22,10 @@ fn the_syn_is_lost_then_the_synack_then_the_final_ack() {
     script.client().data(5).is(Stage::None, "ESTABLISHED", "ESTABLISHED?");
     script.server().ack().acking(6).is(Stage::None, "ESTABLISHED", "ESTABLISHED");
     let verdict = script.verdict();
-    assert_eq!((verdict.outcome, verdict.syn_count, verdict.synack_count), (Outcome::Complete, 3, 2));
+    assert_eq!(
+        (verdict.outcome, verdict.syn_count, verdict.synack_count),
+        (Outcome::Complete, 3, 2)
+    );
     assert_eq!(script.connections(), 1);
 }
 
@@ -57,7 +64,8 @@ fn the_final_ack_and_the_syn_are_both_recorded_late() {
     script.client().syn().uncaptured();
     script.server().syn_ack().has(Anomaly::SynNotCaptured);
     script.client().ack().stage(Stage::FinalAck);
-    let late = script.client().syn().after_us(50).copy(Copy::Late).has(Anomaly::OutOfOrderHandshake);
+    let late =
+        script.client().syn().after_us(50).copy(Copy::Late).has(Anomaly::OutOfOrderHandshake);
     late.is(Stage::Syn, "ESTABLISHED", "ESTABLISHED?").of_connection(0);
     script.client().data(5);
     script.server().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED");
@@ -238,7 +246,11 @@ fn more_than_two_gibibytes_wrap_past_the_first_numbers() {
     }
     let end = seq.wrapping_add(1000);
     script.client().fin().seq(end).is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
-    script.server().fin().acking(end.wrapping_add(1)).is(Stage::FinAndAck, "TIME-WAIT?", "LAST-ACK");
+    script.server().fin().acking(end.wrapping_add(1)).is(
+        Stage::FinAndAck,
+        "TIME-WAIT?",
+        "LAST-ACK",
+    );
     script.client().ack().seq(end.wrapping_add(1)).stage(Stage::SecondFinAcked);
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.close), (Outcome::Complete, Close::Fin));
@@ -292,4 +304,123 @@ fn a_fin_that_is_resent_after_its_ack_was_lost() {
     again.is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT");
     assert_eq!((again.0.retry, again.0.rto_ns()), (1, Some(210_000_000)));
     script.server().ack().is(Stage::None, "FIN-WAIT-2?", "CLOSE-WAIT");
+}
+
+#[test]
+fn both_syns_of_a_simultaneous_open_are_lost_and_repeated() {
+    let mut script = Script::new();
+    script.client().syn().lost();
+    script.server().syn().lost();
+    script.client().syn().after_ms(1000).copy(Copy::Retransmission).of_connection(0);
+    script.server().syn().copy(Copy::Retransmission).of_connection(0);
+    script.client().syn_ack().raw_ack(5001).stage(Stage::SynAckSimultaneous);
+    script.server().syn_ack().raw_ack(1001).stage(Stage::SynAckSimultaneous);
+    assert_eq!(script.outcome(), Outcome::Complete);
+    assert_eq!(script.verdict().open_type, OpenType::Simultaneous);
+    assert_eq!(script.connections(), 1);
+}
+
+#[test]
+fn a_refusal_after_the_ack_of_the_syn() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().ack().seq(0).raw_ack(1001).stage(Stage::SplitAck);
+    script.server().refusal().raw_ack(1001);
+    assert_eq!(script.outcome(), Outcome::Refused);
+}
+
+#[test]
+fn a_syn_repeated_without_its_data_is_answered_as_any_other() {
+    let mut script = Script::new();
+    script.client().syn().cookie(COOKIE).carrying(10).lost();
+    script.client().syn().after_ms(1000).has(Anomaly::TfoFallback);
+    script.server().syn_ack().raw_ack(1001).is(Stage::SynAck, "ESTABLISHED?", "SYN-RECEIVED");
+    script.client().data(10).seq(1).stage(Stage::FinalAck);
+    assert_eq!(script.verdict().open_type, OpenType::ThreeWay);
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn data_in_flight_towards_a_client_that_has_reset() {
+    let mut script = Script::new();
+    script.used();
+    script.server().data(1000);
+    script.client().rst_ack();
+    script.server().data(1000).after_ms(1);
+    script.client().reflex();
+    assert_eq!(script.verdict().close, Close::Rst);
+    assert!(!script.verdict().anomalies.contains(Anomaly::RstIgnored));
+}
+
+#[test]
+fn an_ack_after_the_close_belongs_to_it() {
+    let mut script = Script::new();
+    script.closed();
+    script.client().ack().after_ms(500).of_connection(0);
+    assert_eq!(script.verdict().close, Close::Fin);
+}
+
+#[test]
+fn data_for_a_closed_client_are_answered_by_an_rst() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    script.server().ack();
+    script.server().data(10);
+    script.client().rst().raw_seq(1007).reason(RstReason::AfterFin);
+}
+
+#[test]
+fn the_fin_overtakes_the_final_ack() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.client().ack().held();
+    script.client().fin().stage(Stage::FinalAck);
+    assert_eq!(script.verdict().close, Close::HalfClosed);
+}
+
+#[test]
+fn data_of_the_server_overtake_its_synack() {
+    // the server's data are recorded before its SYN/ACK
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().uncaptured();
+    script.client().ack().uncaptured();
+    script.server().data(10).seq(1);
+    script.server().syn_ack().raw_ack(1001).after_us(5).of_connection(0);
+    script.client().ack().seq(1).acking(11);
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn the_syn_arrives_again_after_the_handshake() {
+    let mut script = Script::new();
+    script.handshake();
+    script.client().syn().after_ms(3).copy(Copy::Retransmission).has(Anomaly::SynInEstablished);
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn a_connection_to_itself_is_open_in_the_end() {
+    let mut script = Script::between(("10.0.0.1", 40_000), ("10.0.0.1", 40_000));
+    script.client().syn();
+    script.client().syn_ack().raw_ack(1001);
+    let t = script.client().ack().raw_ack(1001).sent();
+    assert_eq!(t.0.client.to_string(), "ESTABLISHED");
+}
+
+#[test]
+fn the_client_starts_anew_while_the_server_waits_for_the_final_ack() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.client().restarts(70_000).syn().of_connection(1).lacks(Anomaly::SynInEstablished);
+    script.server().syn_ack().raw_ack(1001);
+    script.client().rst().raw_seq(1001);
+    script.server().restarts(60_000);
+    script.client().syn().after_ms(1000).copy(Copy::Retransmission).of_connection(1);
+    script.server().syn_ack().of_connection(1);
+    script.client().ack().raw_ack(60_001).stage(Stage::FinalAck).of_connection(1);
+    assert_eq!((script.outcome(), script.connections()), (Outcome::Complete, 2));
 }

@@ -4,6 +4,7 @@ use dissector_core::connection::{
     Anomaly, Close, Copy, Ecn, OpenType, Outcome, RstReason, Stage, Vantage,
 };
 
+use crate::network::repeats_of_the_synack;
 use crate::script::Script;
 
 const COOKIE: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
@@ -25,6 +26,13 @@ fn a_lost_first_syn_does_not_make_a_repeated_synack_a_crossed_one() {
         assert_eq!(third.0.server.to_string(), "SYN-RECEIVED");
         assert_eq!(script.outcome(), Outcome::NotAccepted);
     }
+}
+
+#[test]
+fn a_synack_has_crossed_the_final_ack_within_one_round_trip() {
+    let (crossed, refused, wrong) = repeats_of_the_synack();
+    assert!(crossed > 50 && refused > 50, "{crossed} {refused}");
+    assert_eq!(wrong.len(), 0, "of {crossed} and {refused}, seed and frame: {wrong:?}");
 }
 
 // RFC 9293 §3.10.7.3: to an unacceptable ACK the client answers with an RST, drops the segment and
@@ -308,4 +316,26 @@ fn the_round_trips_of_a_simultaneous_open() {
     assert_eq!(verdict.times.rtt_client_ns, Some(100_000));
     assert_eq!(verdict.vantage, Vantage::NearClient);
     assert_eq!((verdict.frames.synack, verdict.synack_count), (Some(4), 1));
+}
+
+// A SYN/ACK of one of two responders that has come before is sent again.
+
+#[test]
+fn a_repeated_synack_is_a_copy_whoever_answered_in_between() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.server().syn_ack().raw_seq(9000).copy(Copy::Original);
+    let again = script.server().syn_ack().after_ms(1000).copy(Copy::Retransmission);
+    again.lacks(Anomaly::SynAckIsnChanged);
+}
+
+// Fast Open falls back once.
+
+#[test]
+fn a_syn_that_is_repeated_without_fast_open_falls_back_once() {
+    let mut script = Script::new();
+    script.client().syn().mss(1460).cookie(COOKIE).carrying(10).lost();
+    script.client().syn().mss(1460).after_ms(1000).lost().has(Anomaly::TfoFallback);
+    script.client().syn().mss(1460).after_ms(1000).lacks(Anomaly::TfoFallback);
 }

@@ -10,6 +10,7 @@ mod icmp;
 mod incarnations;
 mod mixtures;
 mod negotiation;
+mod network;
 mod outcomes;
 mod proofs;
 mod resets;

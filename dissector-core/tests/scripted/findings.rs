@@ -339,3 +339,44 @@ fn a_syn_that_is_repeated_without_fast_open_falls_back_once() {
     script.client().syn().mss(1460).after_ms(1000).lost().has(Anomaly::TfoFallback);
     script.client().syn().mss(1460).after_ms(1000).lacks(Anomaly::TfoFallback);
 }
+
+// `challenged`: the SYN is answered by a challenge ACK only. Here both sides go on.
+
+#[test]
+fn an_ack_ahead_of_what_was_captured_is_no_challenge_in_the_end() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().uncaptured();
+    script.client().data(5).uncaptured();
+    script.server().ack();
+    script.client().data(5);
+    script.server().data(20);
+    script.client().ack();
+    script.server().ack();
+    assert_ne!(script.outcome_after_ms(10_000), Outcome::Challenged);
+    assert!(!script.outcome_after_ms(10_000).failed());
+}
+
+// Who sends data is past SYN-SENT and SYN-RECEIVED, whatever was missed in between.
+
+#[test]
+fn a_client_that_sends_data_is_not_in_syn_sent() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().uncaptured();
+    script.client().data(5).uncaptured();
+    script.server().ack();
+    let data = script.client().data(5).sent();
+    assert_eq!(data.0.client.to_string(), "ESTABLISHED");
+}
+
+// Nothing is proven by a sender of whom something was missed: a FIN, perhaps.
+
+#[test]
+fn an_ack_ahead_of_its_stream_does_not_prove_close_wait() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin().uncaptured();
+    script.server().fin();
+    script.client().ack().seq(7).is(Stage::FinAcked, "CLOSE-WAIT?", "FIN-WAIT-2?");
+}

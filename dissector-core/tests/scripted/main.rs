@@ -11,6 +11,7 @@ mod incarnations;
 mod mixtures;
 mod negotiation;
 mod network;
+mod network_close;
 mod outcomes;
 mod proofs;
 mod resets;

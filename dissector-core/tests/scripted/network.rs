@@ -374,6 +374,12 @@ pub fn repeats_of_the_synack() -> (usize, usize, Vec<(u64, usize)>) {
         }
         let is_ack = |from, packet: &Packet| packet.from == from && packet.flags == ACK.bits();
         let Some(third) = seen.iter().position(|(packet, ..)| is_ack(0, packet)) else { continue };
+        // Where the first SYN/ACK was lost, the round trip is not to be seen.
+        let answer = seen.iter().position(|(packet, ..)| packet.from == 1).unwrap_or(third);
+        let mut syns = (0..answer).rev().filter(|nth| !seen[*nth].2);
+        if syns.next().is_none_or(|syn| times[answer] - times[syn] != 2 * delay[1]) {
+            continue;
+        }
         for (nth, (packet, said, twice)) in seen.iter().enumerate().skip(third) {
             if is_ack(1, packet) {
                 break;

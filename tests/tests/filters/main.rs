@@ -8,13 +8,13 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tests::{fields, finish, in_parallel, sample};
+use tests::{fields, finish, in_parallel};
 
 /// A filter, whether it takes two passes, and what passes.
 struct Case {
     filter: &'static str,
     passes: &'static [&'static str],
-    /// Samples with their frames, in the order of [`GROUPS`]; nothing passes in the others.
+    /// Samples with their frames; nothing passes in the others.
     samples: &'static [(&'static str, &'static str)],
     /// Frames of the built capture.
     built: &'static str,
@@ -22,33 +22,6 @@ struct Case {
 
 const ONE: &[&str] = &[];
 const TWO: &[&str] = &["-2"];
-
-/// Samples put behind one another. Apart are those that use the same addresses and ports.
-const GROUPS: &[&[&str]] = &[
-    &[
-        "telnet-dns",
-        "refused",
-        "no-reply",
-        "reset",
-        "ipv6",
-        "final-ack-lost",
-        "defer-accept",
-        "syn-cookies",
-        "fast-open",
-        "fast-open-ignored",
-        "simultaneous-open",
-        "accept-queue-full",
-        "not-accepted",
-        "icmp-reject",
-        "icmp-reject-ipv6",
-        "half-close",
-        "simultaneous-close",
-        "midstream",
-    ],
-    &["abort-on-overflow", "challenge-ack"],
-    &["port-reuse"],
-    &["time-wait-reuse"],
-];
 
 const CASES: &[Case] = &[
     Case {
@@ -295,23 +268,28 @@ fn passing(capture: &Path, case: &Case) -> Vec<u64> {
     rows.iter().map(|row| row[0].parse().expect("a frame number")).collect()
 }
 
-/// Samples behind one another in one file, and how many frames each has.
-struct Group {
+/// All samples and the built capture in one file, in order of time.
+struct Merged {
     capture: PathBuf,
-    parts: Vec<(&'static str, u64)>,
+    /// Name and number of frames of each, in that order.
+    parts: Vec<(String, u64)>,
 }
 
-fn put_together(group: &'static [&'static str], folder: &Path, nth: usize) -> Group {
-    let capture = folder.join(format!("{nth}.pcapng"));
-    let files = group.iter().map(|name| sample(&format!("{name}.pcapng")));
-    let mut mergecap = Command::new("mergecap");
-    finish(mergecap.arg("-a").arg("-w").arg(&capture).args(files));
-    let parts = group.iter().map(|name| {
-        let path = sample(&format!("{name}.pcapng"));
-        let rows = fields(&["-n", "-r", &path.to_string_lossy()], &["frame.number"]);
-        (*name, rows.len() as u64)
+/// Puts them together. They were recorded one after the other, so they lie behind one another.
+fn merge(folder: &Path) -> Merged {
+    let built = folder.join("built.pcap");
+    std::fs::write(&built, built::capture()).expect("there is room for temporary files");
+    let mut files = tests::samples();
+    files.push(built);
+    let mut parts = in_parallel(&files, |file| {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let times = fields(&["-n", "-r", &file.to_string_lossy()], &["frame.time_epoch"]);
+        (times[0][0].clone(), (name, times.len() as u64))
     });
-    Group { parts: parts.collect(), capture }
+    parts.sort_unstable();
+    let capture = folder.join("all.pcapng");
+    finish(Command::new("mergecap").arg("-w").arg(&capture).args(files));
+    Merged { capture, parts: parts.into_iter().map(|(_, part)| part).collect() }
 }
 
 /// What passes and should not, and the other way round.
@@ -325,66 +303,53 @@ fn difference(case: &Case, name: &str, expected: &[u64], passed: &[u64], wrong: 
     }
 }
 
-fn check_group(case: &Case, group: &Group, wrong: &mut String) {
-    let passed = passing(&group.capture, case);
+fn check_case(case: &Case, merged: &Merged) -> String {
+    let mut wrong = String::new();
+    let passed = passing(&merged.capture, case);
     let mut before = 0;
-    for (name, frames) in &group.parts {
-        let expected = case.samples.iter().find(|(sample, _)| sample == name);
+    for (name, frames) in &merged.parts {
+        let samples = [case.samples, &[("built", case.built)]].concat();
+        let expected = samples.iter().find(|(sample, _)| sample == name);
         let expected = numbers(expected.map_or("", |(_, frames)| *frames));
         let here = passed.iter().filter(|frame| (before + 1..=before + frames).contains(frame));
         let here: Vec<_> = here.map(|frame| frame - before).collect();
-        difference(case, name, &expected, &here, wrong);
+        difference(case, name, &expected, &here, &mut wrong);
         before += frames;
     }
+    wrong
+}
+
+fn check(cases: &[Case]) {
+    let folder = tempfile::tempdir().expect("there is room for temporary files");
+    tests::open_to_all(folder.path());
+    let merged = merge(folder.path());
+    let wrong = in_parallel(cases, |case| check_case(case, &merged)).concat();
+    assert!(wrong.is_empty(), "\n{wrong}");
 }
 
 #[test]
-fn every_sample_is_in_one_group() {
-    let mut grouped: Vec<_> = GROUPS.concat();
-    grouped.sort_unstable();
+fn the_samples_named_are_there() {
     let known = tests::samples();
-    let names = known.iter().map(|file| file.file_stem().unwrap_or_default().to_string_lossy());
-    let mut names: Vec<_> = names.collect();
-    names.sort_unstable();
-    assert_eq!(grouped, names, "say what the filters pick of a new sample");
+    let names: Vec<_> =
+        known.iter().map(|file| file.file_stem().unwrap_or_default().to_string_lossy()).collect();
     for (name, _) in
         CASES.iter().chain(remarks::CASES).chain(FAR_SERVERS).flat_map(|case| case.samples)
     {
-        assert!(grouped.contains(name), "{name}");
+        assert!(names.iter().any(|known| known == name), "{name}");
     }
-}
-
-fn check(cases: &[&Case]) {
-    let folder = tempfile::tempdir().expect("there is room for temporary files");
-    tests::open_to_all(folder.path());
-    let groups: Vec<_> = (0..).zip(GROUPS).collect();
-    let groups = in_parallel(&groups, |(nth, group)| put_together(group, folder.path(), *nth));
-    let built = folder.path().join("built.pcap");
-    std::fs::write(&built, built::capture()).expect("there is room for temporary files");
-
-    let wrong = in_parallel(cases, |case| {
-        let mut wrong = String::new();
-        for group in &groups {
-            check_group(case, group, &mut wrong);
-        }
-        let passed = passing(&built, case);
-        difference(case, "the built capture", &numbers(case.built), &passed, &mut wrong);
-        wrong
-    });
-    assert!(wrong.concat().is_empty(), "\n{}", wrong.concat());
 }
 
 #[test]
 fn pick_what_an_expert_picks() {
-    check(&CASES.iter().collect::<Vec<_>>());
+    check(CASES);
 }
 
 #[test]
 fn pick_the_packets_of_each_remark() {
-    check(&remarks::CASES.iter().collect::<Vec<_>>());
+    check(remarks::CASES);
 }
 
 #[test]
 fn pick_the_far_servers() {
-    check(&FAR_SERVERS.iter().collect::<Vec<_>>());
+    check(FAR_SERVERS);
 }

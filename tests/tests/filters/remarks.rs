@@ -22,7 +22,8 @@ pub const CASES: &[Case] = &[
     case("tcphs.expert.one_way_capture", TWO, &[], "34 37"),
     case("tcphs.expert.midstream", TWO, &[("midstream", "1")], ""),
     case("tcphs.expert.midstream", ONE, &[], ""),
-    case("tcphs.expert.fin_unacked || tcphs.expert.half_closed_long", TWO, &[], ""),
+    // By the time of the samples, the half-closed connection has been so for long.
+    case("tcphs.expert.fin_unacked || tcphs.expert.half_closed_long", TWO, &[], "31"),
     // From the third copy on, a repeated SYN is a warning.
     case(
         "tcphs.expert.syn_retx",
@@ -50,8 +51,20 @@ pub const CASES: &[Case] = &[
     case("tcphs.expert.bad_synack", ONE, &[], "23"),
     case("tcphs.expert.challenge_ack", ONE, &[("challenge-ack", "7")], ""),
     case("tcphs.expert.half_open_reset", ONE, &[("challenge-ack", "8")], ""),
-    case("tcphs.expert.syn_in_established", ONE, &[("challenge-ack", "6")], ""),
-    case("tcphs.expert.port_reused", ONE, &[("port-reuse", "7"), ("time-wait-reuse", "8")], ""),
+    // Its ports are those of a sample recorded just before, whose server never took the ACK.
+    case(
+        "tcphs.expert.syn_in_established",
+        ONE,
+        &[("abort-on-overflow", "1"), ("challenge-ack", "6")],
+        "",
+    ),
+    // Three samples use the same ports as one before them, within two minutes.
+    case(
+        "tcphs.expert.port_reused",
+        ONE,
+        &[("port-reuse", "1 7"), ("time-wait-reuse", "1 8"), ("challenge-ack", "1")],
+        "",
+    ),
     case("tcphs.expert.simultaneous_open", ONE, &[("simultaneous-open", "2")], ""),
     case("tcphs.expert.split_handshake || tcphs.expert.self_connect", ONE, &[], ""),
     case("tcphs.expert.tfo_fallback", ONE, &[("fast-open-ignored", "2")], ""),

@@ -721,6 +721,24 @@ enum tcphs_anomaly {
     TCPHS_ANOMALY_RST_ABORT = 49,
 };
 
+/**
+ * Whose names the states are shown by.
+ */
+enum tcphs_state_names {
+    /**
+     * Those of RFC 9293. Label: `rfc9293`.
+     */
+    TCPHS_STATE_NAMES_RFC9293 = 0,
+    /**
+     * Those of `netstat`, which conntrack shares. Label: `netstat`.
+     */
+    TCPHS_STATE_NAMES_NETSTAT = 1,
+    /**
+     * Those of `ss`. Label: `ss`.
+     */
+    TCPHS_STATE_NAMES_SS = 2,
+};
+
 
 /**
  * How many items a view has at most.
@@ -1034,6 +1052,29 @@ typedef struct tcphs_remarks {
     uint8_t text[TCPHS_MAX_TEXT];
 } tcphs_remarks;
 
+/**
+ * What the user can choose. `tcphs_settings_default` gives what holds until something is chosen.
+ */
+typedef struct tcphs_settings {
+    /**
+     * A set-up that takes longer than this many milliseconds is worth a remark.
+     */
+    uint32_t slow_ms;
+    /**
+     * By whose names the Info column and the lines of the details call the states:
+     * `enum tcphs_state_names`. Labels, filters and text fields keep those of RFC 9293.
+     */
+    uint8_t state_names;
+    /**
+     * Whether assumed states say so there.
+     */
+    bool mark_assumed;
+    /**
+     * Whether the Info column speaks of every segment, or of those that have a stage.
+     */
+    bool every_segment;
+} tcphs_settings;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1151,8 +1192,8 @@ enum tcphs_status tcphs_session_end_frame(struct tcphs_session *session, uint32_
 
 /**
  * Points `out` to what the Info column says of the frame: one text for each segment that has a
- * stage, parted by ` | `. It lives until the next call with this session. `TCPHS_NOT_FOUND` if no
- * segment of the frame has a stage.
+ * stage, or for every one if so chosen, parted by ` | `. It lives until the next call with this
+ * session. `TCPHS_NOT_FOUND` if the frame has no such segment.
  *
  * `session` is null or valid; `out` is null or valid for writes.
  */
@@ -1197,6 +1238,19 @@ enum tcphs_status tcphs_session_remarks(struct tcphs_session *session,
  * `session` is null or valid.
  */
 const char *tcphs_session_failure(const struct tcphs_session *session);
+
+/**
+ * What holds until something is chosen.
+ */
+struct tcphs_settings tcphs_settings_default(void);
+
+/**
+ * Changes what can be chosen; what is shown from now on follows.
+ *
+ * Each pointer is null or valid.
+ */
+enum tcphs_status tcphs_session_configure(struct tcphs_session *session,
+                                          const struct tcphs_settings *settings);
 
 #ifdef __cplusplus
 }  // extern "C"

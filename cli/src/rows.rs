@@ -252,6 +252,10 @@ mod tests {
         // And what is known of a connection has its column.
         for field in FIELDS.iter().filter(|field| field.known != Known::EachPacket) {
             let name = field.row_name();
+            if name.ends_with("_state_proven_frame") {
+                // Of each segment, though it takes later ones to know.
+                continue;
+            }
             let column = name.trim_end_matches("_str");
             let row = connection.as_object().unwrap();
             let there = row.contains_key(column) || row.contains_key(&format!("{column}_ns"));

@@ -5,9 +5,10 @@
  * So every callback reads what it needs, calls Rust, which calls nothing
  * back, and shows the result when Rust has returned.
  *
- * Built for Wireshark 4.0, 4.2, 4.4 and 4.6. What differs between them and is
- * used here has the same source: functions that return gboolean in one and
- * bool in another, and proto_tree_add_boolean(), whose value grew to 64 bits.
+ * Built for Wireshark 4.0, 4.2, 4.4 and 4.6. Most of what differs between them
+ * and is used here has the same source: functions that return gboolean in one
+ * and bool in another, and proto_tree_add_boolean(), whose value grew to 64
+ * bits. The rest stands under #if TCPHS_WIRESHARK.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,6 +19,7 @@
 #define WS_LOG_DOMAIN "tcphs"
 
 #include <wireshark.h>
+#include <ws_version.h>
 
 #include <epan/packet.h>
 #include <epan/proto.h>
@@ -25,6 +27,9 @@
 #include <tcphs.h>
 
 #include "weak.h"
+
+/* 400, 402, 404, 406. */
+#define TCPHS_WIRESHARK (WIRESHARK_VERSION_MAJOR * 100 + WIRESHARK_VERSION_MINOR)
 
 /* The protocol, and the state of the capture file that is open (or NULL). */
 extern int tcphs_proto;
@@ -46,6 +51,20 @@ tcphs_intercept(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 /* Comes after all dissectors and shows what was learned. */
 int
 tcphs_show(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
+
+/* Registers the preferences, and hands them to the state of the capture file;
+ * but for the place of our text in the Info column, which is ours. */
+void
+tcphs_preferences_register(void);
+void
+tcphs_preferences_apply(void);
+
+enum {
+    TCPHS_INFO_OFF,
+    TCPHS_INFO_BEFORE,
+    TCPHS_INFO_AFTER,
+};
+extern int tcphs_info_place;
 
 /* Registers the remarks. */
 void

@@ -32,6 +32,10 @@
 #pragma weak find_tap_id
 #pragma weak g_get_prgname
 #pragma weak have_tap_listener
+#pragma weak prefs_register_bool_preference
+#pragma weak prefs_register_enum_preference
+#pragma weak prefs_register_protocol
+#pragma weak prefs_register_uint_preference
 #pragma weak proto_field_is_referenced
 #pragma weak proto_get_id_by_filter_name
 #pragma weak proto_is_protocol_enabled

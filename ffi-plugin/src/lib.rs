@@ -6,7 +6,7 @@
 //!
 //! * [`abi`]: the functions and structs of `include/tcphs.h`;
 //! * `boundary`: no panic leaves Rust, no null pointer enters it;
-//! * `session`, `connections`, `syns`: what is known of the segments of one capture file, by frame;
+//! * `session`, `connections`, `syns`, `proofs`: what is known of the segments of one capture file, by frame;
 //! * `view`, `verdict`, `remark`, `text`, `info`: what is shown of one segment, as values and text;
 //! * `entry`, `fields`, `expert` (feature `wireshark`): what Wireshark looks up in a plugin.
 
@@ -23,6 +23,7 @@ mod fields;
 mod headers;
 mod info;
 mod list;
+mod proofs;
 mod remark;
 mod session;
 mod syns;

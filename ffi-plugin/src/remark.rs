@@ -31,11 +31,14 @@ pub fn write(known: &Known<'_>, later: bool, remarks: &mut tcphs_remarks) {
     let mut anomalies = said.anomalies;
     let mut verdict = None;
     // The times of the set-up are known with the final ACK; the rest takes the future.
-    if later && known.steps != Steps::default()
-        || anomalies.contains(Anomaly::HandshakeComplete)
-        || anomalies.contains(Anomaly::SlowHandshake)
-    {
+    if later && known.steps != Steps::default() || said.final_ack {
         let verdict = verdict.insert(known.connection.verdict(known.now_ns));
+        // What is slow is for the user to say.
+        anomalies.remove(Anomaly::SlowHandshake);
+        let setup_ns = verdict.times.setup_time_ns.filter(|_| said.final_ack);
+        if setup_ns.is_some_and(|setup_ns| setup_ns > known.settings.slow_ns) {
+            anomalies.insert(Anomaly::SlowHandshake);
+        }
         if later {
             anomalies = anomalies.union(of_the_connection(verdict.anomalies, known.steps));
         }

@@ -8,20 +8,25 @@ use dissector_core::wire::{OptionsText, TcpFlags};
 use crate::abi::{TCPHS_NO_TEXT, tcphs_view};
 use crate::list::List;
 use crate::session::Known;
-use crate::text::{EndpointLine, Summary, TextBuffer};
+use crate::text::{EndpointLine, Later, Style, Summary, TextBuffer};
 use crate::verdict;
 
 /// Writes what there is to show of a segment; on `later` passes also what its connection came to.
 pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
     let Known { said, connection, .. } = *known;
+    let style = known.settings.style;
     let mut list = List::new(&mut view.items, TextBuffer::new(&mut view.text));
-    view.summary = list.text.push(Summary(said)).map_or(TCPHS_NO_TEXT, |place| place as u32);
+    let summary = Summary { said, style };
+    view.summary = list.text.push(summary).map_or(TCPHS_NO_TEXT, |place| place as u32);
 
     list.number(FieldId::Conn, said.connection);
     list.number(FieldId::Attempt, connection.attempt());
     list.enumeration(FieldId::Stage, FieldId::StageStr, said.stage.number(), said.stage.label());
     // Stage 0 is said of every other segment of the capture, for filters only.
     list.hide_last(said.stage == Stage::None);
+    if let Some(meaning) = said.stage.meaning() {
+        list.string(FieldId::StageMeaning, meaning);
+    }
     if said.stage.is_handshake() {
         list.mark(FieldId::Handshake);
     }
@@ -71,8 +76,9 @@ pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
     list.enumeration(FieldId::Role, FieldId::RoleStr, said.sender.number(), said.sender.label());
     let basis = connection.role_basis();
     list.enumeration(FieldId::RoleBasis, FieldId::RoleBasisStr, basis.number(), basis.label());
-    endpoint(&mut list, &CLIENT, connection.client(), &said.client);
-    endpoint(&mut list, &SERVER, connection.server(), &said.server);
+    let [client, server] = if later { known.later } else { [None; 2] };
+    endpoint(&mut list, &CLIENT, connection.client(), &said.client, client, style);
+    endpoint(&mut list, &SERVER, connection.server(), &said.server, server, style);
     if later {
         verdict::write(connection, &connection.verdict(known.now_ns), &mut list);
     }
@@ -93,6 +99,7 @@ struct EndpointFields {
     before: FieldId,
     before_str: FieldId,
     proven: FieldId,
+    proven_frame: FieldId,
 }
 
 const CLIENT: EndpointFields = EndpointFields {
@@ -107,6 +114,7 @@ const CLIENT: EndpointFields = EndpointFields {
     before: FieldId::ClientStateBefore,
     before_str: FieldId::ClientStateBeforeStr,
     proven: FieldId::ClientStateProven,
+    proven_frame: FieldId::ClientStateProvenFrame,
 };
 
 const SERVER: EndpointFields = EndpointFields {
@@ -121,12 +129,20 @@ const SERVER: EndpointFields = EndpointFields {
     before: FieldId::ServerStateBefore,
     before_str: FieldId::ServerStateBeforeStr,
     proven: FieldId::ServerStateProven,
+    proven_frame: FieldId::ServerStateProvenFrame,
 };
 
 /// The state after the segment, and below it everything else of this end.
-fn endpoint(list: &mut List<'_>, fields: &EndpointFields, endpoint: SocketAddr, states: &States) {
+fn endpoint(
+    list: &mut List<'_>,
+    fields: &EndpointFields,
+    endpoint: SocketAddr,
+    states: &States,
+    later: Option<Later>,
+    style: Style,
+) {
     let (before, after) = (states.before(), states.after());
-    let line = EndpointLine { role: fields.title, endpoint, states };
+    let line = EndpointLine { role: fields.title, endpoint, states, style, later };
     list.open(fields.subtree, fields.state, after.number(), line);
     let address = endpoint.ip();
     match address {
@@ -139,6 +155,9 @@ fn endpoint(list: &mut List<'_>, fields: &EndpointFields, endpoint: SocketAddr, 
     list.enumeration(fields.before, fields.before_str, before.number(), before.label());
     list.twin(fields.state_str, after.label());
     list.number(fields.proven, states.proven());
+    if let Some(Later::Certain(frame)) = later {
+        list.number(fields.proven_frame, frame);
+    }
     list.close();
 }
 

@@ -11,11 +11,13 @@
 mod label;
 mod segment;
 mod session;
+mod settings;
 mod status;
 mod table;
 
 pub use label::*;
 pub use segment::*;
 pub use session::*;
+pub use settings::*;
 pub use status::*;
 pub use table::*;

@@ -761,6 +761,63 @@ enum tcphs_state_names {
 #define TCPHS_NO_TEXT UINT32_MAX
 
 /**
+ * How many columns a table has at most.
+ */
+#define TCPHS_MAX_COLUMNS 16
+
+/**
+ * How many octets of text a row has at most.
+ */
+#define TCPHS_MAX_ROW_TEXT 512
+
+/**
+ * One row for each server: address, port, how its connections went, how fast it answered.
+ */
+#define TCPHS_STATISTICS_SERVERS 0
+
+/**
+ * One row for each connection.
+ */
+#define TCPHS_STATISTICS_CONNECTIONS 1
+
+/**
+ * One row for each outcome and server: outcome, server, how many of both, how many of the outcome,
+ * how many in all.
+ */
+#define TCPHS_STATISTICS_OUTCOMES 2
+
+/**
+ * The cells of a column have a text.
+ */
+#define TCPHS_COLUMN_TEXT 0
+
+/**
+ * The cells of a column have a count.
+ */
+#define TCPHS_COLUMN_COUNT 1
+
+/**
+ * The cells of a column have a number, to be shown with one decimal.
+ */
+#define TCPHS_COLUMN_NUMBER 2
+
+/**
+ * The cells of a column have a time in milliseconds as text, padded on the left; a `-` where it is
+ * unknown.
+ */
+#define TCPHS_COLUMN_TIME 3
+
+/**
+ * How many octets the label of an arrow has at most.
+ */
+#define TCPHS_MAX_LABEL 64
+
+/**
+ * How many octets the comment beside an arrow has at most.
+ */
+#define TCPHS_MAX_COMMENT 128
+
+/**
  * What became of a call. Numbers are never used again for anything else.
  */
 typedef enum tcphs_status {
@@ -802,6 +859,11 @@ typedef enum tcphs_status {
  * `tcphs_session_remarks`.
  */
 typedef struct tcphs_session tcphs_session;
+
+/**
+ * Statistics over the connections of a session whose packets were seen.
+ */
+typedef struct tcphs_statistics tcphs_statistics;
 
 /**
  * Many TCP connections, told apart by their addresses and ports.
@@ -1075,6 +1137,98 @@ typedef struct tcphs_settings {
     bool every_segment;
 } tcphs_settings;
 
+/**
+ * A column of a table.
+ */
+typedef struct tcphs_column {
+    /**
+     * What it is called; never freed.
+     */
+    const char *title;
+    /**
+     * What stands in its cells: `TCPHS_COLUMN_TEXT` and so on.
+     */
+    uint8_t kind;
+} tcphs_column;
+
+/**
+ * A cell, of which the kind of its column says what counts.
+ */
+typedef struct tcphs_cell {
+    /**
+     * A number with decimals.
+     */
+    double number;
+    /**
+     * A count.
+     */
+    uint32_t count;
+    /**
+     * Place in `tcphs_row.text` of a C string, or `TCPHS_NO_TEXT`.
+     */
+    uint32_t text;
+} tcphs_cell;
+
+/**
+ * A row of a table.
+ */
+typedef struct tcphs_row {
+    /**
+     * The cells, one for each column.
+     */
+    struct tcphs_cell cells[TCPHS_MAX_COLUMNS];
+    /**
+     * The texts.
+     */
+    uint8_t text[TCPHS_MAX_ROW_TEXT];
+} tcphs_row;
+
+/**
+ * One segment, as listeners are told of it.
+ */
+typedef struct tcphs_tapped {
+    /**
+     * Number of its connection.
+     */
+    uint32_t connection;
+    /**
+     * Port of the sender.
+     */
+    uint16_t source_port;
+    /**
+     * Port of the receiver.
+     */
+    uint16_t destination_port;
+    /**
+     * Address of the sender, in network order; an IPv4 address is in the first 4 octets.
+     */
+    uint8_t source[16];
+    /**
+     * Address of the receiver, likewise.
+     */
+    uint8_t destination[16];
+    /**
+     * 4 or 6; 0 where sender and receiver are not those of the connection, as of an ICMP error.
+     */
+    uint8_t ip_version;
+    /**
+     * Whether it has a stage; only then are there `label` and `comment`.
+     */
+    bool staged;
+    /**
+     * Whether every frame had been learned when it was told.
+     */
+    bool later;
+    /**
+     * For an arrow: the step, a C string.
+     */
+    uint8_t label[TCPHS_MAX_LABEL];
+    /**
+     * Beside the arrow: connection and states, a C string.
+     */
+    uint8_t comment[TCPHS_MAX_COMMENT];
+} tcphs_tapped;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1251,6 +1405,76 @@ struct tcphs_settings tcphs_settings_default(void);
  */
 enum tcphs_status tcphs_session_configure(struct tcphs_session *session,
                                           const struct tcphs_settings *settings);
+
+/**
+ * Statistics of the kind `TCPHS_STATISTICS_…`, empty; null where there is none of this number, or no
+ * memory. To be freed with `tcphs_statistics_free`.
+ */
+struct tcphs_statistics *tcphs_statistics_new(uint8_t kind);
+
+/**
+ * Frees statistics. Null is allowed.
+ *
+ * `statistics` comes from `tcphs_statistics_new` and was not freed yet.
+ */
+void tcphs_statistics_free(struct tcphs_statistics *statistics);
+
+/**
+ * The columns of the kind `TCPHS_STATISTICS_…`, and how many there are; null and 0 where there is
+ * none of this number. They are never freed.
+ *
+ * `count` is null or valid for writes.
+ */
+const struct tcphs_column *tcphs_statistics_columns(uint8_t kind, size_t *count);
+
+/**
+ * Forgets everything.
+ *
+ * `statistics` is null or valid.
+ */
+enum tcphs_status tcphs_statistics_clear(struct tcphs_statistics *statistics);
+
+/**
+ * A packet of a connection was seen. `later` says that every frame has been learned: then `row`
+ * gets the number of the row that has changed. `TCPHS_NOT_FOUND` where none has: the connection was
+ * seen before, or what it came to is not known yet.
+ *
+ * Each pointer is null or valid.
+ */
+enum tcphs_status tcphs_statistics_see(struct tcphs_statistics *statistics,
+                                       struct tcphs_session *session,
+                                       uint32_t connection,
+                                       bool later,
+                                       uint32_t *row);
+
+/**
+ * Makes all rows anew, from what the connections have come to, and puts them in order.
+ *
+ * Each pointer is null or valid.
+ */
+enum tcphs_status tcphs_statistics_settle(struct tcphs_statistics *statistics,
+                                          struct tcphs_session *session);
+
+/**
+ * Writes row `nth`, from 0. `TCPHS_NOT_FOUND` after the last.
+ *
+ * `statistics` is null or valid; `out` is null, or valid and initialised.
+ */
+enum tcphs_status tcphs_statistics_row(struct tcphs_statistics *statistics,
+                                       uint32_t nth,
+                                       struct tcphs_row *out);
+
+/**
+ * Writes what listeners are told of segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND` if the
+ * frame has no such segment. `later` says that every frame has been learned.
+ *
+ * `session` is null or valid; `out` is null, or valid and initialised.
+ */
+enum tcphs_status tcphs_session_tapped(struct tcphs_session *session,
+                                       uint32_t frame,
+                                       uint32_t nth,
+                                       bool later,
+                                       struct tcphs_tapped *out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -9,17 +9,10 @@
 
 #include <epan/prefs.h>
 
-/* What a boolean preference is kept in: four octets, or one. */
-#if TCPHS_WIRESHARK >= 404
-typedef bool preference_bool;
-#else
-typedef gboolean preference_bool;
-#endif
-
 int tcphs_info_place = TCPHS_INFO_BEFORE;
 static int info_scope;
 static int state_names = TCPHS_STATE_NAMES_RFC9293;
-static preference_bool mark_assumed = true;
+static tcphs_wireshark_bool mark_assumed = true;
 static unsigned slow_ms;
 
 enum {

@@ -7,6 +7,7 @@
 #include "shim.h"
 
 #include <epan/ipproto.h>
+#include <epan/tap.h>
 #include <wsutil/wslog.h>
 
 void tcphs_register_plugin(void);
@@ -50,6 +51,7 @@ static void
 tcphs_cleanup(void)
 {
     tcphs_passes_end();
+    tcphs_gatherings_forget();
     tcphs_session_free(tcphs_file);
     tcphs_file = NULL;
 }
@@ -70,6 +72,9 @@ proto_register_tcphs(void)
     proto_register_subtree_array(ett, array_length(ett));
     tcphs_expert_register();
     tcphs_preferences_register();
+    tcphs_tap_register();
+    tcphs_tables_register();
+    tcphs_flow_register();
 
     proto_tcphs_tcp = proto_register_protocol_in_name_only(
             "TCP (followed by TCP Handshake)", "TCP (TCPHS)", "tcphs.tcp", proto_tcp, FT_PROTOCOL);
@@ -108,11 +113,20 @@ proto_reg_handoff_tcphs(void)
     tcphs_icmpv6_handle = take_place(IP_PROTO_ICMPV6, tcphs_intercept_icmpv6, proto_tcphs_icmpv6);
 }
 
+static void
+register_listeners(void)
+{
+    if (tcphs_proto != -1)
+        tcphs_tree_register();
+}
+
 void
 tcphs_register_plugin(void)
 {
-    /* Wireshark keeps the pointer. */
+    /* Wireshark keeps the pointers. */
     static const proto_plugin plugin = { proto_register_tcphs, proto_reg_handoff_tcphs };
+    static const tap_plugin listeners = { register_listeners };
 
     proto_register_plugin(&plugin);
+    tap_register_plugin(&listeners);
 }

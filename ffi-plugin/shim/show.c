@@ -176,6 +176,7 @@ tcphs_show(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
         show_info(pinfo);
 
     tcphs_passes_note(pinfo, tree);
+    tcphs_tap_queue(pinfo);
     show_segments(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
 }

@@ -100,6 +100,16 @@ impl Session {
         })
     }
 
+    /// Connection `id` as it stands now.
+    pub fn connection(&self, id: u32) -> Option<&Connection> {
+        self.connections.get(&self.table, id)
+    }
+
+    /// The time by which connections are judged.
+    pub fn now_ns(&self) -> i64 {
+        self.table.now_ns()
+    }
+
     /// To be called before details are shown on a later pass: finds out what became of the states
     /// that were assumed.
     pub fn take_in_proofs(&mut self) {

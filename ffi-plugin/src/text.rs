@@ -62,11 +62,16 @@ impl Display for Summary<'_> {
         if write_event(f, said)? {
             f.write_str(", ")?;
         }
-        f.write_str("client ")?;
-        self.style.write_after(f, &said.client)?;
-        f.write_str(", server ")?;
-        self.style.write_after(f, &said.server)
+        write_states(f, said, self.style)
     }
+}
+
+/// `client ESTABLISHED?, server SYN-RECEIVED`.
+pub fn write_states(out: &mut impl Write, said: &Annotation, style: Style) -> fmt::Result {
+    out.write_str("client ")?;
+    style.write_after(out, &said.client)?;
+    out.write_str(", server ")?;
+    style.write_after(out, &said.server)
 }
 
 /// The line of one end in the packet details: `Client 10.0.0.1:40000: SYN-SENT → ESTABLISHED`.

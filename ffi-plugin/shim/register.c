@@ -7,7 +7,6 @@
 #include "shim.h"
 
 #include <epan/ipproto.h>
-#include <epan/tap.h>
 #include <wsutil/wslog.h>
 
 void tcphs_register_plugin(void);
@@ -73,6 +72,7 @@ proto_register_tcphs(void)
     tcphs_expert_register();
     tcphs_preferences_register();
     tcphs_tap_register();
+    tcphs_tree_register();
     tcphs_tables_register();
     tcphs_flow_register();
 
@@ -113,20 +113,11 @@ proto_reg_handoff_tcphs(void)
     tcphs_icmpv6_handle = take_place(IP_PROTO_ICMPV6, tcphs_intercept_icmpv6, proto_tcphs_icmpv6);
 }
 
-static void
-register_listeners(void)
-{
-    if (tcphs_proto != -1)
-        tcphs_tree_register();
-}
-
 void
 tcphs_register_plugin(void)
 {
-    /* Wireshark keeps the pointers. */
+    /* Wireshark keeps the pointer. */
     static const proto_plugin plugin = { proto_register_tcphs, proto_reg_handoff_tcphs };
-    static const tap_plugin listeners = { register_listeners };
 
     proto_register_plugin(&plugin);
-    tap_register_plugin(&listeners);
 }

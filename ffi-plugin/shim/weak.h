@@ -33,6 +33,7 @@
 #pragma weak g_free
 #pragma weak g_get_prgname
 #pragma weak g_malloc0
+#pragma weak g_malloc0_n
 #pragma weak g_ptr_array_add
 #pragma weak g_ptr_array_new
 #pragma weak g_ptr_array_set_size
@@ -85,12 +86,12 @@
 #pragma weak stats_tree_manip_node_int
 #pragma weak stats_tree_register_plugin
 #pragma weak tap_queue_packet
-#pragma weak tap_register_plugin
 #pragma weak tvb_captured_length
 #pragma weak tvb_get_ptr
 #pragma weak tvb_reported_length
 #pragma weak wmem_memdup
 #pragma weak wmem_strconcat
+#pragma weak ws_log_fatal_full
 #pragma weak ws_log_full
 
 #endif /* TCPHS_WEAK_H */

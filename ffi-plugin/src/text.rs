@@ -139,6 +139,17 @@ pub fn write_step(out: &mut impl Write, said: &Annotation) -> fmt::Result {
     }
 }
 
+/// Nanoseconds as milliseconds: `21.0`; below one with three decimals: `0.042`.
+pub struct Milliseconds(pub u64);
+
+impl Display for Milliseconds {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let milliseconds = self.0 as f64 / 1e6;
+        let places = if milliseconds < 1.0 { 3 } else { 1 };
+        write!(f, "{milliseconds:.places$}")
+    }
+}
+
 /// Fixed room for text. What does not fit is left out; characters are never cut in two.
 pub struct TextBuffer<'a> {
     room: &'a mut [u8],

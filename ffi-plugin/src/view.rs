@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use dissector_core::connection::{Copy, FieldId, Stage, States};
+use dissector_core::connection::{Annotation, Copy, FieldId, RoleBasis, Stage, States};
 use dissector_core::wire::{OptionsText, TcpFlags};
 
 use crate::abi::{TCPHS_NO_TEXT, tcphs_view};
@@ -19,21 +19,46 @@ pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
     let summary = Summary { said, style };
     view.summary = list.text.push(summary).map_or(TCPHS_NO_TEXT, |place| place as u32);
 
-    list.number(FieldId::Conn, said.connection);
-    list.number(FieldId::Attempt, connection.attempt());
-    list.enumeration(FieldId::Stage, FieldId::StageStr, said.stage.number(), said.stage.label());
-    // Stage 0 is said of every other segment of the capture, for filters only.
-    list.hide_last(said.stage == Stage::None);
+    // What a reader wants to know first, and then what it is made of.
     if let Some(meaning) = said.stage.meaning() {
         list.string(FieldId::StageMeaning, meaning);
     }
+    let [client, server] = if later { known.later } else { [None; 2] };
+    endpoint(&mut list, &CLIENT, connection.client(), &said.client, client, style);
+    endpoint(&mut list, &SERVER, connection.server(), &said.server, server, style);
+    if later {
+        verdict::write(connection, &connection.verdict(known.now_ns), &mut list);
+    }
+    write_stage(known, later, &mut list);
+    if said.stage != Stage::IcmpError {
+        list.string(FieldId::Flags, said.flags);
+        list.string(FieldId::FlagsTcpdump, said.flags.tcpdump());
+    }
+    write_options(known, &mut list);
+    write_reset(said, &mut list);
+    list.enumeration(FieldId::Role, FieldId::RoleStr, said.sender.number(), said.sender.label());
+    let basis = connection.role_basis();
+    list.enumeration(FieldId::RoleBasis, FieldId::RoleBasisStr, basis.number(), basis.label());
+    list.hide_last(basis == RoleBasis::Syn);
+    list.number(FieldId::Conn, said.connection);
+    list.number(FieldId::Attempt, connection.attempt());
+    list.hide_last(connection.attempt() == 1);
+    view.item_count = list.len();
+}
+
+/// Its part in the handshake or the close, and whether it was sent before.
+fn write_stage(known: &Known<'_>, later: bool, list: &mut List<'_>) {
+    let said = known.said;
+    list.enumeration(FieldId::Stage, FieldId::StageStr, said.stage.number(), said.stage.label());
+    // Stage 0 is said of every other segment of the capture, for filters only.
+    list.hide_last(said.stage == Stage::None);
     if said.stage.is_handshake() {
         list.mark(FieldId::Handshake);
     }
     if said.final_ack {
         list.number(FieldId::FinalAck, 0u8);
         if !later {
-            verdict::write_times(&connection.verdict(known.now_ns).times, &mut list);
+            verdict::write_times(&known.connection.verdict(known.now_ns).times, list);
         }
     }
     list.enumeration(FieldId::Copy, FieldId::CopyStr, said.copy.number(), said.copy.label());
@@ -41,30 +66,30 @@ pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
     list.hide_last(said.copy == Copy::Original);
     if said.counts_copies() {
         list.number(FieldId::Retry, said.retry);
+        list.hide_last(said.retry == 0);
     }
     if let Some(rto_ns) = said.rto_ns() {
         list.number(FieldId::Rto, rto_ns);
     }
-    if said.stage != Stage::IcmpError {
-        list.string(FieldId::Flags, said.flags);
-        list.string(FieldId::FlagsTcpdump, said.flags.tcpdump());
+}
+
+/// The options of a SYN or SYN/ACK.
+fn write_options(known: &Known<'_>, list: &mut List<'_>) {
+    let Some(syn) = &known.syn else { return };
+    let options = OptionsText(syn.tcp.options());
+    if known.said.flags.contains(TcpFlags::ACK) {
+        list.string(FieldId::SynAckOptions, options);
+    } else {
+        list.string(FieldId::SynOptions, options);
+        list.string(FieldId::SynSignature, syn);
     }
-    if let Some(syn) = &known.syn {
-        let options = OptionsText(syn.tcp.options());
-        if said.flags.contains(TcpFlags::ACK) {
-            list.string(FieldId::SynAckOptions, options);
-        } else {
-            list.string(FieldId::SynOptions, options);
-            list.string(FieldId::SynSignature, syn);
-        }
-    }
+}
+
+/// What there is to say of an RST.
+fn write_reset(said: &Annotation, list: &mut List<'_>) {
     if let Some(reason) = said.rst_reason {
-        list.enumeration(
-            FieldId::RstReason,
-            FieldId::RstReasonStr,
-            reason.number(),
-            reason.label(),
-        );
+        let (number, label) = (reason.number(), reason.label());
+        list.enumeration(FieldId::RstReason, FieldId::RstReasonStr, number, label);
     }
     if let Some(acceptable) = said.rst_acceptable() {
         list.number(FieldId::RstAcceptable, acceptable);
@@ -73,16 +98,6 @@ pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
         list.signed(FieldId::RstTtlDelta, delta);
         list.hide_last(delta == 0);
     }
-    list.enumeration(FieldId::Role, FieldId::RoleStr, said.sender.number(), said.sender.label());
-    let basis = connection.role_basis();
-    list.enumeration(FieldId::RoleBasis, FieldId::RoleBasisStr, basis.number(), basis.label());
-    let [client, server] = if later { known.later } else { [None; 2] };
-    endpoint(&mut list, &CLIENT, connection.client(), &said.client, client, style);
-    endpoint(&mut list, &SERVER, connection.server(), &said.server, server, style);
-    if later {
-        verdict::write(connection, &connection.verdict(known.now_ns), &mut list);
-    }
-    view.item_count = list.len();
 }
 
 /// The fields of one end.

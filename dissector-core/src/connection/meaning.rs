@@ -31,7 +31,7 @@ impl Stage {
                  SYN."
             }
             Self::SynAckSimultaneous => {
-                "This end acknowledges the SYN that crossed its own, which it repeats here."
+                "The sender acknowledges the SYN that crossed its own, which it repeats here."
             }
             Self::SplitAck => {
                 "The server acknowledges the client's SYN without sending its own yet, which it \
@@ -69,22 +69,22 @@ impl Stage {
                 "A router or a host reports that it could not deliver a segment of this connection."
             }
             Self::Fin => {
-                "This end has sent all its data and closes its direction; it can still receive."
+                "The sender has sent all its data and closes its direction; it can still receive."
             }
             Self::FinAcked => {
-                "This end has received the other's FIN: one direction is closed, and the other is \
-                 open until it sends its own FIN."
+                "The sender has received the other's FIN: that direction is closed, and its own is \
+                 open until it sends a FIN too."
             }
             Self::SecondFin => {
-                "This end closes its direction too: once its FIN is acknowledged, the connection \
+                "The sender closes its direction too: once its FIN is acknowledged, the connection \
                  is over."
             }
             Self::FinAndAck => {
-                "This end acknowledges the other's FIN and closes its own direction in the same \
+                "The sender acknowledges the other's FIN and closes its own direction in the same \
                  segment."
             }
             Self::SecondFinAcked => {
-                "The second FIN is acknowledged: the connection is over, and this end waits in \
+                "The second FIN is acknowledged: the connection is over, and the sender waits in \
                  TIME-WAIT until no late segment can arrive."
             }
             Self::FinSimultaneous => {

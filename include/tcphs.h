@@ -797,15 +797,9 @@ enum tcphs_state_names {
 #define TCPHS_COLUMN_COUNT 1
 
 /**
- * The cells of a column have a number, to be shown with one decimal.
+ * The cells of a column have a number as text, padded on the left; a `-` where it is unknown.
  */
 #define TCPHS_COLUMN_NUMBER 2
-
-/**
- * The cells of a column have a time in milliseconds as text, padded on the left; a `-` where it is
- * unknown.
- */
-#define TCPHS_COLUMN_TIME 3
 
 /**
  * How many octets the label of an arrow has at most.
@@ -1155,10 +1149,6 @@ typedef struct tcphs_column {
  * A cell, of which the kind of its column says what counts.
  */
 typedef struct tcphs_cell {
-    /**
-     * A number with decimals.
-     */
-    double number;
     /**
      * A count.
      */

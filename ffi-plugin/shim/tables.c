@@ -68,19 +68,13 @@ show(tcphs_gathering *gathering, uint32_t nth, const tcphs_row *row)
     memset(fields, 0, sizeof fields);
     for (size_t i = 0; i < table->ui.nfields; i++) {
         fields[i].type = table->fields[i].type;
-        switch (table->columns[i].kind) {
-        case TCPHS_COLUMN_COUNT:
-            fields[i].value.uint_value = row->cells[i].count;
-            break;
-        case TCPHS_COLUMN_NUMBER:
-            fields[i].value.float_value = row->cells[i].number;
-            break;
-        default: {
+        if (has_text(table, i)) {
             char *text = g_strdup(cell_text(row, i));
 
             /* There, columns are made as wide as they have to be. */
             fields[i].value.string_value = tcphs_is_tshark() ? g_strchug(text) : text;
-        }
+        } else {
+            fields[i].value.uint_value = row->cells[i].count;
         }
     }
     if (nth < rows_of(table)->num_elements)
@@ -96,9 +90,7 @@ width_of(const statistic_table *table, size_t column, const stat_tap_table_item_
 
     if (has_text(table, column))
         return strlen(cell->value.string_value);
-    if (table->columns[column].kind == TCPHS_COLUMN_COUNT)
-        return (size_t)snprintf(text, sizeof text, "%u", cell->value.uint_value);
-    return (size_t)snprintf(text, sizeof text, "%.1f", cell->value.float_value);
+    return (size_t)snprintf(text, sizeof text, "%u", cell->value.uint_value);
 }
 
 /* Titles and formats, with columns of at least the given width. */
@@ -109,8 +101,7 @@ set_columns(statistic_table *table, const size_t *widths)
         stat_tap_table_item *field = &table->fields[i];
         const tcphs_column *column = &table->columns[i];
         const char *left = column->kind == TCPHS_COLUMN_TEXT ? "-" : "";
-        const char *conversion = column->kind == TCPHS_COLUMN_COUNT ? "u"
-                               : column->kind == TCPHS_COLUMN_NUMBER ? ".1f" : "s";
+        const char *conversion = column->kind == TCPHS_COLUMN_COUNT ? "u" : "s";
 
         g_free((char *)field->column_name);
         g_free((char *)field->field_format);
@@ -238,8 +229,7 @@ register_table(statistic_table *table, uint8_t kind, const char *title, const ch
         stat_tap_table_item *field = &table->fields[i];
 
         field->type = table->columns[i].kind == TCPHS_COLUMN_COUNT ? TABLE_ITEM_UINT
-                    : table->columns[i].kind == TCPHS_COLUMN_NUMBER ? TABLE_ITEM_FLOAT
-                                                                    : TABLE_ITEM_STRING;
+                                                                   : TABLE_ITEM_STRING;
         field->align = table->columns[i].kind == TCPHS_COLUMN_TEXT ? TAP_ALIGN_LEFT
                                                                    : TAP_ALIGN_RIGHT;
     }

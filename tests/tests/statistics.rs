@@ -112,7 +112,10 @@ fn expected_server(connections: &[&Value]) -> Vec<(&'static str, String)> {
         connections.iter().filter(|row| outcomes.contains(&&*word(row, "outcome"))).count()
     };
     let attempts = connections.len() - with(&["midstream", "unsolicited_synack"]);
-    let per_attempt = |value: f64| if attempts > 0 { value / attempts as f64 } else { 0.0 };
+    let per_attempt = |value: f64| match attempts {
+        0 => "-".to_owned(),
+        _ => format!("{:.1}", value / attempts as f64),
+    };
     let retries: u64 =
         connections.iter().map(|row| row["syn_count"].as_u64().unwrap().saturating_sub(1)).sum();
     let all = |column: &str| -> Vec<u64> {
@@ -125,7 +128,7 @@ fn expected_server(connections: &[&Value]) -> Vec<(&'static str, String)> {
         ("Server", word(connections[0], "server_addr")),
         ("Port", word(connections[0], "server_port")),
         ("Attempts", attempts.to_string()),
-        ("Complete %", format!("{:.1}", per_attempt(complete as f64 * 100.0))),
+        ("Complete %", per_attempt(complete as f64 * 100.0)),
         ("No reply", with(&["no_reply"]).to_string()),
         ("Refused", with(&["refused"]).to_string()),
         ("Unreachable", with(&["unreachable"]).to_string()),
@@ -133,7 +136,7 @@ fn expected_server(connections: &[&Value]) -> Vec<(&'static str, String)> {
         ("Not accepted", with(&["not_accepted"]).to_string()),
         ("Aborted", with(&["aborted_by_client", "aborted_by_server"]).to_string()),
         ("Other", with(&["challenged", "bad_synack"]).to_string()),
-        ("Retries/attempt", format!("{:.1}", per_attempt(retries as f64))),
+        ("Retries/attempt", per_attempt(retries as f64)),
         ("RTT min ms", milliseconds(&rtts.iter().min().into_iter().copied().next().into())),
         ("RTT mean ms", milliseconds(&mean.into())),
         ("RTT max ms", milliseconds(&rtts.iter().max().into_iter().copied().next().into())),

@@ -28,11 +28,8 @@ pub const TCPHS_STATISTICS_OUTCOMES: u8 = 2;
 pub const TCPHS_COLUMN_TEXT: u8 = 0;
 /// The cells of a column have a count.
 pub const TCPHS_COLUMN_COUNT: u8 = 1;
-/// The cells of a column have a number, to be shown with one decimal.
+/// The cells of a column have a number as text, padded on the left; a `-` where it is unknown.
 pub const TCPHS_COLUMN_NUMBER: u8 = 2;
-/// The cells of a column have a time in milliseconds as text, padded on the left; a `-` where it is
-/// unknown.
-pub const TCPHS_COLUMN_TIME: u8 = 3;
 
 /// Statistics over the connections of a session whose packets were seen.
 pub struct tcphs_statistics {
@@ -53,8 +50,6 @@ pub struct tcphs_column {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tcphs_cell {
-    /// A number with decimals.
-    pub number: f64,
     /// A count.
     pub count: u32,
     /// Place in `tcphs_row.text` of a C string, or `TCPHS_NO_TEXT`.
@@ -63,7 +58,7 @@ pub struct tcphs_cell {
 
 impl Default for tcphs_cell {
     fn default() -> Self {
-        Self { number: 0.0, count: 0, text: TCPHS_NO_TEXT }
+        Self { count: 0, text: TCPHS_NO_TEXT }
     }
 }
 
@@ -160,7 +155,6 @@ fn column(column: &crate::statistics::Column) -> tcphs_column {
             Kind::Text => TCPHS_COLUMN_TEXT,
             Kind::Count => TCPHS_COLUMN_COUNT,
             Kind::Number => TCPHS_COLUMN_NUMBER,
-            Kind::Time => TCPHS_COLUMN_TIME,
         },
     }
 }

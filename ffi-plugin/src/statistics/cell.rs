@@ -10,11 +10,9 @@ use crate::text::TextBuffer;
 pub enum Kind {
     Text,
     Count,
-    /// With one decimal.
+    /// A number as text, because it may be unknown; padded, so that sorting by text sorts by
+    /// number.
     Number,
-    /// Milliseconds as text, because a time may be unknown; padded, so that sorting by text sorts
-    /// by time.
-    Time,
 }
 
 pub struct Column {
@@ -34,12 +32,8 @@ pub const fn number(title: &'static str) -> Column {
     Column { title, kind: Kind::Number }
 }
 
-pub const fn time(title: &'static str) -> Column {
-    Column { title, kind: Kind::Time }
-}
-
-/// Characters of a time: ten days in milliseconds, and three decimals.
-const TIME_WIDTH: usize = 13;
+/// Characters of a number: ten days in milliseconds, and three decimals.
+const NUMBER_WIDTH: usize = 13;
 
 /// The cells of a row, written one after the other.
 pub struct Cells<'a> {
@@ -62,15 +56,20 @@ impl<'a> Cells<'a> {
         self.push(tcphs_cell { count, ..tcphs_cell::default() });
     }
 
-    /// 0 where there is no number.
+    /// One decimal; `-` where there is no number.
     pub fn number(&mut self, number: Option<f64>) {
-        self.push(tcphs_cell { number: number.unwrap_or(0.0), ..tcphs_cell::default() });
+        self.decimals(number, 1);
     }
 
+    /// In milliseconds, with three decimals.
     pub fn time(&mut self, time_ns: Option<u64>) {
-        match time_ns {
-            Some(time_ns) => self.text(format_args!("{:TIME_WIDTH$.3}", time_ns as f64 / 1e6)),
-            None => self.text(format_args!("{:>TIME_WIDTH$}", "-")),
+        self.decimals(time_ns.map(|time_ns| time_ns as f64 / 1e6), 3);
+    }
+
+    fn decimals(&mut self, number: Option<f64>, places: usize) {
+        match number {
+            Some(number) => self.text(format_args!("{number:NUMBER_WIDTH$.places$}")),
+            None => self.text(format_args!("{:>NUMBER_WIDTH$}", "-")),
         }
     }
 

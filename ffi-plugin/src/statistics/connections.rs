@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use dissector_core::connection::{Close, ClosedBy, Connection, OpenType, Outcome, Verdict};
 
 use super::Table;
-use super::cell::{Cells, Column, count, text, time};
+use super::cell::{Cells, Column, count, number, text};
 
 pub const COLUMNS: &[Column] = &[
     count("Conn"),
@@ -18,9 +18,9 @@ pub const COLUMNS: &[Column] = &[
     count("SYNs"),
     count("SYN/ACKs"),
     count("Segments"),
-    time("Set-up ms"),
-    time("RTT server ms"),
-    time("RTT client ms"),
+    number("Set-up ms"),
+    number("RTT server ms"),
+    number("RTT client ms"),
     text("Zeek"),
 ];
 

@@ -7,7 +7,7 @@ use dissector_core::ServerTally;
 use dissector_core::connection::{Connection, Outcome};
 
 use super::Table;
-use super::cell::{Cells, Column, count, number, text, time};
+use super::cell::{Cells, Column, count, number, text};
 
 pub const COLUMNS: &[Column] = &[
     text("Server"),
@@ -22,10 +22,10 @@ pub const COLUMNS: &[Column] = &[
     count("Aborted"),
     count("Other"),
     number("Retries/attempt"),
-    time("RTT min ms"),
-    time("RTT mean ms"),
-    time("RTT max ms"),
-    time("Slowest ms"),
+    number("RTT min ms"),
+    number("RTT mean ms"),
+    number("RTT max ms"),
+    number("Slowest ms"),
 ];
 
 /// The failures that have a column each.

@@ -20,7 +20,7 @@ fn table(text: &str) -> Vec<HashMap<String, String>> {
     };
     let mut lines = text.lines().skip_while(|line| !line.contains(" |") && !line.ends_with('|'));
     let header = cells(lines.next().unwrap_or_else(|| panic!("no table: {text}")));
-    let line = lines.next().unwrap();
+    let line = lines.next().expect("a line under the header");
     assert!(line.chars().all(|c| c == '-'), "{text}");
     let rows = lines.take_while(|line| !line.starts_with("==="));
     rows.map(|row| {
@@ -37,12 +37,12 @@ fn tree(text: &str) -> BTreeMap<(String, String), u64> {
     let mut outcome = String::new();
     let mut lines = text.lines().skip_while(|line| !line.starts_with("TCP connections"));
     if let Some(total) = lines.next() {
-        let total = total.split_whitespace().nth(2).unwrap().parse().unwrap();
+        let total = number(total.split_whitespace().nth(2));
         counts.insert(Default::default(), total);
     }
     for line in lines.take_while(|line| line.starts_with(' ')) {
         let mut words = line.split_whitespace();
-        let (name, count) = (words.next().unwrap(), words.next().unwrap().parse().unwrap());
+        let (name, count) = (words.next().unwrap_or_default(), number(words.next()));
         let server = line.starts_with("  ");
         if !server {
             outcome = name.to_owned();
@@ -51,6 +51,10 @@ fn tree(text: &str) -> BTreeMap<(String, String), u64> {
         assert!(counts.insert(key, count).is_none(), "{text}");
     }
     counts
+}
+
+fn number(word: Option<&str>) -> u64 {
+    word.and_then(|word| word.parse().ok()).expect("a count")
 }
 
 fn milliseconds(ns: &Value) -> String {
@@ -116,8 +120,10 @@ fn expected_server(connections: &[&Value]) -> Vec<(&'static str, String)> {
         0 => "-".to_owned(),
         _ => format!("{:.1}", value / attempts as f64),
     };
-    let retries: u64 =
-        connections.iter().map(|row| row["syn_count"].as_u64().unwrap().saturating_sub(1)).sum();
+    let retries: u64 = connections
+        .iter()
+        .map(|row| row["syn_count"].as_u64().unwrap_or_default().saturating_sub(1))
+        .sum();
     let all = |column: &str| -> Vec<u64> {
         connections.iter().filter_map(|row| row[column].as_u64()).collect()
     };

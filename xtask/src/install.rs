@@ -50,8 +50,8 @@ pub fn install(scope: Scope) -> Result<(), String> {
         );
     }
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]))?;
-    let library = plugin::build()?;
-    let wireshark = Wireshark::find()?;
+    let wireshark = Wireshark::installed()?;
+    let library = plugin::build(&wireshark)?;
     let other = if scope == Scope::Global { Scope::Personal } else { Scope::Global };
     // Root has no personal copy that Wireshark would read.
     if !is_root() || other == Scope::Global {
@@ -76,7 +76,7 @@ pub fn install(scope: Scope) -> Result<(), String> {
 
 /// Removes what [`install`] put there. Nothing there is no error.
 pub fn uninstall(scope: Scope) -> Result<(), String> {
-    let wireshark = Wireshark::find()?;
+    let wireshark = Wireshark::installed()?;
     let file = scope.folder(&wireshark)?.join(PLUGIN_FILE);
     if !file.exists() {
         println!("nothing to remove: there is no {}", file.display());

@@ -8,12 +8,14 @@
 pub mod checks;
 mod command;
 pub mod cost;
+mod debian;
 pub mod install;
 pub mod packages;
 mod pcap;
 pub mod plugin;
 mod privileges;
 pub mod samples;
+pub mod unpacked;
 pub mod wireshark;
 
 use std::path::{Path, PathBuf};

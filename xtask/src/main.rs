@@ -9,7 +9,7 @@ use xtask::cost::{self, DESIGNS};
 use xtask::install::{self, Scope};
 use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
 use xtask::wireshark::Wireshark;
-use xtask::{checks, plugin, samples, workspace_root};
+use xtask::{checks, plugin, samples, unpacked, workspace_root};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -32,6 +32,9 @@ Work on it
   test [ARGS…]         format, lints, tests, documentation; with ARGS only the tests, and
                          cargo test gets them: cargo xtask test --package tests flags
       --full           and what takes minutes: the cost of the plugin
+      --wireshark X.Y  only the end-to-end tests, with the tshark of that version; what is not
+                         installed is fetched from Debian into target/, without root. May be
+                         given more than once
   cost [CAPTURE]       instructions a packet with the plugin and without
       --limit RATIO    fail above it
       --two-pass       with tshark -2
@@ -93,7 +96,10 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<(), Failure> {
         "uninstall" => install::uninstall(scope(arguments)?)?,
         "test" => {
             let full = take(&mut arguments, "--full");
-            checks::test(full, &arguments)?;
+            match versions(&mut arguments)?.as_slice() {
+                [] => checks::test(full, &arguments)?,
+                versions => checks::test_versions(full, versions, &arguments)?,
+            }
         }
         "cost" => cost::measure(&cost_request(arguments)?)?,
         "header" => {
@@ -123,8 +129,8 @@ fn run_wireshark(arguments: &[OsString]) -> Result<(), String> {
 
 /// The plugin built and in its place, and Wireshark as its user has set it up.
 fn ready() -> Result<Wireshark, String> {
-    let library = plugin::build()?;
     let wireshark = Wireshark::find()?.with_users_preferences();
+    let library = plugin::build(&wireshark)?;
     plugin::place(&wireshark, &library)?;
     Ok(wireshark)
 }
@@ -193,6 +199,18 @@ fn take(arguments: &mut Vec<String>, option: &str) -> bool {
     let ours = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
     let at = arguments[..ours].iter().position(|argument| argument == option);
     at.map(|at| arguments.remove(at)).is_some()
+}
+
+/// Takes every `--wireshark X.Y` out of `arguments`.
+fn versions(arguments: &mut Vec<String>) -> Result<Vec<String>, Failure> {
+    const OPTION: &str = "--wireshark";
+    let mut versions = Vec::new();
+    while let Some(at) = arguments.iter().position(|argument| argument == OPTION) {
+        let text = arguments.get(at + 1).map_or("", String::as_str);
+        versions.push(unpacked::series(text).map_err(Failure::Usage)?);
+        arguments.drain(at..=at + 1);
+    }
+    Ok(versions)
 }
 
 fn nothing_left(arguments: &[String]) -> Result<(), Failure> {

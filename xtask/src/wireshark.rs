@@ -12,9 +12,13 @@ use std::process::Command;
 
 use crate::command::{cargo, json_strings, stdout_of, which};
 use crate::privileges::RunAs;
+use crate::unpacked::Unpacked;
 use crate::workspace_root;
 
-/// The installed tshark, and how to run it with the plugin and without.
+/// Names the version that the tests run with, `X.Y`, where it is not the installed one.
+pub const VERSION_VARIABLE: &str = "TCPHS_WIRESHARK";
+
+/// A tshark, the installed one or an unpacked one, and how to run it with the plugin and without.
 ///
 /// As found, its commands have an empty home, so that nobody's preferences change a test;
 /// [`Wireshark::with_users_preferences`] keeps the caller's.
@@ -28,26 +32,60 @@ pub struct Wireshark {
     pub global_plugins: PathBuf,
     /// Our folder: `plugins` with tcphs.so, `stock` without it, and an empty `home`.
     pub(crate) stage: PathBuf,
+    /// Where it is unpacked; `None` for the installed one.
+    pub(crate) unpacked: Option<Unpacked>,
     run_as: RunAs,
     users_home: bool,
 }
 
 impl Wireshark {
-    /// Looks for tshark in `PATH` and asks it for its version and plugin folder.
+    /// The version that [`VERSION_VARIABLE`] names, else the installed one.
     pub fn find() -> Result<Self, String> {
+        match env::var(VERSION_VARIABLE) {
+            Ok(series) if !series.is_empty() => Self::of(&crate::unpacked::series(&series)?),
+            _ => Self::installed(),
+        }
+    }
+
+    /// Looks for tshark in `PATH` and asks it for its version and plugin folder.
+    pub fn installed() -> Result<Self, String> {
         let tshark = which("tshark").ok_or(
             "tshark is not installed: `cargo xtask tshark -v` installs it, or install the package \
              tshark",
         )?;
-        let version = version(&stdout_of(Command::new(&tshark).arg("-v"))?)
-            .ok_or_else(|| format!("`{} -v` names no version", tshark.display()))?;
+        let version = version_of(&tshark)?;
         let mut folders = Command::new(&tshark);
         folders.args(["-G", "folders"]).env_remove("WIRESHARK_PLUGIN_DIR");
         let global_plugins = folder(&stdout_of(&mut folders)?, "Global Plugins:")
             .ok_or("`tshark -G folders` names no global plugin folder")?;
         let run_as = RunAs::choose()?;
-        let stage = stage(&run_as)?;
-        Ok(Self { version, tshark, global_plugins, stage, run_as, users_home: false })
+        let stage = place("wireshark", &run_as)?;
+        let unpacked = None;
+        Ok(Self { version, tshark, global_plugins, stage, unpacked, run_as, users_home: false })
+    }
+
+    /// Version `X.Y`: the installed one where it is of that version, else the unpacked one.
+    pub fn of(series: &str) -> Result<Self, String> {
+        if let Ok(installed) = Self::installed()
+            && installed.series() == series
+        {
+            return Ok(installed);
+        }
+        let unpacked = Unpacked::find(series)?.ok_or_else(|| {
+            format!(
+                "Wireshark {series} is not here: `cargo xtask test --wireshark {series}` fetches it"
+            )
+        })?;
+        let tshark = unpacked.program("tshark");
+        Ok(Self {
+            version: version_of(&tshark)?,
+            tshark,
+            global_plugins: unpacked.plugins.clone(),
+            stage: unpacked.folder.clone(),
+            unpacked: Some(unpacked),
+            run_as: RunAs::choose()?,
+            users_home: false,
+        })
     }
 
     /// The same, with the caller's home and preferences instead of none.
@@ -79,6 +117,9 @@ impl Wireshark {
 
     /// The window with the plugin loaded.
     pub fn window(&self) -> Result<Command, String> {
+        if self.unpacked.is_some() {
+            return Err(format!("the window of Wireshark {} is not unpacked", self.series()));
+        }
         let program = which("wireshark").ok_or("wireshark is not installed")?;
         Ok(self.command(PLUGINS, &[], program.as_os_str()))
     }
@@ -142,6 +183,11 @@ const STOCK: &str = "stock";
 const HOME: &str = "home";
 
 /// The first `X.Y.Z` in what `tshark -v` prints.
+fn version_of(tshark: &Path) -> Result<(u32, u32, u32), String> {
+    version(&stdout_of(Command::new(tshark).arg("-v"))?)
+        .ok_or_else(|| format!("`{} -v` names no version", tshark.display()))
+}
+
 fn version(text: &str) -> Option<(u32, u32, u32)> {
     text.split_whitespace().find_map(|word| {
         let mut parts = word.trim_end_matches(['.', ',']).splitn(3, '.');
@@ -160,27 +206,32 @@ fn folder(text: &str, label: &str) -> Option<PathBuf> {
     Path::new(path).parent().map(Path::to_path_buf)
 }
 
-fn is_version(name: &OsStr) -> bool {
+pub(crate) fn is_version(name: &OsStr) -> bool {
     name.to_str()
         .and_then(|name| name.split_once('.'))
         .is_some_and(|(major, minor)| [major, minor].iter().all(|part| part.parse::<u32>().is_ok()))
 }
 
-/// `<target>/wireshark`, or a folder that everybody can read where root's target folder is closed
-/// to nobody.
-fn stage(run_as: &RunAs) -> Result<PathBuf, String> {
+/// [`place`] for whoever runs Wireshark's programs here.
+pub(crate) fn place_for(name: &str) -> Result<PathBuf, String> {
+    place(name, &RunAs::choose()?)
+}
+
+/// `<target>/name`, or a folder that everybody can read where root's target folder is closed to
+/// nobody.
+fn place(name: &str, run_as: &RunAs) -> Result<PathBuf, String> {
     let target = target_folder()?;
-    let stage = target.join("wireshark");
+    let stage = target.join(name);
     if run_as.reads_what_we_read() || open_to_all(&target) {
         return Ok(stage);
     }
-    // One per checkout; the name only keeps two checkouts apart.
-    let name: u64 = target
+    // One per checkout; the number only keeps two checkouts apart.
+    let number: u64 = target
         .as_os_str()
         .as_encoded_bytes()
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
-    let stage = env::temp_dir().join(format!("tcphs-{name:016x}"));
+    let stage = env::temp_dir().join(format!("tcphs-{number:016x}-{name}"));
     make_folder(&stage)?;
     // Somebody else's folder of that name would let them choose what nobody loads.
     let meta = fs::symlink_metadata(&stage).map_err(|error| about(&stage, &error))?;

@@ -5,6 +5,7 @@
 //! and puts it where that tshark is told to look. Nothing here touches the user's Wireshark, save
 //! [`install`].
 
+pub mod bundle;
 pub mod checks;
 mod command;
 pub mod cost;
@@ -14,7 +15,9 @@ pub mod packages;
 mod pcap;
 pub mod plugin;
 mod privileges;
+pub mod profile;
 pub mod samples;
+pub mod settings;
 pub mod unpacked;
 pub mod wireshark;
 

@@ -66,6 +66,24 @@ impl Unpacked {
     }
 }
 
+/// Every version that has been fetched, `X.Y` each.
+pub fn here() -> Result<Vec<String>, String> {
+    // Where the installed one's folder is, by whatever name, there the others are.
+    let beside = place_for("wireshark")?;
+    let folder = beside.parent().unwrap_or(&beside);
+    let entries = fs::read_dir(folder).map_err(|error| about(folder, &error))?;
+    let mut here = Vec::new();
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some((_, series)) = name.rsplit_once("wireshark-") else { continue };
+        if is_version(series.as_ref()) && Unpacked::find(series)?.is_some() {
+            here.push(series.to_owned());
+        }
+    }
+    here.sort();
+    Ok(here)
+}
+
 /// Fetches and unpacks version `X.Y`, unless that has been done.
 pub fn provide(series: &str) -> Result<Provided, String> {
     if let Some(there) = Unpacked::find(series)? {

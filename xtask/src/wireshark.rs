@@ -13,7 +13,7 @@ use std::process::Command;
 use crate::command::{cargo, json_strings, stdout_of, which};
 use crate::privileges::RunAs;
 use crate::unpacked::Unpacked;
-use crate::workspace_root;
+use crate::{settings, workspace_root};
 
 /// Names the version that the tests run with, `X.Y`, where it is not the installed one.
 pub const VERSION_VARIABLE: &str = "TCPHS_WIRESHARK";
@@ -129,11 +129,6 @@ impl Wireshark {
         format!("{}.{}", self.version.0, self.version.1)
     }
 
-    /// The folder in which Wireshark looks for everybody's packet plugins.
-    pub fn global_folder(&self) -> PathBuf {
-        self.global_plugins.join(self.series()).join("epan")
-    }
-
     /// The folder in which Wireshark looks for this user's packet plugins.
     pub fn personal_folder(&self) -> Result<PathBuf, String> {
         let home = env::var_os("HOME").ok_or("HOME is not set, so there is no personal folder")?;
@@ -148,13 +143,47 @@ impl Wireshark {
         command.args(words);
         command.env("WIRESHARK_PLUGIN_DIR", self.stage.join(tree));
         command.env_remove("WIRESHARK_RUN_FROM_BUILD_DIRECTORY");
+        command.env("WIRESHARK_CONFIG_DIR", self.settings());
         if !self.users_home {
             command.env("HOME", self.stage.join(HOME));
-            for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "WIRESHARK_CONFIG_DIR"] {
+            for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
                 command.env_remove(name);
             }
         }
         command
+    }
+
+    /// A program as the user who runs tshark, who finds this tshark first in `PATH`, has `home` for a
+    /// home and nothing of ours in the environment.
+    pub fn as_user(&self, program: &str, home: &Path) -> Command {
+        let mut command = self.run_as.command(program);
+        let first = self.tshark.parent().map(Path::to_path_buf);
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = first.into_iter().chain(env::split_paths(&path));
+        command.env("PATH", env::join_paths(folders).unwrap_or(path)).env("HOME", home);
+        for name in [
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "WIRESHARK_CONFIG_DIR",
+            "WIRESHARK_PLUGIN_DIR",
+            "WIRESHARK_RUN_FROM_BUILD_DIRECTORY",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// The folder of settings that Wireshark is given.
+    fn settings(&self) -> PathBuf {
+        self.stage.join(if self.users_home { "users-settings" } else { "settings" })
+    }
+
+    /// The folder of the caller's own settings.
+    fn users_settings(&self) -> Result<Option<PathBuf>, String> {
+        let mut folders = Command::new(&self.tshark);
+        let text = stdout_of(folders.args(["-G", "folders"]))?;
+        let path = text.lines().find_map(|line| line.strip_prefix("Personal configuration:"));
+        Ok(path.map(|path| PathBuf::from(path.trim())))
     }
 
     /// Makes `stock` and `plugins` mirror Wireshark's own plugin folder, leaving out tcphs.so, and
@@ -171,6 +200,8 @@ impl Wireshark {
             mirror(&global.join(&epan), &ours.join(&epan), |name| name == PLUGIN_FILE)?;
         }
         make_folder(&self.stage.join(HOME))?;
+        let theirs = if self.users_home { self.users_settings()? } else { None };
+        settings::prepare(&self.settings(), theirs.as_deref())?;
         Ok(self.stage.join(PLUGINS).join(series).join("epan"))
     }
 }
@@ -260,7 +291,11 @@ pub fn target_folder() -> Result<PathBuf, String> {
 }
 
 /// Makes `ours` hold a link to everything in `theirs` save what `skip` names, and no other link.
-fn mirror(theirs: &Path, ours: &Path, skip: impl Fn(&OsStr) -> bool) -> Result<(), String> {
+pub(crate) fn mirror(
+    theirs: &Path,
+    ours: &Path,
+    skip: impl Fn(&OsStr) -> bool,
+) -> Result<(), String> {
     make_folder(ours)?;
     let mut wanted = Vec::new();
     // Wireshark without any plugin has no such folder.

@@ -85,8 +85,8 @@ fn label<'a>(field: &Field, value: &'a str) -> &'a str {
 
 /// What tshark says: many fields are looked for in the details of the same frame.
 fn remembered(arguments: &[&str]) -> Arc<str> {
-    static ALL: LazyLock<Mutex<HashMap<String, Arc<OnceLock<Arc<str>>>>>> =
-        LazyLock::new(Mutex::default);
+    type Said = Arc<OnceLock<Arc<str>>>;
+    static ALL: LazyLock<Mutex<HashMap<String, Said>>> = LazyLock::new(Mutex::default);
     let key = arguments.join("\n");
     let said = Arc::clone(ALL.lock().expect("nobody panicked with it").entry(key).or_default());
     Arc::clone(said.get_or_init(|| tshark(arguments).into()))

@@ -9,9 +9,8 @@ use std::process::Command;
 
 use crate::command::{run, which};
 use crate::packages::{self, PLUGIN_BUILD};
-use crate::unpacked::{self, Provided};
 use crate::wireshark::{PLUGIN_FILE, Wireshark, about, make_folder, replace, target_folder};
-use crate::{plugin, profile, workspace_root};
+use crate::{plugin, profile, unpacked, workspace_root};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -49,15 +48,7 @@ pub fn dist(versions: &[String]) -> Result<Vec<PathBuf>, String> {
     if versions.is_empty() {
         return Ok(vec![archive(&Wireshark::find()?)?]);
     }
-    let mut archives = Vec::new();
-    for series in versions {
-        let installed = Wireshark::installed().is_ok_and(|there| there.series() == *series);
-        if !installed && let Provided::Unavailable(reason) = unpacked::provide(series)? {
-            return Err(format!("no archive for Wireshark {series}: {reason}"));
-        }
-        archives.push(archive(&Wireshark::of(series)?)?);
-    }
-    Ok(archives)
+    versions.iter().map(|series| archive(&unpacked::wireshark(series)?)).collect()
 }
 
 /// Name of the archive, without its ending, and of the folder in it.

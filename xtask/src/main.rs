@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 use xtask::cost::{self, DESIGNS};
 use xtask::install::{self, Scope};
 use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
-use xtask::wireshark::Wireshark;
+use xtask::wireshark::{Wireshark, named_version};
 use xtask::{bundle, checks, plugin, profile, samples, settings, unpacked, workspace_root};
 
 const HELP: &str = "\
@@ -148,7 +148,11 @@ fn run_wireshark(arguments: &[OsString]) -> Result<(), String> {
 
 /// The plugin built and in its place, and Wireshark as its user has set it up.
 fn ready() -> Result<Wireshark, String> {
-    let wireshark = Wireshark::find()?.with_users_preferences();
+    let wireshark = match named_version()? {
+        Some(series) => unpacked::wireshark(&series)?,
+        None => Wireshark::installed()?,
+    };
+    let wireshark = wireshark.with_users_preferences();
     let library = plugin::build(&wireshark)?;
     plugin::place(&wireshark, &library)?;
     Ok(wireshark)

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::debian::{self, Suite};
-use crate::wireshark::{about, is_version, make_folder, place_for};
+use crate::wireshark::{Wireshark, about, is_version, make_folder, place_for};
 
 /// The suites that had a version when this was written, and those that may have it later.
 const SUITES: [(&str, &[&str]); 6] = [
@@ -128,6 +128,15 @@ pub fn provide(series: &str) -> Result<Provided, String> {
     }
     let reason = format!("no suite of Debian has Wireshark {series}: {}", found.join(", "));
     Ok(Provided::Unavailable(reason))
+}
+
+/// Version `X.Y`, installed or unpacked, and fetched where it is neither.
+pub fn wireshark(series: &str) -> Result<Wireshark, String> {
+    let installed = Wireshark::installed().is_ok_and(|there| there.series() == series);
+    if !installed && let Provided::Unavailable(reason) = provide(series)? {
+        return Err(format!("there is no Wireshark {series} to be had: {reason}"));
+    }
+    Wireshark::of(series)
 }
 
 /// Whether Debian's `version` is one of `X.Y`.

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use crate::command::{cargo, json_strings, stdout_of, which};
 use crate::privileges::RunAs;
-use crate::unpacked::Unpacked;
+use crate::unpacked::{self, Unpacked};
 use crate::{settings, workspace_root};
 
 /// Names the version that the tests run with, `X.Y`, where it is not the installed one.
@@ -41,9 +41,9 @@ pub struct Wireshark {
 impl Wireshark {
     /// The version that [`VERSION_VARIABLE`] names, else the installed one.
     pub fn find() -> Result<Self, String> {
-        match env::var(VERSION_VARIABLE) {
-            Ok(series) if !series.is_empty() => Self::of(&crate::unpacked::series(&series)?),
-            _ => Self::installed(),
+        match named_version()? {
+            Some(series) => Self::of(&series),
+            None => Self::installed(),
         }
     }
 
@@ -214,6 +214,12 @@ const STOCK: &str = "stock";
 const HOME: &str = "home";
 
 /// The first `X.Y.Z` in what `tshark -v` prints.
+/// What [`VERSION_VARIABLE`] names.
+pub fn named_version() -> Result<Option<String>, String> {
+    let text = env::var(VERSION_VARIABLE).unwrap_or_default();
+    if text.is_empty() { Ok(None) } else { unpacked::series(&text).map(Some) }
+}
+
 fn version_of(tshark: &Path) -> Result<(u32, u32, u32), String> {
     version(&stdout_of(Command::new(tshark).arg("-v"))?)
         .ok_or_else(|| format!("`{} -v` names no version", tshark.display()))

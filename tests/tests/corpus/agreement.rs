@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use dissector_core::connection::Anomaly;
 use serde_json::Value;
-use tests::{OPENED_LAYERS, corpus, in_parallel, samples};
+use tests::{OPENED_LAYERS, corpus, in_parallel, samples, wireshark};
 
 use crate::heard::{self, Passes, remark};
 
@@ -123,12 +123,18 @@ fn column(rows: &[&Value], column: &str) -> String {
         .filter_map(|row| match &row[column] {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
-            Value::Bool(value) => Some(u8::from(*value).to_string()),
+            Value::Bool(value) => Some(boolean(*value).to_owned()),
             Value::Number(ns) if column.ends_with("_ns") => Some(seconds(ns.as_u64()?)),
             other => Some(other.to_string()),
         })
         .collect();
     shown.join(";")
+}
+
+/// A boolean as tshark prints it: by its number in 4.0, by its name later.
+fn boolean(value: bool) -> &'static str {
+    let [no, yes] = if wireshark().version < (4, 2, 0) { ["0", "1"] } else { ["False", "True"] };
+    if value { yes } else { no }
 }
 
 /// Nanoseconds as tshark prints a time.
@@ -249,15 +255,11 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
         for ((field, name), seen) in SAME_VERDICT.iter().zip(&row[3..verdict_end]) {
             let shown = column(&[connection], name);
             // Present or absent, without a value.
-            let shown = if ["failed", "established"].contains(name) {
-                if shown == "1" { "1".to_owned() } else { String::new() }
+            let (seen, shown) = if ["failed", "established"].contains(name) {
+                let there = !seen.is_empty();
+                (boolean(there), boolean(connection[*name] == true).to_owned())
             } else {
-                shown
-            };
-            let seen = if !seen.is_empty() && ["failed", "established"].contains(name) {
-                "1"
-            } else {
-                seen
+                (seen.as_str(), shown)
             };
             if seen != shown {
                 let frame = &row[0];

@@ -10,6 +10,8 @@ usage='usage: sh install.sh [--uninstall] [--personal | --global]
 
 profile='TCP Handshake'
 profile_files='colorfilters dfilter_buttons preferences'
+# Wireshark writes this one anew whenever its window is closed.
+notes=recent
 
 fail() {
     echo "install.sh: $*" >&2
@@ -98,6 +100,7 @@ put_in() {
         fi
         cp "$here/profile/$file" "$original/$file"
     done
+    [ -e "$target/$notes" ] || cp "$here/profile/$notes" "$target/$notes"
     echo "installed the profile $target"
     case $program in
     *tshark)
@@ -137,8 +140,7 @@ take_out() {
             fi
         done
         rm -r "$original"
-        # Wireshark writes the sizes of its window there.
-        [ $kept = yes ] || rm -f "$target/recent"
+        [ $kept = yes ] || rm -f "$target/$notes"
         if [ $scope = global ]; then prune "$target" 0; else prune "$target" 2; fi
         [ -d "$target" ] || echo "removed the profile $target"
         found=yes

@@ -100,7 +100,9 @@ fn what_the_user_has_changed_stays() {
     assert_eq!((read("colorfilters").as_str(), read("preferences")), ("# of the user\n", new));
 
     // Wireshark's own note of its window goes only with the rest.
-    fs::write(home.profile().join("recent"), "").expect("there is room");
+    fs::write(home.profile().join("recent"), "# of Wireshark\n").expect("it is there");
+    said(&home.script(&[]));
+    assert_eq!(read("recent"), "# of Wireshark\n");
     assert!(said(&home.script(&["--uninstall"])).contains(&word));
     let mut left: Vec<_> = fs::read_dir(home.profile())
         .expect("it is there")

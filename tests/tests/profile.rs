@@ -21,7 +21,7 @@ fn list(capture: &str, more: &[&str]) -> (Vec<String>, Vec<Vec<String>>) {
 
 #[test]
 fn every_column_has_values() {
-    let titles: Vec<&str> = COLUMNS.iter().map(|(title, _)| *title).collect();
+    let titles: Vec<&str> = COLUMNS.iter().map(|(title, ..)| *title).collect();
     let mut filled = BTreeSet::new();
     for name in ["telnet-dns.pcapng", "refused.pcapng"] {
         let (shown, rows) = list(&sample(name).to_string_lossy(), &[]);

@@ -149,7 +149,10 @@ Dir::Etc::preferencesparts "{folder}/preferences.d";
 #clear DPkg::Post-Invoke;
 // Run by root, apt would download as a user who may not write here.
 APT::Sandbox::User "root";
+// Descriptions, icons and lists of files are of no use here.
 Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
 Acquire::Check-Valid-Until "false";
 "#
     )

@@ -38,7 +38,7 @@ fn place_profile(folder: &Path) -> Result<(), String> {
     for (name, text) in profile::files() {
         let (file, original) = (folder.join(name), originals.join(name));
         let there = |file: &Path| fs::read(file).is_ok_and(|there| there == text.as_bytes());
-        if file.is_file() && there(&original) {
+        if file.is_file() && (there(&original) || name == profile::NOTES) {
             continue;
         }
         for file in [&file, &original] {

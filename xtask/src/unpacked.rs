@@ -94,37 +94,45 @@ pub fn provide(series: &str) -> Result<Provided, String> {
         return Ok(Provided::Unavailable(reason.into()));
     };
     let folder = place_for(&format!("wireshark-{series}"))?;
+    let apt = folder.join("apt");
+    let provided = search(series, &mirror, &folder, &apt);
+    // Package lists and packages have served, or will be old when they are wanted again.
+    if apt.exists() {
+        fs::remove_dir_all(&apt).map_err(|error| about(&apt, &error))?;
+    }
+    // Empty where nothing was found.
+    let _ = fs::remove_dir(&folder);
+    provided
+}
+
+/// Asks one suite after the other, the likely one first; unpacks into `folder`.
+fn search(series: &str, mirror: &str, folder: &Path, apt: &Path) -> Result<Provided, String> {
     let mut found = Vec::new();
     let mut failures = Vec::new();
     let (likely, others): (Vec<_>, Vec<_>) = SUITES.iter().partition(|(had, _)| *had == series);
     for (_, suites) in likely.into_iter().chain(others) {
         let name = suites.last().copied().unwrap_or_default();
-        let apt = folder.join("apt").join(name);
-        match Suite::open(&apt, &mirror, suites).and_then(|suite| {
-            let version = suite.version("tshark")?;
-            Ok((suite, version))
-        }) {
+        let asked = Suite::open(&apt.join(name), mirror, suites)
+            .and_then(|suite| Ok((suite.version("tshark")?, suite)));
+        match asked {
             Err(error) => failures.push(format!("{name}: {error}")),
-            Ok((_, None)) => {}
-            Ok((suite, Some(version))) if is_of(series, &version) => {
+            Ok((None, _)) => {}
+            Ok((Some(version), suite)) if is_of(series, &version) => {
                 eprintln!("xtask: fetching Wireshark {version} from {name}");
-                unpack(&suite, &folder)?;
-                // Package lists and packages have served.
-                let apt = folder.join("apt");
-                fs::remove_dir_all(&apt).map_err(|error| about(&apt, &error))?;
+                unpack(&suite, folder)?;
                 let there = Unpacked::find(series)?;
                 return there.map(Provided::Here).ok_or_else(|| {
-                    format!("the packages of Wireshark {version} have no loader and no library")
+                    format!("the packages of Wireshark {version} hold no loader and no libraries")
                 });
             }
-            Ok((_, Some(version))) => found.push(format!("{name} has {version}")),
+            Ok((Some(version), _)) => found.push(format!("{name} has {version}")),
         }
+    }
+    for failure in &failures {
+        eprintln!("xtask: {failure}");
     }
     if found.is_empty() {
         return Err(format!("cannot ask Debian for Wireshark {series}: {}", failures.join("; ")));
-    }
-    for failure in failures {
-        eprintln!("xtask: {failure}");
     }
     let reason = format!("no suite of Debian has Wireshark {series}: {}", found.join(", "));
     Ok(Provided::Unavailable(reason))

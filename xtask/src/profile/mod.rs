@@ -17,9 +17,18 @@ use table::{BUTTONS, COLUMNS, RULES};
 /// The name for `-C` and in the list of profiles, and of the folder.
 pub const NAME: &str = "TCP Handshake";
 
+/// The file that Wireshark writes anew whenever its window is closed: it is put in place once, and
+/// what comes after is nobody's change.
+pub const NOTES: &str = "recent";
+
 /// The files by name, as Wireshark reads them.
-pub fn files() -> [(&'static str, String); 3] {
-    [("colorfilters", colorfilters()), ("dfilter_buttons", buttons()), ("preferences", columns())]
+pub fn files() -> [(&'static str, String); 4] {
+    [
+        ("colorfilters", colorfilters()),
+        ("dfilter_buttons", buttons()),
+        ("preferences", columns()),
+        (NOTES, widths()),
+    ]
 }
 
 /// Where the files lie in the workspace.
@@ -77,9 +86,20 @@ fn buttons() -> String {
 
 fn columns() -> String {
     let mut text = String::from("# Columns of tcphs.\ngui.column.format: \n");
-    for (at, (title, format)) in COLUMNS.iter().enumerate() {
+    for (at, (title, format, _)) in COLUMNS.iter().enumerate() {
         let end = if at + 1 < COLUMNS.len() { "," } else { "" };
         let _ = writeln!(text, "\t\"{title}\", \"{format}\"{end}");
+    }
+    text
+}
+
+/// Wide enough for the longest state; a custom column goes by its field alone there.
+fn widths() -> String {
+    let mut text = String::from("# Widths of the columns of tcphs, at first.\ncolumn.width: \n");
+    for (at, (_, format, width)) in COLUMNS.iter().enumerate() {
+        let end = if at + 1 < COLUMNS.len() { "," } else { "" };
+        let format = format.strip_suffix(":0:R").unwrap_or(format);
+        let _ = writeln!(text, "\t\"{format}\", {width}{end}");
     }
     text
 }

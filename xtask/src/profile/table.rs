@@ -15,21 +15,21 @@ pub struct Rule {
     pub text: u32,
 }
 
-/// Title and format of each column.
-pub const COLUMNS: &[(&str, &str)] = &[
-    ("No.", "%m"),
-    ("Time", "%t"),
-    ("Conn", "%Cus:tcphs.conn:0:R"),
-    ("Source", "%s"),
-    ("Destination", "%d"),
-    ("Flags", "%Cus:tcphs.flags:0:R"),
-    ("S.", "%Cus:tcphs.flags.tcpdump:0:R"),
-    ("Stage", "%Cus:tcphs.stage:0:R"),
-    ("Client", "%Cus:tcphs.client.state:0:R"),
-    ("Server", "%Cus:tcphs.server.state:0:R"),
-    ("Outcome", "%Cus:tcphs.outcome:0:R"),
-    ("Setup time", "%Cus:tcphs.setup_time:0:R"),
-    ("Info", "%i"),
+/// Title and format of each column, and its width in pixels at first (-1: whatever Wireshark takes).
+pub const COLUMNS: &[(&str, &str, i32)] = &[
+    ("No.", "%m", 60),
+    ("Time", "%t", 100),
+    ("Conn", "%Cus:tcphs.conn:0:R", 55),
+    ("Source", "%s", 150),
+    ("Destination", "%d", 150),
+    ("Flags", "%Cus:tcphs.flags:0:R", 95),
+    ("S.", "%Cus:tcphs.flags.tcpdump:0:R", 40),
+    ("Stage", "%Cus:tcphs.stage:0:R", 150),
+    ("Client", "%Cus:tcphs.client.state:0:R", 120),
+    ("Server", "%Cus:tcphs.server.state:0:R", 120),
+    ("Outcome", "%Cus:tcphs.outcome:0:R", 130),
+    ("Setup time", "%Cus:tcphs.setup_time:0:R", 110),
+    ("Info", "%i", -1),
 ];
 
 // Written once where several tables use them.

@@ -233,7 +233,7 @@ impl Stream<'_> {
         };
         let synack = match (bit(2), synacks) {
             (true, true) | (false, false) => EQUAL,
-            // From 4.2 on; before, bit 2 took SYN and ACK alone.
+            // Wireshark 4.0 leaves the completeness of such a segment alone at 0.
             (true, false) if illegal('S') => "T2 illegal flags",
             (true, false) if row["open_type"] == "split" || row["outcome"] == "bad_synack" => {
                 "T5 bare ACK or own SYN/ACK"

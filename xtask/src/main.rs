@@ -8,8 +8,8 @@ use std::process::{Command, ExitCode};
 use xtask::cost::{self, DESIGNS};
 use xtask::install::{self, Scope};
 use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
-use xtask::wireshark::Wireshark;
-use xtask::{checks, plugin, samples, workspace_root};
+use xtask::wireshark::{Wireshark, named_version};
+use xtask::{bundle, checks, plugin, profile, samples, settings, unpacked, workspace_root};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -18,25 +18,31 @@ See it work
   tshark ARGS…         run tshark with the plugin; every argument is tshark's own:
                          cargo xtask tshark -r samples/telnet-dns.pcapng
                          cargo xtask tshark -r some.pcapng -Y tcphs.failed
-  wireshark ARGS…      the same with the window
+  wireshark ARGS…      the same with the window, in the profile TCP Handshake
 Both install what is missing, build the plugin, and leave your Wireshark as it is.
 As root, Wireshark runs as nobody, and files it writes belong to nobody.
 
 Keep it
-  install              put the plugin into your Wireshark (as root: into everybody's)
+  install              put plugin and profile into your Wireshark (as root: into everybody's)
   uninstall            take it out again
-      --personal       the folder in your home
-      --global         Wireshark's own folder (by sudo)
+      --personal       the folders in your home
+      --global         Wireshark's own folders (by sudo)
+  dist                 archives for others in target/dist, one a version: plugin, profile, script
+      --wireshark X.Y  for that version; may be given more than once
 
 Work on it
   test [ARGS…]         format, lints, tests, documentation; with ARGS only the tests, and
                          cargo test gets them: cargo xtask test --package tests flags
       --full           and what takes minutes: the cost of the plugin
+      --wireshark X.Y  only the end-to-end tests, with the tshark of that version; what is not
+                         installed is fetched from Debian into target/, without root. May be
+                         given more than once
   cost [CAPTURE]       instructions a packet with the plugin and without
       --limit RATIO    fail above it
       --two-pass       with tshark -2
       --fields         with tshark -T fields
   header [--check]     write include/tcphs.h anew, or only compare
+  profile [--check]    write ffi-plugin/profile/ anew, or only compare
   samples [NAME…]      record samples/*.pcapng anew, all or some (needs root)
 
 Exit status: 0 done; 1 something failed, standard error says what; 2 a command line that
@@ -93,13 +99,28 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<(), Failure> {
         "uninstall" => install::uninstall(scope(arguments)?)?,
         "test" => {
             let full = take(&mut arguments, "--full");
-            checks::test(full, &arguments)?;
+            match versions(&mut arguments)?.as_slice() {
+                [] => checks::test(full, &arguments)?,
+                versions => checks::test_versions(full, versions, &arguments)?,
+            }
+        }
+        "dist" => {
+            let versions = versions(&mut arguments)?;
+            nothing_left(&arguments)?;
+            for archive in bundle::dist(&versions)? {
+                println!("{}", archive.display());
+            }
         }
         "cost" => cost::measure(&cost_request(arguments)?)?,
         "header" => {
             let check = take(&mut arguments, "--check");
             nothing_left(&arguments)?;
             header(check)?;
+        }
+        "profile" => {
+            let check = take(&mut arguments, "--check");
+            nothing_left(&arguments)?;
+            if check { profile::check()? } else { profile::write()? }
         }
         "samples" => samples::record(&arguments)?,
         samples::TALK => samples::talk(&arguments)?,
@@ -118,13 +139,21 @@ fn run_wireshark(arguments: &[OsString]) -> Result<(), String> {
     // tshark too: it is the one that is asked for version and folders.
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK, &WIRESHARK]))?;
     let wireshark = ready()?;
-    become_program(wireshark.window()?.args(arguments))
+    let mut window = wireshark.window()?;
+    if !settings::choose_a_profile(arguments) {
+        window.args(["-C", profile::NAME]);
+    }
+    become_program(window.args(arguments))
 }
 
 /// The plugin built and in its place, and Wireshark as its user has set it up.
 fn ready() -> Result<Wireshark, String> {
-    let library = plugin::build()?;
-    let wireshark = Wireshark::find()?.with_users_preferences();
+    let wireshark = match named_version()? {
+        Some(series) => unpacked::wireshark(&series)?,
+        None => Wireshark::installed()?,
+    };
+    let wireshark = wireshark.with_users_preferences();
+    let library = plugin::build(&wireshark)?;
     plugin::place(&wireshark, &library)?;
     Ok(wireshark)
 }
@@ -193,6 +222,18 @@ fn take(arguments: &mut Vec<String>, option: &str) -> bool {
     let ours = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
     let at = arguments[..ours].iter().position(|argument| argument == option);
     at.map(|at| arguments.remove(at)).is_some()
+}
+
+/// Takes every `--wireshark X.Y` out of `arguments`.
+fn versions(arguments: &mut Vec<String>) -> Result<Vec<String>, Failure> {
+    const OPTION: &str = "--wireshark";
+    let mut versions = Vec::new();
+    while let Some(at) = arguments.iter().position(|argument| argument == OPTION) {
+        let text = arguments.get(at + 1).map_or("", String::as_str);
+        versions.push(unpacked::series(text).map_err(Failure::Usage)?);
+        arguments.drain(at..=at + 1);
+    }
+    Ok(versions)
 }
 
 fn nothing_left(arguments: &[String]) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ mod privileges;
 pub mod profile;
 pub mod samples;
 pub mod settings;
+pub mod traffic;
 pub mod unpacked;
 pub mod wireshark;
 

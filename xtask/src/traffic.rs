@@ -91,7 +91,7 @@ fn short(connection: u32, number: u32) -> Option<Step> {
         // Nobody answers.
         return match number {
             0 => Some(step(0, true, SYN, 0)),
-            1..=3 => Some(step(1_000 * MS << (number - 1), true, SYN, 0)),
+            1..=3 => Some(step((1_000 * MS) << (number - 1), true, SYN, 0)),
             _ => None,
         };
     }
@@ -122,7 +122,7 @@ fn long(connection: u32, number: u32) -> Option<Step> {
         1 => Some(step(rtt, false, SYN | ACK, 0)),
         2 => Some(step(rtt / 10, true, ACK, 0)),
         3 => Some(step(MS, true, PSH | ACK, 300)),
-        4..=44 if number % 3 == 0 => Some(step(rtt / 20, true, ACK, 0)),
+        4..=44 if number.is_multiple_of(3) => Some(step(rtt / 20, true, ACK, 0)),
         4..=44 => Some(step(rtt / 20, false, PSH | ACK, 1_300)),
         _ => close(number - 3 - DATA, rtt),
     }
@@ -252,15 +252,14 @@ fn advance(conversation: &mut Conversation, step: &Step) {
 fn frame(time_ns: u64, conversation: &Conversation, step: &Step) -> Vec<u8> {
     let connection = conversation.connection;
     let client = Ipv4Addr::from(0x0a00_0000 | connection & 0x00ff_ffff);
-    let server = Ipv4Addr::from(0xc612_0000 | connection.wrapping_mul(7) % 4_000);
+    let server = Ipv4Addr::from(0xc612_0000 | (connection.wrapping_mul(7) % 4_000));
     let client_port = 32_768 + (connection >> 8).wrapping_mul(31) as u16 % 28_000;
     let server_port = [80, 443, 22, 3_306][connection as usize % 4];
     let mut numbers = conversation.numbers;
     if step.flags == SYN && conversation.next > 0 {
         numbers[0] = numbers[0].wrapping_sub(1);
     }
-    let [own, other] =
-        if step.from_client { numbers } else { [numbers[1], numbers[0]] };
+    let [own, other] = if step.from_client { numbers } else { [numbers[1], numbers[0]] };
     let milliseconds = (time_ns / MS) as u32;
     let mut options = Vec::with_capacity(20);
     if step.flags & RST != 0 {

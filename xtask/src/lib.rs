@@ -5,6 +5,7 @@
 //! and puts it where that tshark is told to look. Nothing here touches the user's Wireshark, save
 //! [`install`].
 
+pub mod bench;
 pub mod bundle;
 pub mod checks;
 mod command;
@@ -18,6 +19,7 @@ mod privileges;
 pub mod profile;
 pub mod samples;
 pub mod settings;
+pub mod traffic;
 pub mod unpacked;
 pub mod wireshark;
 

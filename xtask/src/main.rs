@@ -2,12 +2,15 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::str::FromStr;
 
+use xtask::bench;
 use xtask::cost::{self, DESIGNS};
 use xtask::install::{self, Scope};
 use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
+use xtask::traffic::{self, Kind};
 use xtask::wireshark::{Wireshark, named_version};
 use xtask::{bundle, checks, plugin, profile, samples, settings, unpacked, workspace_root};
 
@@ -41,6 +44,11 @@ Work on it
       --limit RATIO    fail above it
       --two-pass       with tshark -2
       --fields         with tshark -T fields
+  bench [CAPTURE…]     CPU time of the engine beside tshark, tcptrace, tcpdump and a Lua script
+      --rounds N       how often each runs (5)
+      --instructions   and instructions, which have limits
+  generate KIND N FILE a capture to measure with, of N connections: handshakes, data,
+                         concurrent or flood
   header [--check]     write include/tcphs.h anew, or only compare
   profile [--check]    write ffi-plugin/profile/ anew, or only compare
   samples [NAME…]      record samples/*.pcapng anew, all or some (needs root)
@@ -112,6 +120,8 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<(), Failure> {
             }
         }
         "cost" => cost::measure(&cost_request(arguments)?)?,
+        "bench" => bench::measure(&bench_request(arguments)?)?,
+        "generate" => generate(&arguments)?,
         "header" => {
             let check = take(&mut arguments, "--check");
             nothing_left(&arguments)?;
@@ -195,16 +205,33 @@ fn scope(mut arguments: Vec<String>) -> Result<Scope, Failure> {
     }
 }
 
-fn cost_request(mut arguments: Vec<String>) -> Result<cost::Request, Failure> {
-    let mut limit = None;
-    if let Some(at) = arguments.iter().position(|argument| argument == "--limit") {
-        let text = arguments.get(at + 1).cloned().unwrap_or_default();
-        let ratio: f64 = text.parse().map_err(|_| {
-            Failure::Usage(format!("--limit takes a ratio such as 1.08, not `{text}`"))
-        })?;
-        limit = Some(ratio);
-        arguments.drain(at..=at + 1);
+fn bench_request(mut arguments: Vec<String>) -> Result<bench::Request, Failure> {
+    let instructions = take(&mut arguments, "--instructions");
+    let rounds = take_value(&mut arguments, "--rounds", "a number of rounds")?.unwrap_or(5);
+    if let Some(option) = arguments.iter().find(|argument| argument.starts_with('-')) {
+        return Err(Failure::Usage(format!("`{option}` means nothing here")));
     }
+    let captures = arguments.iter().map(PathBuf::from).collect();
+    Ok(bench::Request { rounds, instructions, captures })
+}
+
+fn generate(arguments: &[String]) -> Result<(), Failure> {
+    let [kind, connections, file] = arguments else {
+        return Err(Failure::Usage("generate takes a kind, a number and a file".into()));
+    };
+    let known = Kind::ALL.map(|(name, _)| name).join(", ");
+    let kind = Kind::named(kind)
+        .ok_or_else(|| Failure::Usage(format!("there is no kind `{kind}`; known are {known}")))?;
+    let connections = connections
+        .parse()
+        .map_err(|_| Failure::Usage(format!("`{connections}` is no number of connections")))?;
+    let packets = traffic::write(Path::new(file), kind, connections)?;
+    eprintln!("xtask: {packets} packets in {file}");
+    Ok(())
+}
+
+fn cost_request(mut arguments: Vec<String>) -> Result<cost::Request, Failure> {
+    let limit = take_value(&mut arguments, "--limit", "a ratio such as 1.08")?;
     let mut design = &DESIGNS[0];
     for other in &DESIGNS[1..] {
         if take(&mut arguments, other.option) {
@@ -234,6 +261,22 @@ fn versions(arguments: &mut Vec<String>) -> Result<Vec<String>, Failure> {
         arguments.drain(at..=at + 1);
     }
     Ok(versions)
+}
+
+/// Takes `option` and the number after it out of `arguments`.
+fn take_value<T: FromStr>(
+    arguments: &mut Vec<String>,
+    option: &str,
+    what: &str,
+) -> Result<Option<T>, Failure> {
+    let Some(at) = arguments.iter().position(|argument| argument == option) else {
+        return Ok(None);
+    };
+    let text = arguments.get(at + 1).cloned().unwrap_or_default();
+    let value =
+        text.parse().map_err(|_| Failure::Usage(format!("{option} takes {what}, not `{text}`")))?;
+    arguments.drain(at..=at + 1);
+    Ok(Some(value))
 }
 
 fn nothing_left(arguments: &[String]) -> Result<(), Failure> {

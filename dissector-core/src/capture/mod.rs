@@ -1,24 +1,41 @@
 //! Capture files: pcap and pcapng, read frame by frame, down to the TCP segments in them.
 //!
 //! A file is read once, from the front, through one buffer; nothing is kept of a frame that has
-//! been stepped over. A capture is hostile input: what is damaged costs its own frame, or ends the
+//! been stepped over. Files compressed with gzip or zstd are decompressed on the way. A capture is hostile input: what is damaged costs its own frame, or ends the
 //! reading with a [`CaptureWarning`] where the next frame cannot be found any more, but never a
 //! panic. Segments cut by a snap length are normal and no error.
 //!
-//! Opened are Ethernet with VLAN tags, Linux cooked (version 1), NULL, LOOP and RAW; IPv4 and IPv6
-//! with their options and extension headers. Frames that give no segment are counted by reason:
-//! see [`Capture::skipped`].
+//! Opened is what Wireshark opens by default. Link types: Ethernet, Linux cooked (both versions),
+//! NULL, LOOP, RAW, PPP, Cisco HDLC, frame relay, IEEE 802.11 (with radiotap, Prism, AVS and PPI
+//! headers), FDDI, token ring, ARCNET, NFLOG, PF log, IP over InfiniBand and a few more; between
+//! them and IP: VLAN and other tags, LLC and SNAP, MPLS with Ethernet pseudowires, PPPoE. IPv4 and
+//! IPv6 with their options and extension headers, put together where they are fragmented: the
+//! segment then belongs to the frame that completes it. Tunnels: IP in IP, GRE with all that it
+//! carries, ERSPAN, EtherIP, VXLAN, Geneve, GTP-U, L2TP, Teredo, AYIYA, LISP. A frame may hold
+//! several segments (802.11 aggregates): each is returned by itself, with the same number. Frames
+//! that give no segment are counted by reason: see [`Capture::skipped`].
 
 mod buffer;
 mod clock;
+mod compression;
 mod error;
+mod ethernet;
+mod fragments;
 mod frame;
 mod ip;
+mod layers;
 mod link;
+mod mpls;
 mod octets;
 mod pcap;
 mod pcapng;
+mod plain;
+mod ppp;
+mod several;
 mod skipped;
+mod tunnel;
+mod udp;
+mod wlan;
 
 use std::fs::File;
 use std::io::Read;
@@ -27,14 +44,16 @@ use std::path::Path;
 
 use self::buffer::Buffer;
 use self::frame::{Frame, Record};
-use self::octets::Octets;
+use self::layers::{Deep, Found, Place};
 use self::pcap::PcapRecords;
 use self::pcapng::PcapngRecords;
 use self::skipped::Tally;
+use crate::wire::TcpHeader;
 use crate::{IcmpError, PacketInfo, Segment};
 
 pub use error::{CaptureError, CaptureWarning, Problem};
 pub use link::LinkType;
+pub use several::{Captures, FileError, Input};
 pub use skipped::{IpVersion, Layer, Skipped};
 
 /// Longest record that is read, in octets; a longer one ends the reading with a warning.
@@ -71,6 +90,7 @@ pub const MAX_INTERFACES: usize = 65_536;
 pub struct Capture<R> {
     buffer: Buffer<R>,
     records: Records,
+    deep: Deep,
     frames: u64,
     skipped: Tally,
     warning: Option<CaptureWarning>,
@@ -120,9 +140,12 @@ impl<R: Read> Capture<R> {
     pub fn new(reader: R) -> Result<Self, CaptureError> {
         let mut buffer = Buffer::new(reader);
         buffer.fill(pcap::HEADER_OCTETS)?;
+        buffer.decompress();
+        buffer.fill(pcap::HEADER_OCTETS)?;
         let start = buffer.filled();
         if start.is_empty() {
-            return Err(CaptureError::Empty);
+            let compressed = buffer.is_damaged();
+            return Err(if compressed { CaptureError::Compressed } else { CaptureError::Empty });
         }
         let mut magic = [0; 4];
         magic.iter_mut().zip(start).for_each(|(to, from)| *to = *from);
@@ -138,7 +161,8 @@ impl<R: Read> Capture<R> {
             return Err(CaptureError::NotACapture { magic });
         };
         let skipped = Tally::default();
-        Ok(Self { buffer, records, frames: 0, skipped, warning: None, finished: false })
+        let deep = Deep::default();
+        Ok(Self { buffer, records, deep, frames: 0, skipped, warning: None, finished: false })
     }
 
     /// The next TCP segment, which borrows from the read buffer; `None` at the end. ICMP errors are
@@ -148,6 +172,7 @@ impl<R: Read> Capture<R> {
     ///
     /// # Errors
     /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
+    #[inline]
     pub fn next_segment(&mut self) -> Result<Option<Segment<'_>>, CaptureError> {
         loop {
             match self.step()? {
@@ -163,50 +188,92 @@ impl<R: Read> Capture<R> {
     ///
     /// # Errors
     /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
+    #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        Ok(match self.step()? {
-            None => None,
-            Some(Found::IcmpError(error)) => Some(Packet::IcmpError(error)),
-            Some(Found::Segment(packet, place)) => self.segment(packet, place).map(Packet::Segment),
-        })
+        let Some((packet, place)) = self.straight() else {
+            return Ok(match self.long_way()? {
+                None => None,
+                Some(found) => self.packet(found),
+            });
+        };
+        let octets = &self.buffer.from(place.start)[..place.len()];
+        // Built where it is returned: it is large enough for a copy to be felt.
+        let Ok(tcp) = TcpHeader::parse(octets) else { return Ok(None) };
+        Ok(Some(Packet::Segment(Segment { packet, tcp })))
     }
 
-    /// Goes on to the next frame that holds something; where it is in the buffer, not a borrow of
-    /// it, so that the caller may go on.
-    fn step(&mut self) -> Result<Option<Found>, CaptureError> {
-        loop {
-            let Some(Consumed { frame, start }) = self.next_frame()? else { return Ok(None) };
-            let start = start + frame.captured.start;
-            let captured = &self.buffer.from(start)[..frame.captured.len()];
-            match tcp(self.frames, &frame, captured) {
-                Ok((packet, offset)) => {
-                    let place = start + offset..start + captured.len();
-                    return Ok(Some(Found::Segment(packet, place)));
-                }
-                Err(reason) => {
-                    self.skipped.add(reason);
-                    let icmp = matches!(
-                        reason,
-                        Skipped::Protocol(crate::PROTOCOL_ICMP | crate::PROTOCOL_ICMPV6)
-                    );
-                    if let Some(error) =
-                        icmp.then(|| icmp_error(self.frames, &frame, captured)).flatten()
-                    {
-                        return Ok(Some(Found::IcmpError(error)));
-                    }
-                }
-            }
+    /// What was found last.
+    fn packet(&self, found: Found) -> Option<Packet<'_>> {
+        match found {
+            Found::IcmpError(error) => Some(Packet::IcmpError(error)),
+            Found::Segment(packet, place) => self.segment(packet, place).map(Packet::Segment),
         }
     }
 
-    fn segment(&self, packet: PacketInfo, place: Range<usize>) -> Option<Segment<'_>> {
-        // The header was read once already: a borrow that the step returned would outlive it.
-        Segment::parse(packet, &self.buffer.from(place.start)[..place.len()]).ok()
+    /// Goes on to the next thing found; where it is in the buffer, not a borrow of it, so that the
+    /// caller may go on.
+    #[inline]
+    fn step(&mut self) -> Result<Option<Found>, CaptureError> {
+        match self.straight() {
+            Some((packet, place)) => Ok(Some(Found::Segment(packet, Place::Buffer(place)))),
+            None => self.long_way(),
+        }
+    }
+
+    /// Steps over the next record if it is a usual frame, all there, with a segment in it, and
+    /// nothing is left of the frame before; otherwise changes nothing.
+    #[inline(always)]
+    fn straight(&mut self) -> Option<(PacketInfo, Range<usize>)> {
+        if !self.deep.found.is_empty() {
+            return None;
+        }
+        let octets = self.buffer.filled();
+        let (frame, record_octets) = match &self.records {
+            Records::Pcap(records) => records.straight(octets)?,
+            Records::Pcapng(records) => records.straight(octets)?,
+        };
+        let captured = octets.get(frame.captured.clone())?;
+        let (packet, tcp) = plain::segment(self.frames + 1, &frame, captured)?;
+        let start = self.buffer.start() + frame.captured.start;
+        self.buffer.consume(record_octets);
+        self.frames += 1;
+        Some((packet, start + tcp.start..start + tcp.end))
+    }
+
+    /// Goes on to the next thing found, whatever the records and the frames are.
+    #[inline(never)]
+    fn long_way(&mut self) -> Result<Option<Found>, CaptureError> {
+        loop {
+            if let Some(found) = self.deep.found.pop() {
+                return Ok(Some(found));
+            }
+            if let Some((packet, place)) = self.straight() {
+                return Ok(Some(Found::Segment(packet, Place::Buffer(place))));
+            }
+            let Some(Consumed { frame, start }) = self.next_frame()? else { return Ok(None) };
+            let start = start + frame.captured.start;
+            let captured = &self.buffer.from(start)[..frame.captured.len()];
+            self.deep.open(self.frames, &frame, captured, start, &mut self.skipped);
+        }
+    }
+
+    /// Reads the TCP header: a borrow that the step returned would outlive it.
+    fn segment(&self, packet: PacketInfo, place: Place) -> Option<Segment<'_>> {
+        let octets = match place {
+            Place::Buffer(range) => &self.buffer.from(range.start)[..range.len()],
+            Place::Whole(whole, range) => self.deep.wholes.get(whole)?.get(range)?,
+        };
+        Segment::parse(packet, octets).ok()
     }
 
     /// Frames read so far, of every kind: the number of the last one, as Wireshark counts them.
     pub fn frames(&self) -> u64 {
         self.frames
+    }
+
+    /// Octets read so far from the reader; of a compressed file, before decompression.
+    pub fn octets_read(&self) -> u64 {
+        self.buffer.octets_read()
     }
 
     /// Why reading stopped before the end of the file, if it did. All segments are valid.
@@ -220,7 +287,6 @@ impl<R: Read> Capture<R> {
     }
 
     /// Steps to the next packet, and counts it.
-    #[inline]
     fn next_frame(&mut self) -> Result<Option<Consumed>, CaptureError> {
         while !self.finished {
             let octets = self.buffer.filled();
@@ -261,6 +327,9 @@ impl<R: Read> Capture<R> {
         };
         match self.buffer.fill(within) {
             Ok(true) => {}
+            Ok(false) if self.buffer.is_damaged() => {
+                self.stop(CaptureWarning::Compressed { frames });
+            }
             Ok(false) if self.buffer.filled().is_empty() => self.finished = true,
             Ok(false) => self.stop(CaptureWarning::CutShort { frames }),
             Err(error) => {
@@ -300,53 +369,4 @@ fn start_section<R: Read>(
             }
         }
     }
-}
-
-/// What a frame holds, and where.
-enum Found {
-    Segment(PacketInfo, Range<usize>),
-    IcmpError(IcmpError),
-}
-
-/// Reads the ICMP error in a frame, if it quotes a TCP segment.
-#[cold]
-fn icmp_error(number: u64, frame: &Frame, captured: &[u8]) -> Option<IcmpError> {
-    let octets = Octets::new(captured, frame.original_octets as usize);
-    let (network, octets) = link::network(frame.link_type, octets).ok()?;
-    let datagram = ip::datagram(network, octets).ok()?;
-    let message = datagram.payload;
-    IcmpError::parse(packet_info(number, frame, &datagram), message.captured)
-}
-
-fn packet_info(number: u64, frame: &Frame, datagram: &ip::Datagram<'_>) -> PacketInfo {
-    PacketInfo {
-        frame: number,
-        time_ns: frame.time_ns,
-        source: datagram.source,
-        destination: datagram.destination,
-        ttl: datagram.ttl,
-        ip_id: datagram.ip_id,
-        tcp_octets: datagram.payload.sent as u32,
-    }
-}
-
-/// Finds the TCP segment in a frame: what the layers below say, and where its header starts in
-/// `captured`.
-#[inline]
-fn tcp(number: u64, frame: &Frame, captured: &[u8]) -> Result<(PacketInfo, usize), Skipped> {
-    let octets = Octets::new(captured, frame.original_octets as usize);
-    let (network, octets) = link::network(frame.link_type, octets)?;
-    let datagram = ip::datagram(network, octets)?;
-    if datagram.protocol != ip::IP_PROTOCOL_TCP {
-        return Err(Skipped::Protocol(datagram.protocol));
-    }
-    let segment = datagram.payload;
-    // The same checks as `TcpHeader::parse`, which reads the header once the borrow allows it.
-    match segment.captured.get(..20) {
-        None => return Err(Skipped::Truncated(Layer::Tcp)),
-        Some(fixed) if fixed[12] < 0x50 => return Err(Skipped::Damaged(Layer::Tcp)),
-        Some(_) => {}
-    }
-    let packet = packet_info(number, frame, &datagram);
-    Ok((packet, segment.offset))
 }

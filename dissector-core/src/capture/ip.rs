@@ -6,16 +6,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::link::Network;
+use super::layers::{Envelope, Next};
 use super::octets::Octets;
 use super::skipped::{IpVersion, Layer, Skipped};
 
 const IPV4_HEADER_OCTETS: usize = 20;
 const IPV6_HEADER_OCTETS: usize = 40;
-/// More-fragments flag and fragment offset.
-const IPV4_FRAGMENT: u16 = 0x3fff;
-/// Fragment offset and more-fragments flag (RFC 8200 §4.5).
-const IPV6_FRAGMENT: u16 = 0xfff9;
+/// More-fragments flag and fragment offset, in units of eight octets.
+const IPV4_MORE_FRAGMENTS: u16 = 0x2000;
+const IPV4_FRAGMENT_OFFSET: u16 = 0x1fff;
+/// Fragment offset, in octets as it stands, and more-fragments flag (RFC 8200 §4.5).
+const IPV6_FRAGMENT_OFFSET: u16 = 0xfff8;
+const IPV6_MORE_FRAGMENTS: u16 = 1;
 
 const OPTION_END_OF_LIST: u8 = 0;
 const OPTION_NO_OPERATION: u8 = 1;
@@ -23,10 +25,13 @@ const OPTION_LOOSE_ROUTE: u8 = 0x83;
 const OPTION_STRICT_ROUTE: u8 = 0x89;
 
 /// IP protocol number of TCP.
-pub(super) const IP_PROTOCOL_TCP: u8 = 6;
+pub(super) const PROTOCOL_TCP: u8 = 6;
+/// IP protocol number of UDP.
+pub(super) const PROTOCOL_UDP: u8 = 17;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
+/// The IPv6 fragment header.
+pub(super) const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION_OPTIONS: u8 = 60;
 const SHIM6: u8 = 140;
@@ -37,20 +42,48 @@ const OPTION_JUMBO: u8 = 0xc2;
 /// Home Address (RFC 6275 §6.3).
 const OPTION_HOME_ADDRESS: u8 = 0xc9;
 
-/// An IP packet whose headers have been read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Datagram<'a> {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
-    pub(super) ttl: u8,
-    pub(super) ip_id: Option<u16>,
-    /// Of the payload, after all extension headers.
-    pub(super) protocol: u8,
-    pub(super) payload: Octets<'a>,
+/// Which IP header comes next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Network {
+    /// What the layer below calls IPv4. Wireshark trusts the version field more, and so do we.
+    Ipv4OrIpv6,
+    /// What the layer below calls IPv6.
+    Ipv6,
 }
 
-/// Reads the IP header that the link layer says is there.
-#[inline]
+/// An IP packet whose fixed header has been read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Datagram<'a> {
+    pub(super) envelope: Envelope,
+    /// Of the payload, or of its first extension header.
+    pub(super) protocol: u8,
+    pub(super) payload: Octets<'a>,
+    /// `None` for a whole datagram.
+    pub(super) fragment: Option<Part>,
+}
+
+/// The part of a datagram that a fragment is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) version: IpVersion,
+    pub(super) offset: usize,
+    /// Whether others follow.
+    pub(super) more: bool,
+    /// Its length by the IP header.
+    pub(super) octets: usize,
+}
+
+/// A fragment header of IPv6.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FragmentHeader<'a> {
+    pub(super) next: Next,
+    pub(super) payload: Octets<'a>,
+    pub(super) id: u32,
+    /// `None` for a datagram in one fragment (RFC 6946).
+    pub(super) fragment: Option<Part>,
+}
+
+/// Reads the IP header that the layer below says is there.
 pub(super) fn datagram(network: Network, octets: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
     let version = octets.captured.first().map(|first| first >> 4);
     match (network, version) {
@@ -61,7 +94,6 @@ pub(super) fn datagram(network: Network, octets: Octets<'_>) -> Result<Datagram<
     }
 }
 
-#[inline]
 fn ipv4(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
     let cut = Skipped::Truncated(Layer::Ipv4);
     let header = packet.header::<IPV4_HEADER_OCTETS>().ok_or(cut)?;
@@ -76,24 +108,27 @@ fn ipv4(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
     // A host that leaves the cutting into segments to its network card may write 0.
     let packet = if total_octets == 0 { packet } else { packet.limited(total_octets) };
     let payload = packet.after(header_octets).ok_or(cut)?;
-    if u16::from_be_bytes([fragment_1, fragment_2]) & IPV4_FRAGMENT != 0 {
-        return Err(Skipped::Fragment(IpVersion::V4));
-    }
     let options = &packet.captured[IPV4_HEADER_OCTETS..header_octets];
-    let datagram = Datagram {
+    let envelope = Envelope {
         source: Ipv4Addr::new(a, b, c, d).into(),
         destination: source_route(options).unwrap_or([e, f, g, h].into()).into(),
         ttl,
         ip_id: Some(u16::from_be_bytes([id_1, id_2])),
-        protocol,
-        payload,
     };
-    if datagram.protocol == IP_PROTOCOL_TCP { Ok(datagram) } else { extension_headers(datagram) }
+    let fragment = u16::from_be_bytes([fragment_1, fragment_2]);
+    let offset = usize::from(fragment & IPV4_FRAGMENT_OFFSET) * 8;
+    let more = fragment & IPV4_MORE_FRAGMENTS != 0;
+    let fragment = (more || offset != 0).then(|| Part {
+        version: IpVersion::V4,
+        offset,
+        more,
+        octets: if total_octets == 0 { payload.sent } else { total_octets - header_octets },
+    });
+    Ok(Datagram { envelope, protocol, payload, fragment })
 }
 
 /// The last address of a source route that is not used up yet (RFC 791 §3.1): as with a routing
 /// header, the packet ends its journey there. Of several routes the first counts.
-#[inline]
 fn source_route(mut options: &[u8]) -> Option<Ipv4Addr> {
     loop {
         match *options {
@@ -113,7 +148,6 @@ fn source_route(mut options: &[u8]) -> Option<Ipv4Addr> {
     }
 }
 
-#[inline]
 fn ipv6(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
     let cut = Skipped::Truncated(Layer::Ipv6);
     let header = packet.header::<IPV6_HEADER_OCTETS>().ok_or(cut)?;
@@ -127,61 +161,67 @@ fn ipv6(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
         // for it is off.
         length => length.into(),
     };
-    let datagram = Datagram {
+    let envelope = Envelope {
         source: Ipv6Addr::from(source).into(),
         destination: Ipv6Addr::from(destination).into(),
         ttl,
         ip_id: None,
-        protocol,
-        payload: payload.limited(payload_octets),
     };
-    if datagram.protocol == IP_PROTOCOL_TCP { Ok(datagram) } else { extension_headers(datagram) }
+    let payload = payload.limited(payload_octets);
+    Ok(Datagram { envelope, protocol, payload, fragment: None })
 }
 
-/// Steps over extension headers (RFC 8200 §4), in any order.
-///
-/// After IPv4 they mean nothing, but Wireshark opens them there too. Each is at least eight
-/// octets, so the loop ends.
-#[inline]
-fn extension_headers(mut datagram: Datagram<'_>) -> Result<Datagram<'_>, Skipped> {
+/// Steps over an extension header (RFC 8200 §4) other than the fragment header, which may change
+/// the addresses; `None` where `kind` is none. After IPv4 they mean nothing, but Wireshark opens
+/// them there too.
+pub(super) fn extension<'a>(
+    kind: u8,
+    octets: Octets<'a>,
+    envelope: &mut Envelope,
+) -> Result<Option<(Next, Octets<'a>)>, Skipped> {
     let cut = Skipped::Truncated(Layer::ExtensionHeader);
-    loop {
-        let kind = datagram.protocol;
-        if !matches!(
-            kind,
-            HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS | SHIM6
-        ) {
-            return Ok(datagram);
-        }
-        let &[next, length, a, b] = datagram.payload.header::<4>().ok_or(cut)?;
-        let octets = match kind {
-            FRAGMENT if u16::from_be_bytes([a, b]) & IPV6_FRAGMENT != 0 => {
-                return Err(Skipped::Fragment(IpVersion::V6));
-            }
-            // The octet is reserved: a fragment header has one length (RFC 8200 §4.5).
-            FRAGMENT => 8,
-            // In units of four octets, less two (RFC 4302 §2.2).
-            AUTHENTICATION => (usize::from(length) + 2) * 4,
-            _ => (usize::from(length) + 1) * 8,
-        };
-        let after = datagram.payload.after(octets).ok_or(cut)?;
-        let header = &datagram.payload.captured[..octets];
-        match kind {
-            ROUTING => {
-                if let IpAddr::V6(destination) = datagram.destination {
-                    datagram.destination = final_destination(header, destination)?.into();
-                }
-            }
-            HOP_BY_HOP | DESTINATION_OPTIONS => {
-                if let (IpAddr::V6(_), Some(home)) = (datagram.source, home_address(header)) {
-                    datagram.source = home.into();
-                }
-            }
-            _ => {}
-        }
-        datagram.protocol = next;
-        datagram.payload = after;
+    if !matches!(kind, HOP_BY_HOP | ROUTING | AUTHENTICATION | DESTINATION_OPTIONS | SHIM6) {
+        return Ok(None);
     }
+    let &[next, length] = octets.header::<2>().ok_or(cut)?;
+    let header_octets = match kind {
+        // In units of four octets, less two (RFC 4302 §2.2).
+        AUTHENTICATION => (usize::from(length) + 2) * 4,
+        _ => (usize::from(length) + 1) * 8,
+    };
+    let after = octets.after(header_octets).ok_or(cut)?;
+    let header = &octets.captured[..header_octets];
+    match kind {
+        ROUTING => {
+            if let IpAddr::V6(destination) = envelope.destination {
+                envelope.destination = final_destination(header, destination)?.into();
+            }
+        }
+        HOP_BY_HOP | DESTINATION_OPTIONS => {
+            if let (IpAddr::V6(_), Some(home)) = (envelope.source, home_address(header)) {
+                envelope.source = home.into();
+            }
+        }
+        _ => {}
+    }
+    Ok(Some((Next::Protocol(next), after)))
+}
+
+/// Reads a fragment header (RFC 8200 §4.5), which has one length.
+pub(super) fn fragment_header(octets: Octets<'_>) -> Result<FragmentHeader<'_>, Skipped> {
+    let cut = Skipped::Truncated(Layer::ExtensionHeader);
+    let &[next, _, a, b, id @ ..] = octets.header::<8>().ok_or(cut)?;
+    let payload = octets.after(8).ok_or(cut)?;
+    let field = u16::from_be_bytes([a, b]);
+    let (offset, more) = (field & IPV6_FRAGMENT_OFFSET, field & IPV6_MORE_FRAGMENTS != 0);
+    let fragment = (more || offset != 0).then(|| Part {
+        version: IpVersion::V6,
+        offset: offset.into(),
+        more,
+        octets: payload.sent,
+    });
+    let id = u32::from_be_bytes(id);
+    Ok(FragmentHeader { next: Next::Protocol(next), payload, id, fragment })
 }
 
 /// Where a packet with this routing header and IPv6 destination is going in the end.

@@ -5,29 +5,43 @@
 //! reading with a [`CaptureWarning`] where the next frame cannot be found any more, but never a
 //! panic. Segments cut by a snap length are normal and no error.
 //!
-//! Opened are Ethernet with VLAN tags, Linux cooked (version 1), NULL, LOOP and RAW; IPv4 and IPv6
-//! with their options and extension headers. Frames that give no segment are counted by reason:
-//! see [`Capture::skipped`].
+//! Opened is what Wireshark opens by default. Link types: Ethernet, Linux cooked (both versions),
+//! NULL, LOOP, RAW, PPP, Cisco HDLC, frame relay, IEEE 802.11 (with radiotap, Prism, AVS and PPI
+//! headers), FDDI, token ring, ARCNET, NFLOG, PF log, IP over InfiniBand and a few more; between
+//! them and IP: VLAN and other tags, LLC and SNAP, MPLS with Ethernet pseudowires, PPPoE. IPv4 and
+//! IPv6 with their options and extension headers, put together where they are fragmented: the
+//! segment then belongs to the frame that completes it. Tunnels: IP in IP, GRE with all that it
+//! carries, ERSPAN, EtherIP, VXLAN, Geneve, GTP-U, L2TP, Teredo, AYIYA, LISP. A frame may hold
+//! several segments (802.11 aggregates): each is returned by itself, with the same number. Frames
+//! that give no segment are counted by reason: see [`Capture::skipped`].
 
 mod buffer;
 mod clock;
 mod error;
+mod ethernet;
+mod fragments;
 mod frame;
 mod ip;
+mod layers;
 mod link;
+mod mpls;
 mod octets;
 mod pcap;
 mod pcapng;
+mod plain;
+mod ppp;
 mod skipped;
+mod tunnel;
+mod udp;
+mod wlan;
 
 use std::fs::File;
 use std::io::Read;
-use std::ops::Range;
 use std::path::Path;
 
 use self::buffer::Buffer;
 use self::frame::{Frame, Record};
-use self::octets::Octets;
+use self::layers::{Deep, Found, Place};
 use self::pcap::PcapRecords;
 use self::pcapng::PcapngRecords;
 use self::skipped::Tally;
@@ -71,6 +85,7 @@ pub const MAX_INTERFACES: usize = 65_536;
 pub struct Capture<R> {
     buffer: Buffer<R>,
     records: Records,
+    deep: Deep,
     frames: u64,
     skipped: Tally,
     warning: Option<CaptureWarning>,
@@ -138,7 +153,8 @@ impl<R: Read> Capture<R> {
             return Err(CaptureError::NotACapture { magic });
         };
         let skipped = Tally::default();
-        Ok(Self { buffer, records, frames: 0, skipped, warning: None, finished: false })
+        let deep = Deep::default();
+        Ok(Self { buffer, records, deep, frames: 0, skipped, warning: None, finished: false })
     }
 
     /// The next TCP segment, which borrows from the read buffer; `None` at the end. ICMP errors are
@@ -171,37 +187,33 @@ impl<R: Read> Capture<R> {
         })
     }
 
-    /// Goes on to the next frame that holds something; where it is in the buffer, not a borrow of
-    /// it, so that the caller may go on.
+    /// Goes on to the next thing found; where it is in the buffer, not a borrow of it, so that the
+    /// caller may go on.
+    #[inline]
     fn step(&mut self) -> Result<Option<Found>, CaptureError> {
         loop {
+            if let Some(found) = self.deep.found.pop() {
+                return Ok(Some(found));
+            }
             let Some(Consumed { frame, start }) = self.next_frame()? else { return Ok(None) };
             let start = start + frame.captured.start;
             let captured = &self.buffer.from(start)[..frame.captured.len()];
-            match tcp(self.frames, &frame, captured) {
-                Ok((packet, offset)) => {
-                    let place = start + offset..start + captured.len();
-                    return Ok(Some(Found::Segment(packet, place)));
-                }
-                Err(reason) => {
-                    self.skipped.add(reason);
-                    let icmp = matches!(
-                        reason,
-                        Skipped::Protocol(crate::PROTOCOL_ICMP | crate::PROTOCOL_ICMPV6)
-                    );
-                    if let Some(error) =
-                        icmp.then(|| icmp_error(self.frames, &frame, captured)).flatten()
-                    {
-                        return Ok(Some(Found::IcmpError(error)));
-                    }
-                }
+            if let Some((packet, tcp)) = plain::segment(self.frames, &frame, captured) {
+                let place = Place::Buffer(start + tcp.start..start + tcp.end);
+                return Ok(Some(Found::Segment(packet, place)));
             }
+            self.deep.open(self.frames, &frame, captured, start, &mut self.skipped);
         }
     }
 
-    fn segment(&self, packet: PacketInfo, place: Range<usize>) -> Option<Segment<'_>> {
-        // The header was read once already: a borrow that the step returned would outlive it.
-        Segment::parse(packet, &self.buffer.from(place.start)[..place.len()]).ok()
+    /// Reads the TCP header: a borrow that the step returned would outlive it.
+    #[inline]
+    fn segment(&self, packet: PacketInfo, place: Place) -> Option<Segment<'_>> {
+        let octets = match place {
+            Place::Buffer(range) => &self.buffer.from(range.start)[..range.len()],
+            Place::Whole(whole, range) => self.deep.wholes.get(whole)?.get(range)?,
+        };
+        Segment::parse(packet, octets).ok()
     }
 
     /// Frames read so far, of every kind: the number of the last one, as Wireshark counts them.
@@ -300,53 +312,4 @@ fn start_section<R: Read>(
             }
         }
     }
-}
-
-/// What a frame holds, and where.
-enum Found {
-    Segment(PacketInfo, Range<usize>),
-    IcmpError(IcmpError),
-}
-
-/// Reads the ICMP error in a frame, if it quotes a TCP segment.
-#[cold]
-fn icmp_error(number: u64, frame: &Frame, captured: &[u8]) -> Option<IcmpError> {
-    let octets = Octets::new(captured, frame.original_octets as usize);
-    let (network, octets) = link::network(frame.link_type, octets).ok()?;
-    let datagram = ip::datagram(network, octets).ok()?;
-    let message = datagram.payload;
-    IcmpError::parse(packet_info(number, frame, &datagram), message.captured)
-}
-
-fn packet_info(number: u64, frame: &Frame, datagram: &ip::Datagram<'_>) -> PacketInfo {
-    PacketInfo {
-        frame: number,
-        time_ns: frame.time_ns,
-        source: datagram.source,
-        destination: datagram.destination,
-        ttl: datagram.ttl,
-        ip_id: datagram.ip_id,
-        tcp_octets: datagram.payload.sent as u32,
-    }
-}
-
-/// Finds the TCP segment in a frame: what the layers below say, and where its header starts in
-/// `captured`.
-#[inline]
-fn tcp(number: u64, frame: &Frame, captured: &[u8]) -> Result<(PacketInfo, usize), Skipped> {
-    let octets = Octets::new(captured, frame.original_octets as usize);
-    let (network, octets) = link::network(frame.link_type, octets)?;
-    let datagram = ip::datagram(network, octets)?;
-    if datagram.protocol != ip::IP_PROTOCOL_TCP {
-        return Err(Skipped::Protocol(datagram.protocol));
-    }
-    let segment = datagram.payload;
-    // The same checks as `TcpHeader::parse`, which reads the header once the borrow allows it.
-    match segment.captured.get(..20) {
-        None => return Err(Skipped::Truncated(Layer::Tcp)),
-        Some(fixed) if fixed[12] < 0x50 => return Err(Skipped::Damaged(Layer::Tcp)),
-        Some(_) => {}
-    }
-    let packet = packet_info(number, frame, &datagram);
-    Ok((packet, segment.offset))
 }

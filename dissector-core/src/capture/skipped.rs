@@ -9,38 +9,44 @@ use super::LinkType;
 
 /// Why a frame gave no TCP segment.
 ///
-/// Wireshark opens more encapsulations than this crate does; these counts say what it may have
-/// seen in addition.
+/// These counts say what a deeper look, with keys or with more protocols, might have seen in
+/// addition.
 ///
 /// ```
 /// use dissector_core::capture::{IpVersion, LinkType, Skipped};
 ///
 /// assert_eq!(Skipped::Fragment(IpVersion::V4).to_string(), "IPv4 fragment");
-/// assert_eq!(Skipped::LinkType(LinkType(127)).to_string(), "link type 127 (radiotap)");
+/// assert_eq!(Skipped::LinkType(LinkType(197)).to_string(), "link type 197 (ERF)");
 /// assert_eq!(Skipped::Protocol(17).to_string(), "not TCP: UDP");
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Skipped {
-    /// Another protocol over IP, by its number. Of tunnels only the outer header is looked at.
+    /// Another protocol over IP, by its number; in a tunnel, over the innermost.
     Protocol(u8),
-    /// Part of an IP packet; a fragment header on a whole packet does not count.
+    /// Part of an IP packet of which other parts are missing.
     Fragment(IpVersion),
+    /// Part of an IP packet that a later frame completed.
+    Reassembled(IpVersion),
+    /// Part of an 802.11 frame.
+    WlanFragment,
+    /// Encrypted below IP.
+    Encrypted,
     /// A link layer that is not opened.
     LinkType(LinkType),
     /// Another EtherType.
     EtherType(u16),
-    /// Ethernet with a length instead of an EtherType.
+    /// Ethernet with a length instead of an EtherType, without IP.
     Ieee8023,
-    /// Multiprotocol label switching.
+    /// Multiprotocol label switching, and not known of what.
     Mpls,
-    /// PPP over Ethernet.
-    Pppoe,
-    /// PPP where IP was to be expected.
+    /// PPP without IP.
     Ppp,
     /// More VLAN tags than are opened.
     VlanDepth,
-    /// A link layer without EtherTypes says that it does not carry IP.
+    /// More layers than are opened.
+    Depth,
+    /// A layer without EtherTypes says that it does not carry IP.
     NotIp,
     /// The captured octets, or those the length field tells of, end inside a header.
     Truncated(Layer),
@@ -51,13 +57,17 @@ pub enum Skipped {
 }
 
 impl Skipped {
-    /// Whether there may be a TCP segment in the frame that a deeper look would find: in a tunnel,
-    /// a fragment, an unopened link layer, or behind a damaged header.
+    /// Whether there may be a TCP segment in the frame that a deeper look would find: in a fragment,
+    /// an unopened link layer, or behind a damaged header.
     pub const fn may_hold_tcp(self) -> bool {
         match self {
-            // IPv4, IPv6 and GRE: tunnels.
-            Self::Protocol(number) => matches!(number, 4 | 41 | 47),
-            Self::EtherType(_) | Self::Ieee8023 | Self::NotIp | Self::NotAPacket => false,
+            Self::Protocol(_)
+            | Self::EtherType(_)
+            | Self::Ieee8023
+            | Self::Ppp
+            | Self::NotIp
+            | Self::NotAPacket
+            | Self::Reassembled(_) => false,
             _ => true,
         }
     }
@@ -88,6 +98,20 @@ pub enum Layer {
     Ipv6,
     /// A header between IP and its payload.
     ExtensionHeader,
+    /// Logical link control.
+    Llc,
+    /// PPP or one of its framings.
+    Ppp,
+    /// A label of MPLS, or what stands behind the labels.
+    Mpls,
+    /// Generic routing encapsulation, or another tunnel directly on IP.
+    Gre,
+    /// UDP.
+    Udp,
+    /// A tunnel over UDP.
+    Tunnel,
+    /// IEEE 802.11.
+    Wlan,
     /// TCP.
     Tcp,
 }
@@ -96,33 +120,32 @@ impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Protocol(number) => match IpNumber(*number).keyword_str() {
-                Some(name @ ("IPv4" | "IPv6" | "GRE")) => write!(f, "not TCP: {name} tunnel"),
                 Some(name) => write!(f, "not TCP: {name}"),
                 None => write!(f, "not TCP: protocol {number}"),
             },
             Self::Fragment(version) => write!(f, "{version} fragment"),
+            Self::Reassembled(version) => write!(f, "{version} fragment, completed later"),
+            Self::WlanFragment => f.write_str("802.11 fragment"),
+            Self::Encrypted => f.write_str("encrypted"),
             Self::LinkType(link_type) => write!(f, "link type {link_type}"),
             Self::EtherType(number) => {
                 write!(f, "EtherType {number:#06x}")?;
                 let name = match number {
                     0x0806 => "ARP",
-                    0x6558 => "Transparent Ethernet Bridging",
                     0x8137 => "IPX",
+                    0x8863 => "PPPoE discovery",
                     0x888e => "EAPOL",
                     0x88cc => "LLDP",
-                    0x88e5 => "MACsec",
-                    0x88e7 => "802.1ah",
                     0x88f7 => "PTP",
-                    0x894f => "NSH",
                     _ => return Ok(()),
                 };
                 write!(f, " ({name})")
             }
             Self::Ieee8023 => f.write_str("IEEE 802.3"),
             Self::Mpls => f.write_str("MPLS"),
-            Self::Pppoe => f.write_str("PPPoE"),
             Self::Ppp => f.write_str("PPP"),
             Self::VlanDepth => f.write_str("too many VLAN tags"),
+            Self::Depth => f.write_str("too many layers"),
             Self::NotIp => f.write_str("not IP"),
             Self::Truncated(layer) => write!(f, "truncated {layer}"),
             Self::Damaged(layer) => write!(f, "damaged {layer}"),
@@ -149,6 +172,13 @@ impl fmt::Display for Layer {
             Self::Ipv4 => "IPv4 header",
             Self::Ipv6 => "IPv6 header",
             Self::ExtensionHeader => "extension header",
+            Self::Llc => "LLC header",
+            Self::Ppp => "PPP header",
+            Self::Mpls => "MPLS header",
+            Self::Gre => "GRE header",
+            Self::Udp => "UDP header",
+            Self::Tunnel => "tunnel header",
+            Self::Wlan => "802.11 header",
             Self::Tcp => "TCP header",
         })
     }
@@ -179,6 +209,19 @@ impl Tally {
         }
     }
 
+    /// Counts `frames` that were counted as `from` as `to`.
+    pub(super) fn rename(&mut self, from: Skipped, to: Skipped, frames: u64) {
+        if let Some((last, frames)) = self.run.take() {
+            *self.counts.entry(last).or_default() += frames;
+        }
+        // Some may have held a segment beside the fragment, and not have been counted.
+        let counted = self.counts.entry(from).or_default();
+        let frames = frames.min(*counted);
+        *counted -= frames;
+        *self.counts.entry(to).or_default() += frames;
+        self.counts.retain(|_, frames| *frames > 0);
+    }
+
     /// Each reason once, in the order of [`Skipped`].
     pub(super) fn iter(&self) -> impl Iterator<Item = (Skipped, u64)> {
         let mut counts = self.counts.clone();
@@ -194,20 +237,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_short_and_tell_tunnels_apart() {
-        let names = [4, 41, 47, 1, 58, 254].map(|number| Skipped::Protocol(number).to_string());
+    fn names_are_short() {
+        let names = [17, 1, 58, 254].map(|number| Skipped::Protocol(number).to_string());
         assert_eq!(
             names,
-            [
-                "not TCP: IPv4 tunnel",
-                "not TCP: IPv6 tunnel",
-                "not TCP: GRE tunnel",
-                "not TCP: ICMP",
-                "not TCP: IPv6-ICMP",
-                "not TCP: protocol 254",
-            ]
+            ["not TCP: UDP", "not TCP: ICMP", "not TCP: IPv6-ICMP", "not TCP: protocol 254",]
         );
-        assert_eq!(Skipped::Pppoe.to_string(), "PPPoE");
         assert_eq!(Skipped::Truncated(Layer::Ipv4).to_string(), "truncated IPv4 header");
         assert_eq!(Skipped::LinkType(LinkType(9999)).to_string(), "link type 9999");
         assert_eq!(Skipped::EtherType(0x0806).to_string(), "EtherType 0x0806 (ARP)");
@@ -221,5 +256,8 @@ mod tests {
             tally.add(reason);
         }
         assert_eq!(tally.iter().collect::<Vec<_>>(), [(Skipped::Mpls, 1), (Skipped::Ppp, 3)]);
+        tally.rename(Skipped::Ppp, Skipped::Depth, 1);
+        tally.rename(Skipped::Mpls, Skipped::Depth, 2);
+        assert_eq!(tally.iter().collect::<Vec<_>>(), [(Skipped::Ppp, 2), (Skipped::Depth, 2)]);
     }
 }

@@ -393,9 +393,11 @@ fn a_record_longer_than_the_buffer_makes_it_grow() {
 fn what_is_no_capture_is_an_error() {
     assert!(matches!(Capture::new(&[][..]), Err(CaptureError::Empty)));
     assert!(matches!(
-        Capture::new(&hex!("1f8b0800 00")[..]),
-        Err(CaptureError::NotACapture { magic: [0x1f, 0x8b, 8, 0] })
+        Capture::new(&hex!("425a6839 00")[..]),
+        Err(CaptureError::NotACapture { magic: [b'B', b'Z', b'h', b'9'] })
     ));
+    assert!(matches!(Capture::new(&hex!("1f8b0800 00")[..]), Err(CaptureError::Compressed)));
+    assert!(matches!(Capture::new(&hex!("28b52ffd 00")[..]), Err(CaptureError::Compressed)));
     assert!(matches!(
         Capture::new(&hex!("34cdb2a1 0200 0400")[..]),
         Err(CaptureError::NotACapture { .. })

@@ -1,8 +1,7 @@
 //! Every TCP segment that the library and tshark both open, side by side.
 //!
-//! Takes the capture corpus beside the workspace, and a tshark; says so where one is absent. What
-//! is compared are frames whose protocols are all opened by both; fragments, tunnels and the
-//! quotes inside ICMP errors are Wireshark's alone.
+//! Takes the capture corpus beside the workspace, and a tshark; says so where one is absent. The
+//! quotes inside ICMP errors, and what sFlow samples, are Wireshark's alone.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -16,25 +15,10 @@ use dissector_core::capture::{Capture, CaptureError, CaptureWarning};
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/captures/public");
 
-/// Layers that both open, in front of TCP.
-const OPENED: [&str; 16] = [
-    "eth",
-    "ethertype",
-    "vlan",
-    "ieee8021ad",
-    "sll",
-    "null",
-    "raw",
-    "ip",
-    "ipv6",
-    "ipv6.hopopts",
-    "ipv6.routing",
-    "ipv6.dstopts",
-    "ipv6.fraghdr",
-    "ah",
-    "shim6",
-    "tcp",
-];
+/// Layers that tshark alone opens: TCP headers in them are no segments, or not at this place.
+const UNOPENED: [&str; 3] = ["icmp", "icmpv6", "sflow"];
+
+const NO_LENGTH: &str = "-";
 
 /// tshark adds up times in 32 bits where the part below a second is a second or more.
 const ODD_TIMES: [&str; 3] = [
@@ -43,14 +27,14 @@ const ODD_TIMES: [&str; 3] = [
     "suricata/transform-base64-7296__input.pcap",
 ];
 
-/// One line of tshark's, or what we make of a segment.
-type Rows = BTreeMap<u64, String>;
+/// What there is to say of the segments of a frame.
+type Rows = BTreeMap<u64, Vec<String>>;
 
 struct Theirs {
     frames: u64,
     rows: Rows,
-    /// Frames with a second TCP header inside, whose fields cannot be told apart.
-    nested: BTreeSet<u64>,
+    /// Frames of which some TCP header is shown that is no segment.
+    unopened: BTreeSet<u64>,
     /// tshark's own complaint, if it did not reach the end.
     complaint: String,
 }
@@ -67,64 +51,59 @@ fn tshark(capture: &Path) -> Theirs {
         "tcp.len",
         "frame.time_epoch",
         "tcp.hdr_len",
-        "ip.flags.mf",
-        "ip.frag_offset",
-        "ip.fragment",
-        "ipv6.fragment",
     ];
     let mut command = Command::new("tshark");
     command.args(["-n", "-r"]).arg(capture);
     command.args(["-o", r#"gui.column.format:"Source","%us","Destination","%ud""#, "-T", "fields"]);
     command.args(fields.iter().flat_map(|field| ["-e", field]));
     let output = command.output().expect("tshark runs");
-    let mut theirs =
-        Theirs { frames: 0, rows: Rows::new(), nested: BTreeSet::new(), complaint: String::new() };
+    let mut theirs = Theirs {
+        frames: 0,
+        rows: Rows::new(),
+        unopened: BTreeSet::new(),
+        complaint: String::new(),
+    };
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         theirs.frames += 1;
         let columns: Vec<&str> = line.split('\t').collect();
-        let [
-            number,
-            protocols,
-            source,
-            destination,
-            sport,
-            dport,
-            flags,
-            length,
-            time,
-            header,
-            rest @ ..,
-        ] = &columns[..]
+        let [number, protocols, source, destination, sport, dport, flags, length, time, header] =
+            columns[..]
         else {
             panic!("{line}")
         };
         let number = number.parse().expect("frame number");
-        if sport.contains(',') {
-            theirs.nested.insert(number);
+        if protocols.split(':').any(|layer| UNOPENED.contains(&layer)) {
+            theirs.unopened.insert(number);
             continue;
         }
-        let before_tcp = protocols.split_once(":tcp").map(|(before, _)| before);
-        let opened = before_tcp.is_some_and(|before| {
-            let ip = before.split(':').filter(|layer| matches!(*layer, "ip" | "ipv6"));
-            before.split(':').all(|layer| OPENED.contains(&layer)) && ip.count() == 1
+        let lists = [sport, dport, flags, length, header].map(|column| -> Vec<&str> {
+            column.split(',').filter(|value| !value.is_empty()).collect()
         });
-        let whole_header =
-            header.parse().is_ok_and(|octets: u32| octets >= 20) && !flags.is_empty();
-        // Of a cut first fragment tshark still shows the TCP header.
-        let mut outer = rest.iter().filter_map(|field| field.split(',').next());
-        let is_fragment = outer.any(|field| !matches!(field, "" | "0"));
-        if !opened || !whole_header || is_fragment {
+        let [sports, dports, flags, lengths, headers] = &lists;
+        let whole_header = |octets: &str| octets.parse().is_ok_and(|octets: u32| octets >= 20);
+        // Cut short: the columns cannot be told apart.
+        if flags.len() != sports.len() || !headers.iter().all(|octets| whole_header(octets)) {
+            if sports.len() > 1 {
+                theirs.unopened.insert(number);
+            }
             continue;
         }
-        let flags = u16::from_str_radix(flags.trim_start_matches("0x"), 16).expect("flags");
-        // Where the data offset reaches past the segment tshark gives no length.
-        let length = if length.is_empty() { "0" } else { length };
         let time = time.replace('.', "");
         let time: i128 = if time.is_empty() { 0 } else { time.parse().expect("time") };
         // Ours end where 64 bits do.
         let time = time.clamp(i64::MIN.into(), i64::MAX.into());
-        let row = format!("{source} {destination} {sport} {dport} {flags:#x} {length} {time}");
-        theirs.rows.insert(number, row);
+        for (at, (sport, dport)) in sports.iter().zip(dports).enumerate() {
+            let flags = flags[at].trim_start_matches("0x");
+            let flags = u16::from_str_radix(flags, 16).expect("flags");
+            // tshark gives no length where the data offset reaches past the segment, and for
+            // what there is of a datagram of which not all was captured.
+            let length = if lengths.len() == sports.len() { lengths[at] } else { NO_LENGTH };
+            // The columns hold the addresses of the last segment.
+            let ends = if at + 1 == sports.len() { [source, destination] } else { ["…"; 2] };
+            let [source, destination] = ends;
+            let row = format!("{source} {destination} {sport} {dport} {flags:#x} {length} {time}");
+            theirs.rows.entry(number).or_default().push(row);
+        }
     }
     let complaint = String::from_utf8_lossy(&output.stderr);
     let complaints = complaint.lines().filter(|line| line.starts_with("tshark: "));
@@ -153,7 +132,12 @@ fn ours(path: &Path) -> Result<Ours, CaptureError> {
             segment.payload_octets(),
             packet.time_ns,
         );
-        rows.insert(packet.frame, row);
+        let rows: &mut Vec<String> = rows.entry(packet.frame).or_default();
+        if let Some(earlier) = rows.last_mut() {
+            let rest: Vec<&str> = earlier.split(' ').skip(2).collect();
+            *earlier = format!("… … {}", rest.join(" "));
+        }
+        rows.push(row);
     }
     Ok(Ours { frames: capture.frames(), rows, warning: capture.warning().copied() })
 }
@@ -166,8 +150,7 @@ fn compare(path: &Path) -> (String, usize) {
     let ours = match ours(path) {
         Ok(ours) => ours,
         Err(CaptureError::NotACapture { .. }) => {
-            let formats = [".gz", ".zst", ".snoop"];
-            if !formats.iter().any(|format| path.to_string_lossy().ends_with(format)) {
+            if !path.to_string_lossy().ends_with(".snoop") {
                 note(format!("refused: {}", theirs.complaint));
             }
             return (differences, 0);
@@ -189,20 +172,26 @@ fn compare(path: &Path) -> (String, usize) {
         note(format!("{:?}, tshark: {}", ours.warning, theirs.complaint));
     }
     let odd_times = ODD_TIMES.iter().any(|file| path.ends_with(file));
-    let without_time = |row: &str| row.rsplit_once(' ').map(|(rest, _)| rest.to_owned());
-    for (frame, row) in &theirs.rows {
+    let without_time = |rows: &[String]| -> Vec<Option<String>> {
+        rows.iter().map(|row| Some(row.rsplit_once(' ')?.0.to_owned())).collect()
+    };
+    for (frame, rows) in &theirs.rows {
+        let same_row = |(ours, theirs): (&String, &String)| {
+            let mut fields = ours.split(' ').zip(theirs.split(' '));
+            fields.all(|(ours, theirs)| ours == theirs || theirs == NO_LENGTH)
+        };
         match ours.rows.get(frame) {
-            Some(same) if same == row => {}
-            Some(same) if odd_times && without_time(same) == without_time(row) => {}
-            other => note(format!("frame {frame}: {other:?}, tshark {row}")),
+            Some(same) if same.len() == rows.len() && same.iter().zip(rows).all(same_row) => {}
+            Some(same) if odd_times && without_time(same) == without_time(rows) => {}
+            other => note(format!("frame {frame}: {other:?}, tshark {rows:?}")),
         }
     }
-    for (frame, row) in &ours.rows {
-        if !theirs.rows.contains_key(frame) && !theirs.nested.contains(frame) {
-            note(format!("frame {frame}: {row}, not in tshark's"));
+    for (frame, rows) in &ours.rows {
+        if !theirs.rows.contains_key(frame) && !theirs.unopened.contains(frame) {
+            note(format!("frame {frame}: {rows:?}, not in tshark's"));
         }
     }
-    (differences, theirs.rows.len())
+    (differences, theirs.rows.values().map(Vec::len).sum())
 }
 
 fn files(folder: &Path, into: &mut Vec<PathBuf>) {

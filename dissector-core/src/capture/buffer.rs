@@ -2,6 +2,8 @@
 
 use std::io::{ErrorKind, Read, Result};
 
+use super::compression::{self, Octets, Source};
+
 /// Octets the buffer starts with: it stays in a core's own cache, which reads twice as fast as a
 /// buffer of several megaoctets does.
 const INITIAL_OCTETS: usize = 512 * 1024;
@@ -9,16 +11,47 @@ const INITIAL_OCTETS: usize = 512 * 1024;
 /// Octets read from `R` but not yet consumed.
 #[derive(Debug)]
 pub(super) struct Buffer<R> {
-    reader: R,
+    source: Source<R>,
     octets: Vec<u8>,
     start: usize,
     end: usize,
     at_end: bool,
+    damaged: bool,
+    /// Octets read so far, as long as they are plain.
+    read: u64,
 }
 
 impl<R: Read> Buffer<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, octets: vec![0; INITIAL_OCTETS], start: 0, end: 0, at_end: false }
+        let octets = vec![0; INITIAL_OCTETS];
+        Self {
+            source: Source::Plain(reader),
+            octets,
+            start: 0,
+            end: 0,
+            at_end: false,
+            damaged: false,
+            read: 0,
+        }
+    }
+
+    /// Goes on with the decompressed octets, if those that are there are compressed ones.
+    pub(super) fn decompress(&mut self) {
+        if compression::is_compressed(self.filled()) {
+            let start = self.filled().to_vec();
+            self.source = std::mem::replace(&mut self.source, Source::Ended(0)).decompressed(start);
+            (self.start, self.end, self.at_end) = (0, 0, false);
+        }
+    }
+
+    /// Octets taken from the reader.
+    pub(super) fn octets_read(&self) -> u64 {
+        self.source.compressed_octets().unwrap_or(self.read)
+    }
+
+    /// Whether compressed data ended before its end, or could not be decompressed.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged
     }
 
     /// The octets that are there.
@@ -58,9 +91,13 @@ impl<R: Read> Buffer<R> {
             if self.end == self.octets.len() {
                 self.octets.resize(required.min(self.octets.len() * 2), 0);
             }
-            match self.reader.read(&mut self.octets[self.end..]) {
-                Ok(0) => self.at_end = true,
-                Ok(octets) => self.end += octets,
+            match self.source.read(&mut self.octets[self.end..]) {
+                Ok(Octets::Read(0)) => self.at_end = true,
+                Ok(Octets::Read(octets)) => {
+                    self.end += octets;
+                    self.read += octets as u64;
+                }
+                Ok(Octets::Damaged) => (self.at_end, self.damaged) = (true, true),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

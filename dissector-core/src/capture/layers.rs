@@ -71,6 +71,15 @@ pub(super) enum Found {
     IcmpError(IcmpError),
 }
 
+impl Found {
+    pub(super) fn time_ns(&self) -> i64 {
+        match self {
+            Self::Segment(packet, _) => packet.time_ns,
+            Self::IcmpError(error) => error.packet.time_ns,
+        }
+    }
+}
+
 /// Where a segment lies.
 #[derive(Clone, Debug)]
 pub(super) enum Place {

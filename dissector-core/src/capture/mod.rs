@@ -1,7 +1,7 @@
 //! Capture files: pcap and pcapng, read frame by frame, down to the TCP segments in them.
 //!
 //! A file is read once, from the front, through one buffer; nothing is kept of a frame that has
-//! been stepped over. A capture is hostile input: what is damaged costs its own frame, or ends the
+//! been stepped over. Files compressed with gzip or zstd are decompressed on the way. A capture is hostile input: what is damaged costs its own frame, or ends the
 //! reading with a [`CaptureWarning`] where the next frame cannot be found any more, but never a
 //! panic. Segments cut by a snap length are normal and no error.
 //!
@@ -17,6 +17,7 @@
 
 mod buffer;
 mod clock;
+mod compression;
 mod error;
 mod ethernet;
 mod fragments;
@@ -30,6 +31,7 @@ mod pcap;
 mod pcapng;
 mod plain;
 mod ppp;
+mod several;
 mod skipped;
 mod tunnel;
 mod udp;
@@ -49,6 +51,7 @@ use crate::{IcmpError, PacketInfo, Segment};
 
 pub use error::{CaptureError, CaptureWarning, Problem};
 pub use link::LinkType;
+pub use several::{Captures, FileError, Input};
 pub use skipped::{IpVersion, Layer, Skipped};
 
 /// Longest record that is read, in octets; a longer one ends the reading with a warning.
@@ -135,9 +138,12 @@ impl<R: Read> Capture<R> {
     pub fn new(reader: R) -> Result<Self, CaptureError> {
         let mut buffer = Buffer::new(reader);
         buffer.fill(pcap::HEADER_OCTETS)?;
+        buffer.decompress();
+        buffer.fill(pcap::HEADER_OCTETS)?;
         let start = buffer.filled();
         if start.is_empty() {
-            return Err(CaptureError::Empty);
+            let compressed = buffer.is_damaged();
+            return Err(if compressed { CaptureError::Compressed } else { CaptureError::Empty });
         }
         let mut magic = [0; 4];
         magic.iter_mut().zip(start).for_each(|(to, from)| *to = *from);
@@ -182,9 +188,17 @@ impl<R: Read> Capture<R> {
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
         Ok(match self.step()? {
             None => None,
-            Some(Found::IcmpError(error)) => Some(Packet::IcmpError(error)),
-            Some(Found::Segment(packet, place)) => self.segment(packet, place).map(Packet::Segment),
+            Some(found) => self.packet(found),
         })
+    }
+
+    /// What was found last.
+    #[inline]
+    fn packet(&self, found: Found) -> Option<Packet<'_>> {
+        match found {
+            Found::IcmpError(error) => Some(Packet::IcmpError(error)),
+            Found::Segment(packet, place) => self.segment(packet, place).map(Packet::Segment),
+        }
     }
 
     /// Goes on to the next thing found; where it is in the buffer, not a borrow of it, so that the
@@ -219,6 +233,11 @@ impl<R: Read> Capture<R> {
     /// Frames read so far, of every kind: the number of the last one, as Wireshark counts them.
     pub fn frames(&self) -> u64 {
         self.frames
+    }
+
+    /// Octets read so far from the reader; of a compressed file, before decompression.
+    pub fn octets_read(&self) -> u64 {
+        self.buffer.octets_read()
     }
 
     /// Why reading stopped before the end of the file, if it did. All segments are valid.
@@ -273,6 +292,9 @@ impl<R: Read> Capture<R> {
         };
         match self.buffer.fill(within) {
             Ok(true) => {}
+            Ok(false) if self.buffer.is_damaged() => {
+                self.stop(CaptureWarning::Compressed { frames });
+            }
             Ok(false) if self.buffer.filled().is_empty() => self.finished = true,
             Ok(false) => self.stop(CaptureWarning::CutShort { frames }),
             Err(error) => {

@@ -60,16 +60,16 @@ impl Skipped {
     /// Whether there may be a TCP segment in the frame that a deeper look would find: in a fragment,
     /// an unopened link layer, or behind a damaged header.
     pub const fn may_hold_tcp(self) -> bool {
-        match self {
+        !matches!(
+            self,
             Self::Protocol(_)
-            | Self::EtherType(_)
-            | Self::Ieee8023
-            | Self::Ppp
-            | Self::NotIp
-            | Self::NotAPacket
-            | Self::Reassembled(_) => false,
-            _ => true,
-        }
+                | Self::EtherType(_)
+                | Self::Ieee8023
+                | Self::Ppp
+                | Self::NotIp
+                | Self::NotAPacket
+                | Self::Reassembled(_)
+        )
     }
 }
 

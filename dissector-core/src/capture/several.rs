@@ -1,0 +1,290 @@
+//! Several captures as one, in order of time.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use super::layers::Found;
+use super::skipped::{Skipped, Tally};
+use super::{Capture, CaptureError, CaptureWarning, Packet};
+
+/// Several captures read as one stream, in order of time: rotated files, or files of several
+/// interfaces.
+///
+/// What is recorded at the same time comes in the order in which the files are given. Within a file
+/// the order is kept, whatever its times are. A file is open from its first time on to its end: of
+/// files that follow one another only one is, with one buffer.
+///
+/// ```no_run
+/// use dissector_core::ConnectionTable;
+/// use dissector_core::capture::{Captures, Packet};
+///
+/// let mut table = ConnectionTable::new();
+/// let mut captures = Captures::open(["monday.pcap.gz", "tuesday.pcap"])?;
+/// while let Some((file, packet)) = captures.next_packet()? {
+///     if let Packet::Segment(segment) = packet {
+///         println!("file {file}, frame {}", segment.packet.frame);
+///         table.observe(&segment);
+///     }
+/// }
+/// # Ok::<(), dissector_core::capture::FileError>(())
+/// ```
+pub struct Captures {
+    files: Vec<Item>,
+    /// Files not opened yet, by time and index of their first frames.
+    closed: VecDeque<Head>,
+    /// Open files but the current one, by time and index of what is pending in them.
+    open: BinaryHeap<Reverse<Head>>,
+    /// The file that is being read, and the time at which it is another's turn.
+    current: Option<(usize, Head)>,
+}
+
+/// One capture of several.
+#[non_exhaustive]
+pub enum Input {
+    /// A file; opened twice where there are several, to learn when it starts and to be read.
+    File(PathBuf),
+    /// A stream, such as standard input.
+    Reader(Box<dyn Read + Send>),
+}
+
+/// One of several captures cannot be read, or reading it failed; the others can.
+#[derive(Debug, thiserror::Error)]
+#[error("capture {}", .index + 1)]
+pub struct FileError {
+    /// Which one, from 0.
+    pub index: usize,
+    /// Why.
+    #[source]
+    pub error: CaptureError,
+}
+
+/// Time and index.
+type Head = (i64, usize);
+
+const NEVER: Head = (i64::MAX, usize::MAX);
+
+enum Item {
+    Closed(PathBuf),
+    Open(Box<Open>),
+    Finished(Summary),
+}
+
+struct Open {
+    capture: Capture<Box<dyn Read + Send>>,
+    pending: Option<Found>,
+}
+
+/// What is kept of a file that has been read.
+#[derive(Default)]
+struct Summary {
+    frames: u64,
+    octets_read: u64,
+    warning: Option<CaptureWarning>,
+    skipped: Tally,
+}
+
+impl From<PathBuf> for Input {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl From<&str> for Input {
+    fn from(path: &str) -> Self {
+        Self::File(path.into())
+    }
+}
+
+impl Captures {
+    /// Opens the captures; of several files it reads the start of each.
+    ///
+    /// # Errors
+    /// [`FileError`] for the first file that cannot be opened or is no capture.
+    pub fn open<I: Into<Input>>(inputs: impl IntoIterator<Item = I>) -> Result<Self, FileError> {
+        let inputs: Vec<Input> = inputs.into_iter().map(Into::into).collect();
+        let several = inputs.len() > 1;
+        let mut captures = Self {
+            files: Vec::with_capacity(inputs.len()),
+            closed: VecDeque::new(),
+            open: BinaryHeap::new(),
+            current: None,
+        };
+        let mut closed = Vec::new();
+        for (index, input) in inputs.into_iter().enumerate() {
+            let at = |error| FileError { index, error };
+            match input {
+                Input::File(path) if several => {
+                    let start = first_time(Capture::open(&path).map_err(at)?).map_err(at)?;
+                    closed.push((start, index));
+                    captures.files.push(Item::Closed(path));
+                }
+                Input::File(path) => {
+                    captures.files.push(Item::Closed(path));
+                    captures.start(index)?;
+                }
+                Input::Reader(reader) => {
+                    let capture = Capture::new(reader).map_err(at)?;
+                    captures.files.push(Item::Open(Box::new(Open { capture, pending: None })));
+                    // Read when it is first asked for: a stream may have nothing to say yet.
+                    closed.push((i64::MIN, index));
+                }
+            }
+        }
+        closed.sort_unstable();
+        captures.closed = closed.into();
+        Ok(captures)
+    }
+
+    /// The next packet of all captures, with the index of its own.
+    ///
+    /// # Errors
+    /// [`FileError`] where a file cannot be read any more; after that the others go on.
+    pub fn next_packet(&mut self) -> Result<Option<(usize, Packet<'_>)>, FileError> {
+        let Some((index, found)) = self.step()? else { return Ok(None) };
+        let Item::Open(open) = &self.files[index] else { return Ok(None) };
+        Ok(open.capture.packet(found).map(|packet| (index, packet)))
+    }
+
+    /// Goes on to the next thing found.
+    fn step(&mut self) -> Result<Option<(usize, Found)>, FileError> {
+        if let Some((index, limit)) = self.current
+            && let Some(found) = self.advance(index)?
+        {
+            if (found.time_ns(), index) <= limit {
+                return Ok(Some((index, found)));
+            }
+            self.keep(index, found);
+        }
+        // Every file whose time has come is opened, and says when its first packet is.
+        while let Some(&(start, index)) = self.closed.front()
+            && self.open.peek().is_none_or(|Reverse(first)| (start, index) <= *first)
+        {
+            self.closed.pop_front();
+            self.start(index)?;
+        }
+        let Some(Reverse((_, index))) = self.open.pop() else { return Ok(None) };
+        let waiting = self.open.peek().map_or(NEVER, |Reverse(first)| *first);
+        let closed = self.closed.front().copied().unwrap_or(NEVER);
+        self.current = Some((index, waiting.min(closed)));
+        let Item::Open(open) = &mut self.files[index] else { return Ok(None) };
+        Ok(open.pending.take().map(|found| (index, found)))
+    }
+
+    /// Opens a file, and goes to its first packet.
+    fn start(&mut self, index: usize) -> Result<(), FileError> {
+        if let Item::Closed(path) = &self.files[index] {
+            let reader = File::open(path).map_err(CaptureError::from);
+            match reader.and_then(|file| Capture::new(Box::new(file) as Box<dyn Read + Send>)) {
+                Ok(capture) => {
+                    self.files[index] = Item::Open(Box::new(Open { capture, pending: None }));
+                }
+                Err(error) => {
+                    self.files[index] = Item::Finished(Summary::default());
+                    return Err(FileError { index, error });
+                }
+            }
+        }
+        if let Some(found) = self.advance(index)? {
+            self.keep(index, found);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, index: usize, found: Found) {
+        if let Item::Open(open) = &mut self.files[index] {
+            self.open.push(Reverse((found.time_ns(), index)));
+            open.pending = Some(found);
+        }
+    }
+
+    /// The next thing in one file, which is closed at its end.
+    #[inline]
+    fn advance(&mut self, index: usize) -> Result<Option<Found>, FileError> {
+        let Item::Open(open) = &mut self.files[index] else { return Ok(None) };
+        let error = match open.capture.step() {
+            Ok(Some(found)) => return Ok(Some(found)),
+            Ok(None) => None,
+            Err(error) => Some(FileError { index, error }),
+        };
+        self.finish(index);
+        error.map_or(Ok(None), Err)
+    }
+
+    #[cold]
+    fn finish(&mut self, index: usize) {
+        self.current = None;
+        let finished = Item::Finished(Summary::default());
+        if let Item::Open(open) = std::mem::replace(&mut self.files[index], finished) {
+            let octets_read = open.capture.octets_read();
+            let Capture { frames, warning, skipped, .. } = open.capture;
+            let summary = Summary { frames, octets_read, warning, skipped };
+            self.files[index] = Item::Finished(summary);
+        }
+    }
+
+    /// Captures that were given.
+    pub fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Frames read so far of the capture with this index: see [`Capture::frames`].
+    ///
+    /// # Panics
+    /// Where there are fewer captures; so do the others.
+    pub fn frames(&self, index: usize) -> u64 {
+        match &self.files[index] {
+            Item::Closed(_) => 0,
+            Item::Open(open) => open.capture.frames(),
+            Item::Finished(summary) => summary.frames,
+        }
+    }
+
+    /// Why reading the capture with this index stopped before its end: see [`Capture::warning`].
+    pub fn warning(&self, index: usize) -> Option<&CaptureWarning> {
+        match &self.files[index] {
+            Item::Closed(_) => None,
+            Item::Open(open) => open.capture.warning(),
+            Item::Finished(summary) => summary.warning.as_ref(),
+        }
+    }
+
+    /// The frames of the capture with this index that gave no segment: see [`Capture::skipped`].
+    pub fn skipped(&self, index: usize) -> impl Iterator<Item = (Skipped, u64)> {
+        let tally = match &self.files[index] {
+            Item::Closed(_) => None,
+            Item::Open(open) => Some(&open.capture.skipped),
+            Item::Finished(summary) => Some(&summary.skipped),
+        };
+        tally.into_iter().flat_map(Tally::iter)
+    }
+
+    /// Octets read so far of all captures, compressed ones as they are.
+    pub fn octets_read(&self) -> u64 {
+        let octets_read = |file: &Item| match file {
+            Item::Closed(_) => 0,
+            Item::Open(open) => open.capture.octets_read(),
+            Item::Finished(summary) => summary.octets_read,
+        };
+        self.files.iter().map(octets_read).sum()
+    }
+}
+
+impl fmt::Debug for Captures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Captures")
+            .field("count", &self.count())
+            .field("closed", &self.closed)
+            .field("open", &self.open)
+            .field("current", &self.current)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Time of the first frame; the earliest of all where there is none.
+fn first_time(mut capture: Capture<File>) -> Result<i64, CaptureError> {
+    Ok(capture.next_frame()?.map_or(i64::MIN, |consumed| consumed.frame.time_ns))
+}

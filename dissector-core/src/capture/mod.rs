@@ -39,6 +39,7 @@ mod wlan;
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 
 use self::buffer::Buffer;
@@ -47,6 +48,7 @@ use self::layers::{Deep, Found, Place};
 use self::pcap::PcapRecords;
 use self::pcapng::PcapngRecords;
 use self::skipped::Tally;
+use crate::wire::TcpHeader;
 use crate::{IcmpError, PacketInfo, Segment};
 
 pub use error::{CaptureError, CaptureWarning, Problem};
@@ -170,6 +172,7 @@ impl<R: Read> Capture<R> {
     ///
     /// # Errors
     /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
+    #[inline]
     pub fn next_segment(&mut self) -> Result<Option<Segment<'_>>, CaptureError> {
         loop {
             match self.step()? {
@@ -185,15 +188,21 @@ impl<R: Read> Capture<R> {
     ///
     /// # Errors
     /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
+    #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        Ok(match self.step()? {
-            None => None,
-            Some(found) => self.packet(found),
-        })
+        let Some((packet, place)) = self.straight() else {
+            return Ok(match self.long_way()? {
+                None => None,
+                Some(found) => self.packet(found),
+            });
+        };
+        let octets = &self.buffer.from(place.start)[..place.len()];
+        // Built where it is returned: it is large enough for a copy to be felt.
+        let Ok(tcp) = TcpHeader::parse(octets) else { return Ok(None) };
+        Ok(Some(Packet::Segment(Segment { packet, tcp })))
     }
 
     /// What was found last.
-    #[inline]
     fn packet(&self, found: Found) -> Option<Packet<'_>> {
         match found {
             Found::IcmpError(error) => Some(Packet::IcmpError(error)),
@@ -205,23 +214,50 @@ impl<R: Read> Capture<R> {
     /// caller may go on.
     #[inline]
     fn step(&mut self) -> Result<Option<Found>, CaptureError> {
+        match self.straight() {
+            Some((packet, place)) => Ok(Some(Found::Segment(packet, Place::Buffer(place)))),
+            None => self.long_way(),
+        }
+    }
+
+    /// Steps over the next record if it is a usual frame, all there, with a segment in it, and
+    /// nothing is left of the frame before; otherwise changes nothing.
+    #[inline(always)]
+    fn straight(&mut self) -> Option<(PacketInfo, Range<usize>)> {
+        if !self.deep.found.is_empty() {
+            return None;
+        }
+        let octets = self.buffer.filled();
+        let (frame, record_octets) = match &self.records {
+            Records::Pcap(records) => records.straight(octets)?,
+            Records::Pcapng(records) => records.straight(octets)?,
+        };
+        let captured = octets.get(frame.captured.clone())?;
+        let (packet, tcp) = plain::segment(self.frames + 1, &frame, captured)?;
+        let start = self.buffer.start() + frame.captured.start;
+        self.buffer.consume(record_octets);
+        self.frames += 1;
+        Some((packet, start + tcp.start..start + tcp.end))
+    }
+
+    /// Goes on to the next thing found, whatever the records and the frames are.
+    #[inline(never)]
+    fn long_way(&mut self) -> Result<Option<Found>, CaptureError> {
         loop {
             if let Some(found) = self.deep.found.pop() {
                 return Ok(Some(found));
             }
+            if let Some((packet, place)) = self.straight() {
+                return Ok(Some(Found::Segment(packet, Place::Buffer(place))));
+            }
             let Some(Consumed { frame, start }) = self.next_frame()? else { return Ok(None) };
             let start = start + frame.captured.start;
             let captured = &self.buffer.from(start)[..frame.captured.len()];
-            if let Some((packet, tcp)) = plain::segment(self.frames, &frame, captured) {
-                let place = Place::Buffer(start + tcp.start..start + tcp.end);
-                return Ok(Some(Found::Segment(packet, place)));
-            }
             self.deep.open(self.frames, &frame, captured, start, &mut self.skipped);
         }
     }
 
     /// Reads the TCP header: a borrow that the step returned would outlive it.
-    #[inline]
     fn segment(&self, packet: PacketInfo, place: Place) -> Option<Segment<'_>> {
         let octets = match place {
             Place::Buffer(range) => &self.buffer.from(range.start)[..range.len()],
@@ -251,7 +287,6 @@ impl<R: Read> Capture<R> {
     }
 
     /// Steps to the next packet, and counts it.
-    #[inline]
     fn next_frame(&mut self) -> Result<Option<Consumed>, CaptureError> {
         while !self.finished {
             let octets = self.buffer.filled();

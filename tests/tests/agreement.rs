@@ -106,9 +106,8 @@ fn encapsulation(row: &[String]) -> String {
 
 /// Whether the command promises to open this.
 fn is_common(encapsulation: &str) -> bool {
-    let layers: Vec<_> = encapsulation.split(':').collect();
-    let ip_headers = layers.iter().filter(|layer| ["ip", "ipv6"].contains(layer)).count();
-    ip_headers == 1 && layers.iter().all(|layer| OPENED_LAYERS.contains(layer))
+    let layers = encapsulation.trim_end_matches(" in fragments");
+    layers.split(':').all(|layer| OPENED_LAYERS.contains(&layer))
 }
 
 /// The column of all segments of a frame, as tshark prints it.

@@ -269,6 +269,9 @@ impl Opener<'_> {
         if self.nested == MAX_NESTED {
             return Err(Skipped::Depth);
         }
+        if octets.captured.is_empty() {
+            return Err(Skipped::Truncated(Layer::Wlan));
+        }
         let (layers, mut result) = (self.layers, Ok(()));
         self.nested += 1;
         while !octets.captured.is_empty() && self.deep.found.len() < MAX_SEGMENTS {

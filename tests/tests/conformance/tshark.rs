@@ -31,8 +31,6 @@ const FIELDS: &[&str] = &[
     "ipv6.dst",
     "tcp.srcport",
     "tcp.dstport",
-    "ip.flags.mf",
-    "ip.frag_offset",
     "tcp.stream",
     "tcp.completeness",
     "tcp.analysis.initial_rtt",
@@ -60,8 +58,7 @@ pub struct Frame {
 impl Frame {
     fn parse(line: &str) -> Option<Self> {
         let columns: Vec<_> = line.split('\t').collect();
-        let [number, layers, from, to, from6, to6, from_port, to_port, more, offset, rest @ ..] =
-            &columns[..]
+        let [number, layers, from, to, from6, to6, from_port, to_port, rest @ ..] = &columns[..]
         else {
             return None;
         };
@@ -75,13 +72,11 @@ impl Frame {
             Some((last(addr).parse::<IpAddr>().ok()?, last(port).parse().ok()?))
         };
         let ends = end(from, from_port).zip(end(to, to_port));
-        let in_fragments =
-            more.contains(['1', 'T']) || offset.split(',').any(|at| !["", "0"].contains(&at));
         let quoted = layers.contains("icmp");
         Some(Self {
             number: number.parse().ok()?,
             pair: ends.filter(|_| !quoted).map(|(from, to)| pair([from, to])),
-            unopened: unopened(layers, in_fragments),
+            unopened: unopened(layers),
             stream: stream.parse().ok().filter(|_| !quoted),
             completeness: last(completeness).parse().ok(),
             initial_rtt: last(initial_rtt).parse().ok(),

@@ -90,6 +90,8 @@ pub const MAX_INTERFACES: usize = 65_536;
 pub struct Capture<R> {
     buffer: Buffer<R>,
     records: Records,
+    /// The last segment found on the straight way.
+    usual: PacketInfo,
     deep: Deep,
     frames: u64,
     skipped: Tally,
@@ -162,7 +164,17 @@ impl<R: Read> Capture<R> {
         };
         let skipped = Tally::default();
         let deep = Deep::default();
-        Ok(Self { buffer, records, deep, frames: 0, skipped, warning: None, finished: false })
+        let usual = layers::NOTHING;
+        Ok(Self {
+            buffer,
+            records,
+            usual,
+            deep,
+            frames: 0,
+            skipped,
+            warning: None,
+            finished: false,
+        })
     }
 
     /// The next TCP segment, which borrows from the read buffer; `None` at the end. ICMP errors are
@@ -190,16 +202,14 @@ impl<R: Read> Capture<R> {
     /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        let Some((packet, place)) = self.straight() else {
+        let Some(place) = self.straight() else {
             return Ok(match self.long_way()? {
                 None => None,
                 Some(found) => self.packet(found),
             });
         };
-        let octets = &self.buffer.from(place.start)[..place.len()];
-        // Built where it is returned: it is large enough for a copy to be felt.
-        let Ok(tcp) = TcpHeader::parse(octets) else { return Ok(None) };
-        Ok(Some(Packet::Segment(Segment { packet, tcp })))
+        let Ok(tcp) = TcpHeader::parse(self.buffer.at(place)) else { return Ok(None) };
+        Ok(Some(Packet::Segment(Segment { packet: self.usual, tcp })))
     }
 
     /// What was found last.
@@ -215,15 +225,16 @@ impl<R: Read> Capture<R> {
     #[inline]
     fn step(&mut self) -> Result<Option<Found>, CaptureError> {
         match self.straight() {
-            Some((packet, place)) => Ok(Some(Found::Segment(packet, Place::Buffer(place)))),
+            Some(place) => Ok(Some(Found::Segment(self.usual, Place::Buffer(place)))),
             None => self.long_way(),
         }
     }
 
     /// Steps over the next record if it is a usual frame, all there, with a segment in it, and
-    /// nothing is left of the frame before; otherwise changes nothing.
-    #[inline(always)]
-    fn straight(&mut self) -> Option<(PacketInfo, Range<usize>)> {
+    /// nothing is left of the frame before; otherwise changes nothing. The segment is in `usual` then;
+    /// where its header and payload lie in the buffer.
+    #[inline(never)]
+    fn straight(&mut self) -> Option<Range<usize>> {
         if !self.deep.found.is_empty() {
             return None;
         }
@@ -233,11 +244,12 @@ impl<R: Read> Capture<R> {
             Records::Pcapng(records) => records.straight(octets)?,
         };
         let captured = octets.get(frame.captured.clone())?;
-        let (packet, tcp) = plain::segment(self.frames + 1, &frame, captured)?;
+        let tcp = plain::segment(&mut self.usual, &frame, captured)?;
         let start = self.buffer.start() + frame.captured.start;
         self.buffer.consume(record_octets);
         self.frames += 1;
-        Some((packet, start + tcp.start..start + tcp.end))
+        self.usual.frame = self.frames;
+        Some(start + tcp.start..start + tcp.end)
     }
 
     /// Goes on to the next thing found, whatever the records and the frames are.
@@ -247,8 +259,8 @@ impl<R: Read> Capture<R> {
             if let Some(found) = self.deep.found.pop() {
                 return Ok(Some(found));
             }
-            if let Some((packet, place)) = self.straight() {
-                return Ok(Some(Found::Segment(packet, Place::Buffer(place))));
+            if let Some(place) = self.straight() {
+                return Ok(Some(Found::Segment(self.usual, Place::Buffer(place))));
             }
             let Some(Consumed { frame, start }) = self.next_frame()? else { return Ok(None) };
             let start = start + frame.captured.start;

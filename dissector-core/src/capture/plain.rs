@@ -16,43 +16,46 @@ const IPV4_OCTETS: usize = 20;
 const IPV6_OCTETS: usize = 40;
 const TCP_OCTETS: usize = 20;
 
-/// The segment in a usual frame, and where its TCP header and payload lie in `captured`.
+/// Writes what there is to know of the segment in a usual frame to `packet`; where its TCP header
+/// and payload lie in `captured`.
+///
+/// Written in place: a packet is large enough for each copy to be felt.
 #[inline(always)]
 pub(super) fn segment(
-    number: u64,
+    packet: &mut PacketInfo,
     frame: &Frame,
     captured: &[u8],
-) -> Option<(PacketInfo, Range<usize>)> {
+) -> Option<Range<usize>> {
     let at = match frame.link_type {
         LinkType::ETHERNET => {
             let &[.., a, b] = captured.first_chunk::<ETHERNET_OCTETS>()?;
             match u16::from_be_bytes([a, b]) {
-                ETHERTYPE_IPV4 => return ipv4(number, frame, captured, ETHERNET_OCTETS),
+                ETHERTYPE_IPV4 => return ipv4(packet, frame, captured, ETHERNET_OCTETS),
                 ETHERTYPE_IPV6 => ETHERNET_OCTETS,
-                0x8100 | 0x88a8 => return tagged(number, frame, captured),
+                0x8100 | 0x88a8 => return tagged(packet, frame, captured),
                 _ => return None,
             }
         }
         // What looks like PPP at the second octet is taken for it, as in Wireshark.
         LinkType::RAW if captured.get(1..3) != Some(&[0xff, 0x03]) => {
             if captured.first()? >> 4 == 4 {
-                return ipv4(number, frame, captured, 0);
+                return ipv4(packet, frame, captured, 0);
             }
             0
         }
         _ => return None,
     };
-    ipv6(number, frame, captured, at)
+    ipv6(packet, frame, captured, at)
 }
 
 /// One VLAN tag or two.
 #[inline(never)]
-fn tagged(number: u64, frame: &Frame, captured: &[u8]) -> Option<(PacketInfo, Range<usize>)> {
+fn tagged(packet: &mut PacketInfo, frame: &Frame, captured: &[u8]) -> Option<Range<usize>> {
     let mut at = ETHERNET_OCTETS + VLAN_TAG_OCTETS;
     loop {
         match u16::from_be_bytes(*captured.get(at - 2..)?.first_chunk()?) {
-            ETHERTYPE_IPV4 => return ipv4(number, frame, captured, at),
-            ETHERTYPE_IPV6 => return ipv6(number, frame, captured, at),
+            ETHERTYPE_IPV4 => return ipv4(packet, frame, captured, at),
+            ETHERTYPE_IPV6 => return ipv6(packet, frame, captured, at),
             0x8100 | 0x88a8 if at == ETHERNET_OCTETS + VLAN_TAG_OCTETS => at += VLAN_TAG_OCTETS,
             _ => return None,
         }
@@ -61,11 +64,11 @@ fn tagged(number: u64, frame: &Frame, captured: &[u8]) -> Option<(PacketInfo, Ra
 
 #[inline(always)]
 fn ipv4(
-    number: u64,
+    packet: &mut PacketInfo,
     frame: &Frame,
     captured: &[u8],
     at: usize,
-) -> Option<(PacketInfo, Range<usize>)> {
+) -> Option<Range<usize>> {
     const MORE_FRAGMENTS_AND_OFFSET: u16 = 0x3fff;
     let (header, rest) = captured.get(at..)?.split_first_chunk::<IPV4_OCTETS>()?;
     let &[first, _, length_1, length_2, id_1, id_2, flags, offset, ttl, protocol, ..] = header;
@@ -77,25 +80,22 @@ fn ipv4(
     let &[source, destination] = addresses else { return None };
     let total = usize::from(u16::from_be_bytes([length_1, length_2]));
     let (tcp, sent) = payload(frame, rest, at + IPV4_OCTETS, total.checked_sub(IPV4_OCTETS)?)?;
-    let packet = PacketInfo {
-        frame: number,
-        time_ns: frame.time_ns,
-        source: Ipv4Addr::from(source).into(),
-        destination: Ipv4Addr::from(destination).into(),
-        ttl,
-        ip_id: Some(u16::from_be_bytes([id_1, id_2])),
-        tcp_octets: sent,
-    };
-    Some((packet, tcp))
+    packet.time_ns = frame.time_ns;
+    packet.source = Ipv4Addr::from(source).into();
+    packet.destination = Ipv4Addr::from(destination).into();
+    packet.ttl = ttl;
+    packet.ip_id = Some(u16::from_be_bytes([id_1, id_2]));
+    packet.tcp_octets = sent;
+    Some(tcp)
 }
 
 #[inline(never)]
 fn ipv6(
-    number: u64,
+    packet: &mut PacketInfo,
     frame: &Frame,
     captured: &[u8],
     at: usize,
-) -> Option<(PacketInfo, Range<usize>)> {
+) -> Option<Range<usize>> {
     let (header, rest) = captured.get(at..)?.split_first_chunk::<IPV6_OCTETS>()?;
     let &[first, _, _, _, length_1, length_2, protocol, ttl, ..] = header;
     if first >> 4 != 6 || protocol != PROTOCOL_TCP {
@@ -105,16 +105,13 @@ fn ipv6(
     let &[source, destination] = addresses else { return None };
     let length = usize::from(u16::from_be_bytes([length_1, length_2]));
     let (tcp, sent) = payload(frame, rest, at + IPV6_OCTETS, length)?;
-    let packet = PacketInfo {
-        frame: number,
-        time_ns: frame.time_ns,
-        source: Ipv6Addr::from(source).into(),
-        destination: Ipv6Addr::from(destination).into(),
-        ttl,
-        ip_id: None,
-        tcp_octets: sent,
-    };
-    Some((packet, tcp))
+    packet.time_ns = frame.time_ns;
+    packet.source = Ipv6Addr::from(source).into();
+    packet.destination = Ipv6Addr::from(destination).into();
+    packet.ttl = ttl;
+    packet.ip_id = None;
+    packet.tcp_octets = sent;
+    Some(tcp)
 }
 
 /// Where the first `octets` of the `rest` at `at` lie, if a TCP header is in them, and how many of

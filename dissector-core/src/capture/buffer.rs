@@ -5,8 +5,6 @@ use std::ops::Range;
 
 use super::compression::{self, Octets, Source};
 
-use super::compression::{self, Octets, Source};
-
 /// Octets the buffer starts with: it stays in a core's own cache, which reads twice as fast as a
 /// buffer of several megaoctets does.
 const INITIAL_OCTETS: usize = 512 * 1024;

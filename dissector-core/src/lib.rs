@@ -17,8 +17,10 @@ pub mod connection;
 mod icmp;
 mod segment;
 mod table;
+mod tally;
 pub mod wire;
 
 pub use icmp::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, Quoted};
 pub use segment::{PacketInfo, Segment};
 pub use table::{ConnectionTable, DEFAULT_LIMIT, LINGER_NS};
+pub use tally::ServerTally;

@@ -100,6 +100,6 @@ fn line(segment: &Segment<'_>, seen: &Annotation, start_ns: i64) -> String {
         seen.stage.step().unwrap_or(""),
         format!("{}{copy}", seen.stage.name()),
         seen.client,
-        seen.server.to_string(),
+        seen.server,
     )
 }

@@ -25,7 +25,7 @@ pub fn draw(story: &Story) -> String {
     let _ =
         writeln!(text, "    Note over C,S: {}", escaped(&format!("{title}{comma}{circumstances}")));
     let mut states = words::states_before(story);
-    note_states(&mut text, &states);
+    note_states(&mut text, &states, &Default::default());
     let mut last_ns = story.first_ns;
     for event in &story.events {
         let (time_ns, line, after) = match event {
@@ -39,7 +39,7 @@ pub fn draw(story: &Story) -> String {
                 let (beside, _) = words::beside(told);
                 let beside =
                     if beside.is_empty() { beside } else { format!("<br/>{}", escaped(&beside)) };
-                let label = escaped(&words::on_arrow(told));
+                let label = escaped(&words::on_arrow(told)).replace("  ", " ");
                 let line = line(told.from, arrow, &format!("{label}{beside}"));
                 (told.time_ns, line, Some([told.client, told.server]))
             }
@@ -63,10 +63,8 @@ pub fn draw(story: &Story) -> String {
         let _ = writeln!(text, "    {line}");
         if let Some(after) = after {
             let after = after.map(|states: States| states.to_string());
-            if after != states {
-                states = after;
-                note_states(&mut text, &states);
-            }
+            note_states(&mut text, &after, &states);
+            states = after;
         }
     }
     text
@@ -79,12 +77,36 @@ fn line(from: End, arrow: &str, label: &str) -> String {
     }
 }
 
-fn note_states(text: &mut String, [client, server]: &[String; 2]) {
-    let _ = writeln!(text, "    Note left of C: {client}");
-    let _ = writeln!(text, "    Note right of S: {server}");
+/// Says which states are new.
+fn note_states(text: &mut String, [client, server]: &[String; 2], before: &[String; 2]) {
+    if *client != before[0] {
+        let _ = writeln!(text, "    Note left of C: {client}");
+    }
+    if *server != before[1] {
+        let _ = writeln!(text, "    Note right of S: {server}");
+    }
 }
 
 /// `;` and `#` end or begin things in Mermaid.
 fn escaped(text: &str) -> String {
-    text.replace('#', "#35;").replace(';', "#59;").replace("#35#59;", "#35;")
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '#' | ';' => {
+                let _ = write!(escaped, "#{};", u32::from(character));
+            }
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_means_something_to_mermaid_is_escaped() {
+        assert_eq!(escaped("a; b #1"), "a#59; b #35;1");
+    }
 }

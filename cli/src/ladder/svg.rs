@@ -334,7 +334,7 @@ impl Picture {
         if !class.is_empty() {
             let _ = write!(self.body, " class=\"{class}\"");
         }
-        let _ = write!(self.body, " text-anchor=\"{anchor}\">{}</text>\n", Escaped(text));
+        let _ = writeln!(self.body, " text-anchor=\"{anchor}\">{}</text>", Escaped(text));
     }
 
     /// The whole picture: what was drawn, with title, heads, axis and legend around it.

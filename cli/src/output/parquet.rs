@@ -143,7 +143,8 @@ impl Values {
     fn push(&mut self, value: Value<'_>) {
         if let (Typed::List(values), Value::List(anomalies)) = (&mut self.of, value) {
             if anomalies.is_empty() {
-                (self.definitions.push(0), self.repetitions.push(0));
+                self.definitions.push(0);
+                self.repetitions.push(0);
             }
             for (place, anomaly) in anomalies.iter().enumerate() {
                 self.definitions.push(1);

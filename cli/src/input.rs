@@ -1,21 +1,19 @@
 //! Reading the captures that were asked for.
 
+use std::error::Error;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use dissector_core::capture::{Capture, Packet};
+use dissector_core::capture::{self, Captures, FileError, Packet};
 
 use crate::progress::Progress;
 use crate::{Failure, interrupt, warn};
 
-/// Captures being read as one stream.
+/// Captures being read as one stream, in order of time.
 pub struct Input {
     names: Vec<String>,
-    captures: Vec<Capture<Box<dyn Read>>>,
-    octets: Arc<AtomicU64>,
+    captures: Captures,
     progress: Progress,
 }
 
@@ -23,37 +21,34 @@ pub struct Input {
 #[must_use]
 pub struct Ending {
     warnings: Vec<String>,
-    failure: Option<Failure>,
+    failures: Vec<Failure>,
 }
 
 impl Input {
     /// Opens `files`; `-` is standard input. With `progress`, a bar shows how far it has come.
     pub fn open(files: &[PathBuf], progress: bool) -> Result<Self, Failure> {
-        let octets = Arc::new(AtomicU64::new(0));
-        let mut total = Some(0);
-        let mut captures = Vec::with_capacity(files.len());
-        for file in files {
-            let name = shown(file);
-            let reader: Box<dyn Read> = if is_stdin(file) {
-                total = None;
-                Box::new(io::stdin().lock())
-            } else {
-                let file = File::open(file).map_err(|e| Failure::Read(format!("{name}: {e}")))?;
-                let length =
-                    file.metadata().ok().filter(|meta| meta.is_file()).map(|meta| meta.len());
-                total = total.zip(length).map(|(total, length)| total + length);
-                Box::new(file)
-            };
-            let counted = Counted { reader, octets: Arc::clone(&octets) };
-            let capture = Capture::new(Box::new(counted) as Box<dyn Read>);
-            captures.push(capture.map_err(|e| Failure::Read(format!("{name}: {e}")))?);
+        let names: Vec<_> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
+        if files.iter().filter(|file| is_stdin(file)).count() > 1 {
+            return Err(Failure::Usage("standard input can be read only once".into()));
         }
-        Ok(Self {
-            names: files.iter().map(|file| file.to_string_lossy().into_owned()).collect(),
-            captures,
-            octets,
-            progress: Progress::new(total, progress),
-        })
+        let mut total = Some(0);
+        let mut inputs = Vec::with_capacity(files.len());
+        for (file, name) in files.iter().zip(&names) {
+            let length = length(file);
+            total = total.zip(length).map(|(total, length)| total + length);
+            inputs.push(match length {
+                Some(_) => capture::Input::File(file.clone()),
+                None if is_stdin(file) => capture::Input::Reader(Box::new(io::stdin())),
+                // A pipe with a name: it can be opened once.
+                None => {
+                    let reader = File::open(file);
+                    let reader = reader.map_err(|e| Failure::Read(format!("{name}: {e}")))?;
+                    capture::Input::Reader(Box::new(reader))
+                }
+            });
+        }
+        let captures = Captures::open(inputs).map_err(|error| failure(&names, &error))?;
+        Ok(Self { names, captures, progress: Progress::new(total, progress) })
     }
 
     /// The files as they were named.
@@ -64,52 +59,50 @@ impl Input {
     /// Reads to the end and gives `take` each packet with the place of its file among those named.
     ///
     /// # Errors
-    /// Those of `take`. Where reading fails or Ctrl-C comes, there are no more packets, and the
-    /// ending tells.
+    /// Those of `take`. Where a file cannot be read any more, the others go on, and the ending
+    /// tells; Ctrl-C ends the reading.
     pub fn read(
         mut self,
         mut take: impl FnMut(u32, &Packet<'_>) -> Result<(), Failure>,
     ) -> Result<Ending, Failure> {
-        let mut failure = None;
-        'files: for (place, capture) in self.captures.iter_mut().enumerate() {
-            loop {
-                if interrupt::requested() {
-                    failure = Some(Failure::Interrupted);
-                    break 'files;
-                }
-                self.progress.packet(|| self.octets.load(Ordering::Relaxed));
-                match capture.next_packet() {
-                    Ok(Some(packet)) => take(place as u32, &packet)?,
-                    Ok(None) => break,
-                    Err(error) => {
-                        failure = Some(Failure::Read(format!("{}: {error}", self.names[place])));
-                        break 'files;
-                    }
-                }
+        let mut failures = Vec::new();
+        loop {
+            if interrupt::requested() {
+                failures.push(Failure::Interrupted);
+                break;
+            }
+            self.progress.packet(|| self.captures.octets_read());
+            match self.captures.next_packet() {
+                Ok(Some((file, packet))) => take(file as u32, &packet)?,
+                Ok(None) => break,
+                Err(error) => failures.push(failure(&self.names, &error)),
             }
         }
         self.progress.clear();
         let mut warnings = Vec::new();
-        for (name, capture) in self.names.iter().zip(&self.captures) {
-            if let Some(warning) = capture.warning() {
+        for (index, file) in self.names.iter().enumerate() {
+            let name = shown(file);
+            if let Some(warning) = self.captures.warning(index) {
                 warnings.push(format!("{name}: {warning}"));
             }
-            let lost = capture.skipped().filter(|(reason, _)| reason.may_hold_tcp());
+            let lost = self.captures.skipped(index).filter(|(reason, _)| reason.may_hold_tcp());
             let lost: Vec<_> =
                 lost.map(|(reason, frames)| format!("{reason} ({frames})")).collect();
             if !lost.is_empty() {
                 warnings.push(format!("{name}: frames not opened: {}", lost.join(", ")));
             }
         }
-        Ok(Ending { warnings, failure })
+        Ok(Ending { warnings, failures })
     }
 }
 
 impl Ending {
     /// Says on standard error what of the captures could not be used.
-    pub fn report(self) -> Result<(), Failure> {
+    pub fn report(mut self) -> Result<(), Failure> {
         self.warnings.iter().for_each(|warning| warn(warning));
-        self.failure.map_or(Ok(()), Err)
+        let last = self.failures.pop();
+        self.failures.iter().for_each(|failure| warn(&failure.to_string()));
+        last.map_or(Ok(()), Err)
     }
 }
 
@@ -132,20 +125,33 @@ fn is_stdin(file: &Path) -> bool {
     file.as_os_str() == "-"
 }
 
-fn shown(file: &Path) -> String {
-    if is_stdin(file) { "standard input".into() } else { file.display().to_string() }
-}
-
-/// Counts the octets that are read.
-struct Counted<R> {
-    reader: R,
-    octets: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let octets = self.reader.read(buffer)?;
-        self.octets.fetch_add(octets as u64, Ordering::Relaxed);
-        Ok(octets)
+/// Octets of a file; `None` for standard input and for pipes. What cannot be opened counts as a
+/// file, for the reader to say why.
+fn length(file: &Path) -> Option<u64> {
+    match file.metadata() {
+        _ if is_stdin(file) => None,
+        Ok(meta) if meta.is_file() || meta.is_dir() => Some(meta.len()),
+        Ok(_) => None,
+        Err(_) => Some(0),
     }
+}
+
+fn shown(name: &str) -> &str {
+    if name == "-" { "standard input" } else { name }
+}
+
+/// An error with the name of its file, and its cause.
+fn failure(names: &[String], error: &FileError) -> Failure {
+    let name = names.get(error.index).map_or("?", |name| shown(name));
+    let mut text = format!("{name}: {}", error.error);
+    let mut cause = error.error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // Some say what their cause says.
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    Failure::Read(text)
 }

@@ -138,7 +138,7 @@ fn a_full_disk_is_an_error() {
 
 fn full(arguments: &[&str]) {
     let disk = OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
-    let output = tcphs(arguments).stdout(disk).output().unwrap();
+    let output = tcphs(arguments).stdout(disk).output().expect("the command starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
     assert!(said.contains("No space left on device"), "{arguments:?}: {said}");

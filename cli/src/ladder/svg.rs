@@ -326,7 +326,7 @@ impl Picture {
 
     fn line(&mut self, x1: f64, y1: f64, x2: f64, y2: f64, class: &str) {
         let _ =
-            write!(self.body, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" class=\"{class}\"/>\n");
+            writeln!(self.body, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" class=\"{class}\"/>");
     }
 
     fn text(&mut self, x: f64, y: f64, class: &str, anchor: &str, text: &str) {

@@ -12,7 +12,7 @@ use terminal_size::{Width, terminal_size};
 use crate::args::ExplainArgs;
 use crate::output::{Output, duration};
 use crate::stories;
-use crate::story::Story;
+use crate::story::{Event, Story};
 use crate::style::{FAINT, STRONG, outcome_style};
 use crate::{Done, Failure, input, warn, words};
 
@@ -109,12 +109,19 @@ fn at_the_end(story: &Story) -> String {
         (state, true) => format!("{state}"),
         (state, false) => format!("{state} (assumed)"),
     };
-    let lasted = story.last_ns.saturating_sub(story.first_ns).max(0) as u64;
+    let last_ns = match story.events.last() {
+        Some(Event::Segment(told)) => told.time_ns,
+        Some(Event::Error(error)) => error.time_ns,
+        Some(Event::Run(run)) => run.last_ns,
+        None => story.last_ns,
+    };
+    let lasted = last_ns.saturating_sub(story.first_ns).max(0) as u64;
+    let after = match lasted {
+        0 => "Nothing more of it is in the capture:".into(),
+        _ => format!("{} after it began, nothing more comes:", duration(lasted)),
+    };
     let (client, server) = (state(story.client_state), state(story.server_state));
-    let mut text = format!(
-        "At its end, {} after it began, the client is in {client}, the server in {server}.",
-        duration(lasted),
-    );
+    let mut text = format!("{after} the client is in {client}, the server in {server}.");
     if was_cleared(story)
         && let Some(frame) = story.verdict.frames.rst
     {
@@ -186,9 +193,8 @@ fn remarks(story: &Story) -> Vec<String> {
         ));
     }
     match verdict.seen {
-        Seen::ClientOnly if verdict.outcome != Outcome::NoReply => {
-            remarks.push("Nothing of the server is in the capture.".into());
-        }
+        _ if verdict.outcome.failed() => {}
+        Seen::ClientOnly => remarks.push("Nothing of the server is in the capture.".into()),
         Seen::ServerOnly => remarks.push("Nothing of the client is in the capture.".into()),
         _ => {}
     }

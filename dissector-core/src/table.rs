@@ -1,29 +1,30 @@
 //! Many connections, told apart by their addresses and ports.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
-use crate::connection::{Annotation, Connection, Reuse, Stage};
+use crate::connection::{Annotation, Connection, Direction, Recent, Reuse, Side, Stage};
 use crate::{IcmpError, Segment};
 
 /// A finished connection leaves the table once it was silent for this long, in nanoseconds of
 /// capture time: late duplicates still find it until then.
 pub const LINGER_NS: i64 = 120_000_000_000;
 
+/// How many slots are looked at for a connection that is past when another is opened, and how many
+/// segments may go by without a look.
+const SLOTS_AN_OPENING: u32 = 3;
+const SEGMENTS_A_LOOK: u32 = 16;
+
 /// How many connections a table holds at once unless told otherwise.
 pub const DEFAULT_LIMIT: usize = 4_000_000;
-
-/// Addresses and ports of both ends, the smaller end first, so that both directions meet.
-type Key<A> = (A, A, u32);
-type Map<A> = HashMap<Key<A>, u32, RandomState>;
 
 /// Many connections: finds the one a segment belongs to, and lets it say what the segment was.
 ///
 /// Connections are numbered from 0 in the order of their first segment. A connection that is
-/// finished leaves the table after [`LINGER_NS`] of silence; when the table is full, finished
+/// finished is past after [`LINGER_NS`] of silence: nothing belongs to it any more, and it leaves
+/// when the table next comes to look at it. When the table is full, finished
 /// connections leave first, then those silent for longest. What has left is kept for
 /// [`take_left`](Self::take_left); take it from time to time, or memory grows with the capture.
 ///
@@ -52,26 +53,24 @@ type Map<A> = HashMap<Key<A>, u32, RandomState>;
 /// ```
 #[derive(Debug)]
 pub struct ConnectionTable {
-    v4: Map<u32>,
-    v6: Map<u128>,
+    /// The slot of each connection that may get segments, by addresses and ports: of several on
+    /// the same ones, the newest.
+    index: HashTable<u32>,
+    hasher: RandomState,
     slots: Slots,
-    /// When to look whether the connection of a slot can leave; rising times.
-    due: VecDeque<Due>,
     /// Slots of unanswered connections, each with the slot of the one before it on the same
     /// addresses and ports, which may still be alive.
     older: HashMap<u32, u32, RandomState>,
+    recent: Recent,
     left: Vec<Connection>,
     latest: Option<u32>,
     limit: usize,
     next_id: u32,
     now_ns: i64,
-}
-
-#[derive(Debug)]
-struct Due {
-    at_ns: i64,
-    slot: u32,
-    id: u32,
+    /// The slot to be looked at next for a connection that is past.
+    hand: u32,
+    /// How many segments came since a slot was looked at.
+    waited: u32,
 }
 
 impl Default for ConnectionTable {
@@ -89,16 +88,18 @@ impl ConnectionTable {
     /// An empty table that holds up to `limit` connections at once, at least one.
     pub fn with_limit(limit: usize) -> Self {
         Self {
-            v4: Map::default(),
-            v6: Map::default(),
+            index: HashTable::new(),
+            hasher: RandomState::default(),
             slots: Slots::default(),
-            due: VecDeque::new(),
             older: HashMap::default(),
+            recent: Recent::default(),
             left: Vec::new(),
             latest: None,
             limit: limit.max(1),
             next_id: 0,
             now_ns: i64::MIN,
+            hand: 0,
+            waited: 0,
         }
     }
 
@@ -106,39 +107,56 @@ impl ConnectionTable {
     pub fn observe(&mut self, segment: &Segment<'_>) -> Annotation {
         // A segment with an earlier time does not turn the clock back.
         self.now_ns = self.now_ns.max(segment.packet.time_ns);
-        self.let_go();
-        let slot = match self.find(segment) {
-            Some(slot) if !self.slots.get(slot).is_succeeded_by(segment, self.now_ns) => {
-                self.between_incarnations(slot, segment)
-            }
-            previous => self.open(segment, previous),
+        self.waited += 1;
+        if self.waited >= SEGMENTS_A_LOOK {
+            self.look_for_past(1);
+        }
+        let (packet, tcp) = (&segment.packet, &segment.tcp);
+        let direction =
+            Direction::of(packet.source, tcp.source_port, packet.destination, tcp.destination_port);
+        let (slot, sender) = match self.find(&direction) {
+            None => self.open(segment, &direction, None),
+            Some((slot, sender)) => self.choose(segment, &direction, slot, sender),
         };
         self.latest = Some(slot);
         let connection = self.slots.get_mut(slot);
-        let was_closed = connection.is_closed();
-        let seen = connection.observe(segment, self.now_ns);
-        if connection.is_closed() && !was_closed {
-            self.due.push_back(Due {
-                at_ns: self.now_ns.saturating_add(LINGER_NS),
-                slot,
-                id: seen.connection,
-            });
-        }
+        let seen = connection.observe(segment, sender, self.now_ns, &mut self.recent);
         if !self.older.is_empty() {
             self.settle(slot, segment, &seen);
         }
         seen
     }
 
+    /// The connection of a segment, given the newest on its addresses and ports.
+    fn choose(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        slot: u32,
+        sender: Side,
+    ) -> (u32, Side) {
+        let connection = self.slots.get(slot);
+        if connection.is_past(self.now_ns) {
+            self.remove(slot);
+            self.open(segment, direction, None)
+        } else if connection.is_succeeded_by(segment, sender, self.now_ns, &self.recent) {
+            self.open(segment, direction, Some((slot, sender)))
+        } else if self.older.is_empty() {
+            (slot, sender)
+        } else {
+            self.between_incarnations(segment, direction, slot, sender)
+        }
+    }
+
     /// Takes in an ICMP error; `None` if no connection in the table sent what it quotes.
     pub fn observe_icmp(&mut self, error: &IcmpError) -> Option<Annotation> {
         self.now_ns = self.now_ns.max(error.packet.time_ns);
-        self.let_go();
-        let (from, to) = (error.quoted.source, error.quoted.destination);
-        let slot = match ends(from.ip(), from.port(), to.ip(), to.port()) {
-            AnyKey::V4(key) => self.v4.get(&key).copied(),
-            AnyKey::V6(key) => self.v6.get(&key).copied(),
-        }?;
+        let (slot, _) =
+            self.find(&Direction::new(error.quoted.source, error.quoted.destination))?;
+        if self.slots.get(slot).is_past(self.now_ns) {
+            self.remove(slot);
+            return None;
+        }
         let slots = [Some(slot), self.older.get(&slot).copied()];
         let slot = slots.into_iter().flatten().find(|slot| self.slots.get(*slot).sent(error))?;
         self.latest = Some(slot);
@@ -147,15 +165,20 @@ impl ConnectionTable {
 
     /// While a SYN inside a live connection waits for its answer, both stay: what fits the older
     /// one belongs to it.
-    fn between_incarnations(&self, slot: u32, segment: &Segment<'_>) -> u32 {
-        match self.older.get(&slot) {
-            Some(&older)
-                if !self.slots.get(slot).takes(segment) && self.slots.get(older).fits(segment) =>
-            {
-                older
-            }
-            _ => slot,
-        }
+    fn between_incarnations(
+        &self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        slot: u32,
+        sender: Side,
+    ) -> (u32, Side) {
+        let newer = (slot, sender);
+        let Some(&older) = self.older.get(&slot) else { return newer };
+        let Some(side) = self.slots.get(older).sender(direction) else { return newer };
+        let is_older = !self.slots.get(slot).takes(segment, sender)
+            && self.slots.get(older).fits(segment, side)
+            && !self.slots.get(older).is_past(self.now_ns);
+        if is_older { (older, side) } else { newer }
     }
 
     /// The connection in `slot` has had its answer: the one before it is over.
@@ -221,42 +244,67 @@ impl ConnectionTable {
         all.into_iter()
     }
 
-    fn find(&self, segment: &Segment<'_>) -> Option<u32> {
-        match key(segment) {
-            AnyKey::V4(key) => self.v4.get(&key).copied(),
-            AnyKey::V6(key) => self.v6.get(&key).copied(),
-        }
+    /// The slot of the newest connection on these addresses and ports, and which end sends.
+    #[inline]
+    fn find(&self, direction: &Direction) -> Option<(u32, Side)> {
+        let mut side = Side::Client;
+        let hash = direction.hash(&self.hasher);
+        let found = self.index.find(hash, |slot| {
+            let sender = self.slots.get(*slot).sender(direction);
+            side = sender.unwrap_or(side);
+            sender.is_some()
+        });
+        found.map(|slot| (*slot, side))
     }
 
-    /// Makes room for a new connection, the successor of the one in slot `previous`.
-    fn open(&mut self, segment: &Segment<'_>, previous: Option<u32>) -> u32 {
+    /// Makes room for a new connection, the successor of the one in slot `previous`; gives its slot
+    /// and which end sends.
+    fn open(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        previous: Option<(u32, Side)>,
+    ) -> (u32, Side) {
+        let previous = previous.map(|(slot, _)| slot);
         let attempt = previous.map_or(1, |slot| self.slots.get(slot).attempt().saturating_add(1));
         let reuse = previous.map_or(Reuse::No, |slot| self.slots.get(slot).reuse_by(segment));
         let older = previous.and_then(|slot| self.make_older(slot));
         if self.slots.len() >= self.limit {
             self.make_room();
+        } else {
+            self.look_for_past(SLOTS_AN_OPENING);
         }
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
         let connection = Connection::new(id, attempt, reuse, segment, self.now_ns);
+        let sender = connection.sender(direction).unwrap_or(Side::Client);
         let slot = self.slots.insert(connection);
         // Making room may have taken it.
         if let Some((older, _)) = older.filter(|(older, id)| self.get(*older, *id).is_some()) {
             self.older.insert(slot, older);
         }
-        match key(segment) {
-            AnyKey::V4(key) => self.v4.insert(key, slot),
-            AnyKey::V6(key) => self.v6.insert(key, slot),
-        };
-        let at_ns = self.now_ns.saturating_add(LINGER_NS);
-        self.due.push_back(Due { at_ns, slot, id });
-        slot
+        let Self { index, slots, hasher, .. } = self;
+        let rehash = |slot: &u32| slots.get(*slot).direction().hash(hasher);
+        index.insert_unique(direction.hash(hasher), slot, rehash);
+        (slot, sender)
+    }
+
+    /// Takes a slot out of the index; whether it was there. It is not if it has a successor.
+    fn unlist(&mut self, slot: u32) -> bool {
+        let hash = self.slots.get(slot).direction().hash(&self.hasher);
+        let entry = self.index.find_entry(hash, |other| *other == slot);
+        entry.map(|entry| entry.remove()).is_ok()
     }
 
     /// The connection in `slot` gets a successor. It leaves, unless it may still be alive: then it
     /// stays beside the successor, and its slot and number are given.
     fn make_older(&mut self, slot: u32) -> Option<(u32, u32)> {
-        let beside = self.older.remove(&slot);
+        self.unlist(slot);
+        let mut beside = self.older.remove(&slot);
+        if let Some(past) = beside.filter(|older| self.slots.get(*older).is_past(self.now_ns)) {
+            self.let_leave(past);
+            beside = None;
+        }
         if beside.is_none() && !self.slots.get(slot).is_closed() {
             return Some((slot, self.slots.get(slot).id()));
         }
@@ -265,22 +313,17 @@ impl ConnectionTable {
         beside.map(|older| (older, self.slots.get(older).id()))
     }
 
-    /// Lets go of the finished connections that have been silent for long enough.
-    fn let_go(&mut self) {
-        while self.due.front().is_some_and(|due| due.at_ns <= self.now_ns) {
-            let Some(Due { slot, id, .. }) = self.due.pop_front() else { return };
-            let Some(connection) = self.slots.holding(slot, id) else { continue };
-            let at_ns = connection.last_ns().saturating_add(LINGER_NS);
-            if at_ns > self.now_ns {
-                if self.due.back().is_none_or(|last| last.at_ns <= at_ns) {
-                    self.due.push_back(Due { at_ns, slot, id });
-                } else {
-                    // Rare: keep the queue in order.
-                    let place = self.due.partition_point(|due| due.at_ns <= at_ns);
-                    self.due.insert(place, Due { at_ns, slot, id });
-                }
-            } else if connection.is_finished(self.now_ns) {
-                self.remove(slot);
+    /// Looks at the next few slots, and lets go of the connections that are past.
+    ///
+    /// So each opening pays for looking at a few connections, wherever they are in time, and no
+    /// queue has to say when which of them is due.
+    fn look_for_past(&mut self, slots: u32) {
+        self.waited = 0;
+        for _ in 0..slots {
+            self.hand = if self.hand + 1 < self.slots.places() { self.hand + 1 } else { 0 };
+            let connection = self.slots.at(self.hand);
+            if connection.is_some_and(|connection| connection.is_past(self.now_ns)) {
+                self.remove(self.hand);
             }
         }
     }
@@ -309,13 +352,8 @@ impl ConnectionTable {
     }
 
     fn remove(&mut self, slot: u32) {
-        let connection = self.slots.get(slot);
-        let (client, server) = (connection.client(), connection.server());
-        // The key of an older connection is its successor's by now.
-        match ends(client.ip(), client.port(), server.ip(), server.port()) {
-            AnyKey::V4(key) if self.v4.get(&key) == Some(&slot) => drop(self.v4.remove(&key)),
-            AnyKey::V6(key) if self.v6.get(&key) == Some(&slot) => drop(self.v6.remove(&key)),
-            _ => self.older.retain(|_, older| *older != slot),
+        if !self.unlist(slot) {
+            self.older.retain(|_, older| *older != slot);
         }
         if let Some(older) = self.older.remove(&slot) {
             self.let_leave(older);
@@ -324,42 +362,6 @@ impl ConnectionTable {
             self.latest = None;
         }
         self.let_leave(slot);
-    }
-}
-
-enum AnyKey {
-    V4(Key<u32>),
-    V6(Key<u128>),
-}
-
-fn key(segment: &Segment<'_>) -> AnyKey {
-    let (packet, tcp) = (&segment.packet, &segment.tcp);
-    ends(packet.source, tcp.source_port, packet.destination, tcp.destination_port)
-}
-
-fn ends(a: IpAddr, a_port: u16, b: IpAddr, b_port: u16) -> AnyKey {
-    match (a, b) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => {
-            AnyKey::V4(ordered(Ipv4Addr::to_bits(a), a_port, Ipv4Addr::to_bits(b), b_port))
-        }
-        // The two ends of a segment are of one family; where a caller mixes them, both are mapped.
-        (a, b) => AnyKey::V6(ordered(to_v6(a), a_port, to_v6(b), b_port)),
-    }
-}
-
-fn to_v6(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => Ipv6Addr::to_bits(v4.to_ipv6_mapped()),
-        IpAddr::V6(v6) => Ipv6Addr::to_bits(v6),
-    }
-}
-
-fn ordered<A: Ord + Hash>(a: A, a_port: u16, b: A, b_port: u16) -> Key<A> {
-    let ports = |low: u16, high: u16| u32::from(low) << 16 | u32::from(high);
-    if (&a, a_port) <= (&b, b_port) {
-        (a, b, ports(a_port, b_port))
-    } else {
-        (b, a, ports(b_port, a_port))
     }
 }
 
@@ -413,10 +415,20 @@ impl Slots {
         self.entry(slot).as_mut().expect("a slot in use holds a connection")
     }
 
+    /// The connection in a slot, if there is one.
+    fn at(&self, slot: u32) -> Option<&Connection> {
+        self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
+    }
+
     /// The connection of a slot, if it is still the one numbered `id`.
     fn holding(&self, slot: u32, id: u32) -> Option<&Connection> {
-        let entry = self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?;
-        entry.as_ref().filter(|connection| connection.id() == id)
+        self.at(slot).filter(|connection| connection.id() == id)
+    }
+
+    /// One more than the highest slot that was ever used.
+    fn places(&self) -> u32 {
+        let last = self.chunks.last().map_or(0, Vec::len);
+        (self.chunks.len().saturating_sub(1) * CHUNK + last) as u32
     }
 
     fn iter(&self) -> impl Iterator<Item = &Connection> {

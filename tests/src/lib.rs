@@ -48,6 +48,16 @@ pub fn sample(name: &str) -> PathBuf {
     xtask::workspace_root().join("samples").join(name)
 }
 
+/// Lets everybody into `folder`: run by root, tshark may be nobody.
+///
+/// # Panics
+/// Where the folder is not the caller's.
+pub fn open_to_all(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder, open).expect("the folder is ours");
+}
+
 /// Every committed sample.
 pub fn samples() -> Vec<PathBuf> {
     files_below(&xtask::workspace_root().join("samples"))

@@ -102,7 +102,7 @@ impl Connection {
     fn repeat_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let since = event.now_ns.saturating_sub(self.end(event.sender).last_copy_ns);
         let answers = self.end(event.receiver).fin_acknowledged_by(event.acknowledgment());
-        let reset = self.reset.is_some();
+        let reset = self.reset().is_some();
         let sender = self.end_mut(event.sender);
         sender.retries = sender.retries.saturating_add(1);
         seen.retransmission(sender.retries, since.max(0) as u64);

@@ -5,96 +5,179 @@ use crate::Segment;
 use crate::wire::{TcpFlags, TcpOption};
 
 const MS: i64 = 1_000_000;
+/// No two captures of one packet are further apart, whatever its identification.
+const LONGEST_NS: i64 = 1_000 * MS;
+/// How many segments of its direction a segment is compared with.
+const LAST: u8 = 4;
 
-/// A segment with what tells it from others: sequence and acknowledgment number, flags, length and
-/// checksum, mixed; and its timestamps.
+/// A segment with what tells it from others: sequence and acknowledgment number, flags, length,
+/// checksum, connection and direction, mixed; and its timestamps.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     fingerprint: u64,
     /// Value and echo of the timestamps option.
     pub timestamps: Option<(u32, u32)>,
 }
 
 impl Identity {
-    pub fn of(segment: &Segment<'_>) -> Self {
-        Self::with_timestamps(segment, timestamps(segment))
-    }
-
-    /// Of a segment whose options have been read.
-    pub fn with_timestamps(segment: &Segment<'_>, timestamps: Option<(u32, u32)>) -> Self {
-        Self { fingerprint: fingerprint(segment), timestamps }
+    /// Of a segment of connection `id`, from its end number `sender`, with these timestamps.
+    #[inline]
+    pub fn of(
+        segment: &Segment<'_>,
+        id: u32,
+        sender: usize,
+        timestamps: Option<(u32, u32)>,
+    ) -> Self {
+        let tcp = &segment.tcp;
+        let numbers = u64::from(tcp.sequence.0) << 32 | u64::from(tcp.acknowledgment.0);
+        let rest = u64::from(segment.packet.tcp_octets) << 32
+            | u64::from(tcp.flags.bits()) << 16
+            | u64::from(tcp.checksum);
+        let direction = u64::from(id) << 1 | sender as u64;
+        let mixed = numbers
+            ^ rest.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ direction.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let mixed = (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        Self { fingerprint: mixed ^ mixed >> 32, timestamps }
     }
 }
 
-/// What is remembered of a segment beside its fingerprint.
+/// What is remembered of a segment.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     time_ns: i64,
-    timestamp: Option<u32>,
+    /// The half of its fingerprint that its set does not follow from.
+    tag: u32,
+    timestamp: u32,
     ip_id: u16,
     ttl: u8,
     stage: Stage,
+    /// Its number in its direction, in a circle.
+    number: u8,
+    has_timestamp: bool,
 }
 
-/// The last four segments of one direction.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Recent {
-    fingerprints: [u64; 4],
-    sent: [Sent; 4],
-    next: u8,
-    known: u8,
+const NOTHING: Sent = Sent {
+    time_ns: i64::MIN,
+    tag: 0,
+    timestamp: 0,
+    ip_id: 0,
+    ttl: 0,
+    stage: Stage::None,
+    number: 0,
+    has_timestamp: false,
+};
+
+/// How many segments whose fingerprints fall together are kept.
+const SET: usize = 4;
+/// 24 KiB.
+const FEWEST_SETS: usize = 1 << 8;
+/// 6 MiB.
+const MOST_SETS: usize = 1 << 16;
+
+/// The segments of the last second, of all connections.
+///
+/// One memory for all of them: kept with each connection, four segments of either direction would
+/// be most of what a connection needs, and idle most of the time. It grows with the rate of the
+/// capture, up to a quarter of a million segments.
+#[derive(Debug)]
+pub(crate) struct Recent {
+    sets: Vec<[Sent; SET]>,
+    /// Since when the segments of the present round are counted, and how many there were.
+    round_ns: i64,
+    remembered: usize,
 }
 
 impl Default for Recent {
     fn default() -> Self {
-        let nothing = Sent { time_ns: 0, timestamp: None, ip_id: 0, ttl: 0, stage: Stage::None };
-        Self { fingerprints: [0; 4], sent: [nothing; 4], next: 0, known: 0 }
+        Self { sets: vec![[NOTHING; SET]; FEWEST_SETS], round_ns: i64::MIN, remembered: 0 }
     }
 }
 
 impl Recent {
-    /// The stage of the segment that `segment` is a second capture of.
+    /// The stage of the segment that `segment` is a second capture of; it is the next after the
+    /// `sent` segments of its direction.
     #[inline]
-    pub fn duplicated_by(
+    pub fn stage_of_first_capture(
         &self,
         segment: &Segment<'_>,
         identity: &Identity,
+        sent: u8,
         now_ns: i64,
     ) -> Option<Stage> {
-        // Nearly always all four differ.
-        if !self.fingerprints.contains(&identity.fingerprint) {
+        let set = &self.sets[self.place(identity)];
+        let tag = identity.tag();
+        // Nearly always all differ.
+        if set.iter().all(|sent| sent.tag != tag) {
             return None;
         }
-        self.find(segment, identity, now_ns)
+        find(set, segment, identity, sent, now_ns)
     }
 
-    #[cold]
-    fn find(&self, segment: &Segment<'_>, identity: &Identity, now_ns: i64) -> Option<Stage> {
-        let known = self.fingerprints.iter().zip(&self.sent).take(self.known.into());
-        let same = known.filter(|(fingerprint, _)| **fingerprint == identity.fingerprint);
-        let mut same = same.map(|(_, sent)| sent);
-        same.find(|sent| is_duplicate(sent, segment, identity, now_ns)).map(|sent| sent.stage)
-    }
-
+    /// Remembers a segment, number `sent` of its direction.
+    #[inline]
     pub fn remember(
         &mut self,
         segment: &Segment<'_>,
         identity: &Identity,
+        sent: u8,
         now_ns: i64,
         stage: Stage,
     ) {
-        let place = usize::from(self.next);
-        self.fingerprints[place] = identity.fingerprint;
-        self.sent[place] = Sent {
+        self.remembered += 1;
+        if self.remembered > self.sets.len() {
+            self.next_round(now_ns);
+        }
+        let place = self.place(identity);
+        self.sets[place][self.remembered % SET] = Sent {
             time_ns: now_ns,
-            timestamp: identity.timestamps.map(|(value, _)| value),
+            tag: identity.tag(),
+            timestamp: identity.timestamps.map_or(0, |(value, _)| value),
             ip_id: segment.packet.ip_id.unwrap_or(0),
             ttl: segment.packet.ttl,
             stage,
+            number: sent,
+            has_timestamp: identity.timestamps.is_some(),
         };
-        self.next = (self.next + 1) % 4;
-        self.known = (self.known + 1).min(4);
     }
+
+    fn place(&self, identity: &Identity) -> usize {
+        identity.fingerprint as usize & (self.sets.len() - 1)
+    }
+
+    /// As many segments as there are sets were remembered. Where that took less than a quarter of a
+    /// second, there have to be more sets, or segments are forgotten too early.
+    #[cold]
+    fn next_round(&mut self, now_ns: i64) {
+        let took_ns = now_ns.saturating_sub(self.round_ns);
+        (self.round_ns, self.remembered) = (now_ns, 0);
+        if took_ns < LONGEST_NS / 4 && self.sets.len() < MOST_SETS {
+            // Which of the two new sets a segment belongs to is not known any more: it is in both.
+            self.sets.extend_from_within(..);
+        }
+    }
+}
+
+impl Identity {
+    const fn tag(&self) -> u32 {
+        (self.fingerprint >> 32) as u32
+    }
+}
+
+#[cold]
+fn find(
+    set: &[Sent; SET],
+    segment: &Segment<'_>,
+    identity: &Identity,
+    number: u8,
+    now_ns: i64,
+) -> Option<Stage> {
+    let same = set.iter().find(|sent| {
+        sent.tag == identity.tag()
+            && (0..LAST).contains(&number.wrapping_sub(sent.number).wrapping_sub(1))
+            && is_duplicate(sent, segment, identity, now_ns)
+    });
+    same.map(|sent| sent.stage)
 }
 
 /// The fingerprints are equal; do identification, timestamps and time say that it is one packet?
@@ -102,12 +185,12 @@ fn is_duplicate(sent: &Sent, segment: &Segment<'_>, identity: &Identity, now_ns:
     let since = now_ns.saturating_sub(sent.time_ns);
     let ip_id = segment.packet.ip_id.unwrap_or(0);
     let one_packet = if sent.ip_id != 0 || ip_id != 0 {
-        sent.ip_id == ip_id && since <= 1_000 * MS
+        sent.ip_id == ip_id && since <= LONGEST_NS
     } else {
         // Linux sends SYN/ACKs and reflex RSTs, new or repeated, with identification 0.
-        match (sent.timestamp, identity.timestamps.map(|(value, _)| value)) {
-            (Some(a), Some(b)) => a == b && since <= 100 * MS,
-            (None, None) => since <= 5 * MS,
+        match (sent.has_timestamp, identity.timestamps.map(|(value, _)| value)) {
+            (true, Some(value)) => sent.timestamp == value && since <= 100 * MS,
+            (false, None) => since <= 5 * MS,
             _ => false,
         }
     };
@@ -116,16 +199,6 @@ fn is_duplicate(sent: &Sent, segment: &Segment<'_>, identity: &Identity, now_ns:
         && !tcp.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
     // Duplicate ACKs look alike too, and follow each other closely.
     one_packet && (!bare || since <= MS || sent.ttl != segment.packet.ttl)
-}
-
-fn fingerprint(segment: &Segment<'_>) -> u64 {
-    let tcp = &segment.tcp;
-    let numbers = u64::from(tcp.sequence.0) << 32 | u64::from(tcp.acknowledgment.0);
-    let rest = u64::from(segment.packet.tcp_octets) << 32
-        | u64::from(tcp.flags.bits()) << 16
-        | u64::from(tcp.checksum);
-    let mixed = numbers ^ rest.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
 /// Value and echo of the timestamps option.
@@ -138,6 +211,11 @@ pub(super) fn timestamps(segment: &Segment<'_>) -> Option<(u32, u32)> {
     if let [1, 1, 8, 10, a, b, c, d, e, f, g, h, ..] = *segment.tcp.option_octets {
         return Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])));
     }
+    other_timestamps(segment)
+}
+
+#[inline(never)]
+fn other_timestamps(segment: &Segment<'_>) -> Option<(u32, u32)> {
     segment.tcp.options().map_while(Result::ok).find_map(|option| match option {
         TcpOption::Timestamps { value, echo } => Some((value, echo)),
         _ => None,

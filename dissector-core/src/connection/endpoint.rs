@@ -1,9 +1,8 @@
 //! What is known of one end of a connection.
 
-use super::duplicate::Recent;
 use super::names::{Stage, State};
 use super::offer::Offer;
-use super::times::Copies;
+use super::times::FirstCopy;
 use crate::wire::SeqNumber;
 
 bitflags::bitflags! {
@@ -26,6 +25,8 @@ bitflags::bitflags! {
         const FIN_ACKED = 1 << 6;
         /// A segment with ACK that is no RST.
         const ACK = 1 << 7;
+        /// A segment that is no RST: its TTL is known.
+        const TTL = 1 << 8;
         /// A SYN/ACK that does not acknowledge the SYN.
         const BAD_SYN_ACK = 1 << 9;
         /// A challenge ACK.
@@ -38,6 +39,8 @@ bitflags::bitflags! {
         const SYN_PAYLOAD = 1 << 13;
         /// A segment without the timestamps that were negotiated.
         const TS_DROPPED = 1 << 14;
+        /// A window that is subject to scaling: not that of a SYN (RFC 7323 §2.2).
+        const SCALED = 1 << 15;
     }
 }
 
@@ -56,23 +59,20 @@ pub(super) struct Endpoint {
     pub last_copy_ns: i64,
     /// Window of its last segment with ACK, not scaled.
     pub window: u16,
-    /// Whether that window is subject to scaling: not that of a SYN (RFC 7323 §2.2).
-    pub window_scaled: bool,
     /// SYNs without ACK.
     pub syn_count: u16,
     /// SYNs with ACK.
     pub synack_count: u16,
-    /// Initial sequence number of an earlier SYN/ACK that differs.
-    pub other_iss: Option<SeqNumber>,
     pub facts: Facts,
     /// What its SYN offers.
     pub offer: Offer,
-    /// TTL of its last segment that is no RST.
-    pub ttl: Option<u8>,
-    /// Copies of its SYN or SYN/ACK.
-    pub copies: Copies,
-    /// Its last segments.
-    pub recent: Recent,
+    /// TTL of its last segment that is no RST; means something with [`Facts::TTL`].
+    pub ttl: u8,
+    /// The first copy of its SYN or SYN/ACK.
+    pub first_copy: FirstCopy,
+    /// How many segments it has sent, in a circle: what [`Recent`](super::duplicate::Recent)
+    /// counts by.
+    pub sent: u8,
     /// Copies of the current SYN or FIN after the first.
     pub retries: u8,
     pub state: State,
@@ -94,15 +94,13 @@ impl Endpoint {
             fin_end: SeqNumber(0),
             last_copy_ns: 0,
             window: 0,
-            window_scaled: false,
             syn_count: 0,
             synack_count: 0,
-            other_iss: None,
             facts: Facts::empty(),
             offer: Offer::default(),
-            ttl: None,
-            copies: Copies::default(),
-            recent: Recent::default(),
+            ttl: 0,
+            first_copy: FirstCopy::default(),
+            sent: 0,
             retries: 0,
             state,
             proven: false,
@@ -111,6 +109,7 @@ impl Endpoint {
         }
     }
 
+    #[inline]
     pub const fn has(&self, facts: Facts) -> bool {
         self.facts.contains(facts)
     }

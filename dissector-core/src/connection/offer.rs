@@ -15,16 +15,18 @@ bitflags::bitflags! {
         const COOKIE_REQUEST = 1 << 3;
         const MP_CAPABLE = 1 << 4;
         const MP_JOIN = 1 << 5;
-        /// Any multipath option.
-        const MPTCP = 1 << 6;
+        /// A maximum segment size.
+        const MSS = 1 << 6;
+        /// A window scale.
+        const WINDOW_SCALE = 1 << 7;
     }
 }
 
 /// The options of a SYN or SYN/ACK, and its ECN bits.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Offer {
-    pub mss: Option<u16>,
-    pub window_scale: Option<u8>,
+    mss: u16,
+    window_scale: u8,
     pub offers: Offers,
     /// AE, CWR and ECE as a number of three bits.
     pub ecn: u8,
@@ -40,9 +42,15 @@ impl Offer {
         let mut timestamps = None;
         for option in tcp.options().map_while(Result::ok) {
             match option {
-                TcpOption::Mss(mss) => offer.mss = Some(mss),
-                // RFC 7323 §2.3: more than 14 counts as 14.
-                TcpOption::WindowScale(shift) => offer.window_scale = Some(shift.min(14)),
+                TcpOption::Mss(mss) => {
+                    offer.mss = mss;
+                    offer.offers |= Offers::MSS;
+                }
+                TcpOption::WindowScale(shift) => {
+                    // RFC 7323 §2.3: more than 14 counts as 14.
+                    offer.window_scale = shift.min(14);
+                    offer.offers |= Offers::WINDOW_SCALE;
+                }
                 TcpOption::SackPermitted => offer.offers |= Offers::SACK,
                 TcpOption::Timestamps { value, echo } => {
                     offer.offers |= Offers::TIMESTAMPS;
@@ -50,14 +58,8 @@ impl Offer {
                 }
                 TcpOption::FastOpen { cookie: [], .. } => offer.offers |= Offers::COOKIE_REQUEST,
                 TcpOption::FastOpen { .. } => offer.offers |= Offers::COOKIE,
-                TcpOption::Mptcp { subtype, .. } => {
-                    offer.offers |= Offers::MPTCP;
-                    match subtype {
-                        MP_CAPABLE => offer.offers |= Offers::MP_CAPABLE,
-                        MP_JOIN => offer.offers |= Offers::MP_JOIN,
-                        _ => {}
-                    }
-                }
+                TcpOption::Mptcp { subtype: MP_CAPABLE, .. } => offer.offers |= Offers::MP_CAPABLE,
+                TcpOption::Mptcp { subtype: MP_JOIN, .. } => offer.offers |= Offers::MP_JOIN,
                 _ => {}
             }
         }
@@ -68,12 +70,20 @@ impl Offer {
         self.offers.contains(offers)
     }
 
+    pub fn mss(&self) -> Option<u16> {
+        self.has(Offers::MSS).then_some(self.mss)
+    }
+
+    /// Shift count of the window, at most 14.
+    pub fn window_scale(&self) -> Option<u8> {
+        self.has(Offers::WINDOW_SCALE).then_some(self.window_scale)
+    }
+
     /// Whether `answer`, a SYN/ACK, carries an option that needs an offer first
     /// (RFC 7323 §2.2 and §3.2, RFC 2018 §2).
     pub fn is_exceeded_by(&self, answer: &Self) -> bool {
-        let needs_offer = Offers::SACK | Offers::TIMESTAMPS;
-        answer.window_scale.is_some() && self.window_scale.is_none()
-            || (answer.offers & needs_offer).intersects(!self.offers)
+        let needs_offer = Offers::WINDOW_SCALE | Offers::SACK | Offers::TIMESTAMPS;
+        (answer.offers & needs_offer).intersects(!self.offers)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::endpoint::{Endpoint, Facts};
 use super::names::{Copy, Stage, State};
 use super::offer::{Offer, Offers};
-use super::track::{Connection, Event, Side};
+use super::track::{Connection, Event, Side, number_of_32_bits};
 use super::{Annotation, Anomaly};
 use crate::wire::TcpFlags;
 
@@ -34,7 +34,8 @@ impl Connection {
     /// that SYN/ACK is damaged, or the client knows better.
     fn take_up_bad_synack(&mut self, event: &Event<'_>) {
         let (client, server) = (self.client_end(), self.server_end());
-        let acknowledged = server.other_iss.filter(|iss| event.acknowledgment() == *iss + 1);
+        let acknowledged =
+            self.other_iss(Side::Server).filter(|iss| event.acknowledgment() == *iss + 1);
         let in_stream = client.has(Facts::SYN) && event.sequence() == client.iss + 1;
         let Some(iss) = acknowledged.filter(|_| in_stream && !server.has(Facts::SYN)) else {
             return;
@@ -42,9 +43,10 @@ impl Connection {
         self.client_end_mut().facts |= Facts::SYN_ACKED;
         let server = self.server_end_mut();
         server.facts |= Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN;
-        (server.iss, server.nxt, server.other_iss) = (iss, iss + 1, None);
+        (server.iss, server.nxt) = (iss, iss + 1);
         server.synack_count = server.synack_count.max(1);
         server.prove(State::SynReceived);
+        self.rare_mut().other_iss[Side::Server as usize] = None;
     }
 
     /// Whether this is the client's first ACK although no segment of the server was captured.
@@ -66,12 +68,12 @@ impl Connection {
             // Nearly every segment of a connection: there is nothing left to learn of its SYNs.
             return;
         }
-        if receiver.other_iss.is_some_and(|iss| event.acknowledgment() == iss + 1) {
+        if self.other_iss(event.receiver).is_some_and(|iss| event.acknowledgment() == iss + 1) {
             // Of two responders, the client takes the one it acknowledges.
             let receiver = self.end_mut(event.receiver);
             receiver.iss = event.acknowledgment() - 1;
             receiver.nxt = event.acknowledgment();
-            receiver.other_iss = None;
+            self.rare_mut().other_iss[event.receiver as usize] = None;
         }
         let receiver = self.end(event.receiver);
         if !receiver.syn_acknowledged_by(event.acknowledgment()) {
@@ -148,12 +150,11 @@ impl Connection {
     fn complete(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         self.handshake.complete = true;
         self.handshake.synack_missing = !self.end(event.receiver).has(Facts::SYN);
-        self.frames.final_ack = event.segment.packet.frame;
+        self.frames.final_ack = number_of_32_bits(event.segment.packet.frame);
         self.final_ack_ns = event.now_ns;
-        let echo = event.identity.timestamps.map(|(_, echo)| echo);
-        let receiver = self.end_mut(event.receiver);
-        receiver.copies.answer(echo);
-        self.handshake.answered = self.end(event.receiver).copies.answered();
+        self.answer_copy(event.receiver, event.timestamps.map(|(_, echo)| echo));
+        let captured = self.answered_copy(event.receiver).is_some();
+        self.handshake.acknowledged = captured.then_some(event.receiver);
         seen.final_ack = true;
         seen.note(Anomaly::HandshakeComplete);
         if self.setup_time_ns().is_some_and(|setup| setup > SLOW_NS) {
@@ -193,9 +194,8 @@ impl Connection {
             !receiver.has(Facts::SYN) || receiver.syn_acknowledged_by(event.acknowledgment());
         if has_ack && !acceptable {
             seen.note(Anomaly::BadSynAck);
-            let sender = self.end_mut(event.sender);
-            sender.facts |= Facts::BAD_SYN_ACK;
-            sender.other_iss = Some(event.sequence());
+            self.end_mut(event.sender).facts |= Facts::BAD_SYN_ACK;
+            self.rare_mut().other_iss[event.sender as usize] = Some(event.sequence());
             return;
         }
         if repeated && (!has_ack || sender.has(Facts::SYN_ACK)) {
@@ -205,8 +205,8 @@ impl Connection {
         } else {
             self.first_syn(event, seen);
         }
+        self.push_copy(event);
         let end = self.end_mut(event.sender);
-        end.copies.push(event.now_ns, event.identity.timestamps.map(|(value, _)| value));
         let count = if has_ack { &mut end.synack_count } else { &mut end.syn_count };
         *count = count.saturating_add(1);
         end.last_copy_ns = event.now_ns;
@@ -223,7 +223,7 @@ impl Connection {
         let crossing = seen.stage == Stage::SynCrossing;
         let answered = self.end(event.receiver).has(Facts::SYN_ACK);
         if event.sender == Side::Client {
-            self.frames.syn = event.segment.packet.frame;
+            self.frames.syn = number_of_32_bits(event.segment.packet.frame);
         }
         let offer = event.offer;
         if event.payload > 0 && !offer.has(Offers::COOKIE) {
@@ -277,9 +277,9 @@ impl Connection {
         let answer = event.offer;
         let own_syn_acked = self.end(event.sender).has(Facts::SYN_ACKED);
         if self.frames.synack == 0 {
-            self.frames.synack = event.segment.packet.frame;
-            self.handshake.synack_ns = Some(event.now_ns);
-            self.synack_delay_ns = event.now_ns.saturating_sub(self.first_ns);
+            self.frames.synack = number_of_32_bits(event.segment.packet.frame);
+            self.synack_ns = event.now_ns;
+            self.handshake.synack_seen = true;
         }
         self.check_mss(&answer, seen);
         if self.end(event.receiver).has(Facts::SYN) && !simultaneous {
@@ -293,17 +293,19 @@ impl Connection {
             receiver.nxt = event.acknowledgment();
         }
         receiver.facts |= Facts::SYN_ACKED;
-        receiver.copies.answer(event.identity.timestamps.map(|(_, echo)| echo));
+        self.answer_copy(event.receiver, event.timestamps.map(|(_, echo)| echo));
         self.handshake.fast_open |=
             event.acknowledgment().is_after(self.end(event.receiver).iss + 1);
         let sender = self.end_mut(event.sender);
         if changes_isn(sender, event) {
-            sender.other_iss = Some(sender.iss);
+            let iss = sender.iss;
             sender.facts -= Facts::SYN_ACKED;
             sender.nxt = event.end();
             sender.retries = 0;
-            sender.copies.restart();
+            self.rare_mut().other_iss[event.sender as usize] = Some(iss);
+            self.restart_copies(event.sender);
         }
+        let sender = self.end_mut(event.sender);
         if !sender.has(Facts::SENT) {
             sender.nxt = event.end();
         }
@@ -369,7 +371,7 @@ impl Connection {
         }
         // Sent before the final ACK can have been there, or late: it refutes nothing.
         if self.handshake.confirmed
-            || event.now_ns.saturating_sub(self.final_ack_ns) < self.synack_delay_ns
+            || event.now_ns.saturating_sub(self.final_ack_ns) < self.synack_delay_ns()
         {
             seen.note(Anomaly::SynAckRetxCrossed);
             return;
@@ -380,13 +382,18 @@ impl Connection {
         self.end_mut(event.sender).prove(State::SynReceived);
     }
 
+    /// First segment to first SYN/ACK.
+    fn synack_delay_ns(&self) -> i64 {
+        self.synack_ns.saturating_sub(self.first_ns)
+    }
+
     /// What a SYN/ACK takes up of what the SYN offered.
     fn check_answer(&self, event: &Event<'_>, answer: &Offer, seen: &mut Annotation) {
         let client = self.end(event.receiver);
         let offer = &client.offer;
         if offer.is_exceeded_by(answer) {
             seen.note(Anomaly::SynAckOptionNotOffered);
-        } else if offer.window_scale.is_some() != answer.window_scale.is_some() {
+        } else if offer.window_scale().is_some() != answer.window_scale().is_some() {
             seen.note(Anomaly::WscaleOneSided);
         }
         let only_syn = event.acknowledgment() == client.iss + 1;
@@ -402,14 +409,14 @@ impl Connection {
     }
 
     fn check_mss(&self, offer: &Offer, seen: &mut Annotation) {
-        if offer.mss.is_some_and(|mss| mss < self.default_mss()) {
+        if offer.mss().is_some_and(|mss| mss < self.default_mss()) {
             seen.note(Anomaly::MssSmall);
         }
     }
 
     /// The maximum segment size of an end whose SYN does not name one.
     pub(super) fn default_mss(&self) -> u16 {
-        DEFAULT_MSS[usize::from(self.addresses[0].is_ipv6())]
+        DEFAULT_MSS[usize::from(self.addresses.are_ipv6())]
     }
 }
 

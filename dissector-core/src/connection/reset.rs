@@ -3,7 +3,7 @@
 
 use super::endpoint::Facts;
 use super::names::{RstReason, Stage, State};
-use super::track::{Connection, Event, Reset, Side};
+use super::track::{Connection, Event, Side, number_of_32_bits};
 use super::{Annotation, Anomaly};
 use crate::wire::TcpFlags;
 
@@ -11,6 +11,20 @@ use crate::wire::TcpFlags;
 const UNKNOWN_SCALE: u8 = 14;
 /// An endpoint that goes on this long after an RST has not received it, in nanoseconds.
 const MIN_PATIENCE_NS: u64 = 1_000_000_000;
+
+/// An RST that its receiver has to believe.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Reset {
+    pub by: Side,
+    pub reason: RstReason,
+    /// It carried no ACK.
+    pub bare: bool,
+    /// The server had proved before it that it accepted the connection.
+    pub after_confirmation: bool,
+    pub time_ns: i64,
+    /// States before it: it may turn out that nobody believed it.
+    pub before: [(State, bool); 2],
+}
 
 impl Connection {
     pub(super) fn on_rst(&mut self, event: &Event<'_>, seen: &mut Annotation) {
@@ -24,7 +38,7 @@ impl Connection {
         let unconfirmed = self.handshake.complete
             && event.sender == Side::Server
             && !self.handshake.confirmed
-            && self.reset.is_none()
+            && self.reset().is_none()
             && !event.has(TcpFlags::ACK)
             && self.first_closer.is_none();
         let acceptable = if answers_syn {
@@ -62,15 +76,17 @@ impl Connection {
         }
         self.handshake.refuted |= unconfirmed;
         let confirmed = self.handshake.confirmed;
-        if self.reset.is_none() {
-            self.frames.rst = event.segment.packet.frame;
-            self.reset = Some(Reset {
+        let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven));
+        let rare = self.rare_mut();
+        if rare.reset.is_none() {
+            rare.rst_frame = number_of_32_bits(event.segment.packet.frame);
+            rare.reset = Some(Reset {
                 by: event.sender,
                 reason,
                 bare: !event.has(TcpFlags::ACK),
                 after_confirmation: confirmed,
                 time_ns: event.now_ns,
-                before: [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven)),
+                before,
             });
         }
         self.end_mut(event.sender).prove(State::Closed);
@@ -87,8 +103,8 @@ impl Connection {
     /// What an RST gives rise to; its stage and reason are known.
     fn remark_rst(&self, event: &Event<'_>, seen: &mut Annotation) {
         let sender = self.end(event.sender);
-        if let Some(ttl) = sender.ttl {
-            let delta = i16::from(event.segment.packet.ttl) - i16::from(ttl);
+        if sender.has(Facts::TTL) {
+            let delta = i16::from(event.segment.packet.ttl) - i16::from(sender.ttl);
             seen.set_ttl_delta(delta);
             if delta != 0 {
                 seen.note(Anomaly::RstTtlMismatch);
@@ -103,7 +119,7 @@ impl Connection {
             }
             Stage::RstHandshakeAbort => seen.note(Anomaly::AbortedByServer),
             // The first one; what follows it changes nothing.
-            Stage::Rst if self.reset.is_none() => {
+            Stage::Rst if self.reset().is_none() => {
                 let payload = self.ends.iter().any(|end| end.has(Facts::PAYLOAD));
                 let fin = self.ends.iter().any(|end| end.has(Facts::FIN));
                 seen.note(match () {
@@ -119,7 +135,7 @@ impl Connection {
     /// A believed RST turns out not to have been: its sender goes on in the stream, or its receiver
     /// does long after it must have arrived. What was under way to its sender refutes nothing.
     pub(super) fn refute_rst(&mut self, event: &Event<'_>, seen: &mut Annotation) {
-        if let Some(reset) = self.reset {
+        if let Some(reset) = self.reset() {
             self.check_refutation(reset, event, seen);
         }
     }
@@ -140,8 +156,8 @@ impl Connection {
             return;
         }
         seen.note(Anomaly::RstIgnored);
-        self.reset = None;
-        self.frames.rst = 0;
+        let rare = self.rare_mut();
+        (rare.reset, rare.rst_frame) = (None, 0);
         for (end, (state, proven)) in self.ends.iter_mut().zip(reset.before) {
             (end.state, end.proven) = (state, proven);
         }
@@ -155,12 +171,12 @@ impl Connection {
             return true;
         }
         let known = self.ends.iter().all(|end| end.has(Facts::SYN));
-        let scale = match (sender.offer.window_scale, receiver.offer.window_scale) {
+        let scale = match (sender.offer.window_scale(), receiver.offer.window_scale()) {
             (Some(_), Some(shift)) => shift,
             _ if known => 0,
             _ => UNKNOWN_SCALE,
         };
-        let scale = if receiver.window_scaled { scale } else { 0 };
+        let scale = if receiver.has(Facts::SCALED) { scale } else { 0 };
         let window = i64::from(receiver.window) << scale;
         let ahead = i64::from(event.sequence().since(receiver.ack));
         (0..=window).contains(&ahead) || sender.has(Facts::SENT) && event.sequence() == sender.nxt

@@ -521,5 +521,5 @@ fn a_full_table_lets_finished_connections_go_first() {
 /// Stated in the documentation of the table: what a live connection takes beside its key.
 #[test]
 fn a_connection_stays_within_its_bound() {
-    assert!(size_of::<Connection>() <= 880, "{}", size_of::<Connection>());
+    assert!(size_of::<Connection>() <= 320, "{}", size_of::<Connection>());
 }

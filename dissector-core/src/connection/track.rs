@@ -3,22 +3,47 @@
 //! A sender's state is proven by its segment. What the segment does to the receiver is assumed:
 //! the capture point cannot know that it arrives, until the receiver answers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use super::duplicate::{self, Identity};
+use super::duplicate::{self, Identity, Recent};
 use super::endpoint::{Endpoint, Facts};
+use super::ends::{Direction, Ends};
 use super::names::{Role, RoleBasis, Stage, State};
 use super::offer::Offer;
+use super::rare::Rare;
+use super::reset::Reset;
+use super::times::{Answered, FirstCopy, FurtherCopies};
 use super::zeek::Zeek;
 use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, RstReason, States};
 use crate::wire::{SeqNumber, TcpFlags};
-use crate::{IcmpError, Segment};
+use crate::{IcmpError, LINGER_NS, Segment};
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Side {
     Client,
     Server,
+}
+
+impl Side {
+    const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    const fn role(self) -> Role {
+        match self {
+            Self::Client => Role::Client,
+            Self::Server => Role::Server,
+        }
+    }
+}
+
+/// A frame number as it is kept; 0 where it is too large.
+pub(super) fn number_of_32_bits(frame: u64) -> u32 {
+    u32::try_from(frame).unwrap_or(0)
 }
 
 /// How the handshake stands.
@@ -38,10 +63,10 @@ pub(super) struct Handshake {
     pub fast_open: bool,
     /// SYN/ACKs repeated after the final ACK.
     pub repeats: u8,
-    /// When the first SYN/ACK came.
-    pub synack_ns: Option<i64>,
-    /// When the answered SYN/ACK was sent, and whether that is certain.
-    pub answered: Option<super::times::Answered>,
+    /// A SYN/ACK with acceptable numbers was seen: there is a time of the first.
+    pub synack_seen: bool,
+    /// Whose SYN the final ACK acknowledges, if it was captured.
+    pub acknowledged: Option<Side>,
     /// The server has shown that it took the final ACK.
     pub confirmed: bool,
     /// Both SYNs carry timestamps.
@@ -52,14 +77,13 @@ pub(super) struct Handshake {
     pub join_confirmed: bool,
 }
 
-/// The frames that the steps of a connection were in; 0 where the step was not seen.
+/// The frames that the steps of a connection were in; 0 where the step was not seen, or its frame
+/// has a number of more than 32 bits.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Frames {
-    pub syn: u64,
-    pub synack: u64,
-    pub final_ack: u64,
-    pub rst: u64,
-    pub icmp: u64,
+    pub syn: u32,
+    pub synack: u32,
+    pub final_ack: u32,
 }
 
 /// One connection: an incarnation of two addresses and ports.
@@ -70,45 +94,28 @@ pub struct Connection {
     pub(super) basis: RoleBasis,
     reuse: Reuse,
     self_connect: bool,
-    /// Which side's RST was believed, and why it was sent.
-    pub(super) reset: Option<Reset>,
-    /// Client, server.
-    pub(super) addresses: [IpAddr; 2],
-    pub(super) ports: [u16; 2],
+    /// See [`Connection::is_steady`].
+    steady: bool,
+    pub(super) addresses: Ends,
     pub(super) ends: [Endpoint; 2],
     pub(super) handshake: Handshake,
     pub(super) frames: Frames,
     pub(super) first_ns: i64,
     pub(super) last_ns: i64,
     pub(super) final_ack_ns: i64,
-    /// First SYN to SYN/ACK.
-    pub(super) synack_delay_ns: i64,
+    /// When the first SYN/ACK came; means something with its frame.
+    pub(super) synack_ns: i64,
     pub(super) packets: u64,
     /// Who sent the first FIN.
     pub(super) first_closer: Option<Side>,
     pub(super) zeek: Zeek,
-    /// The first ICMP error that quotes it.
-    pub(super) icmp: Option<IcmpSeen>,
     /// What its segments gave rise to.
     pub(super) anomalies: AnomalySet,
     /// When the first FIN of the side that closed first was seen.
     pub(super) first_fin_ns: i64,
     /// When it left its table.
     pub(super) left_ns: Option<i64>,
-}
-
-/// An RST that its receiver has to believe.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Reset {
-    pub by: Side,
-    pub reason: RstReason,
-    /// It carried no ACK.
-    pub bare: bool,
-    /// The server had proved before it that it accepted the connection.
-    pub after_confirmation: bool,
-    pub time_ns: i64,
-    /// States before it: it may turn out that nobody believed it.
-    pub before: [(State, bool); 2],
+    pub(super) rare: Option<Box<Rare>>,
 }
 
 /// Whether the addresses and ports of a connection were in use before it.
@@ -133,7 +140,8 @@ pub(super) struct Event<'a> {
     pub receiver: Side,
     /// Of a SYN, with or without ACK.
     pub offer: Offer,
-    pub identity: Identity,
+    /// Value and echo of the timestamps option.
+    pub timestamps: Option<(u32, u32)>,
 }
 
 impl Event<'_> {
@@ -161,6 +169,12 @@ impl Event<'_> {
 fn illegal(flags: TcpFlags) -> bool {
     flags.contains(TcpFlags::SYN) && flags.intersects(TcpFlags::FIN | TcpFlags::RST)
         || !flags.intersects(TcpFlags::SYN | TcpFlags::RST | TcpFlags::ACK)
+}
+
+/// Whether a segment with these flags does no more than go on in the stream.
+fn goes_on(flags: TcpFlags) -> bool {
+    let others = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST;
+    flags & (others | TcpFlags::ACK) == TcpFlags::ACK
 }
 
 impl Connection {
@@ -199,23 +213,22 @@ impl Connection {
             basis,
             reuse,
             self_connect: client == server,
-            reset: None,
-            addresses: [client.ip(), server.ip()],
-            ports: [client.port(), server.port()],
+            steady: false,
+            addresses: Ends::new(client, server),
             ends: [Endpoint::new(client_state), Endpoint::new(server_state)],
             handshake: Handshake::default(),
             frames: Frames::default(),
             first_ns: now_ns,
             last_ns: now_ns,
             final_ack_ns: now_ns,
-            synack_delay_ns: 0,
+            synack_ns: now_ns,
             packets: 0,
             first_closer: None,
             zeek: Zeek::new(usize::from(client != sender), segment),
-            icmp: None,
             anomalies: AnomalySet::EMPTY,
             first_fin_ns: now_ns,
             left_ns: None,
+            rare: None,
         }
     }
 
@@ -224,28 +237,43 @@ impl Connection {
         self.left_ns = Some(now_ns);
     }
 
-    /// Takes in the next segment and says what it was.
-    pub(crate) fn observe(&mut self, segment: &Segment<'_>, now_ns: i64) -> Annotation {
-        let (sender, receiver, role) = self.direction(segment);
-        self.zeek.observe(sender as usize, segment);
-        let (offer, timestamps) = if segment.tcp.flags.contains(TcpFlags::SYN) {
+    /// Takes in the next segment, which comes from end `sender`, and says what it was.
+    pub(crate) fn observe(
+        &mut self,
+        segment: &Segment<'_>,
+        sender: Side,
+        now_ns: i64,
+        recent: &mut Recent,
+    ) -> Annotation {
+        let (receiver, role) = if self.self_connect {
+            (sender, Role::Unknown)
+        } else {
+            (sender.other(), sender.role())
+        };
+        self.zeek.observe(sender as usize, segment, &mut self.rare);
+        let flags = segment.tcp.flags;
+        let (offer, timestamps) = if flags.contains(TcpFlags::SYN) {
             Offer::of(&segment.tcp)
         } else {
             (Offer::default(), duplicate::timestamps(segment))
         };
         let event = Event {
             segment,
-            flags: segment.tcp.flags,
+            flags,
             payload: segment.payload_octets(),
             now_ns,
             sender,
             receiver,
             offer,
-            identity: Identity::with_timestamps(segment, timestamps),
+            timestamps,
         };
-        if let Some(stage) = self.end(sender).recent.duplicated_by(segment, &event.identity, now_ns)
-        {
+        let identity = Identity::of(segment, self.id, sender as usize, timestamps);
+        let sent = self.end(sender).sent;
+        if let Some(stage) = recent.stage_of_first_capture(segment, &identity, sent, now_ns) {
             return self.duplicate(&event, role, stage);
+        }
+        if self.steady && goes_on(flags) {
+            return self.go_on(&event, role, &identity, recent);
         }
         for end in &mut self.ends {
             if let Some(state) = end.upcoming.take() {
@@ -281,15 +309,57 @@ impl Connection {
         }
         let end = self.end_mut(sender);
         end.facts |= Facts::SENT;
-        end.recent.remember(segment, &event.identity, now_ns, seen.stage);
+        end.sent = sent.wrapping_add(1);
+        recent.remember(segment, &identity, sent, now_ns, seen.stage);
         self.packets += 1;
         self.last_ns = now_ns;
         self.anomalies = self.anomalies.union(seen.anomalies);
-        if self.is_self_connect() {
-            self.ends[1] = self.ends[0].clone();
+        if self.self_connect {
+            self.mirror();
         }
+        self.steady = self.is_steady();
         self.tell_states(&mut seen, before);
         seen
+    }
+
+    /// Nearly every segment of a long connection: both ends are ESTABLISHED, and it moves nothing
+    /// but sequence numbers.
+    fn go_on(
+        &mut self,
+        event: &Event<'_>,
+        role: Role,
+        identity: &Identity,
+        recent: &mut Recent,
+    ) -> Annotation {
+        let mut seen = Annotation::new(self.id, event.flags, role);
+        self.check_data(event, &mut seen);
+        self.account(event);
+        let end = self.end_mut(event.sender);
+        let sent = end.sent;
+        end.sent = sent.wrapping_add(1);
+        recent.remember(event.segment, identity, sent, event.now_ns, Stage::None);
+        self.packets += 1;
+        self.last_ns = event.now_ns;
+        self.anomalies = self.anomalies.union(seen.anomalies);
+        let established = States::new(State::Established, State::Established, true);
+        (seen.client, seen.server) = (established, established);
+        seen
+    }
+
+    /// Whether both ends are known to be ESTABLISHED, nothing is under way that would change that,
+    /// and nothing is left to learn of the handshake.
+    fn is_steady(&self) -> bool {
+        let settled = |end: &Endpoint| {
+            end.state == State::Established && end.proven && end.upcoming.is_none()
+        };
+        self.handshake.complete
+            && self.handshake.confirmed
+            && self.ends.iter().all(settled)
+            && !self.handshake.refuted
+            && self.first_closer.is_none()
+            && !self.self_connect
+            && self.ends.iter().all(|end| end.has(Facts::SENT))
+            && self.reset().is_none()
     }
 
     /// A segment that was captured before: it changes nothing.
@@ -305,9 +375,20 @@ impl Connection {
         seen
     }
 
+    /// One end talks to itself: what is known of the client is known of the server.
+    #[cold]
+    fn mirror(&mut self) {
+        self.ends[1] = self.ends[0].clone();
+        if let Some(rare) = &mut self.rare {
+            rare.other_iss[1] = rare.other_iss[0];
+            rare.copies[1] = rare.copies[0].clone();
+        }
+    }
+
     /// Whether one end has sent the segment that `error` quotes.
     pub(crate) fn sent(&self, error: &IcmpError) -> bool {
-        let end = self.end(self.side_of(error.quoted.source));
+        let client = self.addresses.client() == error.quoted.source;
+        let end = self.end(if client { Side::Client } else { Side::Server });
         end.has(Facts::SENT) && end.nxt.since(error.quoted.sequence).unsigned_abs() <= MOST_APART
     }
 
@@ -320,17 +401,13 @@ impl Connection {
             seen.note(Anomaly::Unreachable);
             self.anomalies.insert(Anomaly::Unreachable);
         }
-        if self.icmp.is_none() {
-            self.icmp = Some(IcmpSeen { kind: error.kind, code: error.code });
-            self.frames.icmp = error.packet.frame;
+        let rare = self.rare_mut();
+        if rare.icmp.is_none() {
+            rare.icmp = Some(IcmpSeen { kind: error.kind, code: error.code });
+            rare.icmp_frame = number_of_32_bits(error.packet.frame);
         }
         self.tell_states(&mut seen, self.states());
         seen
-    }
-
-    fn side_of(&self, address: SocketAddr) -> Side {
-        let client = self.addresses[0] == address.ip() && self.ports[0] == address.port();
-        if client { Side::Client } else { Side::Server }
     }
 
     fn states(&self) -> [State; 2] {
@@ -361,18 +438,16 @@ impl Connection {
         }
     }
 
-    /// Sender, receiver and the sender's role. A connection to itself is one end talking to itself.
-    fn direction(&self, segment: &Segment<'_>) -> (Side, Side, Role) {
-        if self.is_self_connect() {
-            return (Side::Client, Side::Client, Role::Unknown);
-        }
-        let client =
-            self.addresses[0] == segment.packet.source && self.ports[0] == segment.tcp.source_port;
-        if client {
-            (Side::Client, Side::Server, Role::Client)
-        } else {
-            (Side::Server, Side::Client, Role::Server)
-        }
+    /// Which end has sent a segment of this direction; `None` if it is not of this connection. A
+    /// connection to itself has only one end, the client.
+    #[inline]
+    pub(crate) fn sender(&self, direction: &Direction) -> Option<Side> {
+        self.addresses.sender(direction)
+    }
+
+    /// The direction from client to server.
+    pub(crate) fn direction(&self) -> Direction {
+        self.addresses.direction()
     }
 
     /// Mid-stream: a segment with ACK shows that the connection exists, no more.
@@ -426,7 +501,8 @@ impl Connection {
     fn account(&mut self, event: &Event<'_>) {
         let first = !self.end(event.sender).has(Facts::SENT);
         let end = self.end_mut(event.sender);
-        end.ttl = Some(event.segment.packet.ttl);
+        end.ttl = event.segment.packet.ttl;
+        end.facts |= Facts::TTL;
         if first || event.end().is_after(end.nxt) {
             end.nxt = event.end();
         }
@@ -435,7 +511,7 @@ impl Connection {
                 end.ack = event.acknowledgment();
             }
             end.window = event.segment.tcp.window;
-            end.window_scaled = !event.has(TcpFlags::SYN);
+            end.facts.set(Facts::SCALED, !event.has(TcpFlags::SYN));
             end.facts |= Facts::ACK;
         }
         if !event.has(TcpFlags::SYN) {
@@ -461,7 +537,7 @@ impl Connection {
         }
         if self.handshake.timestamps
             && !self.end(event.sender).has(Facts::TS_DROPPED)
-            && event.identity.timestamps.is_none()
+            && event.timestamps.is_none()
         {
             seen.note(Anomaly::TsDropped);
             self.end_mut(event.sender).facts |= Facts::TS_DROPPED;
@@ -473,6 +549,59 @@ impl Connection {
                 seen.stage = Stage::MpJoinAck;
                 self.handshake.join_confirmed = true;
             }
+        }
+    }
+
+    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    pub(super) fn reset(&self) -> Option<Reset> {
+        self.rare.as_ref()?.reset
+    }
+
+    pub(super) fn icmp(&self) -> Option<IcmpSeen> {
+        self.rare.as_ref()?.icmp
+    }
+
+    pub(super) fn other_iss(&self, side: Side) -> Option<SeqNumber> {
+        self.rare.as_ref()?.other_iss[side as usize]
+    }
+
+    /// Takes note of a copy of a SYN or SYN/ACK.
+    pub(super) fn push_copy(&mut self, event: &Event<'_>) {
+        let (time_ns, timestamp) = (event.now_ns, event.timestamps.map(|(value, _)| value));
+        let end = self.end_mut(event.sender);
+        if end.first_copy.is_sent() {
+            self.rare_mut().copies[event.sender as usize].push(time_ns, timestamp);
+        } else {
+            end.first_copy = FirstCopy::new(time_ns, timestamp);
+        }
+    }
+
+    /// The SYN or SYN/ACK of `side` has its first answer, with this echo.
+    pub(super) fn answer_copy(&mut self, side: Side, echo: Option<u32>) {
+        let first = &mut self.ends[side as usize].first_copy;
+        match &mut self.rare {
+            _ if first.answered().is_some() => {}
+            Some(rare) if !rare.copies[side as usize].is_empty() => {
+                rare.copies[side as usize].answer(first, echo);
+            }
+            _ => first.answer(),
+        }
+    }
+
+    /// Which copy of the SYN or SYN/ACK of `side` was answered.
+    pub(super) fn answered_copy(&self, side: Side) -> Option<Answered> {
+        let first = self.end(side).first_copy.answered();
+        first.or_else(|| self.rare.as_ref()?.copies[side as usize].answered())
+    }
+
+    /// Forgets the copies of the SYN or SYN/ACK of `side`: what follows is another.
+    pub(super) fn restart_copies(&mut self, side: Side) {
+        self.end_mut(side).first_copy = FirstCopy::default();
+        if let Some(rare) = &mut self.rare {
+            rare.copies[side as usize] = FurtherCopies::default();
         }
     }
 
@@ -519,15 +648,23 @@ impl Connection {
     ///
     /// A SYN does after the close, or where its sender is known to count from elsewhere. It does
     /// not where it meets the other side's SYN, or is recorded after the SYN/ACK that answers it.
-    pub(crate) fn is_succeeded_by(&self, segment: &Segment<'_>, now_ns: i64) -> bool {
+    pub(crate) fn is_succeeded_by(
+        &self,
+        segment: &Segment<'_>,
+        sender: Side,
+        now_ns: i64,
+        recent: &Recent,
+    ) -> bool {
         let flags = segment.tcp.flags;
         if !flags.contains(TcpFlags::SYN) || illegal(flags) {
             return false;
         }
-        let (sender, receiver, _) = self.direction(segment);
+        let receiver = if self.self_connect { sender } else { sender.other() };
         self.starts_anew(segment, sender, receiver) && {
-            let recent = &self.end(sender).recent;
-            recent.duplicated_by(segment, &Identity::of(segment), now_ns).is_none()
+            let timestamps = duplicate::timestamps(segment);
+            let identity = Identity::of(segment, self.id, sender as usize, timestamps);
+            let sent = self.end(sender).sent;
+            recent.stage_of_first_capture(segment, &identity, sent, now_ns).is_none()
         }
     }
 
@@ -578,14 +715,15 @@ impl Connection {
 
     /// Whether the SYN has had its answer: an acceptable SYN/ACK, or an RST.
     pub(crate) fn is_answered(&self) -> bool {
-        self.server_end().has(Facts::SYN_ACK) || self.reset.is_some()
+        self.server_end().has(Facts::SYN_ACK) || self.reset().is_some()
     }
 
     /// The peer has cleared the connection, which it knew nothing of.
     pub(crate) fn clear(&mut self, frame: u64, now_ns: i64) {
-        self.frames.rst = frame;
         let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven));
-        self.reset.get_or_insert(Reset {
+        let rare = self.rare_mut();
+        rare.rst_frame = number_of_32_bits(frame);
+        rare.reset.get_or_insert(Reset {
             by: Side::Client,
             reason: RstReason::HalfOpenDiscovery,
             bare: true,
@@ -598,9 +736,9 @@ impl Connection {
 
     /// Of two connections on the same addresses and ports, this is the newer, still unanswered:
     /// whether `segment` is its own. So are the challenge ACK and the RST that answers it.
-    pub(crate) fn takes(&self, segment: &Segment<'_>) -> bool {
+    pub(crate) fn takes(&self, segment: &Segment<'_>, sender: Side) -> bool {
         let tcp = &segment.tcp;
-        let (sender, receiver, _) = self.direction(segment);
+        let receiver = if self.self_connect { sender } else { sender.other() };
         if tcp.flags.contains(TcpFlags::SYN) {
             // A SYN/ACK that does not answer this SYN may repeat the older connection's.
             return !tcp.flags.contains(TcpFlags::ACK)
@@ -619,10 +757,15 @@ impl Connection {
     }
 
     /// Whether `segment` goes on where its sender was.
-    pub(crate) fn fits(&self, segment: &Segment<'_>) -> bool {
-        let (sender, ..) = self.direction(segment);
+    pub(crate) fn fits(&self, segment: &Segment<'_>, sender: Side) -> bool {
         let end = self.end(sender);
         end.has(Facts::SENT) && segment.tcp.sequence.since(end.nxt).unsigned_abs() <= MOST_APART
+    }
+
+    /// Whether the connection is over, and was silent for so long that nothing belongs to it any
+    /// more.
+    pub(crate) fn is_past(&self, now_ns: i64) -> bool {
+        self.last_ns.saturating_add(LINGER_NS) <= now_ns && self.is_finished(now_ns)
     }
 
     /// Whether the connection may leave the table after a silence: closed, or failed.

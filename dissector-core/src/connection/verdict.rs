@@ -35,10 +35,10 @@ impl Connection {
                 synack: self.synack_frame(),
                 final_ack: self.final_ack_frame(),
                 rst: self.rst_frame(),
-                icmp: (self.frames.icmp > 0).then_some(self.frames.icmp),
+                icmp: self.rare.as_ref().and_then(|rare| frame(rare.icmp_frame)),
             },
             rst_reason: self.rst_reason(),
-            icmp: self.icmp,
+            icmp: self.icmp(),
             negotiated: self.negotiated(),
             anomalies: self.anomalies.union(self.anomalies_of_the_whole(now_ns)),
         }
@@ -61,12 +61,12 @@ impl Connection {
 
     /// Address and port of the client.
     pub fn client(&self) -> SocketAddr {
-        SocketAddr::new(self.addresses[0], self.ports[0])
+        self.addresses.client()
     }
 
     /// Address and port of the server.
     pub fn server(&self) -> SocketAddr {
-        SocketAddr::new(self.addresses[1], self.ports[1])
+        self.addresses.server()
     }
 
     /// Segments of both sides.
@@ -108,32 +108,32 @@ impl Connection {
 
     /// Frame of the first SYN.
     pub fn syn_frame(&self) -> Option<u64> {
-        (self.frames.syn > 0).then_some(self.frames.syn)
+        frame(self.frames.syn)
     }
 
     /// Frame of the first SYN/ACK.
     pub fn synack_frame(&self) -> Option<u64> {
-        (self.frames.synack > 0).then_some(self.frames.synack)
+        frame(self.frames.synack)
     }
 
     /// Frame of the segment that completes the handshake.
     pub fn final_ack_frame(&self) -> Option<u64> {
-        (self.frames.final_ack > 0).then_some(self.frames.final_ack)
+        frame(self.frames.final_ack)
     }
 
     /// Frame of the first RST that was believed.
     pub fn rst_frame(&self) -> Option<u64> {
-        (self.frames.rst > 0).then_some(self.frames.rst)
+        frame(self.rare.as_ref()?.rst_frame)
     }
 
     /// Why that RST was sent.
     pub fn rst_reason(&self) -> Option<RstReason> {
-        self.reset.map(|reset| reset.reason)
+        self.reset().map(|reset| reset.reason)
     }
 
     /// First SYN to final ACK, in nanoseconds.
     pub fn setup_time_ns(&self) -> Option<u64> {
-        let syn_ns = self.client_end().copies.first_ns().filter(|_| self.frames.syn > 0)?;
+        let syn_ns = self.client_end().first_copy.time_ns().filter(|_| self.frames.syn > 0)?;
         let seen = self.frames.final_ack > 0;
         seen.then(|| self.final_ack_ns.saturating_sub(syn_ns).max(0) as u64)
     }
@@ -141,14 +141,12 @@ impl Connection {
     /// The times of the handshake.
     pub fn times(&self) -> HandshakeTimes {
         let since = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).ok();
-        let syn = self.client_end().copies.answered();
-        let synack = self.handshake.answered;
+        let syn = self.answered_copy(Side::Client);
+        let synack = self.handshake.acknowledged.and_then(|side| self.answered_copy(side));
         let final_ack_ns = (self.frames.final_ack > 0).then_some(self.final_ack_ns);
         let late = self.anomalies.contains(Anomaly::OutOfOrderHandshake);
-        let server_ns = match (syn, self.handshake.synack_ns) {
-            (Some(syn), Some(synack_ns)) if !late => since(syn.time_ns, synack_ns),
-            _ => None,
-        };
+        let seen = self.handshake.synack_seen && !late;
+        let server_ns = syn.filter(|_| seen).and_then(|syn| since(syn.time_ns, self.synack_ns));
         HandshakeTimes {
             rtt_server_ns: server_ns,
             rtt_client_ns: synack.and_then(|synack| since(synack.time_ns, final_ack_ns?)),
@@ -190,10 +188,11 @@ impl Connection {
         let (client, server) = (self.client_end(), self.server_end());
         let known = |end: &Endpoint| end.has(Facts::SYN);
         let both = known(client) && known(server);
-        let mss = |end: &Endpoint| known(end).then(|| end.offer.mss.unwrap_or(self.default_mss()));
-        let scaled = both && [client, server].iter().all(|end| end.offer.window_scale.is_some());
+        let mss =
+            |end: &Endpoint| known(end).then(|| end.offer.mss().unwrap_or(self.default_mss()));
+        let scaled = both && [client, server].iter().all(|end| end.offer.window_scale().is_some());
         let scale = |end: &Endpoint| {
-            let shift = end.offer.window_scale.filter(|_| scaled);
+            let shift = end.offer.window_scale().filter(|_| scaled);
             both.then(|| shift.map_or(-1, |shift| shift as i8))
         };
         let agree = |option| both.then(|| client.offer.has(option) && server.offer.has(option));
@@ -259,17 +258,17 @@ impl Connection {
 
     /// The connection in Zeek's letters: what was sent, in upper case by Zeek's originator.
     pub fn history(&self) -> String {
-        self.zeek.history()
+        self.zeek.history(self.rare.as_deref())
     }
 
     /// Zeek's `conn_state`: `S0`, `REJ`, `SF`, …
     pub fn conn_state(&self) -> &'static str {
-        self.zeek.conn_state()
+        self.zeek.conn_state(self.rare.as_deref())
     }
 
     /// Whether nothing more is expected: both FINs acknowledged, or reset.
     pub fn is_closed(&self) -> bool {
-        self.reset.is_some() || self.ends.iter().all(|end| end.has(Facts::FIN_ACKED))
+        self.reset().is_some() || self.ends.iter().all(|end| end.has(Facts::FIN_ACKED))
     }
 
     /// How the connection went, seen from `now_ns`: the end of the capture, or the present.
@@ -285,7 +284,7 @@ impl Connection {
             return if one_sided { Outcome::OneWay } else { Outcome::Complete };
         }
         if self.handshake.complete {
-            let by_server = self.reset.filter(|reset| reset.by == Side::Server);
+            let by_server = self.reset().filter(|reset| reset.by == Side::Server);
             if by_server.is_some_and(|reset| reset.bare && !reset.after_confirmation) {
                 return Outcome::AbortedByServer;
             }
@@ -295,7 +294,7 @@ impl Connection {
             return unless_pending(decided, Outcome::NotAccepted);
         }
         if client.has(Facts::SYN) && server.has(Facts::SYN_ACK) {
-            return match self.reset.map(|reset| reset.by) {
+            return match self.reset().map(|reset| reset.by) {
                 Some(Side::Client) => Outcome::AbortedByClient,
                 Some(Side::Server) => Outcome::AbortedByServer,
                 None => unless_pending(
@@ -305,7 +304,7 @@ impl Connection {
             };
         }
         if client.has(Facts::SYN) {
-            if self.reset.is_some_and(|reset| reset.by == Side::Server) {
+            if self.reset().is_some_and(|reset| reset.by == Side::Server) {
                 return Outcome::Refused;
             }
             if server.has(Facts::BAD_SYN_ACK) {
@@ -314,7 +313,7 @@ impl Connection {
             if server.has(Facts::CHALLENGE) {
                 return Outcome::Challenged;
             }
-            if self.reset.is_some() {
+            if self.reset().is_some() {
                 return Outcome::AbortedByClient;
             }
             if self.handshake.confirmed && both_sides {
@@ -324,7 +323,7 @@ impl Connection {
             if client.has(Facts::MORE) && !both_sides {
                 return Outcome::OneWay;
             }
-            if self.icmp.is_some() {
+            if self.icmp().is_some() {
                 return Outcome::Unreachable;
             }
             return unless_pending(
@@ -357,7 +356,7 @@ impl Connection {
         let fins = self.ends.iter().filter(|end| end.has(Facts::FIN)).count();
         let acked = self.ends.iter().all(|end| end.has(Facts::FIN_ACKED));
         let simultaneous = self.ends.iter().any(|end| end.fin_stage == Stage::FinSimultaneous);
-        match (fins, self.reset) {
+        match (fins, self.reset()) {
             (2, _) if acked && simultaneous => Close::Simultaneous,
             (2, _) if acked => Close::Fin,
             (0, Some(_)) => Close::Rst,
@@ -373,10 +372,14 @@ impl Connection {
         if self.close() == Close::Simultaneous {
             return Some(ClosedBy::Both);
         }
-        let side = self.first_closer.or(self.reset.map(|reset| reset.by))?;
+        let side = self.first_closer.or(self.reset().map(|reset| reset.by))?;
         Some(match side {
             Side::Client => ClosedBy::Client,
             Side::Server => ClosedBy::Server,
         })
     }
+}
+
+fn frame(number: u32) -> Option<u64> {
+    (number > 0).then_some(number.into())
 }

@@ -5,10 +5,9 @@
 //! `S0`, `REJ` and `SF` by heart. Gaps (`G`), checksums (`C`) and analyzer limits (`X`) are not
 //! produced.
 
-use std::fmt::{self, Write as _};
-
+use super::rare::Rare;
 use crate::Segment;
-use crate::wire::{SeqNumber, TcpFlags};
+use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
 
 /// Ports that Zeek takes for a server's: those of the protocols it analyses.
 const LIKELY_SERVER_PORTS: [u16; 49] = [
@@ -51,11 +50,7 @@ struct Endpoint {
     last: SeqNumber,
     /// Highest acknowledgment of its octets.
     acked: SeqNumber,
-    last_syn: SeqNumber,
     last_fin: SeqNumber,
-    last_rst: SeqNumber,
-    retransmissions: u32,
-    zero_windows: u32,
     state: State,
     previous: State,
     letters: Letters,
@@ -67,11 +62,7 @@ impl Endpoint {
         start: SeqNumber(0),
         last: SeqNumber(0),
         acked: SeqNumber(0),
-        last_syn: SeqNumber(0),
         last_fin: SeqNumber(0),
-        last_rst: SeqNumber(0),
-        retransmissions: 0,
-        zero_windows: 0,
         state: Inactive,
         previous: Inactive,
         letters: Letters::empty(),
@@ -107,59 +98,69 @@ impl Endpoint {
     }
 }
 
-/// Up to 25 letters, five bits each.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-struct History {
-    codes: u128,
-    length: u8,
+/// What most connections need no count of.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    ends: [EndpointCounts; 2],
+    /// Letters of the history after the first twelve.
+    letters: Vec<Letter>,
 }
 
-const ALPHABET: &[u8; 32] = b"^SHADFRTWIQshadfrtwiq???????????";
-const MOST_LETTERS: u8 = 25;
-/// Place in the alphabet by letter.
-const CODES: [u8; 128] = {
-    let mut codes = [0; 128];
-    let mut code = 0;
-    while ALPHABET[code] != b'?' {
-        codes[ALPHABET[code] as usize] = code as u8;
-        code += 1;
-    }
-    codes
-};
+#[derive(Clone, Copy, Debug, Default)]
+struct EndpointCounts {
+    last_syn: SeqNumber,
+    last_rst: SeqNumber,
+    retransmissions: u32,
+    zero_windows: u32,
+}
 
-impl History {
-    fn push(&mut self, letter: u8) {
-        if self.length < MOST_LETTERS {
-            self.codes |=
-                u128::from(CODES[usize::from(letter & 0x7f)]) << (5 * u32::from(self.length));
-            self.length += 1;
+/// A letter of the history as its place in the alphabet; the responder's follow the originator's.
+type Letter = u8;
+
+/// The history of a capture that began with a SYN/ACK, so far.
+const ONLY_SYN_ACK: Letters12 = Letters12(1 << 5 | SYN_ACK as u64);
+
+const ALPHABET: &[u8; 21] = b"^SHADFRTWIQshadfrtwiq";
+const FLIP: Letter = 0;
+const SYN: Letter = 1;
+const SYN_ACK: Letter = 2;
+const ACK: Letter = 3;
+const DATA: Letter = 4;
+const FIN: Letter = 5;
+const RST: Letter = 6;
+const RETRANSMISSION: Letter = 7;
+const ZERO_WINDOW: Letter = 8;
+const FIN_AND_RST: Letter = 9;
+const SYN_AND_MORE: Letter = 10;
+const OF_RESPONDER: Letter = 10;
+
+/// How many letters there may be after the first twelve.
+const MOST_FURTHER: usize = 13;
+
+/// Up to twelve letters, five bits each; above them a bit that marks the end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Letters12(u64);
+
+impl Default for Letters12 {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl Letters12 {
+    const fn is_full(self) -> bool {
+        self.0 >> 60 != 0
+    }
+
+    fn push(&mut self, letter: Letter) {
+        if !self.is_full() {
+            self.0 = self.0 << 5 | u64::from(letter);
         }
     }
 
     fn letters(self) -> impl Iterator<Item = u8> {
-        (0..self.length).map(move |at| ALPHABET[(self.codes >> (5 * u32::from(at)) & 31) as usize])
-    }
-
-    fn is(self, text: &[u8]) -> bool {
-        self.letters().eq(text.iter().copied())
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    /// A SYN, then an RST, and nothing in between that an answer would have brought.
-    fn is_syn_then_rst(self) -> bool {
-        let mut letters = self.letters().peekable();
-        letters.next_if_eq(&b'^');
-        letters.next() == Some(b'S')
-            && letters.find(|letter| b"RHAFIQ".contains(letter)) == Some(b'R')
-    }
-}
-
-impl fmt::Display for History {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.letters().try_for_each(|letter| f.write_char(letter.into()))
+        let length = (63 - self.0.leading_zeros()) / 5;
+        (0..length).rev().map(move |at| ALPHABET[(self.0 >> (5 * at) & 31) as usize])
     }
 }
 
@@ -168,7 +169,8 @@ impl fmt::Display for History {
 pub(super) struct Zeek {
     ends: [Endpoint; 2],
     originator: u8,
-    history: History,
+    /// Further letters are in [`Counts`].
+    history: Letters12,
 }
 
 impl Zeek {
@@ -181,26 +183,40 @@ impl Zeek {
         let flip = !plain_syn
             && likely(from)
             && (!likely(to) || !flags.contains(TcpFlags::SYN) && from < to);
-        let mut history = History::default();
+        let mut history = Letters12::default();
         if flip {
-            history.push(b'^');
+            history.push(FLIP);
         }
         let originator = if flip { 1 - sender } else { sender };
         Self { ends: [Endpoint::NEW; 2], originator: originator as u8, history }
     }
 
-    pub fn observe(&mut self, sender: usize, segment: &Segment<'_>) {
+    #[inline]
+    pub fn observe(&mut self, sender: usize, segment: &Segment<'_>, rare: &mut Option<Box<Rare>>) {
         let peer = 1 - sender;
         let tcp = &segment.tcp;
         let flags = tcp.flags;
         let payload = segment.payload_octets();
-        if self.goes_on(sender, flags, payload, tcp.window) {
+        if self.goes_on(sender, tcp, payload) {
             if flags.contains(TcpFlags::ACK) && tcp.acknowledgment.is_after(self.ends[peer].acked) {
                 self.ends[peer].acked = tcp.acknowledgment;
             }
-            self.advance(sender, flags, payload, tcp.sequence + payload);
+            self.advance(sender, flags, payload, tcp.sequence + payload, rare);
             return;
         }
+        self.observe_closely(sender, segment, rare);
+    }
+
+    fn observe_closely(
+        &mut self,
+        sender: usize,
+        segment: &Segment<'_>,
+        rare: &mut Option<Box<Rare>>,
+    ) {
+        let peer = 1 - sender;
+        let tcp = &segment.tcp;
+        let flags = tcp.flags;
+        let payload = segment.payload_octets();
         let [syn, fin, rst, ack] =
             [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST, TcpFlags::ACK].map(|f| flags.contains(f));
         let sequence = tcp.sequence;
@@ -226,12 +242,14 @@ impl Zeek {
         let counted = if rst { 0 } else { payload };
         let end = sequence + counted + u32::from(syn) + u32::from(fin);
 
-        self.letter(sender, segment, payload, end);
+        self.letter(sender, segment, payload, end, rare);
         let other = self.ends[peer].state;
         let own = self.ends[sender].state;
         if tcp.window == 0 && !rst && other != Closed && own != Reset {
-            self.ends[sender].zero_windows += 1;
-            self.count(sender, b'W', self.ends[sender].zero_windows);
+            let times = &mut counts(rare).ends[sender].zero_windows;
+            *times += 1;
+            let times = *times;
+            self.count(sender, ZERO_WINDOW, times, rare);
         }
         self.ends[sender].sent_fin |= fin;
         if ack && self.ends[peer].state == Inactive {
@@ -241,86 +259,114 @@ impl Zeek {
         if ack && !rst && tcp.acknowledgment.is_after(self.ends[peer].acked) {
             self.ends[peer].acked = tcp.acknowledgment;
         }
-        self.advance(sender, flags, payload, end);
-        self.step(sender, peer, [syn, fin, rst, ack], payload);
+        self.advance(sender, flags, payload, end, rare);
+        self.step(sender, peer, [syn, fin, rst, ack], payload, rare);
     }
 
-    /// Whether an open connection just goes on: no state changes, and the letter is there already.
+    /// Whether a connection just goes on: no state changes, and the letter is there already.
     #[inline]
-    fn goes_on(&self, sender: usize, flags: TcpFlags, payload: u32, window: u16) -> bool {
+    fn goes_on(&self, sender: usize, tcp: &TcpHeader<'_>, payload: u32) -> bool {
         let own = &self.ends[sender];
         let kind = if payload > 0 { Letters::DATA } else { Letters::ACK };
-        own.state == Established
-            && own.letters.contains(kind)
-            && window > 0
-            && !flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST)
+        let whole = tcp.header_octets() == tcp.option_octets.len() + 20;
+        own.letters.contains(kind)
+            && !tcp.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST)
+            && own.state != Inactive
             && self.ends[1 - sender].state != Inactive
+            && tcp.window > 0
+            && whole
     }
 
     /// The history letter of a segment.
-    fn letter(&mut self, sender: usize, segment: &Segment<'_>, payload: u32, end: SeqNumber) {
+    fn letter(
+        &mut self,
+        sender: usize,
+        segment: &Segment<'_>,
+        payload: u32,
+        end: SeqNumber,
+        rare: &mut Option<Box<Rare>>,
+    ) {
         let flags = segment.tcp.flags;
         let kinds = flags & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
         let own = &mut self.ends[sender];
-        let relative = SeqNumber(segment.tcp.sequence.0.wrapping_sub(own.start.0));
-        let relative_end = SeqNumber(end.0.wrapping_sub(own.start.0));
-        let first = |own: &mut Endpoint, kind| {
+        let start = own.start.0;
+        let relative = SeqNumber(segment.tcp.sequence.0.wrapping_sub(start));
+        let mut first = |kind| {
             let first = !own.letters.contains(kind);
             own.letters |= kind;
             first
         };
-        let letter = if kinds.bits().count_ones() > 1 {
-            let both = kinds.contains(TcpFlags::FIN | TcpFlags::RST);
-            let (kind, letter) = match both {
-                true => (Letters::FIN_AND_RST, b'I'),
-                false => (Letters::SYN_AND_MORE, b'Q'),
-            };
-            first(own, kind).then_some(letter)
-        } else if kinds == TcpFlags::SYN {
-            let again = std::mem::replace(&mut own.last_syn, relative) != relative;
-            let letter = if flags.contains(TcpFlags::ACK) { b'H' } else { b'S' };
-            (first(own, Letters::SYN) || again).then_some(letter)
-        } else if kinds == TcpFlags::FIN {
-            let again = std::mem::replace(&mut own.last_fin, relative_end) != relative_end;
-            (first(own, Letters::FIN) || again).then_some(b'F')
-        } else if kinds == TcpFlags::RST {
-            let again = std::mem::replace(&mut own.last_rst, relative) != relative;
-            (first(own, Letters::RST) || again).then_some(b'R')
-        } else {
+        let letter = if kinds.is_empty() {
             let (kind, letter) = match (payload, flags.contains(TcpFlags::ACK)) {
-                (1.., _) => (Letters::DATA, b'D'),
-                (0, true) => (Letters::ACK, b'A'),
+                (1.., _) => (Letters::DATA, DATA),
+                (0, true) => (Letters::ACK, ACK),
                 (0, false) => return,
             };
+            let letter = first(kind).then_some(letter);
             // A capture that began with the SYN/ACK: its sender was not the originator after all.
-            if self.history.is(b"H") {
-                self.history.clear();
-                self.flip();
-                self.history.push(b'h');
+            if self.history == ONLY_SYN_ACK {
+                self.history = Letters12::default();
+                self.flip(rare);
+                self.history.push(SYN_ACK + OF_RESPONDER);
             }
-            first(&mut self.ends[sender], kind).then_some(letter)
+            letter
+        } else if kinds == TcpFlags::SYN {
+            let again = changes(rare, relative, |counts| &mut counts.ends[sender].last_syn);
+            let letter = if flags.contains(TcpFlags::ACK) { SYN_ACK } else { SYN };
+            (first(Letters::SYN) || again).then_some(letter)
+        } else if kinds == TcpFlags::FIN {
+            let first = first(Letters::FIN);
+            let relative_end = SeqNumber(end.0.wrapping_sub(start));
+            let again = std::mem::replace(&mut own.last_fin, relative_end) != relative_end;
+            (first || again).then_some(FIN)
+        } else if kinds == TcpFlags::RST {
+            let again = changes(rare, relative, |counts| &mut counts.ends[sender].last_rst);
+            (first(Letters::RST) || again).then_some(RST)
+        } else {
+            let both = kinds.contains(TcpFlags::FIN | TcpFlags::RST);
+            let (kind, letter) = match both {
+                true => (Letters::FIN_AND_RST, FIN_AND_RST),
+                false => (Letters::SYN_AND_MORE, SYN_AND_MORE),
+            };
+            first(kind).then_some(letter)
         };
         if let Some(letter) = letter {
-            self.push(sender, letter);
+            self.push(sender, letter, rare);
         }
     }
 
     /// How far the sender has got; what does not take it further was sent before.
-    fn advance(&mut self, sender: usize, flags: TcpFlags, payload: u32, end: SeqNumber) {
+    #[inline]
+    fn advance(
+        &mut self,
+        sender: usize,
+        flags: TcpFlags,
+        payload: u32,
+        end: SeqNumber,
+        rare: &mut Option<Box<Rare>>,
+    ) {
         let own = &mut self.ends[sender];
         let ahead = end.since(own.last);
         let jumps = flags.intersects(TcpFlags::SYN | TcpFlags::RST) && ahead.abs() > 1 << 20;
         let lone_fin = flags.contains(TcpFlags::FIN) && own.last == own.start + 1;
         if payload > 0 && ahead <= 0 && own.state != Reset && !jumps && !lone_fin {
-            own.retransmissions += 1;
-            let count = own.retransmissions;
-            self.count(sender, b'T', count);
+            let times = &mut counts(rare).ends[sender].retransmissions;
+            *times += 1;
+            let times = *times;
+            self.count(sender, RETRANSMISSION, times, rare);
         } else if ahead > 0 {
             own.last = end;
         }
     }
 
-    fn step(&mut self, sender: usize, peer: usize, [syn, fin, rst, ack]: [bool; 4], payload: u32) {
+    fn step(
+        &mut self,
+        sender: usize,
+        peer: usize,
+        [syn, fin, rst, ack]: [bool; 4],
+        payload: u32,
+        rare: &mut Option<Box<Rare>>,
+    ) {
         let is_originator = usize::from(self.originator) == sender;
         let (own, other) = (self.ends[sender].state, self.ends[peer].state);
         match own {
@@ -329,7 +375,7 @@ impl Zeek {
                     self.ends[sender].enter(if ack { SynAckSent } else { SynSent });
                 } else if syn {
                     if !ack && other == SynAckSent {
-                        self.flip();
+                        self.flip(rare);
                         self.ends[peer].enter(Established);
                     } else if other == SynSent {
                         self.ends[peer].enter(Established);
@@ -379,20 +425,32 @@ impl Zeek {
         }
     }
 
-    fn flip(&mut self) {
+    fn flip(&mut self, rare: &mut Option<Box<Rare>>) {
         self.originator = 1 - self.originator;
-        self.history.push(b'^');
+        self.push_letter(FLIP, rare);
     }
 
-    fn push(&mut self, sender: usize, letter: u8) {
+    fn push(&mut self, sender: usize, letter: Letter, rare: &mut Option<Box<Rare>>) {
         let originator = usize::from(self.originator) == sender;
-        self.history.push(if originator { letter } else { letter.to_ascii_lowercase() });
+        self.push_letter(if originator { letter } else { letter + OF_RESPONDER }, rare);
+    }
+
+    fn push_letter(&mut self, letter: Letter, rare: &mut Option<Box<Rare>>) {
+        if self.history.is_full() {
+            let further = &mut counts(rare).letters;
+            if further.len() < MOST_FURTHER {
+                further.push(letter);
+            }
+        } else {
+            self.history.push(letter);
+        }
     }
 
     /// Letters of things that happen often: the first, the tenth, the hundredth time.
-    fn count(&mut self, sender: usize, letter: u8, times: u32) {
+    #[cold]
+    fn count(&mut self, sender: usize, letter: Letter, times: u32, rare: &mut Option<Box<Rare>>) {
         if 10u32.checked_pow(times.ilog10()) == Some(times) {
-            self.push(sender, letter);
+            self.push(sender, letter, rare);
         }
     }
 
@@ -401,13 +459,26 @@ impl Zeek {
         self.originator.into()
     }
 
+    fn letters(&self, rare: Option<&Rare>) -> impl Iterator<Item = u8> {
+        let further = rare.map_or(&[][..], |rare| &rare.zeek.letters);
+        self.history.letters().chain(further.iter().map(|letter| ALPHABET[usize::from(*letter)]))
+    }
+
     /// The history; empty where nothing left a letter.
-    pub fn history(&self) -> String {
-        self.history.to_string()
+    pub fn history(&self, rare: Option<&Rare>) -> String {
+        self.letters(rare).map(char::from).collect()
+    }
+
+    /// A SYN, then an RST, and nothing in between that an answer would have brought.
+    fn is_syn_then_rst(&self, rare: Option<&Rare>) -> bool {
+        let mut letters = self.letters(rare).peekable();
+        letters.next_if_eq(&b'^');
+        letters.next() == Some(b'S')
+            && letters.find(|letter| b"RHAFIQ".contains(letter)) == Some(b'R')
     }
 
     /// The state of the connection as conn.log has it.
-    pub fn conn_state(&self) -> &'static str {
+    pub fn conn_state(&self, rare: Option<&Rare>) -> &'static str {
         let originator = &self.ends[self.originator()];
         let responder = &self.ends[1 - self.originator()];
         let (os, rs) = (originator.state, responder.state);
@@ -417,7 +488,7 @@ impl Zeek {
             (Reset, Reset) if no_payload() => "REJ",
             (_, Reset) if originator.quiet() => "RSTRH",
             (_, Reset) => "RSTR",
-            (Reset, _) if responder.quiet() && self.history.is_syn_then_rst() => "RSTOS0",
+            (Reset, _) if responder.quiet() && self.is_syn_then_rst(rare) => "RSTOS0",
             (Reset, _) if responder.quiet() => "OTH",
             (Reset, _) => "RSTO",
             (Closed, Closed) => "SF",
@@ -440,4 +511,20 @@ impl Zeek {
             _ => "OTH",
         }
     }
+}
+
+fn counts(rare: &mut Option<Box<Rare>>) -> &mut Counts {
+    &mut rare.get_or_insert_default().zeek
+}
+
+/// Replaces a number, which is 0 at first; whether it was another.
+fn changes(
+    rare: &mut Option<Box<Rare>>,
+    number: SeqNumber,
+    place: impl FnOnce(&mut Counts) -> &mut SeqNumber,
+) -> bool {
+    if number == SeqNumber(0) && rare.is_none() {
+        return false;
+    }
+    std::mem::replace(place(counts(rare)), number) != number
 }

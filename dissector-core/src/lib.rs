@@ -16,6 +16,8 @@ pub mod capture;
 pub mod connection;
 mod icmp;
 mod segment;
+#[cfg(feature = "serde")]
+mod serialize;
 mod table;
 mod tally;
 pub mod wire;

@@ -13,6 +13,7 @@ use super::names::{Close, Outcome};
 /// assert!(advice.checks.iter().any(|check| check.command.contains("ListenOverflows")));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Advice {
     /// What it means, in a short paragraph.
@@ -25,6 +26,7 @@ pub struct Advice {
 
 /// Something to look at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Check {
     /// Where, and what it tells.

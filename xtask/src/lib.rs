@@ -8,6 +8,7 @@
 pub mod checks;
 mod command;
 pub mod cost;
+pub mod dist_command;
 pub mod install;
 pub mod packages;
 mod pcap;

@@ -9,7 +9,7 @@ use xtask::cost::{self, DESIGNS};
 use xtask::install::{self, Scope};
 use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
 use xtask::wireshark::Wireshark;
-use xtask::{checks, plugin, samples, workspace_root};
+use xtask::{checks, dist_command, plugin, samples, workspace_root};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -37,6 +37,7 @@ Work on it
       --two-pass       with tshark -2
       --fields         with tshark -T fields
   header [--check]     write include/tcphs.h anew, or only compare
+  dist-command         the command as an archive in target/dist, with man pages and completions
   samples [NAME…]      record samples/*.pcapng anew, all or some (needs root)
 
 Exit status: 0 done; 1 something failed, standard error says what; 2 a command line that
@@ -100,6 +101,10 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<(), Failure> {
             let check = take(&mut arguments, "--check");
             nothing_left(&arguments)?;
             header(check)?;
+        }
+        "dist-command" => {
+            nothing_left(&arguments)?;
+            println!("{}", dist_command::dist()?.display());
         }
         "samples" => samples::record(&arguments)?,
         samples::TALK => samples::talk(&arguments)?,

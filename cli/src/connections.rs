@@ -1,108 +1,146 @@
 //! `tcphs connections`: one row a connection.
 
-use std::io::Write;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
-use comfy_table::{CellAlignment, Table, presets};
-use dissector_core::ConnectionTable;
-use dissector_core::capture::Packet;
-use dissector_core::connection::Connection;
+use dissector_core::connection::{Close, ClosedBy, Connection, Outcome, States, Verdict};
 
+use crate::args::RowArgs;
+use crate::filter::Filter;
+use crate::follow::{self, Ended};
 use crate::input::Input;
-use crate::output::{duration, json_line, stdout};
+use crate::output::table::{Align, Shown, Title, lay_out};
+use crate::output::{Output, RowWriter, count, duration};
 use crate::rows::ConnectionRow;
-use crate::{Failure, Format};
+use crate::style::outcome_style;
+use crate::{Done, Failure};
 
-pub fn run(file: &Path, format: Format) -> Result<(), Failure> {
-    let mut input = Input::open(file)?;
-    let name = file.to_string_lossy();
-    let mut output = stdout();
-    let mut table = ConnectionTable::new();
-    match format {
-        Format::Jsonl => {
-            while let Some(packet) = input.next_packet()? {
-                observe(&mut table, &packet);
-                for connection in table.take_left() {
-                    let row = ConnectionRow::new(&name, &connection, table.now_ns());
-                    json_line(&mut output, &row)?;
-                }
-            }
-            for connection in table.connections() {
-                json_line(&mut output, &ConnectionRow::new(&name, connection, table.now_ns()))?;
-            }
-        }
-        Format::Table => {
-            let mut rows = Vec::new();
-            while let Some(packet) = input.next_packet()? {
-                observe(&mut table, &packet);
-                let now_ns = table.now_ns();
-                rows.extend(table.take_left().iter().map(|left| cells(left, now_ns)));
-            }
-            rows.extend(table.connections().map(|open| cells(open, table.now_ns())));
-            rows.sort_by_key(|(id, _)| *id);
-            writeln!(output, "{}", render(rows))?;
-        }
-    }
-    output.flush()?;
-    input.report();
-    Ok(())
-}
-
-fn observe(table: &mut ConnectionTable, packet: &Packet<'_>) {
-    match packet {
-        Packet::Segment(segment) => {
-            table.observe(segment);
-        }
-        Packet::IcmpError(error) => {
-            table.observe_icmp(error);
-        }
-        _ => {}
-    }
-}
-
-const COLUMNS: [&str; 10] = [
-    "Conn",
-    "Client",
-    "Server",
-    "Outcome",
-    "Set-up",
-    "SYNs",
-    "Close",
-    "Client state",
-    "Server state",
-    "Packets",
-];
-/// Numbers, aligned right.
-const NUMBERS: [usize; 4] = [0, 4, 5, 9];
-
-fn cells(connection: &Connection, now_ns: i64) -> (u32, Vec<String>) {
-    let close = match connection.closed_by() {
-        Some(by) => format!("{} by {by}", connection.close()),
-        None => connection.close().to_string(),
+pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
+    let filter = Filter::new(&arguments.select);
+    // The table comes when all is read; rows would run into the progress bar.
+    let all_at_the_end = arguments.row_format().is_none();
+    let input =
+        Input::open(&arguments.source.files, all_at_the_end || !arguments.writes_to_terminal())?;
+    let mut failed = false;
+    let mut wanted = |connection: &Connection, verdict: &Verdict| {
+        let taken = filter.takes(connection, verdict.outcome);
+        failed |= taken && verdict.outcome.failed();
+        taken
     };
-    let cells = vec![
-        connection.id().to_string(),
-        connection.client().to_string(),
-        connection.server().to_string(),
-        connection.outcome(now_ns).to_string(),
-        connection.setup_time_ns().map_or_else(|| "-".into(), duration),
-        connection.syn_count().to_string(),
-        close,
-        connection.client_state().to_string(),
-        connection.server_state().to_string(),
-        connection.packets().to_string(),
-    ];
-    (connection.id(), cells)
+    let ending = match arguments.row_format() {
+        Some(format) => {
+            let mut rows = RowWriter::new::<ConnectionRow<'_>>(format, arguments.output()?)?;
+            let ending = follow::connections(input, |ended| {
+                let Ended { connection, file, now_ns } = ended;
+                let verdict = connection.verdict(now_ns);
+                if wanted(connection, &verdict) {
+                    rows.write(&ConnectionRow::new(file, connection, &verdict))?;
+                }
+                Ok(())
+            })?;
+            rows.finish()?;
+            ending
+        }
+        None => {
+            let mut output = Output::open(arguments.output()?)?;
+            let mut lines = Vec::new();
+            let ending = follow::connections(input, |ended| {
+                let verdict = ended.connection.verdict(ended.now_ns);
+                if wanted(ended.connection, &verdict) {
+                    lines.push(Line::new(ended.connection, &verdict));
+                }
+                Ok(())
+            })?;
+            lines.sort_unstable_by_key(|line| line.conn);
+            output.text(&table(&lines))?;
+            output.flush()?;
+            ending
+        }
+    };
+    ending.report()?;
+    Ok(Done::unless(arguments.select.fail_on.is_some() && failed))
 }
 
-fn render(rows: Vec<(u32, Vec<String>)>) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(COLUMNS);
-    table.add_rows(rows.into_iter().map(|(_, cells)| cells));
-    for number in NUMBERS {
-        if let Some(column) = table.column_mut(number) {
-            column.set_cell_alignment(CellAlignment::Right);
+/// What the table shows of a connection: kept until all are there, so small.
+struct Line {
+    conn: u32,
+    client: SocketAddr,
+    server: SocketAddr,
+    outcome: Outcome,
+    close: Close,
+    closed_by: Option<ClosedBy>,
+    client_state: States,
+    server_state: States,
+    syn_count: u16,
+    setup_time_ns: Option<u64>,
+    first_ns: i64,
+    packets: u64,
+}
+
+impl Line {
+    fn new(connection: &Connection, verdict: &Verdict) -> Self {
+        Self {
+            conn: connection.id(),
+            client: connection.client(),
+            server: connection.server(),
+            outcome: verdict.outcome,
+            close: verdict.close,
+            closed_by: verdict.closed_by,
+            client_state: connection.client_state(),
+            server_state: connection.server_state(),
+            syn_count: verdict.syn_count,
+            setup_time_ns: verdict.times.setup_time_ns,
+            first_ns: connection.first_ns(),
+            packets: connection.packets(),
         }
     }
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+
+    fn cells(&self, start_ns: i64) -> Vec<Shown> {
+        let close = match self.closed_by {
+            Some(by) => format!("{} by {by}", self.close),
+            None => self.close.to_string(),
+        };
+        vec![
+            self.conn.into(),
+            format!("{:.6}", self.first_ns.saturating_sub(start_ns) as f64 / 1e9).into(),
+            self.client.into(),
+            self.server.into(),
+            Shown::styled(self.outcome, outcome_style(self.outcome)),
+            self.setup_time_ns.map_or_else(|| "-".into(), duration).into(),
+            self.syn_count.into(),
+            close.into(),
+            self.client_state.into(),
+            self.server_state.into(),
+            self.packets.into(),
+        ]
+    }
+}
+
+const TITLES: &[Title] = &[
+    Title("Conn", Align::Right),
+    Title("Time", Align::Right),
+    Title("Client", Align::Left),
+    Title("Server", Align::Left),
+    Title("Outcome", Align::Left),
+    Title("Set-up", Align::Right),
+    Title("SYNs", Align::Right),
+    Title("Close", Align::Left),
+    Title("Client state", Align::Left),
+    Title("Server state", Align::Left),
+    Title("Packets", Align::Right),
+];
+
+/// The table, and what it comes to.
+fn table(lines: &[Line]) -> String {
+    let start_ns = lines.iter().map(|line| line.first_ns).min().unwrap_or(0);
+    let rows: Vec<_> = lines.iter().map(|line| line.cells(start_ns)).collect();
+    let mut by_outcome = BTreeMap::new();
+    for line in lines {
+        by_outcome.entry(line.outcome.number()).or_insert((line.outcome, 0_u64)).1 += 1;
+    }
+    let parts: Vec<_> =
+        by_outcome.values().map(|(outcome, number)| format!("{number} {outcome}")).collect();
+    let sum = count(lines.len() as u64, "connection");
+    let colon = if parts.is_empty() { "" } else { ": " };
+    format!("{}\n{sum}{colon}{}\n", lay_out(TITLES, &rows), parts.join(", "))
 }

@@ -1,93 +1,97 @@
 //! `tcphs`: how the TCP handshake of each connection in a capture went.
 
+mod args;
+mod cell;
+mod choose;
 mod connections;
+mod explain;
+mod filter;
+mod follow;
 mod input;
+mod interrupt;
+mod ladder;
 mod output;
 mod packets;
+mod progress;
 mod rows;
+mod servers;
+mod stories;
+mod story;
+mod style;
+mod words;
 
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::Parser;
 
-/// How the TCP handshake of each connection in a capture went.
-///
-/// Reads pcap and pcapng. Says for every segment which step of the handshake or of the close it
-/// is and what state client and server are in, and for every connection whether it came up.
-#[derive(Parser)]
-#[command(version, after_help = EXAMPLES)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  tcphs connections capture.pcapng                  one line a connection: did it come up?
-  tcphs packets capture.pcapng                      one line a TCP segment: stage and states
-  tcphs connections --format jsonl - < capture.pcap  one JSON object a line, from standard input
-
-A state with ? is assumed: the capture cannot show that a segment arrived.
-Exit status: 0 done (also for a capture that was cut short, with a warning), 1 cannot read or
-write, 2 usage.";
-
-#[derive(Subcommand)]
-enum Command {
-    /// One row a connection: ends, outcome, how it opened and closed
-    Connections(Source),
-    /// One row a TCP segment: stage, flags, states of client and server
-    Packets(Source),
-}
-
-#[derive(Args)]
-struct Source {
-    /// Capture to read, pcap or pcapng; - for standard input
-    file: PathBuf,
-
-    /// How to write the rows
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    /// For reading
-    Table,
-    /// One JSON object a line
-    Jsonl,
-}
+use crate::args::{Cli, Colour, Command, Format, RowArgs};
+use crate::output::RowFormat;
 
 fn main() -> ExitCode {
-    let result = match &Cli::parse().command {
-        Command::Connections(source) => connections::run(&source.file, source.format),
-        Command::Packets(source) => packets::run(&source.file, source.format),
+    let cli = Cli::parse();
+    match cli.color {
+        Colour::Auto => anstream::ColorChoice::Auto,
+        Colour::Always => anstream::ColorChoice::Always,
+        Colour::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+    interrupt::watch();
+    let result = match &cli.command {
+        Command::Connections(arguments) => connections::run(arguments),
+        Command::Packets(arguments) => packets::run(arguments),
+        Command::Ladder(arguments) => ladder::run(arguments),
+        Command::Servers(arguments) => servers::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    let failure = match result {
+        Ok(Done::Well) => return ExitCode::SUCCESS,
+        Ok(Done::FailOn) => return ExitCode::from(3),
         // Whoever reads our output has seen enough.
         Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
+            return ExitCode::SUCCESS;
         }
-        Err(failure) => {
-            eprintln!("tcphs: {failure}");
-            ExitCode::from(1)
-        }
+        Err(failure) => failure,
+    };
+    warn(&failure.to_string());
+    ExitCode::from(match failure {
+        Failure::Usage(_) => 2,
+        Failure::Interrupted => interrupt::STATUS,
+        Failure::Read(_) | Failure::Create(_) | Failure::Write(_) => 1,
+    })
+}
+
+/// How a command ended that did its work.
+enum Done {
+    Well,
+    /// `--fail-on` found what it looked for.
+    FailOn,
+}
+
+impl Done {
+    fn unless(fail: bool) -> Self {
+        if fail { Self::FailOn } else { Self::Well }
     }
 }
 
 /// Why there are no, or not all, results.
 enum Failure {
     Read(String),
+    Create(String),
     Write(io::Error),
+    /// The command line makes no sense.
+    Usage(String),
+    Interrupted,
 }
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Read(what) => f.write_str(what),
+            Self::Read(what) | Self::Usage(what) => f.write_str(what),
+            Self::Create(what) => write!(f, "cannot write {what}"),
             Self::Write(error) => write!(f, "cannot write the output: {error}"),
+            Self::Interrupted => f.write_str("interrupted; the output ends where reading did"),
         }
     }
 }
@@ -95,5 +99,33 @@ impl std::fmt::Display for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Write(error)
+    }
+}
+
+/// Says something on standard error, if anybody is there.
+fn warn(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "tcphs: {text}");
+}
+
+impl RowArgs {
+    /// How rows are written; `None` for the table.
+    fn row_format(&self) -> Option<RowFormat> {
+        match self.format {
+            Format::Table => None,
+            Format::Jsonl => Some(RowFormat::Jsonl),
+            Format::Csv => Some(RowFormat::Csv),
+            Format::Parquet => Some(RowFormat::Parquet),
+        }
+    }
+
+    fn writes_to_terminal(&self) -> bool {
+        self.output.is_none() && io::stdout().is_terminal()
+    }
+
+    /// The file to write to, which must not be one that is read.
+    fn output(&self) -> Result<Option<&Path>, Failure> {
+        let output = self.output.as_deref();
+        input::keep_apart(output, &self.source.files)?;
+        Ok(output)
     }
 }

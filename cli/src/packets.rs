@@ -1,73 +1,87 @@
 //! `tcphs packets`: one row a TCP segment.
 
-use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 
-use dissector_core::capture::Packet;
+use dissector_core::Segment;
 use dissector_core::connection::{Annotation, Copy};
-use dissector_core::{ConnectionTable, Segment};
 
+use crate::args::RowArgs;
+use crate::choose;
+use crate::filter::Filter;
+use crate::follow;
 use crate::input::Input;
-use crate::output::{Output, json_line, stdout};
+use crate::output::{Output, RowWriter};
 use crate::rows::PacketRow;
-use crate::{Failure, Format};
+use crate::style::{FAINT, stage_style};
+use crate::{Done, Failure};
 
-pub fn run(file: &Path, format: Format) -> Result<(), Failure> {
-    let mut input = Input::open(file)?;
-    let name = file.to_string_lossy();
-    let mut output = stdout();
-    let mut table = ConnectionTable::new();
-    let mut start_ns = None;
-    if matches!(format, Format::Table) {
-        header(&mut output)?;
-    }
-    while let Some(packet) = input.next_packet()? {
-        let segment = match packet {
-            Packet::Segment(segment) => segment,
-            Packet::IcmpError(error) => {
-                // No row, but what comes after may depend on it.
-                table.observe_icmp(&error);
-                continue;
-            }
-            _ => continue,
-        };
-        let seen = table.observe(&segment);
-        // Nobody asks for them here.
-        drop(table.take_left());
-        match format {
-            Format::Table => {
-                let start_ns = *start_ns.get_or_insert(segment.packet.time_ns);
-                line(&mut output, &segment, &seen, start_ns)?;
-            }
-            Format::Jsonl => {
-                if let Some(connection) = table.latest() {
-                    let row = PacketRow::new(&name, &segment, &seen, connection);
-                    json_line(&mut output, &row)?;
+pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
+    let filter = Filter::new(&arguments.select);
+    let files = &arguments.source.files;
+    let by_outcome = match filter.needs_the_outcome() {
+        true => Some(choose::by_outcome(files, &filter)?),
+        false => None,
+    };
+    let mut writer = match arguments.row_format() {
+        Some(format) => Writer::Rows(RowWriter::new::<PacketRow<'_>>(format, arguments.output()?)?),
+        None => {
+            let mut output = Output::open(arguments.output()?)?;
+            output.text(&header())?;
+            Writer::Table { output, start_ns: None }
+        }
+    };
+    let input = Input::open(files, !arguments.writes_to_terminal())?;
+    let mut failed = false;
+    let ending = follow::steps(
+        input,
+        &mut writer,
+        |writer, step| {
+            let connection = step.connection;
+            let wanted = match &by_outcome {
+                Some(numbers) => numbers.contains(connection.id()),
+                None => {
+                    filter.takes_ends(connection.id(), [connection.client(), connection.server()])
+                }
+            };
+            let Some(segment) = step.segment().filter(|_| wanted) else { return Ok(()) };
+            match writer {
+                Writer::Rows(rows) => {
+                    rows.write(&PacketRow::new(step.file, segment, step.seen, connection))
+                }
+                Writer::Table { output, start_ns } => {
+                    let start_ns = *start_ns.get_or_insert(segment.packet.time_ns);
+                    Ok(output.text(&line(segment, step.seen, start_ns))?)
                 }
             }
-        }
-    }
-    output.flush()?;
-    input.report();
-    Ok(())
-}
-
-fn header(output: &mut Output) -> Result<(), Failure> {
-    writeln!(
-        output,
-        "{:>6} {:>12} {:>5}  {:<48} {:<5} {:<5} {:<28} {:<14} Server",
-        "Frame", "Time", "Conn", "Segment", "Flags", "Step", "Stage", "Client"
+        },
+        |_, connection, now_ns| {
+            let outcome = connection.verdict(now_ns).outcome;
+            failed |= outcome.failed() && filter.takes(connection, outcome);
+            Ok(())
+        },
     )?;
-    Ok(())
+    match writer {
+        Writer::Rows(rows) => rows.finish()?,
+        Writer::Table { mut output, .. } => output.flush()?,
+    }
+    ending.report()?;
+    Ok(Done::unless(arguments.select.fail_on.is_some() && failed))
 }
 
-fn line(
-    output: &mut Output,
-    segment: &Segment<'_>,
-    seen: &Annotation,
-    start_ns: i64,
-) -> Result<(), Failure> {
+enum Writer {
+    Rows(RowWriter),
+    Table { output: Output, start_ns: Option<i64> },
+}
+
+/// Written line by line, so with columns of fixed widths.
+fn header() -> String {
+    format!(
+        "{:>6} {:>12} {:>5}  {:<48} {:<5} {:<5} {:<28} {:<14} Server\n",
+        "Frame", "Time", "Conn", "Segment", "Flags", "Step", "Stage", "Client"
+    )
+}
+
+fn line(segment: &Segment<'_>, seen: &Annotation, start_ns: i64) -> String {
     let (packet, tcp) = (&segment.packet, &segment.tcp);
     let source = SocketAddr::new(packet.source, tcp.source_port);
     let destination = SocketAddr::new(packet.destination, tcp.destination_port);
@@ -75,8 +89,9 @@ fn line(
         Copy::Original => String::new(),
         copy => format!(" ({copy})"),
     };
-    let text = format!(
-        "{:>6} {:>12.6} {:>5}  {:<48} {:<5} {:<5} {:<28} {:<14} {}",
+    let (stage, states) = (stage_style(seen.stage), FAINT);
+    format!(
+        "{:>6} {:>12.6} {:>5}  {:<48} {:<5} {stage}{:<5} {:<28}{stage:#} {states}{:<14} {}{states:#}\n",
         packet.frame,
         packet.time_ns.saturating_sub(start_ns) as f64 / 1e9,
         seen.connection,
@@ -86,7 +101,5 @@ fn line(
         format!("{}{copy}", seen.stage.name()),
         seen.client,
         seen.server,
-    );
-    writeln!(output, "{}", text.trim_end())?;
-    Ok(())
+    )
 }

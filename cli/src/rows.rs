@@ -5,42 +5,46 @@
 use std::net::IpAddr;
 
 use dissector_core::Segment;
-use dissector_core::connection::{Annotation, AnomalySet, Connection};
+use dissector_core::connection::{Annotation, AnomalySet, Connection, Verdict};
 use dissector_core::wire::TcpFlags;
-use serde::Serialize;
 
+use crate::cell::{Label, row};
+
+/// One of the engine's own labels.
+type Name = Label<&'static str>;
+
+row! {
 /// One TCP segment.
-#[derive(Serialize)]
-pub struct PacketRow<'a> {
-    pub file: &'a str,
-    pub frame: u64,
-    pub time_ns: i64,
-    pub conn: u32,
-    pub attempt: u16,
-    pub src_addr: IpAddr,
-    pub src_port: u16,
-    pub dst_addr: IpAddr,
-    pub dst_port: u16,
-    pub seq: u32,
-    pub ack: Option<u32>,
-    pub len: u32,
-    pub flags: String,
-    pub flags_tcpdump: String,
-    pub role: &'static str,
-    pub stage: &'static str,
-    pub copy: &'static str,
-    pub final_ack: bool,
-    pub client_state: &'static str,
-    pub server_state: &'static str,
-    pub client_state_before: &'static str,
-    pub server_state_before: &'static str,
-    pub client_state_proven: bool,
-    pub server_state_proven: bool,
-    pub retry: Option<u8>,
-    pub rto_ns: Option<u64>,
-    pub rst_reason: Option<&'static str>,
-    pub anomalies: Vec<&'static str>,
-}
+PacketRow<'a> {
+    file: &'a str,
+    frame: u64,
+    time_ns: i64,
+    conn: u32,
+    attempt: u16,
+    src_addr: IpAddr,
+    src_port: u16,
+    dst_addr: IpAddr,
+    dst_port: u16,
+    seq: u32,
+    ack: Option<u32>,
+    len: u32,
+    flags: TcpFlags,
+    flags_tcpdump: Label<String>,
+    role: Name,
+    stage: Name,
+    copy: Name,
+    final_ack: bool,
+    client_state: Name,
+    server_state: Name,
+    client_state_before: Name,
+    server_state_before: Name,
+    client_state_proven: bool,
+    server_state_proven: bool,
+    retry: Option<u8>,
+    rto_ns: Option<u64>,
+    rst_reason: Option<Name>,
+    anomalies: AnomalySet,
+}}
 
 impl<'a> PacketRow<'a> {
     pub fn new(
@@ -63,82 +67,81 @@ impl<'a> PacketRow<'a> {
             seq: tcp.sequence.0,
             ack: tcp.flags.contains(TcpFlags::ACK).then_some(tcp.acknowledgment.0),
             len: segment.payload_octets(),
-            flags: tcp.flags.to_string(),
-            flags_tcpdump: tcp.flags.tcpdump().to_string(),
-            role: seen.sender.label(),
-            stage: seen.stage.label(),
-            copy: seen.copy.label(),
+            flags: tcp.flags,
+            flags_tcpdump: Label(tcp.flags.tcpdump().to_string()),
+            role: Label(seen.sender.label()),
+            stage: Label(seen.stage.label()),
+            copy: Label(seen.copy.label()),
             final_ack: seen.final_ack,
-            client_state: seen.client.after().label(),
-            server_state: seen.server.after().label(),
-            client_state_before: seen.client.before().label(),
-            server_state_before: seen.server.before().label(),
+            client_state: Label(seen.client.after().label()),
+            server_state: Label(seen.server.after().label()),
+            client_state_before: Label(seen.client.before().label()),
+            server_state_before: Label(seen.server.before().label()),
             client_state_proven: seen.client.proven(),
             server_state_proven: seen.server.proven(),
             retry: seen.counts_copies().then_some(seen.retry),
             rto_ns: seen.rto_ns(),
-            rst_reason: seen.rst_reason.map(|reason| reason.label()),
-            anomalies: ids(seen.anomalies),
+            rst_reason: seen.rst_reason.map(|reason| Label(reason.label())),
+            anomalies: seen.anomalies,
         }
     }
 }
 
+row! {
 /// One connection.
-#[derive(Serialize)]
-pub struct ConnectionRow<'a> {
-    pub file: &'a str,
-    pub conn: u32,
-    pub attempt: u16,
-    pub client_addr: IpAddr,
-    pub client_port: u16,
-    pub server_addr: IpAddr,
-    pub server_port: u16,
-    pub first_ns: i64,
-    pub last_ns: i64,
-    pub packets: u64,
-    pub outcome: &'static str,
-    pub failed: bool,
-    pub established: bool,
-    pub open_type: &'static str,
-    pub close: &'static str,
-    pub close_by: Option<&'static str>,
-    pub role_basis: &'static str,
-    pub seen: &'static str,
-    pub vantage: &'static str,
-    pub ecn: &'static str,
-    pub history: String,
-    pub conn_state: &'static str,
-    pub client_state: &'static str,
-    pub server_state: &'static str,
-    pub syn_count: u16,
-    pub synack_count: u16,
-    pub rtt_server_ns: Option<u64>,
-    pub rtt_client_ns: Option<u64>,
-    pub rtt_total_ns: Option<u64>,
-    pub rtt_exact: Option<bool>,
-    pub setup_time_ns: Option<u64>,
-    pub syn_frame: Option<u64>,
-    pub synack_frame: Option<u64>,
-    pub final_ack_frame: Option<u64>,
-    pub rst_frame: Option<u64>,
-    pub rst_reason: Option<&'static str>,
-    pub icmp_frame: Option<u64>,
-    pub icmp_type: Option<u8>,
-    pub icmp_code: Option<u8>,
-    pub neg_mss_client: Option<u16>,
-    pub neg_mss_server: Option<u16>,
-    pub neg_wscale_client: Option<i8>,
-    pub neg_wscale_server: Option<i8>,
-    pub neg_sack: Option<bool>,
-    pub neg_ts: Option<bool>,
-    pub anomalies: Vec<&'static str>,
-}
+ConnectionRow<'a> {
+    file: &'a str,
+    conn: u32,
+    attempt: u16,
+    client_addr: IpAddr,
+    client_port: u16,
+    server_addr: IpAddr,
+    server_port: u16,
+    first_ns: i64,
+    last_ns: i64,
+    packets: u64,
+    outcome: Name,
+    failed: bool,
+    established: bool,
+    open_type: Name,
+    close: Name,
+    close_by: Option<Name>,
+    role_basis: Name,
+    seen: Name,
+    vantage: Name,
+    ecn: Name,
+    history: Label<String>,
+    conn_state: Name,
+    client_state: Name,
+    server_state: Name,
+    syn_count: u16,
+    synack_count: u16,
+    rtt_server_ns: Option<u64>,
+    rtt_client_ns: Option<u64>,
+    rtt_total_ns: Option<u64>,
+    rtt_exact: Option<bool>,
+    setup_time_ns: Option<u64>,
+    syn_frame: Option<u64>,
+    synack_frame: Option<u64>,
+    final_ack_frame: Option<u64>,
+    rst_frame: Option<u64>,
+    rst_reason: Option<Name>,
+    icmp_frame: Option<u64>,
+    icmp_type: Option<u8>,
+    icmp_code: Option<u8>,
+    neg_mss_client: Option<u16>,
+    neg_mss_server: Option<u16>,
+    neg_wscale_client: Option<i8>,
+    neg_wscale_server: Option<i8>,
+    neg_sack: Option<bool>,
+    neg_ts: Option<bool>,
+    anomalies: AnomalySet,
+}}
 
 impl<'a> ConnectionRow<'a> {
-    /// The row of `connection` as things stand at `now_ns`.
-    pub fn new(file: &'a str, connection: &Connection, now_ns: i64) -> Self {
+    /// The row of `connection`, which came to `verdict`.
+    pub fn new(file: &'a str, connection: &Connection, verdict: &Verdict) -> Self {
         let (client, server) = (connection.client(), connection.server());
-        let verdict = connection.verdict(now_ns);
         let (times, frames, negotiated) = (verdict.times, verdict.frames, verdict.negotiated);
         Self {
             file,
@@ -151,20 +154,20 @@ impl<'a> ConnectionRow<'a> {
             first_ns: connection.first_ns(),
             last_ns: connection.last_ns(),
             packets: connection.packets(),
-            outcome: verdict.outcome.label(),
+            outcome: Label(verdict.outcome.label()),
             failed: verdict.outcome.failed(),
             established: verdict.established,
-            open_type: verdict.open_type.label(),
-            close: verdict.close.label(),
-            close_by: verdict.closed_by.map(|by| by.label()),
-            role_basis: connection.role_basis().label(),
-            seen: verdict.seen.label(),
-            vantage: verdict.vantage.label(),
-            ecn: verdict.ecn.label(),
-            history: connection.history(),
-            conn_state: connection.conn_state(),
-            client_state: connection.client_state().after().label(),
-            server_state: connection.server_state().after().label(),
+            open_type: Label(verdict.open_type.label()),
+            close: Label(verdict.close.label()),
+            close_by: verdict.closed_by.map(|by| Label(by.label())),
+            role_basis: Label(connection.role_basis().label()),
+            seen: Label(verdict.seen.label()),
+            vantage: Label(verdict.vantage.label()),
+            ecn: Label(verdict.ecn.label()),
+            history: Label(connection.history()),
+            conn_state: Label(connection.conn_state()),
+            client_state: Label(connection.client_state().after().label()),
+            server_state: Label(connection.server_state().after().label()),
             syn_count: verdict.syn_count,
             synack_count: verdict.synack_count,
             rtt_server_ns: times.rtt_server_ns,
@@ -176,7 +179,7 @@ impl<'a> ConnectionRow<'a> {
             synack_frame: frames.synack,
             final_ack_frame: frames.final_ack,
             rst_frame: frames.rst,
-            rst_reason: verdict.rst_reason.map(|reason| reason.label()),
+            rst_reason: verdict.rst_reason.map(|reason| Label(reason.label())),
             icmp_frame: frames.icmp,
             icmp_type: verdict.icmp.map(|icmp| icmp.kind),
             icmp_code: verdict.icmp.map(|icmp| icmp.code),
@@ -186,22 +189,16 @@ impl<'a> ConnectionRow<'a> {
             neg_wscale_server: negotiated.wscale_server,
             neg_sack: negotiated.sack,
             neg_ts: negotiated.ts,
-            anomalies: ids(verdict.anomalies),
+            anomalies: verdict.anomalies,
         }
     }
-}
-
-/// The names of anomalies, by number.
-fn ids(anomalies: AnomalySet) -> Vec<&'static str> {
-    anomalies.iter().map(|anomaly| anomaly.label()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cell::Row;
     use dissector_core::connection::{FIELDS, Known};
-    use dissector_core::wire::TcpHeader;
-    use dissector_core::{ConnectionTable, PacketInfo};
 
     /// The columns that only rows have: position, addresses by sender, and what needs no filter.
     const ROW_ONLY: &[&str] = &[
@@ -223,30 +220,11 @@ mod tests {
 
     #[test]
     fn columns_are_named_as_the_fields_are() {
-        let packet = PacketInfo {
-            frame: 1,
-            time_ns: 0,
-            source: [10, 0, 0, 1].into(),
-            destination: [10, 0, 0, 2].into(),
-            ttl: 64,
-            ip_id: None,
-            tcp_octets: 20,
-        };
-        let mut bytes = [0; 20];
-        (bytes[12], bytes[13]) = (0x50, 0x02);
-        let tcp = TcpHeader::parse(&bytes).unwrap();
-        let mut table = ConnectionTable::new();
-        let segment = Segment { packet, tcp };
-        let seen = table.observe(&segment);
-        let connection = table.latest().unwrap();
-        let packet = PacketRow::new("f", &segment, &seen, connection);
-        let packet = serde_json::to_value(packet).unwrap();
-        let connection = serde_json::to_value(ConnectionRow::new("f", connection, 0)).unwrap();
-        let columns = [&packet, &connection].map(|row| row.as_object().unwrap().keys());
-        for column in columns.into_iter().flatten() {
+        let columns = [PacketRow::COLUMNS, ConnectionRow::COLUMNS];
+        for column in columns.into_iter().flatten().map(|column| column.name) {
             let field = column.trim_end_matches("_ns");
             let known = FIELDS.iter().any(|f| f.row_name() == field);
-            let only = ROW_ONLY.contains(&column.as_str()) || CONNECTION_ONLY.contains(&field);
+            let only = ROW_ONLY.contains(&column) || CONNECTION_ONLY.contains(&field);
             assert!(known || only, "{column}");
         }
         // And what is known of a connection has its column.
@@ -257,9 +235,8 @@ mod tests {
                 continue;
             }
             let column = name.trim_end_matches("_str");
-            let row = connection.as_object().unwrap();
-            let there = row.contains_key(column) || row.contains_key(&format!("{column}_ns"));
-            assert!(there, "{name}");
+            let mut columns = ConnectionRow::COLUMNS.iter();
+            assert!(columns.any(|c| c.name.trim_end_matches("_ns") == column), "{name}");
         }
     }
 }

@@ -41,6 +41,7 @@ const PROTOCOL_TCP: u8 = 6;
 /// assert_eq!(error.quoted.destination, "10.0.0.2:80".parse().unwrap());
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct IcmpError {
     /// The packet that carries the error. Its source is who complains.
     pub packet: PacketInfo,
@@ -54,6 +55,7 @@ pub struct IcmpError {
 
 /// What an ICMP error tells of a segment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Quoted {
     /// Its sender.
     pub source: std::net::SocketAddr,

@@ -6,6 +6,7 @@ use crate::wire::{HeaderError, TcpHeader};
 
 /// What is known of a packet before its TCP header is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PacketInfo {
     /// Number of the frame in its capture, from 1; all frames count, as in Wireshark.
     pub frame: u64,
@@ -26,6 +27,7 @@ pub struct PacketInfo {
 
 /// One TCP segment as the capture point saw it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Segment<'a> {
     /// What the layers below say.
     pub packet: PacketInfo,

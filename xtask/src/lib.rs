@@ -11,6 +11,7 @@ pub mod checks;
 mod command;
 pub mod cost;
 mod debian;
+pub mod dist_command;
 pub mod install;
 pub mod packages;
 mod pcap;

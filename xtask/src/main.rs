@@ -12,7 +12,9 @@ use xtask::install::{self, Scope};
 use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
 use xtask::traffic::{self, Kind};
 use xtask::wireshark::{Wireshark, named_version};
-use xtask::{bundle, checks, plugin, profile, samples, settings, unpacked, workspace_root};
+use xtask::{
+    bundle, checks, dist_command, plugin, profile, samples, settings, unpacked, workspace_root,
+};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -51,6 +53,7 @@ Work on it
                          concurrent or flood
   header [--check]     write include/tcphs.h anew, or only compare
   profile [--check]    write ffi-plugin/profile/ anew, or only compare
+  dist-command         the command as an archive in target/dist, with man pages and completions
   samples [NAME…]      record samples/*.pcapng anew, all or some (needs root)
 
 Exit status: 0 done; 1 something failed, standard error says what; 2 a command line that
@@ -131,6 +134,10 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<(), Failure> {
             let check = take(&mut arguments, "--check");
             nothing_left(&arguments)?;
             if check { profile::check()? } else { profile::write()? }
+        }
+        "dist-command" => {
+            nothing_left(&arguments)?;
+            println!("{}", dist_command::dist()?.display());
         }
         "samples" => samples::record(&arguments)?,
         samples::TALK => samples::talk(&arguments)?,

@@ -2,6 +2,7 @@
 
 /// An enumeration as a table, for those who show it: filters, C header, documentation.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Enumeration {
     /// Name in lower case with underscores: `close_by`.
     pub name: &'static str,
@@ -13,6 +14,7 @@ pub struct Enumeration {
 
 /// One value of an [`Enumeration`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct EnumerationValue {
     /// Number in filters and in C; never changes once released.
     pub number: u8,
@@ -77,6 +79,13 @@ macro_rules! enumeration {
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.label())
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.label())
             }
         }
 

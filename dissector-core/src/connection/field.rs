@@ -52,6 +52,7 @@ pub enum Known {
 
 /// A field: its name in filters, its title in the packet details, its kind and its meaning.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Field {
     /// Which field this is.
     pub id: FieldId,

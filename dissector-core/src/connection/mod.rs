@@ -4,6 +4,7 @@
 //! followed. The rules are split by the part of a connection's life they belong to: opening,
 //! closing, reset.
 
+mod advice;
 mod annotation;
 mod anomaly;
 mod closing;
@@ -27,6 +28,7 @@ mod track;
 mod verdict;
 mod zeek;
 
+pub use advice::{Advice, Check};
 pub use annotation::{Annotation, States};
 pub use anomaly::{Anomaly, AnomalySet, Group, Severity};
 pub(crate) use duplicate::Recent;

@@ -5,6 +5,7 @@ use super::names::{Close, ClosedBy, Ecn, OpenType, Outcome, RstReason, Seen, Van
 
 /// What a connection came to, as things stand at some time: a plain value to show or to keep.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Verdict {
     /// How it went.
@@ -43,6 +44,7 @@ pub struct Verdict {
 
 /// Times of a handshake, in nanoseconds; `None` where a step was not seen.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct HandshakeTimes {
     /// From the SYN copy that the SYN/ACK answers to the SYN/ACK: capture point to server and back.
@@ -60,6 +62,7 @@ pub struct HandshakeTimes {
 
 /// Frames in which the steps of a connection were seen.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct StepFrames {
     /// First SYN of the client.
@@ -76,6 +79,7 @@ pub struct StepFrames {
 
 /// An ICMP or ICMPv6 error that quotes a segment of the connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct IcmpSeen {
     /// Its type.
     pub kind: u8,
@@ -85,6 +89,7 @@ pub struct IcmpSeen {
 
 /// What client and server agreed on in their SYNs; `None` where a SYN was not seen.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Negotiated {
     /// Largest segment the client accepts, in octets; 536 or 1220 where its SYN does not say.

@@ -23,6 +23,7 @@ const FIXED_OCTETS: usize = 20;
 /// # Ok::<(), dissector_core::wire::HeaderError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TcpHeader<'a> {
     /// Port of the sender.
     pub source_port: u16,

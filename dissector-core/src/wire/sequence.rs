@@ -16,6 +16,7 @@ use std::ops::{Add, Sub};
 /// assert_eq!((isn + 1).since(isn), 1);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SeqNumber(pub u32);
 
 impl SeqNumber {

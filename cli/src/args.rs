@@ -1,0 +1,276 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style};
+use clap::builder::{PossibleValuesParser, Styles, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use dissector_core::connection::Outcome;
+
+const STYLES: Styles = Styles::styled()
+    .header(Style::new().bold())
+    .usage(Style::new().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Green.on_default());
+
+/// Which TCP connections of a capture came up, which failed, and why.
+///
+/// Reads captures (pcap, pcapng) and says of every connection how its handshake went, of every
+/// segment which step it is and what state client and server are in, and of every server how
+/// often it could be reached.
+#[derive(Debug, Parser)]
+#[command(name = "tcphs", version, styles = STYLES, after_help = EXAMPLES, after_long_help = LONG)]
+#[command(arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Colours in the output
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub color: Colour,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tcphs connections capture.pcapng               did they come up?
+  tcphs connections --failed capture.pcapng      only those that did not
+  tcphs ladder --conn 3 capture.pcapng           draw connection 3
+  tcphs explain --conn 3 capture.pcapng          what happened to it, and what to check next
+  tcphs servers capture.pcapng                   which servers fail, and how often
+`tcphs help COMMAND` says more about each.";
+
+const LONG: &str = "\
+Examples:
+  tcphs connections capture.pcapng               did they come up?
+  tcphs connections --failed capture.pcapng      only those that did not
+  tcphs ladder --conn 3 capture.pcapng           draw connection 3
+  tcphs explain --conn 3 capture.pcapng          what happened to it, and what to check next
+  tcphs servers capture.pcapng                   which servers fail, and how often
+  tcpdump -w - tcp | tcphs packets -             every segment as it comes
+
+`tcphs help COMMAND` says more about each.
+
+Words:
+  client, server  who sent the first SYN, and who was asked
+  outcome         how the handshake went: complete, no_reply, refused, unreachable, no_final_ack,
+                  not_accepted, …; `tcphs explain` says what each means
+  failed          it did not come up
+  STATE?          an assumed state: the capture cannot show that a segment arrived
+
+Exit status:
+  0  done, also for a capture that was cut short (with a warning)
+  1  something could not be read or written
+  2  the command line makes no sense
+  3  --fail-on found what it looked for";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// One row a connection: did it come up, and if not, why
+    #[command(after_help = CONNECTIONS)]
+    Connections(RowArgs),
+    /// One row a TCP segment: its step, its flags, the states of client and server
+    #[command(after_help = PACKETS)]
+    Packets(RowArgs),
+    /// A ladder diagram: who sent what when, and the states it led to
+    #[command(after_help = LADDER)]
+    Ladder(LadderArgs),
+    /// One row a server: how many attempts it had, and what became of them
+    #[command(after_help = SERVERS)]
+    Servers(RowArgs),
+    /// Prose: what happened to a connection, what it means, what to check next
+    #[command(after_help = EXPLAIN)]
+    Explain(ExplainArgs),
+}
+
+const CONNECTIONS: &str = "\
+Examples:
+  tcphs connections capture.pcapng
+  tcphs connections --outcome no_reply --outcome refused capture.pcapng
+  tcphs connections --host 10.0.0.2 --port 443 monday.pcap.gz tuesday.pcap.gz
+  tcphs connections --format jsonl capture.pcapng | jq 'select(.setup_time_ns > 1e9)'
+  tcphs connections --format parquet --output rows.parquet capture.pcapng
+  tcphs connections --failed --fail-on failed capture.pcapng || echo 'something failed'
+
+`table` is sorted by connection; the other formats write a row when a connection is over, and
+those still open at the end. In them, names are those of Wireshark's fields without `tcphs.`,
+times are nanoseconds, and frames count as Wireshark does.";
+
+const PACKETS: &str = "\
+Examples:
+  tcphs packets capture.pcapng
+  tcphs packets --conn 3 capture.pcapng
+  tcphs packets --failed --format csv --output failed.csv capture.pcapng
+  tcpdump -w - tcp | tcphs packets -
+
+With --failed or --outcome, captures are read twice: how a connection went is known at its end.";
+
+const LADDER: &str = "\
+Examples:
+  tcphs ladder --conn 3 capture.pcapng
+  tcphs ladder --failed --max 5 capture.pcapng
+  tcphs ladder --conn 3 --format svg --output ticket.svg capture.pcapng
+  tcphs ladder --conn 3 --format mermaid capture.pcapng    for Markdown
+
+Numbers are relative to each side's first, as in Wireshark. STATE? is assumed, STATE is proven by
+the end's own segments. A dashed arrow was sent before; one that ends in × is known not to have
+arrived, or not to have been taken. Long runs of data are left out.";
+
+const SERVERS: &str = "\
+Examples:
+  tcphs servers capture.pcapng
+  tcphs servers --port 443 --format csv capture.pcapng
+
+RTT is the time from a SYN to its SYN/ACK: from where the capture was taken to the server and
+back. Set-up is from the first SYN to the ACK that completes the handshake, retries included.";
+
+const EXPLAIN: &str = "\
+Examples:
+  tcphs explain --conn 3 capture.pcapng
+  tcphs explain --failed --max 3 capture.pcapng
+  tcphs explain --host 10.0.0.2 --outcome not_accepted capture.pcapng";
+
+/// What to read.
+#[derive(Args, Clone, Debug)]
+pub struct Source {
+    /// Captures to read, as one stream in order of time; - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Which connections are wanted.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Which connections (repeat an option for more)")]
+pub struct Select {
+    /// Those that did not come up
+    #[arg(long)]
+    pub failed: bool,
+
+    /// Those with this outcome
+    #[arg(long, value_name = "NAME", value_parser = outcome_parser(), hide_possible_values = false)]
+    pub outcome: Vec<Outcome>,
+
+    /// Those with this address as client or server
+    #[arg(long, value_name = "ADDR")]
+    pub host: Vec<IpAddr>,
+
+    /// Those with this port at either end
+    #[arg(long, value_name = "N")]
+    pub port: Vec<u16>,
+
+    /// The connection with this number
+    #[arg(long, value_name = "N")]
+    pub conn: Vec<u32>,
+
+    /// Exit with status 3 if any of them failed
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Options")]
+    pub fail_on: Option<FailOn>,
+}
+
+fn outcome_parser() -> impl TypedValueParser<Value = Outcome> {
+    let labels = Outcome::ALL.iter().map(|outcome| outcome.label());
+    PossibleValuesParser::new(labels).try_map(|label| label.parse())
+}
+
+/// For commands that write rows.
+#[derive(Args, Debug)]
+pub struct RowArgs {
+    #[command(flatten)]
+    pub source: Source,
+
+    #[command(flatten)]
+    pub select: Select,
+
+    /// How to write the rows
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct LadderArgs {
+    #[command(flatten)]
+    pub source: Source,
+
+    #[command(flatten)]
+    pub select: Select,
+
+    /// How to draw
+    #[arg(long, value_enum, default_value_t = Drawing::Text)]
+    pub format: Drawing,
+
+    /// How many connections to draw at most; svg and mermaid draw one
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub max: usize,
+
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    pub source: Source,
+
+    #[command(flatten)]
+    pub select: Select,
+
+    /// How many connections to explain at most
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub max: usize,
+
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    /// For reading
+    Table,
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values with a header line
+    Csv,
+    /// Apache Parquet
+    Parquet,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Drawing {
+    /// For the terminal
+    Text,
+    /// A Mermaid sequence diagram, for Markdown
+    Mermaid,
+    /// A picture
+    Svg,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum FailOn {
+    /// A connection that did not come up
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,271 @@
+//! `tcphs explain`: what happened to a connection, what it means, and what to check next.
+
+mod sentence;
+
+use std::fmt::Write;
+
+use dissector_core::connection::{
+    Advice, Anomaly, Outcome, RstReason, Seen, State, States, Vantage,
+};
+use terminal_size::{Width, terminal_size};
+
+use crate::args::ExplainArgs;
+use crate::output::{Output, duration};
+use crate::stories;
+use crate::story::{Event, Story};
+use crate::style::{FAINT, STRONG, outcome_style};
+use crate::{Done, Failure, input, warn, words};
+
+/// Lines are at most this long: longer ones are hard to read.
+const MOST_COLUMNS: usize = 100;
+/// Columns where there is no terminal.
+const COLUMNS: usize = 80;
+
+pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
+    let files = &arguments.source.files;
+    input::keep_apart(arguments.output.as_deref(), files)?;
+    let (stories, ending) = stories::collect(files, &arguments.select, arguments.max)?;
+    let mut output = Output::open(arguments.output.as_deref())?;
+    let columns = match (&arguments.output, terminal_size()) {
+        (None, Some((Width(columns), _))) => usize::from(columns).clamp(40, MOST_COLUMNS),
+        _ => COLUMNS,
+    };
+    for (place, story) in stories.list.iter().enumerate() {
+        if place > 0 {
+            output.text("\n")?;
+        }
+        output.text(&tell(story, columns))?;
+    }
+    output.flush()?;
+    if let Some(note) = stories.note("explains", "--max") {
+        warn(&note);
+    }
+    ending.report()?;
+    Ok(Done::unless(arguments.select.fail_on.is_some() && stories.failed))
+}
+
+/// The whole text, in lines of so many columns.
+fn tell(story: &Story, columns: usize) -> String {
+    let mut text = Text { text: String::new(), columns };
+    let (outcome, style) = (story.verdict.outcome, outcome_style(story.verdict.outcome));
+    let _ = writeln!(
+        text.text,
+        "{STRONG}Connection {} of {}: {}{STRONG:#}",
+        story.id,
+        story.file,
+        words::ends(story)
+    );
+    let value = Outcome::TABLE.values.iter().find(|value| value.number == outcome.number());
+    text.paragraph(&format!(
+        "Outcome: {style}{outcome}{style:#}. {}",
+        value.map_or("", |value| value.doc)
+    ));
+
+    text.heading("What happened");
+    for (when, sentence) in sentence::all(story) {
+        text.item(&format!("{FAINT}{when}{FAINT:#}"), &sentence);
+    }
+    text.paragraph(&at_the_end(story));
+
+    text.heading("What it means");
+    let advice = outcome.advice();
+    text.paragraph(advice.means);
+    for remark in remarks(story) {
+        text.paragraph(&remark);
+    }
+    text.advice(story, advice);
+    // A failed handshake leaves nothing to say of the close.
+    if story.verdict.established
+        && !was_cleared(story)
+        && let Some(close) = story.verdict.close.advice()
+    {
+        text.heading("How it ended");
+        text.paragraph(close.means);
+        text.advice(story, close);
+    }
+
+    text.heading("To look closer");
+    let (client, server) = (story.client, story.server);
+    text.item("in Wireshark with tcphs:", &format!("tcphs.conn == {}", story.id));
+    let ip = if client.is_ipv4() { "ip" } else { "ipv6" };
+    text.item(
+        "in any Wireshark:",
+        &format!(
+            "{ip}.addr == {} && tcp.port == {} && {ip}.addr == {} && tcp.port == {}",
+            client.ip(),
+            client.port(),
+            server.ip(),
+            server.port()
+        ),
+    );
+    text.item("as a picture:", &format!("tcphs ladder --conn {} {}", story.id, story.file));
+    text.text
+}
+
+/// How things stood when nothing more came.
+fn at_the_end(story: &Story) -> String {
+    let state = |states: States| match (states.after(), states.proven()) {
+        (State::Unknown, _) => "a state that the capture does not show".into(),
+        (state, true) => format!("{state}"),
+        (state, false) => format!("{state} (assumed)"),
+    };
+    let last_ns = match story.events.last() {
+        Some(Event::Segment(told)) => told.time_ns,
+        Some(Event::Error(error)) => error.time_ns,
+        Some(Event::Run(run)) => run.last_ns,
+        None => story.last_ns,
+    };
+    let lasted = last_ns.saturating_sub(story.first_ns).max(0) as u64;
+    let after = match lasted {
+        0 => "Nothing more of it is in the capture:".into(),
+        _ => format!("{} after it began, nothing more comes:", duration(lasted)),
+    };
+    let (client, server) = (state(story.client_state), state(story.server_state));
+    let mut text = format!("{after} the client is in {client}, the server in {server}.");
+    if was_cleared(story)
+        && let Some(frame) = story.verdict.frames.rst
+    {
+        text.push_str(&format!(
+            " The RST of frame {frame}, which belongs to the next attempt on these ports, cleared it."
+        ));
+    }
+    if story.several_files {
+        text.push_str(" It goes on in more than one file; frames count in each from 1.");
+    }
+    text
+}
+
+/// Whether an RST of a later connection ended it.
+fn was_cleared(story: &Story) -> bool {
+    story.verdict.rst_reason == Some(RstReason::HalfOpenDiscovery)
+}
+
+/// What of the circumstances bears on the meaning.
+fn remarks(story: &Story) -> Vec<String> {
+    let verdict = &story.verdict;
+    let times = &verdict.times;
+    let mut remarks = Vec::new();
+    if let (Some(setup_ns), Some(total_ns)) = (times.setup_time_ns, times.rtt_total_ns) {
+        let waited_ns = setup_ns.saturating_sub(total_ns);
+        let challenged = verdict.anomalies.contains(Anomaly::ChallengeAck);
+        if waited_ns > 0 && verdict.syn_count > 1 && !challenged {
+            remarks.push(format!(
+                "Of the {} that the set-up took, {} went by until a SYN was sent that got an \
+                 answer: the earlier ones, or their answers, were lost or dropped.",
+                duration(setup_ns),
+                duration(waited_ns)
+            ));
+        }
+    }
+    if verdict.outcome == Outcome::Complete
+        && verdict.anomalies.contains(Anomaly::SynAckRetxAfterAck)
+    {
+        remarks.push(
+            "The server did not take the final ACK at first. A lost ACK, a full accept queue and \
+             TCP_DEFER_ACCEPT look alike from here; on the server, `nstat -az \
+             TcpExtListenOverflows` tells whether it was the queue."
+                .into(),
+        );
+    }
+    let lost = verdict.outcome == Outcome::NotAccepted
+        || verdict.syn_count > 1
+        || verdict.synack_count > 1;
+    match (verdict.vantage, times.rtt_server_ns, times.rtt_client_ns) {
+        (Vantage::NearClient, Some(server), Some(client)) if lost => remarks.push(format!(
+            "The capture was taken near the client ({} away and back, the server {}): what gets lost \
+             does so beyond this point, towards the server.",
+            duration(client),
+            duration(server)
+        )),
+        (Vantage::NearServer, Some(server), Some(client)) if lost => remarks.push(format!(
+            "The capture was taken near the server ({} away and back, the client {}): what gets lost \
+             does so beyond this point, towards the client.",
+            duration(server),
+            duration(client)
+        )),
+        _ => {}
+    }
+    if story.attempt > 1 {
+        remarks.push(format!(
+            "It is attempt {} on these addresses and ports in the capture; the others are \
+             connections of their own.",
+            story.attempt
+        ));
+    }
+    match verdict.seen {
+        _ if verdict.outcome.failed() => {}
+        Seen::ClientOnly => remarks.push("Nothing of the server is in the capture.".into()),
+        Seen::ServerOnly => remarks.push("Nothing of the client is in the capture.".into()),
+        _ => {}
+    }
+    if verdict.anomalies.contains(Anomaly::HalfClosedLong) {
+        remarks.push(Anomaly::HalfClosedLong.text().into());
+    }
+    remarks
+}
+
+/// Text in lines of so many columns.
+struct Text {
+    text: String,
+    columns: usize,
+}
+
+impl Text {
+    fn heading(&mut self, heading: &str) {
+        let _ = writeln!(self.text, "\n{STRONG}{heading}{STRONG:#}");
+    }
+
+    fn paragraph(&mut self, paragraph: &str) {
+        self.wrapped("", "", paragraph);
+    }
+
+    /// Something that begins with where or when, and hangs below it.
+    fn item(&mut self, first: &str, rest: &str) {
+        self.wrapped("  ", "    ", &format!("{first} {rest}"));
+    }
+
+    fn numbered(&mut self, number: usize, text: &str) {
+        self.wrapped(&format!("  {number}. "), "     ", text);
+    }
+
+    fn wrapped(&mut self, first: &str, others: &str, text: &str) {
+        let options = textwrap::Options::new(self.columns)
+            .initial_indent(first)
+            .subsequent_indent(others)
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        for line in textwrap::wrap(text, options) {
+            let _ = writeln!(self.text, "{line}");
+        }
+    }
+
+    fn advice(&mut self, story: &Story, advice: &Advice) {
+        if !advice.causes.is_empty() {
+            self.heading("Likely causes");
+            for (place, cause) in advice.causes.iter().enumerate() {
+                self.numbered(place + 1, cause);
+            }
+        }
+        if advice.checks.is_empty() {
+            return;
+        }
+        self.heading("What to check next");
+        for (place, check) in advice.checks.iter().enumerate() {
+            self.numbered(place + 1, check.what);
+            if !check.command.is_empty() {
+                let command = filled_in(story, check.command);
+                let _ = writeln!(self.text, "       {command}");
+            }
+        }
+    }
+}
+
+/// `command` for this connection.
+fn filled_in(story: &Story, command: &str) -> String {
+    command
+        .replace("{client}", &story.client.ip().to_string())
+        .replace("{server}", &story.server.ip().to_string())
+        .replace("{port}", &story.server.port().to_string())
+        .replace("FILE", &story.file)
+        .replace(&format!("EARLIER-{}", story.file), "EARLIER-FILE")
+}

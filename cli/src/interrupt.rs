@@ -1,0 +1,30 @@
+//! Ctrl-C: the first one ends the reading, and what is known is written; the second ends us.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// Exit status of a program that SIGINT ended, as shells count it.
+pub const STATUS: u8 = 130;
+
+/// From now on, [`requested`] says whether somebody wants us to stop.
+pub fn watch() {
+    let stop = STOP.get_or_init(|| Arc::new(AtomicBool::new(false)));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the second signal finds the flag set. Where it does not work, signals
+        // do what they always do.
+        let _ = flag::register_conditional_shutdown(signal, STATUS.into(), Arc::clone(stop));
+        let _ = flag::register(signal, Arc::clone(stop));
+    }
+}
+
+/// Whether somebody wants us to stop.
+#[inline]
+pub fn requested() -> bool {
+    STOP.get().is_some_and(|stop| stop.load(Ordering::Relaxed))
+}

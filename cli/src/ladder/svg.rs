@@ -1,0 +1,435 @@
+//! The ladder as a picture: self-contained, for light and dark pages.
+
+use std::fmt::{self, Write};
+
+use dissector_core::connection::{Copy, Outcome, Stage, State, States};
+use jiff::Timestamp;
+
+use crate::output::duration;
+use crate::story::{End, Event, Run, Story, Told, ToldError};
+use crate::words;
+
+/// Right ends of the frame numbers and of the times, and the time axis.
+const FRAMES: f64 = 52.0;
+const TIMES: f64 = 138.0;
+const AXIS: f64 = 150.0;
+/// The client's lifeline.
+const CLIENT: f64 = 288.0;
+/// Width of a state: `SYN-RECEIVED?` fits.
+const STATE_WIDTH: f64 = 108.0;
+const STATE_HEIGHT: f64 = 20.0;
+/// From a lifeline to the states beside it.
+const ASIDE: f64 = 12.0;
+/// The legend has to find room.
+const LEAST_WIDTH: f64 = 980.0;
+const REMARK_CHARACTERS: usize = 42;
+/// Of a character on an arrow.
+const CHARACTER: f64 = 7.25;
+/// From one event to the next.
+const STEP: f64 = 46.0;
+/// How far a segment sinks on its way.
+const SLANT: f64 = 14.0;
+/// Where the first event is.
+const TOP: f64 = 168.0;
+
+/// Where the states before it are.
+const BEFORE: f64 = TOP - 32.0;
+
+const STYLE: &str = "\
+text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:12px;fill:#1f2328}\
+.bg{fill:#ffffff}\
+.title{font-size:17px;font-weight:bold}\
+.head{font-size:13px;font-weight:bold}\
+.faint{fill:#656d76;font-size:11px}\
+.line{stroke:#8c959f;fill:none}\
+.life{stroke-width:3;fill:none;stroke:#afb8c1}\
+.open{stroke:#2da44e}\
+.assumed{stroke-dasharray:4 4}\
+.chip{fill:#f6f8fa;stroke:#8c959f}\
+.chip.is-open{fill:#dafbe1;stroke:#2da44e}\
+.chip.guess{stroke-dasharray:3 3}\
+text.undone{text-decoration:line-through;fill:#8c959f}\
+.shake{stroke:#1a7f37;fill:#1a7f37}\
+.close{stroke:#0969da;fill:#0969da}\
+.reset{stroke:#cf222e;fill:#cf222e}\
+.plain{stroke:#656d76;fill:#656d76}\
+.warn{stroke:#9a6700;fill:#9a6700}\
+.arrow{stroke-width:1.6;fill:none}\
+.again{stroke-dasharray:6 4}\
+.vain{stroke:#cf222e;stroke-width:2.4;fill:none}\
+.remark{fill:#9a6700}\
+.good{fill:#1a7f37}.bad{fill:#cf222e}.so{fill:#656d76}\
+.on{fill:#ffffff;font-weight:bold}\
+@media (prefers-color-scheme:dark){\
+text{fill:#e6edf3}\
+.bg{fill:#0d1117}\
+.faint{fill:#9198a1}\
+.line{stroke:#656d76}\
+.life{stroke:#484f58}\
+.open{stroke:#3fb950}\
+.chip{fill:#161b22;stroke:#656d76}\
+.chip.is-open{fill:#12261e;stroke:#3fb950}\
+.shake{stroke:#3fb950;fill:#3fb950}\
+.close{stroke:#58a6ff;fill:#58a6ff}\
+.reset{stroke:#ff7b72;fill:#ff7b72}\
+.plain{stroke:#9198a1;fill:#9198a1}\
+.warn{stroke:#d29922;fill:#d29922}\
+.vain{stroke:#ff7b72}\
+.remark{fill:#d29922}\
+.good{fill:#238636}.bad{fill:#da3633}.so{fill:#57606a}\
+.on{fill:#ffffff}\
+}";
+
+/// Draws `story`.
+pub fn draw(story: &Story) -> String {
+    let labels = story.events.iter().map(|event| match event {
+        Event::Segment(told) => words::on_arrow(told).chars().count(),
+        Event::Error(error) => words::of_error(error).chars().count() + 8,
+        Event::Run(run) => words::of_run(run).chars().count(),
+    });
+    let longest = labels.max().unwrap_or(0) as f64;
+    let server = CLIENT + (longest * CHARACTER + 64.0).max(400.0);
+    let mut picture = Picture {
+        body: String::new(),
+        server,
+        first_ns: story.first_ns,
+        ends: [None, None],
+        since: [BEFORE; 2],
+        width: (server + ASIDE + STATE_WIDTH + 80.0).max(LEAST_WIDTH),
+    };
+    let bottom = picture.events(story);
+    picture.around(story, bottom)
+}
+
+struct Picture {
+    body: String,
+    /// The server's lifeline.
+    server: f64,
+    first_ns: i64,
+    /// The state of each end that was drawn last, and since where its lifeline shows it.
+    ends: [Option<States>; 2],
+    since: [f64; 2],
+    width: f64,
+}
+
+impl Picture {
+    fn x(&self, end: End) -> f64 {
+        match end {
+            End::Client => CLIENT,
+            End::Server => self.server,
+        }
+    }
+
+    /// Draws what happened; where it ends.
+    fn events(&mut self, story: &Story) -> f64 {
+        let mut y = TOP;
+        let before = words::states_before(story);
+        for (end, state) in [End::Client, End::Server].into_iter().zip(&before) {
+            if !state.is_empty() {
+                self.chip(end, BEFORE, state, "chip", state.ends_with('?'));
+            }
+        }
+        let mut last_ns = story.first_ns;
+        let mut remarks_until = 0.0;
+        for (place, event) in story.events.iter().enumerate() {
+            let (time_ns, until_ns) = match event {
+                Event::Segment(told) => (told.time_ns, told.time_ns),
+                Event::Error(error) => (error.time_ns, error.time_ns),
+                Event::Run(run) => (run.first_ns, run.last_ns),
+            };
+            if place > 0 {
+                let silence_ns = time_ns.saturating_sub(last_ns).max(0) as u64;
+                let more = silence(silence_ns);
+                if more > 0.0 {
+                    let middle = y + SLANT + 8.0 + (STEP - SLANT + more) / 2.0 - 4.0;
+                    self.text(TIMES, middle, "faint", "end", &format!("+{}", duration(silence_ns)));
+                }
+                y += STEP + more;
+            }
+            last_ns = until_ns;
+            match event {
+                Event::Segment(told) => {
+                    // Long remarks must not run into the next.
+                    y = y.max(remarks_until);
+                    self.tick(y, told.frame, told.time_ns);
+                    remarks_until = self.segment(y, told);
+                }
+                Event::Error(error) => {
+                    self.tick(y, error.frame, error.time_ns);
+                    self.error(y, error);
+                }
+                Event::Run(run) => self.run(y, run),
+            }
+        }
+        let bottom = y + SLANT + 26.0;
+        for end in [End::Client, End::Server] {
+            self.lifeline(end, bottom);
+        }
+        bottom
+    }
+
+    fn tick(&mut self, y: f64, frame: u64, time_ns: i64) {
+        let seconds = time_ns.saturating_sub(self.first_ns) as f64 / 1e9;
+        self.text(FRAMES, y + 4.0, "faint", "end", &frame.to_string());
+        self.text(TIMES, y + 4.0, "", "end", &format!("{seconds:.6}"));
+        self.line(AXIS - 4.0, y, AXIS + 4.0, y, "line");
+    }
+
+    /// Draws a segment; down to where its remark reaches.
+    fn segment(&mut self, y: f64, told: &Told) -> f64 {
+        let colour = match told.stage {
+            Stage::None => "plain",
+            stage if stage.is_handshake() => "shake",
+            stage if stage.number() >= Stage::Fin.number() && stage != Stage::IllegalFlags => {
+                "close"
+            }
+            _ => "reset",
+        };
+        let again = if told.copy == Copy::Original { "" } else { " again" };
+        let (from, to) = (self.x(told.from), self.x(told.from.other()));
+        self.arrow(from, to, y, &format!("{colour}{again}"), told.in_vain);
+        self.label(from, to, y, &words::on_arrow(told));
+        self.states(y, told.from, [told.client, told.server], told.in_vain);
+        let (remark, warns) = words::beside(told);
+        let x = self.server + ASIDE + STATE_WIDTH + 14.0;
+        let class = if warns { "remark" } else { "" };
+        let mut below = y + 4.0;
+        for line in textwrap::wrap(&remark, REMARK_CHARACTERS) {
+            self.text(x, below, class, "start", &line);
+            self.width = self.width.max(x + line.chars().count() as f64 * CHARACTER + 24.0);
+            below += 15.0;
+        }
+        below + 2.0
+    }
+
+    fn error(&mut self, y: f64, error: &ToldError) {
+        let to = self.x(error.to);
+        let far = self.x(error.to.other());
+        // Somebody on the way, unless it is the other end.
+        let from = if error.by_the_other_end { far } else { far + (to - far) * 0.12 };
+        self.arrow(from, to, y, "warn", false);
+        let _ =
+            write!(self.body, "<circle cx=\"{from:.1}\" cy=\"{y:.1}\" r=\"4\" class=\"warn\"/>");
+        self.label(from, to, y, &words::of_error(error));
+        self.states(y, error.to.other(), [error.client, error.server], false);
+    }
+
+    fn run(&mut self, y: f64, run: &Run) {
+        let y = y + SLANT / 2.0;
+        for end in [End::Client, End::Server] {
+            self.lifeline(end, y - 12.0);
+            let x = self.x(end);
+            let _ = write!(
+                self.body,
+                "<path d=\"M{x:.1} {:.1}v24\" class=\"line\" stroke-dasharray=\"2 5\" stroke-width=\"3\"/>",
+                y - 12.0
+            );
+            self.since[end as usize] = y + 12.0;
+        }
+        let middle = (CLIENT + self.server) / 2.0;
+        self.text(middle, y + 4.0, "faint", "middle", &words::of_run(run));
+    }
+
+    /// A line from `from` to `to`, sinking on its way, with a head; a cross where it was in vain.
+    fn arrow(&mut self, from: f64, to: f64, y: f64, class: &str, in_vain: bool) {
+        let direction = (to - from).signum();
+        let start = from + direction * 3.0;
+        let (end, down) = if in_vain {
+            (from + (to - from) * 0.86, SLANT * 0.86)
+        } else {
+            (to - direction * 3.0, SLANT)
+        };
+        let shaft = if in_vain { end } else { end - direction * 7.0 };
+        let lower = y + down;
+        self.line(
+            start,
+            y,
+            shaft,
+            lower - if in_vain { 0.0 } else { 0.3 },
+            &format!("arrow {class}"),
+        );
+        if in_vain {
+            for (dx, dy) in [(5.0, 5.0), (5.0, -5.0)] {
+                self.line(end - dx, lower - dy, end + dx, lower + dy, "vain");
+            }
+        } else {
+            let head = class.split(' ').next().unwrap_or("");
+            let back = end - direction * 10.0;
+            let _ = write!(
+                self.body,
+                "<path d=\"M{end:.1} {lower:.1}L{back:.1} {:.1}L{back:.1} {:.1}z\" class=\"{head}\"/>",
+                lower - 5.0,
+                lower + 4.4,
+            );
+        }
+    }
+
+    /// Text along an arrow.
+    fn label(&mut self, from: f64, to: f64, y: f64, text: &str) {
+        let (x, y) = ((from + to) / 2.0, y + SLANT / 2.0 - 6.0);
+        let angle = (SLANT / (to - from)).atan().to_degrees();
+        let _ = write!(
+            self.body,
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\" transform=\"rotate({angle:.2} {x:.1} {y:.1})\">{}</text>",
+            Escaped(text)
+        );
+    }
+
+    /// The states that an event leads to, where they are new: the sender's where it leaves, the
+    /// other's where it arrives. Where it was in vain, the other's is struck out.
+    fn states(&mut self, y: f64, from: End, states: [States; 2], in_vain: bool) {
+        for (end, new) in [End::Client, End::Server].into_iter().zip(states) {
+            let shown = self.ends[end as usize];
+            if shown.is_some_and(|old| old.after() == new.after() && old.proven() == new.proven()) {
+                continue;
+            }
+            let y = if end == from { y } else { y + SLANT };
+            if in_vain && end != from {
+                self.chip(end, y, &new.to_string(), "chip undone", true);
+                continue;
+            }
+            self.lifeline(end, y);
+            self.ends[end as usize] = Some(new);
+            let class = if new.after() == State::Established { "chip is-open" } else { "chip" };
+            let assumed = !new.proven() && new.after() != State::Unknown;
+            self.chip(end, y, &new.to_string(), class, assumed);
+        }
+    }
+
+    /// Draws the lifeline of `end` down to `y` as the state so far says.
+    fn lifeline(&mut self, end: End, y: f64) {
+        let (x, since) = (self.x(end), std::mem::replace(&mut self.since[end as usize], y));
+        let (mut class, state) = (String::from("life"), self.ends[end as usize]);
+        if state.is_some_and(|state| state.after() == State::Established) {
+            class.push_str(" open");
+        }
+        if state.is_none_or(|state| !state.proven()) {
+            class.push_str(" assumed");
+        }
+        self.line(x, since, x, y, &class);
+    }
+
+    fn chip(&mut self, end: End, y: f64, text: &str, class: &str, assumed: bool) {
+        let x = match end {
+            End::Client => CLIENT - ASIDE - STATE_WIDTH,
+            End::Server => self.server + ASIDE,
+        };
+        let guess = if assumed { " guess" } else { "" };
+        let _ = write!(
+            self.body,
+            "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"{STATE_WIDTH}\" height=\"{STATE_HEIGHT}\" rx=\"5\" class=\"{class}{guess}\"/>",
+            y - STATE_HEIGHT / 2.0
+        );
+        let class = if class.ends_with("undone") { "undone" } else { "" };
+        self.text(x + STATE_WIDTH / 2.0, y + 4.0, class, "middle", text);
+    }
+
+    fn line(&mut self, x1: f64, y1: f64, x2: f64, y2: f64, class: &str) {
+        let _ =
+            writeln!(self.body, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" class=\"{class}\"/>");
+    }
+
+    fn text(&mut self, x: f64, y: f64, class: &str, anchor: &str, text: &str) {
+        let _ = write!(self.body, "<text x=\"{x:.1}\" y=\"{y:.1}\"");
+        if !class.is_empty() {
+            let _ = write!(self.body, " class=\"{class}\"");
+        }
+        let _ = writeln!(self.body, " text-anchor=\"{anchor}\">{}</text>", Escaped(text));
+    }
+
+    /// The whole picture: what was drawn, with title, heads, axis and legend around it.
+    fn around(mut self, story: &Story, bottom: f64) -> String {
+        let inside = std::mem::take(&mut self.body);
+        let width = self.width;
+        let outcome = story.verdict.outcome;
+        let title = format!("conn {}   {}", story.id, words::ends(story));
+        self.text(24.0, 36.0, "title", "start", &title);
+        let label = outcome.label();
+        let chip = label.len() as f64 * CHARACTER + 20.0;
+        let class = match outcome {
+            Outcome::Complete => "good",
+            outcome if outcome.failed() => "bad",
+            _ => "so",
+        };
+        let _ = write!(
+            self.body,
+            "<rect x=\"24\" y=\"50\" width=\"{chip:.1}\" height=\"22\" rx=\"11\" class=\"{class}\"/>"
+        );
+        self.text(24.0 + chip / 2.0, 65.0, "on", "middle", label);
+        self.text(24.0 + chip + 12.0, 65.0, "", "start", &words::circumstances(story));
+        for (end, address) in [(End::Client, story.client), (End::Server, story.server)] {
+            self.text(self.x(end), 98.0, "head", "middle", end.name());
+            self.text(self.x(end), 114.0, "faint", "middle", &address.to_string());
+        }
+        self.text(FRAMES, 114.0, "faint", "end", "frame");
+        self.text(TIMES, 114.0, "faint", "end", "time (s)");
+        self.line(AXIS, BEFORE - 10.0, AXIS, bottom, "line");
+        self.body.push_str(&inside);
+        let mut y = bottom + 24.0;
+        let meaning = words::meaning(story);
+        if !meaning.is_empty() {
+            self.text(24.0, y, "", "start", &meaning);
+            y += 20.0;
+        }
+        let legend = "STATE? and broken lines: assumed, the capture cannot show that a segment arrived · \
+                      dashed arrow: sent before · × not received or not taken";
+        self.text(24.0, y, "faint", "start", legend);
+        let start = Timestamp::from_nanosecond(story.first_ns.into());
+        let start = start.map_or_else(|_| String::new(), |start| format!(", from {start}"));
+        let source = format!("{}{start}", story.file);
+        self.text(24.0, y + 17.0, "faint", "start", &source);
+        let height = y + 36.0;
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
+             width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>{}: {label}</title>\n\
+             <style>{STYLE}</style>\n<rect width=\"100%\" height=\"100%\" class=\"bg\"/>\n{}</svg>\n",
+            Escaped(&title),
+            self.body
+        )
+    }
+}
+
+/// Room for a silence of so many nanoseconds: none below 10 ms, then more by its order.
+fn silence(ns: u64) -> f64 {
+    if ns < 10_000_000 { 0.0 } else { ((ns as f64 / 1e7).log10() * 9.0 + 8.0).min(48.0) }
+}
+
+/// Text for XML.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                // XML 1.0 has no place for other control characters.
+                character if character.is_control() => f.write_char('\u{fffd}')?,
+                character => f.write_char(character)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_fit_for_xml() {
+        assert_eq!(
+            Escaped("a<b> & \"c\"\u{1}").to_string(),
+            "a&lt;b&gt; &amp; &quot;c&quot;\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn silence_takes_room_by_its_order() {
+        assert_eq!(silence(1_000), 0.0);
+        assert!(silence(1_000_000_000) > silence(100_000_000));
+        assert!(silence(u64::MAX) <= 48.0);
+    }
+}

@@ -1,0 +1,217 @@
+//! Rows as Parquet: columns of their own types, in row groups, so that memory stays bounded.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, Type as Physical};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::{Type, TypePtr};
+
+use crate::Failure;
+use crate::cell::{Column, Kind, Row, Value};
+
+/// Rows a group.
+const GROUP_ROWS: usize = 1 << 16;
+
+/// A Parquet file being written.
+pub struct ParquetRows {
+    file: SerializedFileWriter<Box<dyn Write + Send>>,
+    columns: Vec<Values>,
+    rows: usize,
+}
+
+impl ParquetRows {
+    pub fn new(columns: &[Column], to: Box<dyn Write + Send>) -> Result<Self, Failure> {
+        let fields = columns.iter().map(field).collect::<Result<_, _>>()?;
+        let schema = Type::group_type_builder("schema").with_fields(fields).build()?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_created_by(concat!("tcphs ", env!("CARGO_PKG_VERSION")).into())
+            .build();
+        let file = SerializedFileWriter::new(to, Arc::new(schema), Arc::new(properties))?;
+        Ok(Self { file, columns: columns.iter().map(Values::new).collect(), rows: 0 })
+    }
+
+    pub fn write(&mut self, row: &impl Row) -> Result<(), Failure> {
+        let mut columns = self.columns.iter_mut();
+        row.each(|_, value| {
+            if let Some(column) = columns.next() {
+                column.push(value);
+            }
+        });
+        self.rows += 1;
+        if self.rows == GROUP_ROWS { self.write_group() } else { Ok(()) }
+    }
+
+    fn write_group(&mut self) -> Result<(), Failure> {
+        if self.rows > 0 {
+            let mut group = self.file.next_row_group()?;
+            for column in &mut self.columns {
+                column.write(&mut group)?;
+            }
+            group.close()?;
+            self.rows = 0;
+        }
+        Ok(())
+    }
+
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.write_group()?;
+        self.file.finish()?;
+        self.file.inner_mut().flush()?;
+        Ok(())
+    }
+}
+
+/// The field of the schema for a column.
+fn field(column: &Column) -> Result<TypePtr, ParquetError> {
+    let repetition = if column.optional { Repetition::OPTIONAL } else { Repetition::REQUIRED };
+    let (physical, logical) = match column.kind {
+        Kind::Boolean => (Physical::BOOLEAN, None),
+        Kind::Float => (Physical::DOUBLE, None),
+        Kind::Text | Kind::List => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        Kind::Unsigned(bits) => (width(bits), Some(integer(bits, false))),
+        Kind::Signed(bits) => (width(bits), Some(integer(bits, true))),
+    };
+    let primitive = |name, repetition| {
+        let builder = Type::primitive_type_builder(name, physical);
+        builder.with_repetition(repetition).with_logical_type(logical.clone()).build()
+    };
+    if column.kind != Kind::List {
+        return Ok(Arc::new(primitive(column.name, repetition)?));
+    }
+    // The three levels that the format asks for.
+    let element = Arc::new(primitive("element", Repetition::REQUIRED)?);
+    let list = Type::group_type_builder("list")
+        .with_repetition(Repetition::REPEATED)
+        .with_fields(vec![element])
+        .build()?;
+    let outer = Type::group_type_builder(column.name)
+        .with_repetition(repetition)
+        .with_logical_type(Some(LogicalType::List))
+        .with_converted_type(ConvertedType::LIST)
+        .with_fields(vec![Arc::new(list)])
+        .build()?;
+    Ok(Arc::new(outer))
+}
+
+fn width(bits: u8) -> Physical {
+    if bits > 32 { Physical::INT64 } else { Physical::INT32 }
+}
+
+fn integer(bit_width: u8, is_signed: bool) -> LogicalType {
+    LogicalType::integer(bit_width as i8, is_signed)
+}
+
+/// The values of a column in the current row group.
+struct Values {
+    of: Typed,
+    /// For each row of an optional column, whether it has a value; for each element of a list, 1,
+    /// and 0 for an empty list.
+    definitions: Vec<i16>,
+    /// Of a list: 0 where a row begins.
+    repetitions: Vec<i16>,
+    optional: bool,
+}
+
+enum Typed {
+    Boolean(Vec<bool>),
+    Narrow(Vec<i32>),
+    Wide(Vec<i64>),
+    Float(Vec<f64>),
+    Text(Vec<ByteArray>),
+    List(Vec<ByteArray>),
+}
+
+impl Values {
+    fn new(column: &Column) -> Self {
+        let of = match column.kind {
+            Kind::Boolean => Typed::Boolean(Vec::new()),
+            Kind::Unsigned(64) | Kind::Signed(64) => Typed::Wide(Vec::new()),
+            Kind::Unsigned(_) | Kind::Signed(_) => Typed::Narrow(Vec::new()),
+            Kind::Float => Typed::Float(Vec::new()),
+            Kind::Text => Typed::Text(Vec::new()),
+            Kind::List => Typed::List(Vec::new()),
+        };
+        let (definitions, repetitions) = (Vec::new(), Vec::new());
+        Self { of, definitions, repetitions, optional: column.optional }
+    }
+
+    fn push(&mut self, value: Value<'_>) {
+        if let (Typed::List(values), Value::List(anomalies)) = (&mut self.of, value) {
+            if anomalies.is_empty() {
+                self.definitions.push(0);
+                self.repetitions.push(0);
+            }
+            for (place, anomaly) in anomalies.iter().enumerate() {
+                self.definitions.push(1);
+                self.repetitions.push(i16::from(place > 0));
+                values.push(text(anomaly.label()));
+            }
+            return;
+        }
+        if self.optional {
+            self.definitions.push(i16::from(!matches!(value, Value::Null)));
+        }
+        match (&mut self.of, value) {
+            (Typed::Boolean(values), Value::Boolean(value)) => values.push(value),
+            // The logical type says how the bits are meant.
+            (Typed::Narrow(values), Value::Unsigned(value)) => values.push(value as i32),
+            (Typed::Narrow(values), Value::Signed(value)) => values.push(value as i32),
+            (Typed::Wide(values), Value::Unsigned(value)) => values.push(value as i64),
+            (Typed::Wide(values), Value::Signed(value)) => values.push(value),
+            (Typed::Float(values), Value::Float(value)) => values.push(value),
+            (Typed::Text(values), Value::Text(value)) => values.push(text(value)),
+            (Typed::Text(values), Value::Plain(value)) => values.push(text(&value.to_string())),
+            (_, value) => {
+                debug_assert!(matches!(value, Value::Null), "a value of the column's type")
+            }
+        }
+    }
+
+    /// Writes the values as the next column of `group`, and forgets them.
+    fn write(
+        &mut self,
+        group: &mut SerializedRowGroupWriter<'_, Box<dyn Write + Send>>,
+    ) -> Result<(), Failure> {
+        let Some(mut column) = group.next_column()? else { return Ok(()) };
+        let definitions = (!self.definitions.is_empty()).then_some(&self.definitions[..]);
+        let repetitions = (!self.repetitions.is_empty()).then_some(&self.repetitions[..]);
+        macro_rules! write_all {
+            ($values:ident, $type:ty) => {{
+                column.typed::<$type>().write_batch($values, definitions, repetitions)?;
+                $values.clear();
+            }};
+        }
+        match &mut self.of {
+            Typed::Boolean(values) => write_all!(values, BoolType),
+            Typed::Narrow(values) => write_all!(values, Int32Type),
+            Typed::Wide(values) => write_all!(values, Int64Type),
+            Typed::Float(values) => write_all!(values, DoubleType),
+            Typed::Text(values) | Typed::List(values) => write_all!(values, ByteArrayType),
+        }
+        column.close()?;
+        self.definitions.clear();
+        self.repetitions.clear();
+        Ok(())
+    }
+}
+
+fn text(text: &str) -> ByteArray {
+    ByteArray::from(text.as_bytes().to_vec())
+}
+
+impl From<ParquetError> for Failure {
+    fn from(error: ParquetError) -> Self {
+        match error {
+            ParquetError::External(error) => match error.downcast::<std::io::Error>() {
+                Ok(error) => Self::Write(*error),
+                Err(error) => Self::Write(std::io::Error::other(error)),
+            },
+            error => Self::Write(std::io::Error::other(error)),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Finding the connections that are to be told, and collecting their stories.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use dissector_core::connection::Connection;
+
+use crate::args::Select;
+use crate::filter::Filter;
+use crate::input::{Ending, Input};
+use crate::story::{Recorder, Story};
+use crate::{Failure, choose, follow};
+
+/// The stories that were asked for.
+pub struct Stories {
+    /// By number of the connection.
+    pub list: Vec<Story>,
+    /// How many connections were asked for, told or not.
+    pub matching: u64,
+    /// Whether one of those failed.
+    pub failed: bool,
+}
+
+impl Stories {
+    /// What to say on standard error where less was told than asked for.
+    pub fn note(&self, verb: &str, option: &str) -> Option<String> {
+        let told = self.list.len() as u64;
+        match (told, self.matching) {
+            (0, 0) => Some("no connection is like that".into()),
+            (_, matching) if matching > told => Some(format!(
+                "{matching} connections are like that; this {verb} the first{}. Choose others \
+                 with --conn, --host, --port or --outcome{}",
+                if told == 1 { String::new() } else { format!(" {told}") },
+                if told == 1 { String::new() } else { format!(", or more with {option}") },
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Collects up to `max` of the connections that `select` asks for.
+pub fn collect(
+    files: &[PathBuf],
+    select: &Select,
+    max: usize,
+) -> Result<(Stories, Ending), Failure> {
+    let filter = Filter::new(select);
+    let by_outcome = match filter.needs_the_outcome() {
+        true => Some(choose::by_outcome(files, &filter)?),
+        false => None,
+    };
+    let mut collected = Collected { recorders: BTreeMap::new(), list: Vec::new(), next: 0 };
+    let (mut matching, mut failed, mut connections) = (0, false, 0_u64);
+    let ending = follow::steps(
+        Input::open(files, true)?,
+        &mut collected,
+        |collected, step| {
+            let connection = step.connection;
+            let id = connection.id();
+            if id >= collected.next {
+                collected.next = id + 1;
+                let wanted = match &by_outcome {
+                    Some(numbers) => numbers.contains(id),
+                    None => filter.takes_ends(id, [connection.client(), connection.server()]),
+                };
+                if wanted && collected.list.len() + collected.recorders.len() < max {
+                    collected.recorders.insert(id, Recorder::new(step.file));
+                }
+            }
+            if let Some(recorder) = collected.recorders.get_mut(&id) {
+                recorder.record(&step);
+            }
+            Ok(())
+        },
+        |collected, connection: &Connection, now_ns| {
+            connections += 1;
+            let outcome = connection.verdict(now_ns).outcome;
+            if filter.takes(connection, outcome) {
+                matching += 1;
+                failed |= outcome.failed();
+            }
+            if let Some(recorder) = collected.recorders.remove(&connection.id()) {
+                collected.list.push(recorder.finish(connection, now_ns));
+            }
+            Ok(())
+        },
+    )?;
+    let mut list = collected.list;
+    list.sort_unstable_by_key(|story| story.id);
+    if let Some(missing) = select.conn.iter().find(|&&conn| u64::from(conn) >= connections) {
+        return Err(Failure::Usage(match connections {
+            0 => "there is no TCP connection in the capture".into(),
+            1 => format!("there is no connection {missing}: there is one only, number 0"),
+            _ => format!(
+                "there is no connection {missing}: there are {connections}, numbered from 0"
+            ),
+        }));
+    }
+    Ok((Stories { list, matching, failed }, ending))
+}
+
+/// Stories on their way.
+struct Collected {
+    recorders: BTreeMap<u32, Recorder>,
+    list: Vec<Story>,
+    /// The number of the next connection.
+    next: u32,
+}

@@ -1,0 +1,434 @@
+//! What happened to one connection, event by event, in bounded memory: what `ladder` draws and
+//! `explain` tells.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use dissector_core::capture::Packet;
+use dissector_core::connection::{
+    Annotation, Anomaly, AnomalySet, Connection, Copy, Role, RstReason, Stage, States, Verdict,
+};
+use dissector_core::wire::{TcpFlags, TcpOption};
+use dissector_core::{IcmpError, Segment};
+
+use crate::follow::Step;
+
+/// Segments without a part in handshake or close that are shown at the start of a run of them.
+const RUN_HEAD: u32 = 3;
+/// Segments after those that are worth a line each, if there are no more.
+const RUN_LEAST: usize = 4;
+/// Events kept from the start; after them, only the last ones are.
+const MOST_HEAD: usize = 300;
+/// Events kept from the end.
+const MOST_TAIL: usize = 60;
+
+/// One end of the connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    Client,
+    Server,
+}
+
+impl End {
+    pub fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// A segment that is told.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub frame: u64,
+    pub time_ns: i64,
+    pub from: End,
+    pub flags: TcpFlags,
+    /// Relative to the sender's first, as in Wireshark.
+    pub seq: i64,
+    /// Relative to the other end's first.
+    pub ack: Option<i64>,
+    /// Octets of payload.
+    pub len: u32,
+    pub stage: Stage,
+    pub copy: Copy,
+    /// On SYN, SYN/ACK and FIN: how many copies went before.
+    pub retry: u8,
+    pub rto_ns: Option<u64>,
+    pub client: States,
+    pub server: States,
+    pub anomalies: AnomalySet,
+    pub rst_reason: Option<RstReason>,
+    pub rst_ttl_delta: Option<i16>,
+    /// What a SYN offers.
+    pub offer: Option<Offer>,
+    /// A later segment shows that it did not arrive, or was not taken.
+    pub in_vain: bool,
+}
+
+/// What a SYN or SYN/ACK offers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Offer {
+    pub mss: Option<u16>,
+    pub window_scale: Option<u8>,
+    pub sack: bool,
+    pub timestamps: bool,
+    /// A cookie for Fast Open, or the request for one.
+    pub fast_open: bool,
+    pub mptcp: bool,
+}
+
+impl Offer {
+    fn of(segment: &Segment<'_>) -> Self {
+        let mut offer = Self::default();
+        for option in segment.tcp.options().map_while(Result::ok) {
+            match option {
+                TcpOption::Mss(mss) => offer.mss = Some(mss),
+                TcpOption::WindowScale(shift) => offer.window_scale = Some(shift),
+                TcpOption::SackPermitted => offer.sack = true,
+                TcpOption::Timestamps { .. } => offer.timestamps = true,
+                TcpOption::FastOpen { .. } => offer.fast_open = true,
+                TcpOption::Mptcp { .. } => offer.mptcp = true,
+                _ => {}
+            }
+        }
+        offer
+    }
+}
+
+/// An ICMP error that is told.
+#[derive(Clone, Debug)]
+pub struct ToldError {
+    pub frame: u64,
+    pub time_ns: i64,
+    /// Who complains.
+    pub by: IpAddr,
+    /// It is the end that the quoted segment was for.
+    pub by_the_other_end: bool,
+    /// The end whose segment it quotes, and to which it goes.
+    pub to: End,
+    pub kind: u8,
+    pub code: u8,
+    pub client: States,
+    pub server: States,
+}
+
+/// Segments that are not told one by one.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub first_frame: u64,
+    pub last_frame: u64,
+    pub first_ns: i64,
+    pub last_ns: i64,
+    pub segments: u64,
+    /// Octets of payload from client and server.
+    pub octets: [u64; 2],
+    /// Some of them had a part in handshake or close, or deserve a remark.
+    pub remarkable: bool,
+}
+
+impl Run {
+    pub fn new(frame: u64, time_ns: i64) -> Self {
+        let (first_frame, last_frame, first_ns, last_ns) = (frame, frame, time_ns, time_ns);
+        let (segments, octets, remarkable) = (0, [0; 2], false);
+        Self { first_frame, last_frame, first_ns, last_ns, segments, octets, remarkable }
+    }
+
+    pub fn add(&mut self, event: &Event) {
+        match event {
+            Event::Segment(told) => {
+                self.segments += 1;
+                self.octets[told.from as usize] += u64::from(told.len);
+                self.remarkable |= !told.is_plain();
+                (self.last_frame, self.last_ns) = (told.frame, told.time_ns);
+            }
+            Event::Error(error) => {
+                self.remarkable = true;
+                (self.last_frame, self.last_ns) = (error.frame, error.time_ns);
+            }
+            Event::Run(run) => {
+                self.segments += run.segments;
+                self.octets[0] += run.octets[0];
+                self.octets[1] += run.octets[1];
+                self.remarkable |= run.remarkable;
+                (self.last_frame, self.last_ns) = (run.last_frame, run.last_ns);
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    Segment(Told),
+    Error(ToldError),
+    Run(Run),
+}
+
+impl Event {
+    fn place(&self) -> (u64, i64) {
+        match self {
+            Self::Segment(told) => (told.frame, told.time_ns),
+            Self::Error(error) => (error.frame, error.time_ns),
+            Self::Run(run) => (run.first_frame, run.first_ns),
+        }
+    }
+}
+
+impl Told {
+    /// Neither a step nor worth a remark.
+    pub fn is_plain(&self) -> bool {
+        self.stage == Stage::None && self.anomalies.is_empty() && self.copy == Copy::Original
+    }
+}
+
+/// One connection from its first event to its end.
+#[derive(Debug)]
+pub struct Story {
+    /// The file that it begins in, as it was named.
+    pub file: String,
+    /// Whether it goes on in another file.
+    pub several_files: bool,
+    pub id: u32,
+    pub attempt: u16,
+    pub client: SocketAddr,
+    pub server: SocketAddr,
+    pub first_ns: i64,
+    pub last_ns: i64,
+    pub client_state: States,
+    pub server_state: States,
+    pub verdict: Verdict,
+    pub events: Vec<Event>,
+}
+
+/// Collects the events of one connection.
+pub struct Recorder {
+    file: String,
+    several_files: bool,
+    head: Vec<Event>,
+    /// What does not fit in the head and is not among the last.
+    middle: Option<Run>,
+    tail: VecDeque<Event>,
+    /// Plain segments in a row so far.
+    plain: u32,
+    /// The last of them: told one by one unless there are more.
+    waiting: VecDeque<Told>,
+    /// Those before them that are not told one by one.
+    run: Option<Run>,
+    /// The numbers that those of client and server are relative to.
+    bases: [Option<u32>; 2],
+}
+
+impl Recorder {
+    pub fn new(file: &str) -> Self {
+        Self {
+            file: file.into(),
+            several_files: false,
+            head: Vec::new(),
+            middle: None,
+            tail: VecDeque::new(),
+            plain: 0,
+            waiting: VecDeque::new(),
+            run: None,
+            bases: [None; 2],
+        }
+    }
+
+    /// Takes in what `step` says of the connection.
+    pub fn record(&mut self, step: &Step<'_>) {
+        self.several_files |= self.file != step.file;
+        match step.packet {
+            Packet::Segment(segment) => {
+                let told = self.told(segment, step.seen);
+                self.mark_what_was_in_vain(&told);
+                if told.is_plain() {
+                    self.add_plain(told);
+                } else {
+                    self.end_run();
+                    self.add(Event::Segment(told));
+                }
+            }
+            Packet::IcmpError(error) => {
+                self.end_run();
+                self.add(Event::Error(told_error(error, step)));
+            }
+            _ => {}
+        }
+    }
+
+    /// The whole story, `connection` being at its end.
+    pub fn finish(mut self, connection: &Connection, now_ns: i64) -> Story {
+        self.end_run();
+        let mut events = self.head;
+        events.extend(self.middle.map(Event::Run));
+        events.extend(self.tail);
+        Story {
+            file: self.file,
+            several_files: self.several_files,
+            id: connection.id(),
+            attempt: connection.attempt(),
+            client: connection.client(),
+            server: connection.server(),
+            first_ns: connection.first_ns(),
+            last_ns: connection.last_ns(),
+            client_state: connection.client_state(),
+            server_state: connection.server_state(),
+            verdict: connection.verdict(now_ns),
+            events,
+        }
+    }
+
+    fn told(&mut self, segment: &Segment<'_>, seen: &Annotation) -> Told {
+        let tcp = &segment.tcp;
+        // Where both ends are the same, either will do.
+        let from = if seen.sender == Role::Server { End::Server } else { End::Client };
+        let (own, other) = (from as usize, from.other() as usize);
+        let syn = tcp.flags.contains(TcpFlags::SYN);
+        let ack = tcp.flags.contains(TcpFlags::ACK).then_some(tcp.acknowledgment.0);
+        // What concerns another connection counts from elsewhere.
+        let strange = matches!(
+            seen.stage,
+            Stage::ChallengeAck | Stage::RstHalfOpen | Stage::RstIgnored | Stage::IllegalFlags
+        );
+        if syn {
+            self.bases[own].get_or_insert(tcp.sequence.0);
+        } else if !strange {
+            self.bases[own].get_or_insert(tcp.sequence.0.wrapping_sub(1));
+        }
+        // An RST may acknowledge nothing that was ever sent.
+        if let Some(ack) = ack.filter(|_| !strange && !tcp.flags.contains(TcpFlags::RST)) {
+            self.bases[other].get_or_insert(ack.wrapping_sub(1));
+        }
+        Told {
+            frame: segment.packet.frame,
+            time_ns: segment.packet.time_ns,
+            from,
+            flags: tcp.flags,
+            seq: relative(tcp.sequence.0, self.bases[own]),
+            ack: ack.map(|ack| relative(ack, self.bases[other])),
+            len: segment.payload_octets(),
+            stage: seen.stage,
+            copy: seen.copy,
+            retry: seen.retry,
+            rto_ns: seen.rto_ns(),
+            client: seen.client,
+            server: seen.server,
+            anomalies: seen.anomalies,
+            rst_reason: seen.rst_reason,
+            rst_ttl_delta: seen.rst_ttl_delta(),
+            offer: syn.then(|| Offer::of(segment)),
+            in_vain: false,
+        }
+    }
+
+    /// What `told` shows of earlier segments: that the other end did not get or take them.
+    fn mark_what_was_in_vain(&mut self, told: &Told) {
+        let refuted = |was: &Told| match told.stage {
+            _ if told.anomalies.contains(Anomaly::SynAckNotReceived) => was.stage == Stage::SynAck,
+            _ if told.anomalies.contains(Anomaly::SynAckRetxAfterAck) => {
+                was.from == End::Client && was.ack.is_some() && !was.flags.contains(TcpFlags::RST)
+            }
+            _ if told.anomalies.contains(Anomaly::RstIgnored) => was.rst_reason.is_some(),
+            Stage::Fin if told.copy == Copy::Retransmission => was.stage == Stage::FinAcked,
+            Stage::SecondFin | Stage::FinAndAck if told.copy == Copy::Retransmission => {
+                was.stage == Stage::SecondFinAcked
+            }
+            _ => false,
+        };
+        let run = self.waiting.iter_mut().rev();
+        let kept = self.tail.iter_mut().rev().chain(self.head.iter_mut().rev());
+        let kept = kept.filter_map(|event| match event {
+            Event::Segment(told) => Some(told),
+            _ => None,
+        });
+        if let Some(was) = run.chain(kept).find(|was| refuted(was)) {
+            was.in_vain = true;
+        }
+    }
+
+    fn add_plain(&mut self, told: Told) {
+        self.plain += 1;
+        if self.plain <= RUN_HEAD {
+            self.add(Event::Segment(told));
+            return;
+        }
+        self.waiting.push_back(told);
+        if self.waiting.len() > RUN_LEAST
+            && let Some(oldest) = self.waiting.pop_front()
+        {
+            let run = self.run.get_or_insert_with(|| Run::new(oldest.frame, oldest.time_ns));
+            run.add(&Event::Segment(oldest));
+        }
+    }
+
+    fn end_run(&mut self) {
+        self.plain = 0;
+        if let Some(mut run) = self.run.take() {
+            let last = self.waiting.pop_back();
+            self.waiting.drain(..).for_each(|told| run.add(&Event::Segment(told)));
+            self.waiting.extend(last);
+            self.add(Event::Run(run));
+        }
+        while let Some(told) = self.waiting.pop_front() {
+            self.add(Event::Segment(told));
+        }
+    }
+
+    fn add(&mut self, event: Event) {
+        if self.head.len() < MOST_HEAD {
+            self.head.push(event);
+            return;
+        }
+        if self.tail.len() == MOST_TAIL
+            && let Some(oldest) = self.tail.pop_front()
+        {
+            let (frame, time_ns) = oldest.place();
+            self.middle.get_or_insert_with(|| Run::new(frame, time_ns)).add(&oldest);
+        }
+        self.tail.push_back(event);
+    }
+}
+
+fn told_error(error: &IcmpError, step: &Step<'_>) -> ToldError {
+    let from_client = error.quoted.source == step.connection.client();
+    ToldError {
+        frame: error.packet.frame,
+        time_ns: error.packet.time_ns,
+        by: error.packet.source,
+        by_the_other_end: error.packet.source == error.quoted.destination.ip(),
+        to: if from_client { End::Client } else { End::Server },
+        kind: error.kind,
+        code: error.code,
+        client: step.seen.client,
+        server: step.seen.server,
+    }
+}
+
+/// Signed where it lies a little before the base; otherwise a position in the stream.
+fn relative(number: u32, base: Option<u32>) -> i64 {
+    const BEFORE: u32 = u32::MAX - (1 << 16);
+    match number.wrapping_sub(base.unwrap_or(0)) {
+        offset @ BEFORE.. => i64::from(offset) - (1 << 32),
+        offset => offset.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_relative_and_may_lie_before() {
+        assert_eq!(relative(5, Some(5)), 0);
+        assert_eq!(relative(4, Some(5)), -1);
+        assert_eq!(relative(3, Some(u32::MAX)), 4);
+        assert_eq!(relative(3_000_000_000, Some(0)), 3_000_000_000);
+    }
+}

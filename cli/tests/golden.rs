@@ -1,0 +1,123 @@
+//! What people read, word for word. `TCPHS_BLESS=1 cargo test -p tcphs --test golden` writes the
+//! files anew; look at the difference before you commit it.
+
+mod common;
+
+use std::fs;
+
+use common::{stdout, workspace};
+use dissector_core::connection::{Advice, Close, Outcome};
+
+/// Compares what the command says with a file in `tests/golden`.
+fn golden(file: &str, arguments: &[&str]) {
+    compare(&format!("cli/tests/golden/{file}"), &stdout(arguments));
+}
+
+fn compare(file: &str, said: &str) {
+    let path = workspace().join(file);
+    if std::env::var_os("TCPHS_BLESS").is_some() {
+        fs::write(&path, said).expect("the file can be written");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(said, expected, "{}", path.display());
+}
+
+const TOLD: &[&str] = &[
+    "telnet-dns",
+    "refused",
+    "no-reply",
+    "not-accepted",
+    "abort-on-overflow",
+    "final-ack-lost",
+    "challenge-ack",
+    "fast-open",
+    "simultaneous-open",
+    "icmp-reject",
+    "reset",
+    "half-close",
+    "midstream",
+];
+
+#[test]
+fn ladders() {
+    for name in TOLD {
+        let sample = format!("samples/{name}.pcapng");
+        golden(&format!("ladder-{name}.txt"), &["ladder", &sample]);
+    }
+}
+
+#[test]
+fn explanations() {
+    for name in TOLD {
+        let sample = format!("samples/{name}.pcapng");
+        golden(&format!("explain-{name}.txt"), &["explain", "--max", "9", &sample]);
+    }
+}
+
+#[test]
+fn tables() {
+    let all = ["samples/challenge-ack.pcapng", "samples/icmp-reject.pcapng"];
+    for command in ["connections", "packets", "servers"] {
+        golden(&format!("{command}.txt"), &[&[command], &all[..]].concat());
+    }
+}
+
+/// The page for those who read before they run: what `explain` says of each outcome.
+#[test]
+fn the_page_of_outcomes() {
+    let mut page = String::from(
+        "# Outcomes\n\nWhat each outcome means, where it may come from and what to look at next. \
+         `tcphs explain` says the same of a connection\nin a capture, with its addresses filled in. \
+         Written from the engine's own table by `TCPHS_BLESS=1 cargo test -p tcphs --test golden`.\n",
+    );
+    for &outcome in Outcome::ALL {
+        let failed = if outcome.failed() { " (failed)" } else { "" };
+        page.push_str(&format!("\n## {outcome}{failed}\n"));
+        section(&mut page, outcome.advice());
+    }
+    page.push_str("\n# How connections end\n");
+    for &close in Close::ALL {
+        if let Some(advice) = close.advice() {
+            page.push_str(&format!("\n## {close}\n"));
+            section(&mut page, advice);
+        }
+    }
+    compare("docs/OUTCOMES.md", &page);
+}
+
+fn section(page: &mut String, advice: &Advice) {
+    page.push_str(&format!("\n{}\n", advice.means));
+    if !advice.causes.is_empty() {
+        page.push_str("\nLikely causes:\n\n");
+        advice.causes.iter().for_each(|cause| page.push_str(&format!("- {cause}\n")));
+    }
+    if !advice.checks.is_empty() {
+        page.push_str("\nTo check:\n\n");
+    }
+    for check in advice.checks {
+        let command = match check.command {
+            "" => String::new(),
+            command => format!(" `{command}`"),
+        };
+        page.push_str(&format!("- {}{command}\n", check.what));
+    }
+}
+
+#[test]
+fn pictures() {
+    let sample = "samples/not-accepted.pcapng";
+    golden("not-accepted.svg", &["ladder", "--format", "svg", sample]);
+    golden("not-accepted.mmd", &["ladder", "--format", "mermaid", sample]);
+}
+
+#[test]
+fn colours_change_nothing_else() {
+    for command in ["connections", "packets", "servers", "ladder", "explain"] {
+        let sample = "samples/accept-queue-full.pcapng";
+        let coloured = stdout(&[command, "--color", "always", sample]);
+        assert!(coloured.contains("\u{1b}["), "{command}");
+        let plain = stdout(&[command, sample]);
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain, "{command}");
+        assert!(plain.lines().all(|line| line == line.trim_end()), "{command}: {plain}");
+    }
+}

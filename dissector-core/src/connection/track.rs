@@ -246,10 +246,11 @@ impl Connection {
         recent: &mut Recent,
     ) -> Annotation {
         let flags = segment.tcp.flags;
-        if self.steady && goes_on(flags) {
-            if let Some(seen) = self.go_on(segment, sender, now_ns, recent) {
-                return seen;
-            }
+        if self.steady
+            && goes_on(flags)
+            && let Some(seen) = self.go_on(segment, sender, now_ns, recent)
+        {
+            return seen;
         }
         self.observe_closely(segment, sender, now_ns, recent)
     }

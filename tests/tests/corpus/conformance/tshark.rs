@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde_json::Value;
+use tests::wireshark;
 
 use super::Capture;
 use super::differences::STRANGE_CLOCKS;
@@ -285,7 +286,12 @@ impl Stream<'_> {
                 flags.contains('.') && !flags.contains('S')
             })
             .is_some_and(|packet| packet["final_ack"] != true);
-        Some(if syns > 1 || self.packets.iter().any(|packet| stage(packet, "SYN (crossing)")) {
+        // 4.6 wants both sides; older versions must not come by here.
+        let one_side =
+            self.initial_rtt.is_none() && row["seen"] != "both" && wireshark().version >= (4, 6, 0);
+        Some(if one_side {
+            "T13 one side captured"
+        } else if syns > 1 || self.packets.iter().any(|packet| stage(packet, "SYN (crossing)")) {
             "T11 from the last SYN"
         } else if self.span() == 0.0 {
             "T12 zero taken for none"

@@ -75,6 +75,8 @@ tcphs_expert_show(packet_info *pinfo, proto_item *item, uint32_t nth)
         const tcphs_remark *remark = &remarks.items[i];
         expert_field *entry = entries[remark->entry].ids;
 
+        if (item)
+            tcphs_do_not_count((proto_tree *)item);
         if (remark->text == TCPHS_NO_TEXT)
             expert_add_info(pinfo, item, entry);
         else

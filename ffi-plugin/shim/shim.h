@@ -73,6 +73,13 @@ enum {
 };
 extern int tcphs_info_place;
 
+/* To be called before adding to a tree. Wireshark stops a dissector at so many
+ * items in all (gui.max_tree_items), a guard against endless loops, and calls
+ * the frame malformed. No frame is malformed for what we say of it; so our
+ * items are not counted, and tcphs_show() puts the count back. */
+void
+tcphs_do_not_count(proto_tree *tree);
+
 /* Registers the remarks. */
 void
 tcphs_expert_register(void);

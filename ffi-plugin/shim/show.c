@@ -52,6 +52,12 @@ show_info(packet_info *pinfo)
         col_set_writable(pinfo->cinfo, COL_INFO, false);
 }
 
+void
+tcphs_do_not_count(proto_tree *tree)
+{
+    PTREE_DATA(tree)->count = 0;
+}
+
 /* Adds one field by its kind. */
 static proto_item *
 add_field(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view, const tcphs_item *item)
@@ -100,6 +106,9 @@ show_details(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view)
 {
     const char *summary = view->summary == TCPHS_NO_TEXT ? "TCP Handshake"
                                                          : (const char *)view->text + view->summary;
+
+    tcphs_do_not_count(tree);
+
     proto_item *root = proto_tree_add_protocol_format(tree, tcphs_proto, tvb, 0, 0, "%s", summary);
     /* The protocol, and the subtree opened last. */
     proto_tree *levels[2];
@@ -110,6 +119,9 @@ show_details(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view)
     for (uint32_t i = 0; i < view->item_count; i++) {
         const tcphs_item *item = &view->items[i];
         proto_tree *parent = levels[item->level];
+
+        tcphs_do_not_count(tree);
+
         proto_item *added = add_field(parent, tvb, view, item);
 
         /* For a field that nobody asked for, Wireshark gives the parent back. */
@@ -144,6 +156,7 @@ show_segments(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
     bool later = PINFO_FD_VISITED(pinfo);
     bool details = details_wanted(tree);
     bool expert = tcphs_expert_wanted(tree);
+    unsigned counted = tree ? PTREE_DATA(tree)->count : 0;
     tcphs_status status = TCPHS_OK;
 
     if (!details && !expert)
@@ -163,6 +176,8 @@ show_segments(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
                 break;
         }
     }
+    if (tree)
+        PTREE_DATA(tree)->count = counted;
     tcphs_report(status);
 }
 

@@ -115,6 +115,14 @@ impl Wireshark {
         self.command(STOCK, wrapper, self.tshark.as_os_str())
     }
 
+    /// Another program of Wireshark's that lies beside tshark, such as sharkd, with the plugin
+    /// loaded or without; `None` where it is not installed.
+    pub fn beside_tshark(&self, program: &str, plugin: bool) -> Option<Command> {
+        let program = self.tshark.with_file_name(program);
+        let tree = if plugin { PLUGINS } else { STOCK };
+        program.is_file().then(|| self.command(tree, &[], program.as_os_str()))
+    }
+
     /// The window with the plugin loaded.
     pub fn window(&self) -> Result<Command, String> {
         if self.unpacked.is_some() {

@@ -1,0 +1,131 @@
+//! What Wireshark sees in a capture, and the part of it that is ours.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use tests::{finish, samples, text, wireshark};
+
+/// All samples one after the other in one file: every kind of connection, ICMP, IPv4 and IPv6.
+pub fn everything() -> &'static str {
+    static FILE: OnceLock<String> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let folder = xtask::wireshark::target_folder().expect("cargo knows it").join("tests");
+        std::fs::create_dir_all(&folder).expect("the folder can be made");
+        let made = NamedTempFile::new_in(&folder).expect("a file can be made");
+        let mut merge = Command::new(wireshark().tshark.with_file_name("mergecap"));
+        // In the order of the files, so that time goes back between them.
+        finish(merge.args(["-a", "-w"]).arg(made.path()).args(samples()));
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(made.path(), open).expect("the file is ours");
+        // The same octets each time, so tests that run at once may share it.
+        let file = folder.join("everything.pcapng");
+        made.persist(&file).expect("the file can be renamed");
+        file.to_string_lossy().into_owned()
+    })
+}
+
+/// What the details of each frame hold.
+#[derive(Debug)]
+pub struct Details {
+    /// Wireshark's own.
+    pub theirs: Vec<Value>,
+    /// Ours; null where there is nothing.
+    pub ours: Vec<Value>,
+}
+
+impl Details {
+    /// How many frames have something of ours.
+    pub fn annotated(&self) -> usize {
+        self.ours.iter().filter(|ours| !ours.is_null()).count()
+    }
+}
+
+/// The details of each frame of [`everything`] with the plugin.
+pub fn with(arguments: &[&str]) -> Details {
+    details(wireshark().with_plugin(), everything(), arguments)
+}
+
+/// The same without the plugin.
+pub fn without(arguments: &[&str]) -> Details {
+    details(wireshark().without_plugin(), everything(), arguments)
+}
+
+/// The details of each frame of a capture; Wireshark is to abort where a dissector has a bug or
+/// writes outside of its memory.
+pub fn details(mut tshark: Command, capture: &str, arguments: &[&str]) -> Details {
+    tshark.env("WIRESHARK_ABORT_ON_DISSECTOR_BUG", "1");
+    details_as_is(tshark.env("WIRESHARK_DEBUG_WMEM_OVERRIDE", "strict"), capture, arguments)
+}
+
+/// The same, in the command's own environment.
+pub fn details_as_is(tshark: &mut Command, capture: &str, arguments: &[&str]) -> Details {
+    tshark.args(["-n", "-r", capture, "-T", "json", "--no-duplicate-keys"]).args(arguments);
+    let output = tshark.stdin(std::process::Stdio::null()).output().expect("tshark starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    // 2: the capture is damaged at its end.
+    assert!(output.status.code().is_some_and(|code| code <= 2), "{tshark:?}: {said}");
+    let frames: Value = serde_json::from_slice(&output.stdout).expect("tshark writes JSON");
+    let frames = frames.as_array().expect("a list of frames").clone();
+    let ours = frames.iter().map(|frame| layer_of(frame).cloned().unwrap_or_default()).collect();
+    let theirs = frames.into_iter().map(without_ours).collect();
+    Details { theirs, ours }
+}
+
+fn layer_of(frame: &Value) -> Option<&Value> {
+    frame.pointer("/_source/layers")?.get("tcphs")
+}
+
+fn without_ours(mut frame: Value) -> Value {
+    let layers = frame.pointer_mut("/_source/layers").and_then(Value::as_object_mut);
+    layers.expect("a frame has layers").remove("tcphs");
+    frame
+}
+
+/// Asserts that two lists are equal, and names the first frame where they are not.
+pub fn assert_same<T: PartialEq + std::fmt::Debug>(one: &[T], other: &[T], about: &str) {
+    for (frame, (one, other)) in (1..).zip(one.iter().zip(other)) {
+        assert!(one == other, "{about}: frame {frame}:\n{one:#?}\n{other:#?}");
+    }
+    assert_eq!(one.len(), other.len(), "{about}: number of frames");
+}
+
+/// Asserts that with these arguments nothing of Wireshark's changes; gives ours.
+pub fn assert_theirs_stay(arguments: &[&str]) -> Details {
+    let (with, without) = (with(arguments), without(arguments));
+    assert_same(&with.theirs, &without.theirs, &arguments.join(" "));
+    assert_eq!(without.annotated(), 0);
+    with
+}
+
+/// Whether the plugin's tshark has Lua. Where it has not, says so.
+pub fn has_lua() -> bool {
+    let version = text(&finish(wireshark().with_plugin().arg("-v")));
+    let has = version.split_whitespace().collect::<Vec<_>>().join(" ").contains("with Lua");
+    if !has {
+        skipped("this Wireshark has no Lua");
+    }
+    has
+}
+
+/// Says that something cannot be tested here; where everything has to be, that is a failure.
+pub fn skipped(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{why}");
+    eprintln!("SKIPPED: {why}");
+}
+
+/// A file with this text that everybody can read, as long as the result lives.
+pub fn file(text: &str, ending: &str) -> NamedTempFile {
+    let file = tempfile::Builder::new().suffix(ending).tempfile().expect("a file can be made");
+    std::fs::write(file.path(), text).expect("the file can be written");
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(file.path(), open).expect("the file is ours");
+    file
+}
+
+/// A path as an argument.
+pub fn path(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

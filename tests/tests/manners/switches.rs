@@ -1,0 +1,93 @@
+//! What a user can switch: passes, filters, protocols, Decode As, limits.
+
+use tests::{finish, text, wireshark};
+
+use crate::seen::{assert_same, assert_theirs_stay, details_as_is, everything, with};
+
+#[test]
+fn one_pass_and_two() {
+    let all: usize = with(&[]).theirs.len();
+    for passes in [&[][..], &["-2"]] {
+        // Every frame of the samples is a segment, or an ICMP error that quotes one.
+        assert_eq!(assert_theirs_stay(passes).annotated(), all);
+    }
+}
+
+/// Only frames that pass a read filter come to the second pass, under new numbers. What a frame
+/// shows must be what it shows without the filter, but for what names frames or needs the others.
+#[test]
+fn a_read_filter() {
+    let filters =
+        ["tcp.flags.syn == 1", "tcp.dstport == 53", "icmp || icmpv6", "tcphs.final_ack", "udp"];
+    for filter in filters {
+        let mut theirs_only = filter;
+        if filter.starts_with("tcphs") {
+            // Without the plugin there is no such field.
+            theirs_only = "tcp.flags.syn == 1";
+        }
+        assert_theirs_stay(&["-2", "-R", theirs_only]);
+
+        let stages = |arguments: &[&str]| {
+            let fields = ["-T", "fields", "-e", "tcphs.stage_str", "-e", "tcphs.flags"];
+            let more = ["-e", "tcphs.client.state_str", "-e", "tcphs.server.state_str"];
+            let mut tshark = wireshark().with_plugin();
+            tshark.args(["-n", "-r", everything()]).args(arguments).args(fields).args(more);
+            text(&finish(&mut tshark))
+        };
+        assert_eq!(stages(&["-2", "-R", filter]), stages(&["-Y", filter]), "{filter}");
+    }
+}
+
+#[test]
+fn protocols_disabled() {
+    let usual = with(&[]);
+    for (protocol, some) in [("tcp", false), ("ip", true), ("ipv6", true), ("icmp", true)] {
+        for passes in [&[][..], &["-2"]] {
+            let arguments = [&["--disable-protocol", protocol], passes].concat();
+            let seen = assert_theirs_stay(&arguments);
+            // Those that still come through are the same as ever, but for the numbers that say
+            // which connection of the file it is.
+            assert_eq!(seen.annotated() > 0, some, "{protocol}");
+            assert!(seen.annotated() < usual.annotated(), "{protocol}");
+        }
+    }
+    assert_eq!(assert_theirs_stay(&["--disable-protocol", "tcphs"]).annotated(), 0);
+    assert_eq!(assert_theirs_stay(&["-2", "--disable-protocol", "tcphs"]).annotated(), 0);
+}
+
+#[test]
+fn decode_as() {
+    let usual = with(&[]);
+    // What the segments carry is not ours.
+    for rule in ["tcp.port==53,http", "tcp.port==7000,tls", "tcp.port==8080,data"] {
+        let seen = assert_theirs_stay(&["-d", rule]);
+        assert_same(&seen.ours, &usual.ours, rule);
+    }
+    // And what the user calls something else than TCP is no TCP to us either.
+    for rule in ["ip.proto==6,udp", "ip.proto==6,data"] {
+        assert_eq!(assert_theirs_stay(&["-d", rule]).annotated(), 0, "{rule}");
+        assert_eq!(assert_theirs_stay(&["-2", "-d", rule]).annotated(), 0, "{rule}");
+    }
+}
+
+/// A frame is not malformed because we have much to say of it; a limit that Wireshark itself keeps
+/// to is no obstacle to us.
+#[test]
+fn few_items_in_the_tree() {
+    let lines = |plugin: bool, limit: u32, passes: &[&str]| {
+        let limit = format!("gui.max_tree_items:{limit}");
+        let arguments = [&["-o", &limit], passes].concat();
+        let mut tshark =
+            if plugin { wireshark().with_plugin() } else { wireshark().without_plugin() };
+        details_as_is(&mut tshark, everything(), &arguments)
+    };
+    for limit in [130, 200] {
+        for passes in [&[][..], &["-2"]] {
+            let (with, without) = (lines(true, limit, passes), lines(false, limit, passes));
+            assert_same(&with.theirs, &without.theirs, &format!("at most {limit} items"));
+            assert_eq!(with.annotated(), with.theirs.len(), "at most {limit} items");
+        }
+    }
+    // The same at the limit as with all the room there is.
+    assert_same(&lines(true, 130, &["-2"]).ours, &with(&["-2"]).ours, "at most 130 items");
+}

@@ -1,6 +1,8 @@
 //! How the end-to-end tests run the real tools: tshark with the plugin, the `tcphs` command, and
 //! tcpdump, on the samples and on a corpus of captures where there is one.
 
+pub mod window;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};

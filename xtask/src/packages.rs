@@ -29,6 +29,34 @@ pub const TSHARK: Need =
 pub const WIRESHARK: Need =
     Need { package: "wireshark", what: "wireshark", present: || which("wireshark").is_some() };
 
+/// What the tests of the window need beside the window: a screen, a bus to read it through, mouse
+/// and keyboard, pictures, and letters.
+pub const WINDOW_TESTS: [Need; 7] = [
+    WIRESHARK,
+    Need { package: "xvfb", what: "Xvfb", present: || which("Xvfb").is_some() },
+    Need {
+        package: "dbus-daemon",
+        what: "dbus-daemon",
+        present: || which("dbus-daemon").is_some(),
+    },
+    Need {
+        package: "at-spi2-core",
+        what: "the accessibility service at-spi2",
+        present: || Path::new("/usr/share/dbus-1/services/org.a11y.Bus.service").is_file(),
+    },
+    Need { package: "xdotool", what: "xdotool", present: || which("xdotool").is_some() },
+    Need {
+        package: "imagemagick",
+        what: "import (ImageMagick)",
+        present: || which("import").is_some(),
+    },
+    Need {
+        package: "fonts-dejavu-core",
+        what: "the fonts DejaVu",
+        present: || Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").is_file(),
+    },
+];
+
 /// What building the plugin needs beside Rust and a C compiler.
 pub const PLUGIN_BUILD: [Need; 4] = [
     Need {
@@ -68,6 +96,11 @@ pub const SAMPLES: [Need; 3] = [
     Need { package: "ethtool", what: "ethtool", present: || which("ethtool").is_some() },
     Need { package: "nftables", what: "nft (nftables)", present: || which("nft").is_some() },
 ];
+
+/// What is not there of `needs`, for a sentence.
+pub fn missing<'a>(needs: impl IntoIterator<Item = &'a Need>) -> Vec<&'static str> {
+    needs.into_iter().filter(|need| !(need.present)()).map(|need| need.what).collect()
+}
 
 /// Installs what is missing of `needs`: by apt-get, through sudo unless we are root. Silent when
 /// nothing is missing; never writes to standard output.

@@ -21,7 +21,7 @@ const SUITES: [(&str, &[&str]); 6] = [
 ];
 
 /// The programs that are run.
-const PROGRAMS: [&str; 3] = ["tshark", "capinfos", "editcap"];
+const PROGRAMS: [&str; 4] = ["tshark", "capinfos", "editcap", "sharkd"];
 
 /// Whether a version is to be had.
 #[derive(Debug)]

@@ -1,0 +1,209 @@
+//! A screen that nobody sees, with mouse, keyboard and a home.
+
+use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard};
+
+use tempfile::TempDir;
+use xtask::packages::{self, WINDOW_TESTS};
+
+use super::bus::Bus;
+use super::picture::Picture;
+use super::{Accessible, wait, wait_until};
+
+/// One window at a time: they are heavy, and there is one keyboard.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Where the screens of failed tests are kept, below cargo's target folder.
+const FAILED: &str = "window";
+
+/// The screen, the bus and the home of one test. Everything ends with it.
+pub struct Desktop {
+    pub(super) bus: Bus,
+    server: Child,
+    display: String,
+    folder: TempDir,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Desktop {
+    /// Starts a screen of that many pixels. `None`, with a word on standard error, where what it
+    /// takes is not installed.
+    ///
+    /// # Panics
+    /// Where it is not installed although everything has to be (`CI` is set).
+    pub fn start(width: u32, height: u32) -> Option<Self> {
+        let missing = packages::missing(&WINDOW_TESTS);
+        if !missing.is_empty() {
+            let why =
+                format!("the window needs {}: `cargo xtask test` installs it", missing.join(", "));
+            assert!(std::env::var_os("CI").is_none(), "{why}");
+            eprintln!("SKIPPED: {why}");
+            return None;
+        }
+        if let Err(why) = crate::wireshark().window() {
+            eprintln!("SKIPPED: {why}");
+            return None;
+        }
+        // A test that failed before this one has let go of it.
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        // The window may belong to another user.
+        for name in ["", "home", "config", "run"] {
+            let folder = folder.path().join(name);
+            fs::create_dir_all(&folder).expect("the folder is ours");
+            fs::set_permissions(&folder, Permissions::from_mode(0o777)).expect("it is ours");
+        }
+        let mut server = Command::new("Xvfb");
+        server.args(["-displayfd", "1", "-nolisten", "tcp", "-noreset", "-dpi", "96"]);
+        server.args(["-screen", "0", &format!("{width}x{height}x24")]);
+        let server = server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut server = server.spawn().expect("Xvfb is installed");
+        // It chooses a number that is free, and says it when it is ready.
+        let mut number = String::new();
+        let output = server.stdout.take().expect("it has a standard output");
+        BufReader::new(output).read_line(&mut number).expect("Xvfb starts");
+        let display = format!(":{}", number.trim());
+        assert!(display.len() > 1, "Xvfb has not started");
+        let bus = Bus::start(folder.path(), |command| lend(command, &display, folder.path()));
+        Some(Self { bus, server, display, folder, _alone: alone })
+    }
+
+    /// The home of whoever uses the window.
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// The folder of Wireshark's settings.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("config")
+    }
+
+    /// Lets a program show itself here and be read.
+    pub(super) fn lend(&self, command: &mut Command) {
+        command.env("DBUS_SESSION_BUS_ADDRESS", self.bus.address());
+        lend(command, &self.display, self.folder.path());
+    }
+
+    fn xdotool(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("xdotool");
+        command.args(arguments).env("DISPLAY", &self.display).stdin(Stdio::null());
+        let output = command.output().expect("xdotool is installed");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Presses and lets go of a button of the mouse: 1 left, 3 right.
+    pub fn click(&self, (x, y): (i32, i32), button: u32) {
+        let (x, y) = (x.to_string(), y.to_string());
+        self.xdotool(&["mousemove", &x, &y, "click", &button.to_string()]);
+    }
+
+    /// Twice, as for opening something.
+    pub fn double_click(&self, (x, y): (i32, i32)) {
+        let (x, y) = (x.to_string(), y.to_string());
+        self.xdotool(&["mousemove", &x, &y, "click", "--repeat", "2", "--delay", "60", "1"]);
+    }
+
+    /// Chooses the entry of a box with a list whose text begins so.
+    pub fn choose(&self, list: &Accessible, begins: &str) {
+        self.click(list.middle(), 1);
+        let mut last = (0, 0);
+        // The list rolls down; then it is in its place.
+        let place = wait(&format!("`{begins}` in the list"), || {
+            let entry = list.find_by(&|entry| {
+                entry.role() == "list item" && entry.name().starts_with(begins)
+            })?;
+            let now = entry.middle();
+            let quiet = now == last && entry.is_showing();
+            last = now;
+            quiet.then_some(now)
+        });
+        self.click(place, 1);
+        wait_until("the choice", || list.name().starts_with(begins));
+    }
+
+    /// Moves the mouse out of the way.
+    pub fn park_mouse(&self) {
+        self.xdotool(&["mousemove", "9999", "9999"]);
+    }
+
+    /// Presses keys, such as `Return` or `ctrl+w`, in the window of that title.
+    pub fn keys(&self, title: &str, keys: &[&str]) {
+        let window = self.window(title);
+        let focus = ["windowfocus", "--sync", &window, "key", "--clearmodifiers"];
+        self.xdotool(&[&focus, keys].concat());
+    }
+
+    /// Types into what has the keyboard in the window of that title.
+    pub fn type_text(&self, title: &str, text: &str) {
+        let window = self.window(title);
+        self.xdotool(&["windowfocus", "--sync", &window, "type", "--delay", "20", text]);
+    }
+
+    /// Moves and sizes the window of that title; there is no window manager to do it.
+    pub fn arrange(&self, title: &str, (left, top, width, height): (i32, i32, i32, i32)) {
+        let window = self.window(title);
+        let [left, top, width, height] = [left, top, width, height].map(|part| part.to_string());
+        self.xdotool(&["windowsize", "--sync", &window, &width, &height]);
+        self.xdotool(&["windowmove", "--sync", &window, &left, &top]);
+        self.xdotool(&["windowraise", &window]);
+    }
+
+    /// The number of the window of exactly that title.
+    fn window(&self, title: &str) -> String {
+        // A pattern: what is not a plain letter may be several octets to xdotool.
+        let plain =
+            |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { ".+".to_owned() };
+        let pattern: String = title.chars().map(plain).collect();
+        let pattern = format!("^{pattern}$");
+        wait(&format!("the window `{title}` on the screen"), || {
+            let found = self.xdotool(&["search", "--onlyvisible", "--name", &pattern]);
+            found.lines().last().map(str::to_owned)
+        })
+    }
+
+    /// What the screen shows.
+    pub fn picture(&self) -> Picture {
+        Picture::take(&self.display).expect("the screen can be read")
+    }
+
+    /// Keeps the screen of a test that fails, and says where. Must not panic: one is under way.
+    pub(super) fn keep_failed(&self) {
+        let Ok(folder) = xtask::wireshark::target_folder() else { return };
+        let folder = folder.join(FAILED);
+        let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
+        let file = folder.join(format!("{test}.png"));
+        if fs::create_dir_all(&folder).is_ok() && Picture::keep(&self.display, None, &file) {
+            eprintln!("the screen when it failed: {}", file.display());
+        }
+    }
+
+    /// Keeps a part of the screen (left, top, width, height), or all of it, as a PNG.
+    pub fn keep(&self, part: Option<(i32, i32, i32, i32)>, file: &Path) {
+        assert!(Picture::keep(&self.display, part, file), "{} cannot be written", file.display());
+    }
+}
+
+/// The environment of every program on the screen: the same on every machine.
+fn lend(command: &mut Command, display: &str, folder: &Path) {
+    for name in ["WAYLAND_DISPLAY", "XAUTHORITY", "QT_QPA_PLATFORMTHEME", "XDG_CURRENT_DESKTOP"] {
+        command.env_remove(name);
+    }
+    command.env("DISPLAY", display).env("HOME", folder.join("home"));
+    command.env("WIRESHARK_CONFIG_DIR", folder.join("config"));
+    command.env("XDG_RUNTIME_DIR", folder.join("run"));
+    command.env("QT_LINUX_ACCESSIBILITY_ALWAYS_ON", "1");
+    command.env("QT_QPA_PLATFORM", "xcb").env("QT_STYLE_OVERRIDE", "fusion");
+    command.env("QT_SCALE_FACTOR", "1").env("QT_FONT_DPI", "96");
+    command.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+}
+
+impl Drop for Desktop {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}

@@ -1,0 +1,47 @@
+//! Wireshark's window on a screen that nobody sees: started, used as a person would, and read
+//! through the accessibility bus, which says exactly what is shown.
+//!
+//! A test opens a [`Desktop`] and on it a [`Window`]. Nothing waits for a fixed time: [`wait`] looks
+//! again until what is expected is there. When a test fails, the screen as it was then is kept.
+
+mod accessible;
+mod bus;
+mod desktop;
+mod picture;
+mod wireshark;
+
+pub use accessible::Accessible;
+pub use desktop::Desktop;
+pub use picture::{Colour, Picture};
+pub use wireshark::Window;
+
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long anything may take. On a busy machine the window itself takes some seconds.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// Looks until there is something; panics with what was waited for when the time is up.
+pub fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < LIMIT, "waited {} s in vain for {what}", LIMIT.as_secs());
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// Looks until `is_so`.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    wait(what, || is_so().then_some(()));
+}
+
+/// Ends a process that leads a group, and what it has started.
+fn end_group(leader: &mut Child) {
+    let group = format!("-{}", leader.id());
+    let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+    let _ = leader.wait();
+}

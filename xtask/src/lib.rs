@@ -19,6 +19,7 @@ pub mod plugin;
 mod privileges;
 pub mod profile;
 pub mod samples;
+pub mod screenshots;
 pub mod settings;
 pub mod traffic;
 pub mod unpacked;

@@ -13,7 +13,8 @@ use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
 use xtask::traffic::{self, Kind};
 use xtask::wireshark::{Wireshark, named_version};
 use xtask::{
-    bundle, checks, dist_command, plugin, profile, samples, settings, unpacked, workspace_root,
+    bundle, checks, dist_command, plugin, profile, samples, screenshots, settings, unpacked,
+    workspace_root,
 };
 
 const HELP: &str = "\
@@ -54,6 +55,7 @@ Work on it
   header [--check]     write include/tcphs.h anew, or only compare
   profile [--check]    write ffi-plugin/profile/ anew, or only compare
   dist-command         the command as an archive in target/dist, with man pages and completions
+  screenshots          take the pictures of docs/images/ anew
   samples [NAME…]      record samples/*.pcapng anew, all or some (needs root)
 
 Exit status: 0 done; 1 something failed, standard error says what; 2 a command line that
@@ -138,6 +140,10 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<(), Failure> {
         "dist-command" => {
             nothing_left(&arguments)?;
             println!("{}", dist_command::dist()?.display());
+        }
+        "screenshots" => {
+            nothing_left(&arguments)?;
+            screenshots::take()?;
         }
         "samples" => samples::record(&arguments)?,
         samples::TALK => samples::talk(&arguments)?,

@@ -1,0 +1,204 @@
+//! The pictures of the README: taken of the window, so that they show what there is.
+//!
+//! `cargo xtask screenshots` runs this with the folder that the pictures go to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use tests::window::{Accessible, Desktop, Window, wait, wait_until};
+use tests::{finish, sample, tshark};
+use xtask::profile;
+use xtask::screenshots::{FOLDER_VARIABLE, MOST_OCTETS};
+
+const WIDTH: i32 = 1200;
+const HEIGHT: i32 = 700;
+
+/// The columns of the profile made narrower, so that all can be seen; the octets hidden.
+const NARROW: &str = "\
+gui.byte_view_show: FALSE
+column.width:
+\t\"%m\", 45,
+\t\"%t\", 100,
+\t\"%Cus:tcphs.conn\", 45,
+\t\"%s\", 125,
+\t\"%d\", 125,
+\t\"%Cus:tcphs.flags\", 80,
+\t\"%Cus:tcphs.flags.tcpdump\", 30,
+\t\"%Cus:tcphs.stage\", 145,
+\t\"%Cus:tcphs.client.state\", 105,
+\t\"%Cus:tcphs.server.state\", 105,
+\t\"%Cus:tcphs.outcome\", 105,
+\t\"%Cus:tcphs.setup_time\", 90,
+\t\"%i\", 600
+";
+
+/// Where pictures go, one window after the other.
+struct Camera {
+    folder: PathBuf,
+    desktop: Desktop,
+}
+
+impl Camera {
+    /// Opens a capture as someone sees it who has arranged the window so.
+    fn open(&self, capture: &Path, arranged: &str) -> Window<'_> {
+        let arranged = format!("{NARROW}{arranged}");
+        let arguments = ["-C", profile::NAME, "-r", &*capture.to_string_lossy()];
+        let window = Window::open_as(&self.desktop, (WIDTH, HEIGHT), &arranged, &arguments);
+        wait_until("packets", || !window.packets().rows().is_empty());
+        window
+    }
+
+    /// Takes a picture of the screen from its left upper corner, once nothing moves any more.
+    fn take(&self, name: &str, width: i32, height: i32) {
+        self.desktop.park_mouse();
+        let mut last = None;
+        wait_until("a quiet screen", || {
+            let now = self.desktop.picture();
+            let quiet = last.as_ref() == Some(&now);
+            last = Some(now);
+            sleep(Duration::from_millis(300));
+            quiet
+        });
+        let file = self.folder.join(format!("{name}.png"));
+        self.desktop.keep(Some((0, 0, width, height)), &file);
+        let octets = fs::metadata(&file).expect("it has been written").len();
+        assert!(octets < MOST_OCTETS, "{}: {octets} octets", file.display());
+    }
+
+    /// Gives a dialog that size.
+    fn arrange(&self, dialog: &Accessible, width: i32, height: i32) {
+        self.desktop.arrange(&dialog.name(), (0, 0, width, height));
+        wait_until("the dialog in its place", || dialog.place().2 == width);
+    }
+
+    /// Makes columns as wide as what is in them, by a double click on their right edges.
+    fn widen(&self, list: &Accessible, titles: &[&str]) {
+        for title in titles {
+            let header = list.find("column header", title).expect("there is such a column");
+            let (left, top, width, height) = header.place();
+            self.desktop.double_click((left + width - 1, top + height / 2));
+        }
+    }
+}
+
+/// Selects a row by its number in the first column.
+fn select(camera: &Camera, window: &Window<'_>, number: &str) {
+    let cells = wait("the row", || {
+        window.packets().cells().into_iter().find(|row| row[0].name() == number)
+    });
+    camera.desktop.click(cells[1].middle(), 1);
+}
+
+/// The time of each frame of a capture, in seconds.
+fn times(capture: &Path) -> Vec<f64> {
+    let path = capture.to_string_lossy();
+    let text = tshark(&["-n", "-r", &path, "-T", "fields", "-e", "frame.time_epoch"]);
+    text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// Samples one after the other in one capture, two seconds apart, whenever they were recorded.
+fn one_after_the_other(folder: &Path, name: &str, samples: &[&str]) -> PathBuf {
+    let mut parts = Vec::new();
+    let mut next = None;
+    for sample_name in samples {
+        let from = sample(&format!("{sample_name}.pcapng"));
+        let times = times(&from);
+        let (first, last) = (times[0], times[times.len() - 1]);
+        let start = next.unwrap_or(first);
+        next = Some(start + last - first + 2.0);
+        let part = folder.join(format!("{sample_name}.part"));
+        let mut shift = Command::new("editcap");
+        shift.arg("-t").arg(format!("{:.6}", start - first)).arg(from).arg(&part);
+        finish(&mut shift);
+        parts.push(part);
+    }
+    let file = folder.join(name);
+    finish(Command::new("mergecap").arg("-w").arg(&file).args(parts));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(&file, mode).expect("it is ours");
+    file
+}
+
+#[test]
+fn pictures() {
+    let Some(folder) = std::env::var_os(FOLDER_VARIABLE) else {
+        eprintln!("SKIPPED: `cargo xtask screenshots` takes the pictures");
+        return;
+    };
+    let desktop = Desktop::start(WIDTH as u32, HEIGHT as u32).expect("everything is installed");
+    let camera = Camera { folder: folder.into(), desktop };
+    let captures = tempfile::tempdir().expect("a folder can be made");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(captures.path(), mode).expect("it is ours");
+
+    packets_and_details(&camera);
+    failures(&camera, captures.path());
+    statistics(&camera, captures.path());
+}
+
+/// One connection from its SYN to its last ACK, and what the details say of its second packet.
+fn packets_and_details(camera: &Camera) {
+    let telnet = sample("telnet-dns.pcapng");
+    let window = camera.open(&telnet, "gui.geometry_main_upper_pane: 200\n");
+    select(camera, &window, "2");
+    wait("its details", || window.details().cell("Frame 2:"));
+    let ours = wait("our details", || window.details().cell("[TCP Handshake"));
+    camera.desktop.click(ours.middle(), 1);
+    window.menu(&["View", "Expand Subtrees"]);
+    wait_until("our details unfolded", || ours.is_expanded());
+    camera.take("packet-list", WIDTH, HEIGHT);
+}
+
+/// Connections that do not come up, one of each kind, after one that does.
+fn failures(camera: &Camera, folder: &Path) {
+    let samples = ["telnet-dns", "refused", "no-reply", "not-accepted", "icmp-reject"];
+    let file = one_after_the_other(folder, "failures.pcapng", &samples);
+    let window = camera.open(&file, "gui.tree_view_show: FALSE\n");
+    select(camera, &window, "5");
+    camera.take("failures", WIDTH, HEIGHT);
+
+    window.menu(&["Analyze", "Expert Information"]);
+    let dialog = window.dialog("Expert Information");
+    camera.arrange(&dialog, 1000, 420);
+    let list = wait("the remarks", || dialog.find_by(&|list| list.role() == "tree"));
+    camera.widen(&list, &["Summary"]);
+    camera.take("expert-information", 1000, 420);
+    drop(window);
+}
+
+/// Outcomes by server, servers, connections, and the flow graph.
+fn statistics(camera: &Camera, folder: &Path) {
+    let samples = ["telnet-dns", "refused", "no-reply", "not-accepted", "icmp-reject", "ipv6"];
+    let file = one_after_the_other(folder, "several.pcapng", &samples);
+    let window = camera.open(&file, "");
+    let lists: [(&str, &str, i32, i32); 3] = [
+        ("TCP Handshake", "outcomes", 800, 330),
+        ("TCP Handshake Servers", "servers", 1200, 240),
+        ("TCP Handshake Connections", "connections", 1200, 270),
+    ];
+    for (entry, name, width, height) in lists {
+        window.menu(&["Statistics", entry]);
+        let dialog = window.dialog(&format!("· {entry} ·"));
+        camera.arrange(&dialog, width, height);
+        let list = wait("the list", || dialog.find_by(&|list| list.role() == "tree"));
+        wait_until("its rows", || !list.rows().is_empty());
+        let headers = list.headers();
+        camera.widen(&list, &headers.iter().map(String::as_str).collect::<Vec<_>>());
+        camera.take(name, width, height);
+        dialog.find("push button", "Close").expect("it can be closed").press();
+    }
+    drop(window);
+
+    let window = camera.open(&sample("final-ack-lost.pcapng"), "");
+    window.menu(&["Statistics", "Flow Graph"]);
+    let dialog = window.dialog("Flow · ");
+    camera.arrange(&dialog, 1100, 440);
+    let kinds = wait("the kinds of flows", || {
+        dialog.find_by(&|kinds| kinds.role() == "combo box" && kinds.name() == "All Flows")
+    });
+    camera.desktop.choose(&kinds, "TCP Handshake");
+    camera.take("flow-graph", 1100, 440);
+}

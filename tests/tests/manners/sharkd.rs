@@ -34,7 +34,12 @@ fn ask(plugin: bool, requests: &[Value]) -> Option<Vec<Value>> {
         let mut answer: Value = serde_json::from_str(line).expect("sharkd answers in JSON");
         assert_eq!(answer["id"], id, "{line}");
         assert!(answer.get("result").is_some(), "{line}");
-        results.push(answer["result"].take());
+        let mut result = answer["result"].take();
+        // Later versions put memory that nobody has set there, for a TCP header quoted by ICMP.
+        if let Some(result) = result.as_object_mut() {
+            result.remove("followers");
+        }
+        results.push(result);
     }
     assert_eq!(results.len(), requests.len() + 1, "{}", text(&output));
     results.remove(0);

@@ -19,7 +19,19 @@ mod wireshark {
     /// Names the folder that holds `epan/`; several, parted by colons, are searched in that order.
     const INCLUDE_VARIABLE: &str = "WIRESHARK_INCLUDE_DIR";
 
-    const SHIM: &[&str] = &["expert.c", "intercept.c", "passes.c", "register.c", "show.c"];
+    const SHIM: &[&str] = &[
+        "expert.c",
+        "flow.c",
+        "intercept.c",
+        "passes.c",
+        "preferences.c",
+        "register.c",
+        "show.c",
+        "statistics.c",
+        "tables.c",
+        "tap.c",
+        "tree.c",
+    ];
     const SHIM_HEADERS: &[&str] = &["shim.h", "weak.h"];
 
     pub fn build() -> Result<(), String> {

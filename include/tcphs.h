@@ -721,6 +721,24 @@ enum tcphs_anomaly {
     TCPHS_ANOMALY_RST_ABORT = 49,
 };
 
+/**
+ * Whose names the states are shown by.
+ */
+enum tcphs_state_names {
+    /**
+     * Those of RFC 9293. Label: `rfc9293`.
+     */
+    TCPHS_STATE_NAMES_RFC9293 = 0,
+    /**
+     * Those of `netstat`, which conntrack shares. Label: `netstat`.
+     */
+    TCPHS_STATE_NAMES_NETSTAT = 1,
+    /**
+     * Those of `ss`. Label: `ss`.
+     */
+    TCPHS_STATE_NAMES_SS = 2,
+};
+
 
 /**
  * How many items a view has at most.
@@ -741,6 +759,57 @@ enum tcphs_anomaly {
  * Stands for "no text" where the place of a text is expected.
  */
 #define TCPHS_NO_TEXT UINT32_MAX
+
+/**
+ * How many columns a table has at most.
+ */
+#define TCPHS_MAX_COLUMNS 16
+
+/**
+ * How many octets of text a row has at most.
+ */
+#define TCPHS_MAX_ROW_TEXT 512
+
+/**
+ * One row for each server: address, port, how its connections went, how fast it answered.
+ */
+#define TCPHS_STATISTICS_SERVERS 0
+
+/**
+ * One row for each connection.
+ */
+#define TCPHS_STATISTICS_CONNECTIONS 1
+
+/**
+ * One row for each outcome and server: outcome, server, how many of both, how many of the outcome,
+ * how many in all.
+ */
+#define TCPHS_STATISTICS_OUTCOMES 2
+
+/**
+ * The cells of a column have a text.
+ */
+#define TCPHS_COLUMN_TEXT 0
+
+/**
+ * The cells of a column have a count.
+ */
+#define TCPHS_COLUMN_COUNT 1
+
+/**
+ * The cells of a column have a number as text, padded on the left; a `-` where it is unknown.
+ */
+#define TCPHS_COLUMN_NUMBER 2
+
+/**
+ * How many octets the label of an arrow has at most.
+ */
+#define TCPHS_MAX_LABEL 64
+
+/**
+ * How many octets the comment beside an arrow has at most.
+ */
+#define TCPHS_MAX_COMMENT 128
 
 /**
  * What became of a call. Numbers are never used again for anything else.
@@ -784,6 +853,11 @@ typedef enum tcphs_status {
  * `tcphs_session_remarks`.
  */
 typedef struct tcphs_session tcphs_session;
+
+/**
+ * Statistics over the connections of a session whose packets were seen.
+ */
+typedef struct tcphs_statistics tcphs_statistics;
 
 /**
  * Many TCP connections, told apart by their addresses and ports.
@@ -1034,6 +1108,117 @@ typedef struct tcphs_remarks {
     uint8_t text[TCPHS_MAX_TEXT];
 } tcphs_remarks;
 
+/**
+ * What the user can choose. `tcphs_settings_default` gives what holds until something is chosen.
+ */
+typedef struct tcphs_settings {
+    /**
+     * A set-up that takes longer than this many milliseconds is worth a remark.
+     */
+    uint32_t slow_ms;
+    /**
+     * By whose names the Info column and the lines of the details call the states:
+     * `enum tcphs_state_names`. Labels, filters and text fields keep those of RFC 9293.
+     */
+    uint8_t state_names;
+    /**
+     * Whether assumed states say so there.
+     */
+    bool mark_assumed;
+    /**
+     * Whether the Info column speaks of every segment, or of those that have a stage.
+     */
+    bool every_segment;
+} tcphs_settings;
+
+/**
+ * A column of a table.
+ */
+typedef struct tcphs_column {
+    /**
+     * What it is called; never freed.
+     */
+    const char *title;
+    /**
+     * What stands in its cells: `TCPHS_COLUMN_TEXT` and so on.
+     */
+    uint8_t kind;
+} tcphs_column;
+
+/**
+ * A cell, of which the kind of its column says what counts.
+ */
+typedef struct tcphs_cell {
+    /**
+     * A count.
+     */
+    uint32_t count;
+    /**
+     * Place in `tcphs_row.text` of a C string, or `TCPHS_NO_TEXT`.
+     */
+    uint32_t text;
+} tcphs_cell;
+
+/**
+ * A row of a table.
+ */
+typedef struct tcphs_row {
+    /**
+     * The cells, one for each column.
+     */
+    struct tcphs_cell cells[TCPHS_MAX_COLUMNS];
+    /**
+     * The texts.
+     */
+    uint8_t text[TCPHS_MAX_ROW_TEXT];
+} tcphs_row;
+
+/**
+ * One segment, as listeners are told of it.
+ */
+typedef struct tcphs_tapped {
+    /**
+     * Number of its connection.
+     */
+    uint32_t connection;
+    /**
+     * Port of the sender.
+     */
+    uint16_t source_port;
+    /**
+     * Port of the receiver.
+     */
+    uint16_t destination_port;
+    /**
+     * Address of the sender, in network order; an IPv4 address is in the first 4 octets.
+     */
+    uint8_t source[16];
+    /**
+     * Address of the receiver, likewise.
+     */
+    uint8_t destination[16];
+    /**
+     * 4 or 6; 0 where sender and receiver are not those of the connection, as of an ICMP error.
+     */
+    uint8_t ip_version;
+    /**
+     * Whether it has a stage; only then are there `label` and `comment`.
+     */
+    bool staged;
+    /**
+     * Whether every frame had been learned when it was told.
+     */
+    bool later;
+    /**
+     * For an arrow: the step, a C string.
+     */
+    uint8_t label[TCPHS_MAX_LABEL];
+    /**
+     * Beside the arrow: connection and states, a C string.
+     */
+    uint8_t comment[TCPHS_MAX_COMMENT];
+} tcphs_tapped;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1151,8 +1336,8 @@ enum tcphs_status tcphs_session_end_frame(struct tcphs_session *session, uint32_
 
 /**
  * Points `out` to what the Info column says of the frame: one text for each segment that has a
- * stage, parted by ` | `. It lives until the next call with this session. `TCPHS_NOT_FOUND` if no
- * segment of the frame has a stage.
+ * stage, or for every one if so chosen, parted by ` | `. It lives until the next call with this
+ * session. `TCPHS_NOT_FOUND` if the frame has no such segment.
  *
  * `session` is null or valid; `out` is null or valid for writes.
  */
@@ -1197,6 +1382,89 @@ enum tcphs_status tcphs_session_remarks(struct tcphs_session *session,
  * `session` is null or valid.
  */
 const char *tcphs_session_failure(const struct tcphs_session *session);
+
+/**
+ * What holds until something is chosen.
+ */
+struct tcphs_settings tcphs_settings_default(void);
+
+/**
+ * Changes what can be chosen; what is shown from now on follows.
+ *
+ * Each pointer is null or valid.
+ */
+enum tcphs_status tcphs_session_configure(struct tcphs_session *session,
+                                          const struct tcphs_settings *settings);
+
+/**
+ * Statistics of the kind `TCPHS_STATISTICS_…`, empty; null where there is none of this number, or no
+ * memory. To be freed with `tcphs_statistics_free`.
+ */
+struct tcphs_statistics *tcphs_statistics_new(uint8_t kind);
+
+/**
+ * Frees statistics. Null is allowed.
+ *
+ * `statistics` comes from `tcphs_statistics_new` and was not freed yet.
+ */
+void tcphs_statistics_free(struct tcphs_statistics *statistics);
+
+/**
+ * The columns of the kind `TCPHS_STATISTICS_…`, and how many there are; null and 0 where there is
+ * none of this number. They are never freed.
+ *
+ * `count` is null or valid for writes.
+ */
+const struct tcphs_column *tcphs_statistics_columns(uint8_t kind, size_t *count);
+
+/**
+ * Forgets everything.
+ *
+ * `statistics` is null or valid.
+ */
+enum tcphs_status tcphs_statistics_clear(struct tcphs_statistics *statistics);
+
+/**
+ * A packet of a connection was seen. `later` says that every frame has been learned: then `row`
+ * gets the number of the row that has changed. `TCPHS_NOT_FOUND` where none has: the connection was
+ * seen before, or what it came to is not known yet.
+ *
+ * Each pointer is null or valid.
+ */
+enum tcphs_status tcphs_statistics_see(struct tcphs_statistics *statistics,
+                                       struct tcphs_session *session,
+                                       uint32_t connection,
+                                       bool later,
+                                       uint32_t *row);
+
+/**
+ * Makes all rows anew, from what the connections have come to, and puts them in order.
+ *
+ * Each pointer is null or valid.
+ */
+enum tcphs_status tcphs_statistics_settle(struct tcphs_statistics *statistics,
+                                          struct tcphs_session *session);
+
+/**
+ * Writes row `nth`, from 0. `TCPHS_NOT_FOUND` after the last.
+ *
+ * `statistics` is null or valid; `out` is null, or valid and initialised.
+ */
+enum tcphs_status tcphs_statistics_row(struct tcphs_statistics *statistics,
+                                       uint32_t nth,
+                                       struct tcphs_row *out);
+
+/**
+ * Writes what listeners are told of segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND` if the
+ * frame has no such segment. `later` says that every frame has been learned.
+ *
+ * `session` is null or valid; `out` is null, or valid and initialised.
+ */
+enum tcphs_status tcphs_session_tapped(struct tcphs_session *session,
+                                       uint32_t frame,
+                                       uint32_t nth,
+                                       bool later,
+                                       struct tcphs_tapped *out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -230,6 +230,10 @@ mod tests {
         // And what is known of a connection has its column.
         for field in FIELDS.iter().filter(|field| field.known != Known::EachPacket) {
             let name = field.row_name();
+            if name.ends_with("_state_proven_frame") {
+                // Of each segment, though it takes later ones to know.
+                continue;
+            }
             let column = name.trim_end_matches("_str");
             let mut columns = ConnectionRow::COLUMNS.iter();
             assert!(columns.any(|c| c.name.trim_end_matches("_ns") == column), "{name}");

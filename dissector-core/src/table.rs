@@ -55,7 +55,7 @@ pub const DEFAULT_LIMIT: usize = 4_000_000;
 pub struct ConnectionTable {
     /// The slot of each connection that may get segments, by addresses and ports: of several on
     /// the same ones, the newest.
-    index: HashTable<u32>,
+    index: HashTable<Listed>,
     hasher: RandomState,
     slots: Slots,
     /// Slots of unanswered connections, each with the slot of the one before it on the same
@@ -69,8 +69,27 @@ pub struct ConnectionTable {
     now_ns: i64,
     /// The slot to be looked at next for a connection that is past.
     hand: u32,
+    /// The longest silence among the slots that were looked at since the first of them, as the time
+    /// of its beginning.
+    silent_since_ns: i64,
+    /// Until then no connection can be past.
+    none_past_until_ns: i64,
     /// How many segments came since a slot was looked at.
     waited: u32,
+}
+
+/// A slot in the index, with the hash of its addresses and ports: the index grows without a look
+/// at the connections.
+#[derive(Clone, Copy, Debug)]
+struct Listed {
+    slot: u32,
+    hash: u32,
+}
+
+/// What the index is told of a hash: all its bits have to be of use.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl Default for ConnectionTable {
@@ -99,6 +118,8 @@ impl ConnectionTable {
             next_id: 0,
             now_ns: i64::MIN,
             hand: 0,
+            silent_since_ns: i64::MAX,
+            none_past_until_ns: i64::MIN,
             waited: 0,
         }
     }
@@ -249,12 +270,14 @@ impl ConnectionTable {
     fn find(&self, direction: &Direction) -> Option<(u32, Side)> {
         let mut side = Side::Client;
         let hash = direction.hash(&self.hasher);
-        let found = self.index.find(hash, |slot| {
-            let sender = self.slots.get(*slot).sender(direction);
-            side = sender.unwrap_or(side);
-            sender.is_some()
+        let found = self.index.find(spread(hash), |listed| {
+            listed.hash == hash && {
+                let sender = self.slots.get(listed.slot).sender(direction);
+                side = sender.unwrap_or(side);
+                sender.is_some()
+            }
         });
-        found.map(|slot| (*slot, side))
+        found.map(|listed| (listed.slot, side))
     }
 
     /// Makes room for a new connection, the successor of the one in slot `previous`; gives its slot
@@ -283,16 +306,15 @@ impl ConnectionTable {
         if let Some((older, _)) = older.filter(|(older, id)| self.get(*older, *id).is_some()) {
             self.older.insert(slot, older);
         }
-        let Self { index, slots, hasher, .. } = self;
-        let rehash = |slot: &u32| slots.get(*slot).direction().hash(hasher);
-        index.insert_unique(direction.hash(hasher), slot, rehash);
+        let hash = direction.hash(&self.hasher);
+        self.index.insert_unique(spread(hash), Listed { slot, hash }, |listed| spread(listed.hash));
         (slot, sender)
     }
 
     /// Takes a slot out of the index; whether it was there. It is not if it has a successor.
     fn unlist(&mut self, slot: u32) -> bool {
         let hash = self.slots.get(slot).direction().hash(&self.hasher);
-        let entry = self.index.find_entry(hash, |other| *other == slot);
+        let entry = self.index.find_entry(spread(hash), |listed| listed.slot == slot);
         entry.map(|entry| entry.remove()).is_ok()
     }
 
@@ -319,11 +341,22 @@ impl ConnectionTable {
     /// queue has to say when which of them is due.
     fn look_for_past(&mut self, slots: u32) {
         self.waited = 0;
+        if self.now_ns < self.none_past_until_ns {
+            return;
+        }
         for _ in 0..slots {
-            self.hand = if self.hand + 1 < self.slots.places() { self.hand + 1 } else { 0 };
-            let connection = self.slots.at(self.hand);
-            if connection.is_some_and(|connection| connection.is_past(self.now_ns)) {
+            self.hand += 1;
+            if self.hand >= self.slots.places() {
+                self.hand = 0;
+                let silent_since_ns = self.silent_since_ns.min(self.now_ns);
+                self.none_past_until_ns = silent_since_ns.saturating_add(LINGER_NS);
+                self.silent_since_ns = self.now_ns;
+            }
+            let Some(connection) = self.slots.at(self.hand) else { continue };
+            if connection.is_past(self.now_ns) {
                 self.remove(self.hand);
+            } else {
+                self.silent_since_ns = self.silent_since_ns.min(connection.last_ns());
             }
         }
     }

@@ -50,8 +50,8 @@ tcphs_passes_note(packet_info *pinfo, proto_tree *tree)
 }
 
 /* Wireshark's window always comes back to what it shows. */
-static bool
-is_tshark(void)
+bool
+tcphs_is_tshark(void)
 {
     const char *program = g_get_prgname();
 
@@ -61,7 +61,7 @@ is_tshark(void)
 void
 tcphs_passes_end(void)
 {
-    if (asked && !revisited && is_tshark())
+    if (asked && !revisited && tcphs_is_tshark())
         fprintf(stderr, "tcphs: verdict fields need tshark -2\n");
     looked = asked = revisited = false;
 }

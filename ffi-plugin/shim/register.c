@@ -43,12 +43,14 @@ static void
 tcphs_init(void)
 {
     tcphs_file = tcphs_session_new();
+    tcphs_preferences_apply();
 }
 
 static void
 tcphs_cleanup(void)
 {
     tcphs_passes_end();
+    tcphs_gatherings_forget();
     tcphs_session_free(tcphs_file);
     tcphs_file = NULL;
 }
@@ -68,6 +70,11 @@ proto_register_tcphs(void)
     proto_register_field_array(tcphs_proto, tcphs_hf, tcphs_hf_count);
     proto_register_subtree_array(ett, array_length(ett));
     tcphs_expert_register();
+    tcphs_preferences_register();
+    tcphs_tap_register();
+    tcphs_tree_register();
+    tcphs_tables_register();
+    tcphs_flow_register();
 
     proto_tcphs_tcp = proto_register_protocol_in_name_only(
             "TCP (followed by TCP Handshake)", "TCP (TCPHS)", "tcphs.tcp", proto_tcp, FT_PROTOCOL);

@@ -5,9 +5,10 @@
  * So every callback reads what it needs, calls Rust, which calls nothing
  * back, and shows the result when Rust has returned.
  *
- * Built for Wireshark 4.0, 4.2, 4.4 and 4.6. What differs between them and is
- * used here has the same source: functions that return gboolean in one and
- * bool in another, and proto_tree_add_boolean(), whose value grew to 64 bits.
+ * Built for Wireshark 4.0, 4.2, 4.4 and 4.6. Most of what differs between them
+ * and is used here has the same source: functions that return gboolean in one
+ * and bool in another, and proto_tree_add_boolean(), whose value grew to 64
+ * bits. The rest stands under #if TCPHS_WIRESHARK.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,6 +19,7 @@
 #define WS_LOG_DOMAIN "tcphs"
 
 #include <wireshark.h>
+#include <ws_version.h>
 
 #include <epan/packet.h>
 #include <epan/proto.h>
@@ -25,6 +27,16 @@
 #include <tcphs.h>
 
 #include "weak.h"
+
+/* 400, 402, 404, 406. */
+#define TCPHS_WIRESHARK (WIRESHARK_VERSION_MAJOR * 100 + WIRESHARK_VERSION_MINOR)
+
+/* What a boolean preference is kept in, and flags in structs: four octets, or one. */
+#if TCPHS_WIRESHARK >= 404
+typedef bool tcphs_wireshark_bool;
+#else
+typedef gboolean tcphs_wireshark_bool;
+#endif
 
 /* The protocol, and the state of the capture file that is open (or NULL). */
 extern int tcphs_proto;
@@ -46,6 +58,20 @@ tcphs_intercept(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 /* Comes after all dissectors and shows what was learned. */
 int
 tcphs_show(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
+
+/* Registers the preferences, and hands them to the state of the capture file;
+ * but for the place of our text in the Info column, which is ours. */
+void
+tcphs_preferences_register(void);
+void
+tcphs_preferences_apply(void);
+
+enum {
+    TCPHS_INFO_OFF,
+    TCPHS_INFO_BEFORE,
+    TCPHS_INFO_AFTER,
+};
+extern int tcphs_info_place;
 
 /* Registers the remarks. */
 void
@@ -69,6 +95,51 @@ void
 tcphs_passes_note(packet_info *pinfo, proto_tree *tree);
 void
 tcphs_passes_end(void);
+
+/* Whether the program is tshark, which shows each packet once and prints what
+ * statistics give it as it is. */
+bool
+tcphs_is_tshark(void);
+
+/* Our tap. Its listeners are given a tcphs_tapped for each segment. */
+#define TCPHS_TAP "tcphs"
+void
+tcphs_tap_register(void);
+void
+tcphs_tap_queue(packet_info *pinfo);
+
+/* Statistics: a gathering of connections, and who shows its rows. */
+typedef struct tcphs_gathering tcphs_gathering;
+struct tcphs_gathering {
+    tcphs_statistics *statistics;
+    void (*show)(tcphs_gathering *gathering, uint32_t nth, const tcphs_row *row);
+    /* After all rows were shown; may be NULL. */
+    void (*fit)(tcphs_gathering *gathering);
+    /* Connections were seen that no row shows yet. */
+    bool unsettled;
+};
+
+/* Begins anew, with statistics of a kind TCPHS_STATISTICS_...; ends for good. */
+void
+tcphs_gathering_start(tcphs_gathering *gathering, uint8_t kind);
+void
+tcphs_gathering_end(tcphs_gathering *gathering);
+
+/* A packet passed the filter. */
+void
+tcphs_gathering_see(tcphs_gathering *gathering, const tcphs_tapped *tapped);
+
+/* To be called at the end of a capture file. */
+void
+tcphs_gatherings_forget(void);
+
+/* Register what listens to our tap. */
+void
+tcphs_tree_register(void);
+void
+tcphs_tables_register(void);
+void
+tcphs_flow_register(void);
 
 /* Adds the remarks on one segment of the frame to an item, which may be NULL. */
 tcphs_status

@@ -16,8 +16,8 @@
 /* Between what we say of a segment and what others say. */
 #define SEPARATOR " | "
 
-/* Puts the text in front of the Info column; nothing for a frame without a
- * segment of the handshake or the close.
+/* Puts the text in front of the Info column, or behind it; nothing for a frame
+ * without a segment of the handshake or the close.
  *
  * col_prepend_fstr() does the same at five times the instructions, on every
  * such packet of every listing. */
@@ -36,7 +36,10 @@ show_info(packet_info *pinfo)
     if (!others)
         return;
 
-    const char *text = wmem_strconcat(pinfo->pool, info, SEPARATOR, others, NULL);
+    bool before = tcphs_info_place == TCPHS_INFO_BEFORE || !*others;
+    const char *first = before ? info : others;
+    const char *second = before ? others : info;
+    const char *text = wmem_strconcat(pinfo->pool, first, SEPARATOR, second, NULL);
     /* Some dissectors leave the column locked behind them. */
     bool writable = col_get_writable(pinfo->cinfo, COL_INFO);
 
@@ -169,10 +172,11 @@ tcphs_show(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
     if (!PINFO_FD_VISITED(pinfo))
         tcphs_report(tcphs_session_end_frame(tcphs_file, pinfo->num));
 
-    if (pinfo->cinfo)
+    if (pinfo->cinfo && tcphs_info_place != TCPHS_INFO_OFF)
         show_info(pinfo);
 
     tcphs_passes_note(pinfo, tree);
+    tcphs_tap_queue(pinfo);
     show_segments(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
 }

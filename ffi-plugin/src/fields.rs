@@ -16,22 +16,6 @@ use crate::headers::{
 pub const VERSION_MAJOR: c_int = headers::WIRESHARK_VERSION_MAJOR as c_int;
 pub const VERSION_MINOR: c_int = headers::WIRESHARK_VERSION_MINOR as c_int;
 
-/// Further names under which a filter knows a state: those of `netstat`, `ss`, conntrack, Windows.
-///
-/// Each is unique: `CLOSE` is CLOSED, not CLOSE-WAIT.
-const STATE_ALIASES: &[(State, &[&str])] = &[
-    (State::Closed, &["CLOSE", "UNCONN"]),
-    (State::Listen, &["LISTENING"]),
-    (State::SynSent, &["SYN_SENT"]),
-    (State::SynReceived, &["SYN_RECV", "SYN-RECV", "SYN_RECEIVED"]),
-    (State::Established, &["ESTAB"]),
-    (State::FinWait1, &["FIN_WAIT1", "FIN_WAIT_1"]),
-    (State::FinWait2, &["FIN_WAIT2", "FIN_WAIT_2"]),
-    (State::CloseWait, &["CLOSE_WAIT"]),
-    (State::LastAck, &["LAST_ACK"]),
-    (State::TimeWait, &["TIME_WAIT"]),
-];
-
 /// The array for `proto_register_field_array`, in the order of [`FIELDS`]. Wireshark keeps the
 /// pointer and writes into the array, so it is made once and never freed.
 ///
@@ -140,8 +124,9 @@ fn value_strings(enumeration: &'static Enumeration) -> *const c_void {
     let mut entries: Vec<_> =
         enumeration.values.iter().map(|value| entry(value.number, value.label)).collect();
     if enumeration.name == State::TABLE.name {
-        for (state, aliases) in STATE_ALIASES {
-            entries.extend(aliases.iter().map(|alias| entry(state.number(), alias)));
+        // The names of `netstat`, `ss`, conntrack and Windows work in filters too.
+        for state in State::ALL {
+            entries.extend(state.aliases().map(|alias| entry(state.number(), alias)));
         }
     }
     entries.push(value_string { value: 0, strptr: ptr::null() });
@@ -156,7 +141,6 @@ pub fn leak(text: &str) -> *const c_char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
 
     #[test]
     fn only_strings_are_registered_as_strings() {
@@ -172,13 +156,5 @@ mod tests {
             assert_eq!(info.hfinfo.strings.is_null(), field.enumeration.is_none());
         }
         assert_eq!(infos.len(), FIELDS.len());
-    }
-
-    #[test]
-    fn no_alias_names_two_states() {
-        let mut names: HashSet<_> = State::ALL.iter().map(|state| state.label()).collect();
-        for alias in STATE_ALIASES.iter().flat_map(|(_, aliases)| aliases.iter()) {
-            assert!(names.insert(alias), "{alias}");
-        }
     }
 }

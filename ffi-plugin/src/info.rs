@@ -5,7 +5,7 @@
 
 use dissector_core::connection::{Annotation, States};
 
-use crate::text::write_info;
+use crate::text::{Style, write_info};
 
 const SLOTS_LOG2: u32 = 8;
 
@@ -14,6 +14,7 @@ pub struct InfoTexts {
     slots: Box<[Slot]>,
     /// The text of a frame with several segments.
     joined: String,
+    style: Style,
 }
 
 #[derive(Clone)]
@@ -25,12 +26,16 @@ struct Slot {
 
 impl Default for InfoTexts {
     fn default() -> Self {
-        let empty = Slot { key: u64::MAX, text: String::new() };
-        Self { slots: vec![empty; 1 << SLOTS_LOG2].into(), joined: String::new() }
+        Self::new(Style::default())
     }
 }
 
 impl InfoTexts {
+    pub fn new(style: Style) -> Self {
+        let empty = Slot { key: u64::MAX, text: String::new() };
+        Self { slots: vec![empty; 1 << SLOTS_LOG2].into(), joined: String::new(), style }
+    }
+
     /// The text of one segment, and a NUL.
     pub fn one(&mut self, said: &Annotation) -> &str {
         let key = key(said);
@@ -40,7 +45,7 @@ impl InfoTexts {
         if *kept != key {
             text.clear();
             // A String takes everything.
-            let _ = write_info(text, said);
+            let _ = write_info(text, said, self.style);
             text.push('\0');
             *kept = key;
         }
@@ -54,7 +59,7 @@ impl InfoTexts {
             if !self.joined.is_empty() {
                 self.joined.push_str(" | ");
             }
-            let _ = write_info(&mut self.joined, said);
+            let _ = write_info(&mut self.joined, said, self.style);
         }
         self.joined.push('\0');
         &self.joined
@@ -97,7 +102,7 @@ mod tests {
                     let mut said = *said;
                     (said.stage, said.copy, said.flags) = (*stage, *copy, flags);
                     let mut expected = String::new();
-                    write_info(&mut expected, &said).unwrap();
+                    write_info(&mut expected, &said, Style::default()).unwrap();
                     expected.push('\0');
                     assert_eq!(texts.one(&said), expected);
                     assert_eq!(texts.one(&said), expected);

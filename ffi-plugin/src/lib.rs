@@ -6,8 +6,9 @@
 //!
 //! * [`abi`]: the functions and structs of `include/tcphs.h`;
 //! * `boundary`: no panic leaves Rust, no null pointer enters it;
-//! * `session`, `connections`, `syns`: what is known of the segments of one capture file, by frame;
+//! * `session`, `connections`, `syns`, `proofs`: what is known of the segments of one capture file, by frame;
 //! * `view`, `verdict`, `remark`, `text`, `info`: what is shown of one segment, as values and text;
+//! * `statistics`: what is shown of many connections;
 //! * `entry`, `fields`, `expert` (feature `wireshark`): what Wireshark looks up in a plugin.
 
 pub mod abi;
@@ -23,8 +24,10 @@ mod fields;
 mod headers;
 mod info;
 mod list;
+mod proofs;
 mod remark;
 mod session;
+mod statistics;
 mod syns;
 mod text;
 mod verdict;

@@ -6,7 +6,7 @@ use dissector_core::connection::{Anomaly, AnomalySet, OpenType, Verdict};
 
 use crate::abi::{TCPHS_MAX_REMARKS, TCPHS_NO_TEXT, tcphs_remark, tcphs_remarks};
 use crate::session::{Known, Steps};
-use crate::text::TextBuffer;
+use crate::text::{Milliseconds, TextBuffer};
 
 /// What can be remarked, in the order of registration. A remark of another weight than its anomaly
 /// has is an entry of its own, because Wireshark ties the weight to the entry.
@@ -31,11 +31,14 @@ pub fn write(known: &Known<'_>, later: bool, remarks: &mut tcphs_remarks) {
     let mut anomalies = said.anomalies;
     let mut verdict = None;
     // The times of the set-up are known with the final ACK; the rest takes the future.
-    if later && known.steps != Steps::default()
-        || anomalies.contains(Anomaly::HandshakeComplete)
-        || anomalies.contains(Anomaly::SlowHandshake)
-    {
+    if later && known.steps != Steps::default() || said.final_ack {
         let verdict = verdict.insert(known.connection.verdict(known.now_ns));
+        // What is slow is for the user to say.
+        anomalies.remove(Anomaly::SlowHandshake);
+        let setup_ns = verdict.times.setup_time_ns.filter(|_| said.final_ack);
+        if setup_ns.is_some_and(|setup_ns| setup_ns > known.settings.slow_ns) {
+            anomalies.insert(Anomaly::SlowHandshake);
+        }
         if later {
             anomalies = anomalies.union(of_the_connection(verdict.anomalies, known.steps));
         }
@@ -149,17 +152,6 @@ impl Display for Seconds {
         let seconds = self.0 as f64 / 1e9;
         let places = if seconds < 1.0 { 3 } else { 2 };
         write!(f, "{seconds:.places$} s")
-    }
-}
-
-/// `21.0`; below a tenth of a millisecond in microseconds: `0.042`.
-struct Milliseconds(u64);
-
-impl Display for Milliseconds {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let milliseconds = self.0 as f64 / 1e6;
-        let places = if milliseconds < 1.0 { 3 } else { 1 };
-        write!(f, "{milliseconds:.places$}")
     }
 }
 

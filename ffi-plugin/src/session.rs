@@ -10,7 +10,9 @@ use dissector_core::{ConnectionTable, IcmpError, Segment};
 use crate::connections::Connections;
 pub use crate::connections::Steps;
 use crate::info::InfoTexts;
+use crate::proofs::{End, Proofs};
 use crate::syns::Syns;
+use crate::text::{Later, Style};
 
 /// The engine, and what it said of each segment.
 #[derive(Default)]
@@ -20,6 +22,24 @@ pub struct Session {
     connections: Connections,
     syns: Syns,
     texts: InfoTexts,
+    proofs: Proofs,
+    settings: Settings,
+}
+
+/// What the user can choose.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// Whether the Info column speaks of every segment, or of those that have a stage.
+    pub every_segment: bool,
+    pub style: Style,
+    /// A set-up that takes longer is worth a remark.
+    pub slow_ns: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { every_segment: false, style: Style::default(), slow_ns: 1_000_000_000 }
+    }
 }
 
 /// Everything that is known of one segment.
@@ -33,6 +53,9 @@ pub struct Known<'a> {
     pub syn: Option<SynSignature<'a>>,
     /// Which of the places that stand for the whole connection it has.
     pub steps: Steps,
+    /// What became of the states that client and server were assumed to be in.
+    pub later: [Option<Later>; 2],
+    pub settings: Settings,
 }
 
 impl Session {
@@ -71,13 +94,40 @@ impl Session {
             now_ns: self.table.now_ns(),
             syn: if said.flags.contains(TcpFlags::SYN) { self.syns.get(place) } else { None },
             steps: self.connections.steps(said.connection, place),
+            later: [End::Client, End::Server]
+                .map(|end| self.proofs.of(said.connection, end, place)),
+            settings: self.settings,
         })
     }
 
-    /// What the Info column says of a frame, and a NUL; `None` if no segment of it has a stage.
+    /// Connection `id` as it stands now.
+    pub fn connection(&self, id: u32) -> Option<&Connection> {
+        self.connections.get(&self.table, id)
+    }
+
+    /// The time by which connections are judged.
+    pub fn now_ns(&self) -> i64 {
+        self.table.now_ns()
+    }
+
+    /// To be called before details are shown on a later pass: finds out what became of the states
+    /// that were assumed.
+    pub fn take_in_proofs(&mut self) {
+        let store = &self.store;
+        self.proofs.take_in(store.records.len(), |taken| store.since(taken));
+    }
+
+    /// Changes what the user can choose; what is shown follows at once.
+    pub fn configure(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.texts = InfoTexts::new(settings.style);
+    }
+
+    /// What the Info column says of a frame, and a NUL; `None` if there is nothing to say.
     pub fn info(&mut self, frame: u32) -> Option<&str> {
         let said = self.store.segments(frame).map(|(_, said)| said);
-        let mut staged = said.filter(|said| said.stage != Stage::None);
+        let every = self.settings.every_segment;
+        let mut staged = said.filter(|said| every || said.stage != Stage::None);
         let first = staged.next()?;
         Some(match staged.next() {
             None => self.texts.one(first),
@@ -98,6 +148,7 @@ struct Store {
 
 struct Record {
     annotation: Annotation,
+    frame: u32,
     /// The place of the next segment of the same frame, plus 1; 0 for none.
     next: u32,
 }
@@ -118,7 +169,7 @@ impl Store {
         let Ok(stored) = u32::try_from(place + 1) else {
             return u32::MAX;
         };
-        self.records.push(Record { annotation, next: 0 });
+        self.records.push(Record { annotation, frame, next: 0 });
         match previous {
             Some(previous) => self.records[previous].next = stored,
             None => {
@@ -146,6 +197,12 @@ impl Store {
         let next = |(_, record): &(u32, &Record)| self.record(record.next);
         std::iter::successors(self.record(first), next)
             .map(|(place, record)| (place, &record.annotation))
+    }
+
+    /// The records from `place` on, each with its frame and place.
+    fn since(&self, place: usize) -> impl Iterator<Item = (u32, u32, &Annotation)> {
+        let places = (0..).zip(&self.records).skip(place);
+        places.map(|(place, record)| (record.frame, place, &record.annotation))
     }
 
     /// The record stored as `place`, counted from 1, with its place from 0.

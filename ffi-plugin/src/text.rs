@@ -3,36 +3,75 @@
 use std::fmt::{self, Display, Formatter, Write};
 use std::net::SocketAddr;
 
-use dissector_core::connection::{Annotation, Copy, Stage, State, States};
+use dissector_core::connection::{Annotation, Copy, Stage, State, StateNames, States};
+
+/// How states are written in the Info column and in the packet details, as the user has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Style {
+    pub names: StateNames,
+    /// Whether assumed states say so.
+    pub mark_assumed: bool,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { names: StateNames::Rfc9293, mark_assumed: true }
+    }
+}
+
+impl Style {
+    fn name(self, state: State) -> &'static str {
+        state.name_in(self.names)
+    }
+
+    /// Whether it is to be said that the state after is assumed.
+    fn marks(self, states: &States) -> bool {
+        self.mark_assumed && !states.proven() && states.after() != State::Unknown
+    }
+
+    /// The state after, with `?` where it is assumed: `ESTABLISHED?`.
+    fn write_after(self, out: &mut impl Write, states: &States) -> fmt::Result {
+        out.write_str(self.name(states.after()))?;
+        out.write_str(if self.marks(states) { "?" } else { "" })
+    }
+}
 
 /// In front of the Info column: `2/3 SYN/ACK [S.] client ESTABLISHED? server SYN-RECEIVED`.
-pub fn write_info(out: &mut impl Write, said: &Annotation) -> fmt::Result {
-    write_step(out, said)?;
-    let Annotation { flags, client, server, .. } = said;
+pub fn write_info(out: &mut impl Write, said: &Annotation, style: Style) -> fmt::Result {
+    let start = if write_event(out, said)? { " " } else { "" };
     // An ICMP error is no segment: it has no flags.
     if said.stage != Stage::IcmpError {
-        write!(out, " [{}]", flags.tcpdump())?;
+        write!(out, "{start}[{}]", said.flags.tcpdump())?;
     }
-    write!(out, " client {client} server {server}")
+    out.write_str(" client ")?;
+    style.write_after(out, &said.client)?;
+    out.write_str(" server ")?;
+    style.write_after(out, &said.server)
 }
 
 /// The line of the protocol in the packet details.
-pub struct Summary<'a>(pub &'a Annotation);
+pub struct Summary<'a> {
+    pub said: &'a Annotation,
+    pub style: Style,
+}
 
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Annotation { connection, client, server, stage, copy, .. } = self.0;
-        write!(f, "TCP Handshake, connection {connection}, ")?;
-        match (stage, copy) {
-            (Stage::None, Copy::Original) => {}
-            (Stage::None, _) => write!(f, "{copy}, ")?,
-            _ => {
-                write_step(f, self.0)?;
-                f.write_str(", ")?;
-            }
+        let said = self.said;
+        write!(f, "TCP Handshake, connection {}, ", said.connection)?;
+        if write_event(f, said)? {
+            f.write_str(", ")?;
         }
-        write!(f, "client {client}, server {server}")
+        write_states(f, said, self.style)
     }
+}
+
+/// `client ESTABLISHED?, server SYN-RECEIVED`.
+pub fn write_states(out: &mut impl Write, said: &Annotation, style: Style) -> fmt::Result {
+    out.write_str("client ")?;
+    style.write_after(out, &said.client)?;
+    out.write_str(", server ")?;
+    style.write_after(out, &said.server)
 }
 
 /// The line of one end in the packet details: `Client 10.0.0.1:40000: SYN-SENT → ESTABLISHED`.
@@ -40,6 +79,18 @@ pub struct EndpointLine<'a> {
     pub role: &'static str,
     pub endpoint: SocketAddr,
     pub states: &'a States,
+    pub style: Style,
+    /// What later frames said of a state that is assumed here.
+    pub later: Option<Later>,
+}
+
+/// What a later frame said of a state that was assumed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Later {
+    /// It proved it.
+    Certain(u32),
+    /// It showed that the end was not in that state.
+    Refuted(u32),
 }
 
 impl Display for EndpointLine<'_> {
@@ -47,14 +98,32 @@ impl Display for EndpointLine<'_> {
         let (before, after) = (self.states.before(), self.states.after());
         write!(f, "{} {}: ", self.role, self.endpoint)?;
         if before != after {
-            write!(f, "{before} → ")?;
+            write!(f, "{} → ", self.style.name(before))?;
         }
-        write!(f, "{after}{}", if is_assumed(self.states) { " (assumed)" } else { "" })
+        f.write_str(self.style.name(after))?;
+        if !self.style.marks(self.states) {
+            return Ok(());
+        }
+        match self.later {
+            None => f.write_str(" (assumed)"),
+            Some(Later::Certain(frame)) => write!(f, " (assumed; certain with frame {frame})"),
+            Some(Later::Refuted(frame)) => write!(f, " (assumed; refuted by frame {frame})"),
+        }
     }
 }
 
+/// What is worth a word about the segment: its step, or that it is a copy. Whether there was any.
+fn write_event(out: &mut impl Write, said: &Annotation) -> Result<bool, fmt::Error> {
+    match (said.stage, said.copy) {
+        (Stage::None, Copy::Original) => return Ok(false),
+        (Stage::None, copy) => write!(out, "{copy}")?,
+        _ => write_step(out, said)?,
+    }
+    Ok(true)
+}
+
 /// Step and name, and whether it is a copy: `1/4 FIN (retransmission)`.
-fn write_step(out: &mut impl Write, said: &Annotation) -> fmt::Result {
+pub fn write_step(out: &mut impl Write, said: &Annotation) -> fmt::Result {
     if let Some(step) = said.stage.step() {
         out.write_str(step)?;
         out.write_str(" ")?;
@@ -70,8 +139,15 @@ fn write_step(out: &mut impl Write, said: &Annotation) -> fmt::Result {
     }
 }
 
-fn is_assumed(states: &States) -> bool {
-    !states.proven() && states.after() != State::Unknown
+/// Nanoseconds as milliseconds: `21.0`; below one with three decimals: `0.042`.
+pub struct Milliseconds(pub u64);
+
+impl Display for Milliseconds {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let milliseconds = self.0 as f64 / 1e6;
+        let places = if milliseconds < 1.0 { 3 } else { 1 };
+        write!(f, "{milliseconds:.places$}")
+    }
 }
 
 /// Fixed room for text. What does not fit is left out; characters are never cut in two.
@@ -141,7 +217,7 @@ mod tests {
         let mut syn_ack = said(Stage::SynAck, Copy::Original);
         syn_ack.flags = TcpFlags::SYN | TcpFlags::ACK;
         let mut info = String::new();
-        write_info(&mut info, &syn_ack).unwrap();
+        write_info(&mut info, &syn_ack, Style::default()).unwrap();
         assert_eq!(info, "2/3 SYN/ACK [S.] client SYN-SENT server SYN-RECEIVED?");
     }
 
@@ -186,18 +262,22 @@ mod tests {
         assert_eq!(step(&copy), "1/3 SYN (duplicate)");
     }
 
+    fn summary(said: &Annotation) -> String {
+        Summary { said, style: Style::default() }.to_string()
+    }
+
     #[test]
     fn the_summary_leaves_out_what_there_is_not() {
         assert_eq!(
-            Summary(&said(Stage::Syn, Copy::Original)).to_string(),
+            summary(&said(Stage::Syn, Copy::Original)),
             "TCP Handshake, connection 0, 1/3 SYN, client SYN-SENT, server SYN-RECEIVED?"
         );
         assert_eq!(
-            Summary(&said(Stage::None, Copy::Original)).to_string(),
+            summary(&said(Stage::None, Copy::Original)),
             "TCP Handshake, connection 0, client SYN-SENT, server SYN-RECEIVED?"
         );
         assert_eq!(
-            Summary(&said(Stage::None, Copy::Duplicate)).to_string(),
+            summary(&said(Stage::None, Copy::Duplicate)),
             "TCP Handshake, connection 0, duplicate, client SYN-SENT, server SYN-RECEIVED?"
         );
     }
@@ -206,7 +286,8 @@ mod tests {
     fn an_end_shows_its_way() {
         let line = |endpoint: &str, states: &States| {
             let endpoint: SocketAddr = endpoint.parse().unwrap();
-            EndpointLine { role: "Server", endpoint, states }.to_string()
+            EndpointLine { role: "Server", endpoint, states, style: Style::default(), later: None }
+                .to_string()
         };
         let mut session = Session::default();
         handshake(&mut session);

@@ -7,6 +7,7 @@ use dissector_core::connection::{
 };
 
 use crate::list::List;
+use crate::text::Milliseconds;
 
 /// The subtree of the verdict.
 const SUBTREE: u8 = 3;
@@ -39,6 +40,7 @@ pub fn write(connection: &Connection, verdict: &Verdict, list: &mut List<'_>) {
     list.number(FieldId::SynAckCount, verdict.synack_count);
     list.hide_last(verdict.synack_count < 2);
     list.enumeration(FieldId::Close, FieldId::CloseStr, close.number(), close.label());
+    list.hide_last(close == Close::Open);
     if let Some(by) = verdict.closed_by {
         list.enumeration(FieldId::CloseBy, FieldId::CloseByStr, by.number(), by.label());
     }
@@ -118,20 +120,30 @@ fn write_negotiated(verdict: &Verdict, list: &mut List<'_>) {
     list.hide_last(matches!(ecn, Ecn::Unknown | Ecn::None));
 }
 
-/// The line of the subtree: `Outcome: complete, three_way; close: fin by client`.
+/// The line of the subtree: `Outcome: complete in 21.0 ms (three_way); closed by client`.
 struct Line<'a>(&'a Verdict);
 
 impl Display for Line<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Verdict { outcome, open_type, close, closed_by, .. } = self.0;
+        let Verdict { outcome, open_type, close, .. } = self.0;
         write!(f, "Outcome: {outcome}")?;
-        if *open_type != OpenType::Unknown {
-            write!(f, ", {open_type}")?;
+        if let Some(setup_ns) = self.0.times.setup_time_ns {
+            write!(f, " in {} ms", Milliseconds(setup_ns))?;
         }
-        match (close, closed_by) {
-            (Close::Open, _) => Ok(()),
-            (_, None) => write!(f, "; close: {close}"),
-            (_, Some(by)) => write!(f, "; close: {close} by {by}"),
+        if *open_type != OpenType::Unknown {
+            write!(f, " ({open_type})")?;
+        }
+        let by = self.0.closed_by.map_or("", |by| by.label());
+        match close {
+            Close::Open => Ok(()),
+            Close::HalfClosed => write!(f, "; half closed by {by}"),
+            Close::FinUnacked => write!(f, "; closed by {by}, last FIN not acknowledged"),
+            Close::Simultaneous => f.write_str("; closed by both at once"),
+            // A refused attempt was never open.
+            Close::Rst if outcome.failed() => Ok(()),
+            Close::Rst => write!(f, "; reset by {by}"),
+            Close::RstAfterFin => write!(f, "; closed by {by}, then reset"),
+            _ => write!(f, "; closed by {by}"),
         }
     }
 }
@@ -148,6 +160,6 @@ mod tests {
         let known = session.segment(4, 0).unwrap();
         let verdict = known.connection.verdict(known.now_ns);
         let line = Line(&verdict).to_string();
-        assert_eq!(line, "Outcome: complete, three_way; close: half_closed by client");
+        assert_eq!(line, "Outcome: complete in 20.0 ms (three_way); half closed by client");
     }
 }

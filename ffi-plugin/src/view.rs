@@ -2,23 +2,53 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use dissector_core::connection::{Copy, FieldId, Stage, States};
+use dissector_core::connection::{Annotation, Copy, FieldId, RoleBasis, Stage, States};
 use dissector_core::wire::{OptionsText, TcpFlags};
 
 use crate::abi::{TCPHS_NO_TEXT, tcphs_view};
 use crate::list::List;
 use crate::session::Known;
-use crate::text::{EndpointLine, Summary, TextBuffer};
+use crate::text::{EndpointLine, Later, Style, Summary, TextBuffer};
 use crate::verdict;
 
 /// Writes what there is to show of a segment; on `later` passes also what its connection came to.
 pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
     let Known { said, connection, .. } = *known;
+    let style = known.settings.style;
     let mut list = List::new(&mut view.items, TextBuffer::new(&mut view.text));
-    view.summary = list.text.push(Summary(said)).map_or(TCPHS_NO_TEXT, |place| place as u32);
+    let summary = Summary { said, style };
+    view.summary = list.text.push(summary).map_or(TCPHS_NO_TEXT, |place| place as u32);
 
+    // What a reader wants to know first, and then what it is made of.
+    if let Some(meaning) = said.stage.meaning() {
+        list.string(FieldId::StageMeaning, meaning);
+    }
+    let [client, server] = if later { known.later } else { [None; 2] };
+    endpoint(&mut list, &CLIENT, connection.client(), &said.client, client, style);
+    endpoint(&mut list, &SERVER, connection.server(), &said.server, server, style);
+    if later {
+        verdict::write(connection, &connection.verdict(known.now_ns), &mut list);
+    }
+    write_stage(known, later, &mut list);
+    if said.stage != Stage::IcmpError {
+        list.string(FieldId::Flags, said.flags);
+        list.string(FieldId::FlagsTcpdump, said.flags.tcpdump());
+    }
+    write_options(known, &mut list);
+    write_reset(said, &mut list);
+    list.enumeration(FieldId::Role, FieldId::RoleStr, said.sender.number(), said.sender.label());
+    let basis = connection.role_basis();
+    list.enumeration(FieldId::RoleBasis, FieldId::RoleBasisStr, basis.number(), basis.label());
+    list.hide_last(basis == RoleBasis::Syn);
     list.number(FieldId::Conn, said.connection);
     list.number(FieldId::Attempt, connection.attempt());
+    list.hide_last(connection.attempt() == 1);
+    view.item_count = list.len();
+}
+
+/// Its part in the handshake or the close, and whether it was sent before.
+fn write_stage(known: &Known<'_>, later: bool, list: &mut List<'_>) {
+    let said = known.said;
     list.enumeration(FieldId::Stage, FieldId::StageStr, said.stage.number(), said.stage.label());
     // Stage 0 is said of every other segment of the capture, for filters only.
     list.hide_last(said.stage == Stage::None);
@@ -28,7 +58,7 @@ pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
     if said.final_ack {
         list.number(FieldId::FinalAck, 0u8);
         if !later {
-            verdict::write_times(&connection.verdict(known.now_ns).times, &mut list);
+            verdict::write_times(&known.connection.verdict(known.now_ns).times, list);
         }
     }
     list.enumeration(FieldId::Copy, FieldId::CopyStr, said.copy.number(), said.copy.label());
@@ -36,30 +66,30 @@ pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
     list.hide_last(said.copy == Copy::Original);
     if said.counts_copies() {
         list.number(FieldId::Retry, said.retry);
+        list.hide_last(said.retry == 0);
     }
     if let Some(rto_ns) = said.rto_ns() {
         list.number(FieldId::Rto, rto_ns);
     }
-    if said.stage != Stage::IcmpError {
-        list.string(FieldId::Flags, said.flags);
-        list.string(FieldId::FlagsTcpdump, said.flags.tcpdump());
+}
+
+/// The options of a SYN or SYN/ACK.
+fn write_options(known: &Known<'_>, list: &mut List<'_>) {
+    let Some(syn) = &known.syn else { return };
+    let options = OptionsText(syn.tcp.options());
+    if known.said.flags.contains(TcpFlags::ACK) {
+        list.string(FieldId::SynAckOptions, options);
+    } else {
+        list.string(FieldId::SynOptions, options);
+        list.string(FieldId::SynSignature, syn);
     }
-    if let Some(syn) = &known.syn {
-        let options = OptionsText(syn.tcp.options());
-        if said.flags.contains(TcpFlags::ACK) {
-            list.string(FieldId::SynAckOptions, options);
-        } else {
-            list.string(FieldId::SynOptions, options);
-            list.string(FieldId::SynSignature, syn);
-        }
-    }
+}
+
+/// What there is to say of an RST.
+fn write_reset(said: &Annotation, list: &mut List<'_>) {
     if let Some(reason) = said.rst_reason {
-        list.enumeration(
-            FieldId::RstReason,
-            FieldId::RstReasonStr,
-            reason.number(),
-            reason.label(),
-        );
+        let (number, label) = (reason.number(), reason.label());
+        list.enumeration(FieldId::RstReason, FieldId::RstReasonStr, number, label);
     }
     if let Some(acceptable) = said.rst_acceptable() {
         list.number(FieldId::RstAcceptable, acceptable);
@@ -68,15 +98,6 @@ pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
         list.signed(FieldId::RstTtlDelta, delta);
         list.hide_last(delta == 0);
     }
-    list.enumeration(FieldId::Role, FieldId::RoleStr, said.sender.number(), said.sender.label());
-    let basis = connection.role_basis();
-    list.enumeration(FieldId::RoleBasis, FieldId::RoleBasisStr, basis.number(), basis.label());
-    endpoint(&mut list, &CLIENT, connection.client(), &said.client);
-    endpoint(&mut list, &SERVER, connection.server(), &said.server);
-    if later {
-        verdict::write(connection, &connection.verdict(known.now_ns), &mut list);
-    }
-    view.item_count = list.len();
 }
 
 /// The fields of one end.
@@ -93,6 +114,7 @@ struct EndpointFields {
     before: FieldId,
     before_str: FieldId,
     proven: FieldId,
+    proven_frame: FieldId,
 }
 
 const CLIENT: EndpointFields = EndpointFields {
@@ -107,6 +129,7 @@ const CLIENT: EndpointFields = EndpointFields {
     before: FieldId::ClientStateBefore,
     before_str: FieldId::ClientStateBeforeStr,
     proven: FieldId::ClientStateProven,
+    proven_frame: FieldId::ClientStateProvenFrame,
 };
 
 const SERVER: EndpointFields = EndpointFields {
@@ -121,12 +144,20 @@ const SERVER: EndpointFields = EndpointFields {
     before: FieldId::ServerStateBefore,
     before_str: FieldId::ServerStateBeforeStr,
     proven: FieldId::ServerStateProven,
+    proven_frame: FieldId::ServerStateProvenFrame,
 };
 
 /// The state after the segment, and below it everything else of this end.
-fn endpoint(list: &mut List<'_>, fields: &EndpointFields, endpoint: SocketAddr, states: &States) {
+fn endpoint(
+    list: &mut List<'_>,
+    fields: &EndpointFields,
+    endpoint: SocketAddr,
+    states: &States,
+    later: Option<Later>,
+    style: Style,
+) {
     let (before, after) = (states.before(), states.after());
-    let line = EndpointLine { role: fields.title, endpoint, states };
+    let line = EndpointLine { role: fields.title, endpoint, states, style, later };
     list.open(fields.subtree, fields.state, after.number(), line);
     let address = endpoint.ip();
     match address {
@@ -139,6 +170,9 @@ fn endpoint(list: &mut List<'_>, fields: &EndpointFields, endpoint: SocketAddr, 
     list.enumeration(fields.before, fields.before_str, before.number(), before.label());
     list.twin(fields.state_str, after.label());
     list.number(fields.proven, states.proven());
+    if let Some(Later::Certain(frame)) = later {
+        list.number(fields.proven_frame, frame);
+    }
     list.close();
 }
 

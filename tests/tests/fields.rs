@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use dissector_core::connection::{Anomaly, FIELDS, Field, FieldKind, Known};
 use tests::{fields, finish, in_parallel, sample, samples, tshark, wireshark};
@@ -24,11 +25,15 @@ fn find(passes: &[&str]) -> Vec<Found> {
     let mut names = vec!["frame.number"];
     names.extend(FIELDS.iter().map(|field| field.name));
     let mut found: HashMap<&str, Found> = HashMap::new();
-    for capture in samples() {
-        let path = capture.to_string_lossy().into_owned();
-        let mut arguments = vec!["-n", "-r", &path];
+    let captures = samples();
+    let all_rows = in_parallel(&captures, |capture| {
+        let path = capture.to_string_lossy();
+        let mut arguments = vec!["-n", "-r", &*path];
         arguments.extend(passes);
-        for row in fields(&arguments, &names) {
+        fields(&arguments, &names)
+    });
+    for (capture, rows) in captures.into_iter().zip(all_rows) {
+        for row in rows {
             for (field, value) in FIELDS.iter().zip(&row[1..]) {
                 // A value that is more than zero says more.
                 let better = |old: &Found| old.value == "0" && value != "0";
@@ -76,6 +81,15 @@ fn label<'a>(field: &Field, value: &'a str) -> &'a str {
         table.values.iter().find(|entry| Some(entry.number) == number).map(|entry| entry.label)
     });
     label.unwrap_or(value)
+}
+
+/// What tshark says: many fields are looked for in the details of the same frame.
+fn remembered(arguments: &[&str]) -> Arc<str> {
+    type Said = Arc<OnceLock<Arc<str>>>;
+    static ALL: LazyLock<Mutex<HashMap<String, Said>>> = LazyLock::new(Mutex::default);
+    let key = arguments.join("\n");
+    let said = Arc::clone(ALL.lock().expect("nobody panicked with it").entry(key).or_default());
+    Arc::clone(said.get_or_init(|| tshark(arguments).into()))
 }
 
 fn check(found: &Found, passes: &[&str]) -> Vec<String> {
@@ -129,7 +143,7 @@ fn check(found: &Found, passes: &[&str]) -> Vec<String> {
     let number = format!("frame.number == {frame}");
     let mut arguments = vec!["-n", "-r", &path, "-T", "pdml", "-Y", &number];
     arguments.extend(passes);
-    let details = tshark(&arguments);
+    let details = remembered(&arguments);
     let Some(item) = details.lines().find(|line| line.contains(&format!("name=\"{name}\""))) else {
         wrong.push(format!("{name}: not in the packet details"));
         return wrong;
@@ -137,7 +151,7 @@ fn check(found: &Found, passes: &[&str]) -> Vec<String> {
     if !item.contains("hide=\"yes\"") {
         let mut arguments = vec!["-n", "-r", &path, "-V", "-Y", &number];
         arguments.extend(passes);
-        if !tshark(&arguments).contains(field.title) {
+        if !remembered(&arguments).contains(field.title) {
             wrong.push(format!("{name}: -V has no line {:?}", field.title));
         }
     }
@@ -211,8 +225,8 @@ fn are_registered_as_defined() {
 #[test]
 fn times_are_said_with_the_final_ack() {
     let names = ["tcphs.final_ack", "tcphs.setup_time"];
-    let mut acks = 0;
-    for capture in samples() {
+    let acks = in_parallel(&samples(), |capture| {
+        let mut acks = 0;
         let path = capture.to_string_lossy().into_owned();
         for row in fields(&["-n", "-r", &path, "-Y", "tcphs"], &names) {
             assert!(row[1].is_empty() || !row[0].is_empty(), "{path}: {row:?}");
@@ -222,8 +236,9 @@ fn times_are_said_with_the_final_ack() {
         let all = fields(&["-n", "-r", &path, "-2", "-Y", "tcphs"], &["tcphs.conn"]);
         let whole = |row: &&Vec<String>| timed.contains(row);
         assert_eq!(all.iter().filter(whole).count(), timed.len(), "{path}: not on every packet");
-    }
-    assert!(acks > 0);
+        acks
+    });
+    assert!(acks.iter().sum::<usize>() > 0);
 }
 
 /// A filter that would find nothing for want of a second pass says so, and only then. (Of `-T fields`

@@ -21,7 +21,16 @@ const INTRODUCTION: &str = "\
  */";
 
 /// Sources of the interface, in the order of the header.
-const SOURCES: &[&str] = &["status.rs", "label.rs", "segment.rs", "table.rs", "session.rs"];
+const SOURCES: &[&str] = &[
+    "status.rs",
+    "label.rs",
+    "segment.rs",
+    "table.rs",
+    "session.rs",
+    "settings.rs",
+    "statistics.rs",
+    "tapped.rs",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

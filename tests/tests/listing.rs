@@ -1,6 +1,6 @@
 //! What a user sees in tshark.
 
-use tests::{sample, samples, tshark, tshark_without};
+use tests::{in_parallel, sample, samples, tshark, tshark_without};
 
 /// The Info column of every frame.
 fn info(arguments: &[&str]) -> Vec<String> {
@@ -91,7 +91,7 @@ fn remarks_are_expert_information() {
 /// Behind our text stands Wireshark's own, unchanged; and nothing else changes.
 #[test]
 fn the_rest_is_wiresharks() {
-    for capture in samples() {
+    in_parallel(&samples(), |capture| {
         let path = capture.to_string_lossy();
         let columns = "gui.column.format:\"No\",\"%m\",\"Time\",\"%t\",\"From\",\"%s\",\"To\",\"%d\",\
                        \"Protocol\",\"%p\",\"Length\",\"%L\",\"Info\",\"%i\"";
@@ -124,15 +124,15 @@ fn the_rest_is_wiresharks() {
         assert_eq!(tshark(&fields), tshark_without(&fields), "{path}");
         let hierarchy = ["-n", "-q", "-r", &*path, "-z", "io,phs"];
         assert_eq!(tshark(&hierarchy), tshark_without(&hierarchy), "{path}");
-    }
+    });
 }
 
 #[test]
 fn disabled_it_is_silent() {
-    for capture in samples() {
+    in_parallel(&samples(), |capture| {
         let path = capture.to_string_lossy();
         let arguments = ["-n", "-r", &*path];
         let disabled = tshark(&["-n", "-r", &*path, "--disable-protocol", "tcphs"]);
         assert_eq!(disabled, tshark_without(&arguments), "{path}");
-    }
+    });
 }

@@ -7,6 +7,8 @@ use std::time::Instant;
 use crate::command::{cannot_run, cargo, run, succeeds};
 use crate::cost::{self, DESIGNS};
 use crate::packages::{self, Need, PLUGIN_BUILD, TCPDUMP, TSHARK, VALGRIND};
+use crate::unpacked::{self, Provided};
+use crate::wireshark::{VERSION_VARIABLE, Wireshark};
 use crate::{plugin, workspace_root};
 
 /// The plugin may make tshark's plain listing this many times as expensive.
@@ -54,6 +56,39 @@ pub fn test(full: bool, arguments: &[String]) -> Result<(), String> {
         })?;
     }
     println!("{} passed, {} failed", counted.passed, counted.failed);
+    Ok(())
+}
+
+/// Runs the end-to-end tests with the tshark of each version in `versions` (`X.Y`), fetching what is
+/// not here. A version that no suite of Debian has is reported; it is a failure only if `full`.
+pub fn test_versions(full: bool, versions: &[String], arguments: &[String]) -> Result<(), String> {
+    packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK, &TCPDUMP]))?;
+    let mut counted = Counts::default();
+    let mut unavailable = Vec::new();
+    for series in versions {
+        let again = format!("cargo xtask test --wireshark {series}");
+        let installed = Wireshark::installed().is_ok_and(|there| there.series() == *series);
+        if !installed && let Provided::Unavailable(reason) = unpacked::provide(series)? {
+            println!("Wireshark {series}: UNAVAILABLE, not tested: {reason}");
+            unavailable.push(series.as_str());
+            continue;
+        }
+        let wireshark = Wireshark::of(series)?;
+        let (major, minor, micro) = wireshark.version;
+        eprintln!("xtask: Wireshark {major}.{minor}.{micro}: {}", wireshark.tshark.display());
+        step(&format!("plugin for Wireshark {series}"), &again, || {
+            plugin::place(&wireshark, &plugin::build(&wireshark)?).map(|_| ())
+        })?;
+        step(&format!("end-to-end tests with Wireshark {series}"), &again, || {
+            let mut command = in_workspace(&["test", "--package", "tests"]);
+            command.args(arguments).env(VERSION_VARIABLE, series);
+            run_tests(command, &mut counted)
+        })?;
+    }
+    println!("{} passed, {} failed", counted.passed, counted.failed);
+    if full && !unavailable.is_empty() {
+        return Err(format!("not tested with Wireshark {}", unavailable.join(", ")));
+    }
     Ok(())
 }
 
@@ -107,7 +142,12 @@ impl Counts {
 /// The tests and the examples in the documentation; their output goes on as it comes.
 fn tests(arguments: &[String], counts: &mut Counts) -> Result<(), String> {
     let mut command = in_workspace(&["test", "--workspace"]);
-    command.args(arguments).stdout(Stdio::piped());
+    command.args(arguments);
+    run_tests(command, counts)
+}
+
+fn run_tests(mut command: Command, counts: &mut Counts) -> Result<(), String> {
+    command.stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|error| cannot_run(&command, &error))?;
     let output = child.stdout.take().ok_or("the tests have no standard output")?;
     let mut lines = BufReader::new(output);

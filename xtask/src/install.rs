@@ -1,21 +1,23 @@
-//! `cargo xtask install` and `uninstall`: the plugin in the user's own Wireshark.
+//! `cargo xtask install` and `uninstall`: plugin and profile in the user's own Wireshark.
+//!
+//! The work is done by `ffi-plugin/install.sh`, as for those who have an archive.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::command::{as_root, run, stdout_of};
+use crate::bundle::assemble;
+use crate::command::{as_root, run};
 use crate::packages::{self, PLUGIN_BUILD, TSHARK};
+use crate::plugin;
 use crate::privileges::is_root;
-use crate::wireshark::{PLUGIN_FILE, Wireshark, about};
-use crate::{command, plugin};
+use crate::wireshark::{PLUGIN_FILE, Wireshark, target_folder};
 
 /// For whom.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scope {
-    /// Everybody on this machine: Wireshark's own plugin folder.
+    /// Everybody on this machine: Wireshark's own folders.
     Global,
-    /// This user: the folder in their home.
+    /// This user: the folders in their home.
     Personal,
 }
 
@@ -23,13 +25,6 @@ impl Scope {
     /// What `cargo xtask install` means without an option: global for root, else personal.
     pub fn usual() -> Self {
         if is_root() { Self::Global } else { Self::Personal }
-    }
-
-    fn folder(self, wireshark: &Wireshark) -> Result<PathBuf, String> {
-        match self {
-            Self::Global => Ok(wireshark.global_folder()),
-            Self::Personal => wireshark.personal_folder(),
-        }
     }
 
     fn option(self) -> &'static str {
@@ -42,79 +37,38 @@ impl Scope {
 
 /// Installs what is missing, builds the plugin, puts it in place and lets tshark confirm it.
 pub fn install(scope: Scope) -> Result<(), String> {
-    if scope == Scope::Personal && is_root() {
-        return Err(
-            "Wireshark ignores the personal plugin folder of root: use `--global`, or run \
-                    this as an ordinary user"
-                .into(),
-        );
-    }
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]))?;
-    let library = plugin::build()?;
-    let wireshark = Wireshark::find()?;
-    let other = if scope == Scope::Global { Scope::Personal } else { Scope::Global };
-    // Root has no personal copy that Wireshark would read.
-    if !is_root() || other == Scope::Global {
-        let there = other.folder(&wireshark)?.join(PLUGIN_FILE);
+    let wireshark = Wireshark::installed()?;
+    // The script that root runs does not look into this user's home.
+    if scope == Scope::Global && !is_root() {
+        let there = wireshark.personal_folder()?.join(PLUGIN_FILE);
         if there.exists() {
             return Err(format!(
                 "{} is there already, and Wireshark loads only one of the two: first run `cargo \
                  xtask uninstall {}`",
                 there.display(),
-                other.option()
+                Scope::Personal.option()
             ));
         }
     }
-    let file = scope.folder(&wireshark)?.join(PLUGIN_FILE);
-    // install(1) unlinks first, so a Wireshark that runs now keeps its copy.
-    let mut copy = program("install", scope)?;
-    run(copy.args(["-D", "-m", "644"]).arg(&library).arg(&file))?;
-    confirm(&wireshark.tshark, &file)?;
-    println!("installed {} for Wireshark {}", file.display(), wireshark.series());
-    Ok(())
+    let library = plugin::build(&wireshark)?;
+    let folder = folder()?;
+    assemble(&folder, &wireshark.series(), Some(&library))?;
+    run(script(scope)?.arg(folder.join("install.sh")).arg(scope.option()))
 }
 
-/// Removes what [`install`] put there. Nothing there is no error.
+/// Takes out what [`install`] put in. Nothing there is no error.
 pub fn uninstall(scope: Scope) -> Result<(), String> {
-    let wireshark = Wireshark::find()?;
-    let file = scope.folder(&wireshark)?.join(PLUGIN_FILE);
-    if !file.exists() {
-        println!("nothing to remove: there is no {}", file.display());
-        return Ok(());
-    }
-    run(program("rm", scope)?.arg(&file))?;
-    if scope == Scope::Personal {
-        // epan, X.Y, plugins and wireshark, as far as install made them and nothing else is there.
-        for folder in file.ancestors().skip(1).take(4) {
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
-        }
-    }
-    println!("removed {}", file.display());
-    Ok(())
+    let folder = folder()?;
+    assemble(&folder, &Wireshark::installed()?.series(), None)?;
+    run(script(scope)?.arg(folder.join("install.sh")).args([scope.option(), "--uninstall"]))
 }
 
-/// `name` with the rights that the folder needs.
-fn program(name: &str, scope: Scope) -> Result<Command, String> {
-    if scope == Scope::Global { as_root(name) } else { Ok(Command::new(name)) }
+fn folder() -> Result<PathBuf, String> {
+    Ok(target_folder()?.join("install"))
 }
 
-/// Runs tshark the way this user does and looks for the plugin in its list.
-fn confirm(tshark: &Path, file: &Path) -> Result<(), String> {
-    let mut list = Command::new(tshark);
-    list.args(["-G", "plugins"]).env_remove("WIRESHARK_PLUGIN_DIR");
-    let loaded = stdout_of(&mut list)?;
-    // The last column is the path, with links resolved or not.
-    let real = file.canonicalize().map_err(|error| about(file, &error))?;
-    let ours =
-        |line: &str| [file, &real].iter().any(|path| line.ends_with(&*path.to_string_lossy()));
-    if loaded.lines().any(ours) {
-        return Ok(());
-    }
-    Err(format!(
-        "{} is in place, but `{}` does not list it; its standard error says why",
-        file.display(),
-        command::shown(&list)
-    ))
+/// The shell with the rights that the folders need.
+fn script(scope: Scope) -> Result<Command, String> {
+    if scope == Scope::Global { as_root("sh") } else { Ok(Command::new("sh")) }
 }

@@ -5,16 +5,23 @@
 //! and puts it where that tshark is told to look. Nothing here touches the user's Wireshark, save
 //! [`install`].
 
+pub mod bench;
+pub mod bundle;
 pub mod checks;
 mod command;
 pub mod cost;
+mod debian;
 pub mod dist_command;
 pub mod install;
 pub mod packages;
 mod pcap;
 pub mod plugin;
 mod privileges;
+pub mod profile;
 pub mod samples;
+pub mod settings;
+pub mod traffic;
+pub mod unpacked;
 pub mod wireshark;
 
 use std::path::{Path, PathBuf};

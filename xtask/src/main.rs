@@ -2,14 +2,19 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::str::FromStr;
 
+use xtask::bench;
 use xtask::cost::{self, DESIGNS};
 use xtask::install::{self, Scope};
 use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
-use xtask::wireshark::Wireshark;
-use xtask::{checks, dist_command, plugin, samples, workspace_root};
+use xtask::traffic::{self, Kind};
+use xtask::wireshark::{Wireshark, named_version};
+use xtask::{
+    bundle, checks, dist_command, plugin, profile, samples, settings, unpacked, workspace_root,
+};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -18,25 +23,36 @@ See it work
   tshark ARGS…         run tshark with the plugin; every argument is tshark's own:
                          cargo xtask tshark -r samples/telnet-dns.pcapng
                          cargo xtask tshark -r some.pcapng -Y tcphs.failed
-  wireshark ARGS…      the same with the window
+  wireshark ARGS…      the same with the window, in the profile TCP Handshake
 Both install what is missing, build the plugin, and leave your Wireshark as it is.
 As root, Wireshark runs as nobody, and files it writes belong to nobody.
 
 Keep it
-  install              put the plugin into your Wireshark (as root: into everybody's)
+  install              put plugin and profile into your Wireshark (as root: into everybody's)
   uninstall            take it out again
-      --personal       the folder in your home
-      --global         Wireshark's own folder (by sudo)
+      --personal       the folders in your home
+      --global         Wireshark's own folders (by sudo)
+  dist                 archives for others in target/dist, one a version: plugin, profile, script
+      --wireshark X.Y  for that version; may be given more than once
 
 Work on it
   test [ARGS…]         format, lints, tests, documentation; with ARGS only the tests, and
                          cargo test gets them: cargo xtask test --package tests flags
       --full           and what takes minutes: the cost of the plugin
+      --wireshark X.Y  only the end-to-end tests, with the tshark of that version; what is not
+                         installed is fetched from Debian into target/, without root. May be
+                         given more than once
   cost [CAPTURE]       instructions a packet with the plugin and without
       --limit RATIO    fail above it
       --two-pass       with tshark -2
       --fields         with tshark -T fields
+  bench [CAPTURE…]     CPU time of the engine beside tshark, tcptrace, tcpdump and a Lua script
+      --rounds N       how often each runs (5)
+      --instructions   and instructions, which have limits
+  generate KIND N FILE a capture to measure with, of N connections: handshakes, data,
+                         concurrent or flood
   header [--check]     write include/tcphs.h anew, or only compare
+  profile [--check]    write ffi-plugin/profile/ anew, or only compare
   dist-command         the command as an archive in target/dist, with man pages and completions
   samples [NAME…]      record samples/*.pcapng anew, all or some (needs root)
 
@@ -94,13 +110,30 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<(), Failure> {
         "uninstall" => install::uninstall(scope(arguments)?)?,
         "test" => {
             let full = take(&mut arguments, "--full");
-            checks::test(full, &arguments)?;
+            match versions(&mut arguments)?.as_slice() {
+                [] => checks::test(full, &arguments)?,
+                versions => checks::test_versions(full, versions, &arguments)?,
+            }
+        }
+        "dist" => {
+            let versions = versions(&mut arguments)?;
+            nothing_left(&arguments)?;
+            for archive in bundle::dist(&versions)? {
+                println!("{}", archive.display());
+            }
         }
         "cost" => cost::measure(&cost_request(arguments)?)?,
+        "bench" => bench::measure(&bench_request(arguments)?)?,
+        "generate" => generate(&arguments)?,
         "header" => {
             let check = take(&mut arguments, "--check");
             nothing_left(&arguments)?;
             header(check)?;
+        }
+        "profile" => {
+            let check = take(&mut arguments, "--check");
+            nothing_left(&arguments)?;
+            if check { profile::check()? } else { profile::write()? }
         }
         "dist-command" => {
             nothing_left(&arguments)?;
@@ -123,13 +156,21 @@ fn run_wireshark(arguments: &[OsString]) -> Result<(), String> {
     // tshark too: it is the one that is asked for version and folders.
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK, &WIRESHARK]))?;
     let wireshark = ready()?;
-    become_program(wireshark.window()?.args(arguments))
+    let mut window = wireshark.window()?;
+    if !settings::choose_a_profile(arguments) {
+        window.args(["-C", profile::NAME]);
+    }
+    become_program(window.args(arguments))
 }
 
 /// The plugin built and in its place, and Wireshark as its user has set it up.
 fn ready() -> Result<Wireshark, String> {
-    let library = plugin::build()?;
-    let wireshark = Wireshark::find()?.with_users_preferences();
+    let wireshark = match named_version()? {
+        Some(series) => unpacked::wireshark(&series)?,
+        None => Wireshark::installed()?,
+    };
+    let wireshark = wireshark.with_users_preferences();
+    let library = plugin::build(&wireshark)?;
     plugin::place(&wireshark, &library)?;
     Ok(wireshark)
 }
@@ -171,16 +212,33 @@ fn scope(mut arguments: Vec<String>) -> Result<Scope, Failure> {
     }
 }
 
-fn cost_request(mut arguments: Vec<String>) -> Result<cost::Request, Failure> {
-    let mut limit = None;
-    if let Some(at) = arguments.iter().position(|argument| argument == "--limit") {
-        let text = arguments.get(at + 1).cloned().unwrap_or_default();
-        let ratio: f64 = text.parse().map_err(|_| {
-            Failure::Usage(format!("--limit takes a ratio such as 1.08, not `{text}`"))
-        })?;
-        limit = Some(ratio);
-        arguments.drain(at..=at + 1);
+fn bench_request(mut arguments: Vec<String>) -> Result<bench::Request, Failure> {
+    let instructions = take(&mut arguments, "--instructions");
+    let rounds = take_value(&mut arguments, "--rounds", "a number of rounds")?.unwrap_or(5);
+    if let Some(option) = arguments.iter().find(|argument| argument.starts_with('-')) {
+        return Err(Failure::Usage(format!("`{option}` means nothing here")));
     }
+    let captures = arguments.iter().map(PathBuf::from).collect();
+    Ok(bench::Request { rounds, instructions, captures })
+}
+
+fn generate(arguments: &[String]) -> Result<(), Failure> {
+    let [kind, connections, file] = arguments else {
+        return Err(Failure::Usage("generate takes a kind, a number and a file".into()));
+    };
+    let known = Kind::ALL.map(|(name, _)| name).join(", ");
+    let kind = Kind::named(kind)
+        .ok_or_else(|| Failure::Usage(format!("there is no kind `{kind}`; known are {known}")))?;
+    let connections = connections
+        .parse()
+        .map_err(|_| Failure::Usage(format!("`{connections}` is no number of connections")))?;
+    let packets = traffic::write(Path::new(file), kind, connections)?;
+    eprintln!("xtask: {packets} packets in {file}");
+    Ok(())
+}
+
+fn cost_request(mut arguments: Vec<String>) -> Result<cost::Request, Failure> {
+    let limit = take_value(&mut arguments, "--limit", "a ratio such as 1.08")?;
     let mut design = &DESIGNS[0];
     for other in &DESIGNS[1..] {
         if take(&mut arguments, other.option) {
@@ -198,6 +256,34 @@ fn take(arguments: &mut Vec<String>, option: &str) -> bool {
     let ours = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
     let at = arguments[..ours].iter().position(|argument| argument == option);
     at.map(|at| arguments.remove(at)).is_some()
+}
+
+/// Takes every `--wireshark X.Y` out of `arguments`.
+fn versions(arguments: &mut Vec<String>) -> Result<Vec<String>, Failure> {
+    const OPTION: &str = "--wireshark";
+    let mut versions = Vec::new();
+    while let Some(at) = arguments.iter().position(|argument| argument == OPTION) {
+        let text = arguments.get(at + 1).map_or("", String::as_str);
+        versions.push(unpacked::series(text).map_err(Failure::Usage)?);
+        arguments.drain(at..=at + 1);
+    }
+    Ok(versions)
+}
+
+/// Takes `option` and the number after it out of `arguments`.
+fn take_value<T: FromStr>(
+    arguments: &mut Vec<String>,
+    option: &str,
+    what: &str,
+) -> Result<Option<T>, Failure> {
+    let Some(at) = arguments.iter().position(|argument| argument == option) else {
+        return Ok(None);
+    };
+    let text = arguments.get(at + 1).cloned().unwrap_or_default();
+    let value =
+        text.parse().map_err(|_| Failure::Usage(format!("{option} takes {what}, not `{text}`")))?;
+    arguments.drain(at..=at + 1);
+    Ok(Some(value))
 }
 
 fn nothing_left(arguments: &[String]) -> Result<(), Failure> {

@@ -54,6 +54,14 @@ pub const TCPDUMP: Need =
 pub const VALGRIND: Need =
     Need { package: "valgrind", what: "valgrind", present: || which("valgrind").is_some() };
 
+/// A peer that `cargo xtask bench` runs beside ours.
+pub const TCPTRACE: Need =
+    Need { package: "tcptrace", what: "tcptrace", present: || which("tcptrace").is_some() };
+
+/// What tells how much memory a program took.
+pub const TIME: Need =
+    Need { package: "time", what: "GNU time", present: || which("time").is_some() };
+
 /// What recording samples needs beside tcpdump and tshark's package.
 pub const SAMPLES: [Need; 3] = [
     Need { package: "iproute2", what: "ip (iproute2)", present: || which("ip").is_some() },

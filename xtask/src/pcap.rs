@@ -26,24 +26,12 @@ pub(crate) struct Pcap {
 impl Pcap {
     /// An empty capture with times in nanoseconds.
     pub(crate) fn new() -> Self {
-        let mut octets = Vec::new();
-        octets.extend(NANOSECONDS.to_le_bytes());
-        octets.extend([2, 0, 4, 0]); // version 2.4
-        octets.extend([0; 8]); // time zone and accuracy, never used
-        octets.extend(0x0004_0000_u32.to_le_bytes()); // snapshot length
-        octets.extend(1_u32.to_le_bytes()); // Ethernet
-        Self { octets }
+        Self { octets: file_header().to_vec() }
     }
 
     /// Appends a frame.
     pub(crate) fn push(&mut self, time_ns: u64, frame: &[u8]) {
-        let length = u32::try_from(frame.len()).unwrap_or(u32::MAX).to_le_bytes();
-        let [seconds, fraction] = [time_ns / 1_000_000_000, time_ns % 1_000_000_000];
-        for part in [seconds, fraction] {
-            self.octets.extend(u32::try_from(part).unwrap_or(u32::MAX).to_le_bytes());
-        }
-        self.octets.extend(length);
-        self.octets.extend(length);
+        self.octets.extend(record_header(time_ns, frame.len()));
         self.octets.extend(frame);
     }
 
@@ -74,6 +62,28 @@ impl Pcap {
     pub(crate) fn write(&self, file: &Path) -> Result<(), String> {
         fs::write(file, &self.octets).map_err(|error| about(file, &error))
     }
+}
+
+/// The header of a file of Ethernet frames with times in nanoseconds.
+pub(crate) fn file_header() -> [u8; FILE_HEADER] {
+    let mut header = [0; FILE_HEADER];
+    header[..4].copy_from_slice(&NANOSECONDS.to_le_bytes());
+    header[4..8].copy_from_slice(&[2, 0, 4, 0]); // version 2.4
+    // Then time zone and accuracy, never used.
+    header[16..20].copy_from_slice(&0x0004_0000_u32.to_le_bytes()); // snapshot length
+    header[20..].copy_from_slice(&1_u32.to_le_bytes()); // Ethernet
+    header
+}
+
+/// The header of a record with a whole frame of `octets` octets.
+pub(crate) fn record_header(time_ns: u64, octets: usize) -> [u8; RECORD_HEADER] {
+    let part = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
+    let mut header = [0; RECORD_HEADER];
+    header[..4].copy_from_slice(&part(time_ns / 1_000_000_000));
+    header[4..8].copy_from_slice(&part(time_ns % 1_000_000_000));
+    header[8..12].copy_from_slice(&part(octets as u64));
+    header[12..].copy_from_slice(&part(octets as u64));
+    header
 }
 
 /// The Internet checksum (RFC 1071) of `octets`, going on from `sum`; 0 over a correct packet.

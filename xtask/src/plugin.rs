@@ -15,21 +15,30 @@ use crate::workspace_root;
 ///
 /// Quick when nothing changed. Several processes may call it at once.
 pub fn build_and_place() -> Result<PathBuf, String> {
-    place(&Wireshark::find()?, &build()?)
+    let wireshark = Wireshark::find()?;
+    place(&wireshark, &build(&wireshark)?)
 }
 
-/// Builds the plugin (release) and gives the path of cargo's `libtcphs.so`.
+/// Builds the plugin (release) for `wireshark` and gives the path of cargo's `libtcphs.so`.
 ///
 /// Cargo's progress goes to standard error: always the first time, which takes a while, later only
 /// onto a terminal.
-pub fn build() -> Result<PathBuf, String> {
-    let first_time = !target_folder()?.join("release").join(LIBRARY).exists();
+pub fn build(wireshark: &Wireshark) -> Result<PathBuf, String> {
+    // Each version in a folder of its own, so that none is built anew after the other.
+    let target = match &wireshark.unpacked {
+        Some(unpacked) => unpacked.build_folder(),
+        None => target_folder()?,
+    };
+    let first_time = !target.join("release").join(LIBRARY).exists();
     if first_time {
         eprintln!("xtask: building the plugin; the first time takes a minute or two");
     }
     let mut build = cargo();
     build.args(["build", "--release", "--package", "ffi-plugin"]);
     build.arg("--message-format=json-render-diagnostics").current_dir(workspace_root());
+    if let Some(unpacked) = &wireshark.unpacked {
+        build.arg("--target-dir").arg(target).env("WIRESHARK_INCLUDE_DIR", unpacked.headers());
+    }
     if !first_time && !io::stderr().is_terminal() {
         build.arg("--quiet");
     }

@@ -12,9 +12,13 @@ use std::process::Command;
 
 use crate::command::{cargo, json_strings, stdout_of, which};
 use crate::privileges::RunAs;
-use crate::workspace_root;
+use crate::unpacked::{self, Unpacked};
+use crate::{settings, workspace_root};
 
-/// The installed tshark, and how to run it with the plugin and without.
+/// Names the version that the tests run with, `X.Y`, where it is not the installed one.
+pub const VERSION_VARIABLE: &str = "TCPHS_WIRESHARK";
+
+/// A tshark, the installed one or an unpacked one, and how to run it with the plugin and without.
 ///
 /// As found, its commands have an empty home, so that nobody's preferences change a test;
 /// [`Wireshark::with_users_preferences`] keeps the caller's.
@@ -28,26 +32,60 @@ pub struct Wireshark {
     pub global_plugins: PathBuf,
     /// Our folder: `plugins` with tcphs.so, `stock` without it, and an empty `home`.
     pub(crate) stage: PathBuf,
+    /// Where it is unpacked; `None` for the installed one.
+    pub(crate) unpacked: Option<Unpacked>,
     run_as: RunAs,
     users_home: bool,
 }
 
 impl Wireshark {
-    /// Looks for tshark in `PATH` and asks it for its version and plugin folder.
+    /// The version that [`VERSION_VARIABLE`] names, else the installed one.
     pub fn find() -> Result<Self, String> {
+        match named_version()? {
+            Some(series) => Self::of(&series),
+            None => Self::installed(),
+        }
+    }
+
+    /// Looks for tshark in `PATH` and asks it for its version and plugin folder.
+    pub fn installed() -> Result<Self, String> {
         let tshark = which("tshark").ok_or(
             "tshark is not installed: `cargo xtask tshark -v` installs it, or install the package \
              tshark",
         )?;
-        let version = version(&stdout_of(Command::new(&tshark).arg("-v"))?)
-            .ok_or_else(|| format!("`{} -v` names no version", tshark.display()))?;
+        let version = version_of(&tshark)?;
         let mut folders = Command::new(&tshark);
         folders.args(["-G", "folders"]).env_remove("WIRESHARK_PLUGIN_DIR");
         let global_plugins = folder(&stdout_of(&mut folders)?, "Global Plugins:")
             .ok_or("`tshark -G folders` names no global plugin folder")?;
         let run_as = RunAs::choose()?;
-        let stage = stage(&run_as)?;
-        Ok(Self { version, tshark, global_plugins, stage, run_as, users_home: false })
+        let stage = place("wireshark", &run_as)?;
+        let unpacked = None;
+        Ok(Self { version, tshark, global_plugins, stage, unpacked, run_as, users_home: false })
+    }
+
+    /// Version `X.Y`: the installed one where it is of that version, else the unpacked one.
+    pub fn of(series: &str) -> Result<Self, String> {
+        if let Ok(installed) = Self::installed()
+            && installed.series() == series
+        {
+            return Ok(installed);
+        }
+        let unpacked = Unpacked::find(series)?.ok_or_else(|| {
+            format!(
+                "Wireshark {series} is not here: `cargo xtask test --wireshark {series}` fetches it"
+            )
+        })?;
+        let tshark = unpacked.program("tshark");
+        Ok(Self {
+            version: version_of(&tshark)?,
+            tshark,
+            global_plugins: unpacked.plugins.clone(),
+            stage: unpacked.folder.clone(),
+            unpacked: Some(unpacked),
+            run_as: RunAs::choose()?,
+            users_home: false,
+        })
     }
 
     /// The same, with the caller's home and preferences instead of none.
@@ -79,6 +117,9 @@ impl Wireshark {
 
     /// The window with the plugin loaded.
     pub fn window(&self) -> Result<Command, String> {
+        if self.unpacked.is_some() {
+            return Err(format!("the window of Wireshark {} is not unpacked", self.series()));
+        }
         let program = which("wireshark").ok_or("wireshark is not installed")?;
         Ok(self.command(PLUGINS, &[], program.as_os_str()))
     }
@@ -86,11 +127,6 @@ impl Wireshark {
     /// The name of the version's folders, `X.Y`.
     pub fn series(&self) -> String {
         format!("{}.{}", self.version.0, self.version.1)
-    }
-
-    /// The folder in which Wireshark looks for everybody's packet plugins.
-    pub fn global_folder(&self) -> PathBuf {
-        self.global_plugins.join(self.series()).join("epan")
     }
 
     /// The folder in which Wireshark looks for this user's packet plugins.
@@ -107,13 +143,47 @@ impl Wireshark {
         command.args(words);
         command.env("WIRESHARK_PLUGIN_DIR", self.stage.join(tree));
         command.env_remove("WIRESHARK_RUN_FROM_BUILD_DIRECTORY");
+        command.env("WIRESHARK_CONFIG_DIR", self.settings());
         if !self.users_home {
             command.env("HOME", self.stage.join(HOME));
-            for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "WIRESHARK_CONFIG_DIR"] {
+            for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
                 command.env_remove(name);
             }
         }
         command
+    }
+
+    /// A program as the user who runs tshark, who finds this tshark first in `PATH`, has `home` for a
+    /// home and nothing of ours in the environment.
+    pub fn as_user(&self, program: &str, home: &Path) -> Command {
+        let mut command = self.run_as.command(program);
+        let first = self.tshark.parent().map(Path::to_path_buf);
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = first.into_iter().chain(env::split_paths(&path));
+        command.env("PATH", env::join_paths(folders).unwrap_or(path)).env("HOME", home);
+        for name in [
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "WIRESHARK_CONFIG_DIR",
+            "WIRESHARK_PLUGIN_DIR",
+            "WIRESHARK_RUN_FROM_BUILD_DIRECTORY",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// The folder of settings that Wireshark is given.
+    fn settings(&self) -> PathBuf {
+        self.stage.join(if self.users_home { "users-settings" } else { "settings" })
+    }
+
+    /// The folder of the caller's own settings.
+    fn users_settings(&self) -> Result<Option<PathBuf>, String> {
+        let mut folders = Command::new(&self.tshark);
+        let text = stdout_of(folders.args(["-G", "folders"]))?;
+        let path = text.lines().find_map(|line| line.strip_prefix("Personal configuration:"));
+        Ok(path.map(|path| PathBuf::from(path.trim())))
     }
 
     /// Makes `stock` and `plugins` mirror Wireshark's own plugin folder, leaving out tcphs.so, and
@@ -130,6 +200,8 @@ impl Wireshark {
             mirror(&global.join(&epan), &ours.join(&epan), |name| name == PLUGIN_FILE)?;
         }
         make_folder(&self.stage.join(HOME))?;
+        let theirs = if self.users_home { self.users_settings()? } else { None };
+        settings::prepare(&self.settings(), theirs.as_deref())?;
         Ok(self.stage.join(PLUGINS).join(series).join("epan"))
     }
 }
@@ -142,6 +214,17 @@ const STOCK: &str = "stock";
 const HOME: &str = "home";
 
 /// The first `X.Y.Z` in what `tshark -v` prints.
+/// What [`VERSION_VARIABLE`] names.
+pub fn named_version() -> Result<Option<String>, String> {
+    let text = env::var(VERSION_VARIABLE).unwrap_or_default();
+    if text.is_empty() { Ok(None) } else { unpacked::series(&text).map(Some) }
+}
+
+fn version_of(tshark: &Path) -> Result<(u32, u32, u32), String> {
+    version(&stdout_of(Command::new(tshark).arg("-v"))?)
+        .ok_or_else(|| format!("`{} -v` names no version", tshark.display()))
+}
+
 fn version(text: &str) -> Option<(u32, u32, u32)> {
     text.split_whitespace().find_map(|word| {
         let mut parts = word.trim_end_matches(['.', ',']).splitn(3, '.');
@@ -160,27 +243,32 @@ fn folder(text: &str, label: &str) -> Option<PathBuf> {
     Path::new(path).parent().map(Path::to_path_buf)
 }
 
-fn is_version(name: &OsStr) -> bool {
+pub(crate) fn is_version(name: &OsStr) -> bool {
     name.to_str()
         .and_then(|name| name.split_once('.'))
         .is_some_and(|(major, minor)| [major, minor].iter().all(|part| part.parse::<u32>().is_ok()))
 }
 
-/// `<target>/wireshark`, or a folder that everybody can read where root's target folder is closed
-/// to nobody.
-fn stage(run_as: &RunAs) -> Result<PathBuf, String> {
+/// [`place`] for whoever runs Wireshark's programs here.
+pub(crate) fn place_for(name: &str) -> Result<PathBuf, String> {
+    place(name, &RunAs::choose()?)
+}
+
+/// `<target>/name`, or a folder that everybody can read where root's target folder is closed to
+/// nobody.
+fn place(name: &str, run_as: &RunAs) -> Result<PathBuf, String> {
     let target = target_folder()?;
-    let stage = target.join("wireshark");
+    let stage = target.join(name);
     if run_as.reads_what_we_read() || open_to_all(&target) {
         return Ok(stage);
     }
-    // One per checkout; the name only keeps two checkouts apart.
-    let name: u64 = target
+    // One per checkout; the number only keeps two checkouts apart.
+    let number: u64 = target
         .as_os_str()
         .as_encoded_bytes()
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
-    let stage = env::temp_dir().join(format!("tcphs-{name:016x}"));
+    let stage = env::temp_dir().join(format!("tcphs-{number:016x}-{name}"));
     make_folder(&stage)?;
     // Somebody else's folder of that name would let them choose what nobody loads.
     let meta = fs::symlink_metadata(&stage).map_err(|error| about(&stage, &error))?;
@@ -209,7 +297,11 @@ pub fn target_folder() -> Result<PathBuf, String> {
 }
 
 /// Makes `ours` hold a link to everything in `theirs` save what `skip` names, and no other link.
-fn mirror(theirs: &Path, ours: &Path, skip: impl Fn(&OsStr) -> bool) -> Result<(), String> {
+pub(crate) fn mirror(
+    theirs: &Path,
+    ours: &Path,
+    skip: impl Fn(&OsStr) -> bool,
+) -> Result<(), String> {
     make_folder(ours)?;
     let mut wanted = Vec::new();
     // Wireshark without any plugin has no such folder.

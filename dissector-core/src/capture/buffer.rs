@@ -1,6 +1,7 @@
 //! The one buffer that a capture is read through.
 
 use std::io::{ErrorKind, Read, Result};
+use std::ops::Range;
 
 use super::compression::{self, Octets, Source};
 
@@ -70,6 +71,12 @@ impl<R: Read> Buffer<R> {
     #[inline]
     pub(super) fn from(&self, start: usize) -> &[u8] {
         &self.octets[start..self.end]
+    }
+
+    /// The octets at `place`, consumed or not; valid as long as `start` is.
+    #[inline]
+    pub(super) fn at(&self, place: Range<usize>) -> &[u8] {
+        &self.octets[place]
     }
 
     /// Steps over the first `octets` of [`filled`](Self::filled).

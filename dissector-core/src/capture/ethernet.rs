@@ -23,8 +23,11 @@ pub(super) fn ethernet(octets: Octets<'_>) -> Step<'_> {
     let cut = Skipped::Truncated(Layer::Link);
     let &[.., a, b] = octets.header::<14>().ok_or(cut)?;
     match u16::from_be_bytes([a, b]) {
-        // The EtherType is followed by tree and TTL.
-        0x8903 => Ok((Next::Ethernet, octets.after(16).ok_or(cut)?)),
+        // The EtherType is followed by tree and TTL, the inner frame by the check sequence.
+        0x8903 => {
+            let inner = octets.after(16).ok_or(cut)?;
+            Ok((Next::Ethernet, inner.limited(inner.sent.saturating_sub(4))))
+        }
         ethertype => Ok((Next::EtherTypeOrLength(ethertype), octets.after(14).ok_or(cut)?)),
     }
 }

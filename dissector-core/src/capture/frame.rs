@@ -36,16 +36,24 @@ impl Frame {
         captured: Range<usize>,
         original_octets: u32,
     ) -> Self {
+        let time_ns = interface.clock.nanoseconds(timestamp);
+        Self::at(interface, time_ns, captured, original_octets)
+    }
+
+    /// The same at a time that is known.
+    #[inline(always)]
+    pub(super) fn at(
+        interface: &Interface,
+        time_ns: i64,
+        captured: Range<usize>,
+        original_octets: u32,
+    ) -> Self {
         let fcs = u32::from(interface.fcs_octets);
         // A frame was at least as long as what was captured of it, whatever the file says.
         let original = original_octets.max(captured.len() as u32).saturating_sub(fcs);
         let captured = captured.start..captured.end.min(captured.start + original as usize);
-        Self {
-            time_ns: interface.clock.nanoseconds(timestamp),
-            link_type: interface.link_type,
-            captured,
-            original_octets: original,
-        }
+        let link_type = interface.link_type;
+        Self { time_ns, link_type, captured, original_octets: original }
     }
 }
 

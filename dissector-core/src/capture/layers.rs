@@ -52,6 +52,17 @@ pub(super) enum Next {
     Protocol(u8),
 }
 
+/// Before anything was found.
+pub(super) const NOTHING: PacketInfo = PacketInfo {
+    frame: 0,
+    time_ns: 0,
+    source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    destination: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    ttl: 0,
+    ip_id: None,
+    tcp_octets: 0,
+};
+
 /// What follows a header: what it is, and where.
 pub(super) type Step<'a> = Result<(Next, Octets<'a>), Skipped>;
 
@@ -268,6 +279,9 @@ impl Opener<'_> {
     fn aggregate(&mut self, mut octets: Octets<'_>) -> Result<(), Skipped> {
         if self.nested == MAX_NESTED {
             return Err(Skipped::Depth);
+        }
+        if octets.captured.is_empty() {
+            return Err(Skipped::Truncated(Layer::Wlan));
         }
         let (layers, mut result) = (self.layers, Ok(()));
         self.nested += 1;

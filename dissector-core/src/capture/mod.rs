@@ -39,6 +39,7 @@ mod wlan;
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 
 use self::buffer::Buffer;
@@ -47,6 +48,7 @@ use self::layers::{Deep, Found, Place};
 use self::pcap::PcapRecords;
 use self::pcapng::PcapngRecords;
 use self::skipped::Tally;
+use crate::wire::TcpHeader;
 use crate::{IcmpError, PacketInfo, Segment};
 
 pub use error::{CaptureError, CaptureWarning, Problem};
@@ -88,6 +90,8 @@ pub const MAX_INTERFACES: usize = 65_536;
 pub struct Capture<R> {
     buffer: Buffer<R>,
     records: Records,
+    /// The last segment found on the straight way.
+    usual: PacketInfo,
     deep: Deep,
     frames: u64,
     skipped: Tally,
@@ -160,7 +164,17 @@ impl<R: Read> Capture<R> {
         };
         let skipped = Tally::default();
         let deep = Deep::default();
-        Ok(Self { buffer, records, deep, frames: 0, skipped, warning: None, finished: false })
+        let usual = layers::NOTHING;
+        Ok(Self {
+            buffer,
+            records,
+            usual,
+            deep,
+            frames: 0,
+            skipped,
+            warning: None,
+            finished: false,
+        })
     }
 
     /// The next TCP segment, which borrows from the read buffer; `None` at the end. ICMP errors are
@@ -170,6 +184,7 @@ impl<R: Read> Capture<R> {
     ///
     /// # Errors
     /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
+    #[inline]
     pub fn next_segment(&mut self) -> Result<Option<Segment<'_>>, CaptureError> {
         loop {
             match self.step()? {
@@ -185,15 +200,19 @@ impl<R: Read> Capture<R> {
     ///
     /// # Errors
     /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
+    #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        Ok(match self.step()? {
-            None => None,
-            Some(found) => self.packet(found),
-        })
+        let Some(place) = self.straight() else {
+            return Ok(match self.long_way()? {
+                None => None,
+                Some(found) => self.packet(found),
+            });
+        };
+        let Ok(tcp) = TcpHeader::parse(self.buffer.at(place)) else { return Ok(None) };
+        Ok(Some(Packet::Segment(Segment { packet: self.usual, tcp })))
     }
 
     /// What was found last.
-    #[inline]
     fn packet(&self, found: Found) -> Option<Packet<'_>> {
         match found {
             Found::IcmpError(error) => Some(Packet::IcmpError(error)),
@@ -205,23 +224,52 @@ impl<R: Read> Capture<R> {
     /// caller may go on.
     #[inline]
     fn step(&mut self) -> Result<Option<Found>, CaptureError> {
+        match self.straight() {
+            Some(place) => Ok(Some(Found::Segment(self.usual, Place::Buffer(place)))),
+            None => self.long_way(),
+        }
+    }
+
+    /// Steps over the next record if it is a usual frame, all there, with a segment in it, and
+    /// nothing is left of the frame before; otherwise changes nothing. The segment is in `usual` then;
+    /// where its header and payload lie in the buffer.
+    #[inline(never)]
+    fn straight(&mut self) -> Option<Range<usize>> {
+        if !self.deep.found.is_empty() {
+            return None;
+        }
+        let octets = self.buffer.filled();
+        let (frame, record_octets) = match &self.records {
+            Records::Pcap(records) => records.straight(octets)?,
+            Records::Pcapng(records) => records.straight(octets)?,
+        };
+        let captured = octets.get(frame.captured.clone())?;
+        let tcp = plain::segment(&mut self.usual, &frame, captured)?;
+        let start = self.buffer.start() + frame.captured.start;
+        self.buffer.consume(record_octets);
+        self.frames += 1;
+        self.usual.frame = self.frames;
+        Some(start + tcp.start..start + tcp.end)
+    }
+
+    /// Goes on to the next thing found, whatever the records and the frames are.
+    #[inline(never)]
+    fn long_way(&mut self) -> Result<Option<Found>, CaptureError> {
         loop {
             if let Some(found) = self.deep.found.pop() {
                 return Ok(Some(found));
             }
+            if let Some(place) = self.straight() {
+                return Ok(Some(Found::Segment(self.usual, Place::Buffer(place))));
+            }
             let Some(Consumed { frame, start }) = self.next_frame()? else { return Ok(None) };
             let start = start + frame.captured.start;
             let captured = &self.buffer.from(start)[..frame.captured.len()];
-            if let Some((packet, tcp)) = plain::segment(self.frames, &frame, captured) {
-                let place = Place::Buffer(start + tcp.start..start + tcp.end);
-                return Ok(Some(Found::Segment(packet, place)));
-            }
             self.deep.open(self.frames, &frame, captured, start, &mut self.skipped);
         }
     }
 
     /// Reads the TCP header: a borrow that the step returned would outlive it.
-    #[inline]
     fn segment(&self, packet: PacketInfo, place: Place) -> Option<Segment<'_>> {
         let octets = match place {
             Place::Buffer(range) => &self.buffer.from(range.start)[..range.len()],
@@ -251,7 +299,6 @@ impl<R: Read> Capture<R> {
     }
 
     /// Steps to the next packet, and counts it.
-    #[inline]
     fn next_frame(&mut self) -> Result<Option<Consumed>, CaptureError> {
         while !self.finished {
             let octets = self.buffer.filled();

@@ -11,6 +11,7 @@ use super::{CaptureError, LinkType};
 pub(super) const HEADER_OCTETS: usize = 24;
 /// Octets in front of each packet.
 const RECORD_HEADER_OCTETS: usize = 16;
+const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 const ETHERNET_FCS_OCTETS: u8 = 4;
 
 /// Reads the records of a pcap file.
@@ -22,6 +23,8 @@ pub(super) struct PcapRecords {
     parser: PcapParser,
     interface: Interface,
     units_per_second: u64,
+    fraction_ns: i64,
+    big_endian: bool,
 }
 
 impl PcapRecords {
@@ -45,11 +48,37 @@ impl PcapRecords {
         };
         let (link_type, fcs_octets) = link_field(datalink);
         let interface = Interface { link_type, fcs_octets, snap_octets: 0, clock };
-        Ok(Self { parser, interface, units_per_second })
+        let big_endian = matches!(parser.header().endianness, Endianness::Big);
+        let fraction_ns = NANOSECONDS_PER_SECOND / units_per_second as i64;
+        Ok(Self { parser, interface, units_per_second, fraction_ns, big_endian })
     }
 
-    /// Reads the record at the start of `octets`.
-    #[inline]
+    /// Reads the record at the start of `octets` if it is all there: the frame, and the octets of all
+    /// of the record.
+    ///
+    /// The four numbers in front are read here, at a third of the cost.
+    #[inline(always)]
+    pub(super) fn straight(&self, octets: &[u8]) -> Option<(Frame, usize)> {
+        let (header, rest) = octets.split_first_chunk::<RECORD_HEADER_OCTETS>()?;
+        let (fields, _) = header.as_chunks::<4>();
+        let &[seconds, fraction, captured, original] = fields else { return None };
+        let field = |octets| {
+            let value = u32::from_le_bytes(octets);
+            if self.big_endian { value.swap_bytes() } else { value }
+        };
+        let captured = field(captured) as usize;
+        if captured > rest.len() {
+            return None;
+        }
+        // At most 2^32 seconds and as many fractions: together below 2^63 nanoseconds.
+        let time_ns = i64::from(field(seconds)) * NANOSECONDS_PER_SECOND
+            + i64::from(field(fraction)) * self.fraction_ns;
+        let end = RECORD_HEADER_OCTETS + captured;
+        let record = RECORD_HEADER_OCTETS..end;
+        Some((Frame::at(&self.interface, time_ns, record, field(original)), end))
+    }
+
+    /// Reads the record at the start of `octets`, or says what is missing.
     pub(super) fn next(&self, octets: &[u8]) -> Record {
         match self.parser.next_raw_packet(octets) {
             Ok((rest, packet)) => {

@@ -67,8 +67,36 @@ impl PcapngRecords {
         Self { section: None }
     }
 
+    /// Reads the block at the start of `octets` if it is an Enhanced Packet Block and all there: the
+    /// frame, and the octets of all of the block.
+    #[inline(always)]
+    pub(super) fn straight(&self, octets: &[u8]) -> Option<(Frame, usize)> {
+        /// With type, length, and the five numbers in front of the captured octets.
+        const START_OCTETS: usize = BLOCK_START_OCTETS + 20;
+        let section = self.section.as_ref()?;
+        let field = |octets| match section.order {
+            Endianness::Big => u32::from_be_bytes(octets),
+            _ => u32::from_le_bytes(octets),
+        };
+        let (fields, _) = octets.first_chunk::<START_OCTETS>()?.as_chunks::<4>();
+        let &[kind, length, interface, high, low, captured, original] = fields else {
+            return None;
+        };
+        let (length, captured) = (field(length) as usize, field(captured) as usize);
+        if field(kind) != ENHANCED_PACKET || !length.is_multiple_of(4) {
+            return None;
+        }
+        let (_, trailer) = octets.get(..length)?.split_last_chunk::<4>()?;
+        let end = START_OCTETS + captured;
+        if field(*trailer) as usize != length || end + 4 > length {
+            return None;
+        }
+        let interface = section.interfaces.get(field(interface) as usize)?;
+        let timestamp = u64::from(field(high)) << 32 | u64::from(field(low));
+        Some((Frame::new(interface, timestamp, START_OCTETS..end, field(original)), length))
+    }
+
     /// Reads the block at the start of `octets`.
-    #[inline]
     pub(super) fn next(&mut self, octets: &[u8]) -> Record {
         let Some((&kind, _)) = octets.split_first_chunk() else {
             return Record::Incomplete { required: BLOCK_FRAME_OCTETS as u64 };

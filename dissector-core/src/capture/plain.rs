@@ -1,7 +1,7 @@
 //! The straight way through the usual frame: Ethernet, perhaps a VLAN tag or two, IPv4 or IPv6
 //! without options, TCP. Everything else goes the [long way](super::layers), which finds the same.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use super::LinkType;
@@ -16,106 +16,113 @@ const IPV4_OCTETS: usize = 20;
 const IPV6_OCTETS: usize = 40;
 const TCP_OCTETS: usize = 20;
 
-/// The segment in a usual frame, and where its TCP header and payload lie in `captured`.
-#[inline]
+/// Writes what there is to know of the segment in a usual frame to `packet`; where its TCP header
+/// and payload lie in `captured`.
+///
+/// Written in place: a packet is large enough for each copy to be felt.
+#[inline(always)]
 pub(super) fn segment(
-    number: u64,
+    packet: &mut PacketInfo,
     frame: &Frame,
     captured: &[u8],
-) -> Option<(PacketInfo, Range<usize>)> {
-    let mut at = match frame.link_type {
-        LinkType::ETHERNET => ETHERNET_OCTETS,
+) -> Option<Range<usize>> {
+    let at = match frame.link_type {
+        LinkType::ETHERNET => {
+            let &[.., a, b] = captured.first_chunk::<ETHERNET_OCTETS>()?;
+            match u16::from_be_bytes([a, b]) {
+                ETHERTYPE_IPV4 => return ipv4(packet, frame, captured, ETHERNET_OCTETS),
+                ETHERTYPE_IPV6 => ETHERNET_OCTETS,
+                0x8100 | 0x88a8 => return tagged(packet, frame, captured),
+                _ => return None,
+            }
+        }
         // What looks like PPP at the second octet is taken for it, as in Wireshark.
         LinkType::RAW if captured.get(1..3) != Some(&[0xff, 0x03]) => {
-            return ip(number, frame, captured, 0);
+            if captured.first()? >> 4 == 4 {
+                return ipv4(packet, frame, captured, 0);
+            }
+            0
         }
         _ => return None,
     };
-    for _ in 0..3 {
-        let ethertype = u16::from_be_bytes(*captured.get(at - 2..)?.first_chunk()?);
-        match ethertype {
-            ETHERTYPE_IPV4 => return ip(number, frame, captured, at),
-            // Version 4 is no error behind the EtherType of version 4 only.
-            ETHERTYPE_IPV6 if captured.get(at)? >> 4 == 6 => {
-                return ip(number, frame, captured, at);
-            }
-            0x8100 | 0x88a8 => at += VLAN_TAG_OCTETS,
+    ipv6(packet, frame, captured, at)
+}
+
+/// One VLAN tag or two.
+#[inline(never)]
+fn tagged(packet: &mut PacketInfo, frame: &Frame, captured: &[u8]) -> Option<Range<usize>> {
+    let mut at = ETHERNET_OCTETS + VLAN_TAG_OCTETS;
+    loop {
+        match u16::from_be_bytes(*captured.get(at - 2..)?.first_chunk()?) {
+            ETHERTYPE_IPV4 => return ipv4(packet, frame, captured, at),
+            ETHERTYPE_IPV6 => return ipv6(packet, frame, captured, at),
+            0x8100 | 0x88a8 if at == ETHERNET_OCTETS + VLAN_TAG_OCTETS => at += VLAN_TAG_OCTETS,
             _ => return None,
         }
     }
-    None
 }
 
-/// An IP header of the usual form at `at`.
 #[inline(always)]
-fn ip(
-    number: u64,
+fn ipv4(
+    packet: &mut PacketInfo,
     frame: &Frame,
     captured: &[u8],
     at: usize,
-) -> Option<(PacketInfo, Range<usize>)> {
-    let packet = captured.get(at..)?;
-    let (header, octets, source, destination, ttl, ip_id): (_, _, IpAddr, IpAddr, _, _) =
-        match *packet {
-            [
-                0x45,
-                _,
-                a,
-                b,
-                id_1,
-                id_2,
-                flags,
-                0,
-                ttl,
-                PROTOCOL_TCP,
-                _,
-                _,
-                s1,
-                s2,
-                s3,
-                s4,
-                d1,
-                d2,
-                d3,
-                d4,
-                ..,
-            ] if flags & 0x3f == 0 => (
-                IPV4_OCTETS,
-                usize::from(u16::from_be_bytes([a, b])),
-                Ipv4Addr::new(s1, s2, s3, s4).into(),
-                Ipv4Addr::new(d1, d2, d3, d4).into(),
-                ttl,
-                Some(u16::from_be_bytes([id_1, id_2])),
-            ),
-            [0x60..=0x6f, _, _, _, a, b, PROTOCOL_TCP, ttl, ..] => {
-                let (source, rest) = packet.get(8..)?.split_first_chunk::<16>()?;
-                let destination = rest.first_chunk::<16>()?;
-                (
-                    IPV6_OCTETS,
-                    IPV6_OCTETS + usize::from(u16::from_be_bytes([a, b])),
-                    Ipv6Addr::from(*source).into(),
-                    Ipv6Addr::from(*destination).into(),
-                    ttl,
-                    None,
-                )
-            }
-            _ => return None,
-        };
-    // Of a frame that was cut or padded, the shortest length counts.
-    let sent = (frame.original_octets as usize).max(captured.len()) - at;
-    let end = octets.min(packet.len());
-    let tcp = packet.get(header..end)?;
-    if tcp.len() < TCP_OCTETS || tcp[12] < 0x50 {
+) -> Option<Range<usize>> {
+    const MORE_FRAGMENTS_AND_OFFSET: u16 = 0x3fff;
+    let (header, rest) = captured.get(at..)?.split_first_chunk::<IPV4_OCTETS>()?;
+    let &[first, _, length_1, length_2, id_1, id_2, flags, offset, ttl, protocol, ..] = header;
+    let fragment = u16::from_be_bytes([flags, offset]) & MORE_FRAGMENTS_AND_OFFSET;
+    if first != 0x45 || protocol != PROTOCOL_TCP || fragment != 0 {
         return None;
     }
-    let packet = PacketInfo {
-        frame: number,
-        time_ns: frame.time_ns,
-        source,
-        destination,
-        ttl,
-        ip_id,
-        tcp_octets: (octets.min(sent) - header) as u32,
-    };
-    Some((packet, at + header..at + end))
+    let (addresses, _) = header.last_chunk::<8>()?.as_chunks::<4>();
+    let &[source, destination] = addresses else { return None };
+    let total = usize::from(u16::from_be_bytes([length_1, length_2]));
+    let (tcp, sent) = payload(frame, rest, at + IPV4_OCTETS, total.checked_sub(IPV4_OCTETS)?)?;
+    packet.time_ns = frame.time_ns;
+    packet.source = Ipv4Addr::from(source).into();
+    packet.destination = Ipv4Addr::from(destination).into();
+    packet.ttl = ttl;
+    packet.ip_id = Some(u16::from_be_bytes([id_1, id_2]));
+    packet.tcp_octets = sent;
+    Some(tcp)
+}
+
+#[inline(never)]
+fn ipv6(
+    packet: &mut PacketInfo,
+    frame: &Frame,
+    captured: &[u8],
+    at: usize,
+) -> Option<Range<usize>> {
+    let (header, rest) = captured.get(at..)?.split_first_chunk::<IPV6_OCTETS>()?;
+    let &[first, _, _, _, length_1, length_2, protocol, ttl, ..] = header;
+    if first >> 4 != 6 || protocol != PROTOCOL_TCP {
+        return None;
+    }
+    let (addresses, _) = header.last_chunk::<32>()?.as_chunks::<16>();
+    let &[source, destination] = addresses else { return None };
+    let length = usize::from(u16::from_be_bytes([length_1, length_2]));
+    let (tcp, sent) = payload(frame, rest, at + IPV6_OCTETS, length)?;
+    packet.time_ns = frame.time_ns;
+    packet.source = Ipv6Addr::from(source).into();
+    packet.destination = Ipv6Addr::from(destination).into();
+    packet.ttl = ttl;
+    packet.ip_id = None;
+    packet.tcp_octets = sent;
+    Some(tcp)
+}
+
+/// Where the first `octets` of the `rest` at `at` lie, if a TCP header is in them, and how many of
+/// them were sent: of a frame that was cut or padded, the shortest length counts.
+#[inline(always)]
+fn payload(frame: &Frame, rest: &[u8], at: usize, octets: usize) -> Option<(Range<usize>, u32)> {
+    let captured = octets.min(rest.len());
+    if captured < TCP_OCTETS || *rest.get(12)? < 0x50 {
+        return None;
+    }
+    // No frame was longer on the wire than in the file: see `Frame::new`.
+    let sent = octets.min(frame.original_octets as usize - at);
+    Some((at..at + captured, sent as u32))
 }

@@ -111,8 +111,8 @@ impl Direction {
 
     /// The same for both directions of a connection.
     #[inline]
-    pub fn hash(&self, state: &RandomState) -> u64 {
-        match *self {
+    pub fn hash(&self, state: &RandomState) -> u32 {
+        let hash = match *self {
             Self::V4 { addresses, ports } => {
                 let [a, b] = [0, 1].map(|at| u64::from(addresses[at]) << 16 | u64::from(ports[at]));
                 state.hash_one((a.min(b), a.max(b)))
@@ -121,7 +121,8 @@ impl Direction {
                 let [a, b] = [0, 1].map(|at| (addresses[at], ports[at]));
                 state.hash_one((a.min(b), a.max(b)))
             }
-        }
+        };
+        (hash ^ hash >> 32) as u32
     }
 }
 

@@ -124,6 +124,8 @@ fields! {
             "What the segment is to the handshake or to the close.";
         StageStr, "tcphs.stage_str", String, "Stage",
             "The stage as text.";
+        StageMeaning, "tcphs.stage.meaning", String, "Meaning",
+            "What a segment of this stage does, in one sentence.";
         FinalAck, "tcphs.final_ack", None, "Final ACK",
             "The segment is the third of the handshake: the ACK that completes it.";
         Copy, "tcphs.copy", Uint8(Copy), "Copy",
@@ -208,6 +210,10 @@ fields! {
             "From the SYN copy that was answered to the final ACK.";
     }
     Connection {
+        ClientStateProvenFrame, "tcphs.client.state.proven_frame", FrameNumber, "Client state proven in frame",
+            "Frame that proves a state of the client which is assumed here.";
+        ServerStateProvenFrame, "tcphs.server.state.proven_frame", FrameNumber, "Server state proven in frame",
+            "Frame that proves a state of the server which is assumed here.";
         Outcome, "tcphs.outcome", Uint8(Outcome), "Outcome",
             "How the connection went.";
         OutcomeStr, "tcphs.outcome_str", String, "Outcome",

@@ -2,6 +2,7 @@
 
 use super::anomaly::{Anomaly, Group, Severity};
 use super::enumeration::{Enumeration, enumeration};
+use super::state_names::StateNames;
 
 enumeration! {
     /// State of one endpoint (RFC 9293 §3.3.2); numbers as in TCP-MIB (RFC 4022), 0 is ours.
@@ -331,6 +332,7 @@ pub const ENUMERATIONS: &[&Enumeration] = &[
     Severity::TABLE,
     Group::TABLE,
     Anomaly::TABLE,
+    StateNames::TABLE,
 ];
 
 #[cfg(test)]

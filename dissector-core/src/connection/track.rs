@@ -245,13 +245,30 @@ impl Connection {
         now_ns: i64,
         recent: &mut Recent,
     ) -> Annotation {
+        let flags = segment.tcp.flags;
+        if self.steady
+            && goes_on(flags)
+            && let Some(seen) = self.go_on(segment, sender, now_ns, recent)
+        {
+            return seen;
+        }
+        self.observe_closely(segment, sender, now_ns, recent)
+    }
+
+    fn observe_closely(
+        &mut self,
+        segment: &Segment<'_>,
+        sender: Side,
+        now_ns: i64,
+        recent: &mut Recent,
+    ) -> Annotation {
+        let flags = segment.tcp.flags;
         let (receiver, role) = if self.self_connect {
             (sender, Role::Unknown)
         } else {
             (sender.other(), sender.role())
         };
         self.zeek.observe(sender as usize, segment, &mut self.rare);
-        let flags = segment.tcp.flags;
         let (offer, timestamps) = if flags.contains(TcpFlags::SYN) {
             Offer::of(&segment.tcp)
         } else {
@@ -271,9 +288,6 @@ impl Connection {
         let sent = self.end(sender).sent;
         if let Some(stage) = recent.stage_of_first_capture(segment, &identity, sent, now_ns) {
             return self.duplicate(&event, role, stage);
-        }
-        if self.steady && goes_on(flags) {
-            return self.go_on(&event, role, &identity, recent);
         }
         for end in &mut self.ends {
             if let Some(state) = end.upcoming.take() {
@@ -323,27 +337,54 @@ impl Connection {
     }
 
     /// Nearly every segment of a long connection: both ends are ESTABLISHED, and it moves nothing
-    /// but sequence numbers.
+    /// but sequence numbers. `None`, and nothing changed, where it needs a closer look.
+    #[inline]
     fn go_on(
         &mut self,
-        event: &Event<'_>,
-        role: Role,
-        identity: &Identity,
+        segment: &Segment<'_>,
+        sender: Side,
+        now_ns: i64,
         recent: &mut Recent,
-    ) -> Annotation {
-        let mut seen = Annotation::new(self.id, event.flags, role);
-        self.check_data(event, &mut seen);
-        self.account(event);
-        let end = self.end_mut(event.sender);
-        let sent = end.sent;
+    ) -> Option<Annotation> {
+        let tcp = &segment.tcp;
+        let payload = segment.payload_octets();
+        let timestamps = duplicate::timestamps(segment);
+        let dropped = self.handshake.timestamps && timestamps.is_none();
+        if dropped || self.awaits_join() {
+            return None;
+        }
+        let identity = Identity::of(segment, self.id, sender as usize, timestamps);
+        let sent = self.end(sender).sent;
+        if recent.stage_of_first_capture(segment, &identity, sent, now_ns).is_some()
+            || !self.zeek.go_on(sender as usize, tcp, payload, &mut self.rare)
+        {
+            return None;
+        }
+        recent.remember(segment, &identity, sent, now_ns, Stage::None);
+        let end = self.end_mut(sender);
         end.sent = sent.wrapping_add(1);
-        recent.remember(event.segment, identity, sent, event.now_ns, Stage::None);
+        end.ttl = segment.packet.ttl;
+        let next = tcp.sequence + payload;
+        if next.is_after(end.nxt) {
+            end.nxt = next;
+        }
+        if tcp.acknowledgment.is_after(end.ack) || !end.has(Facts::ACK) {
+            end.ack = tcp.acknowledgment;
+        }
+        end.window = tcp.window;
+        end.facts |= Facts::TTL | Facts::ACK | Facts::SCALED | Facts::MORE;
+        end.facts.set(Facts::PAYLOAD, payload > 0 || end.has(Facts::PAYLOAD));
         self.packets += 1;
-        self.last_ns = event.now_ns;
-        self.anomalies = self.anomalies.union(seen.anomalies);
+        self.last_ns = now_ns;
+        let mut seen = Annotation::new(self.id, tcp.flags, sender.role());
         let established = States::new(State::Established, State::Established, true);
         (seen.client, seen.server) = (established, established);
-        seen
+        Some(seen)
+    }
+
+    /// Whether the segment that confirms an MPTCP join is still to come.
+    fn awaits_join(&self) -> bool {
+        self.handshake.join && self.handshake.complete && !self.handshake.join_confirmed
     }
 
     /// Whether both ends are known to be ESTABLISHED, nothing is under way that would change that,
@@ -542,7 +583,7 @@ impl Connection {
             seen.note(Anomaly::TsDropped);
             self.end_mut(event.sender).facts |= Facts::TS_DROPPED;
         }
-        if self.handshake.join && self.handshake.complete && !self.handshake.join_confirmed {
+        if self.awaits_join() {
             // RFC 8684 §3.2: the fourth segment confirms the third, which proved the client.
             let confirms = event.sender == Side::Server && event.payload == 0;
             if confirms && seen.stage == Stage::None {

@@ -193,18 +193,29 @@ impl Zeek {
 
     #[inline]
     pub fn observe(&mut self, sender: usize, segment: &Segment<'_>, rare: &mut Option<Box<Rare>>) {
-        let peer = 1 - sender;
-        let tcp = &segment.tcp;
-        let flags = tcp.flags;
-        let payload = segment.payload_octets();
-        if self.goes_on(sender, tcp, payload) {
-            if flags.contains(TcpFlags::ACK) && tcp.acknowledgment.is_after(self.ends[peer].acked) {
-                self.ends[peer].acked = tcp.acknowledgment;
-            }
-            self.advance(sender, flags, payload, tcp.sequence + payload, rare);
-            return;
+        if !self.go_on(sender, &segment.tcp, segment.payload_octets(), rare) {
+            self.observe_closely(sender, segment, rare);
         }
-        self.observe_closely(sender, segment, rare);
+    }
+
+    /// Takes in a segment of a connection that just goes on; whether it does.
+    #[inline]
+    pub fn go_on(
+        &mut self,
+        sender: usize,
+        tcp: &TcpHeader<'_>,
+        payload: u32,
+        rare: &mut Option<Box<Rare>>,
+    ) -> bool {
+        if !self.goes_on(sender, tcp, payload) {
+            return false;
+        }
+        let peer = &mut self.ends[1 - sender];
+        if tcp.flags.contains(TcpFlags::ACK) && tcp.acknowledgment.is_after(peer.acked) {
+            peer.acked = tcp.acknowledgment;
+        }
+        self.advance(sender, tcp.flags, payload, tcp.sequence + payload, rare);
+        true
     }
 
     fn observe_closely(

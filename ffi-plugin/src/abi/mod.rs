@@ -11,11 +11,17 @@
 mod label;
 mod segment;
 mod session;
+mod settings;
+mod statistics;
 mod status;
 mod table;
+mod tapped;
 
 pub use label::*;
 pub use segment::*;
 pub use session::*;
+pub use settings::*;
+pub use statistics::*;
 pub use status::*;
 pub use table::*;
+pub use tapped::*;

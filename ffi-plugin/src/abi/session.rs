@@ -27,7 +27,7 @@ pub const TCPHS_NO_TEXT: u32 = u32::MAX;
 /// then as often as wanted, in any order of frames, `tcphs_session_info`, `tcphs_session_view` and
 /// `tcphs_session_remarks`.
 pub struct tcphs_session {
-    guarded: Guarded<Session>,
+    pub(super) guarded: Guarded<Session>,
 }
 
 /// One line of the packet details.
@@ -199,8 +199,8 @@ pub unsafe extern "C" fn tcphs_session_end_frame(
 }
 
 /// Points `out` to what the Info column says of the frame: one text for each segment that has a
-/// stage, parted by ` | `. It lives until the next call with this session. `TCPHS_NOT_FOUND` if no
-/// segment of the frame has a stage.
+/// stage, or for every one if so chosen, parted by ` | `. It lives until the next call with this
+/// session. `TCPHS_NOT_FOUND` if the frame has no such segment.
 ///
 /// # Safety
 /// `session` is null or valid; `out` is null or valid for writes.
@@ -245,6 +245,9 @@ pub unsafe extern "C" fn tcphs_session_view(
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     session.guarded.run(|session| {
+        if later {
+            session.take_in_proofs();
+        }
         let Some(known) = session.segment(frame, nth) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use dissector_core::connection::Anomaly;
 use serde_json::Value;
-use tests::{OPENED_LAYERS, corpus, fields, in_parallel, rows, samples};
+use tests::{OPENED_LAYERS, corpus, in_parallel, samples, wireshark};
+
+use crate::heard::{self, Passes, remark};
 
 /// Fields of the plugin and columns of the command that say the same.
-const SAME: &[(&str, &str)] = &[
+pub const SAME: &[(&str, &str)] = &[
     ("tcphs.conn", "conn"),
     ("tcphs.attempt", "attempt"),
     ("tcphs.stage_str", "stage"),
@@ -31,7 +33,7 @@ const SAME: &[(&str, &str)] = &[
 ];
 
 /// Fields of the plugin, said on later passes, and columns of a connection that say the same.
-const SAME_VERDICT: &[(&str, &str)] = &[
+pub const SAME_VERDICT: &[(&str, &str)] = &[
     ("tcphs.outcome_str", "outcome"),
     ("tcphs.failed", "failed"),
     ("tcphs.established", "established"),
@@ -66,8 +68,11 @@ const SAME_VERDICT: &[(&str, &str)] = &[
     ("tcphs.neg.ts", "neg_ts"),
 ];
 
-/// TCP segments only: an ICMP error that quotes one has fields too, but no row.
-const SEGMENTS: &str = "tcphs && tcphs.stage != 14";
+/// Of a frame's stages: whether they are of TCP segments. An ICMP error that quotes one has fields
+/// too, but no row.
+fn is_of_segments(stages: &str) -> bool {
+    !stages.is_empty() && stages.split(heard::SEPARATOR).all(|stage| stage != "14")
+}
 
 #[derive(Default)]
 struct Tally {
@@ -82,7 +87,7 @@ struct Tally {
 }
 
 /// What else is asked of tshark, in front of the fields that are compared.
-const ABOUT: [&str; 9] = [
+pub const ABOUT: &[&str] = &[
     "frame.number",
     "frame.protocols",
     "frame.time_epoch",
@@ -106,9 +111,8 @@ fn encapsulation(row: &[String]) -> String {
 
 /// Whether the command promises to open this.
 fn is_common(encapsulation: &str) -> bool {
-    let layers: Vec<_> = encapsulation.split(':').collect();
-    let ip_headers = layers.iter().filter(|layer| ["ip", "ipv6"].contains(layer)).count();
-    ip_headers == 1 && layers.iter().all(|layer| OPENED_LAYERS.contains(layer))
+    let layers = encapsulation.trim_end_matches(" in fragments");
+    layers.split(':').all(|layer| OPENED_LAYERS.contains(&layer))
 }
 
 /// The column of all segments of a frame, as tshark prints it.
@@ -118,7 +122,7 @@ fn column(rows: &[&Value], column: &str) -> String {
         .filter_map(|row| match &row[column] {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
-            Value::Bool(value) => Some(u8::from(*value).to_string()),
+            Value::Bool(value) => Some(boolean(*value).to_owned()),
             Value::Number(ns) if column.ends_with("_ns") => Some(seconds(ns.as_u64()?)),
             other => Some(other.to_string()),
         })
@@ -126,29 +130,33 @@ fn column(rows: &[&Value], column: &str) -> String {
     shown.join(";")
 }
 
+/// A boolean as tshark prints it: by its number in 4.0, by its name later.
+fn boolean(value: bool) -> &'static str {
+    let [no, yes] = if wireshark().version < (4, 2, 0) { ["0", "1"] } else { ["False", "True"] };
+    if value { yes } else { no }
+}
+
 /// Nanoseconds as tshark prints a time.
 fn seconds(ns: u64) -> String {
     format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000)
 }
 
-fn compare(capture: &Path, two_pass: bool) -> Tally {
+fn compare(capture: &Path, passes: Passes) -> Tally {
     let mut tally = Tally::default();
     let path = capture.to_string_lossy();
-    let Some(ours) = rows("packets", capture) else {
+    let heard = heard::of(capture);
+    let Some(ours) = heard.packets() else {
         tally.left_out.push(format!("{path}: a file format that only Wireshark reads"));
         return tally;
     };
     let mut names = ABOUT.to_vec();
     names.extend(SAME.iter().map(|(field, _)| *field));
-    let mut arguments =
-        vec!["-r", &*path, "-Y", SEGMENTS, "-n", "-E", "aggregator=;", "-E", "occurrence=a"];
-    if two_pass {
-        arguments.push("-2");
-    }
-    let theirs = fields(&arguments, &names);
+    names.push("tcphs.stage");
+    let mut theirs = heard.rows(passes, &names);
+    theirs.retain(|row| row.last().is_some_and(|stages| is_of_segments(stages)));
 
     let mut by_frame: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
-    for row in &ours {
+    for row in ours {
         by_frame.entry(row["frame"].to_string()).or_default().push(row);
     }
     let ends = |row: &[String]| {
@@ -207,22 +215,19 @@ fn compare(capture: &Path, two_pass: bool) -> Tally {
 /// the connection; only where both see the same segments.
 fn compare_verdicts(capture: &Path, tally: &mut Tally) {
     let path = capture.to_string_lossy();
-    let (Some(packets), Some(connections)) =
-        (rows("packets", capture), rows("connections", capture))
-    else {
+    let heard = heard::of(capture);
+    let (Some(packets), Some(connections)) = (heard.packets(), heard.connections()) else {
         return;
     };
     let mut names = vec!["frame.number", "tcphs.conn", "frame.time_epoch"];
     names.extend(SAME_VERDICT.iter().map(|(field, _)| *field));
-    let remarks: Vec<_> =
-        Anomaly::ALL.iter().map(|anomaly| format!("tcphs.expert.{anomaly}")).collect();
+    let remarks: Vec<_> = Anomaly::ALL.iter().map(|&anomaly| remark(anomaly)).collect();
     names.extend(remarks.iter().map(String::as_str));
     // An ICMP error that quotes a segment has the verdict and may have the remark, but no row.
     names.push("tcphs.stage");
     let is_segment = |row: &&Vec<String>| row.last().is_none_or(|stage| stage != "14");
-    let arguments =
-        ["-r", &*path, "-2", "-Y", "tcphs", "-n", "-E", "aggregator=;", "-E", "occurrence=a"];
-    let theirs = fields(&arguments, &names);
+    let mut theirs = heard.rows(Passes::Two, &names);
+    theirs.retain(|row| row.last().is_some_and(|stage| !stage.is_empty()));
     let frames = |numbers: Vec<String>| numbers.into_iter().collect::<BTreeSet<_>>();
     let plugin = frames(theirs.iter().filter(is_segment).map(|row| row[0].clone()).collect());
     let command = frames(packets.iter().map(|row| row["frame"].to_string()).collect());
@@ -249,15 +254,11 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
         for ((field, name), seen) in SAME_VERDICT.iter().zip(&row[3..verdict_end]) {
             let shown = column(&[connection], name);
             // Present or absent, without a value.
-            let shown = if ["failed", "established"].contains(name) {
-                if shown == "1" { "1".to_owned() } else { String::new() }
+            let (seen, shown) = if ["failed", "established"].contains(name) {
+                let there = !seen.is_empty();
+                (boolean(there), boolean(connection[*name] == true).to_owned())
             } else {
-                shown
-            };
-            let seen = if !seen.is_empty() && ["failed", "established"].contains(name) {
-                "1"
-            } else {
-                seen
+                (seen.as_str(), shown)
             };
             if seen != shown {
                 let frame = &row[0];
@@ -327,13 +328,14 @@ fn verdicts(capture: &Path) -> Tally {
 
 #[test]
 fn on_the_samples_in_one_pass_and_two() {
-    check(&samples(), |capture| compare(capture, false));
-    check(&samples(), |capture| compare(capture, true));
+    check(&samples(), |capture| compare(capture, Passes::One));
+    check(&samples(), |capture| compare(capture, Passes::Two));
 }
 
 #[test]
-fn on_the_corpus() {
-    check(&corpus(), |capture| compare(capture, false));
+fn on_the_corpus_in_one_pass_and_two() {
+    check(&corpus(), |capture| compare(capture, Passes::One));
+    check(&corpus(), |capture| compare(capture, Passes::Two));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::differences::Listed;
+use super::differences::Listed;
 
 /// How many rows agree, in each respect.
 #[derive(Clone, Copy, Default)]

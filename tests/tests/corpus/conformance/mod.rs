@@ -12,20 +12,21 @@ mod zeek;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
-use tests::{corpus, in_parallel, rows};
+use tests::{corpus, in_parallel};
 
-use crate::report::Report;
-use crate::tshark::Frame;
+use self::report::Report;
+use self::tshark::Frame;
+pub use self::tshark::WIRESHARKS;
+use crate::heard::{self, Heard};
 
 /// What the command and tshark say of one capture.
 struct Capture {
     /// Path below the corpus.
     name: String,
-    /// `None` where the command cannot read the file.
-    connections: Option<Vec<Value>>,
-    packets: Vec<Value>,
+    heard: Arc<Heard>,
     frames: Vec<Frame>,
 }
 
@@ -33,15 +34,23 @@ impl Capture {
     fn read(root: &Path, file: &Path) -> Self {
         Self {
             name: file.strip_prefix(root).expect("below the root").to_string_lossy().into_owned(),
-            connections: rows("connections", file),
-            packets: rows("packets", file).unwrap_or_default(),
+            heard: heard::of(file),
             frames: Vec::new(),
         }
     }
 
-    fn with_frames(mut self, file: &Path) -> Self {
-        self.frames = tshark::frames(file);
+    fn with_frames(mut self) -> Self {
+        self.frames = tshark::frames(&self.heard);
         self
+    }
+
+    /// `None` where the command cannot read the file.
+    fn connections(&self) -> Option<&[Value]> {
+        self.heard.connections()
+    }
+
+    fn packets(&self) -> &[Value] {
+        self.heard.packets().unwrap_or_default()
     }
 }
 
@@ -59,7 +68,7 @@ fn with_zeek_and_wireshark() {
     let files = corpus();
     let Some(folder) = xtask::shared_captures().filter(|_| !files.is_empty()) else { return };
     let root = folder.join("public");
-    let captures = in_parallel(&files, |file| Capture::read(&root, file).with_frames(file));
+    let captures = in_parallel(&files, |file| Capture::read(&root, file).with_frames());
     let mut wrong = Vec::new();
 
     let answers = zeek::answers(&folder.join("answers/zeek.jsonl"), Some("nochk"));

@@ -6,23 +6,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::Path;
-use std::process::Stdio;
-use std::sync::OnceLock;
 
 use serde_json::Value;
-use tests::text;
-use xtask::wireshark::Wireshark;
+use tests::wireshark;
 
-use crate::Capture;
-use crate::differences::STRANGE_CLOCKS;
-use crate::encapsulation::unopened;
-use crate::zeek::{End, pair};
+use super::Capture;
+use super::differences::STRANGE_CLOCKS;
+use super::encapsulation::unopened;
+use super::zeek::{End, pair};
+use crate::heard::{Heard, Passes, SEPARATOR};
 
 /// Counts by what was compared and how it came out.
 pub type Tally = BTreeMap<(&'static str, &'static str), usize>;
 
-const FIELDS: &[&str] = &[
+/// What is asked of tshark.
+pub const WIRESHARKS: &[&str] = &[
     "frame.number",
     "frame.protocols",
     "ip.src",
@@ -31,8 +29,6 @@ const FIELDS: &[&str] = &[
     "ipv6.dst",
     "tcp.srcport",
     "tcp.dstport",
-    "ip.flags.mf",
-    "ip.frag_offset",
     "tcp.stream",
     "tcp.completeness",
     "tcp.analysis.initial_rtt",
@@ -58,16 +54,18 @@ pub struct Frame {
 }
 
 impl Frame {
-    fn parse(line: &str) -> Option<Self> {
-        let columns: Vec<_> = line.split('\t').collect();
-        let [number, layers, from, to, from6, to6, from_port, to_port, more, offset, rest @ ..] =
-            &columns[..]
+    fn parse(row: &[String]) -> Option<Self> {
+        let columns: Vec<&str> = row.iter().map(String::as_str).collect();
+        let [number, layers, from, to, from6, to6, from_port, to_port, rest @ ..] = &columns[..]
         else {
             return None;
         };
+        if !layers.split(':').any(|layer| layer == "tcp") {
+            return None;
+        }
         let [stream, completeness, initial_rtt, syn, synack, fin, rst] = rest else { return None };
         fn last(column: &str) -> &str {
-            column.rsplit(',').next().unwrap_or_default()
+            column.rsplit(SEPARATOR).next().unwrap_or_default()
         }
         let ipv6 = layers.rfind(":ipv6").unwrap_or(0) > layers.rfind(":ip:").unwrap_or(0);
         let (from, to) = if ipv6 { (from6, to6) } else { (from, to) };
@@ -75,13 +73,11 @@ impl Frame {
             Some((last(addr).parse::<IpAddr>().ok()?, last(port).parse().ok()?))
         };
         let ends = end(from, from_port).zip(end(to, to_port));
-        let in_fragments =
-            more.contains(['1', 'T']) || offset.split(',').any(|at| !["", "0"].contains(&at));
         let quoted = layers.contains("icmp");
         Some(Self {
             number: number.parse().ok()?,
             pair: ends.filter(|_| !quoted).map(|(from, to)| pair([from, to])),
-            unopened: unopened(layers, in_fragments),
+            unopened: unopened(layers),
             stream: stream.parse().ok().filter(|_| !quoted),
             completeness: last(completeness).parse().ok(),
             initial_rtt: last(initial_rtt).parse().ok(),
@@ -90,25 +86,17 @@ impl Frame {
     }
 }
 
-/// Every frame with TCP in it, in two passes, without the plugin.
-pub fn frames(capture: &Path) -> Vec<Frame> {
-    static WIRESHARK: OnceLock<Wireshark> = OnceLock::new();
-    let wireshark = WIRESHARK.get_or_init(|| Wireshark::find().expect("tshark is installed"));
-    let mut command = wireshark.without_plugin();
-    command.args(["-2", "-n", "-Y", "tcp", "-T", "fields", "-r"]).arg(capture);
-    for field in FIELDS {
-        command.args(["-e", field]);
-    }
-    let output = command.stdin(Stdio::null()).output().expect("tshark starts");
-    assert!(output.status.code().is_some_and(|code| code <= 2), "{command:?}: {output:?}");
-    text(&output).lines().filter_map(Frame::parse).collect()
+/// Every frame with TCP in it, in two passes.
+pub fn frames(heard: &Heard) -> Vec<Frame> {
+    let rows = heard.rows(Passes::Two, WIRESHARKS);
+    rows.iter().filter_map(|row| Frame::parse(row)).collect()
 }
 
 /// Adds to `tally`; what no rule explains.
 pub fn compare(capture: &Capture, tally: &mut Tally) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut packets = BTreeMap::<u64, Vec<&Value>>::new();
-    for packet in &capture.packets {
+    for packet in capture.packets() {
         packets.entry(packet["frame"].as_u64().unwrap_or(0)).or_default().push(packet);
     }
     let mut streams = BTreeMap::<u64, Stream<'_>>::new();
@@ -135,8 +123,12 @@ pub fn compare(capture: &Capture, tally: &mut Tally) -> Vec<String> {
             }
         }
     }
-    let rows: BTreeMap<_, _> =
-        capture.connections.iter().flatten().map(|row| (row["conn"].as_u64(), row)).collect();
+    let rows: BTreeMap<_, _> = capture
+        .connections()
+        .unwrap_or_default()
+        .iter()
+        .map(|row| (row["conn"].as_u64(), row))
+        .collect();
     for (number, stream) in &streams {
         let verdict = match stream.conns.first() {
             _ if stream.in_part => "seen in part",
@@ -237,6 +229,8 @@ impl Stream<'_> {
         };
         let synack = match (bit(2), synacks) {
             (true, true) | (false, false) => EQUAL,
+            // Wireshark 4.0 leaves the completeness of such a segment alone at 0.
+            (true, false) if illegal('S') => "T2 illegal flags",
             (true, false) if row["open_type"] == "split" || row["outcome"] == "bad_synack" => {
                 "T5 bare ACK or own SYN/ACK"
             }
@@ -292,7 +286,12 @@ impl Stream<'_> {
                 flags.contains('.') && !flags.contains('S')
             })
             .is_some_and(|packet| packet["final_ack"] != true);
-        Some(if syns > 1 || self.packets.iter().any(|packet| stage(packet, "SYN (crossing)")) {
+        // 4.6 wants both sides; older versions must not come by here.
+        let one_side =
+            self.initial_rtt.is_none() && row["seen"] != "both" && wireshark().version >= (4, 6, 0);
+        Some(if one_side {
+            "T13 one side captured"
+        } else if syns > 1 || self.packets.iter().any(|packet| stage(packet, "SYN (crossing)")) {
             "T11 from the last SYN"
         } else if self.span() == 0.0 {
             "T12 zero taken for none"
@@ -322,5 +321,5 @@ fn ends_nothing(packet: &Value) -> bool {
 }
 
 fn in_order_of_time(capture: &Capture) -> bool {
-    capture.packets.is_sorted_by_key(|packet| packet["time_ns"].as_i64())
+    capture.packets().is_sorted_by_key(|packet| packet["time_ns"].as_i64())
 }

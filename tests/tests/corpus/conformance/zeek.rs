@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::Capture;
-use crate::report::{Difference, Report};
+use super::Capture;
+use super::report::{Difference, Report};
 
 /// One end of a connection.
 pub type End = (IpAddr, u64);
@@ -70,7 +70,7 @@ pub fn answers(file: &Path, variant: Option<&str>) -> Answers {
 /// Our rows of a capture.
 fn ours(capture: &Capture) -> BTreeMap<[End; 2], Vec<Row>> {
     let mut rows = BTreeMap::<_, Vec<_>>::new();
-    for row in capture.connections.iter().flatten() {
+    for row in capture.connections().unwrap_or_default() {
         let client = end(row, "client_addr", "client_port").expect("a client");
         let server = end(row, "server_addr", "server_port").expect("a server");
         rows.entry(pair([client, server])).or_default().push(Row {
@@ -86,10 +86,10 @@ fn ours(capture: &Capture) -> BTreeMap<[End; 2], Vec<Row>> {
 
 /// What keeps the command from seeing all of a pair's segments.
 fn unopened(capture: &Capture, pair: &[End; 2], row: &Row, missing: bool) -> Option<String> {
-    if capture.connections.is_none() {
+    if capture.connections().is_none() {
         return Some("a file format that the command does not read".to_owned());
     }
-    let seen = |number: u64| capture.packets.iter().any(|packet| packet["frame"] == number);
+    let seen = |number: u64| capture.packets().iter().any(|packet| packet["frame"] == number);
     let frames = capture.frames.iter().filter(|frame| frame.pair.as_ref() == Some(pair));
     let mut unseen = frames.filter(|frame| !seen(frame.number));
     let around = unseen.find_map(|frame| frame.unopened.clone());

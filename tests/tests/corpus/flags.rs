@@ -7,7 +7,13 @@ use std::process::{Command, Stdio};
 
 use dissector_core::wire::TcpFlags;
 use serde_json::Value;
-use tests::{corpus, fields, in_parallel, rows, samples, text};
+use tests::{corpus, in_parallel, samples, text};
+
+use crate::heard::{self, Passes};
+
+/// What is asked of tshark.
+pub const ASKED: &[&str] =
+    &["frame.number", "tcphs.stage", "tcphs.flags", "tcp.flags", "_ws.col.Info"];
 
 /// What tcpdump prints between `Flags [` and `]`, by frame; where it prints several, the last.
 fn tcpdump(capture: &Path) -> HashMap<u64, String> {
@@ -29,7 +35,8 @@ fn tcpdump(capture: &Path) -> HashMap<u64, String> {
 }
 
 fn against_tcpdump(capture: &Path) -> (usize, Vec<String>) {
-    let Some(ours) = rows("packets", capture) else { return (0, Vec::new()) };
+    let heard = heard::of(capture);
+    let Some(ours) = heard.packets() else { return (0, Vec::new()) };
     let theirs = tcpdump(capture);
     let mut equal = 0;
     let mut wrong = Vec::new();
@@ -68,12 +75,13 @@ fn as_tcpdump_prints_them() {
 /// Wireshark writes the words into its Info column, where no other protocol takes it over.
 fn against_wireshark(capture: &Path) -> (usize, Vec<String>) {
     let path = capture.to_string_lossy();
-    let names = ["frame.number", "tcphs.flags", "tcp.flags", "_ws.col.Info"];
-    let arguments = ["-n", "-r", &*path, "-Y", "tcphs", "-E", "aggregator=;"];
     let mut equal = 0;
     let mut wrong = Vec::new();
-    for row in fields(&arguments, &names) {
-        let [frame, ours, _, info] = &row[..] else { continue };
+    for row in heard::of(capture).rows(Passes::One, ASKED) {
+        let [frame, stage, ours, _, info] = &row[..] else { continue };
+        if stage.is_empty() {
+            continue;
+        }
         let Some((words, _)) = info
             .rsplit_once("] Seq=")
             .and_then(|(before, _)| before.rsplit_once('[').map(|(a, b)| (b, a)))
@@ -82,7 +90,7 @@ fn against_wireshark(capture: &Path) -> (usize, Vec<String>) {
         };
         // Once accurate ECN is negotiated, Wireshark reads AE, CWR and ECE as a number. The bits are
         // compared in `all_twelve_bits`.
-        if ours.contains(';') || words.contains("ACE=") {
+        if ours.contains(heard::SEPARATOR) || words.contains("ACE=") {
             continue;
         }
         if ours == words {
@@ -103,10 +111,11 @@ fn as_wireshark_writes_them() {
 
 /// The twelve bits themselves, where a frame holds one segment.
 fn twelve_bits(capture: &Path) -> (usize, Vec<String>) {
-    let Some(ours) = rows("packets", capture) else { return (0, Vec::new()) };
+    let heard = heard::of(capture);
+    let Some(ours) = heard.packets() else { return (0, Vec::new()) };
     let path = capture.to_string_lossy();
-    let arguments = ["-n", "-r", &*path, "-Y", "tcp.flags"];
-    let theirs: HashMap<u64, u16> = fields(&arguments, &["frame.number", "tcp.flags"])
+    let theirs: HashMap<u64, u16> = heard
+        .rows(Passes::One, &["frame.number", "tcp.flags"])
         .iter()
         .filter_map(|row| {
             let bits = u16::from_str_radix(row[1].strip_prefix("0x")?, 16).ok()?;

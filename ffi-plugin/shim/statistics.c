@@ -1,0 +1,140 @@
+/* statistics.c
+ * What all statistics have in common: they gather connections, and show rows.
+ *
+ * What a connection came to is known at the end of a capture only. In one pass
+ * the rows are made when they are drawn, which takes a listener of our own:
+ * Wireshark's statistics draw themselves and ask nobody. Listeners are drawn
+ * from the latest on, so ours comes in front of those that it serves.
+ *
+ * Callbacks of taps run outside any TRY: nothing here may raise an error.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "shim.h"
+
+#include <epan/tap.h>
+#include <wsutil/wslog.h>
+
+static GSList *gatherings;
+
+/* Whether we listen; and whether in front of everybody who has asked so far. */
+static bool listening;
+static bool in_front;
+
+static void
+report(tcphs_status status)
+{
+    if (status == TCPHS_PANIC)
+        ws_warning("internal error: statistics of the TCP handshake are not complete; "
+                   "please report this");
+}
+
+/* FALSE after the last row. */
+static bool
+show(tcphs_gathering *gathering, uint32_t nth)
+{
+    static tcphs_row row;
+    tcphs_status status = tcphs_statistics_row(gathering->statistics, nth, &row);
+
+    report(status);
+    if (status != TCPHS_OK)
+        return false;
+    gathering->show(gathering, nth, &row);
+    return true;
+}
+
+static void
+draw(void *data)
+{
+    for (GSList *list = gatherings; list; list = list->next) {
+        tcphs_gathering *gathering = list->data;
+        tcphs_status status;
+
+        /* Rows that a window shows stay where they are. */
+        if (!gathering->unsettled && !tcphs_is_tshark())
+            continue;
+        gathering->unsettled = false;
+        status = tcphs_statistics_settle(gathering->statistics, tcphs_file);
+        report(status);
+        if (status != TCPHS_OK)
+            continue;
+        for (uint32_t nth = 0; show(gathering, nth); nth++)
+            ;
+        if (gathering->fit)
+            gathering->fit(gathering);
+    }
+}
+
+static void
+stop_listening(void)
+{
+    if (listening)
+        remove_tap_listener(&listening);
+    listening = in_front = false;
+}
+
+static void
+listen_in_front(void)
+{
+    GString *problem;
+
+    stop_listening();
+    problem = register_tap_listener(TCPHS_TAP, &listening, NULL, TL_REQUIRES_NOTHING,
+                                    NULL, NULL, draw, NULL);
+    listening = !problem;
+    in_front = true;
+    if (problem)
+        g_string_free(problem, TRUE);
+}
+
+void
+tcphs_gathering_start(tcphs_gathering *gathering, uint8_t kind)
+{
+    if (!gathering->statistics) {
+        gathering->statistics = tcphs_statistics_new(kind);
+        gatherings = g_slist_prepend(gatherings, gathering);
+    }
+    report(tcphs_statistics_clear(gathering->statistics));
+    gathering->unsettled = false;
+    in_front = false;
+}
+
+void
+tcphs_gathering_end(tcphs_gathering *gathering)
+{
+    gatherings = g_slist_remove(gatherings, gathering);
+    tcphs_statistics_free(gathering->statistics);
+    gathering->statistics = NULL;
+}
+
+void
+tcphs_gathering_see(tcphs_gathering *gathering, const tcphs_tapped *tapped)
+{
+    uint32_t nth;
+    tcphs_status status;
+
+    if (!in_front)
+        listen_in_front();
+    status = tcphs_statistics_see(gathering->statistics, tcphs_file, tapped->connection,
+                                  tapped->later, &nth);
+    report(status);
+    if (status == TCPHS_OK)
+        show(gathering, nth);
+    if (!tapped->later)
+        gathering->unsettled = true;
+}
+
+/* The capture file is closed: what was gathered says nothing of the next. The
+ * rows that a window shows stay. */
+void
+tcphs_gatherings_forget(void)
+{
+    for (GSList *list = gatherings; list; list = list->next) {
+        tcphs_gathering *gathering = list->data;
+
+        report(tcphs_statistics_clear(gathering->statistics));
+        gathering->unsettled = false;
+    }
+    stop_listening();
+}

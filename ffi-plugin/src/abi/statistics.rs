@@ -1,0 +1,307 @@
+//! Statistics over the connections of a session.
+
+use std::ptr;
+use std::sync::OnceLock;
+
+use libc::c_char;
+
+use super::label::c_string;
+use super::{TCPHS_NO_TEXT, tcphs_session, tcphs_status};
+use crate::boundary::{Guarded, guard};
+use crate::statistics::{Cells, Kind, Statistics, Subject};
+
+/// How many columns a table has at most.
+pub const TCPHS_MAX_COLUMNS: usize = 16;
+
+/// How many octets of text a row has at most.
+pub const TCPHS_MAX_ROW_TEXT: usize = 512;
+
+/// One row for each server: address, port, how its connections went, how fast it answered.
+pub const TCPHS_STATISTICS_SERVERS: u8 = 0;
+/// One row for each connection.
+pub const TCPHS_STATISTICS_CONNECTIONS: u8 = 1;
+/// One row for each outcome and server: outcome, server, how many of both, how many of the outcome,
+/// how many in all.
+pub const TCPHS_STATISTICS_OUTCOMES: u8 = 2;
+
+/// The cells of a column have a text.
+pub const TCPHS_COLUMN_TEXT: u8 = 0;
+/// The cells of a column have a count.
+pub const TCPHS_COLUMN_COUNT: u8 = 1;
+/// The cells of a column have a number as text, padded on the left; a `-` where it is unknown.
+pub const TCPHS_COLUMN_NUMBER: u8 = 2;
+
+/// Statistics over the connections of a session whose packets were seen.
+pub struct tcphs_statistics {
+    guarded: Guarded<Statistics>,
+}
+
+/// A column of a table.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tcphs_column {
+    /// What it is called; never freed.
+    pub title: *const c_char,
+    /// What stands in its cells: `TCPHS_COLUMN_TEXT` and so on.
+    pub kind: u8,
+}
+
+/// A cell, of which the kind of its column says what counts.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tcphs_cell {
+    /// A count.
+    pub count: u32,
+    /// Place in `tcphs_row.text` of a C string, or `TCPHS_NO_TEXT`.
+    pub text: u32,
+}
+
+impl Default for tcphs_cell {
+    fn default() -> Self {
+        Self { count: 0, text: TCPHS_NO_TEXT }
+    }
+}
+
+/// A row of a table.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tcphs_row {
+    /// The cells, one for each column.
+    pub cells: [tcphs_cell; TCPHS_MAX_COLUMNS],
+    /// The texts.
+    pub text: [u8; TCPHS_MAX_ROW_TEXT],
+}
+
+impl Default for tcphs_row {
+    fn default() -> Self {
+        Self { cells: [tcphs_cell::default(); TCPHS_MAX_COLUMNS], text: [0; TCPHS_MAX_ROW_TEXT] }
+    }
+}
+
+const fn subject(number: u8) -> Option<Subject> {
+    Some(match number {
+        TCPHS_STATISTICS_SERVERS => Subject::Servers,
+        TCPHS_STATISTICS_CONNECTIONS => Subject::Connections,
+        TCPHS_STATISTICS_OUTCOMES => Subject::Outcomes,
+        _ => return None,
+    })
+}
+
+/// Statistics of the kind `TCPHS_STATISTICS_…`, empty; null where there is none of this number, or no
+/// memory. To be freed with `tcphs_statistics_free`.
+#[unsafe(no_mangle)]
+pub extern "C" fn tcphs_statistics_new(kind: u8) -> *mut tcphs_statistics {
+    guard(ptr::null_mut(), || match subject(kind) {
+        None => ptr::null_mut(),
+        Some(subject) => Box::into_raw(Box::new(tcphs_statistics {
+            guarded: Guarded::new(Statistics::new(subject)),
+        })),
+    })
+}
+
+/// Frees statistics. Null is allowed.
+///
+/// # Safety
+/// `statistics` comes from `tcphs_statistics_new` and was not freed yet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_statistics_free(statistics: *mut tcphs_statistics) {
+    guard((), || {
+        if !statistics.is_null() {
+            // SAFETY: the caller says that it came from Box::into_raw and is still whole.
+            drop(unsafe { Box::from_raw(statistics) });
+        }
+    });
+}
+
+/// The columns of the kind `TCPHS_STATISTICS_…`, and how many there are; null and 0 where there is
+/// none of this number. They are never freed.
+///
+/// # Safety
+/// `count` is null or valid for writes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_statistics_columns(
+    kind: u8,
+    count: *mut usize,
+) -> *const tcphs_column {
+    struct Columns([Vec<tcphs_column>; 3]);
+    // SAFETY: the titles they point to are never freed or written to.
+    unsafe impl Send for Columns {}
+    // SAFETY: as above.
+    unsafe impl Sync for Columns {}
+    static COLUMNS: OnceLock<Columns> = OnceLock::new();
+
+    let (columns, length) = guard((ptr::null(), 0), || {
+        let Some(subject) = subject(kind) else { return (ptr::null(), 0) };
+        let all = COLUMNS.get_or_init(|| {
+            Columns(
+                [Subject::Servers, Subject::Connections, Subject::Outcomes]
+                    .map(|subject| subject.columns().iter().map(column).collect()),
+            )
+        });
+        let columns = &all.0[subject as usize];
+        (columns.as_ptr(), columns.len())
+    });
+    if !count.is_null() {
+        // SAFETY: not null, and the caller says that it is valid for writes.
+        unsafe { count.write(length) };
+    }
+    columns
+}
+
+fn column(column: &crate::statistics::Column) -> tcphs_column {
+    tcphs_column {
+        title: c_string(column.title).into_raw(),
+        kind: match column.kind {
+            Kind::Text => TCPHS_COLUMN_TEXT,
+            Kind::Count => TCPHS_COLUMN_COUNT,
+            Kind::Number => TCPHS_COLUMN_NUMBER,
+        },
+    }
+}
+
+/// Forgets everything.
+///
+/// # Safety
+/// `statistics` is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_statistics_clear(statistics: *mut tcphs_statistics) -> tcphs_status {
+    // SAFETY: the caller says that the pointer is null or valid, and nobody else uses them.
+    let Some(statistics) = (unsafe { statistics.as_mut() }) else {
+        return tcphs_status::TCPHS_NULL_ARGUMENT;
+    };
+    statistics.guarded.run(|statistics| {
+        statistics.clear();
+        tcphs_status::TCPHS_OK
+    })
+}
+
+/// A packet of a connection was seen. `later` says that every frame has been learned: then `row`
+/// gets the number of the row that has changed. `TCPHS_NOT_FOUND` where none has: the connection was
+/// seen before, or what it came to is not known yet.
+///
+/// # Safety
+/// Each pointer is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_statistics_see(
+    statistics: *mut tcphs_statistics,
+    session: *mut tcphs_session,
+    connection: u32,
+    later: bool,
+    row: *mut u32,
+) -> tcphs_status {
+    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
+    let (statistics, session) = unsafe { (statistics.as_mut(), session.as_mut()) };
+    let (Some(statistics), Some(session), false) = (statistics, session, row.is_null()) else {
+        return tcphs_status::TCPHS_NULL_ARGUMENT;
+    };
+    session.guarded.run(|session| {
+        statistics.guarded.run(|statistics| {
+            let Some(changed) = statistics.see(session, connection, later) else {
+                return tcphs_status::TCPHS_NOT_FOUND;
+            };
+            // SAFETY: not null, and valid for writes.
+            unsafe { row.write(changed as u32) };
+            tcphs_status::TCPHS_OK
+        })
+    })
+}
+
+/// Makes all rows anew, from what the connections have come to, and puts them in order.
+///
+/// # Safety
+/// Each pointer is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_statistics_settle(
+    statistics: *mut tcphs_statistics,
+    session: *mut tcphs_session,
+) -> tcphs_status {
+    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
+    let (statistics, session) = unsafe { (statistics.as_mut(), session.as_mut()) };
+    let (Some(statistics), Some(session)) = (statistics, session) else {
+        return tcphs_status::TCPHS_NULL_ARGUMENT;
+    };
+    session.guarded.run(|session| {
+        statistics.guarded.run(|statistics| {
+            statistics.settle(session);
+            tcphs_status::TCPHS_OK
+        })
+    })
+}
+
+/// Writes row `nth`, from 0. `TCPHS_NOT_FOUND` after the last.
+///
+/// # Safety
+/// `statistics` is null or valid; `out` is null, or valid and initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_statistics_row(
+    statistics: *mut tcphs_statistics,
+    nth: u32,
+    out: *mut tcphs_row,
+) -> tcphs_status {
+    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
+    let (Some(statistics), Some(out)) = (unsafe { (statistics.as_mut(), out.as_mut()) }) else {
+        return tcphs_status::TCPHS_NULL_ARGUMENT;
+    };
+    statistics.guarded.run(|statistics| {
+        let nth = nth as usize;
+        if nth >= statistics.rows() {
+            return tcphs_status::TCPHS_NOT_FOUND;
+        }
+        statistics.write(nth, &mut Cells::new(out));
+        tcphs_status::TCPHS_OK
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::{tcphs_session_free, tcphs_session_new};
+    use std::ffi::CStr;
+
+    #[test]
+    fn null_and_nonsense_give_a_status() {
+        use tcphs_status::*;
+
+        assert!(tcphs_statistics_new(3).is_null());
+        let none = ptr::null_mut();
+        // SAFETY: null is allowed everywhere, the rest is valid, and everything is freed once.
+        unsafe {
+            let session = tcphs_session_new();
+            let statistics = tcphs_statistics_new(TCPHS_STATISTICS_SERVERS);
+            let mut row = 0;
+            let see = tcphs_statistics_see;
+            assert_eq!(see(none, session, 0, true, &mut row), TCPHS_NULL_ARGUMENT);
+            assert_eq!(see(statistics, ptr::null_mut(), 0, true, &mut row), TCPHS_NULL_ARGUMENT);
+            assert_eq!(see(statistics, session, 0, true, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
+            assert_eq!(see(statistics, session, 0, true, &mut row), TCPHS_NOT_FOUND);
+            assert_eq!(tcphs_statistics_settle(none, session), TCPHS_NULL_ARGUMENT);
+            assert_eq!(tcphs_statistics_settle(statistics, session), TCPHS_OK);
+            let mut cells = tcphs_row::default();
+            assert_eq!(tcphs_statistics_row(none, 0, &mut cells), TCPHS_NULL_ARGUMENT);
+            assert_eq!(tcphs_statistics_row(statistics, 0, &mut cells), TCPHS_NOT_FOUND);
+            assert_eq!(tcphs_statistics_clear(none), TCPHS_NULL_ARGUMENT);
+            assert_eq!(tcphs_statistics_clear(statistics), TCPHS_OK);
+            tcphs_statistics_free(statistics);
+            tcphs_statistics_free(none);
+            tcphs_session_free(session);
+        }
+    }
+
+    #[test]
+    fn columns_fit_and_have_titles() {
+        for kind in 0..3 {
+            let mut count = 0;
+            // SAFETY: `count` is valid, and the array has the given length and lives for ever.
+            let columns = unsafe {
+                let columns = tcphs_statistics_columns(kind, &mut count);
+                std::slice::from_raw_parts(columns, count)
+            };
+            assert!((1..=TCPHS_MAX_COLUMNS).contains(&columns.len()));
+            // SAFETY: titles are C strings that are never freed.
+            let title = unsafe { CStr::from_ptr(columns[0].title) };
+            assert!(!title.is_empty());
+        }
+        // SAFETY: null is allowed.
+        assert!(unsafe { tcphs_statistics_columns(3, ptr::null_mut()) }.is_null());
+    }
+}

@@ -1,0 +1,180 @@
+//! What listeners are told of a segment: those of statistics and of the flow graph.
+
+use std::fmt::{self, Display, Formatter};
+use std::net::{IpAddr, SocketAddr};
+
+use dissector_core::connection::{Annotation, Role, Stage};
+
+use super::{tcphs_session, tcphs_status};
+use crate::session::Known;
+use crate::text::{Style, TextBuffer, write_states, write_step};
+
+/// How many octets the label of an arrow has at most.
+pub const TCPHS_MAX_LABEL: usize = 64;
+
+/// How many octets the comment beside an arrow has at most.
+pub const TCPHS_MAX_COMMENT: usize = 128;
+
+/// One segment, as listeners are told of it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tcphs_tapped {
+    /// Number of its connection.
+    pub connection: u32,
+    /// Port of the sender.
+    pub source_port: u16,
+    /// Port of the receiver.
+    pub destination_port: u16,
+    /// Address of the sender, in network order; an IPv4 address is in the first 4 octets.
+    pub source: [u8; 16],
+    /// Address of the receiver, likewise.
+    pub destination: [u8; 16],
+    /// 4 or 6; 0 where sender and receiver are not those of the connection, as of an ICMP error.
+    pub ip_version: u8,
+    /// Whether it has a stage; only then are there `label` and `comment`.
+    pub staged: bool,
+    /// Whether every frame had been learned when it was told.
+    pub later: bool,
+    /// For an arrow: the step, a C string.
+    pub label: [u8; TCPHS_MAX_LABEL],
+    /// Beside the arrow: connection and states, a C string.
+    pub comment: [u8; TCPHS_MAX_COMMENT],
+}
+
+impl Default for tcphs_tapped {
+    fn default() -> Self {
+        Self {
+            connection: 0,
+            source_port: 0,
+            destination_port: 0,
+            source: [0; 16],
+            destination: [0; 16],
+            ip_version: 0,
+            staged: false,
+            later: false,
+            label: [0; TCPHS_MAX_LABEL],
+            comment: [0; TCPHS_MAX_COMMENT],
+        }
+    }
+}
+
+impl tcphs_tapped {
+    fn fill(&mut self, known: &Known<'_>, later: bool) {
+        let said = known.said;
+        self.later = later;
+        self.connection = said.connection;
+        self.staged = said.stage != Stage::None;
+        self.ip_version = 0;
+        let ends = [known.connection.client(), known.connection.server()];
+        match said.sender {
+            Role::Client => self.address(ends[0], ends[1]),
+            Role::Server => self.address(ends[1], ends[0]),
+            _ => {}
+        }
+        (self.label[0], self.comment[0]) = (0, 0);
+        if self.staged {
+            // The texts are short; one that did not fit would be left out.
+            if TextBuffer::new(&mut self.label).push(Label(said)).is_none() {
+                self.label[0] = 0;
+            }
+            let comment = Comment { said, style: known.settings.style };
+            if TextBuffer::new(&mut self.comment).push(comment).is_none() {
+                self.comment[0] = 0;
+            }
+        }
+    }
+
+    fn address(&mut self, source: SocketAddr, destination: SocketAddr) {
+        self.ip_version = if source.is_ipv4() { 4 } else { 6 };
+        (self.source_port, self.destination_port) = (source.port(), destination.port());
+        for (octets, address) in
+            [(&mut self.source, source.ip()), (&mut self.destination, destination.ip())]
+        {
+            match address {
+                IpAddr::V4(address) => octets[..4].copy_from_slice(&address.octets()),
+                IpAddr::V6(address) => *octets = address.octets(),
+            }
+        }
+    }
+}
+
+/// `2/3 SYN/ACK`.
+struct Label<'a>(&'a Annotation);
+
+impl Display for Label<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write_step(f, self.0)
+    }
+}
+
+/// `connection 0: client ESTABLISHED?, server SYN-RECEIVED`.
+struct Comment<'a> {
+    said: &'a Annotation,
+    style: Style,
+}
+
+impl Display for Comment<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "connection {}: ", self.said.connection)?;
+        write_states(f, self.said, self.style)
+    }
+}
+
+/// Writes what listeners are told of segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND` if the
+/// frame has no such segment. `later` says that every frame has been learned.
+///
+/// # Safety
+/// `session` is null or valid; `out` is null, or valid and initialised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_session_tapped(
+    session: *mut tcphs_session,
+    frame: u32,
+    nth: u32,
+    later: bool,
+    out: *mut tcphs_tapped,
+) -> tcphs_status {
+    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
+    let (Some(session), Some(out)) = (unsafe { (session.as_mut(), out.as_mut()) }) else {
+        return tcphs_status::TCPHS_NULL_ARGUMENT;
+    };
+    session.guarded.run(|session| {
+        let Some(known) = session.segment(frame, nth) else {
+            return tcphs_status::TCPHS_NOT_FOUND;
+        };
+        out.fill(&known, later);
+        tcphs_status::TCPHS_OK
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Session, tests::handshake};
+    use std::ffi::CStr;
+    use std::ptr;
+
+    #[test]
+    fn an_arrow_has_its_ends_and_texts() {
+        let mut session = Session::default();
+        handshake(&mut session);
+        let mut tapped = tcphs_tapped::default();
+        tapped.fill(&session.segment(2, 0).unwrap(), false);
+        assert!(tapped.staged && tapped.ip_version == 4);
+        assert_eq!((tapped.source_port, tapped.destination_port), (80, 40000));
+        assert_eq!(tapped.source[..4], [10, 0, 0, 2]);
+        let text = |octets: &[u8]| CStr::from_bytes_until_nul(octets).unwrap().to_owned();
+        assert_eq!(text(&tapped.label).as_c_str(), c"2/3 SYN/ACK");
+        let comment = c"connection 0: client ESTABLISHED?, server SYN-RECEIVED";
+        assert_eq!(text(&tapped.comment).as_c_str(), comment);
+    }
+
+    #[test]
+    fn null_gives_a_status() {
+        use tcphs_status::TCPHS_NULL_ARGUMENT;
+
+        let mut tapped = tcphs_tapped::default();
+        // SAFETY: null is allowed.
+        let status = unsafe { tcphs_session_tapped(ptr::null_mut(), 1, 0, true, &mut tapped) };
+        assert_eq!(status, TCPHS_NULL_ARGUMENT);
+    }
+}

@@ -1,0 +1,196 @@
+//! Statistics over the connections of a capture file: rows of plain cells.
+//!
+//! What a connection came to is known at the end only, while Wireshark hands over packets as they
+//! come. So what is kept is which connections were seen; the rows are made anew when they are
+//! drawn. On later passes everything is known, and each connection is taken in at its first packet.
+
+mod cell;
+mod connections;
+mod outcomes;
+mod servers;
+
+use dissector_core::connection::Connection;
+
+pub use cell::{Cells, Column, Kind};
+use connections::Connections;
+use outcomes::Outcomes;
+use servers::Servers;
+
+use crate::session::Session;
+
+/// Rows of one kind, filled by connections.
+trait Table {
+    /// Takes in a connection as it stands at `now_ns`; gives the row that shows it.
+    fn add(&mut self, connection: &Connection, now_ns: i64) -> usize;
+
+    /// Brings the rows into the order in which they are printed.
+    fn sort(&mut self);
+
+    fn clear(&mut self);
+
+    fn len(&self) -> usize;
+
+    /// Writes row `nth`, a cell for each column.
+    fn write(&self, nth: usize, cells: &mut Cells<'_>);
+}
+
+/// What there are statistics of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Subject {
+    Servers,
+    Connections,
+    Outcomes,
+}
+
+impl Subject {
+    pub const fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Servers => servers::COLUMNS,
+            Self::Connections => connections::COLUMNS,
+            Self::Outcomes => outcomes::COLUMNS,
+        }
+    }
+}
+
+/// The connections that were seen, and the rows that show them.
+pub struct Statistics {
+    subject: Subject,
+    table: Box<dyn Table>,
+    /// One bit a connection, by number.
+    seen: Vec<u64>,
+    /// Their numbers, in the order in which they were first seen.
+    order: Vec<u32>,
+}
+
+impl Statistics {
+    pub fn new(subject: Subject) -> Self {
+        let table: Box<dyn Table> = match subject {
+            Subject::Servers => Box::<Servers>::default(),
+            Subject::Connections => Box::<Connections>::default(),
+            Subject::Outcomes => Box::<Outcomes>::default(),
+        };
+        Self { subject, table, seen: Vec::new(), order: Vec::new() }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.subject);
+    }
+
+    /// A packet of connection `id` was seen. On `later` passes gives the row that has changed.
+    pub fn see(&mut self, session: &Session, id: u32, later: bool) -> Option<usize> {
+        let (word, bit) = (id as usize / 64, 1 << (id % 64));
+        if word >= self.seen.len() {
+            self.seen.resize(word + 1, 0);
+        }
+        if self.seen[word] & bit != 0 {
+            return None;
+        }
+        self.seen[word] |= bit;
+        self.order.push(id);
+        if !later {
+            return None;
+        }
+        let connection = session.connection(id)?;
+        Some(self.table.add(connection, session.now_ns()))
+    }
+
+    /// Makes the rows anew, from what the connections have come to.
+    pub fn settle(&mut self, session: &Session) {
+        self.table.clear();
+        for connection in self.order.iter().filter_map(|id| session.connection(*id)) {
+            self.table.add(connection, session.now_ns());
+        }
+        self.table.sort();
+    }
+
+    pub fn rows(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Writes row `nth`; nothing where there is none.
+    pub fn write(&self, nth: usize, cells: &mut Cells<'_>) {
+        if nth < self.rows() {
+            self.table.write(nth, cells);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::tests::{SYN, handshake, segment};
+
+    fn text(statistics: &Statistics, nth: usize) -> Vec<String> {
+        let mut row = crate::abi::tcphs_row::default();
+        statistics.write(nth, &mut Cells::new(&mut row));
+        let columns = statistics.subject.columns();
+        let cells = columns.iter().zip(&row.cells).map(|(column, cell)| match column.kind {
+            Kind::Count => cell.count.to_string(),
+            Kind::Text | Kind::Number => {
+                let rest = &row.text[cell.text as usize..];
+                let end = rest.iter().position(|octet| *octet == 0).unwrap();
+                String::from_utf8_lossy(&rest[..end]).trim_start().to_owned()
+            }
+        });
+        cells.collect()
+    }
+
+    /// A handshake and a FIN, then another attempt that nobody answers.
+    fn session() -> Session {
+        let mut session = Session::default();
+        handshake(&mut session);
+        for (frame, seconds) in [(5, 10), (6, 11)] {
+            let mut octets = SYN;
+            octets[1] += 1;
+            let mut segment = segment(&octets);
+            segment.packet.time_ns = seconds * 1_000_000_000;
+            session.learn(frame, &segment);
+            session.end_frame(frame);
+        }
+        session
+    }
+
+    #[test]
+    fn one_pass_and_two_end_with_the_same_rows() {
+        for subject in [Subject::Servers, Subject::Connections, Subject::Outcomes] {
+            let session = session();
+            let [mut one, mut two] = [0, 1].map(|_| Statistics::new(subject));
+            for id in [0, 0, 1, 0, 1] {
+                assert_eq!(one.see(&session, id, false), None);
+                two.see(&session, id, true);
+            }
+            assert_eq!(one.rows(), 0);
+            one.settle(&session);
+            let rows =
+                |it: &Statistics| (0..it.rows()).map(|nth| text(it, nth)).collect::<Vec<_>>();
+            assert!(!rows(&one).is_empty());
+            two.settle(&session);
+            assert_eq!(rows(&one), rows(&two));
+            assert_eq!(text(&one, 0).len(), subject.columns().len());
+            one.clear();
+            one.settle(&session);
+            assert_eq!(one.rows(), 0);
+        }
+    }
+
+    #[test]
+    fn a_server_has_one_row() {
+        let session = session();
+        let mut servers = Statistics::new(Subject::Servers);
+        assert_eq!(servers.see(&session, 0, true), Some(0));
+        assert_eq!(servers.see(&session, 1, true), Some(0));
+        let row = text(&servers, 0);
+        assert_eq!(row[..5], ["10.0.0.2", "80", "2", "50.0", "1"]);
+        assert_eq!(row.last().unwrap(), "20.000");
+    }
+
+    #[test]
+    fn a_connection_that_is_not_there_changes_nothing() {
+        let session = session();
+        let mut statistics = Statistics::new(Subject::Connections);
+        assert_eq!(statistics.see(&session, 99, true), None);
+        statistics.settle(&session);
+        assert_eq!(statistics.rows(), 0);
+    }
+}

@@ -1,0 +1,165 @@
+//! `cargo xtask dist` and its script: an archive is unpacked, installed into a home, used and taken
+//! out again.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+use tests::{finish, sample, text, wireshark};
+use xtask::bundle::{archive_name, dist};
+use xtask::profile::NAME;
+
+/// A home that whoever runs tshark may write, with the archive unpacked in it.
+struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    fn with_archive() -> Self {
+        let folder = tempfile::tempdir().expect("there is room");
+        let everybody = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(folder.path(), everybody).expect("it is ours");
+        let [archive] = &dist(&[wireshark().series()]).expect("an archive is made")[..] else {
+            panic!("one archive")
+        };
+        finish(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(folder.path()));
+        Self { folder }
+    }
+
+    fn path(&self, below: &str) -> PathBuf {
+        self.folder.path().join(below)
+    }
+
+    fn unpacked(&self) -> PathBuf {
+        self.path(&archive_name(&wireshark().series()))
+    }
+
+    fn script(&self, arguments: &[&str]) -> Output {
+        let mut command = wireshark().as_user("sh", self.folder.path());
+        command.arg(self.unpacked().join("install.sh")).args(arguments);
+        command.stdin(Stdio::null()).output().expect("there is a shell")
+    }
+
+    fn tshark(&self, arguments: &[&str]) -> String {
+        let mut command = wireshark().as_user("tshark", self.folder.path());
+        let capture = sample("telnet-dns.pcapng");
+        text(&finish(command.args(["-n", "-r"]).arg(capture).args(arguments)))
+    }
+
+    fn profile(&self) -> PathBuf {
+        self.path(".config/wireshark/profiles").join(NAME)
+    }
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    text(output)
+}
+
+#[test]
+fn installed_it_annotates_and_taken_out_it_is_gone() {
+    let home = Home::with_archive();
+    let plain = home.tshark(&[]);
+    assert!(!plain.contains("3/3 ACK"));
+
+    let series = wireshark().series();
+    let plugin = home.path(&format!(".local/lib/wireshark/plugins/{series}/epan/tcphs.so"));
+    let installed = said(&home.script(&[]));
+    assert!(plugin.is_file() && installed.contains(&*plugin.to_string_lossy()), "{installed}");
+    assert!(home.tshark(&[]).contains("3/3 ACK [.] client ESTABLISHED server ESTABLISHED? | "));
+    let listed = home.tshark(&["-2", "-C", NAME, "-Y", "tcphs.final_ack"]);
+    assert!(listed.contains(" ACK . ACK ESTABLISHED ESTABLISHED complete "), "{listed}");
+    // Twice is no harm.
+    assert_eq!(said(&home.script(&[])), installed);
+
+    let removed = said(&home.script(&["--uninstall"]));
+    assert!(removed.contains("removed"), "{removed}");
+    assert!(!home.profile().exists(), "{removed}");
+    assert!(!home.path(".local/lib/wireshark").exists(), "{removed}");
+    assert_eq!(home.tshark(&[]), plain);
+    let again = said(&home.script(&["--uninstall"]));
+    assert!(again.starts_with("nothing to remove: "), "{again}");
+}
+
+#[test]
+fn what_the_user_has_changed_stays() {
+    let home = Home::with_archive();
+    said(&home.script(&[]));
+    let theirs = home.profile().join("colorfilters");
+    fs::write(&theirs, "# of the user\n").expect("it is there");
+    let word = format!("kept {}, which you have changed", theirs.display());
+    // A new edition, told by its columns.
+    let columns = home.unpacked().join("profile/preferences");
+    let new = format!("{}# new\n", fs::read_to_string(&columns).expect("it is there"));
+    fs::write(&columns, &new).expect("it is ours");
+
+    assert!(said(&home.script(&[])).contains(&word));
+    let read = |name: &str| fs::read_to_string(home.profile().join(name)).expect("it is there");
+    assert_eq!((read("colorfilters").as_str(), read("preferences")), ("# of the user\n", new));
+
+    // Wireshark's own note of its window goes only with the rest.
+    fs::write(home.profile().join("recent"), "# of Wireshark\n").expect("it is there");
+    said(&home.script(&[]));
+    assert_eq!(read("recent"), "# of Wireshark\n");
+    assert!(said(&home.script(&["--uninstall"])).contains(&word));
+    let mut left: Vec<_> = fs::read_dir(home.profile())
+        .expect("it is there")
+        .map(|entry| entry.expect("it can be read").file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["colorfilters", "recent"]);
+}
+
+#[test]
+fn another_wireshark_is_refused_in_one_sentence() {
+    let home = Home::with_archive();
+    let series = wireshark().series();
+    let plugins = home.unpacked().join("plugins");
+    fs::rename(plugins.join(&series), plugins.join("3.98")).expect("it is ours");
+    let output = home.script(&[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let sentence = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(sentence.lines().count(), 1, "{sentence}");
+    assert!(
+        sentence.contains("this is tcphs for Wireshark 3.98") && sentence.contains(&series),
+        "{sentence}"
+    );
+    assert!(!home.path(".local").exists() && !home.path(".config").exists());
+
+    let output = home.script(&["--everywhere"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+/// Two archives of the same sources are the same, octet for octet, and name no folder of whoever
+/// made them.
+#[test]
+fn archives_are_reproducible() {
+    let make = || {
+        let archives = dist(&[wireshark().series()]).expect("an archive is made");
+        fs::read(&archives[0]).expect("it can be read")
+    };
+    let first = make();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert!(first == make(), "the second archive differs from the first");
+
+    let home = Home::with_archive();
+    let series = wireshark().series();
+    let plugin = home.unpacked().join(format!("plugins/{series}/epan/tcphs.so"));
+    let octets = fs::read(plugin).expect("it is there");
+    let root = xtask::workspace_root();
+    let named = contains(&octets, root.to_string_lossy().as_bytes());
+    assert!(!named, "the plugin names {}", root.display());
+    assert!(is_owned_by_nobody_in_particular(&home.unpacked()));
+}
+
+fn contains(octets: &[u8], wanted: &[u8]) -> bool {
+    octets.windows(wanted.len()).any(|there| there == wanted)
+}
+
+fn is_owned_by_nobody_in_particular(folder: &Path) -> bool {
+    let file = folder.join("install.sh");
+    file.metadata()
+        .is_ok_and(|meta| meta.modified().is_ok_and(|time| time == std::time::UNIX_EPOCH))
+}

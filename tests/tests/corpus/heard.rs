@@ -1,0 +1,103 @@
+//! What tshark and the command say of a capture, asked once and kept for all tests of this program.
+//!
+//! Starting tshark takes longer than reading most captures, so all fields that some test wants are
+//! asked for together.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+
+use dissector_core::connection::Anomaly;
+use serde_json::Value;
+use tests::fields;
+
+use crate::agreement::{ABOUT, SAME, SAME_VERDICT};
+use crate::conformance::WIRESHARKS;
+use crate::flags;
+
+/// Between the values of a field that a frame has several times.
+pub const SEPARATOR: char = ';';
+
+/// How often tshark goes through the capture.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Passes {
+    One,
+    Two,
+}
+
+/// All that is heard of one capture.
+pub struct Heard {
+    capture: PathBuf,
+    passes: [OnceLock<Vec<Vec<String>>>; 2],
+    packets: OnceLock<Option<Vec<Value>>>,
+    connections: OnceLock<Option<Vec<Value>>>,
+}
+
+/// What is heard of `capture`; nothing is asked before it is wanted.
+pub fn of(capture: &Path) -> Arc<Heard> {
+    static ALL: LazyLock<Mutex<HashMap<PathBuf, Arc<Heard>>>> = LazyLock::new(Mutex::default);
+    let mut all = ALL.lock().expect("nobody panicked with it");
+    let heard = all.entry(capture.to_owned()).or_insert_with(|| {
+        Arc::new(Heard {
+            capture: capture.to_owned(),
+            passes: [OnceLock::new(), OnceLock::new()],
+            packets: OnceLock::new(),
+            connections: OnceLock::new(),
+        })
+    });
+    Arc::clone(heard)
+}
+
+/// Name of the field that holds a remark.
+pub fn remark(anomaly: Anomaly) -> String {
+    format!("tcphs.expert.{anomaly}")
+}
+
+/// Every field that is asked for.
+static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let pairs = SAME.iter().chain(SAME_VERDICT).map(|(field, _)| *field);
+    let plain = ABOUT.iter().chain(WIRESHARKS).chain(flags::ASKED).copied().chain(pairs);
+    let mut names: Vec<String> = Vec::new();
+    for name in plain.map(str::to_owned).chain(Anomaly::ALL.iter().map(|&anomaly| remark(anomaly)))
+    {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+});
+
+impl Heard {
+    /// These columns of every frame that has TCP in it or something to say of it.
+    pub fn rows(&self, passes: Passes, names: &[&str]) -> Vec<Vec<String>> {
+        let all = self.passes[passes as usize].get_or_init(|| {
+            let path = self.capture.to_string_lossy();
+            let aggregator = format!("aggregator={SEPARATOR}");
+            let mut arguments = vec!["-n", "-r", &*path, "-Y", "tcp || tcphs"];
+            arguments.extend(["-E", &aggregator, "-E", "occurrence=a"]);
+            if passes == Passes::Two {
+                arguments.push("-2");
+            }
+            let names: Vec<&str> = NAMES.iter().map(String::as_str).collect();
+            fields(&arguments, &names)
+        });
+        let place = |name: &&str| {
+            let place = NAMES.iter().position(|there| there == name);
+            place.unwrap_or_else(|| panic!("{name} is not asked for"))
+        };
+        let places: Vec<usize> = names.iter().map(place).collect();
+        // A frame that tshark did not finish has fewer columns.
+        let column = |row: &Vec<String>, at: usize| row.get(at).cloned().unwrap_or_default();
+        all.iter().map(|row| places.iter().map(|&at| column(row, at)).collect()).collect()
+    }
+
+    /// The command's row for each segment; `None` where it cannot read the file.
+    pub fn packets(&self) -> Option<&[Value]> {
+        self.packets.get_or_init(|| tests::rows("packets", &self.capture)).as_deref()
+    }
+
+    /// The command's row for each connection; `None` where it cannot read the file.
+    pub fn connections(&self) -> Option<&[Value]> {
+        self.connections.get_or_init(|| tests::rows("connections", &self.capture)).as_deref()
+    }
+}

@@ -1,0 +1,165 @@
+//! The preferences, as `-o` sets them: they change texts, and nothing that a filter sees.
+
+use tests::{fields, sample, tshark, wireshark};
+
+fn path() -> String {
+    sample("telnet-dns.pcapng").to_string_lossy().into_owned()
+}
+
+fn with<'a>(path: &'a str, preferences: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    let options = preferences.iter().flat_map(|preference| ["-o", preference]);
+    ["-n", "-r", path].into_iter().chain(options).chain(more.iter().copied()).collect()
+}
+
+/// The Info column of each packet.
+fn info(preferences: &[&str], passes: &[&str]) -> Vec<String> {
+    let path = path();
+    let mut more = vec!["-T", "fields", "-e", "_ws.col.Info"];
+    if wireshark().version >= (4, 2, 0) {
+        more = vec!["-T", "fields", "-e", "_ws.col.info"];
+    }
+    more.extend(passes);
+    tshark(&with(&path, preferences, &more)).lines().map(str::to_owned).collect()
+}
+
+const PASSES: [&[&str]; 2] = [&[], &["-2"]];
+
+#[test]
+fn are_known_with_their_values() {
+    let known = tshark(&["-G", "currentprefs"]);
+    for (name, default) in [
+        // As the window shows them.
+        ("info", "In front of the other protocols' text"),
+        ("info_scope", "Segments of a handshake or a close"),
+        ("state_names", "RFC 9293: SYN-RECEIVED, FIN-WAIT-1"),
+        ("mark_assumed", "TRUE"),
+        ("slow_ms", "1000"),
+    ] {
+        let line = known.lines().find(|line| line.contains(&format!("tcphs.{name}:")));
+        let line = line.unwrap_or_else(|| panic!("tcphs.{name} is not known"));
+        assert!(line.ends_with(default), "{line}");
+    }
+}
+
+#[test]
+fn the_place_in_the_info_column() {
+    for passes in PASSES {
+        let before = info(&[], passes);
+        let after = info(&["tcphs.info:after"], passes);
+        let off = info(&["tcphs.info:off"], passes);
+        assert!(before[1].starts_with("2/3 SYN/ACK [S.] client ESTABLISHED? "), "{}", before[1]);
+        assert!(after[1].ends_with(" | 2/3 SYN/ACK [S.] client ESTABLISHED? server SYN-RECEIVED"));
+        for (nth, off) in off.iter().enumerate() {
+            let (first, rest) = before[nth].split_once(" | ").unwrap_or(("", &before[nth]));
+            assert_eq!(rest, off);
+            let expected = if first.is_empty() { off.clone() } else { format!("{off} | {first}") };
+            assert_eq!(after[nth], expected);
+        }
+    }
+}
+
+#[test]
+fn every_segment_on_demand() {
+    for passes in PASSES {
+        let staged = info(&[], passes);
+        let all = info(&["tcphs.info_scope:all"], passes);
+        assert!(!staged[3].contains(" client "), "{}", staged[3]);
+        assert!(all[3].starts_with("[P.] client ESTABLISHED server ESTABLISHED? | "), "{}", all[3]);
+        assert_eq!(all.iter().filter(|line| line.contains(" client ")).count(), 11);
+        assert_eq!(staged[1], all[1]);
+    }
+}
+
+#[test]
+fn the_names_of_the_states() {
+    for passes in PASSES {
+        let netstat = info(&["tcphs.state_names:netstat"], passes);
+        assert!(netstat[0].contains("client SYN_SENT server SYN_RECV?"), "{}", netstat[0]);
+        assert!(netstat[7].contains("client FIN_WAIT1 server CLOSE_WAIT?"), "{}", netstat[7]);
+        let ss = info(&["tcphs.state_names:ss", "tcphs.mark_assumed:FALSE"], passes);
+        assert!(ss[1].contains("client ESTAB server SYN-RECV |"), "{}", ss[1]);
+        assert!(ss.iter().all(|line| !line.contains('?')), "{ss:?}");
+    }
+}
+
+/// Names and marks are texts: fields, labels and filters stay as they are.
+#[test]
+fn no_field_changes() {
+    let path = path();
+    let names = [
+        "tcphs.client.state",
+        "tcphs.client.state_str",
+        "tcphs.server.state_str",
+        "tcphs.server.state_before_str",
+        "tcphs.server.state.proven",
+    ];
+    let changed = ["tcphs.state_names:netstat", "tcphs.mark_assumed:FALSE"];
+    for passes in PASSES {
+        let values = |preferences: &[&str]| fields(&with(&path, preferences, passes), &names);
+        assert_eq!(values(&changed), values(&[]));
+        let mut filter = vec!["-Y", "tcphs.server.state == \"SYN-RECEIVED\"", "-T", "pdml"];
+        filter.extend(passes);
+        let details = tshark(&with(&path, &changed, &filter));
+        assert_eq!(details.matches("<packet>").count(), 2);
+        assert!(details.contains("LISTEN → SYN_RECV"), "{details}");
+        assert!(!details.contains("(assumed"), "{details}");
+        assert!(details.contains("Server state before: LISTEN (2)"), "{details}");
+    }
+}
+
+/// Every name that others have for a state works in filters.
+#[test]
+fn filters_know_all_names() {
+    let path = path();
+    for (name, packets) in [
+        ("SYN-RECEIVED", 2),
+        ("SYN_RECV", 2),
+        ("SYN-RECV", 2),
+        ("SYN_RECEIVED", 2),
+        ("LAST_ACK", 1),
+        ("CLOSE", 1),
+        ("UNCONN", 1),
+    ] {
+        let filter = format!("tcphs.server.state == \"{name}\"");
+        let rows = fields(&["-n", "-r", &path, "-Y", &filter], &["frame.number"]);
+        assert_eq!(rows.len(), packets, "{name}");
+    }
+}
+
+#[test]
+fn what_is_slow() {
+    let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();
+    let slow = |milliseconds: &str, passes: &[&str]| {
+        let preference = format!("tcphs.slow_ms:{milliseconds}");
+        let mut arguments = with(&path, &[&*preference], &["-Y", "tcphs.expert.slow_handshake"]);
+        arguments.extend(passes);
+        fields(&arguments, &["frame.number"])
+    };
+    for passes in PASSES {
+        assert_eq!(slow("1000", passes), [[""; 1]; 0]);
+        // It took 73 microseconds.
+        assert_eq!(slow("0", passes), [["3"]]);
+    }
+    // And the other way round: a handshake that took longer than a second.
+    let path = sample("syn-cookies.pcapng").to_string_lossy().into_owned();
+    let filter = ["-Y", "tcphs.setup_time > 1"];
+    let all = fields(&with(&path, &[], &filter), &["frame.number"]);
+    let remarked = |preference: &str| {
+        let filter = ["-Y", "tcphs.expert.slow_handshake"];
+        fields(&with(&path, &[preference], &filter), &["frame.number"])
+    };
+    assert_eq!(remarked("tcphs.slow_ms:1000"), all);
+    assert_eq!(remarked("tcphs.slow_ms:4000000"), [[""; 1]; 0]);
+}
+
+/// Wireshark takes the default for a value that it does not know; a name that it does not know is an
+/// error.
+#[test]
+fn nonsense_does_no_harm() {
+    assert_eq!(info(&["tcphs.info:sideways"], &[]), info(&[], &[]));
+    let path = path();
+    let output = wireshark().with_plugin().args(with(&path, &["tcphs.inf:off"], &[])).output();
+    let output = output.unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && stderr.contains("tcphs.inf"), "{stderr}");
+}

@@ -1,0 +1,135 @@
+//! The profile "TCP Handshake": every column has values, every filter is one that Wireshark takes,
+//! and every colour is on the packets it is meant for.
+
+use std::collections::BTreeSet;
+
+use tests::{finish, in_parallel, sample, tshark, wireshark};
+use xtask::profile::NAME;
+use xtask::profile::table::{BUTTONS, COLUMNS, RULES};
+
+/// The rows of a capture as the profile's columns show them, the titles first.
+fn list(capture: &str, more: &[&str]) -> (Vec<String>, Vec<Vec<String>>) {
+    let arguments = [&["-n", "-2", "-C", NAME, "-T", "psml", "-r", capture], more].concat();
+    let text = tshark(&arguments);
+    let (head, body) = text.split_once("</structure>").expect("psml begins with the titles");
+    let sections = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix("<section>"));
+        lines.map(|line| line.trim_end_matches("</section>").to_owned()).collect()
+    };
+    (sections(head), body.split("</packet>").map(sections).filter(|row| !row.is_empty()).collect())
+}
+
+#[test]
+fn every_column_has_values() {
+    let titles: Vec<&str> = COLUMNS.iter().map(|(title, ..)| *title).collect();
+    let mut filled = BTreeSet::new();
+    for name in ["telnet-dns.pcapng", "refused.pcapng"] {
+        let (shown, rows) = list(&sample(name).to_string_lossy(), &[]);
+        assert_eq!(shown, titles);
+        for row in &rows {
+            assert_eq!(row.len(), titles.len(), "{row:?}");
+            filled.extend(
+                row.iter().enumerate().filter(|(_, text)| !text.is_empty()).map(|(at, _)| at),
+            );
+        }
+    }
+    let empty: Vec<_> = (0..titles.len()).filter(|at| !filled.contains(at)).collect();
+    assert!(empty.is_empty(), "without a value: {empty:?} of {titles:?}");
+
+    let (_, rows) =
+        list(&sample("telnet-dns.pcapng").to_string_lossy(), &["-Y", "tcphs.final_ack"]);
+    let [row] = &rows[..] else { panic!("one final ACK: {rows:?}") };
+    let of = |title| &*row[titles.iter().position(|there| *there == title).expect("a column")];
+    assert_eq!((of("No."), of("Conn"), of("Flags"), of("S.")), ("3", "0", "ACK", "."));
+    assert_eq!((of("Stage"), of("Outcome")), ("ACK", "complete"));
+    assert_eq!((of("Client"), of("Server")), ("ESTABLISHED", "ESTABLISHED"));
+    assert!(of("Setup time").starts_with("0.0"), "{row:?}");
+}
+
+/// Frames and the rule that colours each.
+fn coloured(capture: &str) -> Vec<(String, Option<String>)> {
+    let text = tshark(&["-n", "-2", "-C", NAME, "--color", "-O", "frame", "-r", capture]);
+    let mut frames: Vec<(String, Option<String>)> = Vec::new();
+    for line in text.lines() {
+        // Escape sequences stand before and after what is coloured.
+        if let Some((_, rest)) = line.split_once("Frame ").filter(|_| line.contains(" on wire (")) {
+            let number = rest.split_once(':').map_or(rest, |(number, _)| number);
+            frames.push((number.to_owned(), None));
+        } else if let Some((_, name)) = line.split_once("[Coloring Rule Name: ") {
+            let name = name.split_once(']').map_or(name, |(name, _)| name);
+            frames.last_mut().expect("a frame has begun").1 = Some(name.to_owned());
+        }
+    }
+    frames
+}
+
+#[test]
+fn every_colour_is_where_it_belongs() {
+    let expected: [(&str, &[(&str, usize)]); 6] = [
+        (
+            "telnet-dns.pcapng",
+            &[
+                ("1/3 SYN", 1),
+                ("2/3 SYN/ACK", 1),
+                ("3/3 final ACK", 1),
+                ("FIN", 2),
+                ("ACK of FIN", 2),
+            ],
+        ),
+        ("refused.pcapng", &[("Failed", 2)]),
+        ("not-accepted.pcapng", &[("Not accepted", 7)]),
+        ("reset.pcapng", &[("RST", 1)]),
+        ("challenge-ack.pcapng", &[("SYN retransmission", 1)]),
+        ("midstream.pcapng", &[("Captured twice, or midstream", 2)]),
+    ];
+    let mut used = BTreeSet::new();
+    for (name, counts) in expected {
+        let frames = coloured(&sample(name).to_string_lossy());
+        for (rule, count) in counts {
+            let seen = frames.iter().filter(|(_, there)| there.as_deref() == Some(rule)).count();
+            assert_eq!(seen, *count, "{name}: {rule} in {frames:?}");
+            used.insert(*rule);
+        }
+    }
+    let unused: Vec<_> =
+        RULES.iter().map(|rule| rule.name).filter(|name| !used.contains(name)).collect();
+    assert!(unused.is_empty(), "no sample shows {unused:?}");
+}
+
+/// Without a word on standard error: Wireshark reads the profile's files, and takes every filter.
+#[test]
+fn wireshark_takes_every_filter() {
+    let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();
+    let mut filters: Vec<String> = RULES.iter().map(xtask::profile::table::Rule::filter).collect();
+    filters.extend(BUTTONS.iter().map(|(_, filter)| (*filter).to_owned()));
+    let wrong: Vec<_> = in_parallel(&filters, |filter| {
+        let mut command = wireshark().with_plugin();
+        command.args(["-n", "-2", "-C", NAME, "--color", "-r", &path, "-Y", filter]);
+        let said = String::from_utf8_lossy(&finish(&mut command).stderr).into_owned();
+        // Of the user that the tests run as, and of the file that is read, nothing is said.
+        (!said.is_empty()).then(|| format!("{filter}: {said}"))
+    })
+    .into_iter()
+    .flatten()
+    .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a button shows is what its label says: for those that some sample has something for.
+#[test]
+fn buttons_find_what_they_say() {
+    let shows = |name: &str, label: &str| {
+        let (_, filter) =
+            BUTTONS.iter().find(|(there, _)| *there == label).expect("there is such a button");
+        list(&sample(name).to_string_lossy(), &["-Y", filter]).1.len()
+    };
+    assert_eq!(shows("telnet-dns.pcapng", "3WHS"), 3);
+    assert_eq!(shows("telnet-dns.pcapng", "Final ACK"), 1);
+    assert_eq!(shows("telnet-dns.pcapng", "Failed"), 0);
+    assert_eq!(shows("refused.pcapng", "Refused"), 2);
+    assert_eq!(shows("no-reply.pcapng", "No reply"), 4);
+    assert_eq!(shows("no-reply.pcapng", "SYN retries"), 3);
+    assert_eq!(shows("not-accepted.pcapng", "Not accepted"), 7);
+    assert_eq!(shows("reset.pcapng", "RST"), 1);
+    assert_eq!(shows("telnet-dns.pcapng", "Slow"), 0);
+}

@@ -1,0 +1,275 @@
+//! The statistics that Wireshark shows of our tap, printed by tshark: the tree, the tables, the flow
+//! graph. One pass and two say the same, and what they say is what the `tcphs` command says.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+use tests::{in_parallel, rows, sample, samples, tshark};
+
+/// What tshark prints for `-z`, and nothing else.
+fn statistic(path: &str, what: &str, passes: &[&str]) -> String {
+    let mut arguments = vec!["-n", "-q", "-r", path, "-z", what];
+    arguments.extend(passes);
+    tshark(&arguments)
+}
+
+/// The rows of a table by the names of its columns.
+fn table(text: &str) -> Vec<HashMap<String, String>> {
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_end_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let mut lines = text.lines().skip_while(|line| !line.contains(" |") && !line.ends_with('|'));
+    let header = cells(lines.next().unwrap_or_else(|| panic!("no table: {text}")));
+    let line = lines.next().expect("a line under the header");
+    assert!(line.chars().all(|c| c == '-'), "{text}");
+    let rows = lines.take_while(|line| !line.starts_with("==="));
+    rows.map(|row| {
+        // tshark prints what it is given: columns that stand under each other.
+        assert_eq!(row.len(), line.len(), "{text}");
+        header.iter().cloned().zip(cells(row)).collect()
+    })
+    .collect()
+}
+
+/// The counts of the tree: by outcome and server; the empty server stands for all.
+fn tree(text: &str) -> BTreeMap<(String, String), u64> {
+    let mut counts = BTreeMap::new();
+    let mut outcome = String::new();
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("TCP connections"));
+    if let Some(total) = lines.next() {
+        let total = number(total.split_whitespace().nth(2));
+        counts.insert(Default::default(), total);
+    }
+    for line in lines.take_while(|line| line.starts_with(' ')) {
+        let mut words = line.split_whitespace();
+        let (name, count) = (words.next().unwrap_or_default(), number(words.next()));
+        let server = line.starts_with("  ");
+        if !server {
+            outcome = name.to_owned();
+        }
+        let key = (outcome.clone(), if server { name.to_owned() } else { String::new() });
+        assert!(counts.insert(key, count).is_none(), "{text}");
+    }
+    counts
+}
+
+fn number(word: Option<&str>) -> u64 {
+    word.and_then(|word| word.parse().ok()).expect("a count")
+}
+
+fn milliseconds(ns: &Value) -> String {
+    ns.as_u64().map_or("-".to_owned(), |ns| format!("{:.3}", ns as f64 / 1e6))
+}
+
+fn word(row: &Value, column: &str) -> String {
+    match &row[column] {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn endpoint(row: &Value, end: &str) -> String {
+    let (address, port) = (word(row, &format!("{end}_addr")), word(row, &format!("{end}_port")));
+    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
+}
+
+/// What the connections of the command make of the tree.
+fn expected_tree(connections: &[Value]) -> BTreeMap<(String, String), u64> {
+    let mut counts = BTreeMap::new();
+    for row in connections {
+        let outcome = word(row, "outcome");
+        for key in [
+            Default::default(),
+            (outcome.clone(), String::new()),
+            (outcome.clone(), endpoint(row, "server")),
+        ] {
+            *counts.entry(key).or_default() += 1;
+        }
+    }
+    counts
+}
+
+fn expected_connection(row: &Value) -> Vec<(&'static str, String)> {
+    let opened = word(row, "open_type");
+    vec![
+        ("Conn", word(row, "conn")),
+        ("Client", endpoint(row, "client")),
+        ("Server", endpoint(row, "server")),
+        ("Outcome", word(row, "outcome")),
+        ("Opened as", if opened == "unknown" { "-".to_owned() } else { opened }),
+        ("Close", word(row, "close")),
+        ("Closed by", word(row, "close_by")),
+        ("SYNs", word(row, "syn_count")),
+        ("SYN/ACKs", word(row, "synack_count")),
+        ("Segments", word(row, "packets")),
+        ("Set-up ms", milliseconds(&row["setup_time_ns"])),
+        ("RTT server ms", milliseconds(&row["rtt_server_ns"])),
+        ("RTT client ms", milliseconds(&row["rtt_client_ns"])),
+        ("Zeek", word(row, "conn_state")),
+    ]
+}
+
+/// The row of one server, from all of its connections.
+fn expected_server(connections: &[&Value]) -> Vec<(&'static str, String)> {
+    let with = |outcomes: &[&str]| {
+        connections.iter().filter(|row| outcomes.contains(&&*word(row, "outcome"))).count()
+    };
+    let attempts = connections.len() - with(&["midstream", "unsolicited_synack"]);
+    let per_attempt = |value: f64| match attempts {
+        0 => "-".to_owned(),
+        _ => format!("{:.1}", value / attempts as f64),
+    };
+    let retries: u64 = connections
+        .iter()
+        .map(|row| row["syn_count"].as_u64().unwrap_or_default().saturating_sub(1))
+        .sum();
+    let all = |column: &str| -> Vec<u64> {
+        connections.iter().filter_map(|row| row[column].as_u64()).collect()
+    };
+    let rtts = all("rtt_server_ns");
+    let mean = (!rtts.is_empty()).then(|| rtts.iter().sum::<u64>() / rtts.len() as u64);
+    let complete = with(&["complete", "one_way"]);
+    vec![
+        ("Server", word(connections[0], "server_addr")),
+        ("Port", word(connections[0], "server_port")),
+        ("Attempts", attempts.to_string()),
+        ("Complete %", per_attempt(complete as f64 * 100.0)),
+        ("No reply", with(&["no_reply"]).to_string()),
+        ("Refused", with(&["refused"]).to_string()),
+        ("Unreachable", with(&["unreachable"]).to_string()),
+        ("No final ACK", with(&["no_final_ack"]).to_string()),
+        ("Not accepted", with(&["not_accepted"]).to_string()),
+        ("Aborted", with(&["aborted_by_client", "aborted_by_server"]).to_string()),
+        ("Other", with(&["challenged", "bad_synack"]).to_string()),
+        ("Retries/attempt", per_attempt(retries as f64)),
+        ("RTT min ms", milliseconds(&rtts.iter().min().into_iter().copied().next().into())),
+        ("RTT mean ms", milliseconds(&mean.into())),
+        ("RTT max ms", milliseconds(&rtts.iter().max().into_iter().copied().next().into())),
+        ("Slowest ms", milliseconds(&all("setup_time_ns").into_iter().max().into())),
+    ]
+}
+
+/// The columns in which a row is not as expected.
+fn differences(
+    path: &str,
+    row: &HashMap<String, String>,
+    expected: &[(&str, String)],
+) -> Vec<String> {
+    assert_eq!(row.len(), expected.len(), "{row:?}");
+    let wrong = expected.iter().filter(|(column, value)| row[*column] != *value);
+    wrong
+        .map(|(column, value)| format!("{path}: {column} is {:?}, not {value:?}", row[*column]))
+        .collect()
+}
+
+/// Samples whose every frame plugin and command read alike.
+fn check(path: &std::path::Path) -> Vec<String> {
+    let connections = rows("connections", path).expect("a sample can be read");
+    let path = &*path.to_string_lossy();
+    let mut wrong = Vec::new();
+    for passes in [&[][..], &["-2"]] {
+        let counts = tree(&statistic(path, "tcphs,tree", passes));
+        if counts != expected_tree(&connections) {
+            wrong.push(format!("{path} {passes:?}: the tree says {counts:?}"));
+        }
+
+        let shown = table(&statistic(path, "tcphs,connections", passes));
+        if shown.len() != connections.len() {
+            wrong.push(format!("{path} {passes:?}: {} connections", shown.len()));
+        }
+        for (row, expected) in shown.iter().zip(&connections) {
+            wrong.extend(differences(path, row, &expected_connection(expected)));
+        }
+
+        let mut servers: BTreeMap<_, Vec<&Value>> = BTreeMap::new();
+        for row in &connections {
+            servers.entry(endpoint(row, "server")).or_default().push(row);
+        }
+        let shown = table(&statistic(path, "tcphs,servers", passes));
+        assert_eq!(shown.len(), servers.len(), "{path} {passes:?}");
+        for expected in servers.values().map(|rows| expected_server(rows)) {
+            let here = |row: &&HashMap<String, String>| {
+                row["Server"] == expected[0].1 && row["Port"] == expected[1].1
+            };
+            match shown.iter().find(here) {
+                Some(row) => wrong.extend(differences(path, row, &expected)),
+                None => wrong.push(format!("{path}: no row for {expected:?}")),
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn say_what_the_command_says_in_one_pass_and_in_two() {
+    let samples = samples();
+    assert!(samples.len() > 15);
+    let wrong: Vec<_> = in_parallel(&samples, |path| check(path)).into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A filter chooses connections by their packets; what is said of each is about all of it, whatever
+/// the filter lets through.
+#[test]
+fn take_a_filter() {
+    let path = sample("port-reuse.pcapng").to_string_lossy().into_owned();
+    let all = rows("connections", sample("port-reuse.pcapng").as_path()).unwrap();
+    let row = all.last().unwrap();
+    for passes in [&[][..], &["-2"]] {
+        let filter = format!("tcp.flags.syn == 1 && tcphs.conn == {}", row["conn"]);
+        let shown = table(&statistic(&path, &format!("tcphs,connections,{filter}"), passes));
+        assert_eq!(shown.len(), 1, "{passes:?}");
+        assert_eq!(differences(&path, &shown[0], &expected_connection(row)), [""; 0]);
+        let counts = tree(&statistic(&path, &format!("tcphs,tree,{filter}"), passes));
+        assert_eq!(counts, expected_tree(std::slice::from_ref(row)), "{passes:?}");
+        let text = statistic(&path, &format!("tcphs,servers,{filter}"), passes);
+        assert!(text.contains(&filter), "{text}");
+        assert_eq!(table(&text)[0]["Attempts"], "1", "{passes:?}");
+    }
+    let nothing = statistic(&path, "tcphs,servers,udp", &[]);
+    assert!(nothing.contains("Complete %") && !nothing.contains(" |1"), "{nothing}");
+}
+
+/// Several at once, beside those of others.
+#[test]
+fn do_not_disturb_each_other() {
+    let path = sample("refused.pcapng").to_string_lossy().into_owned();
+    let text = tshark(&[
+        "-n",
+        "-q",
+        "-r",
+        &path,
+        "-z",
+        "tcphs,servers",
+        "-z",
+        "tcphs,tree",
+        "-z",
+        "tcphs,tree,tcphs.stage == \"SYN\"",
+        "-z",
+        "io,phs",
+        "-z",
+        "tcphs,connections",
+    ]);
+    assert_eq!(text.matches("TCP connections ").count(), 2, "{text}");
+    assert_eq!(text.matches(" refused ").count(), 2, "{text}");
+    assert!(text.contains("Attempts") && text.contains("Set-up ms"), "{text}");
+}
+
+/// The flow graph has an arrow for each segment with a stage, and its states beside it.
+#[test]
+fn the_flow_graph_shows_the_steps() {
+    let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();
+    let one = statistic(&path, "flow,tcphs,standard", &[]);
+    for step in ["1/3 SYN", "2/3 SYN/ACK", "3/3 ACK", "1/4 FIN", "2/4 ACK of FIN", "4/4 ACK of FIN"]
+    {
+        assert_eq!(one.matches(step).count(), 1, "{step}: {one}");
+    }
+    assert_eq!(one.matches("connection 0: ").count(), 7, "{one}");
+    assert!(one.contains("connection 0: client ESTABLISHED?, server SYN-RECEIVED\n"), "{one}");
+    assert_eq!(one, statistic(&path, "flow,tcphs,standard", &["-2"]));
+    // An ICMP error comes from who sent it.
+    let path = sample("icmp-reject.pcapng").to_string_lossy().into_owned();
+    let icmp = statistic(&path, "flow,tcphs,standard", &[]);
+    assert_eq!(icmp.matches("ICMP error").count(), 2, "{icmp}");
+}

@@ -1,0 +1,125 @@
+//! Instructions, counted by callgrind, and the limits that they are held to.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{Programs, made};
+use crate::command::{cannot_run, shown};
+use crate::packages::{self, VALGRIND};
+use crate::traffic::Kind;
+
+/// Few enough for callgrind, many enough that start-up is little beside them.
+const CONNECTIONS: u32 = 5_000;
+const LONG_CONNECTIONS: u32 = 700;
+
+/// How many times the segments of a capture are parsed by `benches/parse.rs`.
+const PARSE_ROUNDS: f64 = 20.0;
+
+/// One number with its limit.
+struct Count {
+    what: &'static str,
+    per_packet: f64,
+    /// The most that is allowed, on the machines that CI has. About a twentieth above what it was
+    /// when it was last looked at.
+    limit: f64,
+}
+
+/// Fails when a limit is exceeded.
+pub fn check() -> Result<(), String> {
+    packages::ensure([&VALGRIND])?;
+    print(&Programs::build()?)
+}
+
+/// Counts, prints a table, and fails when a limit is exceeded.
+pub fn print(programs: &Programs) -> Result<(), String> {
+    let counts = count(programs)?;
+    println!("\n{:<40} {:>12} {:>12}", "instructions/packet", "counted", "limit");
+    for count in &counts {
+        println!("{:<40} {:>12.0} {:>12.0}", count.what, count.per_packet, count.limit);
+    }
+    let above: Vec<_> = counts
+        .iter()
+        .filter(|count| count.per_packet > count.limit)
+        .map(|count| count.what)
+        .collect();
+    if above.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("more than the limit: {}", above.join(", ")))
+    }
+}
+
+fn count(programs: &Programs) -> Result<Vec<Count>, String> {
+    let handshakes = made("handshakes", Kind::Handshakes, CONNECTIONS)?;
+    let data = made("data", Kind::Data, LONG_CONNECTIONS)?;
+    let per_packet = |program: &Path, capture: &Path, arguments: &[&str]| {
+        let counted = instructions(program, capture, arguments)?;
+        Ok::<f64, String>(counted.instructions as f64 / counted.packets as f64)
+    };
+    let nothing = per_packet(&programs.parse, &handshakes, &["nothing"])?;
+    let parser = |name| {
+        let counted = per_packet(&programs.parse, &handshakes, &[name])?;
+        Ok::<f64, String>((counted - nothing) / PARSE_ROUNDS)
+    };
+    let etherparse = parser("etherparse")?;
+    let unlimited = f64::INFINITY;
+    Ok(vec![
+        Count {
+            what: "reading, handshakes",
+            per_packet: per_packet(&programs.walk, &handshakes, &[])?,
+            limit: READING,
+        },
+        Count {
+            what: "engine, handshakes",
+            per_packet: per_packet(&programs.engine, &handshakes, &[])?,
+            limit: ENGINE_HANDSHAKES,
+        },
+        Count {
+            what: "engine, data",
+            per_packet: per_packet(&programs.engine, &data, &[])?,
+            limit: ENGINE_DATA,
+        },
+        Count {
+            what: "TCP header and options: ours",
+            per_packet: parser("ours")?,
+            limit: etherparse,
+        },
+        Count {
+            what: "TCP header and options: etherparse",
+            per_packet: etherparse,
+            limit: unlimited,
+        },
+        Count {
+            what: "TCP header and options: smoltcp",
+            per_packet: parser("smoltcp")?,
+            limit: unlimited,
+        },
+    ])
+}
+
+const READING: f64 = 300.0;
+const ENGINE_HANDSHAKES: f64 = 1_350.0;
+const ENGINE_DATA: f64 = 900.0;
+
+struct Counted {
+    instructions: u64,
+    packets: u64,
+}
+
+fn instructions(program: &Path, capture: &Path, arguments: &[&str]) -> Result<Counted, String> {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--vgdb=no"]);
+    command.arg(program).arg(capture).args(arguments).stdin(Stdio::null());
+    let output = command.output().map_err(|error| cannot_run(&command, &error))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let instructions = said
+        .lines()
+        .find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
+        .filter(|_| output.status.success());
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let packets = printed.split_whitespace().next().and_then(|word| word.parse().ok());
+    match (instructions, packets) {
+        (Some(instructions), Some(packets)) => Ok(Counted { instructions, packets }),
+        _ => Err(format!("`{}`: {}: {}", shown(&command), output.status, said.trim())),
+    }
+}

@@ -1,0 +1,149 @@
+//! Seconds of CPU and memory: our programs and others, in rounds.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::Programs;
+use crate::command::{cannot_run, shown};
+use crate::wireshark::{about, target_folder};
+
+/// A program to be measured, by the name that the table has for it.
+struct Peer {
+    name: &'static str,
+    program: String,
+    arguments: Vec<String>,
+}
+
+/// Runs every program on the capture, `rounds` times in turn, and prints a table.
+pub fn compare(programs: &Programs, capture: &Path, rounds: usize) -> Result<(), String> {
+    let script = lua_script()?;
+    let file = capture.to_string_lossy().into_owned();
+    let ours = |program: &Path| program.to_string_lossy().into_owned();
+    let peer = |name, program: String, arguments: &[&str]| Peer {
+        name,
+        program,
+        arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+    };
+    let lua = format!("lua_script:{}", script.to_string_lossy());
+    let peers = [
+        // The one that the others are compared with.
+        peer("engine, all verdicts, no rows", ours(&programs.engine), &[&file]),
+        peer(
+            "tcphs connections, jsonl",
+            ours(&programs.tcphs),
+            &["connections", "--format", "jsonl", &file],
+        ),
+        peer(
+            "tcphs packets, jsonl",
+            ours(&programs.tcphs),
+            &["packets", "--format", "jsonl", &file],
+        ),
+        peer(
+            "read alone (dd, 512 KiB)",
+            "dd".into(),
+            &[&format!("if={file}"), "of=/dev/null", "bs=512k"],
+        ),
+        peer("our reading, no engine", ours(&programs.walk), &[&file]),
+        peer("tcpdump -nn -r", "tcpdump".into(), &["-nn", "-r", &file]),
+        peer("tcptrace -n", "tcptrace".into(), &["-n", &file]),
+        peer(
+            "tshark -q -z conv,tcp",
+            "tshark".into(),
+            &["-n", "-q", "-z", "conv,tcp", "-r", &file],
+        ),
+        peer("tshark with a Lua script", "tshark".into(), &["-n", "-q", "-X", &lua, "-r", &file]),
+    ];
+    let octets = fs::metadata(capture).map_err(|error| about(capture, &error))?.len();
+    println!("\n{} ({:.1} MB), {rounds} rounds", capture.display(), octets as f64 / 1e6);
+    let mut runs: Vec<Vec<Run>> = peers.iter().map(|_| Vec::new()).collect();
+    for round in 1..=rounds {
+        for (peer, runs) in peers.iter().zip(&mut runs) {
+            eprintln!("xtask: round {round}: {}", peer.name);
+            runs.push(run(peer)?);
+        }
+    }
+    println!("{:<32} {:>10} {:>12} {:>12}", "", "CPU s", "of engine", "peak MiB");
+    let engine: Vec<f64> = runs[0].iter().map(|run| run.cpu_s).collect();
+    for (peer, runs) in peers.iter().zip(&runs) {
+        let seconds = median(runs.iter().map(|run| run.cpu_s));
+        let ratio = median(runs.iter().zip(&engine).map(|(run, engine)| run.cpu_s / engine));
+        let peak = runs.iter().map(|run| run.peak_kib).max().unwrap_or(0);
+        println!("{:<32} {seconds:>10.3} {ratio:>12.2} {:>12.1}", peer.name, peak as f64 / 1024.0);
+    }
+    Ok(())
+}
+
+struct Run {
+    cpu_s: f64,
+    peak_kib: u64,
+}
+
+/// Runs a program with its output thrown away. bash's own `time` knows milliseconds, GNU time the
+/// memory.
+fn run(peer: &Peer) -> Result<Run, String> {
+    const SCRIPT: &str = "TIMEFORMAT='cpu %3U %3S'; time /usr/bin/time -f 'peak %M' -- \"$@\"";
+    let mut command = Command::new("bash");
+    command.args(["-c", SCRIPT, "bash", &peer.program]).args(&peer.arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    // tshark as root has much to say about it.
+    let output = command.output().map_err(|error| cannot_run(&command, &error))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let numbers = |word: &str| {
+        let line = said.lines().rev().find_map(|line| line.strip_prefix(word))?;
+        line.split_whitespace().map(|number| number.parse().ok()).collect::<Option<Vec<f64>>>()
+    };
+    match (output.status.success(), numbers("cpu ").as_deref(), numbers("peak ").as_deref()) {
+        (true, Some([user, system]), Some([peak])) => {
+            Ok(Run { cpu_s: user + system, peak_kib: *peak as u64 })
+        }
+        _ => Err(format!("`{}`: {}: {}", shown(&command), output.status, said.trim())),
+    }
+}
+
+fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+    let mut numbers: Vec<f64> = numbers.collect();
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// What people write today when they want handshakes: a post-dissector in Lua that follows SYN,
+/// SYN/ACK and ACK by stream.
+fn lua_script() -> Result<std::path::PathBuf, String> {
+    const SCRIPT: &str = r#"
+local stream, flags = Field.new("tcp.stream"), Field.new("tcp.flags")
+local seq, ack = Field.new("tcp.seq"), Field.new("tcp.ack")
+local handshake = Proto("lua_handshake", "Handshake in Lua")
+local states = {}
+function handshake.init() states = {} end
+function handshake.dissector(tvb, pinfo, tree)
+    local number = stream()
+    if not number then return end
+    local bits, key = flags().value, number.value
+    local syn, acks = bit.band(bits, 2) ~= 0, bit.band(bits, 16) ~= 0
+    if syn and not acks then states[key] = "syn"
+    elseif syn then states[key] = "synack"
+    elseif acks and states[key] == "synack" and seq().value == 1 and ack().value == 1 then
+        states[key] = "complete"
+    end
+end
+register_postdissector(handshake)
+"#;
+    let file = target_folder()?.join("bench").join("handshake.lua");
+    if let Some(folder) = file.parent() {
+        crate::wireshark::make_folder(folder)?;
+    }
+    fs::write(&file, SCRIPT).map_err(|error| about(&file, &error))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_one_in_the_middle() {
+        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
+        assert!(median(std::iter::empty()).is_nan());
+    }
+}

@@ -1,0 +1,155 @@
+//! What the profile shows.
+
+/// A colouring rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// As Wireshark lists it and writes it into `frame.coloring_rule.name`.
+    pub name: &'static str,
+    /// Display filters, one of which fits.
+    pub any_of: &'static [&'static str],
+    /// A display filter that does not fit.
+    pub but_not: Option<&'static str>,
+    /// `0xRRGGBB`.
+    pub background: u32,
+    /// `0xRRGGBB`.
+    pub text: u32,
+}
+
+/// Title and format of each column, and its width in pixels at first (-1: whatever Wireshark takes).
+pub const COLUMNS: &[(&str, &str, i32)] = &[
+    ("No.", "%m", 60),
+    ("Time", "%t", 100),
+    ("Conn", "%Cus:tcphs.conn:0:R", 55),
+    ("Source", "%s", 150),
+    ("Destination", "%d", 150),
+    ("Flags", "%Cus:tcphs.flags:0:R", 95),
+    ("S.", "%Cus:tcphs.flags.tcpdump:0:R", 40),
+    ("Stage", "%Cus:tcphs.stage:0:R", 150),
+    ("Client", "%Cus:tcphs.client.state:0:R", 120),
+    ("Server", "%Cus:tcphs.server.state:0:R", 120),
+    ("Outcome", "%Cus:tcphs.outcome:0:R", 130),
+    ("Setup time", "%Cus:tcphs.setup_time:0:R", 110),
+    ("Info", "%i", -1),
+];
+
+// Written once where several tables use them.
+const FINAL_ACK: &str = "tcphs.final_ack";
+const FAILED: &str = "tcphs.failed";
+const NOT_ACCEPTED: &str = "tcphs.outcome == \"not_accepted\"";
+const SYN_RETRIES: &str = "tcphs.stage == \"SYN\" && tcphs.copy == \"retransmission\"";
+const DUPLICATES: &str = "tcphs.copy == \"duplicate\"";
+/// Every stage with an RST.
+const RST: &str = "tcphs.stage in {\"RST (refusal)\", \"RST (handshake abort)\", \
+                   \"RST (half-open)\", \"RST (ignored?)\", \"RST\"}";
+
+const BLACK: u32 = 0x00_0000;
+const WHITE: u32 = 0xff_ffff;
+/// As pale as text on white may be.
+const PALE: u32 = 0x6b_6b6b;
+
+/// Colouring rules; the first that fits counts.
+///
+/// A connection that was not accepted has failed too, and a packet captured twice is still a SYN:
+/// each gets the colour that says more.
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "Failed",
+        any_of: &[FAILED],
+        but_not: Some(NOT_ACCEPTED),
+        background: 0xb3_261e,
+        text: WHITE,
+    },
+    Rule {
+        name: "Not accepted",
+        any_of: &[NOT_ACCEPTED, "tcphs.expert.synack_retx_after_ack"],
+        but_not: None,
+        background: 0xf5_a742,
+        text: BLACK,
+    },
+    Rule {
+        name: "SYN retransmission",
+        any_of: &[SYN_RETRIES],
+        but_not: None,
+        background: 0xff_e08a,
+        text: BLACK,
+    },
+    Rule {
+        name: "RST",
+        any_of: &[RST],
+        but_not: Some(DUPLICATES),
+        background: 0x5f_1412,
+        text: WHITE,
+    },
+    Rule {
+        name: "1/3 SYN",
+        any_of: &["tcphs.stage in {\"SYN\", \"SYN (crossing)\"}"],
+        but_not: Some(DUPLICATES),
+        background: 0xe6_f6e4,
+        text: BLACK,
+    },
+    Rule {
+        name: "2/3 SYN/ACK",
+        any_of: &[
+            "tcphs.stage in {\"SYN/ACK\", \"SYN/ACK (simultaneous)\", \"ACK of SYN (split)\"}",
+        ],
+        but_not: Some(DUPLICATES),
+        background: 0xb4_e0ae,
+        text: BLACK,
+    },
+    Rule {
+        name: "3/3 final ACK",
+        any_of: &[FINAL_ACK],
+        but_not: Some(DUPLICATES),
+        background: 0x7c_c576,
+        text: BLACK,
+    },
+    Rule {
+        name: "FIN",
+        any_of: &["tcphs.stage in {\"FIN (1/4)\", \"FIN (3/4)\", \"FIN/ACK (2+3/4)\", \
+                   \"FIN (simultaneous)\"}"],
+        but_not: Some(DUPLICATES),
+        background: 0xcd_cdcd,
+        text: BLACK,
+    },
+    Rule {
+        name: "ACK of FIN",
+        any_of: &["tcphs.stage in {\"ACK of FIN (2/4)\", \"ACK of FIN (4/4)\"}"],
+        but_not: Some(DUPLICATES),
+        background: 0xe8_e8e8,
+        text: BLACK,
+    },
+    Rule {
+        name: "Captured twice, or midstream",
+        any_of: &[DUPLICATES, "tcphs.outcome == \"midstream\""],
+        but_not: None,
+        background: WHITE,
+        text: PALE,
+    },
+];
+
+impl Rule {
+    /// The display filter.
+    pub fn filter(&self) -> String {
+        let any_of = self.any_of.join(" || ");
+        match self.but_not {
+            None => any_of,
+            Some(other) if self.any_of.len() == 1 => format!("{any_of} && !({other})"),
+            Some(other) => format!("({any_of}) && !({other})"),
+        }
+    }
+}
+
+/// Label and filter of each button.
+pub const BUTTONS: &[(&str, &str)] = &[
+    ("3WHS", "tcphs.handshake"),
+    ("Final ACK", FINAL_ACK),
+    ("Failed", FAILED),
+    ("No reply", "tcphs.outcome == \"no_reply\""),
+    ("Refused", "tcphs.outcome == \"refused\""),
+    ("Not accepted", NOT_ACCEPTED),
+    ("Slow", "tcphs.setup_time > 1"),
+    ("SYN retries", SYN_RETRIES),
+    ("RST", RST),
+    ("Half-closed", "tcphs.close == \"half_closed\""),
+    ("Duplicates", DUPLICATES),
+];

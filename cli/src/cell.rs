@@ -8,8 +8,11 @@ use dissector_core::wire::TcpFlags;
 
 /// A column of a table: its name, its type and what it says.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet has types"))]
 pub struct Column {
     pub name: &'static str,
+    /// The name as the key of a later member of a JSON object: `,"name":`.
+    pub json_key: &'static str,
     pub kind: Kind,
     /// Whether a value may be absent.
     pub optional: bool,
@@ -40,6 +43,8 @@ pub enum Value<'a> {
     /// Any text.
     Text(&'a str),
     /// A text of letters, digits and punctuation without quotes, semicolons and backslashes.
+    Label(&'a str),
+    /// Something that is shown as such a text.
     Plain(&'a dyn fmt::Display),
     List(AnomalySet),
 }
@@ -71,6 +76,7 @@ macro_rules! row {
         impl $(<$life>)? $crate::cell::Row for $name $(<$life>)? {
             const COLUMNS: &'static [$crate::cell::Column] = &[ $( $crate::cell::Column {
                 name: stringify!($column),
+                json_key: concat!(",\"", stringify!($column), "\":"),
                 kind: <$type as $crate::cell::Cell>::KIND,
                 optional: <$type as $crate::cell::Cell>::OPTIONAL,
             } ),+ ];
@@ -157,11 +163,11 @@ impl<T: Cell> Cell for Option<T> {
 #[derive(Clone)]
 pub struct Label<T>(pub T);
 
-impl<T: fmt::Display> Cell for Label<T> {
+impl<T: AsRef<str>> Cell for Label<T> {
     const KIND: Kind = Kind::Text;
 
     fn value(&self) -> Value<'_> {
-        Value::Plain(&self.0)
+        Value::Label(self.0.as_ref())
     }
 }
 

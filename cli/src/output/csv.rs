@@ -26,7 +26,7 @@ pub fn line(to: &mut Vec<u8>, row: &impl Row) {
             Value::Unsigned(value) => write!(to, "{value}"),
             Value::Signed(value) => write!(to, "{value}"),
             Value::Float(value) => write!(to, "{value}"),
-            Value::Text(text) => write!(to, "{text}"),
+            Value::Text(text) | Value::Label(text) => to.write_all(text.as_bytes()),
             Value::Plain(text) => write!(to, "{text}"),
             Value::List(anomalies) => anomalies.iter().enumerate().try_for_each(|(place, one)| {
                 let separator = if place > 0 { ";" } else { "" };

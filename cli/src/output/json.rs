@@ -9,19 +9,19 @@ use crate::cell::{Row, Value};
 /// Appends `row` as a line.
 pub fn line(to: &mut Vec<u8>, row: &impl Row) {
     to.push(b'{');
-    let mut separator = "\"";
+    let mut first = true;
     row.each(|column, value| {
-        to.extend_from_slice(separator.as_bytes());
-        to.extend_from_slice(column.name.as_bytes());
-        to.extend_from_slice(b"\":");
-        separator = ",\"";
+        let comma = usize::from(std::mem::replace(&mut first, false));
+        to.extend_from_slice(&column.json_key.as_bytes()[comma..]);
         match value {
             Value::Null => to.extend_from_slice(b"null"),
-            Value::Boolean(value) => json(to, &value),
+            Value::Boolean(true) => to.extend_from_slice(b"true"),
+            Value::Boolean(false) => to.extend_from_slice(b"false"),
             Value::Unsigned(value) => json(to, &value),
             Value::Signed(value) => json(to, &value),
             Value::Float(value) => json(to, &value),
             Value::Text(text) => json(to, text),
+            Value::Label(text) => quoted(to, text),
             Value::Plain(text) => {
                 // Writing to memory does not fail.
                 let _ = write!(to, "\"{text}\"");
@@ -29,14 +29,23 @@ pub fn line(to: &mut Vec<u8>, row: &impl Row) {
             Value::List(anomalies) => {
                 to.push(b'[');
                 for (place, anomaly) in anomalies.iter().enumerate() {
-                    let separator = if place > 0 { "," } else { "" };
-                    let _ = write!(to, "{separator}\"{anomaly}\"");
+                    if place > 0 {
+                        to.push(b',');
+                    }
+                    quoted(to, anomaly.label());
                 }
                 to.push(b']');
             }
         }
     });
     to.extend_from_slice(b"}\n");
+}
+
+/// What needs no escapes.
+fn quoted(to: &mut Vec<u8>, text: &str) {
+    to.push(b'"');
+    to.extend_from_slice(text.as_bytes());
+    to.push(b'"');
 }
 
 fn json(to: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {

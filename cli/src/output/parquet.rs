@@ -164,7 +164,9 @@ impl Values {
             (Typed::Wide(values), Value::Unsigned(value)) => values.push(value as i64),
             (Typed::Wide(values), Value::Signed(value)) => values.push(value),
             (Typed::Float(values), Value::Float(value)) => values.push(value),
-            (Typed::Text(values), Value::Text(value)) => values.push(text(value)),
+            (Typed::Text(values), Value::Text(value) | Value::Label(value)) => {
+                values.push(text(value))
+            }
             (Typed::Text(values), Value::Plain(value)) => values.push(text(&value.to_string())),
             (_, value) => {
                 debug_assert!(matches!(value, Value::Null), "a value of the column's type")

@@ -17,6 +17,7 @@ mod offer;
 mod opening;
 mod rare;
 mod reset;
+mod responders;
 mod summary;
 #[cfg(test)]
 mod tests;

@@ -66,7 +66,9 @@ fn a_pending_connection_stays_until_it_is_decided() {
     script.client().syn();
     script.wait_ms(119_999).elsewhere();
     assert!(script.take_left().is_empty());
-    script.wait_ms(1).elsewhere();
+    script.wait_ms(1);
+    // The table comes round to each slot by and by.
+    (0..32).for_each(|_| script.elsewhere());
     assert_eq!(script.take_left().len(), 1);
 }
 
@@ -78,7 +80,9 @@ fn a_late_segment_prolongs_the_stay() {
     script.server().ack().of_connection(0);
     script.wait_ms(119_999).elsewhere();
     assert!(script.take_left().is_empty());
-    script.wait_ms(1).elsewhere();
+    script.wait_ms(1);
+    // The table comes round to each slot by and by.
+    (0..32).for_each(|_| script.elsewhere());
     assert_eq!(script.take_left().len(), 1);
 }
 

@@ -384,7 +384,7 @@ impl Connection {
         let frame = number_of_32_bits(event.segment.packet.frame);
         if event.sender == Side::Client && !self.is_self_connect() {
             // Only a SYN makes a client send one.
-            if !self.handshake.simultaneous {
+            if !self.handshake.simultaneous && !self.handshake.split {
                 self.handshake.simultaneous = true;
                 seen.note(Anomaly::SimultaneousOpen);
             }

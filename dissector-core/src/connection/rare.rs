@@ -14,6 +14,8 @@ pub(super) struct Rare {
     pub reset: Option<Reset>,
     /// Frame of that RST.
     pub rst_frame: u32,
+    /// Frame of an RST in spite of which the connection went on; [`SEVERAL`] of several.
+    pub ignored_rst_frame: u32,
     /// Frame of the first ICMP error that quotes the SYN.
     pub icmp_frame: u32,
     /// That error.
@@ -41,6 +43,9 @@ pub(super) struct Other {
     pub last_copy_ns: i64,
     pub retries: u8,
 }
+
+/// Stands for the frames of several RSTs.
+pub(super) const SEVERAL: u32 = u32::MAX;
 
 /// More responders than anybody has; of more, the oldest is forgotten.
 pub(super) const MOST_OTHERS: usize = 8;

@@ -3,6 +3,7 @@
 
 use super::endpoint::Facts;
 use super::names::{RstReason, Stage, State};
+use super::rare::SEVERAL;
 use super::track::{Connection, Event, Side, number_of_32_bits};
 use super::{Annotation, Anomaly};
 use crate::wire::TcpFlags;
@@ -111,9 +112,9 @@ impl Connection {
     fn remark_rst(&self, event: &Event<'_>, seen: &mut Annotation) {
         let sender = self.end(event.sender);
         if sender.has(Facts::TTL) {
-            let delta = i16::from(event.segment.packet.ttl) - i16::from(sender.ttl);
-            seen.set_ttl_delta(delta);
-            if delta != 0 {
+            let ttl = event.segment.packet.ttl;
+            seen.set_ttls(ttl, sender.ttl);
+            if ttl != sender.ttl {
                 seen.note(Anomaly::RstTtlMismatch);
             }
         }
@@ -168,6 +169,12 @@ impl Connection {
             return;
         }
         seen.note(Anomaly::RstIgnored);
+        let rare = self.rare_mut();
+        rare.ignored_rst_frame = match rare.ignored_rst_frame {
+            0 => rare.rst_frame,
+            known if known == rare.rst_frame => known,
+            _ => SEVERAL,
+        };
         let repeats_synack = event.has(TcpFlags::SYN | TcpFlags::ACK)
             && event.sender == Side::Server
             && reset.by == Side::Client

@@ -92,7 +92,7 @@ pub struct Connection {
     pub(super) id: u32,
     pub(super) attempt: u16,
     pub(super) basis: RoleBasis,
-    reuse: Reuse,
+    pub(super) reuse: Reuse,
     self_connect: bool,
     /// See [`Connection::is_steady`].
     steady: bool,
@@ -124,6 +124,8 @@ pub(crate) enum Reuse {
     No,
     /// By a connection that was closed.
     AfterClose,
+    /// By one that was closed with FINs, and has used the initial sequence number of the new one.
+    AfterCloseBehind,
     /// By one that was not.
     WhileAlive,
 }
@@ -286,8 +288,8 @@ impl Connection {
         };
         let identity = Identity::of(segment, self.id, sender as usize, timestamps);
         let sent = self.end(sender).sent;
-        if let Some(stage) = recent.stage_of_first_capture(segment, &identity, sent, now_ns) {
-            return self.duplicate(&event, role, stage);
+        if let Some((stage, ttl)) = recent.first_capture(segment, &identity, sent, now_ns) {
+            return self.duplicate(&event, role, stage, ttl);
         }
         if self.steady && goes_on(flags) {
             return self.go_on(&event, role, &identity, recent);
@@ -381,8 +383,9 @@ impl Connection {
 
     /// A segment that was captured before: it changes nothing.
     #[cold]
-    fn duplicate(&mut self, event: &Event<'_>, role: Role, stage: Stage) -> Annotation {
+    fn duplicate(&mut self, event: &Event<'_>, role: Role, stage: Stage, ttl: u8) -> Annotation {
         let mut seen = Annotation::new(self.id, event.flags, role);
+        seen.set_ttls(event.segment.packet.ttl, ttl);
         seen.stage = stage;
         seen.copy = Copy::Duplicate;
         seen.note(Anomaly::DuplicateFrame);
@@ -452,7 +455,7 @@ impl Connection {
         }
         match self.reuse {
             Reuse::No => {}
-            Reuse::AfterClose => seen.note(Anomaly::PortReused),
+            Reuse::AfterClose | Reuse::AfterCloseBehind => seen.note(Anomaly::PortReused),
             Reuse::WhileAlive => seen.note(Anomaly::SynInEstablished),
         }
         if self.basis == RoleBasis::SynAck && event.has(TcpFlags::SYN) {
@@ -707,7 +710,7 @@ impl Connection {
             let timestamps = duplicate::timestamps(segment);
             let identity = Identity::of(segment, self.id, sender as usize, timestamps);
             let sent = self.end(sender).sent;
-            recent.stage_of_first_capture(segment, &identity, sent, now_ns).is_none()
+            recent.first_capture(segment, &identity, sent, now_ns).is_none()
         }
     }
 
@@ -745,12 +748,18 @@ impl Connection {
     }
 
     /// What a successor that begins with `segment` means for the addresses and ports.
-    pub(crate) fn reuse_by(&self, segment: &Segment<'_>) -> Reuse {
+    pub(crate) fn reuse_by(&self, segment: &Segment<'_>, sender: Side) -> Reuse {
         let plain_syn = !segment.tcp.flags.contains(TcpFlags::ACK);
         // An attempt that was never answered is no live connection.
         let was_open = self.handshake.complete || !self.client_end().has(Facts::SYN);
         if plain_syn && was_open && !self.is_closed() {
             Reuse::WhileAlive
+        } else if plain_syn
+            && self.ends.iter().all(|end| end.has(Facts::FIN_ACKED))
+            && self.reset().is_none()
+            && !segment.tcp.sequence.is_after(self.end(sender).nxt - 1)
+        {
+            Reuse::AfterCloseBehind
         } else {
             Reuse::AfterClose
         }

@@ -6,9 +6,11 @@ use super::closing::HALF_CLOSED_LONG_NS;
 use super::endpoint::{Endpoint, Facts};
 use super::names::{Close, ClosedBy, OpenType, Outcome, RoleBasis, RstReason, Seen};
 use super::offer::{self, Offers};
+use super::rare::SEVERAL;
 use super::summary::{HandshakeTimes, Negotiated, StepFrames, Verdict};
-use super::track::{Connection, Side};
+use super::track::{Connection, Reuse, Side};
 use super::{Anomaly, AnomalySet, Ecn, Stage, States, Vantage};
+use crate::wire::SeqNumber;
 
 /// How long a silence has to be before it counts as one, in nanoseconds.
 const SILENCE_NS: i64 = 3_000_000_000;
@@ -126,6 +128,31 @@ impl Connection {
         frame(self.rare.as_ref()?.rst_frame)
     }
 
+    /// The client's initial sequence number, if its SYN was captured.
+    pub fn client_isn(&self) -> Option<SeqNumber> {
+        let client = self.client_end();
+        client.has(Facts::SYN).then_some(client.iss)
+    }
+
+    /// First to last copy of the SYN/ACK, in nanoseconds. Means something as long as the server has
+    /// sent no FIN.
+    pub fn synack_span_ns(&self) -> u64 {
+        self.server_end().last_copy_ns.saturating_sub(self.synack_ns).max(0) as u64
+    }
+
+    /// Frame of the RST in spite of which the connection went on; `None` if there were several.
+    pub fn ignored_rst_frame(&self) -> Option<u64> {
+        let number = self.rare.as_ref()?.ignored_rst_frame;
+        frame(number).filter(|_| number != SEVERAL)
+    }
+
+    /// Whether the connection follows one on the same addresses and ports that ended with FINs, and
+    /// its initial sequence number is not beyond what that one has used: an end in TIME-WAIT may
+    /// refuse it (RFC 9293 §3.6.1, RFC 6191).
+    pub fn reuses_numbers(&self) -> bool {
+        self.reuse == Reuse::AfterCloseBehind
+    }
+
     /// Why that RST was sent.
     pub fn rst_reason(&self) -> Option<RstReason> {
         self.reset().map(|reset| reset.reason)
@@ -151,7 +178,7 @@ impl Connection {
         let server_ns = if self.handshake.synack_seen {
             Some(self.synack_ns).filter(|_| !late)
         } else {
-            answers(Side::Client).filter(|_| self.handshake.simultaneous)
+            answers(Side::Client)
         };
         // The client answers with the final ACK, or in a simultaneous open with a SYN/ACK.
         let crossed_ns = self.rare.as_ref().and_then(|rare| rare.client_synack_ns);
@@ -167,7 +194,7 @@ impl Connection {
         }
     }
 
-    /// The copy of the SYN that was answered to the first SYN/ACK.
+    /// From the copy of the SYN that was answered to the first SYN/ACK.
     pub(super) fn synack_delay_ns(&self) -> i64 {
         let syn = self.answered_copy(Side::Client);
         syn.map_or(0, |syn| self.synack_ns.saturating_sub(syn.time_ns))

@@ -491,3 +491,23 @@ fn two_synacks_are_a_simultaneous_open_though_the_first_syn_was_missed() {
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.open_type), (Outcome::Complete, OpenType::Simultaneous));
 }
+
+#[test]
+fn a_synack_that_comes_a_second_after_the_final_ack_is_not_late() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().uncaptured();
+    script.client().ack().stage(Stage::FinalAck);
+    script.server().syn_ack().after_ms(1000).copy(Copy::Original);
+}
+
+#[test]
+fn a_split_handshake_is_no_simultaneous_open() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().ack().stage(Stage::SplitAck);
+    script.server().syn().has(Anomaly::SplitHandshake);
+    script.client().syn_ack().lacks(Anomaly::SimultaneousOpen);
+    script.server().ack();
+    assert_eq!(script.verdict().open_type, OpenType::Split);
+}

@@ -438,3 +438,16 @@ fn an_rst_of_a_server_that_is_proven_to_be_open_is_no_abort_of_the_handshake() {
     script.server().rst_ack().stage(Stage::Rst);
     assert_eq!((script.outcome(), script.verdict().close), (Outcome::Complete, Close::Rst));
 }
+
+#[test]
+fn the_rst_in_spite_of_which_it_went_on_is_remembered() {
+    let mut script = Script::new();
+    script.used();
+    script.server().rst_ack();
+    assert_eq!(script.connection().ignored_rst_frame(), None);
+    script.server().data(5).has(Anomaly::RstIgnored);
+    assert_eq!(script.connection().ignored_rst_frame(), Some(6));
+    script.server().rst_ack();
+    script.server().data(5).has(Anomaly::RstIgnored);
+    assert_eq!(script.connection().ignored_rst_frame(), None, "there were two");
+}

@@ -79,6 +79,41 @@ impl IcmpError {
         };
         Some(Self { packet, kind, code, quoted: quoted.filter(|_| is_error)? })
     }
+
+    /// What type and code mean (RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1, RFC 4443 §3), in a
+    /// few words; `None` for a code without a meaning.
+    ///
+    /// ```
+    /// use dissector_core::IcmpError;
+    ///
+    /// assert_eq!(IcmpError::meaning(false, 3, 13), Some("administratively prohibited"));
+    /// assert_eq!(IcmpError::meaning(true, 1, 4), Some("port unreachable"));
+    /// ```
+    pub const fn meaning(ipv6: bool, kind: u8, code: u8) -> Option<&'static str> {
+        Some(match (ipv6, kind, code) {
+            (false, 3, 0) => "network unreachable",
+            (false, 3, 1) => "host unreachable",
+            (false, 3, 2) => "protocol unreachable",
+            (false, 3, 3) | (true, 1, 4) => "port unreachable",
+            (false, 3, 4) => "fragmentation needed",
+            (false, 3, 5) => "source route failed",
+            (false, 3, 6) => "network unknown",
+            (false, 3, 7) => "host unknown",
+            (false, 3, 9) => "network administratively prohibited",
+            (false, 3, 10) => "host administratively prohibited",
+            (false, 3, 13) | (true, 1, 1) => "administratively prohibited",
+            (false, 11, 0) => "TTL exceeded",
+            (false, 11, 1) | (true, 3, 1) => "reassembly time exceeded",
+            (false, 12, _) | (true, 4, _) => "parameter problem",
+            (true, 1, 0) => "no route",
+            (true, 1, 2) => "beyond the scope of the source address",
+            (true, 1, 3) => "address unreachable",
+            (true, 1, 5) => "source address rejected by policy",
+            (true, 1, 6) => "route rejected",
+            (true, 3, 0) => "hop limit exceeded",
+            _ => return None,
+        })
+    }
 }
 
 fn quoted_ipv4(quote: &[u8]) -> Option<Quoted> {

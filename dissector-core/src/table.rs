@@ -288,9 +288,10 @@ impl ConnectionTable {
         direction: &Direction,
         previous: Option<(u32, Side)>,
     ) -> (u32, Side) {
+        let reuse =
+            previous.map_or(Reuse::No, |(slot, side)| self.slots.get(slot).reuse_by(segment, side));
         let previous = previous.map(|(slot, _)| slot);
         let attempt = previous.map_or(1, |slot| self.slots.get(slot).attempt().saturating_add(1));
-        let reuse = previous.map_or(Reuse::No, |slot| self.slots.get(slot).reuse_by(segment));
         let older = previous.and_then(|slot| self.make_older(slot));
         if self.slots.len() >= self.limit {
             self.make_room();

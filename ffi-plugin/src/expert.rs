@@ -27,9 +27,9 @@ pub extern "C" fn tcphs_remark_needs_later(nth: c_int) -> bool {
     entry.is_some_and(|entry| entry.anomaly.needs_the_future())
 }
 
-fn register_info(Entry { anomaly, persistent }: Entry) -> ei_register_info {
+fn register_info(Entry { anomaly, raised }: Entry) -> ei_register_info {
     let severity = match anomaly.severity() {
-        _ if persistent => headers::PI_WARN,
+        _ if raised => headers::PI_WARN,
         Severity::Chat => headers::PI_CHAT,
         Severity::Warn => headers::PI_WARN,
         Severity::Error => headers::PI_ERROR,

@@ -7,7 +7,7 @@
 //! * [`abi`]: the functions and structs of `include/tcphs.h`;
 //! * `boundary`: no panic leaves Rust, no null pointer enters it;
 //! * `session`, `connections`, `syns`, `proofs`: what is known of the segments of one capture file, by frame;
-//! * `view`, `verdict`, `remark`, `text`, `info`: what is shown of one segment, as values and text;
+//! * `view`, `verdict`, `remark`, `remark_text`, `text`, `info`: what is shown of one segment, as values and text;
 //! * `statistics`: what is shown of many connections;
 //! * `entry`, `fields`, `expert` (feature `wireshark`): what Wireshark looks up in a plugin.
 
@@ -26,6 +26,7 @@ mod info;
 mod list;
 mod proofs;
 mod remark;
+mod remark_text;
 mod session;
 mod statistics;
 mod syns;

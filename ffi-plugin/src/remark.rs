@@ -1,25 +1,28 @@
 //! What is worth a remark about a segment: Wireshark's expert information.
 
-use std::fmt::{self, Display, Formatter};
-
-use dissector_core::connection::{Anomaly, AnomalySet, OpenType, Verdict};
+use dissector_core::connection::{Anomaly, AnomalySet};
 
 use crate::abi::{TCPHS_MAX_REMARKS, TCPHS_NO_TEXT, tcphs_remark, tcphs_remarks};
+use crate::remark_text::Line;
 use crate::session::{Known, Steps};
-use crate::text::{Milliseconds, TextBuffer};
+use crate::text::TextBuffer;
 
 /// What can be remarked, in the order of registration. A remark of another weight than its anomaly
 /// has is an entry of its own, because Wireshark ties the weight to the entry.
 pub fn entries() -> impl Iterator<Item = Entry> {
-    let alone = Anomaly::ALL.iter().map(|&anomaly| Entry { anomaly, persistent: false });
-    alone.chain([Entry { anomaly: Anomaly::SynRetx, persistent: true }])
+    let alone = Anomaly::ALL.iter().map(|&anomaly| Entry { anomaly, raised: false });
+    alone.chain(RAISED.map(|anomaly| Entry { anomaly, raised: true }))
 }
+
+/// What is a warning in some cases: a SYN that was repeated often, a port that was used again with
+/// numbers that are not new.
+const RAISED: [Anomaly; 2] = [Anomaly::SynRetx, Anomaly::PortReused];
 
 /// An entry of Wireshark's expert information.
 pub struct Entry {
     pub anomaly: Anomaly,
-    /// A SYN that was repeated often.
-    pub persistent: bool,
+    /// A warning here, though the anomaly alone is none.
+    pub raised: bool,
 }
 
 /// From which copy on a repeated SYN is a warning.
@@ -47,13 +50,23 @@ pub fn write(known: &Known<'_>, later: bool, remarks: &mut tcphs_remarks) {
     let mut count = 0;
     for anomaly in anomalies.iter().take(TCPHS_MAX_REMARKS) {
         let line = Line { anomaly, known, verdict: verdict.as_ref() };
-        let persistent = anomaly == Anomaly::SynRetx && said.retry >= PERSISTENT;
-        let entry = if persistent { Anomaly::ALL.len() as u8 } else { anomaly.number() };
+        let entry = entry_of(anomaly, known);
         let place = text.push(line).map_or(TCPHS_NO_TEXT, |place| place as u32);
         remarks.items[count] = tcphs_remark { text: place, entry };
         count += 1;
     }
     remarks.count = count as u32;
+}
+
+/// The number of the entry of an anomaly: its own, or that of the warning.
+fn entry_of(anomaly: Anomaly, known: &Known<'_>) -> u8 {
+    let raised = match anomaly {
+        Anomaly::SynRetx => known.said.retry >= PERSISTENT,
+        Anomaly::PortReused => known.connection.reuses_numbers(),
+        _ => false,
+    };
+    let place = RAISED.iter().position(|other| *other == anomaly).filter(|_| raised);
+    place.map_or(anomaly.number(), |place| (Anomaly::ALL.len() + place) as u8)
 }
 
 /// Which of the anomalies of a connection that need the future belong on this segment.
@@ -74,112 +87,9 @@ fn of_the_connection(anomalies: AnomalySet, steps: Steps) -> AnomalySet {
     here
 }
 
-/// What a remark says, with the numbers that are at hand.
-struct Line<'a> {
-    anomaly: Anomaly,
-    known: &'a Known<'a>,
-    verdict: Option<&'a Verdict>,
-}
-
-impl Display for Line<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { anomaly, known, verdict } = self;
-        let said = known.said;
-        match (anomaly, verdict) {
-            (Anomaly::HandshakeComplete, Some(verdict)) => return write_complete(f, verdict),
-            (Anomaly::SlowHandshake, Some(verdict)) => return write_slow(f, verdict),
-            _ => {}
-        }
-        let copy = match anomaly {
-            Anomaly::SynRetx => "SYN",
-            Anomaly::SynAckRetx | Anomaly::SynAckRetxAfterAck | Anomaly::SynAckRetxCrossed => {
-                "SYN/ACK"
-            }
-            Anomaly::RstTtlMismatch => {
-                let delta = said.rst_ttl_delta().unwrap_or(0);
-                return write!(f, "{} ({delta:+} hops)", anomaly.text().trim_end_matches('.'));
-            }
-            _ => return f.write_str(anomaly.text()),
-        };
-        let Some(rto_ns) = said.rto_ns() else { return f.write_str(anomaly.text()) };
-        write!(f, "{copy} copy {}, after {}", said.retry, Seconds(rto_ns))?;
-        // What a repeated SYN means stands in its own remark, if it means something.
-        match anomaly {
-            Anomaly::SynRetx | Anomaly::SynAckRetx => Ok(()),
-            _ => write!(f, ". {}", anomaly.text()),
-        }
-    }
-}
-
-/// `3-way handshake complete in 21.0 ms (server 20.0, client 1.0)`.
-fn write_complete(f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
-    f.write_str(match verdict.open_type {
-        OpenType::ThreeWay => "3-way handshake complete",
-        _ => "Handshake complete",
-    })?;
-    let times = &verdict.times;
-    if let Some(setup_ns) = times.setup_time_ns {
-        write!(f, " in {} ms", Milliseconds(setup_ns))?;
-    }
-    match (times.rtt_server_ns, times.rtt_client_ns) {
-        (Some(server), Some(client)) => {
-            write!(f, " (server {}, client {})", Milliseconds(server), Milliseconds(client))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// `The set-up took 1.04 s, of which 1.02 s for repeated SYNs`.
-fn write_slow(f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
-    let Some(setup_ns) = verdict.times.setup_time_ns else {
-        return f.write_str(Anomaly::SlowHandshake.text());
-    };
-    write!(f, "The set-up took {}", Seconds(setup_ns))?;
-    let retries_ns = verdict.times.rtt_total_ns.map(|total| setup_ns.saturating_sub(total));
-    match retries_ns {
-        Some(retries_ns) if retries_ns > 0 => {
-            write!(f, ", of which {} for repeated SYNs", Seconds(retries_ns))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Three places, as far as they say something: `1.02 s`, `0.025 s`.
-struct Seconds(u64);
-
-impl Display for Seconds {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let seconds = self.0 as f64 / 1e9;
-        let places = if seconds < 1.0 { 3 } else { 2 };
-        write!(f, "{seconds:.places$} s")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Session, tests::handshake};
-
-    /// What is said of an anomaly on a frame of a handshake and a FIN.
-    fn line(anomaly: Anomaly, frame: u32) -> String {
-        let mut session = Session::default();
-        handshake(&mut session);
-        let known = session.segment(frame, 0).unwrap();
-        let verdict = known.connection.verdict(known.now_ns);
-        Line { anomaly, known: &known, verdict: Some(&verdict) }.to_string()
-    }
-
-    #[test]
-    fn numbers_stand_in_the_text() {
-        let complete = line(Anomaly::HandshakeComplete, 3);
-        assert!(complete.starts_with("3-way handshake complete in 20.0 ms"), "{complete}");
-        let slow = line(Anomaly::SlowHandshake, 3);
-        assert!(slow.starts_with("The set-up took 0.020 s"), "{slow}");
-        assert_eq!(line(Anomaly::Refused, 3), Anomaly::Refused.text());
-        assert_eq!(Seconds(1_023_000_000).to_string(), "1.02 s");
-        assert_eq!(Milliseconds(42_000).to_string(), "0.042");
-    }
-
     #[test]
     fn what_needs_the_future_has_its_place() {
         let mut all = AnomalySet::EMPTY;
@@ -198,8 +108,8 @@ mod tests {
     #[test]
     fn the_entries_are_numbered_as_the_anomalies_are() {
         for (number, entry) in entries().enumerate() {
-            let own = usize::from(entry.anomaly.number()) == number && !entry.persistent;
-            assert!(own || number == Anomaly::ALL.len() && entry.persistent);
+            let own = usize::from(entry.anomaly.number()) == number && !entry.raised;
+            assert!(own || number >= Anomaly::ALL.len() && entry.raised);
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Wireshark dissects a frame once in the order of the file and later as often and in whatever
 //! order it likes. The first time the engine learns; afterwards only what is stored is shown.
 
+use std::net::IpAddr;
+
 use dissector_core::connection::{Annotation, Connection, Stage};
 use dissector_core::wire::{SynSignature, TcpFlags};
 use dissector_core::{ConnectionTable, IcmpError, Segment};
@@ -21,6 +23,7 @@ pub struct Session {
     store: Store,
     connections: Connections,
     syns: Syns,
+    icmp: Vec<(u32, IcmpSaid)>,
     texts: InfoTexts,
     proofs: Proofs,
     settings: Settings,
@@ -42,6 +45,14 @@ impl Default for Settings {
     }
 }
 
+/// What an ICMP error says, and who sent it.
+#[derive(Clone, Copy)]
+pub struct IcmpSaid {
+    pub router: IpAddr,
+    pub kind: u8,
+    pub code: u8,
+}
+
 /// Everything that is known of one segment.
 pub struct Known<'a> {
     pub said: &'a Annotation,
@@ -51,6 +62,8 @@ pub struct Known<'a> {
     pub now_ns: i64,
     /// Its header, where it has a SYN.
     pub syn: Option<SynSignature<'a>>,
+    /// What it says, if it is an ICMP error.
+    pub icmp: Option<&'a IcmpSaid>,
     /// Which of the places that stand for the whole connection it has.
     pub steps: Steps,
     /// What became of the states that client and server were assumed to be in.
@@ -73,6 +86,10 @@ impl Session {
         if let Some(annotation) = self.table.observe_icmp(error) {
             let place = self.store.push(frame, annotation);
             self.connections.note(&mut self.table, &annotation, place);
+            // A frame that a read filter rejected gave its places back.
+            while self.icmp.pop_if(|(last, _)| *last >= place).is_some() {}
+            let IcmpError { kind, code, ref packet, .. } = *error;
+            self.icmp.push((place, IcmpSaid { router: packet.source, kind, code }));
         }
     }
 
@@ -93,11 +110,17 @@ impl Session {
             connection: self.connections.get(&self.table, said.connection)?,
             now_ns: self.table.now_ns(),
             syn: if said.flags.contains(TcpFlags::SYN) { self.syns.get(place) } else { None },
+            icmp: if said.stage == Stage::IcmpError { self.icmp_at(place) } else { None },
             steps: self.connections.steps(said.connection, place),
             later: [End::Client, End::Server]
                 .map(|end| self.proofs.of(said.connection, end, place)),
             settings: self.settings,
         })
+    }
+
+    fn icmp_at(&self, place: u32) -> Option<&IcmpSaid> {
+        let index = self.icmp.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        Some(&self.icmp[index].1)
     }
 
     /// Connection `id` as it stands now.

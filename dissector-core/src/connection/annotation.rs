@@ -15,6 +15,7 @@ pub struct Annotation {
     pub connection: u32,
     /// Its flags.
     pub flags: TcpFlags,
+    /// Time since the previous copy; of an RST and a duplicate the TTL.
     rto: [u16; 3],
     /// Its part in the handshake or the close.
     pub stage: Stage,
@@ -76,8 +77,19 @@ impl Annotation {
         self.anomalies.insert(anomaly);
     }
 
-    pub(crate) fn set_ttl_delta(&mut self, delta: i16) {
-        self.ttl_delta = delta;
+    /// Of an RST or a duplicate, which have no time since a previous copy: its TTL, and the one it is
+    /// compared with.
+    pub(crate) fn set_ttls(&mut self, ttl: u8, other: u8) {
+        self.rto = [ttl.into(), 0, 0];
+        self.ttl_delta = i16::from(ttl) - i16::from(other);
+    }
+
+    /// Where an RST has another TTL than its sender's other packets, or a duplicate another than the
+    /// first capture of the packet: its own, and the other.
+    pub fn differing_ttls(&self) -> Option<(u8, u8)> {
+        let ttl = self.rto[0] as u8;
+        let other = i16::from(ttl) - self.ttl_delta;
+        (self.ttl_delta != 0).then_some((ttl, other as u8))
     }
 
     /// Of an RST: whether its receiver has to believe it (RFC 9293 §3.5.3, RFC 5961 §3).

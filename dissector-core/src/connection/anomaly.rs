@@ -127,7 +127,7 @@ anomalies! {
         Note Sequence, "The numbers of this RST fit nothing its receiver would accept: it should be ignored.";
     /// The connection went on after the RST.
     RstIgnored = 19, RST_IGNORED, "rst_ignored",
-        Warn Sequence, "The connection went on after this RST: it did not arrive, or was injected and ignored.";
+        Warn Sequence, "The connection goes on after an RST: it did not arrive, or was injected and ignored.";
     /// The RST's TTL differs from that of its host's other packets.
     RstTtlMismatch = 20, RST_TTL_MISMATCH, "rst_ttl_mismatch",
         Note Sequence, "The TTL of this RST differs from that of its sender's other packets: a middlebox may have sent it.";
@@ -136,7 +136,7 @@ anomalies! {
         Note Sequence, "A new connection on addresses and ports that were used before.";
     /// A SYN inside a live connection.
     SynInEstablished = 22, SYN_IN_ESTABLISHED, "syn_in_established",
-        Warn Sequence, "A SYN inside a live connection: the client may have restarted.";
+        Warn Sequence, "A SYN inside a live connection: the client may have restarted, or the SYN is an old duplicate or forged.";
     /// Both sides opened at once.
     SimultaneousOpen = 23, SIMULTANEOUS_OPEN, "simultaneous_open",
         Note Sequence, "Both sides opened at once.";
@@ -148,7 +148,7 @@ anomalies! {
         Note Sequence, "Connected to itself: source and destination are the same address and port.";
     /// Fast Open was not accepted.
     TfoFallback = 26, TFO_FALLBACK, "tfo_fallback",
-        Note Sequence, "The data in the SYN was not accepted: it has to be sent again.";
+        Note Sequence, "The data in the SYN was not accepted: the server has no Fast Open or does not take the cookie; it has to be sent again.";
     /// Data in a SYN that carries no Fast Open cookie.
     SynDataWithoutCookie = 27, SYN_DATA_WITHOUT_COOKIE, "syn_data_without_cookie",
         Note Sequence, "Data in a SYN without a Fast Open cookie.";
@@ -169,7 +169,7 @@ anomalies! {
         Note Protocol, "The maximum segment size is below the default of 536 (IPv4) or 1220 (IPv6) octets.";
     /// A copy of the SYN has other options.
     SynOptionsChanged = 33, SYN_OPTIONS_CHANGED, "syn_options_changed",
-        Note Sequence, "This copy of the SYN has other options than the first: a fallback around a middlebox.";
+        Note Sequence, "This copy of the SYN has other options or ECN bits than the copy before it: a fallback around a middlebox.";
     /// The SYN/ACK reflects the ECN bits of the SYN.
     EcnBroken = 34, ECN_BROKEN, "ecn_broken",
         Note Sequence, "The SYN/ACK reflects the ECN bits of the SYN: a broken responder.";
@@ -205,10 +205,10 @@ anomalies! {
         Note Sequence, "The set-up took long.";
     /// The last FIN was not acknowledged.
     FinUnacked = 45, FIN_UNACKED, "fin_unacked",
-        Note Sequence later, "The last FIN was not acknowledged.";
+        Note Sequence later, "The last FIN was not acknowledged: the capture ended, the ACK was lost, or the host is gone.";
     /// One side stayed open long after the other closed.
     HalfClosedLong = 46, HALF_CLOSED_LONG, "half_closed_long",
-        Note Sequence later, "One side stayed open for more than a minute after the other closed.";
+        Note Sequence later, "One side stayed open for more than a minute after the other closed: it still sends, its host is gone, or its application does not close (a leak of CLOSE-WAIT).";
     /// Both sides closed at once.
     SimultaneousClose = 47, SIMULTANEOUS_CLOSE, "simultaneous_close",
         Chat Sequence, "Both sides closed at once.";

@@ -32,11 +32,15 @@ impl Connection {
         let crossed = self.end(event.receiver).fin_stage == Stage::FinSimultaneous
             || self.end(event.sender).fin_stage == Stage::FinSimultaneous;
         let sender = self.end_mut(event.sender);
+        // Of who is ahead of what was captured, something was missed: an own FIN, perhaps.
+        let missed = sender.has(Facts::SENT) && event.sequence().is_after(sender.nxt);
         match sender.state {
+            State::Established | State::SynReceived if missed => sender.assume(State::CloseWait),
             State::Established | State::SynReceived => sender.prove(State::CloseWait),
             State::FinWait1 => sender.prove(State::Closing),
             State::FinWait2 => sender.prove(State::TimeWait),
             State::TimeWait if crossed => {}
+            State::CloseWait if missed => {}
             State::CloseWait | State::Closing | State::TimeWait => sender.proven = true,
             _ => {}
         }

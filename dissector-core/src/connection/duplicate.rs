@@ -95,16 +95,16 @@ impl Default for Recent {
 }
 
 impl Recent {
-    /// The stage of the segment that `segment` is a second capture of; it is the next after the
-    /// `sent` segments of its direction.
+    /// The segment that `segment` is a second capture of: its stage and TTL. It is the next after
+    /// the `sent` segments of its direction.
     #[inline]
-    pub fn stage_of_first_capture(
+    pub fn first_capture(
         &self,
         segment: &Segment<'_>,
         identity: &Identity,
         sent: u8,
         now_ns: i64,
-    ) -> Option<Stage> {
+    ) -> Option<(Stage, u8)> {
         let set = &self.sets[self.place(identity)];
         let tag = identity.tag();
         // Nearly always all differ.
@@ -171,13 +171,13 @@ fn find(
     identity: &Identity,
     number: u8,
     now_ns: i64,
-) -> Option<Stage> {
+) -> Option<(Stage, u8)> {
     let same = set.iter().find(|sent| {
         sent.tag == identity.tag()
             && (0..LAST).contains(&number.wrapping_sub(sent.number).wrapping_sub(1))
             && is_duplicate(sent, segment, identity, now_ns)
     });
-    same.map(|sent| sent.stage)
+    same.map(|sent| (sent.stage, sent.ttl))
 }
 
 /// The fingerprints are equal; do identification, timestamps and time say that it is one packet?

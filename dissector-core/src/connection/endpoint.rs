@@ -2,7 +2,7 @@
 
 use super::names::{Stage, State};
 use super::offer::Offer;
-use super::times::FirstCopy;
+use super::times::{Content, FirstCopy};
 use crate::wire::SeqNumber;
 
 bitflags::bitflags! {
@@ -125,6 +125,15 @@ impl Endpoint {
     pub fn assume(&mut self, state: State) {
         self.state = state;
         self.proven = false;
+    }
+
+    /// What its SYN says.
+    pub fn content(&self) -> Content {
+        Content {
+            offer: self.offer,
+            payload: self.has(Facts::SYN_PAYLOAD),
+            synack: self.has(Facts::SYN_ACK),
+        }
     }
 
     /// Whether `number` acknowledges its SYN, and nothing that it has not sent.

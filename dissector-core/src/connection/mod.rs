@@ -19,6 +19,7 @@ mod offer;
 mod opening;
 mod rare;
 mod reset;
+mod responders;
 mod state_names;
 mod summary;
 #[cfg(test)]

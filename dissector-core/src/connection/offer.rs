@@ -102,9 +102,8 @@ pub(super) fn ecn(syn: u8, synack: Option<u8>) -> Ecn {
     match (syn, synack) {
         (CLASSIC_SETUP | ACCURATE_SETUP, None) => Ecn::Unknown,
         (CLASSIC_SETUP, Some(0b001)) => Ecn::Classic,
-        (CLASSIC_SETUP, Some(CLASSIC_SETUP)) | (ACCURATE_SETUP, Some(ACCURATE_SETUP)) => {
-            Ecn::Broken
-        }
+        // A responder that reflects reserved bits (RFC 9768 §3.1.2); 011 answered by 011 is no ECN.
+        (ACCURATE_SETUP, Some(ACCURATE_SETUP)) => Ecn::Broken,
         (ACCURATE_SETUP, Some(0b010 | 0b011 | 0b100 | 0b110)) => Ecn::AccEcn,
         // 101 is the answer of a server with the ECN nonce, which is otherwise classic.
         (ACCURATE_SETUP, Some(0b001 | 0b101)) => Ecn::Classic,

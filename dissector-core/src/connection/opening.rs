@@ -3,12 +3,16 @@
 use super::endpoint::{Endpoint, Facts};
 use super::names::{Copy, Stage, State};
 use super::offer::{Offer, Offers};
-use super::track::{Connection, Event, Side, number_of_32_bits};
+use super::times::Content;
+use super::track::{Connection, Event, Side, is_within, number_of_32_bits};
 use super::{Annotation, Anomaly};
 use crate::wire::TcpFlags;
 
 /// A set-up that takes longer is worth a remark, in nanoseconds.
 const SLOW_NS: u64 = 1_000_000_000;
+/// A SYN/ACK that comes longer than this after the final ACK was sent again, in nanoseconds; one
+/// that comes sooner was recorded late.
+const MOST_LATE_NS: i64 = 500_000_000;
 /// Default maximum segment size (RFC 9293 §3.7.1): for IPv4, and for IPv6.
 pub(super) const DEFAULT_MSS: [u16; 2] = [536, 1220];
 
@@ -16,48 +20,79 @@ impl Connection {
     /// A segment with ACK and without RST: does it acknowledge the other end's SYN or FIN?
     pub(super) fn on_ack(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let is_syn = event.has(TcpFlags::SYN);
-        if event.sender == Side::Client && !is_syn {
+        let missed = event.sender == Side::Client && !is_syn && self.lacks_synack() && {
             self.take_up_bad_synack(event);
-        }
-        if event.sender == Side::Client && !is_syn && self.missed_synack(event) {
+            self.missed_synack(event)
+        };
+        if missed {
             seen.note(Anomaly::SynAckNotCaptured);
             self.complete(event, seen);
         } else if self.end(event.receiver).has(Facts::ISS_KNOWN) {
             self.acknowledge_syn(event, seen);
+        } else if event.sender == Side::Client && !is_syn && self.lacks_synack() {
+            self.goes_on_unanswered(event, seen);
         }
         if !is_syn {
             self.acknowledge_fin(event, seen);
         }
     }
 
+    /// The client's SYN was captured, and no SYN/ACK that answers it.
+    fn lacks_synack(&self) -> bool {
+        let client = self.client_end();
+        client.has(Facts::SYN)
+            && !self.server_end().has(Facts::SYN)
+            && !self.handshake.complete
+            && !self.is_self_connect()
+    }
+
     /// The client acknowledges a SYN/ACK that did not seem to answer its SYN: what was captured of
     /// that SYN/ACK is damaged, or the client knows better.
     fn take_up_bad_synack(&mut self, event: &Event<'_>) {
-        let (client, server) = (self.client_end(), self.server_end());
-        let acknowledged =
-            self.other_iss(Side::Server).filter(|iss| event.acknowledgment() == *iss + 1);
-        let in_stream = client.has(Facts::SYN) && event.sequence() == client.iss + 1;
-        let Some(iss) = acknowledged.filter(|_| in_stream && !server.has(Facts::SYN)) else {
+        let iss = event.acknowledgment() - 1;
+        let in_stream = event.sequence() == self.client_end().iss + 1;
+        if !in_stream || !self.knows_other(Side::Server, iss) {
             return;
-        };
+        }
         self.client_end_mut().facts |= Facts::SYN_ACKED;
+        self.count_on_other(Side::Server, iss);
         let server = self.server_end_mut();
         server.facts |= Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN;
-        (server.iss, server.nxt) = (iss, iss + 1);
         server.synack_count = server.synack_count.max(1);
         server.prove(State::SynReceived);
-        self.rare_mut().other_iss[Side::Server as usize] = None;
     }
 
     /// Whether this is the client's first ACK although no segment of the server was captured.
     fn missed_synack(&self, event: &Event<'_>) -> bool {
         let client = self.client_end();
-        client.has(Facts::SYN)
-            && !client.has(Facts::ACK)
+        !client.has(Facts::ACK)
             && !self.server_end().has(Facts::SENT)
-            && !self.handshake.complete
             && event.sequence() == client.iss + 1
-            && !self.is_self_connect()
+    }
+
+    /// The client goes on in its stream although no SYN/ACK was captured: there was one. What the
+    /// server acknowledged before is no older connection's then.
+    fn goes_on_unanswered(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        let (client, server) = (self.client_end(), self.server_end());
+        if !is_within(client, event.sequence()) {
+            return;
+        }
+        let acknowledges = server.has(Facts::ACK)
+            && server.ack.is_after(client.iss + 1)
+            && !server.ack.is_after(event.end());
+        if client.state == State::SynSent {
+            seen.note(Anomaly::SynAckNotCaptured);
+            self.client_end_mut().prove(State::Established);
+        }
+        let server = self.server_end_mut();
+        server.facts -= Facts::CHALLENGE;
+        if matches!(server.state, State::Listen | State::SynReceived) {
+            server.assume(State::Established);
+        }
+        if acknowledges && server.state == State::Established {
+            server.proven = true;
+        }
+        self.handshake.confirmed |= acknowledges;
     }
 
     fn acknowledge_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
@@ -68,12 +103,9 @@ impl Connection {
             // Nearly every segment of a connection: there is nothing left to learn of its SYNs.
             return;
         }
-        if self.other_iss(event.receiver).is_some_and(|iss| event.acknowledgment() == iss + 1) {
-            // Of two responders, the client takes the one it acknowledges.
-            let receiver = self.end_mut(event.receiver);
-            receiver.iss = event.acknowledgment() - 1;
-            receiver.nxt = event.acknowledgment();
-            self.rare_mut().other_iss[event.receiver as usize] = None;
+        if self.knows_other(event.receiver, event.acknowledgment() - 1) {
+            // Of several responders, the client takes the one it acknowledges.
+            self.count_on_other(event.receiver, event.acknowledgment() - 1);
         }
         let receiver = self.end(event.receiver);
         if !receiver.syn_acknowledged_by(event.acknowledgment()) {
@@ -152,7 +184,7 @@ impl Connection {
         self.handshake.synack_missing = !self.end(event.receiver).has(Facts::SYN);
         self.frames.final_ack = number_of_32_bits(event.segment.packet.frame);
         self.final_ack_ns = event.now_ns;
-        self.answer_copy(event.receiver, event.timestamps.map(|(_, echo)| echo));
+        self.answer_copy(event.receiver, event);
         let captured = self.answered_copy(event.receiver).is_some();
         self.handshake.acknowledged = captured.then_some(event.receiver);
         seen.final_ack = true;
@@ -195,9 +227,22 @@ impl Connection {
         if has_ack && !acceptable {
             seen.note(Anomaly::BadSynAck);
             self.end_mut(event.sender).facts |= Facts::BAD_SYN_ACK;
-            self.rare_mut().other_iss[event.sender as usize] = Some(event.sequence());
+            self.add_other(event);
             return;
         }
+        let forgotten = has_ack && changes_isn(sender, event);
+        let repeated = if forgotten && self.knows_responder(event) {
+            if self.handshake.complete {
+                // The client has chosen; what the other responder repeats changes nothing.
+                self.repeat_other(event, seen);
+                return;
+            }
+            self.count_on_other(event.sender, event.sequence());
+            true
+        } else {
+            repeated
+        };
+        let sender = self.end(event.sender);
         if repeated && (!has_ack || sender.has(Facts::SYN_ACK)) {
             self.repeat_syn(event, seen);
         } else if has_ack {
@@ -276,15 +321,9 @@ impl Connection {
         }
         let answer = event.offer;
         let own_syn_acked = self.end(event.sender).has(Facts::SYN_ACKED);
-        if self.frames.synack == 0 {
-            self.frames.synack = number_of_32_bits(event.segment.packet.frame);
-            self.synack_ns = event.now_ns;
-            self.handshake.synack_seen = true;
-        }
+        let late = self.is_late_synack(event);
+        self.note_synack(event, late, seen);
         self.check_mss(&answer, seen);
-        if self.end(event.receiver).has(Facts::SYN) && !simultaneous {
-            self.check_answer(event, &answer, seen);
-        }
         let receiver = self.end_mut(event.receiver);
         if !receiver.has(Facts::ISS_KNOWN) {
             // The SYN was not captured; this is what it must have been.
@@ -293,17 +332,18 @@ impl Connection {
             receiver.nxt = event.acknowledgment();
         }
         receiver.facts |= Facts::SYN_ACKED;
-        self.answer_copy(event.receiver, event.timestamps.map(|(_, echo)| echo));
+        self.answer_copy(event.receiver, event);
+        if self.end(event.receiver).has(Facts::SYN) && !simultaneous {
+            self.check_answer(event, &answer, seen);
+        }
         self.handshake.fast_open |=
             event.acknowledgment().is_after(self.end(event.receiver).iss + 1);
         let sender = self.end_mut(event.sender);
         if changes_isn(sender, event) {
-            let iss = sender.iss;
             sender.facts -= Facts::SYN_ACKED;
-            sender.nxt = event.end();
-            sender.retries = 0;
-            self.rare_mut().other_iss[event.sender as usize] = Some(iss);
-            self.restart_copies(event.sender);
+            self.add_other(event);
+            self.count_on_other(event.sender, event.sequence());
+            self.end_mut(event.sender).nxt = event.end();
         }
         let sender = self.end_mut(event.sender);
         if !sender.has(Facts::SENT) {
@@ -312,9 +352,12 @@ impl Connection {
         sender.facts |= Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN;
         sender.iss = event.sequence();
         sender.offer = answer;
-        let ends = &self.ends;
-        self.handshake.timestamps = ends.iter().all(|end| end.offer.has(Offers::TIMESTAMPS));
-        self.handshake.join = ends.iter().all(|end| end.offer.has(Offers::MP_JOIN));
+        self.agree();
+        if late {
+            // The states are already further on.
+            self.end_mut(event.sender).facts |= Facts::SYN_ACKED;
+            return;
+        }
         let sender = self.end_mut(event.sender);
         sender.prove(State::SynReceived);
         if simultaneous && own_syn_acked {
@@ -323,6 +366,47 @@ impl Connection {
         if !simultaneous && self.end(event.receiver).state == State::SynSent {
             self.end_mut(event.receiver).assume(State::Established);
         }
+    }
+
+    /// A SYN/ACK that answers the SYN was recorded soon after the client's answer to it, sooner than
+    /// any server repeats one.
+    fn is_late_synack(&self, event: &Event<'_>) -> bool {
+        let client = self.client_end();
+        self.handshake.complete
+            && self.handshake.synack_missing
+            && event.sender == Side::Server
+            && client.ack.is_after(event.sequence())
+            && event.now_ns.saturating_sub(self.final_ack_ns) < MOST_LATE_NS
+    }
+
+    /// Whose SYN/ACK came, and when.
+    fn note_synack(&mut self, event: &Event<'_>, late: bool, seen: &mut Annotation) {
+        let frame = number_of_32_bits(event.segment.packet.frame);
+        if event.sender == Side::Client && !self.is_self_connect() {
+            // Only a SYN makes a client send one.
+            if !self.handshake.simultaneous && !self.handshake.split {
+                self.handshake.simultaneous = true;
+                seen.note(Anomaly::SimultaneousOpen);
+            }
+            let now_ns = event.now_ns;
+            self.rare_mut().client_synack_ns.get_or_insert(now_ns);
+        } else if late {
+            seen.copy = Copy::Late;
+            self.anomalies.remove(Anomaly::SynAckNotCaptured);
+            self.handshake.synack_missing = false;
+            self.frames.synack = frame;
+        } else if self.frames.synack == 0 {
+            self.frames.synack = frame;
+            self.synack_ns = event.now_ns;
+            self.handshake.synack_seen = true;
+        }
+    }
+
+    /// What both ends have said in their SYNs.
+    pub(super) fn agree(&mut self) {
+        let ends = &self.ends;
+        self.handshake.timestamps = ends.iter().all(|end| end.offer.has(Offers::TIMESTAMPS));
+        self.handshake.join = ends.iter().all(|end| end.offer.has(Offers::MP_JOIN));
     }
 
     /// A further copy of a SYN or SYN/ACK: what it answers did not arrive, or not in time.
@@ -338,15 +422,14 @@ impl Connection {
         }
         seen.note(Anomaly::SynRetx);
         let offer = event.offer;
-        let sender = self.end_mut(event.sender);
-        let without_data = sender.has(Facts::SYN_PAYLOAD) && event.payload == 0;
-        let without_cookie = sender.offer.has(Offers::COOKIE) && !offer.has(Offers::COOKIE);
+        let last = self.last_content(event.sender);
+        let without_data = last.payload && event.payload == 0;
+        let without_cookie = last.offer.has(Offers::COOKIE) && !offer.has(Offers::COOKIE);
         if without_data || without_cookie {
             seen.note(Anomaly::TfoFallback);
         }
-        if sender.offer != offer {
+        if last.offer != offer {
             seen.note(Anomaly::SynOptionsChanged);
-            sender.offer = offer;
         }
         if complete {
             seen.note(Anomaly::SynInEstablished);
@@ -382,16 +465,15 @@ impl Connection {
         self.end_mut(event.sender).prove(State::SynReceived);
     }
 
-    /// First segment to first SYN/ACK.
-    fn synack_delay_ns(&self) -> i64 {
-        self.synack_ns.saturating_sub(self.first_ns)
-    }
-
     /// What a SYN/ACK takes up of what the SYN offered.
     fn check_answer(&self, event: &Event<'_>, answer: &Offer, seen: &mut Annotation) {
         let client = self.end(event.receiver);
         let offer = &client.offer;
-        if offer.is_exceeded_by(answer) {
+        // A server that got a copy with fewer options may still answer the one before.
+        let offered = |content: &Content| !content.offer.is_exceeded_by(answer);
+        let copies = self.rare.as_ref().map(|rare| &rare.copies[event.receiver as usize]);
+        let earlier = || copies.is_some_and(|copies| copies.any(offered));
+        if offer.is_exceeded_by(answer) && !earlier() {
             seen.note(Anomaly::SynAckOptionNotOffered);
         } else if offer.window_scale().is_some() != answer.window_scale().is_some() {
             seen.note(Anomaly::WscaleOneSided);

@@ -3,6 +3,7 @@
 
 use super::endpoint::Facts;
 use super::names::{RstReason, Stage, State};
+use super::rare::SEVERAL;
 use super::track::{Connection, Event, Side, number_of_32_bits};
 use super::{Annotation, Anomaly};
 use crate::wire::TcpFlags;
@@ -50,6 +51,13 @@ impl Connection {
             && receiver.has(Facts::ACK)
             && event.sequence() == receiver.ack;
         let challenged = receiver.has(Facts::CHALLENGE) && reflex;
+        // The client drops a SYN/ACK that does not answer its SYN and stays in SYN-SENT; its RST ends
+        // what the server holds (RFC 9293 §3.10.7.3 and figure 8).
+        let wrong_synack = event.sender == Side::Client
+            && sender.has(Facts::SYN)
+            && receiver.has(Facts::BAD_SYN_ACK)
+            && !receiver.has(Facts::SYN)
+            && reflex;
         let (stage, reason) = match () {
             () if !acceptable => (Stage::RstIgnored, RstReason::Unacceptable),
             () if answers_syn => (Stage::RstRefusal, RstReason::PortClosed),
@@ -67,8 +75,8 @@ impl Connection {
         if !acceptable {
             return;
         }
-        if stage == Stage::RstHalfOpen {
-            // It clears the connection that the server still held; this one goes on.
+        if stage == Stage::RstHalfOpen || wrong_synack {
+            // It clears the connection that the server held; this one goes on.
             if self.server_end().state == State::SynReceived {
                 self.server_end_mut().assume(State::Listen);
             }
@@ -104,9 +112,9 @@ impl Connection {
     fn remark_rst(&self, event: &Event<'_>, seen: &mut Annotation) {
         let sender = self.end(event.sender);
         if sender.has(Facts::TTL) {
-            let delta = i16::from(event.segment.packet.ttl) - i16::from(sender.ttl);
-            seen.set_ttl_delta(delta);
-            if delta != 0 {
+            let ttl = event.segment.packet.ttl;
+            seen.set_ttls(ttl, sender.ttl);
+            if ttl != sender.ttl {
                 seen.note(Anomaly::RstTtlMismatch);
             }
         }
@@ -115,12 +123,17 @@ impl Connection {
             Stage::RstRefusal => seen.note(Anomaly::Refused),
             Stage::RstHalfOpen => seen.note(Anomaly::HalfOpenReset),
             Stage::RstHandshakeAbort if event.sender == Side::Client => {
-                seen.note(Anomaly::AbortedByClient);
+                // Who answers a SYN/ACK that does not belong to a SYN of theirs aborts nothing.
+                let answered = self.ends.iter().all(|end| end.has(Facts::SYN));
+                if answered || seen.rst_reason != Some(RstReason::NoConnection) {
+                    seen.note(Anomaly::AbortedByClient);
+                }
             }
             Stage::RstHandshakeAbort => seen.note(Anomaly::AbortedByServer),
             // The first one; what follows it changes nothing.
             Stage::Rst if self.reset().is_none() => {
-                let payload = self.ends.iter().any(|end| end.has(Facts::PAYLOAD));
+                let payload =
+                    self.handshake.fast_open || self.ends.iter().any(|end| end.has(Facts::PAYLOAD));
                 let fin = self.ends.iter().any(|end| end.has(Facts::FIN));
                 seen.note(match () {
                     () if fin => Anomaly::RstAfterFin,
@@ -156,6 +169,21 @@ impl Connection {
             return;
         }
         seen.note(Anomaly::RstIgnored);
+        let rare = self.rare_mut();
+        rare.ignored_rst_frame = match rare.ignored_rst_frame {
+            0 => rare.rst_frame,
+            known if known == rare.rst_frame => known,
+            _ => SEVERAL,
+        };
+        let repeats_synack = event.has(TcpFlags::SYN | TcpFlags::ACK)
+            && event.sender == Side::Server
+            && reset.by == Side::Client
+            && !self.handshake.complete;
+        if repeats_synack {
+            // The RST was lost beyond here, but the client has given up all the same.
+            self.server_end_mut().prove(State::SynReceived);
+            return;
+        }
         let rare = self.rare_mut();
         (rare.reset, rare.rst_frame) = (None, 0);
         for (end, (state, proven)) in self.ends.iter_mut().zip(reset.before) {

@@ -1,5 +1,7 @@
 //! When the copies of a SYN were sent, and which of them was answered.
 
+use super::offer::Offer;
+
 /// The first copy of one end's SYN or SYN/ACK, and whether it was answered.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FirstCopy {
@@ -20,10 +22,31 @@ pub(super) struct FurtherCopies {
     answered: Option<Answered>,
 }
 
+/// One copy of a SYN or SYN/ACK.
 #[derive(Clone, Copy, Debug)]
-struct Copy {
-    time_ns: i64,
-    timestamp: Option<u32>,
+pub(super) struct Copy {
+    pub time_ns: i64,
+    pub timestamp: Option<u32>,
+    pub content: Content,
+}
+
+/// What a SYN says besides its numbers; a copy may say less (a fallback around a middlebox).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Content {
+    pub offer: Offer,
+    /// It carries payload.
+    pub payload: bool,
+    /// It has an ACK.
+    pub synack: bool,
+}
+
+/// What answers a SYN or SYN/ACK.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer {
+    /// Which timestamp it echoes.
+    pub echo: Option<u32>,
+    /// What it offers, if it is a SYN/ACK.
+    pub offer: Option<Offer>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,16 +89,16 @@ impl FirstCopy {
         self.answered.then_some(Answered { time_ns: self.time_ns, exact: true })
     }
 
-    fn copy(&self) -> Option<Copy> {
+    fn copy(&self, content: Content) -> Option<Copy> {
         let timestamp = self.has_timestamp.then_some(self.timestamp);
-        self.sent.then_some(Copy { time_ns: self.time_ns, timestamp })
+        self.sent.then_some(Copy { time_ns: self.time_ns, timestamp, content })
     }
 }
 
 impl FurtherCopies {
-    pub fn push(&mut self, time_ns: i64, timestamp: Option<u32>) {
+    pub fn push(&mut self, copy: Copy) {
         if self.copies.len() < MOST_FURTHER {
-            self.copies.push(Copy { time_ns, timestamp });
+            self.copies.push(copy);
         }
     }
 
@@ -83,18 +106,41 @@ impl FurtherCopies {
         self.copies.is_empty()
     }
 
-    /// The first answer came, with this echo. By its echo it names the copy it answers
-    /// (RFC 7323 §3); without, it is taken for an answer to the last.
-    pub fn answer(&mut self, first: &FirstCopy, echo: Option<u32>) {
+    /// What the last copy says.
+    pub fn last(&self) -> Option<Content> {
+        self.copies.last().map(|copy| copy.content)
+    }
+
+    /// Whether `matches` holds for what one of the copies says.
+    pub fn any(&self, matches: impl Fn(&Content) -> bool) -> bool {
+        self.copies.iter().any(|copy| matches(&copy.content))
+    }
+
+    /// The first answer came; gives what the answered copy says. By its echo it names the copy it
+    /// answers (RFC 7323 §3). Without, it is taken for an answer to the last one that offers all it
+    /// takes up.
+    pub fn answer(
+        &mut self,
+        first: &FirstCopy,
+        content: Content,
+        answer: &Answer,
+    ) -> Option<Content> {
         if self.answered.is_some() {
-            return;
+            return None;
         }
-        let Some(first) = first.copy() else { return };
-        let all = || std::iter::once(&first).chain(&self.copies);
-        let echoed = |copy: &&Copy| echo.is_some() && copy.timestamp == echo;
-        let copy = all().rfind(echoed).or_else(|| all().next_back());
-        let exact = all().filter(echoed).count() == 1;
-        self.answered = copy.map(|copy| Answered { time_ns: copy.time_ns, exact });
+        let first = first.copy(content)?;
+        // In a simultaneous open, a SYN/ACK answers the SYN, not the SYN/ACK that crosses it.
+        let may_be = |copy: &&Copy| !(copy.content.synack && answer.offer.is_some());
+        let all = || std::iter::once(&first).chain(self.copies.iter().filter(may_be));
+        let echoed = |copy: &&Copy| answer.echo.is_some() && copy.timestamp == answer.echo;
+        let offers_it = |copy: &&Copy| {
+            answer.offer.is_none_or(|offer| !copy.content.offer.is_exceeded_by(&offer))
+        };
+        let unnamed = || all().rfind(offers_it).or_else(|| all().next_back());
+        let copy = all().rfind(echoed).or_else(unnamed)?;
+        let exact = all().filter(echoed).count() == 1 || all().nth(1).is_none();
+        self.answered = Some(Answered { time_ns: copy.time_ns, exact });
+        Some(copy.content)
     }
 
     pub fn answered(&self) -> Option<Answered> {

@@ -9,10 +9,10 @@ use super::duplicate::{self, Identity, Recent};
 use super::endpoint::{Endpoint, Facts};
 use super::ends::{Direction, Ends};
 use super::names::{Role, RoleBasis, Stage, State};
-use super::offer::Offer;
+use super::offer::{Offer, Offers};
 use super::rare::Rare;
 use super::reset::Reset;
-use super::times::{Answered, FirstCopy, FurtherCopies};
+use super::times::{self, Answer, Answered, Content, FirstCopy, FurtherCopies};
 use super::zeek::Zeek;
 use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, RstReason, States};
 use crate::wire::{SeqNumber, TcpFlags};
@@ -92,7 +92,7 @@ pub struct Connection {
     pub(super) id: u32,
     pub(super) attempt: u16,
     pub(super) basis: RoleBasis,
-    reuse: Reuse,
+    pub(super) reuse: Reuse,
     self_connect: bool,
     /// See [`Connection::is_steady`].
     steady: bool,
@@ -124,6 +124,8 @@ pub(crate) enum Reuse {
     No,
     /// By a connection that was closed.
     AfterClose,
+    /// By one that was closed with FINs, and has used the initial sequence number of the new one.
+    AfterCloseBehind,
     /// By one that was not.
     WhileAlive,
 }
@@ -169,6 +171,23 @@ impl Event<'_> {
 fn illegal(flags: TcpFlags) -> bool {
     flags.contains(TcpFlags::SYN) && flags.intersects(TcpFlags::FIN | TcpFlags::RST)
         || !flags.intersects(TcpFlags::SYN | TcpFlags::RST | TcpFlags::ACK)
+}
+
+impl Connection {
+    /// A server that takes the data of a Fast Open SYN may answer and close at once
+    /// (RFC 7413 §4.2.2).
+    #[cold]
+    fn opens_and_closes(&self, event: &Event<'_>) -> bool {
+        let client = self.client_end();
+        let flags = TcpFlags::SYN | TcpFlags::ACK | TcpFlags::FIN;
+        event.has(flags)
+            && !event.has(TcpFlags::RST)
+            && event.sender == Side::Server
+            && client.has(Facts::SYN | Facts::SYN_PAYLOAD)
+            && client.offer.has(Offers::COOKIE)
+            && client.syn_acknowledged_by(event.acknowledgment())
+            && event.acknowledgment().is_after(client.iss + 1)
+    }
 }
 
 /// Whether a segment with these flags does no more than go on in the stream.
@@ -286,8 +305,8 @@ impl Connection {
         };
         let identity = Identity::of(segment, self.id, sender as usize, timestamps);
         let sent = self.end(sender).sent;
-        if let Some(stage) = recent.stage_of_first_capture(segment, &identity, sent, now_ns) {
-            return self.duplicate(&event, role, stage);
+        if let Some((stage, ttl)) = recent.first_capture(segment, &identity, sent, now_ns) {
+            return self.duplicate(&event, role, stage, ttl);
         }
         for end in &mut self.ends {
             if let Some(state) = end.upcoming.take() {
@@ -300,7 +319,7 @@ impl Connection {
             self.begin(&event, &mut seen);
         }
 
-        if illegal(event.flags) {
+        if illegal(event.flags) && !self.opens_and_closes(&event) {
             seen.stage = Stage::IllegalFlags;
             seen.note(Anomaly::IllegalFlags);
         } else if event.has(TcpFlags::RST) {
@@ -355,7 +374,7 @@ impl Connection {
         }
         let identity = Identity::of(segment, self.id, sender as usize, timestamps);
         let sent = self.end(sender).sent;
-        if recent.stage_of_first_capture(segment, &identity, sent, now_ns).is_some()
+        if recent.first_capture(segment, &identity, sent, now_ns).is_some()
             || !self.zeek.go_on(sender as usize, tcp, payload, &mut self.rare)
         {
             return None;
@@ -405,8 +424,9 @@ impl Connection {
 
     /// A segment that was captured before: it changes nothing.
     #[cold]
-    fn duplicate(&mut self, event: &Event<'_>, role: Role, stage: Stage) -> Annotation {
+    fn duplicate(&mut self, event: &Event<'_>, role: Role, stage: Stage, ttl: u8) -> Annotation {
         let mut seen = Annotation::new(self.id, event.flags, role);
+        seen.set_ttls(event.segment.packet.ttl, ttl);
         seen.stage = stage;
         seen.copy = Copy::Duplicate;
         seen.note(Anomaly::DuplicateFrame);
@@ -421,7 +441,7 @@ impl Connection {
     fn mirror(&mut self) {
         self.ends[1] = self.ends[0].clone();
         if let Some(rare) = &mut self.rare {
-            rare.other_iss[1] = rare.other_iss[0];
+            rare.others[1] = rare.others[0].clone();
             rare.copies[1] = rare.copies[0].clone();
         }
     }
@@ -434,16 +454,21 @@ impl Connection {
     }
 
     /// Takes in an error that quotes a segment of this connection. It moves no state: TCP retries
-    /// after most of them, and whether it gave up is seen by what follows.
+    /// after most of them, and whether it gave up is seen by what follows. Only an error about a SYN
+    /// or SYN/ACK says anything of the handshake; one about data (path MTU discovery) does not.
     pub(crate) fn observe_icmp(&mut self, error: &IcmpError) -> Annotation {
         let mut seen = Annotation::new(self.id, TcpFlags::empty(), Role::Unknown);
         seen.stage = Stage::IcmpError;
-        if !self.handshake.complete {
+        let client = self.addresses.client() == error.quoted.source;
+        let end = self.end(if client { Side::Client } else { Side::Server });
+        let about_syn = end.has(Facts::SYN) && end.iss == error.quoted.sequence;
+        let answers_syn = about_syn && end.syn_count > 0;
+        if about_syn && !self.handshake.complete && !self.handshake.confirmed {
             seen.note(Anomaly::Unreachable);
             self.anomalies.insert(Anomaly::Unreachable);
         }
-        let rare = self.rare_mut();
-        if rare.icmp.is_none() {
+        if answers_syn && self.icmp().is_none() {
+            let rare = self.rare_mut();
             rare.icmp = Some(IcmpSeen { kind: error.kind, code: error.code });
             rare.icmp_frame = number_of_32_bits(error.packet.frame);
         }
@@ -471,7 +496,7 @@ impl Connection {
         }
         match self.reuse {
             Reuse::No => {}
-            Reuse::AfterClose => seen.note(Anomaly::PortReused),
+            Reuse::AfterClose | Reuse::AfterCloseBehind => seen.note(Anomaly::PortReused),
             Reuse::WhileAlive => seen.note(Anomaly::SynInEstablished),
         }
         if self.basis == RoleBasis::SynAck && event.has(TcpFlags::SYN) {
@@ -515,7 +540,11 @@ impl Connection {
         }
         let [client, server] = &self.ends;
         // What answers an older connection says nothing of this one.
-        let fits = !client.has(Facts::SENT) || client.syn_acknowledged_by(event.acknowledgment());
+        let fits = !client.has(Facts::SENT)
+            || client.syn_acknowledged_by(event.acknowledgment())
+            || server.has(Facts::SYN_ACK)
+                && is_within(client, event.acknowledgment())
+                && is_within(server, event.sequence());
         let goes_on = event.payload > 0
             || event.has(TcpFlags::FIN)
             || server.has(Facts::SYN) && event.sequence().is_after(server.iss + 1)
@@ -568,6 +597,7 @@ impl Connection {
         let handshake = &self.handshake;
         let early = event.sender == Side::Server
             && self.server_end().has(Facts::SYN_ACK)
+            && self.client_end().has(Facts::SENT)
             && !handshake.complete
             && !handshake.fast_open;
         if early && event.payload > 0 {
@@ -605,45 +635,55 @@ impl Connection {
         self.rare.as_ref()?.icmp
     }
 
-    pub(super) fn other_iss(&self, side: Side) -> Option<SeqNumber> {
-        self.rare.as_ref()?.other_iss[side as usize]
-    }
-
     /// Takes note of a copy of a SYN or SYN/ACK.
     pub(super) fn push_copy(&mut self, event: &Event<'_>) {
         let (time_ns, timestamp) = (event.now_ns, event.timestamps.map(|(value, _)| value));
         let end = self.end_mut(event.sender);
         if end.first_copy.is_sent() {
-            self.rare_mut().copies[event.sender as usize].push(time_ns, timestamp);
+            let content = Content {
+                offer: event.offer,
+                payload: event.payload > 0,
+                synack: event.has(TcpFlags::ACK),
+            };
+            let copy = times::Copy { time_ns, timestamp, content };
+            self.rare_mut().copies[event.sender as usize].push(copy);
         } else {
             end.first_copy = FirstCopy::new(time_ns, timestamp);
         }
     }
 
-    /// The SYN or SYN/ACK of `side` has its first answer, with this echo.
-    pub(super) fn answer_copy(&mut self, side: Side, echo: Option<u32>) {
-        let first = &mut self.ends[side as usize].first_copy;
+    /// The SYN or SYN/ACK of `side` has its first answer. What the answered copy says is what the
+    /// end has said.
+    pub(super) fn answer_copy(&mut self, side: Side, event: &Event<'_>) {
+        let end = &mut self.ends[side as usize];
         match &mut self.rare {
-            _ if first.answered().is_some() => {}
+            _ if end.first_copy.answered().is_some() => {}
             Some(rare) if !rare.copies[side as usize].is_empty() => {
-                rare.copies[side as usize].answer(first, echo);
+                let echo = event.timestamps.map(|(_, echo)| echo);
+                let offer = event.has(TcpFlags::SYN).then_some(event.offer);
+                let copies = &mut rare.copies[side as usize];
+                let answered =
+                    copies.answer(&end.first_copy, end.content(), &Answer { echo, offer });
+                if let Some(content) = answered {
+                    end.offer = content.offer;
+                    end.facts.set(Facts::SYN_PAYLOAD, content.payload);
+                    self.agree();
+                }
             }
-            _ => first.answer(),
+            _ => end.first_copy.answer(),
         }
+    }
+
+    /// What the last copy of the SYN of `side` says.
+    pub(super) fn last_content(&self, side: Side) -> Content {
+        let copies = self.rare.as_ref().map(|rare| &rare.copies[side as usize]);
+        copies.and_then(FurtherCopies::last).unwrap_or_else(|| self.end(side).content())
     }
 
     /// Which copy of the SYN or SYN/ACK of `side` was answered.
     pub(super) fn answered_copy(&self, side: Side) -> Option<Answered> {
         let first = self.end(side).first_copy.answered();
         first.or_else(|| self.rare.as_ref()?.copies[side as usize].answered())
-    }
-
-    /// Forgets the copies of the SYN or SYN/ACK of `side`: what follows is another.
-    pub(super) fn restart_copies(&mut self, side: Side) {
-        self.end_mut(side).first_copy = FirstCopy::default();
-        if let Some(rare) = &mut self.rare {
-            rare.copies[side as usize] = FurtherCopies::default();
-        }
     }
 
     pub(super) fn end(&self, side: Side) -> &Endpoint {
@@ -683,6 +723,12 @@ impl Connection {
 /// Octets by which a segment of a live connection may be ahead or behind: a large window.
 const MOST_APART: u32 = 1 << 20;
 
+/// Whether `number` lies in the stream of an end whose start is known, not far from what it is known
+/// to have sent.
+pub(super) fn is_within(end: &Endpoint, number: SeqNumber) -> bool {
+    number.is_after(end.iss) && number.since(end.nxt) <= MOST_APART as i32
+}
+
 /// Where one incarnation ends and the next begins.
 impl Connection {
     /// Whether `segment`, of the same addresses and ports, opens a new connection.
@@ -705,7 +751,7 @@ impl Connection {
             let timestamps = duplicate::timestamps(segment);
             let identity = Identity::of(segment, self.id, sender as usize, timestamps);
             let sent = self.end(sender).sent;
-            recent.stage_of_first_capture(segment, &identity, sent, now_ns).is_none()
+            recent.first_capture(segment, &identity, sent, now_ns).is_none()
         }
     }
 
@@ -743,12 +789,18 @@ impl Connection {
     }
 
     /// What a successor that begins with `segment` means for the addresses and ports.
-    pub(crate) fn reuse_by(&self, segment: &Segment<'_>) -> Reuse {
+    pub(crate) fn reuse_by(&self, segment: &Segment<'_>, sender: Side) -> Reuse {
         let plain_syn = !segment.tcp.flags.contains(TcpFlags::ACK);
         // An attempt that was never answered is no live connection.
         let was_open = self.handshake.complete || !self.client_end().has(Facts::SYN);
         if plain_syn && was_open && !self.is_closed() {
             Reuse::WhileAlive
+        } else if plain_syn
+            && self.ends.iter().all(|end| end.has(Facts::FIN_ACKED))
+            && self.reset().is_none()
+            && !segment.tcp.sequence.is_after(self.end(sender).nxt - 1)
+        {
+            Reuse::AfterCloseBehind
         } else {
             Reuse::AfterClose
         }

@@ -6,9 +6,11 @@ use super::closing::HALF_CLOSED_LONG_NS;
 use super::endpoint::{Endpoint, Facts};
 use super::names::{Close, ClosedBy, OpenType, Outcome, RoleBasis, RstReason, Seen};
 use super::offer::{self, Offers};
+use super::rare::SEVERAL;
 use super::summary::{HandshakeTimes, Negotiated, StepFrames, Verdict};
-use super::track::{Connection, Side};
+use super::track::{Connection, Reuse, Side};
 use super::{Anomaly, AnomalySet, Ecn, Stage, States, Vantage};
+use crate::wire::SeqNumber;
 
 /// How long a silence has to be before it counts as one, in nanoseconds.
 const SILENCE_NS: i64 = 3_000_000_000;
@@ -126,6 +128,31 @@ impl Connection {
         frame(self.rare.as_ref()?.rst_frame)
     }
 
+    /// The client's initial sequence number, if its SYN was captured.
+    pub fn client_isn(&self) -> Option<SeqNumber> {
+        let client = self.client_end();
+        client.has(Facts::SYN).then_some(client.iss)
+    }
+
+    /// First to last copy of the SYN/ACK, in nanoseconds. Means something as long as the server has
+    /// sent no FIN.
+    pub fn synack_span_ns(&self) -> u64 {
+        self.server_end().last_copy_ns.saturating_sub(self.synack_ns).max(0) as u64
+    }
+
+    /// Frame of the RST in spite of which the connection went on; `None` if there were several.
+    pub fn ignored_rst_frame(&self) -> Option<u64> {
+        let number = self.rare.as_ref()?.ignored_rst_frame;
+        frame(number).filter(|_| number != SEVERAL)
+    }
+
+    /// Whether the connection follows one on the same addresses and ports that ended with FINs, and
+    /// its initial sequence number is not beyond what that one has used: an end in TIME-WAIT may
+    /// refuse it (RFC 9293 §3.6.1, RFC 6191).
+    pub fn reuses_numbers(&self) -> bool {
+        self.reuse == Reuse::AfterCloseBehind
+    }
+
     /// Why that RST was sent.
     pub fn rst_reason(&self) -> Option<RstReason> {
         self.reset().map(|reset| reset.reason)
@@ -141,19 +168,36 @@ impl Connection {
     /// The times of the handshake.
     pub fn times(&self) -> HandshakeTimes {
         let since = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).ok();
-        let syn = self.answered_copy(Side::Client);
-        let synack = self.handshake.acknowledged.and_then(|side| self.answered_copy(side));
         let final_ack_ns = (self.frames.final_ack > 0).then_some(self.final_ack_ns);
+        let answers = |side| {
+            let answered = self.handshake.acknowledged == Some(side) || self.is_self_connect();
+            final_ack_ns.filter(|_| answered)
+        };
         let late = self.anomalies.contains(Anomaly::OutOfOrderHandshake);
-        let seen = self.handshake.synack_seen && !late;
-        let server_ns = syn.filter(|_| seen).and_then(|syn| since(syn.time_ns, self.synack_ns));
+        // The server answers with its SYN/ACK, or else completes the handshake.
+        let server_ns = if self.handshake.synack_seen {
+            Some(self.synack_ns).filter(|_| !late)
+        } else {
+            answers(Side::Client)
+        };
+        // The client answers with the final ACK, or in a simultaneous open with a SYN/ACK.
+        let crossed_ns = self.rare.as_ref().and_then(|rare| rare.client_synack_ns);
+        let client_ns = crossed_ns.or_else(|| answers(Side::Server));
+        let syn = self.answered_copy(Side::Client);
+        let synack = self.answered_copy(Side::Server).filter(|_| client_ns.is_some());
         HandshakeTimes {
-            rtt_server_ns: server_ns,
-            rtt_client_ns: synack.and_then(|synack| since(synack.time_ns, final_ack_ns?)),
+            rtt_server_ns: syn.and_then(|syn| since(syn.time_ns, server_ns?)),
+            rtt_client_ns: synack.and_then(|synack| since(synack.time_ns, client_ns?)),
             rtt_total_ns: syn.filter(|_| !late).and_then(|syn| since(syn.time_ns, final_ack_ns?)),
             rtt_exact: syn.zip(synack).map(|(syn, synack)| syn.exact && synack.exact),
             setup_time_ns: self.setup_time_ns(),
         }
+    }
+
+    /// From the copy of the SYN that was answered to the first SYN/ACK.
+    pub(super) fn synack_delay_ns(&self) -> i64 {
+        let syn = self.answered_copy(Side::Client);
+        syn.map_or(0, |syn| self.synack_ns.saturating_sub(syn.time_ns))
     }
 
     pub(super) fn rtt_total_ns(&self) -> Option<u64> {
@@ -241,7 +285,7 @@ impl Connection {
         let handshake = &self.handshake;
         if self.is_self_connect() {
             OpenType::SelfConnect
-        } else if self.client_end().offer.has(Offers::MP_JOIN) && handshake.complete {
+        } else if handshake.join && handshake.complete {
             OpenType::MpJoin
         } else if handshake.split {
             OpenType::Split
@@ -294,6 +338,10 @@ impl Connection {
             return unless_pending(decided, Outcome::NotAccepted);
         }
         if client.has(Facts::SYN) && server.has(Facts::SYN_ACK) {
+            if self.handshake.confirmed {
+                // The final ACK was not captured; what the server sent shows that it came.
+                return Outcome::Complete;
+            }
             return match self.reset().map(|reset| reset.by) {
                 Some(Side::Client) => Outcome::AbortedByClient,
                 Some(Side::Server) => Outcome::AbortedByServer,
@@ -316,8 +364,9 @@ impl Connection {
             if self.reset().is_some() {
                 return Outcome::AbortedByClient;
             }
-            if self.handshake.confirmed && both_sides {
-                // The SYN/ACK was not captured; what the server sent shows that it is open.
+            let goes_on = self.anomalies.contains(Anomaly::SynAckNotCaptured);
+            if (self.handshake.confirmed || goes_on) && both_sides {
+                // The SYN/ACK was not captured; what one of them sent shows that it is open.
                 return Outcome::Complete;
             }
             if client.has(Facts::MORE) && !both_sides {

@@ -149,3 +149,49 @@ fn a_capture_that_starts_with_a_fin() {
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.close), (Outcome::Midstream, Close::Fin));
 }
+
+// A repeated SYN/ACK has crossed the final ACK where it comes sooner than the server's round trip,
+// which is counted from the SYN copy that was answered, not from the first.
+
+#[test]
+fn a_lost_first_syn_does_not_make_a_repeated_synack_a_crossed_one() {
+    for timestamps in [false, true] {
+        let mut script = Script::new();
+        script.client().syn().ts_if(timestamps).lost();
+        script.client().repeat().after_ms(1000);
+        script.server().syn_ack().ts_if(timestamps).after_ms(20);
+        script.client().ack().after_ms(1).stage(Stage::FinalAck);
+        let again = script.server().syn_ack().ts_if(timestamps).after_ms(1000);
+        again.has(Anomaly::SynAckRetxAfterAck).lacks(Anomaly::SynAckRetxCrossed);
+        let third = script.server().syn_ack().ts_if(timestamps).after_ms(2000).sent();
+        assert_eq!(third.0.server.to_string(), "SYN-RECEIVED");
+        assert_eq!(script.outcome(), Outcome::NotAccepted);
+    }
+}
+
+// The final ACK acknowledges one of the SYN/ACK numbers seen.
+
+#[test]
+fn any_of_three_synacks_may_be_acknowledged() {
+    for choice in [5000, 9000, 13_000] {
+        let mut script = Script::new();
+        script.client().syn();
+        script.server().syn_ack();
+        script.server().syn_ack().raw_seq(9000);
+        script.server().syn_ack().raw_seq(13_000);
+        let third = script.client().ack().raw_ack(choice + 1).sent();
+        assert!(third.0.final_ack, "{choice}");
+    }
+}
+
+// A SYN/ACK of one of two responders that has come before is sent again.
+
+#[test]
+fn a_repeated_synack_is_a_copy_whoever_answered_in_between() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.server().syn_ack().raw_seq(9000).copy(Copy::Original);
+    let again = script.server().syn_ack().after_ms(1000).copy(Copy::Retransmission);
+    again.lacks(Anomaly::SynAckIsnChanged);
+}

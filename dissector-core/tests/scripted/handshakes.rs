@@ -447,3 +447,67 @@ fn ipv6_is_no_different() {
     script.client().ack().is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
     assert_eq!(script.outcome(), Outcome::Complete);
 }
+
+// `late`: recorded after a segment that answers it.
+
+#[test]
+fn a_synack_recorded_after_the_final_ack_is_late() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().held();
+    script.client().ack().stage(Stage::FinalAck);
+    script.frame(3).stage(Stage::SynAck).copy(Copy::Late);
+}
+
+#[test]
+fn a_synack_recorded_late_was_captured() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().held();
+    script.client().ack().stage(Stage::FinalAck);
+    assert!(!script.verdict().anomalies.contains(Anomaly::SynAckNotCaptured));
+}
+
+// Simultaneous open where the tap misses one of the SYNs: both sides send SYN/ACKs.
+
+#[test]
+fn two_synacks_are_a_simultaneous_open_though_one_syn_was_missed() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn().uncaptured();
+    script.client().syn_ack().stage(Stage::SynAckSimultaneous);
+    script.server().syn_ack().stage(Stage::SynAckSimultaneous);
+    let verdict = script.verdict();
+    assert_eq!((verdict.outcome, verdict.open_type), (Outcome::Complete, OpenType::Simultaneous));
+}
+
+#[test]
+fn two_synacks_are_a_simultaneous_open_though_the_first_syn_was_missed() {
+    let mut script = Script::new();
+    script.client().syn().uncaptured();
+    script.server().syn();
+    script.client().syn_ack();
+    assert!(script.server().syn_ack().sent().0.final_ack);
+    let verdict = script.verdict();
+    assert_eq!((verdict.outcome, verdict.open_type), (Outcome::Complete, OpenType::Simultaneous));
+}
+
+#[test]
+fn a_synack_that_comes_a_second_after_the_final_ack_is_not_late() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().uncaptured();
+    script.client().ack().stage(Stage::FinalAck);
+    script.server().syn_ack().after_ms(1000).copy(Copy::Original);
+}
+
+#[test]
+fn a_split_handshake_is_no_simultaneous_open() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().ack().stage(Stage::SplitAck);
+    script.server().syn().has(Anomaly::SplitHandshake);
+    script.client().syn_ack().lacks(Anomaly::SimultaneousOpen);
+    script.server().ack();
+    assert_eq!(script.verdict().open_type, OpenType::Split);
+}

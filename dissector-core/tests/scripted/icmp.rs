@@ -144,3 +144,30 @@ fn an_error_belongs_to_the_incarnation_that_it_quotes() {
     script.icmp(3, 1, 3).expect("it is tied to the second SYN").of_connection(1);
     assert_eq!(script.outcome(), Outcome::Unreachable);
 }
+
+// `unreachable` is a connection that did not come up; an ICMP error about a segment of an open one
+// (path MTU discovery) is none.
+
+#[test]
+fn an_icmp_error_about_data_midstream_is_not_unreachable() {
+    let mut script = Script::new();
+    script.open_before_capture();
+    script.client().data(1000);
+    script.server().ack();
+    script.client().data(1400);
+    let error = script.icmp(3, 4, 3).expect("it is tied to the data");
+    error.stage(Stage::IcmpError).lacks(Anomaly::Unreachable);
+}
+
+#[test]
+fn an_icmp_error_about_data_is_not_unreachable_where_the_synack_was_missed() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().uncaptured();
+    script.server().data(20);
+    script.client().ack();
+    script.client().data(1400);
+    assert_eq!(script.outcome(), Outcome::Complete);
+    let error = script.icmp(3, 4, 4).expect("it is tied to the data");
+    error.lacks(Anomaly::Unreachable);
+}

@@ -302,3 +302,20 @@ fn a_segment_with_an_earlier_time_does_not_turn_the_clock_back() {
     assert_eq!(times.rtt_client_ns, Some(20_000_000));
     assert_eq!(times.setup_time_ns, Some(20_000_000));
 }
+
+#[test]
+fn a_port_used_again_should_count_from_beyond() {
+    // The client has used the numbers up to 1006, its FIN.
+    for (isn, behind) in [(90_000, false), (1007, false), (1006, true), (500, true)] {
+        let mut script = Script::new();
+        script.closed();
+        script.client().restarts(isn).syn().has(Anomaly::PortReused);
+        assert_eq!(script.connection().reuses_numbers(), behind, "{isn}");
+    }
+    // An RST leaves no TIME-WAIT behind.
+    let mut script = Script::new();
+    script.used();
+    script.client().rst_ack();
+    script.client().restarts(500).syn().has(Anomaly::PortReused);
+    assert!(!script.connection().reuses_numbers());
+}

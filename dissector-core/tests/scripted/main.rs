@@ -3,7 +3,6 @@
 mod boundaries;
 mod closes;
 mod duplicates;
-mod findings;
 mod gone_wrong;
 mod handshakes;
 mod icmp;

@@ -1,8 +1,12 @@
 //! What client and server agree on in their SYNs: options and explicit congestion notification.
 
-use dissector_core::connection::{Anomaly, Copy, Ecn, Negotiated, Outcome, Severity, Stage};
+use dissector_core::connection::{
+    Anomaly, Close, Copy, Ecn, Negotiated, OpenType, Outcome, Severity, Stage,
+};
 
 use crate::script::Script;
+
+const COOKIE: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
 
 /// A handshake with these bits AE, CWR and ECE in the SYN and in the SYN/ACK.
 fn ecn(syn: u16, syn_ack: u16) -> Script {
@@ -255,4 +259,74 @@ fn without_the_handshake_ecn_is_unknown() {
     script.client().data(5);
     assert_eq!(script.verdict().ecn, Ecn::Unknown);
     assert_eq!(negotiated(&script), Negotiated::default());
+}
+
+// Options of the SYN/ACK are judged by the SYN copy that it answers.
+
+#[test]
+fn a_synack_may_take_up_what_an_earlier_copy_of_the_syn_offered() {
+    let mut script = Script::new();
+    script.client().syn().mss(1460).ws(7).sack().ts();
+    let first = script.clock_ms();
+    script.client().syn().mss(1460).after_ms(1000).has(Anomaly::SynOptionsChanged);
+    let answer = script.server().syn_ack().mss(1460).ws(7).sack().ts_echo(first);
+    answer.lacks(Anomaly::SynAckOptionNotOffered);
+    let in_force = script.verdict().negotiated;
+    assert_eq!((in_force.sack, in_force.ts), (Some(true), Some(true)));
+    assert_eq!((in_force.wscale_client, in_force.wscale_server), (Some(7), Some(7)));
+}
+
+#[test]
+fn ecn_is_what_the_answered_copy_of_the_syn_asked_for() {
+    let mut script = Script::new();
+    script.client().syn().ts().ace(0b111);
+    let first = script.clock_ms();
+    script.client().syn().ts().after_ms(1000);
+    script.server().syn_ack().ts_echo(first).ace(0b010);
+    script.client().ack();
+    assert_eq!(script.verdict().ecn, Ecn::AccEcn);
+}
+
+// Fast Open: the SYN/ACK may carry data and a FIN.
+
+#[test]
+fn a_synack_of_fast_open_may_carry_a_fin() {
+    let mut script = Script::new();
+    script.client().syn().cookie(COOKIE).carrying(10);
+    let answer = script.server().syn_ack().taking(10).carrying(20).and_fin();
+    let answer = answer.stage(Stage::SynAck).lacks(Anomaly::IllegalFlags);
+    assert_eq!(answer.0.server.to_string(), "FIN-WAIT-1");
+    script.client().ack().seq(11).stage(Stage::FinalAck);
+    assert_eq!(script.verdict().close, Close::HalfClosed);
+}
+
+// Only a full SYN/ACK reflection of 111 is a broken responder; 011 answered by 011 is no ECN.
+
+#[test]
+fn classic_ecn_reflected_is_no_broken_accurate_ecn() {
+    let mut script = Script::new();
+    script.client().syn().ace(0b011);
+    script.server().syn_ack().ace(0b011).lacks(Anomaly::EcnBroken);
+    assert_eq!(script.verdict().ecn, Ecn::Refused);
+}
+
+// An RST that answers a SYN/ACK nobody asked for comes from a host without the connection.
+
+#[test]
+fn a_subflow_that_the_server_did_not_join_is_no_join() {
+    let mut script = Script::new();
+    script.client().syn().mp_join();
+    script.server().syn_ack();
+    script.client().ack();
+    assert_eq!(script.verdict().open_type, OpenType::ThreeWay);
+}
+
+// Fast Open falls back once.
+
+#[test]
+fn a_syn_that_is_repeated_without_fast_open_falls_back_once() {
+    let mut script = Script::new();
+    script.client().syn().mss(1460).cookie(COOKIE).carrying(10).lost();
+    script.client().syn().mss(1460).after_ms(1000).lost().has(Anomaly::TfoFallback);
+    script.client().syn().mss(1460).after_ms(1000).lacks(Anomaly::TfoFallback);
 }

@@ -373,3 +373,50 @@ fn a_refusal_in_the_words_of_zeek() {
     let connection = script.connection();
     assert_eq!((connection.history().as_str(), connection.conn_state()), ("Sr", "REJ"));
 }
+
+// The server is proven to be open, so both SYNs were acknowledged: the connection has not failed.
+
+#[test]
+fn a_server_that_is_proven_to_be_open_has_had_its_ack() {
+    // The tap misses all that the client sends after its SYN.
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.client().ack().uncaptured();
+    script.client().data(5).uncaptured();
+    let ack = script.server().ack().sent();
+    assert_eq!(ack.0.server.to_string(), "ESTABLISHED");
+    script.server().data(20);
+    assert_eq!(script.outcome_after_ms(10_000), Outcome::Complete);
+    assert!(!script.verdict_after_ms(10_000).anomalies.contains(Anomaly::NoFinalAck));
+}
+
+#[test]
+fn an_ack_of_data_that_the_tap_missed_completes_the_handshake_too() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.client().ack().uncaptured();
+    script.server().data(100).uncaptured();
+    script.client().data(5);
+    let ack = script.server().ack().sent();
+    assert_eq!(ack.0.server.to_string(), "ESTABLISHED");
+    assert_eq!(script.outcome_after_ms(10_000), Outcome::Complete);
+}
+
+// `challenged`: the SYN is answered by a challenge ACK only. Here both sides go on.
+
+#[test]
+fn an_ack_ahead_of_what_was_captured_is_no_challenge_in_the_end() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().uncaptured();
+    script.client().data(5).uncaptured();
+    script.server().ack();
+    script.client().data(5);
+    script.server().data(20);
+    script.client().ack();
+    script.server().ack();
+    assert_ne!(script.outcome_after_ms(10_000), Outcome::Challenged);
+    assert!(!script.outcome_after_ms(10_000).failed());
+}

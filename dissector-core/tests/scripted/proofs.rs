@@ -316,3 +316,40 @@ fn an_rst_is_given_two_round_trips_to_arrive() {
         assert_eq!(script.verdict().close, close, "{us} µs");
     }
 }
+
+// The server is proven to be open, so both SYNs were acknowledged: the connection has not failed.
+
+#[test]
+fn data_of_the_server_prove_what_the_tap_missed() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.client().ack().uncaptured();
+    let data = script.server().data(20).sent();
+    assert_eq!(data.0.server.to_string(), "ESTABLISHED");
+    assert_eq!(script.outcome_after_ms(10_000), Outcome::Complete);
+}
+
+// Who sends data is past SYN-SENT and SYN-RECEIVED, whatever was missed in between.
+
+#[test]
+fn a_client_that_sends_data_is_not_in_syn_sent() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().uncaptured();
+    script.client().data(5).uncaptured();
+    script.server().ack();
+    let data = script.client().data(5).sent();
+    assert_eq!(data.0.client.to_string(), "ESTABLISHED");
+}
+
+// Nothing is proven by a sender of whom something was missed: a FIN, perhaps.
+
+#[test]
+fn an_ack_ahead_of_its_stream_does_not_prove_close_wait() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin().uncaptured();
+    script.server().fin();
+    script.client().ack().seq(7).is(Stage::FinAcked, "CLOSE-WAIT?", "FIN-WAIT-2?");
+}

@@ -1,8 +1,10 @@
 //! RSTs: which are believed, why they were sent, what they leave behind.
 
-use dissector_core::connection::{Anomaly, Close, ClosedBy, Outcome, RstReason, Stage};
+use dissector_core::connection::{Anomaly, Close, ClosedBy, Copy, Outcome, RstReason, Stage};
 
 use crate::script::Script;
+
+const COOKIE: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
 
 #[test]
 fn a_refusal_has_to_acknowledge_the_syn() {
@@ -353,4 +355,99 @@ fn a_reset_connection_is_closed_by_the_sender() {
         sender.rst_ack();
         assert_eq!(script.verdict().closed_by, Some(by));
     }
+}
+
+// RFC 9293 §3.10.7.3: to an unacceptable ACK the client answers with an RST, drops the segment and
+// stays in SYN-SENT. That RST ends what the server holds, not the client's attempt (Figure 8).
+
+#[test]
+fn the_rst_that_answers_a_wrong_synack_leaves_the_client_in_syn_sent() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().acking(500).has(Anomaly::BadSynAck);
+    let rst = script.client().rst().acking(0).raw_seq(1500);
+    let rst = rst.lacks(Anomaly::AbortedByClient);
+    assert_eq!(rst.0.client.to_string(), "SYN-SENT");
+}
+
+#[test]
+fn a_right_synack_after_a_wrong_one_and_its_rst_is_no_ignored_rst() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().acking(500);
+    script.client().rst().raw_seq(1500);
+    script.server().syn_ack().raw_seq(90_000).lacks(Anomaly::BadSynAck);
+    assert_eq!(script.outcome_after_ms(3000), Outcome::NoFinalAck);
+    script.client().ack().raw_ack(90_001).stage(Stage::FinalAck).lacks(Anomaly::RstIgnored);
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn the_syn_repeated_after_a_wrong_synack_and_its_rst_is_the_same_attempt() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().acking(500);
+    script.client().rst().raw_seq(1500);
+    let again = script.client().repeat().after_ms(1000).of_connection(0);
+    again.copy(Copy::Retransmission);
+}
+
+// `no_final_ack`: the client never acknowledges nor resets. It did reset.
+
+#[test]
+fn an_rst_of_the_client_that_is_lost_beyond_the_tap_is_an_abort_all_the_same() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.client().rst().lost().has(Anomaly::AbortedByClient);
+    script.server().repeat().after_ms(1200);
+    assert_eq!(script.outcome_after_ms(10_000), Outcome::AbortedByClient);
+}
+
+// `rst_right_after_handshake`: no payload either way.
+
+#[test]
+fn data_that_the_server_took_from_the_syn_are_payload() {
+    let mut script = Script::new();
+    script.client().syn().cookie(COOKIE).carrying(10);
+    script.server().syn_ack().taking(10);
+    script.client().ack();
+    script.server().rst_ack().lacks(Anomaly::RstRightAfterHandshake).has(Anomaly::RstAbort);
+}
+
+// An RST that answers a SYN/ACK nobody asked for comes from a host without the connection.
+
+#[test]
+fn an_rst_that_answers_backscatter_is_no_abort_by_a_client() {
+    let mut script = Script::new();
+    script.client().syn().uncaptured();
+    script.server().syn_ack();
+    let rst = script.client().reflex().reason(RstReason::NoConnection);
+    rst.lacks(Anomaly::AbortedByClient);
+}
+
+// The server is proven to be open, so both SYNs were acknowledged: the connection has not failed.
+
+#[test]
+fn an_rst_of_a_server_that_is_proven_to_be_open_is_no_abort_of_the_handshake() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.client().data(5).uncaptured();
+    script.server().data(20);
+    script.server().rst_ack().stage(Stage::Rst);
+    assert_eq!((script.outcome(), script.verdict().close), (Outcome::Complete, Close::Rst));
+}
+
+#[test]
+fn the_rst_in_spite_of_which_it_went_on_is_remembered() {
+    let mut script = Script::new();
+    script.used();
+    script.server().rst_ack();
+    assert_eq!(script.connection().ignored_rst_frame(), None);
+    script.server().data(5).has(Anomaly::RstIgnored);
+    assert_eq!(script.connection().ignored_rst_frame(), Some(6));
+    script.server().rst_ack();
+    script.server().data(5).has(Anomaly::RstIgnored);
+    assert_eq!(script.connection().ignored_rst_frame(), None, "there were two");
 }

@@ -276,3 +276,21 @@ fn the_remarks_have_the_severity_of_their_kind() {
         }
     }
 }
+
+// The round trips of a simultaneous open: the server's SYN/ACK answers the client's SYN, the
+// client's the server's.
+
+#[test]
+fn the_round_trips_of_a_simultaneous_open() {
+    // The tap is next to the client.
+    let mut script = Script::new();
+    script.client().syn().ts();
+    script.server().syn().ts().after_ms(45);
+    script.client().syn_ack().ts().after_us(100);
+    script.server().syn_ack().ts().after_ms(75).stage(Stage::SynAckSimultaneous);
+    let verdict = script.verdict();
+    assert_eq!(verdict.times.rtt_server_ns, Some(120_100_000));
+    assert_eq!(verdict.times.rtt_client_ns, Some(100_000));
+    assert_eq!(verdict.vantage, Vantage::NearClient);
+    assert_eq!((verdict.frames.synack, verdict.synack_count), (Some(4), 1));
+}

@@ -1,0 +1,81 @@
+//! SYN/ACKs with several initial sequence numbers: two responders behind one address (load
+//! balancer, anycast, proxy), one that forgot what it sent, or one that does not answer the SYN.
+//!
+//! One of them counts: the last, until the client acknowledges one. What is known of the others is
+//! kept beside.
+
+use super::Annotation;
+use super::rare::{MOST_OTHERS, Other};
+use super::track::{Connection, Event, Side};
+use crate::wire::SeqNumber;
+
+impl Connection {
+    /// Whether a SYN/ACK with this initial sequence number was seen besides the one that counts.
+    pub(super) fn knows_other(&self, side: Side, iss: SeqNumber) -> bool {
+        let Some(rare) = &self.rare else { return false };
+        rare.others[side as usize].iter().any(|other| other.iss == iss)
+    }
+
+    /// Whether this SYN/ACK repeats an acceptable one besides the one that counts.
+    pub(super) fn knows_responder(&self, event: &Event<'_>) -> bool {
+        let Some(rare) = &self.rare else { return false };
+        let others = &rare.others[event.sender as usize];
+        others.iter().any(|other| other.iss == event.sequence() && other.acceptable)
+    }
+
+    /// Keeps a SYN/ACK beside the one that counts.
+    pub(super) fn add_other(&mut self, event: &Event<'_>) {
+        let acceptable = self.end(event.receiver).syn_acknowledged_by(event.acknowledgment());
+        let (iss, offer, last_copy_ns) = (event.sequence(), event.offer, event.now_ns);
+        let others = &mut self.rare_mut().others[event.sender as usize];
+        others.retain(|other| other.iss != iss);
+        if others.len() == MOST_OTHERS {
+            others.remove(0);
+        }
+        others.push(Other {
+            iss,
+            acceptable,
+            offer,
+            first_copy: Default::default(),
+            copies: Default::default(),
+            last_copy_ns,
+            retries: 0,
+        });
+    }
+
+    /// From now on the SYN/ACK with this number counts; the one that did is kept beside.
+    pub(super) fn count_on_other(&mut self, side: Side, iss: SeqNumber) {
+        let Some(rare) = &mut self.rare else { return };
+        let others = &mut rare.others[side as usize];
+        let Some(place) = others.iter().position(|other| other.iss == iss) else { return };
+        let end = &mut self.ends[side as usize];
+        let other = &mut others[place];
+        std::mem::swap(&mut end.iss, &mut other.iss);
+        std::mem::swap(&mut end.offer, &mut other.offer);
+        std::mem::swap(&mut end.first_copy, &mut other.first_copy);
+        std::mem::swap(&mut rare.copies[side as usize], &mut other.copies);
+        std::mem::swap(&mut end.last_copy_ns, &mut other.last_copy_ns);
+        std::mem::swap(&mut end.retries, &mut other.retries);
+        other.acceptable = true;
+        end.nxt = iss + 1;
+        if !end.has(super::endpoint::Facts::SYN_ACK) {
+            // None did so far.
+            others.remove(place);
+        }
+        self.agree();
+    }
+
+    /// A SYN/ACK that does not count is sent again.
+    pub(super) fn repeat_other(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        let others = &mut self.rare_mut().others[event.sender as usize];
+        let Some(other) = others.iter_mut().find(|other| other.iss == event.sequence()) else {
+            return;
+        };
+        let since = event.now_ns.saturating_sub(other.last_copy_ns);
+        other.last_copy_ns = event.now_ns;
+        other.retries = other.retries.saturating_add(1);
+        seen.retransmission(other.retries, since.max(0) as u64);
+        let end = self.end_mut(event.sender);
+        end.synack_count = end.synack_count.saturating_add(1);
+    }
+}

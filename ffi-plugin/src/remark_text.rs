@@ -1,0 +1,361 @@
+//! What a remark says: the sentence of its anomaly, with the numbers that are at hand.
+
+use std::fmt::{self, Display, Formatter};
+
+use dissector_core::IcmpError;
+use dissector_core::connection::{Anomaly, OpenType, Verdict};
+use dissector_core::wire::{TcpFlags, TcpOption};
+
+use crate::session::{IcmpSaid, Known};
+use crate::text::Milliseconds;
+
+/// A remark on a segment.
+pub struct Line<'a> {
+    pub anomaly: Anomaly,
+    pub known: &'a Known<'a>,
+    /// Of its connection, where that is known by now.
+    pub verdict: Option<&'a Verdict>,
+}
+
+impl Display for Line<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let text = self.anomaly.text();
+        // Where the numbers are not known, the sentence says enough.
+        match self.numbers(f) {
+            Some(written) => written,
+            None => f.write_str(text),
+        }
+    }
+}
+
+impl Line<'_> {
+    /// Writes the sentence with its numbers; `None` if there are none.
+    fn numbers(&self, f: &mut Formatter<'_>) -> Option<fmt::Result> {
+        let said = self.known.said;
+        Some(match self.anomaly {
+            Anomaly::HandshakeComplete => write_complete(f, self.verdict?),
+            Anomaly::SlowHandshake => write_slow(f, self.verdict?),
+            Anomaly::SynRetx | Anomaly::SynAckRetx => write_copy(f, self, "")?,
+            Anomaly::SynAckRetxAfterAck | Anomaly::SynAckRetxCrossed => {
+                write_copy(f, self, self.anomaly.text())?
+            }
+            Anomaly::NoReply | Anomaly::NoFinalAck | Anomaly::NotAccepted => {
+                self.write_silence(f, self.verdict?)
+            }
+            Anomaly::Unreachable => {
+                let error = self.known.icmp?;
+                write_icmp(f, error).and_then(|()| write!(f, ": {}", causes(self.anomaly)))
+            }
+            Anomaly::BadSynAck => {
+                let acknowledged = self.known.syn.as_ref()?.tcp.acknowledgment;
+                let expected = self.known.connection.client_isn()? + 1;
+                write!(f, "The SYN/ACK acknowledges {acknowledged}, expected {expected}: ")
+                    .and_then(|()| f.write_str(causes(self.anomaly)))
+            }
+            Anomaly::RstIgnored => {
+                let frame = self.known.connection.ignored_rst_frame()?;
+                write!(f, "The connection goes on after the RST in frame {frame}: ")
+                    .and_then(|()| f.write_str(causes(self.anomaly)))
+            }
+            Anomaly::RstTtlMismatch => {
+                let (ttl, other) = said.differing_ttls()?;
+                write!(f, "TTL {ttl}, other packets of this host {other}: ")
+                    .and_then(|()| f.write_str(causes(self.anomaly)))
+            }
+            Anomaly::DuplicateFrame => {
+                let (ttl, first) = said.differing_ttls()?;
+                write!(f, "{}; TTL {ttl}, first {first}", self.anomaly.text().trim_end_matches('.'))
+            }
+            Anomaly::TfoFallback if !said.flags.contains(TcpFlags::ACK) => {
+                f.write_str("SYN sent again without Fast Open.")
+            }
+            Anomaly::MssSmall => {
+                let mss = self.option(|option| match option {
+                    TcpOption::Mss(mss) => Some(mss),
+                    _ => None,
+                })?;
+                let default = if self.known.connection.client().is_ipv6() { 1220 } else { 536 };
+                write!(f, "The maximum segment size, {mss}, is below the default of {default} octets.")
+            }
+            Anomaly::WscaleOneSided => {
+                self.known.syn.as_ref()?;
+                let scaled = self
+                    .option(|option| matches!(option, TcpOption::WindowScale(_)).then_some(()));
+                let side = if scaled.is_some() { "server" } else { "client" };
+                let rest = self.anomaly.text().trim_start_matches("Only one side ");
+                write!(f, "Only the {side} {rest}")
+            }
+            Anomaly::PortReused if self.known.connection.reuses_numbers() => f.write_str(
+                "A new connection on addresses and ports that were used before, with an initial \
+                 sequence number that the last one has used already: an end in TIME-WAIT may refuse \
+                 it, unless timestamps tell the two apart.",
+            ),
+            _ => return None,
+        })
+    }
+
+    /// `4 SYNs in 7.2 s, nothing came back: host down, …`.
+    fn write_silence(&self, f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
+        let connection = self.known.connection;
+        let (count, name, span_ns, what) = match self.anomaly {
+            Anomaly::NoReply => {
+                let span_ns = connection.last_ns().saturating_sub(connection.first_ns());
+                (verdict.syn_count, "SYN", span_ns.max(0) as u64, "nothing came back")
+            }
+            Anomaly::NoFinalAck => {
+                let span_ns = connection.synack_span_ns();
+                (verdict.synack_count, "SYN/ACK", span_ns, "nothing came back")
+            }
+            _ => {
+                let span_ns = connection.synack_span_ns();
+                (verdict.synack_count, "SYN/ACK", span_ns, "although it was acknowledged")
+            }
+        };
+        write!(f, "{count} {name}{}", if count == 1 { "" } else { "s" })?;
+        if count > 1 {
+            write!(f, " in {}", Seconds(span_ns))?;
+        }
+        write!(f, ", {what}: {}", causes(self.anomaly))
+    }
+
+    /// What `wanted` finds in the options of this SYN.
+    fn option<T>(&self, wanted: impl Fn(TcpOption<'_>) -> Option<T>) -> Option<T> {
+        let syn = self.known.syn.as_ref()?;
+        syn.tcp.options().map_while(Result::ok).find_map(wanted)
+    }
+}
+
+/// The likely causes: what stands behind the colon.
+fn causes(anomaly: Anomaly) -> &'static str {
+    let text = anomaly.text();
+    text.split_once(": ").map_or(text, |(_, causes)| causes)
+}
+
+/// `SYN copy 2, after 2.03 s`. What a repeated SYN means stands in its own remark, if it means
+/// something.
+fn write_copy(f: &mut Formatter<'_>, line: &Line<'_>, meaning: &str) -> Option<fmt::Result> {
+    let said = line.known.said;
+    let rto_ns = said.rto_ns()?;
+    let name = if said.flags.contains(TcpFlags::ACK) { "SYN/ACK" } else { "SYN" };
+    let written = write!(f, "{name} copy {}, after {}", said.retry, Seconds(rto_ns));
+    Some(match meaning {
+        "" => written,
+        _ => written.and_then(|()| write!(f, ". {meaning}")),
+    })
+}
+
+/// `ICMP 3/13 (administratively prohibited) from 198.51.100.2`.
+fn write_icmp(f: &mut Formatter<'_>, error: &IcmpSaid) -> fmt::Result {
+    let IcmpSaid { router, kind, code } = *error;
+    let name = if router.is_ipv6() { "ICMPv6" } else { "ICMP" };
+    write!(f, "{name} {kind}/{code}")?;
+    if let Some(meaning) = IcmpError::meaning(router.is_ipv6(), kind, code) {
+        write!(f, " ({meaning})")?;
+    }
+    write!(f, " from {router}")
+}
+
+/// `3-way handshake complete in 21.0 ms (server 20.0, client 1.0)`; after repeated SYNs `3-way
+/// handshake complete in 1041.0 ms, 1020.0 of it for repeated SYNs (server about 20.0, client 1.0)`.
+fn write_complete(f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
+    f.write_str(match verdict.open_type {
+        OpenType::ThreeWay => "3-way handshake complete",
+        _ => "Handshake complete",
+    })?;
+    let times = &verdict.times;
+    if let Some(setup_ns) = times.setup_time_ns {
+        write!(f, " in {} ms", Milliseconds(setup_ns))?;
+        if let Some(retries_ns) = retries_ns(verdict) {
+            let about = about(verdict);
+            write!(f, ", {about}{} of it for repeated SYNs", Milliseconds(retries_ns))?;
+        }
+    }
+    match (times.rtt_server_ns, times.rtt_client_ns) {
+        (Some(server), Some(client)) => {
+            let about = about(verdict);
+            write!(f, " ({about}server {}, client {})", Milliseconds(server), Milliseconds(client))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `The set-up took 1.04 s, of which 1.02 s for repeated SYNs`.
+fn write_slow(f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
+    let Some(setup_ns) = verdict.times.setup_time_ns else {
+        return f.write_str(Anomaly::SlowHandshake.text());
+    };
+    write!(f, "The set-up took {}", Seconds(setup_ns))?;
+    match retries_ns(verdict) {
+        Some(retries_ns) => {
+            write!(f, ", of which {}{} for repeated SYNs", about(verdict), Seconds(retries_ns))
+        }
+        None => Ok(()),
+    }
+}
+
+/// How long the client had waited when it sent the SYN that was answered.
+fn retries_ns(verdict: &Verdict) -> Option<u64> {
+    let (setup_ns, total_ns) = (verdict.times.setup_time_ns?, verdict.times.rtt_total_ns?);
+    Some(setup_ns.saturating_sub(total_ns)).filter(|retries_ns| *retries_ns > 0)
+}
+
+/// Which copy was answered is a guess where neither timestamps nor their absence tell.
+fn about(verdict: &Verdict) -> &'static str {
+    if verdict.times.rtt_exact == Some(false) { "about " } else { "" }
+}
+/// Three places, as far as they say something: `1.02 s`, `0.025 s`.
+struct Seconds(u64);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let seconds = self.0 as f64 / 1e9;
+        let places = if seconds < 1.0 { 3 } else { 2 };
+        write!(f, "{seconds:.places$} s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Session;
+    use crate::session::tests::{self, handshake, octets, segment};
+    use dissector_core::PacketInfo;
+    use dissector_core::wire::SeqNumber;
+
+    /// A session that has learned these segments, ten milliseconds apart.
+    fn learned(segments: &[([u8; 20], u8)]) -> Session {
+        let mut session = Session::default();
+        for (frame, (octets, ttl)) in (1..).zip(segments) {
+            let mut segment = segment(octets);
+            if segment.tcp.source_port == 80 {
+                std::mem::swap(&mut segment.packet.source, &mut segment.packet.destination);
+            }
+            segment.packet.ttl = *ttl;
+            segment.packet.ip_id = Some(frame as u16);
+            segment.packet.frame = frame;
+            segment.packet.time_ns = frame as i64 * 10_000_000;
+            session.learn(frame as u32, &segment);
+            session.end_frame(frame as u32);
+        }
+        session
+    }
+
+    /// What is said of an anomaly on a frame.
+    fn line(session: &Session, anomaly: Anomaly, frame: u32) -> String {
+        let known = session.segment(frame, 0).unwrap();
+        let verdict = known.connection.verdict(known.now_ns);
+        assert!(
+            known.said.anomalies.contains(anomaly) || verdict.anomalies.contains(anomaly),
+            "{anomaly} is noted"
+        );
+        Line { anomaly, known: &known, verdict: Some(&verdict) }.to_string()
+    }
+
+    fn begins(text: &str, start: &str) {
+        assert!(text.starts_with(start), "{text}");
+    }
+
+    const SYN: u8 = 0x02;
+    const SYN_ACK: u8 = 0x12;
+
+    #[test]
+    fn numbers_stand_in_the_text() {
+        let mut session = Session::default();
+        handshake(&mut session);
+        let complete = line(&session, Anomaly::HandshakeComplete, 3);
+        assert_eq!(complete, "3-way handshake complete in 20.0 ms (server 10.0, client 10.0)");
+        assert_eq!(Seconds(1_023_000_000).to_string(), "1.02 s");
+        assert_eq!(Milliseconds(42_000).to_string(), "0.042");
+    }
+
+    #[test]
+    fn what_was_repeated_is_told_from_the_round_trip() {
+        let syn = (octets(SYN, false, 100, 0), 64);
+        let answer = (octets(SYN_ACK, true, 700, 101), 64);
+        let session = learned(&[syn, syn, answer, (octets(0x10, false, 101, 701), 64)]);
+        let complete = line(&session, Anomaly::HandshakeComplete, 4);
+        // Without timestamps, the last SYN is taken for the one that was answered.
+        assert_eq!(
+            complete,
+            "3-way handshake complete in 30.0 ms, about 10.0 of it for repeated SYNs \
+             (about server 10.0, client 10.0)"
+        );
+    }
+
+    #[test]
+    fn silence_is_counted() {
+        let syn = (octets(SYN, false, 100, 0), 64);
+        let session = learned(&[syn, syn, syn]);
+        begins(&line(&session, Anomaly::NoReply, 3), "3 SYNs in 0.020 s, nothing came back: host");
+        let answer = (octets(SYN_ACK, true, 700, 101), 64);
+        let session = learned(&[syn, answer, answer]);
+        let text = line(&session, Anomaly::NoFinalAck, 3);
+        begins(&text, "2 SYN/ACKs in 0.010 s, nothing came back: forged");
+        let ack = (octets(0x10, false, 101, 701), 64);
+        let session = learned(&[syn, answer, ack, ack, answer, answer]);
+        let text = line(&session, Anomaly::NotAccepted, 6);
+        begins(&text, "3 SYN/ACKs in 0.040 s, although it was acknowledged: accept queue full");
+    }
+
+    #[test]
+    fn a_wrong_synack_shows_its_number() {
+        let syn = (octets(SYN, false, 100, 0), 64);
+        let session = learned(&[syn, (octets(SYN_ACK, true, 700, 600), 64)]);
+        let text = line(&session, Anomaly::BadSynAck, 2);
+        begins(&text, "The SYN/ACK acknowledges 600, expected 101: left over");
+    }
+
+    #[test]
+    fn an_rst_is_compared_and_named() {
+        let session = learned(&[
+            (octets(SYN, false, 100, 0), 64),
+            (octets(SYN_ACK, true, 700, 101), 53),
+            (octets(0x10, false, 101, 701), 64),
+            (octets(0x14, true, 701, 101), 255),
+            (octets(0x10, true, 701, 101), 53),
+            (octets(0x10, true, 702, 101), 53),
+        ]);
+        let text = line(&session, Anomaly::RstTtlMismatch, 4);
+        begins(&text, "TTL 255, other packets of this host 53: a middlebox");
+        let text = line(&session, Anomaly::RstIgnored, 6);
+        begins(&text, "The connection goes on after the RST in frame 4: it did not arrive");
+    }
+
+    #[test]
+    fn an_icmp_error_says_what_and_who() {
+        let mut session = learned(&[(octets(SYN, false, 100, 0), 64)]);
+        let error = IcmpError {
+            packet: PacketInfo { source: [198, 51, 100, 2].into(), ..segment(&tests::SYN).packet },
+            kind: 3,
+            code: 13,
+            quoted: dissector_core::Quoted {
+                source: "10.0.0.1:40000".parse().unwrap(),
+                destination: "10.0.0.2:80".parse().unwrap(),
+                sequence: SeqNumber(100),
+            },
+        };
+        session.learn_icmp(2, &error);
+        session.end_frame(2);
+        let text = line(&session, Anomaly::Unreachable, 2);
+        begins(&text, "ICMP 3/13 (administratively prohibited) from 198.51.100.2: no route");
+    }
+
+    #[test]
+    fn a_port_used_again_may_be_a_warning() {
+        let closed = [
+            (octets(SYN, false, 100, 0), 64),
+            (octets(SYN_ACK, true, 700, 101), 64),
+            (octets(0x10, false, 101, 701), 64),
+            (octets(0x11, false, 101, 701), 64),
+            (octets(0x11, true, 701, 102), 64),
+            (octets(0x10, false, 102, 702), 64),
+        ];
+        for (isn, raised) in [(101, true), (50, true), (102, false), (5000, false)] {
+            let again = (octets(SYN, false, isn, 0), 64);
+            let session = learned(&[&closed[..], &[again]].concat());
+            let text = line(&session, Anomaly::PortReused, 7);
+            let warns = text.contains("TIME-WAIT");
+            assert_eq!(warns, raised, "{isn}: {text}");
+        }
+    }
+}

@@ -282,11 +282,6 @@ impl Connection {
         recent: &mut Recent,
     ) -> Annotation {
         let flags = segment.tcp.flags;
-        let (receiver, role) = if self.self_connect {
-            (sender, Role::Unknown)
-        } else {
-            (sender.other(), sender.role())
-        };
         self.zeek.observe(sender as usize, segment, &mut self.rare);
         let (offer, timestamps) = if flags.contains(TcpFlags::SYN) {
             Offer::of(&segment.tcp)
@@ -299,60 +294,68 @@ impl Connection {
             payload: segment.payload_octets(),
             now_ns,
             sender,
-            receiver,
+            receiver: if self.self_connect { sender } else { sender.other() },
             offer,
             timestamps,
         };
         let identity = Identity::of(segment, self.id, sender as usize, timestamps);
         let sent = self.end(sender).sent;
+        let role = if self.self_connect { Role::Unknown } else { sender.role() };
+        let mut seen = Annotation::new(self.id, flags, role);
         if let Some((stage, ttl)) = recent.first_capture(segment, &identity, sent, now_ns) {
-            return self.duplicate(&event, role, stage, ttl);
+            self.duplicate(&event, stage, ttl, &mut seen);
+        } else {
+            self.take_in(&event, &mut seen);
+            let end = self.end_mut(sender);
+            end.sent = sent.wrapping_add(1);
+            recent.remember(segment, &identity, sent, now_ns, seen.stage);
         }
+        seen
+    }
+
+    /// Takes in a segment that was not captured before.
+    #[inline]
+    fn take_in(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         for end in &mut self.ends {
             if let Some(state) = end.upcoming.take() {
                 end.assume(state);
             }
         }
         let before = self.states();
-        let mut seen = Annotation::new(self.id, event.flags, role);
         if self.packets == 0 {
-            self.begin(&event, &mut seen);
+            self.begin(event, seen);
         }
 
-        if illegal(event.flags) && !self.opens_and_closes(&event) {
+        if illegal(event.flags) && !self.opens_and_closes(event) {
             seen.stage = Stage::IllegalFlags;
             seen.note(Anomaly::IllegalFlags);
         } else if event.has(TcpFlags::RST) {
-            self.on_rst(&event, &mut seen);
+            self.on_rst(event, seen);
         } else {
-            self.refute_rst(&event, &mut seen);
-            self.leave_unknown(&event);
+            self.refute_rst(event, seen);
+            self.leave_unknown(event);
             if event.has(TcpFlags::ACK) {
-                self.on_ack(&event, &mut seen);
+                self.on_ack(event, seen);
             }
             if event.has(TcpFlags::SYN) {
-                self.on_syn(&event, &mut seen);
+                self.on_syn(event, seen);
             }
-            self.confirm(&event);
+            self.confirm(event);
             if event.has(TcpFlags::FIN) {
-                self.on_fin(&event, &mut seen);
+                self.on_fin(event, seen);
             }
-            self.check_data(&event, &mut seen);
-            self.account(&event);
+            self.check_data(event, seen);
+            self.account(event);
         }
-        let end = self.end_mut(sender);
-        end.facts |= Facts::SENT;
-        end.sent = sent.wrapping_add(1);
-        recent.remember(segment, &identity, sent, now_ns, seen.stage);
+        self.end_mut(event.sender).facts |= Facts::SENT;
         self.packets += 1;
-        self.last_ns = now_ns;
+        self.last_ns = event.now_ns;
         self.anomalies = self.anomalies.union(seen.anomalies);
         if self.self_connect {
             self.mirror();
         }
         self.steady = self.is_steady();
-        self.tell_states(&mut seen, before);
-        seen
+        self.tell_states(seen, before);
     }
 
     /// Nearly every segment of a long connection: both ends are ESTABLISHED, and it moves nothing
@@ -424,16 +427,14 @@ impl Connection {
 
     /// A segment that was captured before: it changes nothing.
     #[cold]
-    fn duplicate(&mut self, event: &Event<'_>, role: Role, stage: Stage, ttl: u8) -> Annotation {
-        let mut seen = Annotation::new(self.id, event.flags, role);
+    fn duplicate(&mut self, event: &Event<'_>, stage: Stage, ttl: u8, seen: &mut Annotation) {
         seen.set_ttls(event.segment.packet.ttl, ttl);
         seen.stage = stage;
         seen.copy = Copy::Duplicate;
         seen.note(Anomaly::DuplicateFrame);
         self.anomalies.insert(Anomaly::DuplicateFrame);
         self.last_ns = event.now_ns;
-        self.tell_states(&mut seen, self.states());
-        seen
+        self.tell_states(seen, self.states());
     }
 
     /// One end talks to itself: what is known of the client is known of the server.

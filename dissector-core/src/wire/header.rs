@@ -1,7 +1,6 @@
 //! The TCP header.
 
 use nom::Parser;
-use nom::bytes::complete::take;
 use nom::number::complete::{be_u16, be_u32};
 
 use super::{HeaderError, SeqNumber, TcpFlags, TcpOptions};
@@ -60,12 +59,13 @@ impl<'a> TcpHeader<'a> {
     #[inline]
     pub fn parse(segment: &'a [u8]) -> Result<Self, HeaderError> {
         let truncated = HeaderError::Truncated { available: segment.len() };
-        let Ok((rest, fixed)) = take::<_, _, ()>(FIXED_OCTETS).parse(segment) else {
+        // As an array, so that the compiler knows that all fields are there.
+        let Some((fixed, rest)) = segment.split_first_chunk::<FIXED_OCTETS>() else {
             return Err(truncated);
         };
         let mut fields = (be_u16, be_u16, be_u32, be_u32, be_u16, be_u16, be_u16, be_u16::<_, ()>);
         let Ok((_, (source, destination, seq, ack, offset_and_flags, window, checksum, urgent))) =
-            fields.parse(fixed)
+            fields.parse(&fixed[..])
         else {
             return Err(truncated);
         };

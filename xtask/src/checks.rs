@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use crate::bench;
 use crate::command::{cannot_run, cargo, run, succeeds};
 use crate::cost::{self, DESIGNS};
 use crate::packages::{self, Need, PLUGIN_BUILD, TCPDUMP, TSHARK, VALGRIND, WINDOW_TESTS};
@@ -61,6 +62,7 @@ pub fn test(full: bool, arguments: &[String]) -> Result<(), String> {
             let limit = Some(COST_LIMIT);
             cost::measure(&cost::Request { capture: None, limit, design: &DESIGNS[0] })
         })?;
+        step("instructions", "cargo xtask bench --instructions", bench::check_instructions)?;
     }
     println!("{} passed, {} failed", counted.passed, counted.failed);
     Ok(())

@@ -97,9 +97,9 @@ fn count(programs: &Programs) -> Result<Vec<Count>, String> {
     ])
 }
 
-const READING: f64 = 300.0;
-const ENGINE_HANDSHAKES: f64 = 1_350.0;
-const ENGINE_DATA: f64 = 900.0;
+const READING: f64 = 355.0;
+const ENGINE_HANDSHAKES: f64 = 1_450.0;
+const ENGINE_DATA: f64 = 915.0;
 
 struct Counted {
     instructions: u64,

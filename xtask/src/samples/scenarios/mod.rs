@@ -9,6 +9,7 @@ mod closing;
 mod opening;
 mod refusing;
 mod reuse;
+mod stuck;
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
@@ -46,6 +47,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Scenario> {
         basic::SCENARIOS,
         opening::SCENARIOS,
         refusing::SCENARIOS,
+        stuck::SCENARIOS,
         closing::SCENARIOS,
         reuse::SCENARIOS,
     ];
@@ -109,6 +111,15 @@ fn filter(lab: &Lab, side: Side, rule: &str) -> Result<(), String> {
     lab.run(side, "nft add table inet lab")?;
     lab.run(side, "nft add chain inet lab in { type filter hook input priority 0 ; }")?;
     lab.run(side, &format!("nft add rule inet lab in {rule}"))
+}
+
+/// Adds a rule that changes what enters (`prerouting`) or leaves (`postrouting`) the server's side.
+fn mangle(lab: &Lab, hook: &str, rule: &str) -> Result<(), String> {
+    let side = Side::Server;
+    lab.run(side, "nft add table inet lab")?;
+    let chain = format!("{{ type filter hook {hook} priority -300 ; }}");
+    lab.run(side, &format!("nft add chain inet lab {hook} {chain}"))?;
+    lab.run(side, &format!("nft add rule inet lab {hook} {rule}"))
 }
 
 /// Newer kernels send the first SYNs again each second; the doubling of RFC 6298 is what most do.

@@ -1,0 +1,244 @@
+//! What README.md and docs/ quote of a command is what the command says.
+//!
+//! A fenced block whose lines begin with `$ cargo xtask tshark …` or `$ tcphs …` is run in the
+//! project's folder. What follows is compared line by line:
+//!
+//! - a line `…` stands for any number of lines, also none;
+//! - where the command is followed by `(cut to fit)`, a line that ends in ` …` only has to be the
+//!   beginning;
+//! - everything else is compared as it is.
+//!
+//! `TCPHS_BLESS=1 cargo test -p tests --test documentation` writes the outputs anew: a block with
+//! nothing but its command gets all of it, lines between two `…` are left to you.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tests::{finish, tcphs, text, tshark, wireshark};
+use xtask::workspace_root;
+
+/// The longest line of a block that is cut to fit, in characters.
+const WIDTH: usize = 118;
+
+/// A command as it stands in a page, and what the page says that it prints.
+struct Quoted {
+    /// As in the page, with `$ ` and the remark.
+    line: String,
+    output: Vec<String>,
+}
+
+impl Quoted {
+    fn command(&self) -> &str {
+        self.line.trim_start_matches("$ ").trim_end_matches("(cut to fit)").trim_end()
+    }
+
+    fn cut(&self) -> bool {
+        self.line.ends_with("(cut to fit)")
+    }
+
+    /// Whether it is checked here. Wireshark's own words change from version to version; the pages
+    /// have those of 4.0.
+    fn checked(&self) -> bool {
+        self.command().starts_with("tcphs ")
+            || self.command().starts_with("cargo xtask tshark ")
+                && wireshark().version.0 == 4
+                && wireshark().version.1 == 0
+    }
+
+    fn run(&self) -> Vec<String> {
+        let words = words(self.command());
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let said = match words[..] {
+            ["cargo", "xtask", "tshark", ref arguments @ ..] => tshark(arguments),
+            ["tcphs", ref arguments @ ..] => {
+                text(&finish(tcphs().args(arguments).current_dir(workspace_root())))
+            }
+            _ => unreachable!("{}", self.line),
+        };
+        said.trim_end().lines().map(|line| line.trim_end().to_owned()).collect()
+    }
+}
+
+/// The words of a command line; quotes hold words together.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for character in line.chars() {
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (None, '\'' | '"') => quote = Some(character),
+            (None, ' ') => words.push(String::new()),
+            _ => words.last_mut().expect("there is one").push(character),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Whether `quoted` is what the rules above allow for `said`.
+fn agrees(quoted: &[String], said: &[String], cut: bool) -> bool {
+    match (quoted, said) {
+        ([], []) => true,
+        ([line, quoted @ ..], _) if line.trim() == "…" => {
+            (0..=said.len()).any(|left_out| agrees(quoted, &said[left_out..], cut))
+        }
+        ([line, quoted @ ..], [real, said @ ..]) => {
+            let beginning = line.strip_suffix(" …").filter(|_| cut);
+            let same = match beginning {
+                Some(beginning) => real.starts_with(beginning),
+                None => line == real,
+            };
+            same && agrees(quoted, said, cut)
+        }
+        _ => false,
+    }
+}
+
+/// The output to write in place of what is quoted.
+fn renewed(quoted: &Quoted, said: &[String]) -> Vec<String> {
+    let shown = |line: &String| match line.char_indices().nth(WIDTH) {
+        Some((end, _)) if quoted.cut() => {
+            format!("{} …", line[..end].rsplit_once(' ').map_or(line.as_str(), |(head, _)| head))
+        }
+        _ => line.clone(),
+    };
+    let gap = |line: &String| line.trim() == "…";
+    let Some(first) = quoted.output.iter().position(gap) else {
+        return said.iter().map(shown).collect();
+    };
+    let last = quoted.output.iter().rposition(gap).expect("there is one");
+    let tail = quoted.output.len() - last - 1;
+    let mut lines: Vec<String> = said.iter().take(first).map(shown).collect();
+    lines.extend_from_slice(&quoted.output[first..=last]);
+    lines.extend(said.iter().skip(said.len().saturating_sub(tail)).map(shown));
+    lines
+}
+
+/// A page in pieces: text as it is, and quoted commands.
+enum Piece {
+    Text(String),
+    Quoted(Quoted),
+}
+
+fn pieces(page: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut fenced = false;
+    for line in page.lines() {
+        let command = line.starts_with("$ cargo xtask tshark ") || line.starts_with("$ tcphs ");
+        if line.starts_with("```") {
+            fenced = !fenced;
+            pieces.push(Piece::Text(line.to_owned()));
+        } else if fenced && command {
+            pieces.push(Piece::Quoted(Quoted { line: line.to_owned(), output: Vec::new() }));
+        } else if let Some(Piece::Quoted(quoted)) = pieces.last_mut() {
+            quoted.output.push(line.to_owned());
+        } else {
+            pieces.push(Piece::Text(line.to_owned()));
+        }
+    }
+    pieces
+}
+
+fn pages() -> Vec<PathBuf> {
+    let entries = fs::read_dir(workspace_root().join("docs")).expect("docs/ can be read");
+    let mut pages: Vec<_> = entries.map(|entry| entry.expect("likewise").path()).collect();
+    pages.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
+    pages.push(workspace_root().join("README.md"));
+    pages.sort();
+    pages
+}
+
+#[test]
+fn what_the_pages_quote_is_what_commands_say() {
+    std::env::set_current_dir(workspace_root()).expect("it is there");
+    let bless = std::env::var_os("TCPHS_BLESS").is_some();
+    let (mut checked, mut wrong) = (0, Vec::new());
+    for path in pages() {
+        let page = fs::read_to_string(&path).expect("the page can be read");
+        let mut renewed_page = String::new();
+        for piece in pieces(&page) {
+            let quoted = match piece {
+                Piece::Text(line) => {
+                    renewed_page += &(line + "\n");
+                    continue;
+                }
+                Piece::Quoted(quoted) => quoted,
+            };
+            let mut output = quoted.output.clone();
+            if quoted.checked() {
+                checked += 1;
+                // A blank line between two commands belongs to neither.
+                let end = output.iter().rposition(|line| !line.is_empty()).map_or(0, |at| at + 1);
+                let blank = output.split_off(end);
+                let said = quoted.run();
+                if !agrees(&output, &said, quoted.cut()) {
+                    wrong.push(format!(
+                        "{}: `{}` says\n{}\nand the page has\n{}\n",
+                        path.display(),
+                        quoted.command(),
+                        said.join("\n"),
+                        output.join("\n")
+                    ));
+                    output = renewed(&Quoted { output, line: quoted.line.clone() }, &said);
+                }
+                output.extend(blank);
+            }
+            for line in [quoted.line].into_iter().chain(output) {
+                renewed_page += &(line + "\n");
+            }
+        }
+        if bless && renewed_page != page {
+            fs::write(&path, renewed_page).expect("the page can be written");
+        }
+    }
+    assert!(checked >= 10, "only {checked} outputs are quoted");
+    if !bless {
+        assert!(
+            wrong.is_empty(),
+            "{}\nWrite them anew: TCPHS_BLESS=1 cargo test -p tests --test documentation",
+            wrong.join("\n")
+        );
+    }
+}
+
+/// What the pages link to is there.
+#[test]
+fn links_lead_somewhere() {
+    for path in pages() {
+        let page = fs::read_to_string(&path).expect("the page can be read");
+        for link in page.split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
+            let (target, heading) = link.0.split_once('#').unwrap_or((link.0, ""));
+            if target.contains("://") {
+                continue;
+            }
+            let folder = path.parent().expect("a page lies in a folder");
+            let there = if target.is_empty() { path.clone() } else { folder.join(target) };
+            assert!(there.exists(), "{}: {}", path.display(), link.0);
+            if !heading.is_empty() {
+                let text = fs::read_to_string(&there).expect("a page");
+                let headings = text.lines().filter(|line| line.starts_with('#')).map(anchor);
+                assert!(headings.into_iter().any(|anchor| anchor == heading), "{}", link.0);
+            }
+        }
+    }
+}
+
+/// As Markdown's readers make it of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn the_rules_of_comparison() {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let said = lines("one\ntwo and more\nthree");
+    assert!(agrees(&lines("one\n…\nthree"), &said, false));
+    assert!(agrees(&lines("one\ntwo …\n…"), &said, true));
+    assert!(!agrees(&lines("one\ntwo …\n…"), &said, false));
+    assert!(!agrees(&lines("one\n…\nfour"), &said, false));
+    assert!(!agrees(&lines("one\ntwo and more"), &said, false));
+    assert_eq!(words("a 'b c' -Y \"d\""), ["a", "b c", "-Y", "d"]);
+    assert_eq!(anchor("## no_reply (failed)"), "no_reply-failed");
+}

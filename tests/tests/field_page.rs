@@ -1,0 +1,215 @@
+//! `docs/FIELDS.md` is what the tables of the core say, and its examples are filters.
+//!
+//! `TCPHS_BLESS=1 cargo test -p tests --test field_page` writes it anew.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use dissector_core::connection::{
+    Anomaly, ENUMERATIONS, Enumeration, FIELDS, Field, FieldKind, Known, State, StateNames,
+};
+use tests::{finish, in_parallel, sample, wireshark};
+use xtask::workspace_root;
+
+const INTRODUCTION: &str = "\
+# Fields
+
+Every field of the plugin, for filters, columns and `-T fields`; written from the engine's own tables by
+`TCPHS_BLESS=1 cargo test -p tests --test field_page`.
+
+- **P**: known with the packet, good in one pass (`tshark -Y`, and while a file is being opened).
+- **F**: P on the final ACK, C on the connection's other packets.
+- **C**: known at the end, and then on every packet of the connection. In Wireshark's window it is there when the file is
+  open; tshark needs `-2`.
+
+A field with an enumeration takes the labels listed below (`tcphs.outcome == \"refused\"`) or their numbers. Its twin `…_str`
+is the same as text: `-T fields` prints the numbers of enumerations, and `matches` and `contains` want text.
+The rows of the command `tcphs` have the same names without `tcphs.`, with underscores for dots.
+";
+
+fn generate() -> String {
+    let mut page = String::from(INTRODUCTION);
+    page += "\n| field | type | known | meaning | example |\n|---|---|---|---|---|\n";
+    for field in FIELDS {
+        let known = match field.known {
+            Known::EachPacket => "P",
+            Known::FinalAck => "F",
+            Known::Connection => "C",
+            other => panic!("{other:?} is not on the page"),
+        };
+        let values =
+            field.enumeration.map_or(String::new(), |table| format!(" [Values](#{})", table.name));
+        let example = example(field);
+        writeln!(
+            page,
+            "| `{}` | {} | {known} | {}{values} | `{example}` |",
+            field.name,
+            kind(field.kind),
+            field.doc,
+        )
+        .expect("a String takes it");
+    }
+    expert_items(&mut page);
+    page += "\n## Values\n";
+    let used = |table: &&&Enumeration| {
+        FIELDS.iter().any(|field| field.enumeration.is_some_and(|own| own.name == table.name))
+    };
+    for table in ENUMERATIONS.iter().filter(used) {
+        write!(page, "\n### {}\n\n{}\n", table.name, table.doc).expect("likewise");
+        page += "\n| number | label | meaning |\n|---|---|---|\n";
+        for value in table.values {
+            writeln!(page, "| {} | `{}` | {} |", value.number, value.label, value.doc)
+                .expect("likewise");
+        }
+    }
+    state_names(&mut page);
+    page
+}
+
+fn expert_items(page: &mut String) {
+    page.push_str(
+        "\n## Expert items\n\nIn Analyze → Expert Information, in `-z expert`, and as filters. Severity as in Wireshark: \
+         a chat is a\nnormal milestone, a note legal but unusual; a warning says that the connection suffers or did not \
+         come up, an error\nthat the protocol is violated. P and C as above. From the third copy on, `syn_retx` is a \
+         warning.\n\n| filter | severity | group | known | meaning |\n|---|---|---|---|---|\n",
+    );
+    for anomaly in Anomaly::ALL {
+        let known = if anomaly.needs_the_future() { "C" } else { "P" };
+        writeln!(
+            page,
+            "| `tcphs.expert.{anomaly}` | {} | {} | {known} | {} |",
+            anomaly.severity(),
+            anomaly.group(),
+            anomaly.text()
+        )
+        .expect("a String takes it");
+    }
+}
+
+fn state_names(page: &mut String) {
+    page.push_str(
+        "\n## Names of the states\n\nWhat others call them. All work in filters (`tcphs.server.state == \"SYN_RECV\"`); \
+         the preference `tcphs.state_names`\nchooses those of the Info column and the packet details.\n\n\
+         | RFC 9293 | `netstat`, conntrack | `ss` | Windows and others |\n|---|---|---|---|\n",
+    );
+    for state in State::ALL {
+        let [netstat, ss] = [StateNames::Netstat, StateNames::Ss].map(|names| state.name_in(names));
+        let others: Vec<_> = state
+            .aliases()
+            .filter(|name| *name != netstat && *name != ss)
+            .map(|name| format!("`{name}`"))
+            .collect();
+        writeln!(page, "| `{state}` | `{netstat}` | `{ss}` | {} |", others.join(", "))
+            .expect("a String takes it");
+    }
+}
+
+/// The type as people know it from Wireshark.
+fn kind(kind: FieldKind) -> &'static str {
+    match kind {
+        FieldKind::None => "present or not",
+        FieldKind::Boolean => "boolean",
+        FieldKind::Uint8 => "number, 8 bits",
+        FieldKind::Uint16 => "number, 16 bits",
+        FieldKind::Uint32 => "number, 32 bits",
+        FieldKind::Int8 => "signed, 8 bits",
+        FieldKind::Int16 => "signed, 16 bits",
+        FieldKind::FrameNumber => "frame number",
+        FieldKind::String => "text",
+        FieldKind::Ipv4 => "IPv4 address",
+        FieldKind::Ipv6 => "IPv6 address",
+        FieldKind::RelativeTime => "time, seconds",
+        other => panic!("{other:?} is not on the page"),
+    }
+}
+
+/// Filters that say more than what can be made of a field's kind.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("tcphs.stage", "tcphs.stage in {\"SYN\", \"SYN/ACK\"}"),
+    ("tcphs.stage_str", "tcphs.stage_str contains \"RST\""),
+    ("tcphs.stage.meaning", "tcphs.stage.meaning contains \"server\""),
+    ("tcphs.copy", "tcphs.stage == \"SYN\" && tcphs.copy == \"retransmission\""),
+    ("tcphs.flags", "tcphs.flags == \"SYN, ACK\""),
+    ("tcphs.flags.tcpdump", "tcphs.flags.tcpdump == \"S.\""),
+    ("tcphs.client.addr", "tcphs.client.addr matches \"^192[.]0[.]2[.]\""),
+    ("tcphs.server.addr", "tcphs.server.addr == \"198.51.100.2\""),
+    ("tcphs.client.ip", "tcphs.client.ip == 192.0.2.0/24"),
+    ("tcphs.server.ip", "tcphs.server.ip == 198.51.100.2 && tcphs.failed"),
+    ("tcphs.client.ipv6", "tcphs.client.ipv6 == 2001:db8:1::/48"),
+    ("tcphs.server.ipv6", "tcphs.server.ipv6 == 2001:db8:2::2"),
+    ("tcphs.client.port", "tcphs.client.port == 40000"),
+    ("tcphs.server.port", "tcphs.server.port in {80, 443}"),
+    ("tcphs.client.state", "tcphs.client.state == \"SYN-SENT\""),
+    ("tcphs.server.state", "tcphs.server.state == \"SYN-RECEIVED\""),
+    ("tcphs.retry", "tcphs.retry >= 2"),
+    ("tcphs.rto", "tcphs.rto > 2"),
+    ("tcphs.rst.reason", "tcphs.rst.reason == \"abort\""),
+    ("tcphs.rst.acceptable", "tcphs.rst.acceptable == 0"),
+    ("tcphs.rst.ttl_delta", "tcphs.rst.ttl_delta != 0"),
+    ("tcphs.syn.options", "tcphs.syn.options contains \"mss:1460\""),
+    ("tcphs.synack.options", "tcphs.synack.options contains \"sok\""),
+    ("tcphs.syn.signature", "tcphs.syn.signature contains \"mss*44\""),
+    ("tcphs.outcome", "tcphs.outcome == \"no_reply\""),
+    ("tcphs.close", "tcphs.close == \"half_closed\""),
+    ("tcphs.history", "tcphs.history matches \"^Sr\""),
+    ("tcphs.conn_state", "tcphs.conn_state == \"S0\""),
+    ("tcphs.rtt.server", "tcphs.rtt.server > 0.1 && tcphs.final_ack"),
+    ("tcphs.setup_time", "tcphs.setup_time >= 0.9"),
+    ("tcphs.rtt.exact", "tcphs.rtt.exact == 0"),
+    ("tcphs.syn.count", "tcphs.syn.count > 1"),
+    ("tcphs.synack.count", "tcphs.synack.count > 1"),
+    ("tcphs.seen", "tcphs.seen != \"both\""),
+    ("tcphs.ecn", "tcphs.ecn == \"accecn\""),
+    ("tcphs.icmp.type", "tcphs.icmp.type == 3"),
+    ("tcphs.icmp.code", "tcphs.icmp.code in {9, 10, 13}"),
+    ("tcphs.neg.mss.client", "tcphs.neg.mss.client < 1400"),
+    ("tcphs.neg.mss.server", "tcphs.neg.mss.server < 1400"),
+    ("tcphs.neg.wscale.client", "tcphs.neg.wscale.client == -1"),
+    ("tcphs.neg.wscale.server", "tcphs.neg.wscale.server == -1"),
+];
+
+fn example(field: &Field) -> String {
+    let name = field.name;
+    if let Some((_, example)) = EXAMPLES.iter().find(|(there, _)| *there == name) {
+        return (*example).to_owned();
+    }
+    let twin = |other: &&Field| Some(other.name) == name.strip_suffix("_str");
+    let of = |table: &Enumeration| table.values[1].label;
+    match (field.kind, field.enumeration, FIELDS.iter().find(twin).and_then(|f| f.enumeration)) {
+        (FieldKind::None, ..) => name.to_owned(),
+        (FieldKind::Boolean, ..) => format!("{name} == 1"),
+        (_, Some(table), _) => format!("{name} == \"{}\"", of(table)),
+        (_, _, Some(table)) => format!("{name} matches \"^{}\"", of(table)),
+        (FieldKind::String, ..) => panic!("{name} needs an example"),
+        _ => format!("{name} == 1"),
+    }
+}
+
+#[test]
+fn the_page_is_up_to_date() {
+    let path = workspace_root().join("docs/FIELDS.md");
+    let generated = generate();
+    if std::env::var_os("TCPHS_BLESS").is_some() {
+        fs::write(&path, &generated).expect("docs/ is writable");
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == generated,
+        "docs/FIELDS.md is out of date; write it anew: TCPHS_BLESS=1 cargo test -p tests --test field_page"
+    );
+}
+
+/// Every example is for a field, and Wireshark takes it.
+#[test]
+fn wireshark_takes_every_example() {
+    for (name, example) in EXAMPLES {
+        assert!(FIELDS.iter().any(|field| field.name == *name), "{name}");
+        assert!(example.contains(name), "{example}");
+    }
+    let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();
+    let mut examples: Vec<String> = FIELDS.iter().map(example).collect();
+    examples.extend(Anomaly::ALL.iter().map(|anomaly| format!("tcphs.expert.{anomaly}")));
+    in_parallel(&examples, |example| {
+        finish(wireshark().with_plugin().args(["-2", "-r", &path, "-Y", example]));
+    });
+}

@@ -14,12 +14,10 @@ fn with<'a>(path: &'a str, preferences: &[&'a str], more: &[&'a str]) -> Vec<&'a
 /// The Info column of each packet.
 fn info(preferences: &[&str], passes: &[&str]) -> Vec<String> {
     let path = path();
-    let mut more = vec!["-T", "fields", "-e", "_ws.col.Info"];
-    if wireshark().version >= (4, 2, 0) {
-        more = vec!["-T", "fields", "-e", "_ws.col.info"];
-    }
-    more.extend(passes);
-    tshark(&with(&path, preferences, &more)).lines().map(str::to_owned).collect()
+    // As a column, not as a field: from 4.2 on, the field is made before post-dissectors are called.
+    let more = [&["-o", "gui.column.format:\"Info\",\"%i\""], passes].concat();
+    let said = tshark(&with(&path, preferences, &more));
+    said.lines().map(|line| line.trim().to_owned()).collect()
 }
 
 const PASSES: [&[&str]; 2] = [&[], &["-2"]];

@@ -84,7 +84,9 @@ fn few_items_in_the_tree() {
             if plugin { wireshark().with_plugin() } else { wireshark().without_plugin() };
         details_as_is(&mut tshark, everything(), &arguments)
     };
-    for limit in [130, 200] {
+    // With less, 4.6 aborts by itself: it has more items in front of TCP's.
+    let least = if wireshark().version >= (4, 6, 0) { 200 } else { 130 };
+    for limit in [least, 230] {
         for passes in [&[][..], &["-2"]] {
             let (with, without) = (lines(true, limit, passes), lines(false, limit, passes));
             assert_same(&with.theirs, &without.theirs, &format!("at most {limit} items"));
@@ -92,5 +94,6 @@ fn few_items_in_the_tree() {
         }
     }
     // The same at the limit as with all the room there is.
-    assert_same(&lines(true, 130, &["-2"]).ours, &with(&["-2"]).ours, "at most 130 items");
+    let about = format!("at most {least} items");
+    assert_same(&lines(true, least, &["-2"]).ours, &with(&["-2"]).ours, &about);
 }

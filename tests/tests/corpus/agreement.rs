@@ -300,6 +300,20 @@ fn same_time(ours: &str, theirs: &str) -> bool {
     }
 }
 
+/// What 4.6 reads otherwise than 4.0 and 4.4, whose way the command goes: it takes no check sequence
+/// off the inner frame of FabricPath, and does not open a GTP-U packet that is shorter than it says.
+const OTHERWISE_FROM_4_6: &[(&str, &str)] = &[
+    ("cisco-fabric-path.pcap", "only the plugin has"),
+    ("gtp9_unknown_or_too_short_payload.pcap", "frame 11: only the command has it"),
+];
+
+fn is_of_later_versions(difference: &str) -> bool {
+    wireshark().version >= (4, 6, 0)
+        && OTHERWISE_FROM_4_6
+            .iter()
+            .any(|(capture, what)| difference.contains(capture) && difference.contains(what))
+}
+
 fn check(captures: &[PathBuf], work: impl Fn(&Path) -> Tally + Sync) {
     let mut sum = Tally::default();
     for tally in in_parallel(captures, |capture| work(capture)) {
@@ -311,6 +325,7 @@ fn check(captures: &[PathBuf], work: impl Fn(&Path) -> Tally + Sync) {
             *sum.plugin_only.entry(encapsulation).or_default() += count;
         }
     }
+    sum.wrong.retain(|difference| !is_of_later_versions(difference));
     println!("{} frames equal, of {} captures", sum.equal, captures.len() - sum.left_out.len());
     println!("{} frames of connections that the command sees in part only", sum.in_part);
     println!("captures left out: {:#?}", sum.left_out);

@@ -18,7 +18,7 @@ use tests::{finish, tcphs, text, tshark, wireshark};
 use xtask::workspace_root;
 
 /// The longest line of a block that is cut to fit, in characters.
-const WIDTH: usize = 118;
+const WIDTH: usize = 136;
 
 /// A command as it stands in a page, and what the page says that it prints.
 struct Quoted {

@@ -113,7 +113,7 @@ pub fn measure(request: &Request) -> Result<(), String> {
     }
 }
 
-const CALLGRIND: &[&str] =
+pub(crate) const CALLGRIND: &[&str] =
     &["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--vgdb=no"];
 
 /// Instructions a packet of one prepared command, start-up subtracted.
@@ -151,9 +151,12 @@ fn instructions(
     if !output.status.success() {
         return Err(format!("`{}`: {}: {}", shown(&command), output.status, said.trim()));
     }
-    said.lines()
-        .find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
-        .ok_or_else(|| format!("callgrind gave no count: {}", said.trim()))
+    collected(&said).ok_or_else(|| format!("callgrind gave no count: {}", said.trim()))
+}
+
+/// The instructions that callgrind says it has counted.
+pub(crate) fn collected(said: &str) -> Option<u64> {
+    said.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
 }
 
 fn packets(capture: &Path) -> Result<u64, String> {

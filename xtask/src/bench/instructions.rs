@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::{Programs, made};
 use crate::command::{cannot_run, shown};
+use crate::cost::{CALLGRIND, collected};
 use crate::packages::{self, VALGRIND};
 use crate::traffic::Kind;
 
@@ -107,15 +108,12 @@ struct Counted {
 }
 
 fn instructions(program: &Path, capture: &Path, arguments: &[&str]) -> Result<Counted, String> {
-    let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--vgdb=no"]);
+    let mut command = Command::new(CALLGRIND[0]);
+    command.args(&CALLGRIND[1..]);
     command.arg(program).arg(capture).args(arguments).stdin(Stdio::null());
     let output = command.output().map_err(|error| cannot_run(&command, &error))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    let instructions = said
-        .lines()
-        .find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
-        .filter(|_| output.status.success());
+    let instructions = collected(&said).filter(|_| output.status.success());
     let printed = String::from_utf8_lossy(&output.stdout);
     let packets = printed.split_whitespace().next().and_then(|word| word.parse().ok());
     match (instructions, packets) {

@@ -107,7 +107,9 @@ pub fn assert_theirs_stay(arguments: &[&str]) -> Details {
 /// Whether the plugin's tshark has Lua. Where it has not, says so.
 pub fn has_lua() -> bool {
     let version = text(&finish(wireshark().with_plugin().arg("-v")));
-    let has = version.split_whitespace().collect::<Vec<_>>().join(" ").contains("with Lua");
+    // "with Lua 5.4.7" in the sentence of 4.0 to 4.4, "+Lua 5.4.9" in the list of 4.6.
+    let words = version.split_whitespace().collect::<Vec<_>>().join(" ");
+    let has = words.contains("with Lua") || words.contains("+Lua");
     if !has {
         skipped("this Wireshark has no Lua");
     }

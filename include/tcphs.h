@@ -1023,6 +1023,20 @@ typedef struct tcphs_connection {
 } tcphs_connection;
 
 /**
+ * What of a view is wanted.
+ */
+typedef struct tcphs_wanted {
+    /**
+     * For each field, from 0 in the order of registration, whether it is wanted: 0 if not.
+     */
+    uint8_t fields[TCPHS_MAX_ITEMS];
+    /**
+     * Whether the line of the protocol is wanted.
+     */
+    bool summary;
+} tcphs_wanted;
+
+/**
  * One line of the packet details.
  */
 typedef struct tcphs_item {
@@ -1350,14 +1364,15 @@ enum tcphs_status tcphs_session_info(struct tcphs_session *session,
  * the frame has no such segment.
  *
  * `later` says that every frame has been learned: only then does what the connection came to stand
- * in it.
+ * in it. `wanted` is null for everything.
  *
- * `session` is null or valid; `out` is null, or valid and initialised.
+ * `session` and `wanted` are null or valid; `out` is null, or valid and initialised.
  */
 enum tcphs_status tcphs_session_view(struct tcphs_session *session,
                                      uint32_t frame,
                                      uint32_t nth,
                                      bool later,
+                                     const struct tcphs_wanted *wanted,
                                      struct tcphs_view *out);
 
 /**

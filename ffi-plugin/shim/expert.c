@@ -6,6 +6,8 @@
 
 #include "shim.h"
 
+#include <epan/column-info.h>
+#include <epan/column-utils.h>
 #include <epan/expert.h>
 #include <epan/tap.h>
 
@@ -24,15 +26,38 @@ tcphs_expert_register(void)
     expert_register_field_array(expert_register_protocol(tcphs_proto), entries, entry_count);
 }
 
+/* Wireshark's own list of all remarks. */
+static bool
+expert_is_asked(void)
+{
+    static int proto = -1;
+
+    if (proto == -1)
+        proto = proto_get_id_by_filter_name("_ws.expert");
+    return proto != -1 && tcphs_is_asked(proto);
+}
+
 /* A listing, which nobody asks for remarks, does not pay for them. */
 bool
-tcphs_expert_wanted(proto_tree *tree)
+tcphs_expert_wanted(packet_info *pinfo, proto_tree *tree)
 {
-    if (tree)
-        return true;
     if (tap == 0)
         tap = find_tap_id("expert");
-    return have_tap_listener(tap);
+    if (have_tap_listener(tap))
+        return true;
+    /* The column "Expert Info Severity". */
+    if (pinfo->cinfo && col_get_writable(pinfo->cinfo, COL_EXPERT) &&
+            pinfo->cinfo->col_first[COL_EXPERT] != -1)
+        return true;
+    if (!tree)
+        return false;
+    if (PTREE_DATA(tree)->visible || expert_is_asked())
+        return true;
+    for (int i = 0; i < entry_count; i++) {
+        if (entries[i].eiinfo.hf_info.hfinfo.ref_type != HF_REF_TYPE_NONE)
+            return true;
+    }
+    return false;
 }
 
 /* The tree itself for those who look for any expert information. Others are
@@ -40,22 +65,14 @@ tcphs_expert_wanted(proto_tree *tree)
 proto_item *
 tcphs_expert_parent(proto_tree *tree)
 {
-    static int proto = -1;
-
-    if (proto == -1)
-        proto = proto_get_id_by_filter_name("_ws.expert");
-    if (!tree || proto == -1 ||
-            proto_registrar_get_nth(proto)->ref_type == HF_REF_TYPE_NONE)
-        return NULL;
-    return (proto_item *)tree;
+    return tree && expert_is_asked() ? (proto_item *)tree : NULL;
 }
 
 bool
 tcphs_expert_later_is_asked(void)
 {
     for (int i = 0; i < entry_count; i++) {
-        if (tcphs_remark_needs_later(i) &&
-                proto_registrar_get_nth(entries[i].ids->hf)->ref_type != HF_REF_TYPE_NONE)
+        if (tcphs_remark_needs_later(i) && tcphs_is_asked(entries[i].ids->hf))
             return true;
     }
     return false;

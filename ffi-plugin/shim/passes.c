@@ -20,8 +20,8 @@ static bool looked;
 static bool asked;
 static bool revisited;
 
-static bool
-is_asked(int hf)
+bool
+tcphs_is_asked(int hf)
 {
     return proto_registrar_get_nth(hf)->ref_type != HF_REF_TYPE_NONE;
 }
@@ -31,7 +31,7 @@ static bool
 verdict_is_asked(void)
 {
     for (int i = 0; i < tcphs_hf_count; i++) {
-        if (tcphs_field_needs_later(i) && is_asked(*tcphs_hf[i].p_id))
+        if (tcphs_field_needs_later(i) && tcphs_is_asked(*tcphs_hf[i].p_id))
             return true;
     }
     return tcphs_expert_later_is_asked();

@@ -84,9 +84,17 @@ tcphs_do_not_count(proto_tree *tree);
 void
 tcphs_expert_register(void);
 
+/* Our fields that tshark is to print with -T fields, or NULL (src/command_line.rs). */
+const tcphs_wanted *
+tcphs_command_line_wanted(void);
+
+/* Whether a filter, a column or a tap asks for a field or a protocol. */
+bool
+tcphs_is_asked(int hf);
+
 /* Whether somebody asks for remarks. */
 bool
-tcphs_expert_wanted(proto_tree *tree);
+tcphs_expert_wanted(packet_info *pinfo, proto_tree *tree);
 
 /* What a remark hangs on where our details are not in the tree; may be NULL. */
 proto_item *

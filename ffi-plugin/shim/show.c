@@ -143,8 +143,24 @@ static bool
 details_wanted(proto_tree *tree)
 {
     return tree && proto_field_is_referenced(tree, tcphs_proto) &&
-        (PTREE_DATA(tree)->visible ||
-         proto_registrar_get_nth(tcphs_proto)->ref_type != HF_REF_TYPE_NONE);
+        (PTREE_DATA(tree)->visible || tcphs_is_asked(tcphs_proto));
+}
+
+/* Which fields are asked for, or NULL where somebody looks at the details. */
+static const tcphs_wanted *
+wanted_fields(proto_tree *tree)
+{
+    static tcphs_wanted wanted;
+    const tcphs_wanted *printed = tcphs_is_tshark() ? tcphs_command_line_wanted() : NULL;
+
+    if (PTREE_DATA(tree)->visible && !printed)
+        return NULL;
+    wanted.summary = (printed && printed->summary) ||
+        proto_registrar_get_nth(tcphs_proto)->ref_type == HF_REF_TYPE_DIRECT;
+    for (int i = 0; i < tcphs_hf_count; i++)
+        wanted.fields[i] = (printed && printed->fields[i]) ||
+            tcphs_hf[i].hfinfo.ref_type != HF_REF_TYPE_NONE;
+    return &wanted;
 }
 
 /* Shows the segments of a frame one after the other. */
@@ -155,7 +171,8 @@ show_segments(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
     static tcphs_view view;
     bool later = PINFO_FD_VISITED(pinfo);
     bool details = details_wanted(tree);
-    bool expert = tcphs_expert_wanted(tree);
+    bool expert = tcphs_expert_wanted(pinfo, tree);
+    const tcphs_wanted *wanted = details ? wanted_fields(tree) : NULL;
     unsigned counted = tree ? PTREE_DATA(tree)->count : 0;
     tcphs_status status = TCPHS_OK;
 
@@ -165,7 +182,7 @@ show_segments(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         proto_item *item = tcphs_expert_parent(tree);
 
         if (details) {
-            status = tcphs_session_view(tcphs_file, pinfo->num, nth, later, &view);
+            status = tcphs_session_view(tcphs_file, pinfo->num, nth, later, wanted, &view);
             if (status != TCPHS_OK)
                 break;
             item = show_details(tree, tvb, &view);

@@ -9,10 +9,12 @@
 //! * `session`, `connections`, `syns`, `proofs`: what is known of the segments of one capture file, by frame;
 //! * `view`, `verdict`, `remark`, `remark_text`, `text`, `info`: what is shown of one segment, as values and text;
 //! * `statistics`: what is shown of many connections;
-//! * `entry`, `fields`, `expert` (feature `wireshark`): what Wireshark looks up in a plugin.
+//! * `entry`, `fields`, `expert`, `command_line` (feature `wireshark`): what Wireshark looks up in a plugin.
 
 pub mod abi;
 mod boundary;
+#[cfg(feature = "wireshark")]
+mod command_line;
 mod connections;
 #[cfg(feature = "wireshark")]
 mod entry;

@@ -2,22 +2,48 @@
 
 use std::fmt::Display;
 
-use dissector_core::connection::FieldId;
+use dissector_core::connection::{FIELDS, FieldId, Known};
 
-use crate::abi::{TCPHS_MAX_ITEMS, TCPHS_NO_TEXT, tcphs_item};
+use crate::abi::{TCPHS_MAX_ITEMS, TCPHS_NO_TEXT, tcphs_item, tcphs_wanted};
 use crate::text::TextBuffer;
 
-/// The items written so far. What does not fit is left out.
+/// The items written so far. What does not fit is left out, and what nobody wants.
 pub struct List<'a> {
     items: &'a mut [tcphs_item; TCPHS_MAX_ITEMS],
     length: usize,
     pub text: TextBuffer<'a>,
     level: u8,
+    /// `None` if everything is wanted.
+    wanted: Option<&'a tcphs_wanted>,
+    /// Whether the item asked for last is the last of `items`.
+    pushed: bool,
 }
 
 impl<'a> List<'a> {
-    pub fn new(items: &'a mut [tcphs_item; TCPHS_MAX_ITEMS], text: TextBuffer<'a>) -> Self {
-        Self { items, length: 0, text, level: 0 }
+    pub fn new(
+        items: &'a mut [tcphs_item; TCPHS_MAX_ITEMS],
+        text: TextBuffer<'a>,
+        wanted: Option<&'a tcphs_wanted>,
+    ) -> Self {
+        Self { items, length: 0, text, level: 0, wanted, pushed: false }
+    }
+
+    /// Whether anybody wants a field. What is not wanted need not be found out.
+    pub fn wants(&self, field: FieldId) -> bool {
+        self.wanted.is_none_or(|wanted| wanted.fields[field as usize] != 0)
+    }
+
+    /// Whether anybody wants a field that takes a verdict.
+    pub fn wants_verdict(&self) -> bool {
+        self.wanted.is_none_or(|wanted| {
+            let mut fields = wanted.fields.iter().zip(FIELDS);
+            fields.any(|(wanted, field)| *wanted != 0 && field.known != Known::EachPacket)
+        })
+    }
+
+    /// Whether anybody wants the line of the protocol.
+    pub fn wants_summary(&self) -> bool {
+        self.wanted.is_none_or(|wanted| wanted.summary)
     }
 
     pub fn len(&self) -> u32 {
@@ -25,8 +51,13 @@ impl<'a> List<'a> {
     }
 
     fn push(&mut self, field: FieldId, number: u64) -> Option<&mut tcphs_item> {
+        self.pushed = false;
+        if !self.wants(field) {
+            return None;
+        }
         let item = self.items.get_mut(self.length)?;
         self.length += 1;
+        self.pushed = true;
         *item = tcphs_item {
             number,
             text: TCPHS_NO_TEXT,
@@ -40,7 +71,7 @@ impl<'a> List<'a> {
 
     /// A line that opens a subtree, in which the next ones stand until [`close`](Self::close).
     pub fn open(&mut self, subtree: u8, field: FieldId, number: u8, line: impl Display) {
-        let place = self.text.push(line);
+        let place = if self.wants(field) { self.text.push(line) } else { None };
         if let Some(item) = self.push(field, number.into()) {
             item.text = place.map_or(TCPHS_NO_TEXT, |place| place as u32);
             item.subtree = subtree;
@@ -68,16 +99,17 @@ impl<'a> List<'a> {
     }
 
     pub fn string(&mut self, field: FieldId, text: impl Display) {
-        let place = self.text.push(text);
+        let place = if self.wants(field) { self.text.push(text) } else { None };
         self.octets_at(field, place);
     }
 
     pub fn octets(&mut self, field: FieldId, octets: &[u8]) {
-        let place = self.text.push_octets(octets);
+        let place = if self.wants(field) { self.text.push_octets(octets) } else { None };
         self.octets_at(field, place);
     }
 
     fn octets_at(&mut self, field: FieldId, place: Option<usize>) {
+        self.pushed = false;
         if let Some(place) = place
             && let Some(item) = self.push(field, 0)
         {
@@ -98,8 +130,8 @@ impl<'a> List<'a> {
     }
 
     pub fn hide_last(&mut self, hidden: bool) {
-        if let Some(last) = self.length.checked_sub(1) {
-            self.items[last].hidden = hidden;
+        if self.pushed {
+            self.items[self.length - 1].hidden = hidden;
         }
     }
 }

@@ -9,6 +9,10 @@ use dissector_core::connection::{
 use crate::list::List;
 use crate::text::Milliseconds;
 
+/// The times of the handshake, in the order of [`write_times`].
+pub const TIMES: [FieldId; 4] =
+    [FieldId::SetupTime, FieldId::RttServer, FieldId::RttClient, FieldId::RttTotal];
+
 /// The subtree of the verdict.
 const SUBTREE: u8 = 3;
 
@@ -58,13 +62,8 @@ pub fn write(connection: &Connection, verdict: &Verdict, list: &mut List<'_>) {
 
 /// The times of the handshake, as far as they are known.
 pub fn write_times(times: &HandshakeTimes, list: &mut List<'_>) {
-    let times = [
-        (FieldId::SetupTime, times.setup_time_ns),
-        (FieldId::RttServer, times.rtt_server_ns),
-        (FieldId::RttClient, times.rtt_client_ns),
-        (FieldId::RttTotal, times.rtt_total_ns),
-    ];
-    for (field, time_ns) in times {
+    let times = [times.setup_time_ns, times.rtt_server_ns, times.rtt_client_ns, times.rtt_total_ns];
+    for (field, time_ns) in TIMES.into_iter().zip(times) {
         if let Some(time_ns) = time_ns {
             list.number(field, time_ns);
         }

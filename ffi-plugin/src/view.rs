@@ -5,19 +5,23 @@ use std::net::{IpAddr, SocketAddr};
 use dissector_core::connection::{Annotation, Copy, FieldId, RoleBasis, Stage, States};
 use dissector_core::wire::{OptionsText, TcpFlags};
 
-use crate::abi::{TCPHS_NO_TEXT, tcphs_view};
+use crate::abi::{TCPHS_NO_TEXT, tcphs_view, tcphs_wanted};
 use crate::list::List;
 use crate::session::Known;
 use crate::text::{EndpointLine, Later, Style, Summary, TextBuffer};
 use crate::verdict;
 
-/// Writes what there is to show of a segment; on `later` passes also what its connection came to.
-pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
+/// Writes what there is to show of a segment, or as much of it as is `wanted`; on `later` passes
+/// also what its connection came to.
+pub fn write(known: &Known<'_>, later: bool, wanted: Option<&tcphs_wanted>, view: &mut tcphs_view) {
     let Known { said, connection, .. } = *known;
     let style = known.settings.style;
-    let mut list = List::new(&mut view.items, TextBuffer::new(&mut view.text));
-    let summary = Summary { said, style };
-    view.summary = list.text.push(summary).map_or(TCPHS_NO_TEXT, |place| place as u32);
+    let mut list = List::new(&mut view.items, TextBuffer::new(&mut view.text), wanted);
+    view.summary = TCPHS_NO_TEXT;
+    if list.wants_summary() {
+        let place = list.text.push(Summary { said, style });
+        view.summary = place.map_or(TCPHS_NO_TEXT, |place| place as u32);
+    }
 
     // What a reader wants to know first, and then what it is made of.
     if let Some(meaning) = said.stage.meaning() {
@@ -26,7 +30,7 @@ pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
     let [client, server] = if later { known.later } else { [None; 2] };
     endpoint(&mut list, &CLIENT, connection.client(), &said.client, client, style);
     endpoint(&mut list, &SERVER, connection.server(), &said.server, server, style);
-    if later {
+    if later && list.wants_verdict() {
         verdict::write(connection, &connection.verdict(known.now_ns), &mut list);
     }
     write_stage(known, later, &mut list);
@@ -46,6 +50,14 @@ pub fn write(known: &Known<'_>, later: bool, view: &mut tcphs_view) {
     view.item_count = list.len();
 }
 
+/// Whether it has to be known what became of the states that were assumed.
+pub fn takes_proofs(wanted: &tcphs_wanted) -> bool {
+    [&CLIENT, &SERVER]
+        .iter()
+        .flat_map(|fields| [fields.state, fields.proven_frame])
+        .any(|field| wanted.fields[field as usize] != 0)
+}
+
 /// Its part in the handshake or the close, and whether it was sent before.
 fn write_stage(known: &Known<'_>, later: bool, list: &mut List<'_>) {
     let said = known.said;
@@ -57,7 +69,7 @@ fn write_stage(known: &Known<'_>, later: bool, list: &mut List<'_>) {
     }
     if said.final_ack {
         list.number(FieldId::FinalAck, 0u8);
-        if !later {
+        if !later && verdict::TIMES.into_iter().any(|time| list.wants(time)) {
             verdict::write_times(&known.connection.verdict(known.now_ns).times, list);
         }
     }
@@ -179,7 +191,7 @@ fn endpoint(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::TCPHS_MAX_ITEMS;
+    use crate::abi::{TCPHS_MAX_ITEMS, tcphs_item};
     use crate::session::{Session, tests::handshake};
     use dissector_core::connection::{FIELDS, FieldKind, Known as When};
 
@@ -188,8 +200,50 @@ mod tests {
         let mut session = Session::default();
         handshake(&mut session);
         let mut view = tcphs_view::default();
-        write(&session.segment(frame, 0).unwrap(), later, &mut view);
+        write(&session.segment(frame, 0).unwrap(), later, None, &mut view);
         view
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_left_out() {
+        let mut session = Session::default();
+        handshake(&mut session);
+        for (frame, later) in [(1, false), (2, true), (3, false), (3, true), (4, true)] {
+            let known = session.segment(frame, 0).unwrap();
+            let mut whole = tcphs_view::default();
+            write(&known, later, None, &mut whole);
+            let whole_items = &whole.items[..whole.item_count as usize];
+            for (field, _) in FIELDS.iter().enumerate() {
+                let mut wanted = tcphs_wanted::default();
+                wanted.fields[field] = 1;
+                let mut part = tcphs_view::default();
+                write(&known, later, Some(&wanted), &mut part);
+                assert_eq!(part.summary, TCPHS_NO_TEXT);
+                let items = &part.items[..part.item_count as usize];
+                let expected = whole_items.iter().filter(|item| usize::from(item.field) == field);
+                let expected: Vec<_> = expected.map(values(&whole)).collect();
+                let items: Vec<_> = items.iter().map(values(&part)).collect();
+                assert_eq!(items, expected, "frame {frame}: {}", FIELDS[field].name);
+            }
+            let wanted = tcphs_wanted { summary: true, ..Default::default() };
+            let mut part = tcphs_view::default();
+            write(&known, later, Some(&wanted), &mut part);
+            assert_eq!(part.item_count, 0);
+            assert_eq!(text(&part, part.summary), text(&whole, whole.summary));
+        }
+    }
+
+    /// Everything of an item, with its text instead of the place of it.
+    fn values(view: &tcphs_view) -> impl Fn(&tcphs_item) -> (u8, u64, u8, u8, bool, Vec<u8>) {
+        |item| {
+            let rest = view.text.get(item.text as usize..).unwrap_or_default();
+            let octets = match FIELDS[usize::from(item.field)].kind {
+                FieldKind::Ipv4 => rest[..4].to_vec(),
+                FieldKind::Ipv6 => rest[..16].to_vec(),
+                _ => rest.iter().copied().take_while(|octet| *octet != 0).collect(),
+            };
+            (item.field, item.number, item.level, item.subtree, item.hidden, octets)
+        }
     }
 
     fn text(view: &tcphs_view, place: u32) -> &str {

@@ -125,7 +125,7 @@ bad_arguments(void)
     CHECK(tcphs_session_learn(NULL, &good) == TCPHS_NULL_ARGUMENT);
     CHECK(tcphs_session_end_frame(NULL, 1) == TCPHS_NULL_ARGUMENT);
     CHECK(tcphs_session_info(NULL, 1, NULL) == TCPHS_NULL_ARGUMENT);
-    CHECK(tcphs_session_view(NULL, 1, 0, false, NULL) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_session_view(NULL, 1, 0, false, NULL, NULL) == TCPHS_NULL_ARGUMENT);
     CHECK(tcphs_session_failure(NULL) == NULL);
 
     bad.captured = NULL;

@@ -261,3 +261,44 @@ fn one_pass_says_that_it_takes_two() {
     assert_eq!(says(&["-V"]), 0);
     assert_eq!(says(&[]), 0);
 }
+
+/// Asked for a few, tshark prints what it prints when asked for all: what nobody asks for is not
+/// made.
+#[test]
+fn a_few_are_as_among_all() {
+    let mut all = vec!["tcphs", "_ws.expert.message"];
+    all.extend(FIELDS.iter().map(|field| field.name));
+    for name in ["simultaneous-open.pcapng", "icmp-reject.pcapng", "telnet-dns.pcapng"] {
+        let path = sample(name).to_string_lossy().into_owned();
+        for passes in [&[][..], &["-2"]] {
+            let arguments = [&["-n", "-r", &path], passes].concat();
+            let whole = fields(&arguments, &all);
+            let parts: Vec<usize> = (0..all.len()).step_by(7).chain([0, 1]).collect();
+            let wrong = in_parallel(&parts, |&first| {
+                let few: Vec<_> = (first..all.len()).step_by(29).take(3).collect();
+                let names: Vec<_> = few.iter().map(|nth| all[*nth]).collect();
+                let rows = fields(&arguments, &names);
+                let same = rows.iter().zip(&whole).all(|(row, whole)| {
+                    few.iter().zip(row).all(|(nth, value)| *value == whole[*nth])
+                });
+                (!same || rows.len() != whole.len()).then_some(names)
+            });
+            let wrong: Vec<_> = wrong.into_iter().flatten().collect();
+            assert!(wrong.is_empty(), "{name} {passes:?}: {wrong:?}");
+            assert!(whole.iter().any(|row| row[0].starts_with("TCP Handshake, connection")));
+        }
+    }
+}
+
+/// A filter has its fields whatever is printed.
+#[test]
+fn filters_find_fields_that_are_not_printed() {
+    let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();
+    let frames = |filter: &str| {
+        let arguments = ["-n", "-2", "-r", &path, "-Y", filter];
+        fields(&arguments, &["frame.number", "tcphs.conn"]).len()
+    };
+    assert_eq!(frames("tcphs.final_ack"), 1);
+    assert_eq!(frames("tcphs.stage_str == \"SYN\""), 1);
+    assert!(frames("tcphs.outcome_str == \"complete\"") > 3);
+}

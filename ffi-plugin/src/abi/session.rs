@@ -49,6 +49,22 @@ pub struct tcphs_item {
     pub hidden: bool,
 }
 
+/// What of a view is wanted.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tcphs_wanted {
+    /// For each field, from 0 in the order of registration, whether it is wanted: 0 if not.
+    pub fields: [u8; TCPHS_MAX_ITEMS],
+    /// Whether the line of the protocol is wanted.
+    pub summary: bool,
+}
+
+impl Default for tcphs_wanted {
+    fn default() -> Self {
+        Self { fields: [0; TCPHS_MAX_ITEMS], summary: false }
+    }
+}
+
 /// What the packet details show of one segment.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -228,30 +244,33 @@ pub unsafe extern "C" fn tcphs_session_info(
 /// the frame has no such segment.
 ///
 /// `later` says that every frame has been learned: only then does what the connection came to stand
-/// in it.
+/// in it. `wanted` is null for everything.
 ///
 /// # Safety
-/// `session` is null or valid; `out` is null, or valid and initialised.
+/// `session` and `wanted` are null or valid; `out` is null, or valid and initialised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcphs_session_view(
     session: *mut tcphs_session,
     frame: u32,
     nth: u32,
     later: bool,
+    wanted: *const tcphs_wanted,
     out: *mut tcphs_view,
 ) -> tcphs_status {
     // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
     let (Some(session), Some(out)) = (unsafe { (session.as_mut(), out.as_mut()) }) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
+    // SAFETY: the caller says that it is null or valid.
+    let wanted = unsafe { wanted.as_ref() };
     session.guarded.run(|session| {
-        if later {
+        if later && wanted.is_none_or(view::takes_proofs) {
             session.take_in_proofs();
         }
         let Some(known) = session.segment(frame, nth) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };
-        view::write(&known, later, out);
+        view::write(&known, later, wanted, out);
         tcphs_status::TCPHS_OK
     })
 }
@@ -331,6 +350,7 @@ mod tests {
         let session = tcphs_session_new();
         let good = segment(1);
         let none = ptr::null_mut();
+        let all = ptr::null();
         // SAFETY: null is allowed everywhere, the rest is valid, and the session is freed once.
         unsafe {
             assert_eq!(tcphs_session_learn(none, &good), TCPHS_NULL_ARGUMENT);
@@ -347,12 +367,12 @@ mod tests {
             assert_eq!(tcphs_session_info(none, 1, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
             assert_eq!(tcphs_session_info(session, 1, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
             assert_eq!(
-                tcphs_session_view(session, 1, 0, true, ptr::null_mut()),
+                tcphs_session_view(session, 1, 0, true, all, ptr::null_mut()),
                 TCPHS_NULL_ARGUMENT
             );
             let mut view = tcphs_view::default();
-            assert_eq!(tcphs_session_view(none, 1, 0, true, &mut view), TCPHS_NULL_ARGUMENT);
-            assert_eq!(tcphs_session_view(session, 1, 0, true, &mut view), TCPHS_NOT_FOUND);
+            assert_eq!(tcphs_session_view(none, 1, 0, true, all, &mut view), TCPHS_NULL_ARGUMENT);
+            assert_eq!(tcphs_session_view(session, 1, 0, true, all, &mut view), TCPHS_NOT_FOUND);
             let mut said = tcphs_remarks::default();
             let remarks = tcphs_session_remarks;
             assert_eq!(remarks(session, 1, 0, true, ptr::null_mut()), TCPHS_NULL_ARGUMENT);

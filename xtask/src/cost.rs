@@ -113,8 +113,13 @@ pub fn measure(request: &Request) -> Result<(), String> {
     }
 }
 
-pub(crate) const CALLGRIND: &[&str] =
-    &["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--vgdb=no"];
+pub(crate) const CALLGRIND: &[&str] = &[
+    "valgrind",
+    "--tool=callgrind",
+    "--callgrind-out-file=/dev/null",
+    "--vgdb=no",
+    "--trace-children=yes",
+];
 
 /// Instructions a packet of one prepared command, start-up subtracted.
 fn per_packet(

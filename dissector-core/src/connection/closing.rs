@@ -1,8 +1,9 @@
 //! The close: FINs and what acknowledges them (RFC 9293 §3.6).
 
 use super::endpoint::Facts;
+use super::event::Event;
 use super::names::{Stage, State};
-use super::track::{Connection, Event};
+use super::track::Connection;
 use super::{Annotation, Anomaly};
 
 /// How long one side may stay open after the other closed without a remark, in nanoseconds.

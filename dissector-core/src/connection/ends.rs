@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use foldhash::fast::RandomState;
 
-use super::track::Side;
+use super::event::Side;
 
 /// Addresses and ports of client and server.
 #[derive(Clone, Debug)]

@@ -1,10 +1,12 @@
 //! The handshake: SYN, SYN/ACK and what acknowledges them (RFC 9293 §3.5).
 
 use super::endpoint::{Endpoint, Facts};
+use super::event::{Event, Side};
+use super::incarnation::is_within;
 use super::names::{Copy, Stage, State};
 use super::offer::{Offer, Offers};
 use super::times::Content;
-use super::track::{Connection, Event, Side, is_within, number_of_32_bits};
+use super::track::{Connection, number_of_32_bits};
 use super::{Annotation, Anomaly};
 use crate::wire::TcpFlags;
 

@@ -2,9 +2,10 @@
 //! (RFC 9293 §3.5.2 and §3.5.3, RFC 5961 §3).
 
 use super::endpoint::Facts;
+use super::event::{Event, Side};
 use super::names::{RstReason, Stage, State};
 use super::rare::SEVERAL;
-use super::track::{Connection, Event, Side, number_of_32_bits};
+use super::track::{Connection, number_of_32_bits};
 use super::{Annotation, Anomaly};
 use crate::wire::TcpFlags;
 

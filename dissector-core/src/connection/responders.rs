@@ -5,8 +5,9 @@
 //! kept beside.
 
 use super::Annotation;
+use super::event::{Event, Side};
 use super::rare::{MOST_OTHERS, Other};
-use super::track::{Connection, Event, Side};
+use super::track::Connection;
 use crate::wire::SeqNumber;
 
 impl Connection {

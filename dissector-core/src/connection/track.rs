@@ -8,38 +8,18 @@ use std::net::SocketAddr;
 use super::duplicate::{self, Identity, Recent};
 use super::endpoint::{Endpoint, Facts};
 use super::ends::{Direction, Ends};
+use super::event::{Event, Side, illegal};
+use super::incarnation::{MOST_APART, Reuse, is_within};
 use super::names::{Role, RoleBasis, Stage, State};
 use super::offer::{Offer, Offers};
 use super::rare::Rare;
 use super::reset::Reset;
+use super::steady::goes_on;
 use super::times::{self, Answer, Answered, Content, FirstCopy, FurtherCopies};
 use super::zeek::Zeek;
-use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, RstReason, States};
-use crate::wire::{SeqNumber, TcpFlags};
-use crate::{IcmpError, LINGER_NS, Segment};
-
-/// One end of a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Side {
-    Client,
-    Server,
-}
-
-impl Side {
-    const fn other(self) -> Self {
-        match self {
-            Self::Client => Self::Server,
-            Self::Server => Self::Client,
-        }
-    }
-
-    const fn role(self) -> Role {
-        match self {
-            Self::Client => Role::Client,
-            Self::Server => Role::Server,
-        }
-    }
-}
+use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, States};
+use crate::wire::TcpFlags;
+use crate::{IcmpError, Segment};
 
 /// A frame number as it is kept; 0 where it is too large.
 pub(super) fn number_of_32_bits(frame: u64) -> u32 {
@@ -93,7 +73,7 @@ pub struct Connection {
     pub(super) attempt: u16,
     pub(super) basis: RoleBasis,
     pub(super) reuse: Reuse,
-    self_connect: bool,
+    pub(super) self_connect: bool,
     /// See [`Connection::is_steady`].
     steady: bool,
     pub(super) addresses: Ends,
@@ -116,84 +96,6 @@ pub struct Connection {
     /// When it left its table.
     pub(super) left_ns: Option<i64>,
     pub(super) rare: Option<Box<Rare>>,
-}
-
-/// Whether the addresses and ports of a connection were in use before it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Reuse {
-    No,
-    /// By a connection that was closed.
-    AfterClose,
-    /// By one that was closed with FINs, and has used the initial sequence number of the new one.
-    AfterCloseBehind,
-    /// By one that was not.
-    WhileAlive,
-}
-
-/// A segment in the terms of its connection.
-pub(super) struct Event<'a> {
-    pub segment: &'a Segment<'a>,
-    pub flags: TcpFlags,
-    /// Octets of payload sent.
-    pub payload: u32,
-    /// Capture time, but never before that of an earlier segment.
-    pub now_ns: i64,
-    pub sender: Side,
-    pub receiver: Side,
-    /// Of a SYN, with or without ACK.
-    pub offer: Offer,
-    /// Value and echo of the timestamps option.
-    pub timestamps: Option<(u32, u32)>,
-}
-
-impl Event<'_> {
-    pub fn has(&self, flags: TcpFlags) -> bool {
-        self.flags.contains(flags)
-    }
-
-    pub fn sequence(&self) -> SeqNumber {
-        self.segment.tcp.sequence
-    }
-
-    pub fn acknowledgment(&self) -> SeqNumber {
-        self.segment.tcp.acknowledgment
-    }
-
-    /// Sequence number after the segment: payload, SYN and FIN count (RFC 9293 §3.4).
-    pub fn end(&self) -> SeqNumber {
-        let syn = u32::from(self.has(TcpFlags::SYN));
-        let fin = u32::from(self.has(TcpFlags::FIN));
-        self.sequence() + self.payload + syn + fin
-    }
-}
-
-/// Whether no TCP sends these flags together: SYN with FIN or RST, or neither SYN, RST nor ACK.
-fn illegal(flags: TcpFlags) -> bool {
-    flags.contains(TcpFlags::SYN) && flags.intersects(TcpFlags::FIN | TcpFlags::RST)
-        || !flags.intersects(TcpFlags::SYN | TcpFlags::RST | TcpFlags::ACK)
-}
-
-impl Connection {
-    /// A server that takes the data of a Fast Open SYN may answer and close at once
-    /// (RFC 7413 §4.2.2).
-    #[cold]
-    fn opens_and_closes(&self, event: &Event<'_>) -> bool {
-        let client = self.client_end();
-        let flags = TcpFlags::SYN | TcpFlags::ACK | TcpFlags::FIN;
-        event.has(flags)
-            && !event.has(TcpFlags::RST)
-            && event.sender == Side::Server
-            && client.has(Facts::SYN | Facts::SYN_PAYLOAD)
-            && client.offer.has(Offers::COOKIE)
-            && client.syn_acknowledged_by(event.acknowledgment())
-            && event.acknowledgment().is_after(client.iss + 1)
-    }
-}
-
-/// Whether a segment with these flags does no more than go on in the stream.
-fn goes_on(flags: TcpFlags) -> bool {
-    let others = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST;
-    flags & (others | TcpFlags::ACK) == TcpFlags::ACK
 }
 
 impl Connection {
@@ -313,6 +215,21 @@ impl Connection {
         seen
     }
 
+    /// A server that takes the data of a Fast Open SYN may answer and close at once
+    /// (RFC 7413 §4.2.2).
+    #[cold]
+    fn opens_and_closes(&self, event: &Event<'_>) -> bool {
+        let client = self.client_end();
+        let flags = TcpFlags::SYN | TcpFlags::ACK | TcpFlags::FIN;
+        event.has(flags)
+            && !event.has(TcpFlags::RST)
+            && event.sender == Side::Server
+            && client.has(Facts::SYN | Facts::SYN_PAYLOAD)
+            && client.offer.has(Offers::COOKIE)
+            && client.syn_acknowledged_by(event.acknowledgment())
+            && event.acknowledgment().is_after(client.iss + 1)
+    }
+
     /// Takes in a segment that was not captured before.
     #[inline]
     fn take_in(&mut self, event: &Event<'_>, seen: &mut Annotation) {
@@ -356,73 +273,6 @@ impl Connection {
         }
         self.steady = self.is_steady();
         self.tell_states(seen, before);
-    }
-
-    /// Nearly every segment of a long connection: both ends are ESTABLISHED, and it moves nothing
-    /// but sequence numbers. `None`, and nothing changed, where it needs a closer look.
-    #[inline]
-    fn go_on(
-        &mut self,
-        segment: &Segment<'_>,
-        sender: Side,
-        now_ns: i64,
-        recent: &mut Recent,
-    ) -> Option<Annotation> {
-        let tcp = &segment.tcp;
-        let payload = segment.payload_octets();
-        let timestamps = duplicate::timestamps(segment);
-        let dropped = self.handshake.timestamps && timestamps.is_none();
-        if dropped || self.awaits_join() {
-            return None;
-        }
-        let identity = Identity::of(segment, self.id, sender as usize, timestamps);
-        let sent = self.end(sender).sent;
-        if recent.first_capture(segment, &identity, sent, now_ns).is_some()
-            || !self.zeek.go_on(sender as usize, tcp, payload, &mut self.rare)
-        {
-            return None;
-        }
-        recent.remember(segment, &identity, sent, now_ns, Stage::None);
-        let end = self.end_mut(sender);
-        end.sent = sent.wrapping_add(1);
-        end.ttl = segment.packet.ttl;
-        let next = tcp.sequence + payload;
-        if next.is_after(end.nxt) {
-            end.nxt = next;
-        }
-        if tcp.acknowledgment.is_after(end.ack) || !end.has(Facts::ACK) {
-            end.ack = tcp.acknowledgment;
-        }
-        end.window = tcp.window;
-        end.facts |= Facts::TTL | Facts::ACK | Facts::SCALED | Facts::MORE;
-        end.facts.set(Facts::PAYLOAD, payload > 0 || end.has(Facts::PAYLOAD));
-        self.packets += 1;
-        self.last_ns = now_ns;
-        let mut seen = Annotation::new(self.id, tcp.flags, sender.role());
-        let established = States::new(State::Established, State::Established, true);
-        (seen.client, seen.server) = (established, established);
-        Some(seen)
-    }
-
-    /// Whether the segment that confirms an MPTCP join is still to come.
-    fn awaits_join(&self) -> bool {
-        self.handshake.join && self.handshake.complete && !self.handshake.join_confirmed
-    }
-
-    /// Whether both ends are known to be ESTABLISHED, nothing is under way that would change that,
-    /// and nothing is left to learn of the handshake.
-    fn is_steady(&self) -> bool {
-        let settled = |end: &Endpoint| {
-            end.state == State::Established && end.proven && end.upcoming.is_none()
-        };
-        self.handshake.complete
-            && self.handshake.confirmed
-            && self.ends.iter().all(settled)
-            && !self.handshake.refuted
-            && self.first_closer.is_none()
-            && !self.self_connect
-            && self.ends.iter().all(|end| end.has(Facts::SENT))
-            && self.reset().is_none()
     }
 
     /// A segment that was captured before: it changes nothing.
@@ -718,152 +568,5 @@ impl Connection {
     /// Whether a SYN of either side is in the capture.
     pub(super) fn saw_syn(&self) -> bool {
         self.ends.iter().any(|end| end.has(Facts::SYN))
-    }
-}
-
-/// Octets by which a segment of a live connection may be ahead or behind: a large window.
-const MOST_APART: u32 = 1 << 20;
-
-/// Whether `number` lies in the stream of an end whose start is known, not far from what it is known
-/// to have sent.
-pub(super) fn is_within(end: &Endpoint, number: SeqNumber) -> bool {
-    number.is_after(end.iss) && number.since(end.nxt) <= MOST_APART as i32
-}
-
-/// Where one incarnation ends and the next begins.
-impl Connection {
-    /// Whether `segment`, of the same addresses and ports, opens a new connection.
-    ///
-    /// A SYN does after the close, or where its sender is known to count from elsewhere. It does
-    /// not where it meets the other side's SYN, or is recorded after the SYN/ACK that answers it.
-    pub(crate) fn is_succeeded_by(
-        &self,
-        segment: &Segment<'_>,
-        sender: Side,
-        now_ns: i64,
-        recent: &Recent,
-    ) -> bool {
-        let flags = segment.tcp.flags;
-        if !flags.contains(TcpFlags::SYN) || illegal(flags) {
-            return false;
-        }
-        let receiver = if self.self_connect { sender } else { sender.other() };
-        self.starts_anew(segment, sender, receiver) && {
-            let timestamps = duplicate::timestamps(segment);
-            let identity = Identity::of(segment, self.id, sender as usize, timestamps);
-            let sent = self.end(sender).sent;
-            recent.first_capture(segment, &identity, sent, now_ns).is_none()
-        }
-    }
-
-    fn starts_anew(&self, segment: &Segment<'_>, sender: Side, receiver: Side) -> bool {
-        let flags = segment.tcp.flags;
-        let (sender, receiver) = (self.end(sender), self.end(receiver));
-        let sequence = segment.tcp.sequence;
-        let elsewhere = sender.has(Facts::ISS_KNOWN) && sender.iss != sequence;
-        if flags.contains(TcpFlags::ACK) {
-            // Its SYN was not captured, but the connection before it is over. A second responder's
-            // SYN/ACK still acknowledges the old SYN.
-            let answers_old_syn =
-                receiver.has(Facts::ISS_KNOWN) && segment.tcp.acknowledgment == receiver.iss + 1;
-            return self.is_closed() && elsewhere && !answers_old_syn;
-        }
-        if self.is_closed() {
-            return true;
-        }
-        if sender.has(Facts::ISS_KNOWN) {
-            return elsewhere;
-        }
-        if self.handshake.split && receiver.has(Facts::SYN) {
-            // The responder's own SYN, after its ACK of the other.
-            return false;
-        }
-        if sender.has(Facts::MORE) {
-            // Mid-stream so far. Only the SYN that its first segment followed belongs to it.
-            return !sender.has(Facts::ACK) || sender.nxt.since(sequence) != 1;
-        }
-        // The sender was silent so far.
-        let crosses = receiver.has(Facts::SYN) && !receiver.has(Facts::SYN_ACK);
-        let answered = receiver.has(Facts::ACK) && receiver.ack == sequence + 1;
-        let only_server_spoke = receiver.has(Facts::SENT);
-        only_server_spoke && !crosses && !answered
-    }
-
-    /// What a successor that begins with `segment` means for the addresses and ports.
-    pub(crate) fn reuse_by(&self, segment: &Segment<'_>, sender: Side) -> Reuse {
-        let plain_syn = !segment.tcp.flags.contains(TcpFlags::ACK);
-        // An attempt that was never answered is no live connection.
-        let was_open = self.handshake.complete || !self.client_end().has(Facts::SYN);
-        if plain_syn && was_open && !self.is_closed() {
-            Reuse::WhileAlive
-        } else if plain_syn
-            && self.ends.iter().all(|end| end.has(Facts::FIN_ACKED))
-            && self.reset().is_none()
-            && !segment.tcp.sequence.is_after(self.end(sender).nxt - 1)
-        {
-            Reuse::AfterCloseBehind
-        } else {
-            Reuse::AfterClose
-        }
-    }
-
-    /// Whether the SYN has had its answer: an acceptable SYN/ACK, or an RST.
-    pub(crate) fn is_answered(&self) -> bool {
-        self.server_end().has(Facts::SYN_ACK) || self.reset().is_some()
-    }
-
-    /// The peer has cleared the connection, which it knew nothing of.
-    pub(crate) fn clear(&mut self, frame: u64, now_ns: i64) {
-        let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven));
-        let rare = self.rare_mut();
-        rare.rst_frame = number_of_32_bits(frame);
-        rare.reset.get_or_insert(Reset {
-            by: Side::Client,
-            reason: RstReason::HalfOpenDiscovery,
-            bare: true,
-            after_confirmation: true,
-            time_ns: now_ns,
-            before,
-        });
-        self.ends.iter_mut().for_each(|end| end.assume(State::Closed));
-    }
-
-    /// Of two connections on the same addresses and ports, this is the newer, still unanswered:
-    /// whether `segment` is its own. So are the challenge ACK and the RST that answers it.
-    pub(crate) fn takes(&self, segment: &Segment<'_>, sender: Side) -> bool {
-        let tcp = &segment.tcp;
-        let receiver = if self.self_connect { sender } else { sender.other() };
-        if tcp.flags.contains(TcpFlags::SYN) {
-            // A SYN/ACK that does not answer this SYN may repeat the older connection's.
-            return !tcp.flags.contains(TcpFlags::ACK)
-                || self.end(receiver).syn_acknowledged_by(tcp.acknowledgment);
-        }
-        let rst = tcp.flags.contains(TcpFlags::RST);
-        let (own, other) = (self.end(sender), self.end(receiver));
-        if own.has(Facts::SYN) {
-            let answers_challenge = other.has(Facts::ACK) && tcp.sequence == other.ack;
-            return if rst { answers_challenge } else { tcp.sequence == own.iss + 1 };
-        }
-        let bare = segment.payload_octets() == 0 && !tcp.flags.contains(TcpFlags::FIN);
-        let answers_syn =
-            tcp.flags.contains(TcpFlags::ACK) && other.syn_acknowledged_by(tcp.acknowledgment);
-        answers_syn || bare && !rst
-    }
-
-    /// Whether `segment` goes on where its sender was.
-    pub(crate) fn fits(&self, segment: &Segment<'_>, sender: Side) -> bool {
-        let end = self.end(sender);
-        end.has(Facts::SENT) && segment.tcp.sequence.since(end.nxt).unsigned_abs() <= MOST_APART
-    }
-
-    /// Whether the connection is over, and was silent for so long that nothing belongs to it any
-    /// more.
-    pub(crate) fn is_past(&self, now_ns: i64) -> bool {
-        self.last_ns.saturating_add(LINGER_NS) <= now_ns && self.is_finished(now_ns)
-    }
-
-    /// Whether the connection may leave the table after a silence: closed, or failed.
-    pub(crate) fn is_finished(&self, now_ns: i64) -> bool {
-        self.is_closed() || self.outcome(now_ns).failed()
     }
 }

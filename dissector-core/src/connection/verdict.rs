@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 
 use super::closing::HALF_CLOSED_LONG_NS;
 use super::endpoint::{Endpoint, Facts};
+use super::event::Side;
+use super::incarnation::Reuse;
 use super::names::{Close, ClosedBy, OpenType, Outcome, RoleBasis, RstReason, Seen};
 use super::offer::{self, Offers};
 use super::rare::SEVERAL;
 use super::summary::{HandshakeTimes, Negotiated, StepFrames, Verdict};
-use super::track::{Connection, Reuse, Side};
+use super::track::Connection;
 use super::{Anomaly, AnomalySet, Ecn, Stage, States, Vantage};
 use crate::wire::SeqNumber;
 

@@ -1,0 +1,72 @@
+//! A segment in the terms of its connection.
+
+use super::names::Role;
+use super::offer::Offer;
+use crate::Segment;
+use crate::wire::{SeqNumber, TcpFlags};
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
+impl Side {
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    pub(super) const fn role(self) -> Role {
+        match self {
+            Self::Client => Role::Client,
+            Self::Server => Role::Server,
+        }
+    }
+}
+
+/// A segment in the terms of its connection.
+pub(super) struct Event<'a> {
+    pub segment: &'a Segment<'a>,
+    pub flags: TcpFlags,
+    /// Octets of payload sent.
+    pub payload: u32,
+    /// Capture time, but never before that of an earlier segment.
+    pub now_ns: i64,
+    pub sender: Side,
+    pub receiver: Side,
+    /// Of a SYN, with or without ACK.
+    pub offer: Offer,
+    /// Value and echo of the timestamps option.
+    pub timestamps: Option<(u32, u32)>,
+}
+
+impl Event<'_> {
+    pub fn has(&self, flags: TcpFlags) -> bool {
+        self.flags.contains(flags)
+    }
+
+    pub fn sequence(&self) -> SeqNumber {
+        self.segment.tcp.sequence
+    }
+
+    pub fn acknowledgment(&self) -> SeqNumber {
+        self.segment.tcp.acknowledgment
+    }
+
+    /// Sequence number after the segment: payload, SYN and FIN count (RFC 9293 §3.4).
+    pub fn end(&self) -> SeqNumber {
+        let syn = u32::from(self.has(TcpFlags::SYN));
+        let fin = u32::from(self.has(TcpFlags::FIN));
+        self.sequence() + self.payload + syn + fin
+    }
+}
+
+/// Whether no TCP sends these flags together: SYN with FIN or RST, or neither SYN, RST nor ACK.
+pub(super) fn illegal(flags: TcpFlags) -> bool {
+    flags.contains(TcpFlags::SYN) && flags.intersects(TcpFlags::FIN | TcpFlags::RST)
+        || !flags.intersects(TcpFlags::SYN | TcpFlags::RST | TcpFlags::ACK)
+}

@@ -1,0 +1,169 @@
+//! Where one incarnation of a connection ends and the next begins on the same addresses and ports.
+
+use super::RstReason;
+use super::duplicate::{self, Identity, Recent};
+use super::endpoint::{Endpoint, Facts};
+use super::event::{Side, illegal};
+use super::names::State;
+use super::reset::Reset;
+use super::track::{Connection, number_of_32_bits};
+use crate::wire::{SeqNumber, TcpFlags};
+use crate::{LINGER_NS, Segment};
+
+/// Whether the addresses and ports of a connection were in use before it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reuse {
+    No,
+    /// By a connection that was closed.
+    AfterClose,
+    /// By one that was closed with FINs, and has used the initial sequence number of the new one.
+    AfterCloseBehind,
+    /// By one that was not.
+    WhileAlive,
+}
+
+/// Octets by which a segment of a live connection may be ahead or behind: a large window.
+pub(super) const MOST_APART: u32 = 1 << 20;
+
+/// Whether `number` lies in the stream of an end whose start is known, not far from what it is known
+/// to have sent.
+pub(super) fn is_within(end: &Endpoint, number: SeqNumber) -> bool {
+    number.is_after(end.iss) && number.since(end.nxt) <= MOST_APART as i32
+}
+
+impl Connection {
+    /// Whether `segment`, of the same addresses and ports, opens a new connection.
+    ///
+    /// A SYN does after the close, or where its sender is known to count from elsewhere. It does
+    /// not where it meets the other side's SYN, or is recorded after the SYN/ACK that answers it.
+    pub(crate) fn is_succeeded_by(
+        &self,
+        segment: &Segment<'_>,
+        sender: Side,
+        now_ns: i64,
+        recent: &Recent,
+    ) -> bool {
+        let flags = segment.tcp.flags;
+        if !flags.contains(TcpFlags::SYN) || illegal(flags) {
+            return false;
+        }
+        let receiver = if self.self_connect { sender } else { sender.other() };
+        self.starts_anew(segment, sender, receiver) && {
+            let timestamps = duplicate::timestamps(segment);
+            let identity = Identity::of(segment, self.id, sender as usize, timestamps);
+            let sent = self.end(sender).sent;
+            recent.first_capture(segment, &identity, sent, now_ns).is_none()
+        }
+    }
+
+    fn starts_anew(&self, segment: &Segment<'_>, sender: Side, receiver: Side) -> bool {
+        let flags = segment.tcp.flags;
+        let (sender, receiver) = (self.end(sender), self.end(receiver));
+        let sequence = segment.tcp.sequence;
+        let elsewhere = sender.has(Facts::ISS_KNOWN) && sender.iss != sequence;
+        if flags.contains(TcpFlags::ACK) {
+            // Its SYN was not captured, but the connection before it is over. A second responder's
+            // SYN/ACK still acknowledges the old SYN.
+            let answers_old_syn =
+                receiver.has(Facts::ISS_KNOWN) && segment.tcp.acknowledgment == receiver.iss + 1;
+            return self.is_closed() && elsewhere && !answers_old_syn;
+        }
+        if self.is_closed() {
+            return true;
+        }
+        if sender.has(Facts::ISS_KNOWN) {
+            return elsewhere;
+        }
+        if self.handshake.split && receiver.has(Facts::SYN) {
+            // The responder's own SYN, after its ACK of the other.
+            return false;
+        }
+        if sender.has(Facts::MORE) {
+            // Mid-stream so far. Only the SYN that its first segment followed belongs to it.
+            return !sender.has(Facts::ACK) || sender.nxt.since(sequence) != 1;
+        }
+        // The sender was silent so far.
+        let crosses = receiver.has(Facts::SYN) && !receiver.has(Facts::SYN_ACK);
+        let answered = receiver.has(Facts::ACK) && receiver.ack == sequence + 1;
+        let only_server_spoke = receiver.has(Facts::SENT);
+        only_server_spoke && !crosses && !answered
+    }
+
+    /// What a successor that begins with `segment` means for the addresses and ports.
+    pub(crate) fn reuse_by(&self, segment: &Segment<'_>, sender: Side) -> Reuse {
+        let plain_syn = !segment.tcp.flags.contains(TcpFlags::ACK);
+        // An attempt that was never answered is no live connection.
+        let was_open = self.handshake.complete || !self.client_end().has(Facts::SYN);
+        if plain_syn && was_open && !self.is_closed() {
+            Reuse::WhileAlive
+        } else if plain_syn
+            && self.ends.iter().all(|end| end.has(Facts::FIN_ACKED))
+            && self.reset().is_none()
+            && !segment.tcp.sequence.is_after(self.end(sender).nxt - 1)
+        {
+            Reuse::AfterCloseBehind
+        } else {
+            Reuse::AfterClose
+        }
+    }
+
+    /// Whether the SYN has had its answer: an acceptable SYN/ACK, or an RST.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.server_end().has(Facts::SYN_ACK) || self.reset().is_some()
+    }
+
+    /// The peer has cleared the connection, which it knew nothing of.
+    pub(crate) fn clear(&mut self, frame: u64, now_ns: i64) {
+        let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven));
+        let rare = self.rare_mut();
+        rare.rst_frame = number_of_32_bits(frame);
+        rare.reset.get_or_insert(Reset {
+            by: Side::Client,
+            reason: RstReason::HalfOpenDiscovery,
+            bare: true,
+            after_confirmation: true,
+            time_ns: now_ns,
+            before,
+        });
+        self.ends.iter_mut().for_each(|end| end.assume(State::Closed));
+    }
+
+    /// Of two connections on the same addresses and ports, this is the newer, still unanswered:
+    /// whether `segment` is its own. So are the challenge ACK and the RST that answers it.
+    pub(crate) fn takes(&self, segment: &Segment<'_>, sender: Side) -> bool {
+        let tcp = &segment.tcp;
+        let receiver = if self.self_connect { sender } else { sender.other() };
+        if tcp.flags.contains(TcpFlags::SYN) {
+            // A SYN/ACK that does not answer this SYN may repeat the older connection's.
+            return !tcp.flags.contains(TcpFlags::ACK)
+                || self.end(receiver).syn_acknowledged_by(tcp.acknowledgment);
+        }
+        let rst = tcp.flags.contains(TcpFlags::RST);
+        let (own, other) = (self.end(sender), self.end(receiver));
+        if own.has(Facts::SYN) {
+            let answers_challenge = other.has(Facts::ACK) && tcp.sequence == other.ack;
+            return if rst { answers_challenge } else { tcp.sequence == own.iss + 1 };
+        }
+        let bare = segment.payload_octets() == 0 && !tcp.flags.contains(TcpFlags::FIN);
+        let answers_syn =
+            tcp.flags.contains(TcpFlags::ACK) && other.syn_acknowledged_by(tcp.acknowledgment);
+        answers_syn || bare && !rst
+    }
+
+    /// Whether `segment` goes on where its sender was.
+    pub(crate) fn fits(&self, segment: &Segment<'_>, sender: Side) -> bool {
+        let end = self.end(sender);
+        end.has(Facts::SENT) && segment.tcp.sequence.since(end.nxt).unsigned_abs() <= MOST_APART
+    }
+
+    /// Whether the connection is over, and was silent for so long that nothing belongs to it any
+    /// more.
+    pub(crate) fn is_past(&self, now_ns: i64) -> bool {
+        self.last_ns.saturating_add(LINGER_NS) <= now_ns && self.is_finished(now_ns)
+    }
+
+    /// Whether the connection may leave the table after a silence: closed, or failed.
+    pub(crate) fn is_finished(&self, now_ns: i64) -> bool {
+        self.is_closed() || self.outcome(now_ns).failed()
+    }
+}

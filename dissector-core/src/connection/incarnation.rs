@@ -7,6 +7,7 @@ use super::event::{Side, illegal};
 use super::names::State;
 use super::reset::Reset;
 use super::track::{Connection, number_of_32_bits};
+use super::usual::Course;
 use crate::wire::{SeqNumber, TcpFlags};
 use crate::{LINGER_NS, Segment};
 
@@ -115,6 +116,7 @@ impl Connection {
     /// The peer has cleared the connection, which it knew nothing of.
     pub(crate) fn clear(&mut self, frame: u64, now_ns: i64) {
         let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven));
+        self.course = Course::Left;
         let rare = self.rare_mut();
         rare.rst_frame = number_of_32_bits(frame);
         rare.reset.get_or_insert(Reset {

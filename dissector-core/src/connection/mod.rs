@@ -23,12 +23,12 @@ mod rare;
 mod reset;
 mod responders;
 mod state_names;
-mod steady;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod times;
 mod track;
+mod usual;
 mod verdict;
 mod zeek;
 

@@ -11,7 +11,7 @@ use super::{Annotation, Anomaly};
 use crate::wire::TcpFlags;
 
 /// A set-up that takes longer is worth a remark, in nanoseconds.
-const SLOW_NS: u64 = 1_000_000_000;
+pub(super) const SLOW_NS: u64 = 1_000_000_000;
 /// A SYN/ACK that comes longer than this after the final ACK was sent again, in nanoseconds; one
 /// that comes sooner was recorded late.
 const MOST_LATE_NS: i64 = 500_000_000;

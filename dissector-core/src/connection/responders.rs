@@ -11,6 +11,11 @@ use super::track::Connection;
 use crate::wire::SeqNumber;
 
 impl Connection {
+    /// Whether any SYN/ACK was seen besides the one that counts.
+    pub(super) fn has_others(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.others.iter().any(|others| !others.is_empty()))
+    }
+
     /// Whether a SYN/ACK with this initial sequence number was seen besides the one that counts.
     pub(super) fn knows_other(&self, side: Side, iss: SeqNumber) -> bool {
         let Some(rare) = &self.rare else { return false };

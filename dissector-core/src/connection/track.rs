@@ -14,8 +14,8 @@ use super::names::{Role, RoleBasis, Stage, State};
 use super::offer::{Offer, Offers};
 use super::rare::Rare;
 use super::reset::Reset;
-use super::steady::goes_on;
 use super::times::{self, Answer, Answered, Content, FirstCopy, FurtherCopies};
+use super::usual::Course;
 use super::zeek::Zeek;
 use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, States};
 use crate::wire::TcpFlags;
@@ -74,8 +74,7 @@ pub struct Connection {
     pub(super) basis: RoleBasis,
     pub(super) reuse: Reuse,
     pub(super) self_connect: bool,
-    /// See [`Connection::is_steady`].
-    steady: bool,
+    pub(super) course: Course,
     pub(super) addresses: Ends,
     pub(super) ends: [Endpoint; 2],
     pub(super) handshake: Handshake,
@@ -128,13 +127,14 @@ impl Connection {
             RoleBasis::Syn => (State::Closed, State::Listen),
             _ => (State::Unknown, State::Unknown),
         };
+        let usual = basis == RoleBasis::Syn && reuse == Reuse::No && client != server;
         Self {
             id,
             attempt,
             basis,
             reuse,
             self_connect: client == server,
-            steady: false,
+            course: if usual { Course::Syn } else { Course::Left },
             addresses: Ends::new(client, server),
             ends: [Endpoint::new(client_state), Endpoint::new(server_state)],
             handshake: Handshake::default(),
@@ -166,11 +166,7 @@ impl Connection {
         now_ns: i64,
         recent: &mut Recent,
     ) -> Annotation {
-        let flags = segment.tcp.flags;
-        if self.steady
-            && goes_on(flags)
-            && let Some(seen) = self.go_on(segment, sender, now_ns, recent)
-        {
+        if let Some(seen) = self.take_usual(segment, sender, now_ns, recent) {
             return seen;
         }
         self.observe_closely(segment, sender, now_ns, recent)
@@ -271,7 +267,7 @@ impl Connection {
         if self.self_connect {
             self.mirror();
         }
-        self.steady = self.is_steady();
+        self.course = self.find_course();
         self.tell_states(seen, before);
     }
 

@@ -207,14 +207,87 @@ impl Zeek {
         payload: u32,
         rare: &mut Option<Box<Rare>>,
     ) -> bool {
-        if !self.goes_on(sender, tcp, payload) {
+        if !self.goes_on(sender, tcp) {
             return false;
+        }
+        let (kind, letter) = match (payload, tcp.flags.contains(TcpFlags::ACK)) {
+            (1.., _) => (Letters::DATA, DATA),
+            (0, true) => (Letters::ACK, ACK),
+            (0, false) => return false,
+        };
+        if !self.ends[sender].letters.contains(kind) {
+            if self.history == ONLY_SYN_ACK {
+                return false;
+            }
+            self.ends[sender].letters |= kind;
+            self.push(sender, letter, rare);
         }
         let peer = &mut self.ends[1 - sender];
         if tcp.flags.contains(TcpFlags::ACK) && tcp.acknowledgment.is_after(peer.acked) {
             peer.acked = tcp.acknowledgment;
         }
         self.advance(sender, tcp.flags, payload, tcp.sequence + payload, rare);
+        true
+    }
+
+    /// Takes in a plain SYN, the first segment; whether there is nothing special about it.
+    pub fn usual_syn(&mut self, tcp: &TcpHeader<'_>) -> bool {
+        self.begin_usual(0, tcp, SYN) && {
+            self.ends[0].enter(SynSent);
+            true
+        }
+    }
+
+    /// Takes in the SYN/ACK that answers it, the second segment.
+    pub fn usual_synack(&mut self, tcp: &TcpHeader<'_>) -> bool {
+        self.begin_usual(1, tcp, SYN_ACK + OF_RESPONDER) && {
+            self.ends[0].acked = tcp.acknowledgment;
+            self.ends.iter_mut().for_each(|end| end.enter(Established));
+            true
+        }
+    }
+
+    fn begin_usual(&mut self, sender: usize, tcp: &TcpHeader<'_>, letter: Letter) -> bool {
+        if tcp.window == 0 || !is_whole(tcp) {
+            return false;
+        }
+        let own = &mut self.ends[sender];
+        own.begin(tcp.sequence, tcp.sequence + 1);
+        own.letters = Letters::SYN;
+        self.history.push(letter);
+        true
+    }
+
+    /// Takes in the first FIN of an end, in its place in the stream.
+    pub fn usual_fin(
+        &mut self,
+        sender: usize,
+        tcp: &TcpHeader<'_>,
+        payload: u32,
+        rare: &mut Option<Box<Rare>>,
+    ) -> bool {
+        let (own, peer) = (&self.ends[sender], &self.ends[1 - sender]);
+        let end = tcp.sequence + payload + 1;
+        let usual = own.state == Established
+            && matches!(peer.state, Established | Closed)
+            && !own.letters.contains(Letters::FIN)
+            && end.is_after(own.last)
+            && tcp.window > 0
+            && is_whole(tcp);
+        if !usual {
+            return false;
+        }
+        self.push(sender, FIN, rare);
+        let own = &mut self.ends[sender];
+        own.letters |= Letters::FIN;
+        own.last_fin = SeqNumber(end.0.wrapping_sub(own.start.0));
+        own.sent_fin = true;
+        own.last = end;
+        own.enter(Closed);
+        let peer = &mut self.ends[1 - sender];
+        if tcp.acknowledgment.is_after(peer.acked) {
+            peer.acked = tcp.acknowledgment;
+        }
         true
     }
 
@@ -274,18 +347,14 @@ impl Zeek {
         self.step(sender, peer, [syn, fin, rst, ack], payload, rare);
     }
 
-    /// Whether a connection just goes on: no state changes, and the letter is there already.
+    /// Whether a connection just goes on: no state changes.
     #[inline]
-    fn goes_on(&self, sender: usize, tcp: &TcpHeader<'_>, payload: u32) -> bool {
-        let own = &self.ends[sender];
-        let kind = if payload > 0 { Letters::DATA } else { Letters::ACK };
-        let whole = tcp.header_octets() == tcp.option_octets.len() + 20;
-        own.letters.contains(kind)
-            && !tcp.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST)
-            && own.state != Inactive
+    fn goes_on(&self, sender: usize, tcp: &TcpHeader<'_>) -> bool {
+        !tcp.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST)
+            && self.ends[sender].state != Inactive
             && self.ends[1 - sender].state != Inactive
             && tcp.window > 0
-            && whole
+            && is_whole(tcp)
     }
 
     /// The history letter of a segment.
@@ -522,6 +591,12 @@ impl Zeek {
             _ => "OTH",
         }
     }
+}
+
+/// Whether all of the header was captured.
+#[inline]
+fn is_whole(tcp: &TcpHeader<'_>) -> bool {
+    tcp.header_octets() == tcp.option_octets.len() + 20
 }
 
 fn counts(rare: &mut Option<Box<Rare>>) -> &mut Counts {

@@ -1,0 +1,630 @@
+//! The usual course of a connection: opened in three steps, data, closed in four.
+//!
+//! A segment that is just what the course so far lets expect is taken in here, at once. It comes to
+//! the same as the rules of the other files, which are for everything else: who would change a rule
+//! changes it there, and a test that compares both says whether it has to be changed here too.
+
+use super::duplicate::{self, Identity, Recent};
+use super::endpoint::{Endpoint, Facts};
+use super::event::Side;
+use super::names::{Ecn, Stage, State};
+use super::offer::{self, Offer, Offers};
+use super::opening::{DEFAULT_MSS, SLOW_NS};
+use super::times::FirstCopy;
+use super::track::{Connection, number_of_32_bits};
+use super::{Annotation, Anomaly, States};
+use crate::Segment;
+use crate::connection::closing::HALF_CLOSED_LONG_NS;
+use crate::wire::{SeqNumber, TcpFlags};
+
+/// How far a connection has come on its usual course.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Course {
+    /// It has left it, or was never on it.
+    Left,
+    /// Its SYN comes next.
+    Syn,
+    /// A SYN was all so far.
+    SynAck,
+    /// A SYN and its SYN/ACK.
+    FinalAck,
+    /// Both ends are ESTABLISHED: the client certainly, the server once it has shown it.
+    Open,
+    /// One end has sent its FIN, or both have, one after the other.
+    Closing,
+}
+
+/// The flags that decide what a segment is.
+const KINDS: TcpFlags =
+    TcpFlags::SYN.union(TcpFlags::ACK).union(TcpFlags::FIN).union(TcpFlags::RST);
+const SYN_ACK: TcpFlags = TcpFlags::SYN.union(TcpFlags::ACK);
+const FIN_ACK: TcpFlags = TcpFlags::FIN.union(TcpFlags::ACK);
+
+/// A segment that was not captured before.
+struct Next<'a> {
+    segment: &'a Segment<'a>,
+    identity: Identity,
+    sender: Side,
+    now_ns: i64,
+    payload: u32,
+}
+
+impl Next<'_> {
+    fn sequence(&self) -> SeqNumber {
+        self.segment.tcp.sequence
+    }
+
+    fn acknowledgment(&self) -> SeqNumber {
+        self.segment.tcp.acknowledgment
+    }
+
+    fn receiver(&self) -> Side {
+        self.sender.other()
+    }
+}
+
+impl Connection {
+    /// Takes in the next segment if it is the usual one; `None`, and nothing changed, if not.
+    #[inline]
+    pub(super) fn take_usual(
+        &mut self,
+        segment: &Segment<'_>,
+        sender: Side,
+        now_ns: i64,
+        recent: &mut Recent,
+    ) -> Option<Annotation> {
+        #[cfg(test)]
+        if tests::ALWAYS_THE_LONG_WAY.get() {
+            return None;
+        }
+        let kinds = segment.tcp.flags & KINDS;
+        match (self.course, kinds, sender) {
+            // Nearly every segment of a long connection, so it has its own copy of `take`.
+            (Course::Open, TcpFlags::ACK, _) => {
+                let timestamps = duplicate::timestamps(segment);
+                self.take(segment, sender, now_ns, recent, timestamps, |connection, next, _| {
+                    connection.goes_on(next)
+                })
+            }
+            (Course::Open | Course::Closing, TcpFlags::ACK | FIN_ACK, _)
+            | (Course::FinalAck, TcpFlags::ACK, Side::Client) => {
+                self.take_step(segment, sender, now_ns, recent)
+            }
+            (Course::Syn, TcpFlags::SYN, Side::Client)
+            | (Course::SynAck, SYN_ACK, Side::Server) => {
+                self.take_syn(segment, sender, now_ns, recent)
+            }
+            _ => None,
+        }
+    }
+
+    /// A SYN, or a SYN/ACK.
+    #[inline(never)]
+    fn take_syn(
+        &mut self,
+        segment: &Segment<'_>,
+        sender: Side,
+        now_ns: i64,
+        recent: &mut Recent,
+    ) -> Option<Annotation> {
+        let (offer, timestamps) = Offer::of(&segment.tcp);
+        self.take(segment, sender, now_ns, recent, timestamps, |connection, next, seen| {
+            match connection.course {
+                Course::Syn => connection.usual_syn(next, offer, seen),
+                _ => connection.usual_synack(next, offer, seen),
+            }
+        })
+    }
+
+    /// The final ACK, or a segment of the close.
+    #[inline(never)]
+    fn take_step(
+        &mut self,
+        segment: &Segment<'_>,
+        sender: Side,
+        now_ns: i64,
+        recent: &mut Recent,
+    ) -> Option<Annotation> {
+        let timestamps = duplicate::timestamps(segment);
+        let fin = segment.tcp.flags.contains(TcpFlags::FIN);
+        self.take(segment, sender, now_ns, recent, timestamps, |connection, next, seen| {
+            match (connection.course, fin) {
+                (Course::FinalAck, _) => connection.usual_final_ack(next, seen),
+                (Course::Open, _) => connection.usual_first_fin(next, seen),
+                (_, true) => connection.usual_second_fin(next, seen),
+                (_, false) => connection.usual_ack_while_closing(next, seen),
+            }
+        })
+    }
+
+    /// What all of them have in common; `step` takes in the segment if it is the usual one.
+    #[inline(always)]
+    fn take<'a>(
+        &mut self,
+        segment: &'a Segment<'a>,
+        sender: Side,
+        now_ns: i64,
+        recent: &mut Recent,
+        timestamps: Option<(u32, u32)>,
+        step: impl FnOnce(&mut Self, &Next<'a>, &mut Annotation) -> bool,
+    ) -> Option<Annotation> {
+        if self.handshake.timestamps && timestamps.is_none() {
+            return None;
+        }
+        let identity = Identity::of(segment, self.id, sender as usize, timestamps);
+        let sent = self.end(sender).sent;
+        if recent.first_capture(segment, &identity, sent, now_ns).is_some() {
+            return None;
+        }
+        let payload = segment.payload_octets();
+        let next = Next { segment, identity, sender, now_ns, payload };
+        let mut seen = Annotation::new(self.id, segment.tcp.flags, sender.role());
+        let before = [self.ends[0].state, self.ends[1].state];
+        if !step(self, &next, &mut seen) {
+            return None;
+        }
+        recent.remember(segment, &identity, sent, now_ns, seen.stage);
+        let end = self.end_mut(sender);
+        end.sent = sent.wrapping_add(1);
+        end.ttl = segment.packet.ttl;
+        end.facts |= Facts::TTL | Facts::SENT;
+        self.packets += 1;
+        self.last_ns = now_ns;
+        let [client, server] = &self.ends;
+        seen.client = States::new(before[0], client.state, client.proven);
+        seen.server = States::new(before[1], server.state, server.proven);
+        Some(seen)
+    }
+
+    fn usual_syn(&mut self, next: &Next<'_>, offer: Offer, seen: &mut Annotation) -> bool {
+        let tcp = &next.segment.tcp;
+        if next.payload > 0 || self.is_small(&offer) || !self.zeek.usual_syn(tcp) {
+            return false;
+        }
+        seen.stage = Stage::Syn;
+        self.frames.syn = number_of_32_bits(next.segment.packet.frame);
+        self.take_usual_syn(next, offer, Facts::SYN | Facts::ISS_KNOWN);
+        let [client, server] = &mut self.ends;
+        client.syn_count = 1;
+        client.prove(State::SynSent);
+        server.assume(State::SynReceived);
+        self.course = Course::SynAck;
+        true
+    }
+
+    fn usual_synack(&mut self, next: &Next<'_>, answer: Offer, seen: &mut Annotation) -> bool {
+        let tcp = &next.segment.tcp;
+        let client = self.client_end();
+        let offer = &client.offer;
+        let remarkable = self.is_small(&answer)
+            || offer.is_exceeded_by(&answer)
+            || offer.window_scale().is_some() != answer.window_scale().is_some()
+            || (offer.offers | answer.offers).intersects(Offers::MP_CAPABLE | Offers::MP_JOIN)
+            || offer::ecn(offer.ecn, Some(answer.ecn)) == Ecn::Broken;
+        if next.payload > 0
+            || remarkable
+            || tcp.acknowledgment != client.iss + 1
+            || !self.zeek.usual_synack(tcp)
+        {
+            return false;
+        }
+        seen.stage = Stage::SynAck;
+        self.frames.synack = number_of_32_bits(next.segment.packet.frame);
+        self.synack_ns = next.now_ns;
+        self.handshake.synack_seen = true;
+        let facts = Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN | Facts::ACK;
+        self.take_usual_syn(next, answer, facts);
+        let [client, server] = &mut self.ends;
+        self.handshake.timestamps =
+            client.offer.has(Offers::TIMESTAMPS) && answer.has(Offers::TIMESTAMPS);
+        client.facts |= Facts::SYN_ACKED;
+        client.first_copy.answer();
+        client.assume(State::Established);
+        server.synack_count = 1;
+        server.ack = tcp.acknowledgment;
+        server.window = tcp.window;
+        server.prove(State::SynReceived);
+        self.course = Course::FinalAck;
+        true
+    }
+
+    /// What a SYN and a SYN/ACK have in common.
+    fn take_usual_syn(&mut self, next: &Next<'_>, offer: Offer, facts: Facts) {
+        let timestamp = next.identity.timestamps.map(|(value, _)| value);
+        let end = self.end_mut(next.sender);
+        end.facts |= facts;
+        end.iss = next.sequence();
+        end.nxt = next.sequence() + 1;
+        end.offer = offer;
+        end.first_copy = FirstCopy::new(next.now_ns, timestamp);
+        end.last_copy_ns = next.now_ns;
+    }
+
+    /// Whether the maximum segment size is worth a remark.
+    fn is_small(&self, offer: &Offer) -> bool {
+        let default = DEFAULT_MSS[usize::from(self.addresses.are_ipv6())];
+        offer.mss().is_some_and(|mss| mss < default)
+    }
+
+    /// The third segment; it may carry data.
+    fn usual_final_ack(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
+        let [client, server] = &self.ends;
+        let syn_ns = client.first_copy.time_ns().unwrap_or(next.now_ns);
+        let slow = next.now_ns.saturating_sub(syn_ns).max(0) as u64 > SLOW_NS;
+        if next.sequence() != client.nxt
+            || next.acknowledgment() != server.iss + 1
+            || slow
+            || !self.takes_stream(next)
+        {
+            return false;
+        }
+        seen.stage = Stage::FinalAck;
+        seen.final_ack = true;
+        seen.note(Anomaly::HandshakeComplete);
+        self.anomalies.insert(Anomaly::HandshakeComplete);
+        self.frames.final_ack = number_of_32_bits(next.segment.packet.frame);
+        self.final_ack_ns = next.now_ns;
+        self.handshake.complete = true;
+        self.handshake.acknowledged = Some(Side::Server);
+        let [client, server] = &mut self.ends;
+        client.prove(State::Established);
+        server.first_copy.answer();
+        server.facts |= Facts::SYN_ACKED;
+        server.assume(State::Established);
+        self.course = Course::Open;
+        true
+    }
+
+    /// Nearly every segment of a long connection: it moves nothing but sequence numbers. The first
+    /// of the server shows that it is ESTABLISHED.
+    #[inline]
+    fn goes_on(&mut self, next: &Next<'_>) -> bool {
+        let [client, server] = &self.ends;
+        let confirms = !self.handshake.confirmed
+            && next.sender == Side::Server
+            && (next.payload > 0
+                || next.sequence().is_after(server.iss + 1)
+                || next.acknowledgment().is_after(client.iss + 1));
+        if confirms && !client.syn_acknowledged_by(next.acknowledgment())
+            || self.awaits_join()
+            || !self.takes_stream(next)
+        {
+            return false;
+        }
+        if confirms {
+            self.handshake.confirmed = true;
+            self.server_end_mut().proven = true;
+        }
+        true
+    }
+
+    /// Takes in the numbers of a segment of the stream.
+    #[inline]
+    fn takes_stream(&mut self, next: &Next<'_>) -> bool {
+        let tcp = &next.segment.tcp;
+        if !self.zeek.go_on(next.sender as usize, tcp, next.payload, &mut self.rare) {
+            return false;
+        }
+        self.account_usual(next, next.sequence() + next.payload);
+        true
+    }
+
+    #[inline]
+    fn account_usual(&mut self, next: &Next<'_>, end_of_segment: SeqNumber) {
+        let end = self.end_mut(next.sender);
+        if end_of_segment.is_after(end.nxt) {
+            end.nxt = end_of_segment;
+        }
+        if next.acknowledgment().is_after(end.ack) || !end.has(Facts::ACK) {
+            end.ack = next.acknowledgment();
+        }
+        end.window = next.segment.tcp.window;
+        end.facts |= Facts::ACK | Facts::SCALED | Facts::MORE;
+        end.facts.set(Facts::PAYLOAD, next.payload > 0 || end.has(Facts::PAYLOAD));
+    }
+
+    fn usual_first_fin(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
+        if !self.handshake.confirmed || self.awaits_join() || !self.takes_fin(next, Stage::Fin) {
+            return false;
+        }
+        seen.stage = Stage::Fin;
+        self.first_closer = Some(next.sender);
+        self.first_fin_ns = next.now_ns;
+        self.end_mut(next.sender).prove(State::FinWait1);
+        self.end_mut(next.receiver()).assume(State::CloseWait);
+        self.course = Course::Closing;
+        true
+    }
+
+    /// The other end closes too; it may acknowledge the first FIN by the way.
+    fn usual_second_fin(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
+        let (own, other) = (self.end(next.sender), self.end(next.receiver()));
+        let answers = self.first_closer == Some(next.receiver())
+            && own.state == State::CloseWait
+            && matches!(other.state, State::FinWait1 | State::FinWait2)
+            && other.fin_acknowledged_by(next.acknowledgment())
+            && !next.sequence().is_after(own.nxt)
+            && next.now_ns.saturating_sub(self.first_fin_ns) <= HALF_CLOSED_LONG_NS;
+        let stage = match other.has(Facts::FIN_ACKED) {
+            true => Stage::SecondFin,
+            false => Stage::FinAndAck,
+        };
+        if !answers || !self.takes_fin(next, stage) {
+            return false;
+        }
+        seen.stage = stage;
+        self.end_mut(next.sender).prove(State::LastAck);
+        let other = self.end_mut(next.receiver());
+        other.facts |= Facts::FIN_ACKED;
+        other.assume(State::TimeWait);
+        true
+    }
+
+    /// What both FINs have in common.
+    fn takes_fin(&mut self, next: &Next<'_>, stage: Stage) -> bool {
+        let tcp = &next.segment.tcp;
+        let own = self.end(next.sender);
+        if own.has(Facts::FIN)
+            || !self.zeek.usual_fin(next.sender as usize, tcp, next.payload, &mut self.rare)
+        {
+            return false;
+        }
+        let end_of_segment = next.sequence() + next.payload + 1;
+        let end = self.end_mut(next.sender);
+        end.facts |= Facts::FIN;
+        end.fin_end = end_of_segment;
+        end.fin_stage = stage;
+        end.retries = 0;
+        end.last_copy_ns = next.now_ns;
+        self.account_usual(next, end_of_segment);
+        true
+    }
+
+    /// It may acknowledge a FIN, and so be the second segment of the close, or the last.
+    fn usual_ack_while_closing(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
+        let (own, other) = (self.end(next.sender), self.end(next.receiver()));
+        if !other.fin_acknowledged_by(next.acknowledgment()) {
+            return self.takes_stream(next);
+        }
+        let receives = matches!(own.state, State::CloseWait | State::TimeWait);
+        let next_state = match other.state {
+            State::FinWait1 => State::FinWait2,
+            State::LastAck => State::Closed,
+            state @ (State::FinWait2 | State::TimeWait | State::Closed) => state,
+            _ => return false,
+        };
+        if !receives || next.sequence().is_after(own.nxt) || !self.takes_stream(next) {
+            return false;
+        }
+        let of_first = self.first_closer == Some(next.receiver());
+        self.end_mut(next.sender).proven = true;
+        let other = self.end_mut(next.receiver());
+        if !other.has(Facts::FIN_ACKED) {
+            seen.stage = if of_first { Stage::FinAcked } else { Stage::SecondFinAcked };
+            other.facts |= Facts::FIN_ACKED;
+        }
+        if other.state != next_state {
+            other.assume(next_state);
+        }
+        true
+    }
+
+    /// Whether the segment that confirms an MPTCP join is still to come.
+    pub(super) fn awaits_join(&self) -> bool {
+        self.handshake.join && self.handshake.complete && !self.handshake.join_confirmed
+    }
+
+    /// Where a connection is that was on no usual course so far: it may come back once both ends
+    /// are known to be ESTABLISHED, nothing is under way that would change that, and nothing is
+    /// left to learn of the handshake.
+    pub(super) fn find_course(&self) -> Course {
+        let settled = |end: &Endpoint| {
+            end.state == State::Established && end.proven && end.upcoming.is_none()
+        };
+        let open = self.handshake.complete
+            && self.handshake.confirmed
+            && self.ends.iter().all(settled)
+            && !self.handshake.refuted
+            && self.first_closer.is_none()
+            && !self.self_connect
+            && self.ends.iter().all(|end| end.has(Facts::SENT))
+            && self.reset().is_none()
+            && !self.has_others();
+        if open { Course::Open } else { Course::Left }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ConnectionTable, PacketInfo};
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static ALWAYS_THE_LONG_WAY: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Numbers that look random and are the same each time.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, limit: u32) -> u32 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 33) as u32 % limit
+        }
+
+        fn once_in(&mut self, times: u32) -> bool {
+            self.below(times) == 0
+        }
+    }
+
+    /// Both ends of an exchange that mostly goes as usual.
+    struct Exchange {
+        port: u16,
+        /// Of each end: what it sends next, and how far it has acknowledged.
+        next: [u32; 2],
+        acknowledged: [u32; 2],
+        step: u32,
+        timestamps: bool,
+        last: Vec<u8>,
+        last_sender: usize,
+    }
+
+    impl Exchange {
+        fn new(numbers: &mut Numbers) -> Self {
+            let next = [numbers.below(u32::MAX), numbers.below(u32::MAX)];
+            Self {
+                port: 1024 + numbers.below(40) as u16,
+                next,
+                acknowledged: [0, 0],
+                step: 0,
+                timestamps: !numbers.once_in(3),
+                last: Vec::new(),
+                last_sender: 0,
+            }
+        }
+
+        /// The next segment, who sends it, and whether the exchange is over.
+        fn segment(&mut self, numbers: &mut Numbers) -> (usize, Vec<u8>, bool) {
+            if !self.last.is_empty() && numbers.once_in(12) {
+                return (self.last_sender, self.last.clone(), false);
+            }
+            let (sender, mut flags) = match self.step {
+                0 => (0, 0x02),
+                1 => (1, 0x12),
+                2 => (0, 0x10),
+                3..8 => (numbers.below(2) as usize, 0x10),
+                8 => (numbers.below(2) as usize, 0x11),
+                9 => (1 - self.last_sender, 0x10 + numbers.below(2) as u8),
+                10 => (self.last_sender, 0x11 - numbers.below(2) as u8),
+                _ => (1 - self.last_sender, 0x10),
+            };
+            let data = (3..8).contains(&self.step) && !numbers.once_in(3) || numbers.once_in(10);
+            let mut payload = if data { numbers.below(9) } else { 0 };
+            let mut sequence = self.next[sender];
+            let mut acknowledgment = self.next[1 - sender];
+            let mut window = 1000u16;
+            let mut options = match (flags & 2 != 0, self.timestamps) {
+                (true, true) => {
+                    vec![2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 0, 1, 3, 3, 7]
+                }
+                (true, false) => vec![2, 4, 5, 0xb4, 1, 3, 3, 7],
+                (false, true) => vec![1, 1, 8, 10, 0, 0, 0, 8, 0, 0, 0, 7],
+                (false, false) => vec![],
+            };
+            if numbers.once_in(9) {
+                match numbers.below(12) {
+                    0 => flags = numbers.below(64) as u8,
+                    1 => flags |= 0x04,
+                    2 => sequence = sequence.wrapping_add(numbers.below(5)).wrapping_sub(2),
+                    3 => {
+                        acknowledgment =
+                            acknowledgment.wrapping_add(numbers.below(5)).wrapping_sub(2)
+                    }
+                    4 => window = 0,
+                    5 => options.clear(),
+                    6 => options = vec![2, 4, 0, 100],
+                    7 => options = vec![30, 4, numbers.below(3) as u8 * 16, 0],
+                    8 => flags |= 0xc0,
+                    9 => payload = 3,
+                    10 => flags ^= 0x01,
+                    _ => sequence = numbers.below(u32::MAX),
+                }
+            } else {
+                self.step += 1;
+                let counts = flags & 3;
+                let taken = payload + u32::from(counts & 1 != 0) + u32::from(counts & 2 != 0);
+                self.next[sender] = self.next[sender].wrapping_add(taken);
+                self.acknowledged[sender] = acknowledgment;
+            }
+            if flags & 0x10 == 0 {
+                acknowledgment = 0;
+            }
+            let mut octets = Vec::new();
+            let ports = [self.port, 80];
+            octets.extend(ports[sender].to_be_bytes());
+            octets.extend(ports[1 - sender].to_be_bytes());
+            octets.extend(sequence.to_be_bytes());
+            octets.extend(acknowledgment.to_be_bytes());
+            octets.extend([(5 + options.len() as u8 / 4) << 4, flags]);
+            octets.extend(window.to_be_bytes());
+            octets.extend([numbers.below(3) as u8, 0, 0, 0]);
+            octets.extend(&options);
+            octets.extend(vec![b'x'; payload as usize]);
+            (self.last, self.last_sender) = (octets.clone(), sender);
+            (sender, octets, self.step > 13 || numbers.once_in(60))
+        }
+    }
+
+    /// What is known of the connection seen last, but for the way there.
+    fn latest(table: &ConnectionTable) -> String {
+        let mut connection = table.latest().expect("a segment was observed").clone();
+        connection.course = Course::Left;
+        format!("{connection:?}")
+    }
+
+    fn compare(seed: u64, segments: u32) -> (u32, u32) {
+        let mut numbers = Numbers(seed);
+        let (mut short, mut long) = (ConnectionTable::new(), ConnectionTable::new());
+        let mut time_ns = 0;
+        let mut exchanges: Vec<_> = (0..6).map(|_| Exchange::new(&mut numbers)).collect();
+        let (mut usual, mut all) = (0, 0);
+        for frame in 1..=u64::from(segments) {
+            let which = numbers.below(6) as usize;
+            let (sender, octets, over) = exchanges[which].segment(&mut numbers);
+            time_ns += match numbers.below(400) {
+                0 => 130_000_000_000,
+                1 => 61_000_000_000,
+                2 | 3 => 1_500_000_000,
+                4..60 => 0,
+                _ => i64::from(numbers.below(30_000_000)),
+            };
+            let ends = [[10, 0, 0, 1], [10, 0, 0, 2]];
+            let packet = PacketInfo {
+                frame,
+                time_ns,
+                source: ends[sender].into(),
+                destination: ends[1 - sender].into(),
+                ttl: 64 - numbers.below(2) as u8,
+                ip_id: Some(numbers.below(3) as u16),
+                tcp_octets: octets.len() as u32,
+            };
+            let segment = Segment::parse(packet, &octets).expect("a header");
+            ALWAYS_THE_LONG_WAY.set(true);
+            let expected = long.observe(&segment);
+            ALWAYS_THE_LONG_WAY.set(false);
+            let seen = short.observe(&segment);
+            assert_eq!(seen, expected, "seed {seed}, frame {frame}");
+            assert_eq!(latest(&short), latest(&long), "seed {seed}, frame {frame}");
+            all += 1;
+            let connection = short.latest().expect("a segment was observed");
+            usual += u32::from(connection.course != Course::Left);
+            if over {
+                exchanges[which] = Exchange::new(&mut numbers);
+            }
+        }
+        (usual, all)
+    }
+
+    #[test]
+    fn the_short_way_leads_to_the_same_place() {
+        let (mut usual, mut all) = (0, 0);
+        for seed in 1..=40 {
+            let (one, of) = compare(0x9e37_79b9_7f4a_7c15u64.wrapping_mul(seed), 1_000);
+            usual += one;
+            all += of;
+        }
+        // Both ways were gone often.
+        assert!(usual > all / 4 && usual < all - all / 4, "{usual} of {all}");
+    }
+
+    #[test]
+    #[ignore = "takes minutes"]
+    fn the_short_way_leads_to_the_same_place_a_million_times() {
+        for seed in 1..=1_000 {
+            compare(0xbf58_476d_1ce4_e5b9u64.wrapping_mul(seed), 2_000);
+        }
+    }
+}

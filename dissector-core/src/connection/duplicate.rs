@@ -21,7 +21,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Of a segment of connection `id`, from its end number `sender`, with these timestamps.
-    #[inline]
+    #[inline(always)]
     pub fn of(
         segment: &Segment<'_>,
         id: u32,
@@ -97,7 +97,7 @@ impl Default for Recent {
 impl Recent {
     /// The segment that `segment` is a second capture of: its stage and TTL. It is the next after
     /// the `sent` segments of its direction.
-    #[inline]
+    #[inline(always)]
     pub fn first_capture(
         &self,
         segment: &Segment<'_>,
@@ -115,7 +115,7 @@ impl Recent {
     }
 
     /// Remembers a segment, number `sent` of its direction.
-    #[inline]
+    #[inline(always)]
     pub fn remember(
         &mut self,
         segment: &Segment<'_>,

@@ -277,7 +277,7 @@ impl Connection {
 
     /// Nearly every segment of a long connection: it moves nothing but sequence numbers. The first
     /// of the server shows that it is ESTABLISHED.
-    #[inline]
+    #[inline(always)]
     fn goes_on(&mut self, next: &Next<'_>) -> bool {
         let [client, server] = &self.ends;
         let confirms = !self.handshake.confirmed
@@ -299,7 +299,7 @@ impl Connection {
     }
 
     /// Takes in the numbers of a segment of the stream.
-    #[inline]
+    #[inline(always)]
     fn takes_stream(&mut self, next: &Next<'_>) -> bool {
         let tcp = &next.segment.tcp;
         if !self.zeek.go_on(next.sender as usize, tcp, next.payload, &mut self.rare) {
@@ -309,7 +309,7 @@ impl Connection {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn account_usual(&mut self, next: &Next<'_>, end_of_segment: SeqNumber) {
         let end = self.end_mut(next.sender);
         if end_of_segment.is_after(end.nxt) {

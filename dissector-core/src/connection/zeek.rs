@@ -199,7 +199,7 @@ impl Zeek {
     }
 
     /// Takes in a segment of a connection that just goes on; whether it does.
-    #[inline]
+    #[inline(always)]
     pub fn go_on(
         &mut self,
         sender: usize,
@@ -416,7 +416,7 @@ impl Zeek {
     }
 
     /// How far the sender has got; what does not take it further was sent before.
-    #[inline]
+    #[inline(always)]
     fn advance(
         &mut self,
         sender: usize,

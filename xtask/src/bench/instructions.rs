@@ -99,7 +99,7 @@ fn count(programs: &Programs) -> Result<Vec<Count>, String> {
 }
 
 const READING: f64 = 355.0;
-const ENGINE_HANDSHAKES: f64 = 1_450.0;
+const ENGINE_HANDSHAKES: f64 = 1_170.0;
 const ENGINE_DATA: f64 = 915.0;
 
 struct Counted {

@@ -214,8 +214,14 @@ impl Host {
         let status = unsafe { tcphs_session_tapped(session, frame, nth, later, out) };
         let tapped = self.check(status, nulls & 5 != 0).then(|| shown::of_tapped(&self.tapped));
         let out = or_null(&mut *self.view, nulls, 3);
+        // Null is everything; of some fields, which ones follows from the frame.
+        let mut some = tcphs_wanted { summary: frame & 1 == 1, ..tcphs_wanted::default() };
+        for (field, wanted) in (0_u32..).zip(&mut some.fields) {
+            *wanted = u8::from(field % 7 == frame % 7);
+        }
+        let wanted = if nulls & 0x20 == 0 { ptr::null() } else { &raw const some };
         // SAFETY: each pointer is null or valid.
-        let status = unsafe { tcphs_session_view(session, frame, nth, later, out) };
+        let status = unsafe { tcphs_session_view(session, frame, nth, later, wanted, out) };
         let view = self.check(status, nulls & 9 != 0).then(|| shown::of_view(&self.view));
         let out = or_null(&mut *self.remarks, nulls, 4);
         // SAFETY: each pointer is null or valid.

@@ -193,11 +193,12 @@ impl Connection {
         for (end, (state, proven)) in self.ends.iter_mut().zip(reset.before) {
             (end.state, end.proven) = (state, proven);
         }
-        self.take_up_fins();
+        self.take_up_fins(event.sender);
     }
 
-    /// The states are those before an RST that was not believed; FINs that came after it count.
-    fn take_up_fins(&mut self) {
+    /// The states are those before an RST that was not believed; FINs that came after it count. To
+    /// the sender of this segment, what came last may still be under way.
+    fn take_up_fins(&mut self, sender: Side) {
         let Some(first) = self.first_closer else { return };
         for closer in [first as usize, 1 - first as usize] {
             if !self.ends[closer].has(Facts::FIN) {
@@ -210,7 +211,11 @@ impl Connection {
             match end.state {
                 State::Established | State::SynReceived | State::CloseWait if crossing => {
                     end.prove(State::FinWait1);
-                    end.upcoming = Some(State::Closing);
+                    if closer == sender as usize {
+                        end.upcoming = Some(State::Closing);
+                    } else {
+                        end.assume(State::Closing);
+                    }
                 }
                 State::Established | State::SynReceived if !second => end.prove(State::FinWait1),
                 State::Established | State::SynReceived | State::CloseWait => {

@@ -38,6 +38,16 @@ fn a_fin_that_crossed_another_after_a_lost_rst_leads_to_closing() {
 }
 
 #[test]
+fn a_fin_that_crossed_another_has_met_it_when_the_sender_of_the_rst_goes_on() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin().lost();
+    script.client().rst_ack().lost();
+    script.server().fin().after_ms(500).stage(Stage::FinSimultaneous);
+    script.client().ack().acking(2).is(Stage::SecondFinAcked, "CLOSING", "TIME-WAIT?");
+}
+
+#[test]
 fn a_synack_repeated_after_the_own_fin_is_sent_in_fin_wait_1() {
     let mut script = Script::new();
     script.client().syn();

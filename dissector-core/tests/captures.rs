@@ -217,6 +217,36 @@ fn a_damaged_tail_costs_the_tail() {
     }
 }
 
+/// A reader that gives a few octets at a time.
+struct Slow<'a>(&'a [u8]);
+
+impl Read for Slow<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let some = into.len().min(16);
+        self.0.read(&mut into[..some])
+    }
+}
+
+#[test]
+fn damage_costs_nothing_of_what_was_before_it() {
+    let seconds: Vec<u32> = (1..=5000).collect();
+    let file = pcap(&seconds);
+    // What is lost of zstd is a block, 128 KiB.
+    for (compress, least) in [(gzip as fn(&[u8]) -> Vec<u8>, 3500), (zstd, 2000)] {
+        let whole = compress(&file);
+        let middle = whole.len() * 3 / 4;
+        // Cut there, or of no use from there on.
+        for tail in [vec![], vec![0xff; 40]] {
+            let damaged = [&whole[..middle], &tail].concat();
+            let (read, warning) = sequence(Capture::new(&damaged[..]).unwrap());
+            assert!(read.len() >= least && read[..least] == seconds[..least], "{}", read.len());
+            assert!(matches!(warning, Some(CaptureWarning::Compressed { .. })), "{warning:?}");
+            // In whatever pieces it comes.
+            assert_eq!(sequence(Capture::new(Slow(&damaged)).unwrap()), (read, warning));
+        }
+    }
+}
+
 #[test]
 fn an_error_of_the_reader_is_no_damage() {
     struct Failing(std::io::Cursor<Vec<u8>>);

@@ -104,7 +104,7 @@ proptest! {
     #[test]
     fn options_never_panic_and_account_for_every_octet(
         octets in prop::collection::vec(any::<u8>(), 0..40),
-        missing in 0usize..40,
+        missing in prop_oneof![0usize..40, Just(usize::MAX)],
     ) {
         let mut count = 0;
         for option in dissector_core::wire::TcpOptions::new(&octets, missing) {

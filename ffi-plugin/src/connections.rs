@@ -45,9 +45,9 @@ pub struct Steps {
 }
 
 impl Connections {
-    /// Takes note of the segment at `place`, which the table has just observed, and of what left
-    /// the table on that occasion.
-    pub fn note(&mut self, table: &mut ConnectionTable, said: &Annotation, place: u32) {
+    /// To be called whenever the table has observed something, known to it or not: a connection may
+    /// have left it on that occasion.
+    pub fn keep_left(&mut self, table: &mut ConnectionTable) {
         for connection in table.take_left() {
             let index = connection.id() as usize;
             let home = self.keep(connection);
@@ -55,6 +55,12 @@ impl Connections {
                 entry.home = home;
             }
         }
+    }
+
+    /// Takes note of the segment at `place`, which the table has just observed, and of what left
+    /// the table on that occasion.
+    pub fn note(&mut self, table: &mut ConnectionTable, said: &Annotation, place: u32) {
+        self.keep_left(table);
         let Some(slot) = table.latest_slot() else { return };
         let index = said.connection as usize;
         if index >= self.entries.len() {
@@ -123,7 +129,8 @@ impl Connections {
 mod tests {
     use super::*;
     use crate::session::Session;
-    use crate::session::tests::{SYN, handshake, segment};
+    use crate::session::tests::{SYN, handshake, octets, segment};
+    use dissector_core::{IcmpError, LINGER_NS, PacketInfo};
 
     #[test]
     fn a_connection_is_found_after_it_has_left() {
@@ -140,6 +147,26 @@ mod tests {
             assert_eq!(known.connection.id(), frame - 1);
             assert_eq!(known.connection.id(), known.said.connection);
         }
+    }
+
+    #[test]
+    fn a_connection_is_found_after_an_icmp_error_has_made_it_leave() {
+        let mut session = Session::default();
+        // Refused; its time is over when a router complains of the SYN.
+        session.learn(1, &segment(&SYN));
+        let refusal = octets(0x14, true, 0, 101);
+        let mut refusal = segment(&refusal);
+        std::mem::swap(&mut refusal.packet.source, &mut refusal.packet.destination);
+        session.learn(2, &refusal);
+        let error = b"\x03\x01\0\0\0\0\0\0\
+            \x45\0\0\x28\0\0\0\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02\
+            \x9c\x40\0\x50\0\0\0\x64";
+        let packet = PacketInfo { time_ns: 2 * LINGER_NS, ..refusal.packet };
+        session.learn_icmp(3, &IcmpError::parse(packet, error).expect("it quotes the SYN"));
+        for frame in [1, 2] {
+            assert_eq!(session.segment(frame, 0).expect("it was learned").connection.id(), 0);
+        }
+        assert!(session.segment(3, 0).is_none());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!
 //! * [`abi`]: the functions and structs of `include/tcphs.h`;
 //! * `boundary`: no panic leaves Rust, no null pointer enters it;
-//! * `session`, `connections`, `syns`, `proofs`: what is known of the segments of one capture file, by frame;
+//! * `session`, `frames`, `connections`, `syns`, `proofs`: what is known of the segments of one capture file, by frame;
 //! * `view`, `verdict`, `remark`, `remark_text`, `text`, `info`: what is shown of one segment, as values and text;
 //! * `statistics`: what is shown of many connections;
 //! * `entry`, `fields`, `expert`, `command_line` (feature `wireshark`): what Wireshark looks up in a plugin.
@@ -22,6 +22,7 @@ mod entry;
 mod expert;
 #[cfg(feature = "wireshark")]
 mod fields;
+mod frames;
 #[cfg(feature = "wireshark")]
 mod headers;
 mod info;

@@ -11,6 +11,7 @@ use dissector_core::{ConnectionTable, IcmpError, Segment};
 
 use crate::connections::Connections;
 pub use crate::connections::Steps;
+use crate::frames::Frames;
 use crate::info::InfoTexts;
 use crate::proofs::{End, Proofs};
 use crate::syns::Syns;
@@ -83,7 +84,9 @@ impl Session {
 
     /// Feeds the engine with an ICMP error; it is stored if it belongs to a connection.
     pub fn learn_icmp(&mut self, frame: u32, error: &IcmpError) {
-        if let Some(annotation) = self.table.observe_icmp(error) {
+        let said = self.table.observe_icmp(error);
+        self.connections.keep_left(&mut self.table);
+        if let Some(annotation) = said {
             let place = self.store.push(frame, annotation);
             self.connections.note(&mut self.table, &annotation, place);
             // A frame that a read filter rejected gave its places back.
@@ -162,8 +165,8 @@ impl Session {
 /// Annotations by frame: 40 octets a segment, and 4 a frame.
 #[derive(Default)]
 struct Store {
-    /// By frame number: the place in `records` of its first segment, plus 1; 0 for none.
-    first: Vec<u32>,
+    /// The place in `records` of the first segment of each frame, plus 1; 0 for none.
+    first: Frames,
     records: Vec<Record>,
     /// The frame being dissected for the first time, with the place of its last segment.
     open: Option<(u32, usize)>,
@@ -195,13 +198,7 @@ impl Store {
         self.records.push(Record { annotation, frame, next: 0 });
         match previous {
             Some(previous) => self.records[previous].next = stored,
-            None => {
-                let index = frame as usize;
-                if self.first.len() <= index {
-                    self.first.resize(index + 1, 0);
-                }
-                self.first[index] = stored;
-            }
+            None => self.first.set(frame, stored),
         }
         self.open = Some((frame, place));
         place as u32
@@ -216,7 +213,7 @@ impl Store {
 
     /// The segments of a frame in the order they came in, each with its place.
     fn segments(&self, frame: u32) -> impl Iterator<Item = (u32, &Annotation)> {
-        let first = self.first.get(frame as usize).copied().unwrap_or(0);
+        let first = self.first.get(frame);
         let next = |(_, record): &(u32, &Record)| self.record(record.next);
         std::iter::successors(self.record(first), next)
             .map(|(place, record)| (place, &record.annotation))
@@ -236,12 +233,13 @@ impl Store {
 
     /// Drops what an earlier frame of the same number left.
     fn forget(&mut self, frame: u32) {
-        let Some(first) = self.first.get_mut(frame as usize) else {
+        let place = self.first.get(frame) as usize;
+        if place == 0 {
             return;
-        };
-        let place = std::mem::take(first) as usize;
+        }
+        self.first.set(frame, 0);
         // The number that is used again is always the latest, so its records are the last ones.
-        if place > 0 && frame as usize + 1 == self.first.len() {
+        if self.first.latest() == Some(frame) {
             self.records.truncate(place - 1);
         }
     }

@@ -12,6 +12,7 @@ mod command;
 pub mod cost;
 mod debian;
 pub mod dist_command;
+pub mod fuzz;
 pub mod install;
 pub mod packages;
 mod pcap;

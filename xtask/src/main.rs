@@ -13,7 +13,7 @@ use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
 use xtask::traffic::{self, Kind};
 use xtask::wireshark::{Wireshark, named_version};
 use xtask::{
-    bundle, checks, dist_command, plugin, profile, samples, screenshots, settings, unpacked,
+    bundle, checks, dist_command, fuzz, plugin, profile, samples, screenshots, settings, unpacked,
     workspace_root,
 };
 
@@ -50,6 +50,10 @@ Work on it
   bench [CAPTURE…]     CPU time of the engine beside tshark, tcptrace, tcpdump and a Lua script
       --rounds N       how often each runs (5)
       --instructions   and instructions, which have limits
+  fuzz [TARGET]        feed invented input to all targets of fuzz/, or to one; cargo-fuzz is
+                         installed where it is missing
+      --minutes N      for how long each (5)
+      --keep           and make fuzz/corpus/ anew from what was found
   generate KIND N FILE a capture to measure with, of N connections: handshakes, data,
                          concurrent or flood
   header [--check]     write include/tcphs.h anew, or only compare
@@ -126,6 +130,7 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<(), Failure> {
         }
         "cost" => cost::measure(&cost_request(arguments)?)?,
         "bench" => bench::measure(&bench_request(arguments)?)?,
+        "fuzz" => fuzz::fuzz(&fuzz_request(arguments)?)?,
         "generate" => generate(&arguments)?,
         "header" => {
             let check = take(&mut arguments, "--check");
@@ -226,6 +231,14 @@ fn bench_request(mut arguments: Vec<String>) -> Result<bench::Request, Failure> 
     }
     let captures = arguments.iter().map(PathBuf::from).collect();
     Ok(bench::Request { rounds, instructions, captures })
+}
+
+fn fuzz_request(mut arguments: Vec<String>) -> Result<fuzz::Request, Failure> {
+    let keep = take(&mut arguments, "--keep");
+    let minutes = take_value(&mut arguments, "--minutes", "a number of minutes")?.unwrap_or(5);
+    let target = arguments.first().filter(|argument| !argument.starts_with('-')).cloned();
+    nothing_left(&arguments[usize::from(target.is_some())..])?;
+    Ok(fuzz::Request { target, minutes, keep })
 }
 
 fn generate(arguments: &[String]) -> Result<(), Failure> {

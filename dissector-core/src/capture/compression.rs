@@ -1,12 +1,13 @@
 //! Compressed files, opened on the way: gzip (RFC 1952) and zstd (RFC 8878).
 //!
 //! Several members or frames one after the other are one file, as they are for `gzip -d` and
-//! `zstd -d`. What cannot be decompressed ends the input; the reader says that it did.
+//! `zstd -d`. What cannot be decompressed ends the input; the reader says that it did. All that was
+//! decompressed before it is given first, whatever the pieces in which the input came.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -16,7 +17,7 @@ const INPUT_OCTETS: usize = 64 * 1024;
 /// Where the octets of a capture come from.
 pub(super) enum Source<R> {
     Plain(R),
-    Gzip(Box<MultiGzDecoder<Input<R>>>),
+    Gzip(Box<Gzip<R>>),
     Zstd(Box<Zstd<R>>),
     /// Decompression failed, after so many octets.
     Ended(u64),
@@ -31,11 +32,26 @@ pub(super) struct Noting<R> {
     octets: u64,
 }
 
+/// flate2's own reader drops what it has decompressed in the call that meets the damage.
+pub(super) struct Gzip<R> {
+    input: Input<R>,
+    /// Of the member being read.
+    member: Option<Decompress>,
+}
+
 pub(super) struct Zstd<R> {
     input: Input<R>,
     decoder: FrameDecoder,
     in_frame: bool,
+    /// What is wrong with the frame; what was decompressed before it is still being read.
+    damage: Option<io::Error>,
 }
+
+/// The base-2 logarithm of the window of gzip (RFC 1951 §2).
+const GZIP_WINDOW_BITS: u8 = 15;
+/// A last block without content, and a checksum that nobody looks at (RFC 8878 §3.1.1): what the
+/// decoder holds back for blocks to refer to can be read after it.
+const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
 /// What reading comes to.
 pub(super) enum Octets {
@@ -67,9 +83,9 @@ impl<R: Read> Source<R> {
         let input = BufReader::with_capacity(INPUT_OCTETS, reader);
         if zstd {
             let decoder = FrameDecoder::new();
-            Self::Zstd(Box::new(Zstd { input, decoder, in_frame: false }))
+            Self::Zstd(Box::new(Zstd { input, decoder, in_frame: false, damage: None }))
         } else {
-            Self::Gzip(Box::new(MultiGzDecoder::new(input)))
+            Self::Gzip(Box::new(Gzip { input, member: None }))
         }
     }
 
@@ -77,7 +93,7 @@ impl<R: Read> Source<R> {
     pub(super) fn compressed_octets(&self) -> Option<u64> {
         match self {
             Self::Plain(_) => None,
-            Self::Gzip(decoder) => Some(decoder.get_ref().get_ref().octets),
+            Self::Gzip(decoder) => Some(decoder.input.get_ref().octets),
             Self::Zstd(decoder) => Some(decoder.input.get_ref().octets),
             Self::Ended(octets) => Some(*octets),
         }
@@ -92,7 +108,7 @@ impl<R: Read> Source<R> {
             Self::Plain(reader) => return reader.read(into).map(Octets::Read),
             Self::Gzip(decoder) => {
                 let result = decoder.read(into);
-                (result, &mut decoder.get_mut().get_mut().error)
+                (result, &mut decoder.input.get_mut().error)
             }
             Self::Zstd(decoder) => {
                 let result = decoder.read(into);
@@ -108,6 +124,39 @@ impl<R: Read> Source<R> {
             None => {
                 *self = Self::Ended(self.compressed_octets().unwrap_or(0));
                 Ok(Octets::Damaged)
+            }
+        }
+    }
+}
+
+impl<R: Read> Gzip<R> {
+    /// Whoever reads on after damage is told of it again.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let input = self.input.fill_buf()?;
+            let at_end = input.is_empty();
+            let member = match &mut self.member {
+                None if at_end => return Ok(0),
+                None => self.member.insert(Decompress::new_gzip(GZIP_WINDOW_BITS)),
+                Some(member) => member,
+            };
+            let before = (member.total_in(), member.total_out());
+            let result = member.decompress(input, into, FlushDecompress::None);
+            let taken = (member.total_in() - before.0) as usize;
+            let given = (member.total_out() - before.1) as usize;
+            self.input.consume(taken);
+            if let Ok(Status::StreamEnd) = result {
+                self.member = None;
+            }
+            if given > 0 {
+                return Ok(given);
+            }
+            match result {
+                Err(error) => return Err(error.into()),
+                Ok(Status::StreamEnd) => {}
+                Ok(_) if at_end => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) if taken == 0 => return Err(io::ErrorKind::InvalidData.into()),
+                Ok(_) => {}
             }
         }
     }
@@ -132,12 +181,22 @@ impl<R: Read> Zstd<R> {
                 }
             }
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
-                let some = BlockDecodingStrategy::UptoBlocks(1);
-                self.decoder.decode_blocks(&mut self.input, some).map_err(io::Error::other)?;
+                let some = || BlockDecodingStrategy::UptoBlocks(1);
+                if let Err(error) = self.decoder.decode_blocks(&mut self.input, some()) {
+                    let error = io::Error::other(error);
+                    if self.decoder.decode_blocks(&LAST_BLOCK[..], some()).is_err() {
+                        return Err(error);
+                    }
+                    self.damage = Some(error);
+                }
             }
-            match self.decoder.read(into)? {
-                0 => self.in_frame = false,
-                octets => return Ok(octets),
+            match (self.decoder.read(into)?, self.damage.take()) {
+                (0, None) => self.in_frame = false,
+                (0, Some(damage)) => return Err(damage),
+                (octets, damage) => {
+                    self.damage = damage;
+                    return Ok(octets);
+                }
             }
         }
     }

@@ -367,7 +367,10 @@ fn start_section<R: Read>(
         match records.next(buffer.filled()) {
             Record::Incomplete { required } => {
                 let required = usize::try_from(required).unwrap_or(usize::MAX);
-                if required > MAX_RECORD_OCTETS || !buffer.fill(required)? {
+                if required > MAX_RECORD_OCTETS {
+                    return Err(CaptureError::SectionHeader { problem: Problem::BlockLength });
+                }
+                if !buffer.fill(required)? {
                     let available = buffer.filled().len();
                     return Err(CaptureError::HeaderCut { required, available });
                 }

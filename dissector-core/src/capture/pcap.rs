@@ -94,13 +94,19 @@ impl PcapRecords {
         }
     }
 
-    /// Octets that an incomplete record at the start of `octets` needs.
+    /// Octets that an incomplete record at the start of `octets` needs; of a header that is not all
+    /// there, nothing is believed.
     #[cold]
     fn required(&self, octets: &[u8]) -> u64 {
-        let packet_octets = match (octets.get(8..12), self.parser.header().endianness) {
-            (Some(&[a, b, c, d]), Endianness::Big) => u32::from_be_bytes([a, b, c, d]),
-            (Some(&[a, b, c, d]), Endianness::Little) => u32::from_le_bytes([a, b, c, d]),
-            _ => 0,
+        let header = octets.first_chunk::<RECORD_HEADER_OCTETS>();
+        let packet_octets = match (header, self.parser.header().endianness) {
+            (Some(&[.., a, b, c, d, _, _, _, _]), Endianness::Big) => {
+                u32::from_be_bytes([a, b, c, d])
+            }
+            (Some(&[.., a, b, c, d, _, _, _, _]), Endianness::Little) => {
+                u32::from_le_bytes([a, b, c, d])
+            }
+            (None, _) => 0,
         };
         RECORD_HEADER_OCTETS as u64 + u64::from(packet_octets)
     }

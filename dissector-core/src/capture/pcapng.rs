@@ -284,10 +284,13 @@ fn number<'a, T>(parse: impl Fn(&'a [u8]) -> Parsed<'a, T>, octets: &'a [u8]) ->
     parse(octets).ok().map(|(_, value)| value)
 }
 
-/// Length that the block at the start of `octets` gives for itself, or what is needed to see it.
+/// Length that the block at the start of `octets` gives for itself, or what is needed to judge it:
+/// whether it can be one is looked at once the frame of a block is there.
 #[cold]
 fn block_octets(order: Endianness, octets: &[u8]) -> u64 {
-    let length = octets.get(4..).and_then(|after_type| number(u32(order), after_type));
+    let there = octets.len() >= BLOCK_FRAME_OCTETS;
+    let length = octets.get(4..).filter(|_| there);
+    let length = length.and_then(|after_type| number(u32(order), after_type));
     u64::from(length.unwrap_or(0)).max(BLOCK_FRAME_OCTETS as u64)
 }
 

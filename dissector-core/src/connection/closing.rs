@@ -10,10 +10,10 @@ use super::{Annotation, Anomaly};
 pub(super) const HALF_CLOSED_LONG_NS: i64 = 60_000_000_000;
 
 impl Connection {
-    /// Does this segment acknowledge the other end's FIN?
-    pub(super) fn acknowledge_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+    /// Does this segment acknowledge the other end's FIN, as the first one?
+    pub(super) fn acknowledge_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) -> bool {
         if !self.end(event.receiver).fin_acknowledged_by(event.acknowledgment()) {
-            return;
+            return false;
         }
         let closer = self.end_mut(event.receiver);
         let first_time = !closer.has(Facts::FIN_ACKED);
@@ -37,28 +37,37 @@ impl Connection {
         let missed = sender.has(Facts::SENT) && event.sequence().is_after(sender.nxt);
         match sender.state {
             State::Established | State::SynReceived if missed => sender.assume(State::CloseWait),
-            State::Established | State::SynReceived => sender.prove(State::CloseWait),
-            State::FinWait1 => sender.prove(State::Closing),
+            // Back in LISTEN by an RST, it seemed; but it has a FIN to acknowledge.
+            State::Established | State::SynReceived | State::Listen => {
+                sender.prove(State::CloseWait);
+            }
+            State::FinWait1 if crossed => sender.prove(State::Closing),
+            // The peer's FIN acknowledged its own, whatever was sent again in the meantime.
+            State::FinWait1 => sender.prove(State::TimeWait),
+            // That its own FIN was acknowledged is assumed too.
+            State::FinWait2 if crossed => sender.assume(State::TimeWait),
             State::FinWait2 => sender.prove(State::TimeWait),
             State::TimeWait if crossed => {}
             State::CloseWait if missed => {}
             State::CloseWait | State::Closing | State::TimeWait => sender.proven = true,
             _ => {}
         }
+        first_time
     }
 
-    pub(super) fn on_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+    /// A FIN, which may also be the first segment to acknowledge the other end's.
+    pub(super) fn on_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {
         let sender = self.end(event.sender);
         if sender.has(Facts::FIN) && !event.end().is_after(sender.fin_end) {
             self.repeat_fin(event, seen);
         } else {
-            self.first_fin(event, seen);
+            self.first_fin(event, seen, acks_fin);
         }
         let end = self.end_mut(event.sender);
         end.last_copy_ns = event.now_ns;
     }
 
-    fn first_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+    fn first_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {
         if self.first_closer.is_none() {
             self.first_fin_ns = event.now_ns;
         }
@@ -71,7 +80,7 @@ impl Connection {
             Stage::Fin
         } else if !other.fin_acknowledged_by(event.acknowledgment()) {
             Stage::FinSimultaneous
-        } else if seen.stage == Stage::FinAcked {
+        } else if acks_fin {
             Stage::FinAndAck
         } else {
             Stage::SecondFin

@@ -19,8 +19,9 @@ const MOST_LATE_NS: i64 = 500_000_000;
 pub(super) const DEFAULT_MSS: [u16; 2] = [536, 1220];
 
 impl Connection {
-    /// A segment with ACK and without RST: does it acknowledge the other end's SYN or FIN?
-    pub(super) fn on_ack(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+    /// A segment with ACK and without RST: does it acknowledge the other end's SYN or FIN? Gives
+    /// whether it is the first to acknowledge the FIN.
+    pub(super) fn on_ack(&mut self, event: &Event<'_>, seen: &mut Annotation) -> bool {
         let is_syn = event.has(TcpFlags::SYN);
         let missed = event.sender == Side::Client && !is_syn && self.lacks_synack() && {
             self.take_up_bad_synack(event);
@@ -34,9 +35,7 @@ impl Connection {
         } else if event.sender == Side::Client && !is_syn && self.lacks_synack() {
             self.goes_on_unanswered(event, seen);
         }
-        if !is_syn {
-            self.acknowledge_fin(event, seen);
-        }
+        !is_syn && self.acknowledge_fin(event, seen)
     }
 
     /// The client's SYN was captured, and no SYN/ACK that answers it.

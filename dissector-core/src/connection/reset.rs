@@ -3,6 +3,7 @@
 
 use super::endpoint::Facts;
 use super::event::{Event, Side};
+use super::incarnation::is_within;
 use super::names::{RstReason, Stage, State};
 use super::rare::SEVERAL;
 use super::track::{Connection, number_of_32_bits};
@@ -182,7 +183,9 @@ impl Connection {
             && !self.handshake.complete;
         if repeats_synack {
             // The RST was lost beyond here, but the client has given up all the same.
-            self.server_end_mut().prove(State::SynReceived);
+            let server = self.server_end_mut();
+            let closed = server.has(Facts::FIN);
+            server.prove(if closed { State::FinWait1 } else { State::SynReceived });
             return;
         }
         let rare = self.rare_mut();
@@ -190,14 +193,69 @@ impl Connection {
         for (end, (state, proven)) in self.ends.iter_mut().zip(reset.before) {
             (end.state, end.proven) = (state, proven);
         }
+        self.take_up_fins(event.sender);
+    }
+
+    /// The states are those before an RST that was not believed; FINs that came after it count. To
+    /// the sender of this segment, what came last may still be under way.
+    fn take_up_fins(&mut self, sender: Side) {
+        let Some(first) = self.first_closer else { return };
+        for closer in [first as usize, 1 - first as usize] {
+            if !self.ends[closer].has(Facts::FIN) {
+                continue;
+            }
+            let end = &mut self.ends[closer];
+            // It has acknowledged the peer's FIN with its own, or before.
+            let second = matches!(end.fin_stage, Stage::SecondFin | Stage::FinAndAck);
+            let crossing = end.fin_stage == Stage::FinSimultaneous;
+            match end.state {
+                State::Established | State::SynReceived | State::CloseWait if crossing => {
+                    end.prove(State::FinWait1);
+                    if closer == sender as usize {
+                        end.upcoming = Some(State::Closing);
+                    } else {
+                        end.assume(State::Closing);
+                    }
+                }
+                State::Established | State::SynReceived if !second => end.prove(State::FinWait1),
+                State::Established | State::SynReceived | State::CloseWait => {
+                    end.prove(State::LastAck);
+                }
+                // What its FIN has done is in the states already.
+                _ => continue,
+            }
+            let peer = &mut self.ends[1 - closer];
+            match peer.state {
+                State::Established | State::SynReceived => peer.assume(State::CloseWait),
+                State::FinWait1 if !second => peer.assume(State::Closing),
+                State::FinWait1 | State::FinWait2 => peer.assume(State::TimeWait),
+                _ => {}
+            }
+        }
+    }
+
+    /// Of a receiver that has acknowledged nothing: whether it can expect this RST. In SYN-SENT it
+    /// takes one that acknowledges its SYN, afterwards one from the stream that the sender's SYN
+    /// begins; how large its window is, is not known.
+    fn may_be_expected(&self, event: &Event<'_>) -> bool {
+        let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
+        let acknowledges = event.has(TcpFlags::ACK)
+            && (!receiver.has(Facts::ISS_KNOWN)
+                || receiver.syn_acknowledged_by(event.acknowledgment()));
+        if acknowledges || !sender.has(Facts::SYN) {
+            return true;
+        }
+        // Of a stream that goes on, more may have been missed than any window holds.
+        let missed = sender.has(Facts::MORE) && event.sequence().is_after(sender.iss);
+        missed || is_within(sender, event.sequence())
     }
 
     /// Whether the sequence number of an RST lies in the window of its receiver, or is the one the
-    /// sender would use next. Without any ACK of the receiver there is nothing to judge it by.
+    /// sender would use next.
     fn in_window(&self, event: &Event<'_>) -> bool {
         let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
         if !receiver.has(Facts::ACK) {
-            return true;
+            return self.may_be_expected(event);
         }
         let known = self.ends.iter().all(|end| end.has(Facts::SYN));
         let scale = match (sender.offer.window_scale(), receiver.offer.window_scale()) {

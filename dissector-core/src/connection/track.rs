@@ -247,15 +247,13 @@ impl Connection {
         } else {
             self.refute_rst(event, seen);
             self.leave_unknown(event);
-            if event.has(TcpFlags::ACK) {
-                self.on_ack(event, seen);
-            }
+            let acks_fin = event.has(TcpFlags::ACK) && self.on_ack(event, seen);
             if event.has(TcpFlags::SYN) {
                 self.on_syn(event, seen);
             }
             self.confirm(event);
             if event.has(TcpFlags::FIN) {
-                self.on_fin(event, seen);
+                self.on_fin(event, seen, acks_fin);
             }
             self.check_data(event, seen);
             self.account(event);

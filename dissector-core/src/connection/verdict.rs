@@ -317,8 +317,10 @@ impl Connection {
         self.reset().is_some() || self.ends.iter().all(|end| end.has(Facts::FIN_ACKED))
     }
 
-    /// How the connection went, seen from `now_ns`: the end of the capture, or the present.
+    /// How the connection went, seen from `now_ns`: the end of the capture, or the present. Once it
+    /// has left its table, what counts is when it left.
     pub fn outcome(&self, now_ns: i64) -> Outcome {
+        let now_ns = self.left_ns.unwrap_or(now_ns);
         let quiet = |since: i64| now_ns.saturating_sub(since) >= SILENCE_NS;
         let unless_pending = |decided: bool, outcome| {
             if decided { outcome } else { Outcome::Pending }

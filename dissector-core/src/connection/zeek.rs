@@ -427,7 +427,8 @@ impl Zeek {
     ) {
         let own = &mut self.ends[sender];
         let ahead = end.since(own.last);
-        let jumps = flags.intersects(TcpFlags::SYN | TcpFlags::RST) && ahead.abs() > 1 << 20;
+        let jumps =
+            flags.intersects(TcpFlags::SYN | TcpFlags::RST) && ahead.unsigned_abs() > 1 << 20;
         let lone_fin = flags.contains(TcpFlags::FIN) && own.last == own.start + 1;
         if payload > 0 && ahead <= 0 && own.state != Reset && !jumps && !lone_fin {
             let times = &mut counts(rare).ends[sender].retransmissions;

@@ -227,7 +227,7 @@ impl<'a> Iterator for TcpOptions<'a> {
         }
         let length = usize::from(length);
         let Some((option, rest)) = self.rest.split_at_checked(length) else {
-            let problem = if length <= self.rest.len() + self.missing {
+            let problem = if length <= self.rest.len().saturating_add(self.missing) {
                 OptionProblem::NotCaptured
             } else {
                 OptionProblem::PastHeader

@@ -246,3 +246,38 @@ fn a_midstream_connection_may_be_reset() {
     script.server().rst_ack().is(Stage::Rst, "CLOSED?", "CLOSED");
     assert_eq!(script.verdict().close, Close::Rst);
 }
+
+/// The FIN that is acknowledged has itself acknowledged the one that was sent again.
+#[test]
+fn who_acknowledges_the_second_fin_has_its_own_acknowledged() {
+    let mut script = Script::new();
+    script.used();
+    script.server().fin();
+    script.client().fin().lost().stage(Stage::FinAndAck);
+    script.server().repeat().after_ms(300).is(Stage::Fin, "LAST-ACK", "FIN-WAIT-1");
+    // The client's FIN arrives at last.
+    script.server().ack().acking(7).is(Stage::SecondFinAcked, "CLOSED?", "TIME-WAIT");
+}
+
+#[test]
+fn in_a_simultaneous_close_the_ack_of_the_own_fin_stays_assumed() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin().lost();
+    script.server().fin();
+    script.client().ack().lost();
+    script.server().repeat().after_ms(300).is(Stage::FinSimultaneous, "CLOSING", "FIN-WAIT-1");
+    script.client().ack().is(Stage::None, "CLOSING", "FIN-WAIT-2?");
+    // Whether that arrived before the client's FIN did, nobody can see.
+    script.server().ack().acking(7).is(Stage::FinAcked, "TIME-WAIT?", "TIME-WAIT?");
+}
+
+#[test]
+fn a_fin_on_the_final_ack_that_acknowledges_a_fin_is_both_when_it_is_sent_again() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.server().fin().stage(Stage::Fin);
+    script.client().fin().stage(Stage::FinalAck);
+    script.client().repeat().after_ms(1000).stage(Stage::FinAndAck);
+}

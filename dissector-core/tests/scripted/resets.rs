@@ -234,6 +234,29 @@ fn an_rst_is_believed_before_the_receiver_has_acknowledged_anything() {
     assert_eq!(script.outcome(), Outcome::AbortedByServer);
 }
 
+/// Nothing says how large its window is; but the stream it can expect begins with the SYN.
+#[test]
+fn an_rst_from_elsewhere_is_not_believed_before_the_receiver_has_acknowledged_anything() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.client().rst().seq(1 << 22).is(Stage::RstIgnored, "SYN-SENT", "SYN-RECEIVED?");
+    script.server().syn_ack();
+    for far in [0x0200_0000, 0xfe00_0000] {
+        let rst = script.server().rst().seq(far);
+        rst.is(Stage::RstIgnored, "ESTABLISHED?", "SYN-RECEIVED");
+    }
+    script.client().ack().is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn a_refusal_may_come_from_another_responder_than_the_synack() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().lost();
+    script.server().refusal().acking(1).stage(Stage::RstHandshakeAbort);
+}
+
 #[test]
 fn an_unacceptable_rst_moves_nothing() {
     let mut script = Script::new();

@@ -80,19 +80,17 @@ impl Statistics {
     /// A packet of connection `id` was seen. On `later` passes gives the row that has changed.
     pub fn see(&mut self, session: &Session, id: u32, later: bool) -> Option<usize> {
         let (word, bit) = (id as usize / 64, 1 << (id % 64));
+        if self.seen.get(word).is_some_and(|seen| seen & bit != 0) {
+            return None;
+        }
+        // A number that no connection has would take up the memory of all below it.
+        let connection = session.connection(id)?;
         if word >= self.seen.len() {
             self.seen.resize(word + 1, 0);
         }
-        if self.seen[word] & bit != 0 {
-            return None;
-        }
         self.seen[word] |= bit;
         self.order.push(id);
-        if !later {
-            return None;
-        }
-        let connection = session.connection(id)?;
-        Some(self.table.add(connection, session.now_ns()))
+        later.then(|| self.table.add(connection, session.now_ns()))
     }
 
     /// Makes the rows anew, from what the connections have come to.
@@ -189,7 +187,10 @@ mod tests {
     fn a_connection_that_is_not_there_changes_nothing() {
         let session = session();
         let mut statistics = Statistics::new(Subject::Connections);
-        assert_eq!(statistics.see(&session, 99, true), None);
+        for id in [99, u32::MAX] {
+            assert_eq!(statistics.see(&session, id, true), None);
+        }
+        assert!(statistics.seen.is_empty() && statistics.order.is_empty());
         statistics.settle(&session);
         assert_eq!(statistics.rows(), 0);
     }

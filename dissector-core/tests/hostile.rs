@@ -1,0 +1,105 @@
+//! Inputs that broke something once, as small as they can be.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::io::Read;
+
+use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Problem};
+use dissector_core::connection::Outcome;
+use dissector_core::{ConnectionTable, PacketInfo, Segment};
+use hex_literal::hex;
+
+/// A reader that gives one octet at a time.
+struct Slow<'a>(&'a [u8]);
+
+impl Read for Slow<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let some = into.len().min(1);
+        self.0.read(&mut into[..some])
+    }
+}
+
+/// Why reading stopped: the same in whatever pieces the file comes.
+#[track_caller]
+fn stopped(file: &[u8]) -> CaptureWarning {
+    fn warning(reader: impl Read) -> CaptureWarning {
+        let mut capture = Capture::new(reader).unwrap();
+        while capture.next_packet().unwrap().is_some() {}
+        *capture.warning().expect("it is damaged")
+    }
+    let whole = warning(file);
+    assert_eq!(warning(Slow(file)), whole);
+    whole
+}
+
+#[test]
+fn a_record_header_that_is_not_all_there_is_not_believed() {
+    let header = hex!("d4c3b2a1 0200 0400 00000000 00000000 ffff0000 65000000");
+    // Its length is there, of 80 MiB, and four octets are missing behind it.
+    let file = [&header[..], &hex!("00000000 00000000 00000005")].concat();
+    assert_eq!(stopped(&file), CaptureWarning::CutShort { frames: 0 });
+}
+
+#[test]
+fn a_block_of_an_impossible_length_is_damaged_however_much_of_it_is_there() {
+    let section = hex!("0a0d0d0a 1c000000 4d3c2b1a 0100 0000 ffffffffffffffff 1c000000");
+    let file = [&section[..], &hex!("06000000 4100003c 00000000")].concat();
+    let problem = Problem::BlockLength;
+    assert_eq!(stopped(&file), CaptureWarning::Damaged { frames: 0, problem });
+}
+
+#[test]
+fn a_section_header_too_long_to_be_one_is_called_so() {
+    let file = hex!("0a0d0d0a f7000000 1a2b3c4d 0001 0000 ffffffffffffffff");
+    for error in [Capture::new(&file[..]).map(drop), Capture::new(Slow(&file)).map(drop)] {
+        let Err(CaptureError::SectionHeader { problem }) = error else { panic!("{error:?}") };
+        assert_eq!(problem, Problem::BlockLength);
+    }
+}
+
+/// From 10.0.0.1:40000 to 10.0.0.2:80, or back.
+fn observe(table: &mut ConnectionTable, seconds: i64, back: bool, seq: u32, flags: u8) {
+    let mut ends = [[10, 0, 0, 1], [10, 0, 0, 2]];
+    let mut tcp = hex!("9c400050 00000000 00000000 5000ffff 00000000");
+    if back {
+        ends.swap(0, 1);
+        tcp[..4].rotate_left(2);
+    }
+    tcp[4..8].copy_from_slice(&seq.to_be_bytes());
+    tcp[13] = flags;
+    let packet = PacketInfo {
+        frame: 1,
+        time_ns: seconds * 1_000_000_000,
+        source: ends[0].into(),
+        destination: ends[1].into(),
+        ttl: 64,
+        ip_id: None,
+        tcp_octets: 20,
+    };
+    table.observe(&Segment::parse(packet, &tcp).unwrap());
+}
+
+#[test]
+fn a_number_half_a_circle_away() {
+    const RST: u8 = 0x04;
+    let mut table = ConnectionTable::new();
+    // What has no sign of its own.
+    observe(&mut table, 0, false, 0, 0x02);
+    observe(&mut table, 0, false, 0x8000_0001, RST);
+    assert_eq!(table.connections().count(), 1);
+}
+
+#[test]
+fn what_has_left_its_table_is_judged_by_when_it_left() {
+    let mut table = ConnectionTable::with_limit(1);
+    observe(&mut table, 0, false, 7, 0x02);
+    // There is room for one: the attempt leaves before its silence means something.
+    observe(&mut table, 2, false, 99, 0x02);
+    let left = table.take_left();
+    assert!(!left.is_empty());
+    for connection in left {
+        let late_ns = 3_600_000_000_000;
+        assert_eq!(connection.outcome(late_ns), connection.verdict(late_ns).outcome);
+        assert_eq!(connection.outcome(late_ns), Outcome::Pending);
+    }
+}

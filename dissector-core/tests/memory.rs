@@ -1,0 +1,138 @@
+//! What a table takes, whatever comes in: held against the memory that the process has.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use dissector_core::connection::Connection;
+use dissector_core::wire::{SeqNumber, TcpFlags, TcpHeader};
+use dissector_core::{ConnectionTable, PacketInfo, Segment};
+
+const MIB: usize = 1024 * 1024;
+/// The memory of what was captured last, to tell what was captured twice.
+const RECENT: usize = 6 * MIB;
+/// What the allocator keeps for itself.
+const SLACK: usize = 8 * MIB;
+/// A connection in the table with its place in the index, of which half may be empty.
+const CONNECTION: usize = size_of::<Option<Connection>>() + 48;
+/// The most that an attacker makes one connection take, by SYN/ACKs of many responders, each
+/// repeated with timestamps of its own.
+const WORST: usize = 12 * 1024;
+
+/// Octets of the process that are in memory.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
+
+struct Flood {
+    table: ConnectionTable,
+    frame: u64,
+}
+
+impl Flood {
+    fn new(limit: usize) -> Self {
+        Self { table: ConnectionTable::with_limit(limit), frame: 0 }
+    }
+
+    /// From host number `host` to the server, or back.
+    fn send(&mut self, host: u32, back: bool, flags: TcpFlags, numbers: (u32, u32)) {
+        self.frame += 1;
+        let client = (host.to_be_bytes().into(), 40_000);
+        let mut ends = [client, ([10, 0, 0, 2].into(), 80)];
+        if back {
+            ends.swap(0, 1);
+        }
+        let [(source, source_port), (destination, destination_port)] = ends;
+        // Another timestamp in each: none of them is a duplicate.
+        let mut options = [1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0];
+        options[4..8].copy_from_slice(&(self.frame as u32).to_be_bytes());
+        self.table.observe(&Segment {
+            packet: PacketInfo {
+                frame: self.frame,
+                time_ns: self.frame as i64 * 1_000_000,
+                source,
+                destination,
+                ttl: 64,
+                ip_id: Some(self.frame as u16),
+                tcp_octets: 32,
+            },
+            tcp: TcpHeader {
+                source_port,
+                destination_port,
+                sequence: SeqNumber(numbers.0),
+                acknowledgment: SeqNumber(numbers.1),
+                data_offset: 8,
+                flags,
+                window: 1000,
+                checksum: 0,
+                urgent_pointer: 0,
+                option_octets: &options,
+                payload: &[],
+            },
+        });
+    }
+}
+
+const SYN_ACK: TcpFlags = TcpFlags::SYN.union(TcpFlags::ACK);
+
+/// Fifteen times as many attempts as the table holds.
+fn a_flood_of_syns() -> (Flood, usize) {
+    const LIMIT: usize = 20_000;
+    let before = resident();
+    let mut flood = Flood::new(LIMIT);
+    for host in 0..300_000 {
+        flood.send(host, false, TcpFlags::SYN, (host, 0));
+        // One in four is answered, one in eight reset.
+        if host % 4 == 0 {
+            flood.send(host, true, SYN_ACK, (7, host.wrapping_add(1)));
+        }
+        if host % 8 == 0 {
+            flood.send(host, true, TcpFlags::RST, (8, 0));
+        }
+        if host % 1000 == 0 {
+            drop(flood.table.take_left());
+        }
+    }
+    assert!(flood.table.len() <= LIMIT);
+    let taken = resident().saturating_sub(before);
+    // What is rare: a connection that was reset has a box of its own.
+    let rare = LIMIT / 8 * 768;
+    let bound = LIMIT * CONNECTION + rare + RECENT + SLACK;
+    assert!(taken <= bound, "{taken} octets, of {bound}");
+    (flood, taken)
+}
+
+/// Each connection gets everything that makes one grow.
+fn the_worst_connections() -> usize {
+    const CONNECTIONS: usize = 2000;
+    let before = resident();
+    let mut flood = Flood::new(CONNECTIONS);
+    for host in 0..CONNECTIONS as u32 {
+        for _ in 0..34 {
+            flood.send(host, false, TcpFlags::SYN, (100, 0));
+        }
+        for back in [true, false] {
+            for responder in 0..9 {
+                for _ in 0..34 {
+                    flood.send(host, back, SYN_ACK, (1000 * responder, 101));
+                }
+            }
+        }
+        flood.send(host, true, TcpFlags::RST, (1, 0));
+    }
+    drop(flood.table.take_left());
+    let taken = resident().saturating_sub(before);
+    let bound = CONNECTIONS * WORST + RECENT + SLACK;
+    assert!(taken <= bound, "{taken} octets, of {bound}: {} a connection", taken / CONNECTIONS);
+    taken
+}
+
+/// Each is measured by what the whole process takes more than before; nothing is given back between.
+#[test]
+fn memory_stays_within_its_bounds() {
+    let (kept, flood) = a_flood_of_syns();
+    let worst = the_worst_connections();
+    println!("{} KiB a flood, {} KiB the worst connections", flood / 1024, worst / 1024);
+    drop(kept);
+}

@@ -1,0 +1,263 @@
+//! What can be said of a TCP exchange by somebody who sees all that passes one point of the path,
+//! and knows RFC 9293 and nothing else.
+//!
+//! Of what has passed, anything may have arrived at its receiver or not, in any order. So an end may
+//! be in many conditions; each segment that it sends rules out those in which it would not have sent
+//! it. What is left is all that can be known.
+
+use std::collections::BTreeSet;
+
+use dissector_core::connection::State;
+
+use super::tcp::{Packet, at_least};
+
+/// What an end may have taken in by now.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+struct Condition {
+    /// The peer's SYN.
+    syn: bool,
+    /// The acknowledgment of its own SYN.
+    syn_acked: bool,
+    /// The peer's FIN.
+    fin: bool,
+    /// It had that when it sent its own.
+    fin_first: bool,
+    /// The acknowledgment of its own FIN.
+    fin_acked: bool,
+    over: Over,
+}
+
+/// Whether it has come to an early end.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+enum Over {
+    #[default]
+    No,
+    /// It sent an RST.
+    Resets,
+    /// It believed one.
+    Reset,
+}
+
+/// One end, as it is seen.
+#[derive(Clone, Debug)]
+struct End {
+    opens: bool,
+    iss: Option<u32>,
+    nxt: u32,
+    /// The number after its FIN.
+    fin_end: Option<u32>,
+    may_be: BTreeSet<Condition>,
+    /// Something it sent was lost before it passed: what, is not known. Or it has sent an RST, and
+    /// the peer goes on.
+    unknown: bool,
+}
+
+/// The numbers of the states that an end may be in; `None` where this model has no opinion: where
+/// what an end sent was lost before it passed, or no end would have sent it.
+pub type Opinion = Option<BTreeSet<u8>>;
+
+pub struct Observer {
+    ends: [End; 2],
+    passed: Vec<Packet>,
+    /// A segment came that no end in any condition would have sent.
+    lost: bool,
+}
+
+impl Observer {
+    /// Before anything has passed; `client` sends the first SYN.
+    pub fn new(client: usize) -> Self {
+        let end = |side| End {
+            opens: side == client,
+            iss: None,
+            nxt: 0,
+            fin_end: None,
+            may_be: BTreeSet::from([Condition::default()]),
+            unknown: false,
+        };
+        Self { ends: [end(0), end(1)], passed: Vec::new(), lost: false }
+    }
+
+    /// A segment passes. What its sender was in, having sent it; then what each end may be in by
+    /// now, with all that is under way to it.
+    pub fn pass(&mut self, packet: &Packet) -> (Opinion, [Opinion; 2]) {
+        let from = packet.from;
+        // Somebody goes on after an RST: it was lost, or was not its sender's at all.
+        let reset = self.passed.iter().any(|it| it.rst && it.from != from);
+        self.ends[1 - from].unknown |= reset && !packet.rst;
+        self.deliver(from);
+        self.rule_out(packet);
+        self.send(packet);
+        self.lost |= self.ends[from].may_be.is_empty();
+        let sent = self.opinion(from);
+        self.passed.push(*packet);
+        self.deliver(from);
+        self.deliver(1 - from);
+        (sent, [0, 1].map(|side| self.opinion(side)))
+    }
+
+    /// Both ends have opened.
+    fn crossing(&self) -> bool {
+        let bare = |side| {
+            let mut syns =
+                self.passed.iter().filter(move |packet| packet.from == side && packet.syn);
+            syns.any(|packet| packet.ack.is_none())
+        };
+        bare(0) && bare(1)
+    }
+
+    fn opinion(&self, side: usize) -> Opinion {
+        let end = &self.ends[side];
+        if self.lost || end.unknown {
+            return None;
+        }
+        Some(end.may_be.iter().flat_map(|it| end.states(it)).map(State::number).collect())
+    }
+
+    /// Anything that has passed towards `side` may have arrived by now.
+    fn deliver(&mut self, side: usize) {
+        let sent: Vec<_> = self.passed.iter().filter(|packet| packet.from != side).collect();
+        let peer_fin = self.ends[1 - side].fin_end;
+        let end = &mut self.ends[side];
+        loop {
+            let before = end.may_be.len();
+            for condition in end.may_be.clone() {
+                for packet in &sent {
+                    let after = end.receive(condition, packet, peer_fin);
+                    end.may_be.extend(after);
+                }
+            }
+            if end.may_be.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// In which conditions would the sender not have sent this?
+    fn rule_out(&mut self, packet: &Packet) {
+        let crossing = self.crossing();
+        let peer = &self.ends[1 - packet.from];
+        let (peer_iss, peer_fin) = (peer.iss, peer.fin_end);
+        let end = &mut self.ends[packet.from];
+        let fin_again = packet.fin && end.fin_end.is_some();
+        let (iss, sent_fin) = (end.iss, end.fin_end.is_some());
+        end.may_be.retain(|it| {
+            if packet.rst {
+                return true;
+            }
+            if it.over != Over::No {
+                return false;
+            }
+            if packet.syn {
+                // A SYN is in SYN-SENT, a SYN/ACK in SYN-RECEIVED.
+                return it.syn == packet.ack.is_some() && !it.syn_acked;
+            }
+            let Some(iss) = iss else { return false };
+            // Whoever acknowledges a SYN or a FIN has it, and whoever does not, has not.
+            let has_fin = peer_fin.is_some_and(|fin| packet.acks(fin));
+            // Payload is sent and taken once the own SYN is acknowledged.
+            let sent =
+                packet.payload > 0 || !sent_fin && !packet.fin && packet.seq != iss.wrapping_add(1);
+            let taken = peer_iss.is_some_and(|iss| !has_fin && packet.acks(iss.wrapping_add(2)));
+            // In a simultaneous open, an end in SYN-RECEIVED repeats its SYN/ACK, and sends nothing else.
+            let opens = sent || taken || crossing;
+            it.syn && it.fin == has_fin && (it.syn_acked || !opens) && !(fin_again && it.fin_acked)
+        });
+    }
+
+    /// What the sender has done with it.
+    fn send(&mut self, packet: &Packet) {
+        let end = &mut self.ends[packet.from];
+        if packet.rst {
+            // Whoever answers for a connection it does not have, or drops it, has none now. But with a
+            // number from elsewhere, it need not be the sender's.
+            end.unknown |= end.iss.is_some() && packet.seq != end.nxt;
+            end.may_be =
+                end.may_be.iter().map(|it| Condition { over: Over::Resets, ..*it }).collect();
+            return;
+        }
+        if packet.syn && end.iss.is_none() {
+            (end.iss, end.nxt) = (Some(packet.seq), packet.seq);
+        }
+        if !at_least(end.nxt, packet.seq) {
+            end.unknown = true;
+        }
+        if at_least(packet.end(), end.nxt) {
+            end.nxt = packet.end();
+        }
+        if packet.fin && end.fin_end.is_none() {
+            end.fin_end = Some(packet.end());
+            end.may_be =
+                end.may_be.iter().map(|it| Condition { fin_first: it.fin, ..*it }).collect();
+        }
+    }
+}
+
+impl End {
+    /// The conditions after `packet` has arrived, which the end may also have refused.
+    fn receive(&self, before: Condition, packet: &Packet, peer_fin: Option<u32>) -> Vec<Condition> {
+        let mut it = before;
+        if it.over != Over::No {
+            return vec![];
+        }
+        let acks_syn = self.iss.is_some_and(|iss| packet.acks(iss.wrapping_add(1)));
+        if packet.rst {
+            // In SYN-SENT it has to acknowledge the SYN; LISTEN ignores it.
+            let believed = if it.syn { true } else { self.iss.is_some() && acks_syn };
+            return if believed { vec![Condition { over: Over::Reset, ..it }] } else { vec![] };
+        }
+        if self.iss.is_none() {
+            // LISTEN, or not open: a SYN without ACK opens.
+            it.syn |= packet.syn && packet.ack.is_none() && !self.opens;
+            return vec![it];
+        }
+        if !it.syn {
+            if !packet.syn || packet.ack.is_some() && !acks_syn {
+                return vec![];
+            }
+            (it.syn, it.syn_acked) = (true, acks_syn);
+            return vec![it];
+        }
+        if packet.syn {
+            // A copy: nothing of it is new but, in a simultaneous open, its ACK; which is refused.
+            it.syn_acked |= acks_syn;
+            return vec![it];
+        }
+        it.syn_acked |= acks_syn;
+        it.fin_acked |= self.fin_end.is_some_and(|fin| packet.acks(fin));
+        let mut all = vec![it];
+        if peer_fin.is_some_and(|fin| at_least(packet.end(), fin)) && packet.fin && it.syn_acked {
+            all.push(Condition { fin: true, ..it });
+        }
+        all
+    }
+
+    /// The states of a condition (RFC 9293 §3.3.2).
+    fn states(&self, it: &Condition) -> Vec<State> {
+        let one = |state| vec![state];
+        // A passive open goes back to LISTEN where it is reset in SYN-RECEIVED.
+        let back = !self.opens && !it.syn_acked && self.fin_end.is_none();
+        match it.over {
+            Over::No => {}
+            Over::Reset if back => return one(State::Listen),
+            Over::Reset | Over::Resets => return one(State::Closed),
+        }
+        match (self.iss.is_some(), it.syn, it.syn_acked) {
+            (false, false, _) if self.opens => return one(State::Closed),
+            (false, false, _) => return one(State::Listen),
+            (false, true, _) => return one(State::SynReceived),
+            (true, false, _) => return one(State::SynSent),
+            (true, true, false) if self.fin_end.is_none() => return one(State::SynReceived),
+            _ => {}
+        }
+        one(match (self.fin_end.is_some(), it.fin, it.fin_acked) {
+            (false, false, _) => State::Established,
+            (false, true, _) => State::CloseWait,
+            (true, false, false) => State::FinWait1,
+            (true, false, true) => State::FinWait2,
+            (true, true, false) if it.fin_first => State::LastAck,
+            (true, true, true) if it.fin_first => State::Closed,
+            (true, true, false) => State::Closing,
+            (true, true, true) => State::TimeWait,
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! What a segment was to its exchange, and what the exchange came to: read off all that passed, by
+//! the definitions, and `None` where those leave it open.
+
+use dissector_core::connection::{ClosedBy, Outcome, Stage};
+
+use super::tcp::{Packet, at_least};
+
+/// What is known of an exchange by its segments, in plain terms.
+struct Facts<'a> {
+    all: &'a [Packet],
+    client: usize,
+    /// Of client and server, by place: their initial numbers.
+    iss: [Option<u32>; 2],
+}
+
+impl<'a> Facts<'a> {
+    fn of(all: &'a [Packet]) -> Option<Self> {
+        let client = all.iter().find(|packet| packet.syn && packet.ack.is_none())?.from;
+        let iss = [client, 1 - client].map(|side| {
+            all.iter().find(|packet| packet.syn && packet.from == side).map(|it| it.seq)
+        });
+        Some(Self { all, client, iss })
+    }
+
+    fn from(&self, role: usize) -> impl Iterator<Item = &'a Packet> + use<'a> {
+        let side = if role == 0 { self.client } else { 1 - self.client };
+        self.all.iter().filter(move |packet| packet.from == side)
+    }
+
+    /// Whether somebody other than `role` acknowledges its SYN, and is no RST.
+    fn syn_acked(&self, role: usize) -> bool {
+        let Some(iss) = self.iss[role] else { return false };
+        self.from(1 - role).any(|packet| !packet.rst && packet.acks(iss.wrapping_add(1)))
+    }
+
+    fn opened(&self) -> bool {
+        self.syn_acked(0) && self.syn_acked(1)
+    }
+
+    /// The highest number that `role` has sent, if it has sent something.
+    fn nxt(&self, role: usize) -> Option<u32> {
+        let ends = self.from(role).filter(|packet| !packet.rst).map(Packet::end);
+        ends.reduce(|a, b| if at_least(b, a) { b } else { a })
+    }
+
+    fn fin(&self, role: usize) -> Option<&'a Packet> {
+        self.from(role).find(|packet| packet.fin)
+    }
+
+    /// Both ends have sent a SYN without ACK.
+    fn crossing(&self) -> bool {
+        self.from(1).any(|packet| packet.syn && packet.ack.is_none())
+    }
+
+    /// The server has acknowledged the SYN without a SYN of its own having passed.
+    fn split(&self) -> bool {
+        let first = self.from(1).next();
+        first.is_some_and(|packet| !packet.syn)
+    }
+
+    /// What a sender sent before it passed was lost.
+    fn gap(&self) -> bool {
+        (1..=self.all.len()).any(|nth| {
+            let Some(before) = Facts::of(&self.all[..nth - 1]) else { return false };
+            let packet = &self.all[nth - 1];
+            let role = usize::from(packet.from != self.client);
+            !packet.rst && before.nxt(role).is_some_and(|nxt| !at_least(nxt, packet.seq))
+        })
+    }
+}
+
+/// The stage of `packet`, after all those `before` it.
+pub fn stage(before: &[Packet], packet: &Packet) -> Option<Stage> {
+    let with: Vec<_> = before.iter().copied().chain([*packet]).collect();
+    let (now, then) = (Facts::of(&with)?, Facts::of(before));
+    let role = usize::from(packet.from != now.client);
+    if packet.rst {
+        return stage_of_rst(&now, role, packet);
+    }
+    if now.crossing() || now.split() || now.gap() {
+        // Other ways to open have stages of their own.
+        return (packet.syn && packet.ack.is_none() && role == 0 && !now.crossing())
+            .then_some(Stage::Syn);
+    }
+    if packet.syn {
+        return Some(if role == 0 { Stage::Syn } else { Stage::SynAck });
+    }
+    let then = then?;
+    if with.iter().any(|packet| packet.rst) {
+        return None;
+    }
+    if !then.opened() {
+        // The first segment after which both SYNs are acknowledged.
+        return now.opened().then_some(Stage::FinalAck);
+    }
+    let acks = |role: usize, facts: &Facts<'_>| {
+        let Some(fin) = facts.fin(role) else { return false };
+        facts.from(1 - role).any(|it| it.acks(fin.end()))
+    };
+    // The FIN of the end that closed first, and of the other.
+    let first =
+        now.all.iter().find(|packet| packet.fin).map(|it| usize::from(it.from != now.client));
+    let Some(first) = first else { return Some(Stage::None) };
+    let newly = |role: usize| acks(role, &now) && !acks(role, &then);
+    let simultaneous = || {
+        let second = now.fin(1 - first).expect("it is there");
+        !second.acks(now.fin(first).expect("it is there").end())
+    };
+    let fin_stage = |role: usize| {
+        let second = now.fin(role).expect("it is there");
+        let nth = now.all.iter().position(|it| it == second).expect("it is there");
+        let earlier = Facts::of(&now.all[..nth]).is_some_and(|facts| acks(first, &facts));
+        match () {
+            () if role == first => Stage::Fin,
+            () if simultaneous() => Stage::FinSimultaneous,
+            () if earlier => Stage::SecondFin,
+            () => Stage::FinAndAck,
+        }
+    };
+    Some(match () {
+        () if packet.fin => fin_stage(role),
+        () if newly(first) => Stage::FinAcked,
+        () if newly(1 - first) => Stage::SecondFinAcked,
+        () => Stage::None,
+    })
+}
+
+fn stage_of_rst(now: &Facts<'_>, role: usize, packet: &Packet) -> Option<Stage> {
+    let resets = now.all.iter().filter(|packet| packet.rst).count();
+    let syn = now.iss[0]?.wrapping_add(1);
+    // The first answer to a SYN.
+    let refuses = role == 1 && now.from(1).count() == 1 && packet.ack == Some(syn) && resets == 1;
+    refuses.then_some(Stage::RstRefusal)
+}
+
+/// What the exchange came to, a minute later.
+pub fn outcome(all: &[Packet]) -> Option<Outcome> {
+    let facts = Facts::of(all)?;
+    let resets = |role| facts.from(role).any(|packet| packet.rst);
+    let bare_syn = |packet: &Packet| packet.syn && packet.ack.is_none();
+    let iss = facts.iss[0]?;
+    if facts.from(1).next().is_none() {
+        return facts.from(0).all(bare_syn).then_some(Outcome::NoReply);
+    }
+    if facts.from(1).all(|packet| packet.rst && packet.ack == Some(iss.wrapping_add(1)))
+        && facts.from(0).all(bare_syn)
+    {
+        return Some(Outcome::Refused);
+    }
+    if facts.crossing() || facts.split() || facts.gap() {
+        return None;
+    }
+    let synack = facts.from(1).find(|packet| packet.syn && packet.ack.is_some())?;
+    if !facts.opened() {
+        let silent = facts.from(0).all(bare_syn) && facts.from(1).all(|packet| packet.syn);
+        return silent.then_some(Outcome::NoFinalAck);
+    }
+    // The server has gone on: it has sent payload or a FIN behind its SYN, or taken payload.
+    let went_on = facts.from(1).any(|packet| {
+        !packet.rst
+            && !packet.syn
+            && (packet.payload > 0 || packet.acks(iss.wrapping_add(2)))
+            && packet.seq == synack.end()
+    });
+    (went_on && !resets(0) && !resets(1)).then_some(Outcome::Complete)
+}
+
+/// Who closed it first, and whether anybody did.
+pub fn closer(all: &[Packet]) -> Option<Option<ClosedBy>> {
+    let facts = Facts::of(all)?;
+    if facts.gap() || all.iter().any(|packet| packet.rst) {
+        return None;
+    }
+    let Some(first) = all.iter().find(|packet| packet.fin) else { return Some(None) };
+    let role = usize::from(first.from != facts.client);
+    let by = |role| if role == 0 { ClosedBy::Client } else { ClosedBy::Server };
+    let Some(second) = facts.fin(1 - role) else { return Some(Some(by(role))) };
+    let acked = |role: usize| {
+        let fin = facts.fin(role).expect("both are there").end();
+        facts.from(1 - role).any(|packet| packet.acks(fin))
+    };
+    let crossed = !second.acks(first.end());
+    // A simultaneous close that nobody has acknowledged is none yet.
+    Some(Some(if crossed && acked(0) && acked(1) { ClosedBy::Both } else { by(role) }))
+}

@@ -1,0 +1,88 @@
+//! What the interface hands out, read as C would read it, within its bounds.
+
+use std::ffi::{CStr, c_char};
+use std::hash::{DefaultHasher, Hasher};
+
+use dissector_core::connection::{Anomaly, FIELDS};
+use tcphs::abi::*;
+
+/// The C string at `place`, which ends within `text`.
+fn text_at(text: &[u8], place: u32) -> &[u8] {
+    let from = text.get(place as usize..).expect("a text begins within its buffer");
+    let text = CStr::from_bytes_until_nul(from).expect("a text ends within its buffer");
+    text.to_str().expect("UTF-8").as_bytes()
+}
+
+/// What is shown of a segment, all together as one number: what is the same has the same.
+pub fn of_view(view: &tcphs_view) -> u64 {
+    let mut all = DefaultHasher::new();
+    if view.summary != TCPHS_NO_TEXT {
+        all.write(text_at(&view.text, view.summary));
+    }
+    let items = view.items.get(..view.item_count as usize).expect("no more than there is room for");
+    for item in items {
+        let tcphs_item { number, text, field, level, subtree, hidden } = *item;
+        assert!(level <= 1 && subtree <= 3);
+        assert!(subtree > 0 || usize::from(field) < FIELDS.len(), "{field}");
+        all.write_u64(number);
+        all.write_u32(u32::from_le_bytes([field, level, subtree, hidden.into()]));
+        match text {
+            TCPHS_NO_TEXT => {}
+            place if subtree > 0 => all.write(text_at(&view.text, place)),
+            // An address has no end of its own, and 4 octets at least.
+            place => {
+                let from = view.text.get(place as usize..).expect("within the buffer");
+                all.write(from.get(..4).expect("the shortest has four"));
+            }
+        }
+    }
+    all.finish()
+}
+
+/// The remarks on a segment, likewise.
+pub fn of_remarks(remarks: &tcphs_remarks) -> u64 {
+    let items = remarks.items.get(..remarks.count as usize).expect("as many as there is room for");
+    let entries = Anomaly::ALL.len() + 2;
+    let mut all = DefaultHasher::new();
+    for item in items {
+        assert!(usize::from(item.entry) < entries, "{}", item.entry);
+        all.write_u8(item.entry);
+        if item.text != TCPHS_NO_TEXT {
+            all.write(text_at(&remarks.text, item.text));
+        }
+    }
+    all.finish()
+}
+
+/// What listeners are told, likewise.
+pub fn of_tapped(tapped: &tcphs_tapped) -> u64 {
+    assert!(matches!(tapped.ip_version, 0 | 4 | 6));
+    let (label, comment) = (text_at(&tapped.label, 0), text_at(&tapped.comment, 0));
+    assert!(!tapped.staged || !label.is_empty() && !comment.is_empty(), "a text did not fit");
+    let mut all = DefaultHasher::new();
+    all.write_u32(tapped.connection);
+    all.write(label);
+    all.write(comment);
+    all.finish()
+}
+
+/// The cells of a row, likewise.
+pub fn of_row(row: &tcphs_row, columns: usize) -> u64 {
+    let mut all = DefaultHasher::new();
+    for cell in row.cells.get(..columns).expect("no more columns than cells") {
+        match cell.text {
+            TCPHS_NO_TEXT => all.write_u32(cell.count),
+            place => all.write(text_at(&row.text, place)),
+        }
+    }
+    all.finish()
+}
+
+/// The C string at `text`; empty where it is null.
+pub fn of_text<'a>(text: *const c_char) -> &'a str {
+    if text.is_null() {
+        return "";
+    }
+    // SAFETY: the interface gives C strings, which live until the next call at least.
+    unsafe { CStr::from_ptr(text) }.to_str().expect("UTF-8")
+}

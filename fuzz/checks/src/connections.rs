@@ -1,0 +1,150 @@
+//! Whole captures through a connection table: octets become segments between a few addresses, with
+//! few sequence numbers, so that they meet.
+
+pub(crate) mod capture;
+mod facts;
+
+use dissector_core::connection::{Annotation, Connection, Outcome};
+use dissector_core::{ConnectionTable, ServerTally};
+
+use self::capture::Told;
+use self::capture::Told::{Error, Sent};
+use self::facts::{Facts, Totals};
+use crate::octets::Octets;
+
+/// The first octet says how many connections the table holds at once; then come segments and ICMP
+/// errors, 12 octets each.
+pub fn check(octets: &[u8]) {
+    let mut octets = Octets::new(octets);
+    let mut state = State::new(octets.choose(&[1, 2, 3, 5, 64]));
+    // The time noted last, which may lie before an earlier one.
+    let mut time_ns = 0;
+    for frame in 1..=500 {
+        if octets.is_empty() {
+            break;
+        }
+        let packet = capture::next(&mut octets, frame, &mut time_ns);
+        if let Some(told) = packet.read() {
+            state.take_in(&told);
+        }
+    }
+    state.finish();
+}
+
+/// A table, and what was seen of it.
+struct State {
+    table: ConnectionTable,
+    /// Another one, with another seed, which gets the same.
+    twin: ConnectionTable,
+    limit: usize,
+    next_id: u32,
+    now_ns: i64,
+    /// By number of connection.
+    facts: Vec<Facts>,
+    taken: usize,
+}
+
+impl State {
+    fn new(limit: usize) -> Self {
+        Self {
+            table: ConnectionTable::with_limit(limit),
+            twin: ConnectionTable::with_limit(limit),
+            limit,
+            next_id: 0,
+            now_ns: i64::MIN,
+            facts: Vec::new(),
+            taken: 0,
+        }
+    }
+
+    fn take_in(&mut self, told: &Told<'_>) {
+        let before = self.table.len();
+        let (seen, again) = match told {
+            Sent(segment) => (Some(self.table.observe(segment)), Some(self.twin.observe(segment))),
+            Error(error) => (self.table.observe_icmp(error), self.twin.observe_icmp(error)),
+        };
+        assert_eq!(seen, again, "an answer depends on the seed of the table: {told:?}");
+        let packet = told.packet();
+        self.now_ns = self.now_ns.max(packet.time_ns);
+        assert_eq!(self.table.now_ns(), self.now_ns);
+        assert!(self.table.len() <= self.limit && self.twin.len() == self.table.len());
+        if let Some(seen) = seen {
+            self.check_numbers(&seen, told);
+            let latest = self.table.latest().expect("something was just said of it");
+            assert_eq!(latest.id(), seen.connection);
+            let slot = self.table.latest_slot().expect("it is in the table");
+            assert_eq!(self.table.get(slot, latest.id()).map(Connection::id), Some(latest.id()));
+            let facts = &mut self.facts[seen.connection as usize];
+            facts.check(&seen, told, latest, self.now_ns);
+        } else {
+            assert!(matches!(told, Error(_)) && self.table.len() <= before);
+        }
+        if packet.frame.is_multiple_of(16) {
+            self.take_left();
+        }
+    }
+
+    /// Numbers are given out one after the other.
+    fn check_numbers(&mut self, seen: &Annotation, told: &Told<'_>) {
+        assert!(seen.connection <= self.next_id);
+        if seen.connection == self.next_id {
+            assert!(matches!(told, Sent(_)), "an ICMP error opens no connection");
+            self.facts.push(Facts::default());
+            self.next_id += 1;
+        }
+    }
+
+    fn take_left(&mut self) {
+        let left = self.table.take_left();
+        self.taken += left.len();
+        for (connection, other) in left.iter().zip(self.twin.take_left()) {
+            assert_eq!(connection.id(), other.id());
+            check_end(connection, self.now_ns);
+            assert_eq!(connection.verdict(self.now_ns), other.verdict(self.now_ns));
+            self.facts[connection.id() as usize].leave();
+        }
+    }
+
+    /// Every connection is there, once and in order, and says what it came to.
+    fn finish(&mut self) {
+        let mut tally = ServerTally::default();
+        let mut count = 0;
+        let mut last = None;
+        for connection in self.table.connections() {
+            assert!(last < Some(connection.id()));
+            last = Some(connection.id());
+            count += 1;
+            check_end(connection, self.now_ns);
+            tally.add(&connection.verdict(self.now_ns));
+        }
+        assert_eq!(count + self.taken, self.next_id as usize);
+        check_tally(&tally, count);
+    }
+}
+
+/// The verdict has an answer to each question, now and ever after.
+fn check_end(connection: &Connection, now_ns: i64) {
+    let now = connection.verdict(now_ns);
+    assert_eq!(now.outcome, connection.outcome(now_ns));
+    assert_eq!(now.established, connection.established(now_ns));
+    Totals::of(connection).check(connection, now_ns);
+    for later_ns in [now_ns.saturating_add(10_000_000_000), i64::MAX] {
+        let later = connection.verdict(later_ns);
+        if now.outcome != Outcome::Pending {
+            assert_eq!(now.outcome, later.outcome, "what was decided changes with time alone");
+        }
+        assert!(later.anomalies.iter().count() >= now.anomalies.iter().count());
+    }
+    facts::check_verdict(&now, connection);
+}
+
+fn check_tally(tally: &ServerTally, connections: usize) {
+    let sum: u32 = Outcome::ALL.iter().map(|outcome| tally.count(*outcome)).sum();
+    assert_eq!(sum as usize, connections);
+    assert!(tally.complete() <= tally.attempts() && tally.aborted() <= tally.attempts());
+    if let Some(percent) = tally.complete_percent() {
+        assert!((0.0..=100.0).contains(&percent));
+    }
+    let _ = (tally.syn_retries_per_attempt(), tally.rtt_mean_ns(), tally.slowest_setup_ns());
+    assert!(tally.rtt_min_ns() <= tally.rtt_max_ns());
+}

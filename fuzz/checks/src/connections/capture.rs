@@ -1,0 +1,188 @@
+//! Segments and ICMP errors from octets.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use dissector_core::{IcmpError, PacketInfo, Segment};
+
+use crate::octets::Octets;
+
+/// A packet as it was captured: a segment, or an ICMP error that quotes one.
+pub struct Packet {
+    pub info: PacketInfo,
+    pub icmp: bool,
+    /// From the TCP or ICMP header on.
+    pub octets: Vec<u8>,
+}
+
+/// What a packet is.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// A segment.
+    Sent(Segment<'a>),
+    /// An ICMP error that quotes one.
+    Error(IcmpError),
+}
+
+impl Packet {
+    /// `None` for an ICMP message that is no error.
+    pub fn read(&self) -> Option<Told<'_>> {
+        if self.icmp {
+            IcmpError::parse(self.info, &self.octets).map(Told::Error)
+        } else {
+            Some(Told::Sent(Segment::parse(self.info, &self.octets).expect("a whole header")))
+        }
+    }
+}
+
+impl Told<'_> {
+    pub fn packet(&self) -> &PacketInfo {
+        match self {
+            Self::Sent(segment) => &segment.packet,
+            Self::Error(error) => &error.packet,
+        }
+    }
+}
+
+const MS: i64 = 1_000_000;
+const SECOND: i64 = 1000 * MS;
+/// Time since the packet before: what is a copy, a repeat or a new use of the ports hangs on it.
+const STEPS_NS: [i64; 16] = [
+    10 * MS,
+    0,
+    1_000,
+    MS,
+    200 * MS,
+    600 * MS,
+    SECOND,
+    3 * SECOND,
+    61 * SECOND,
+    121 * SECOND,
+    -MS,
+    -SECOND,
+    -200 * SECOND,
+    3_600 * SECOND,
+    i64::MAX,
+    i64::MIN,
+];
+
+/// Flags that occur, and in the end any.
+const FLAGS: [u8; 16] = [
+    0x02, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14, 0x10, 0x02, 0x12, 0x19, 0x03, 0x13, 0x01, 0x00, 0xc2,
+];
+
+/// Initial numbers that client and server count from; the low octets of a number come on top.
+const BASES: [u32; 8] =
+    [1_000, 0xffff_fffc, 70_000, 0x8000_0000, 1_000 + 65_535, 0, 0x7fff_fff0, 0x8000_03e8];
+
+/// The options of a segment, in order; the last two octets of `ts` and `cookie` differ.
+const OPTIONS: [&[u8]; 12] = [
+    b"",
+    b"\x02\x04\x05\xb4",
+    b"\x02\x04\x05\xb4\x04\x02\x08\x0a\0\0\0\x01\0\0\0\0\x01\x03\x03\x07",
+    b"\x01\x01\x08\x0a\0\0\0\x02\0\0\0\x01",
+    b"\x01\x01\x08\x0a\0\0\0\x03\0\0\0\x02",
+    b"\x02\x04\x02\x00\x03\x03\x0e\x01",
+    b"\x02\x04\x05\xb4\x22\x02\x01\x01",
+    b"\x22\x0aabcdefgh\x01\x01",
+    b"\x1e\x0c\x01\x81abcdefgh",
+    b"\x1e\x0c\x10\x01abcdefgh",
+    b"\x1e\x18\x10\x01abcdefghijklmnopqrst",
+    b"\xfe\x04\xf9\x89\x02\xff\0\0",
+];
+
+/// Ends of a connection; which of the two sends is another matter.
+fn ends(pair: u8) -> (SocketAddr, SocketAddr) {
+    let v4 = |host, port| SocketAddr::new(Ipv4Addr::new(10, 0, 0, host).into(), port);
+    let v6 = |host, port| {
+        SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, host)), port)
+    };
+    match pair {
+        0..=3 => (v4(1, 40_000), v4(2, 80)),
+        4 => (v6(1, 40_000), v6(2, 80)),
+        5 => (v4(1, 80), v4(2, 80)),
+        6 => (v4(3, 7), v4(3, 7)),
+        _ => (v4(1, 40_001), v4(2, 80)),
+    }
+}
+
+/// Reads what comes next from 12 octets, at a time that follows from `time_ns`.
+pub fn next(octets: &mut Octets<'_>, frame: u64, time_ns: &mut i64) -> Packet {
+    let who = octets.u8();
+    let flags = octets.u8();
+    let sequence = number(octets);
+    let acknowledgment = number(octets);
+    let step_ns = octets.choose(&STEPS_NS);
+    let payload = octets.choose(&[0, 0, 0, 1, 2, 3, 100, 1460, 65_495]);
+    let options = octets.choose(&OPTIONS);
+    let window = octets.choose(&[1_000, 0, 1, 65_535]);
+    let marks = octets.u8();
+    let ace = octets.u8();
+
+    *time_ns = time_ns.saturating_add(step_ns);
+    let (one, other) = ends(who & 7);
+    let (source, destination) = if who & 8 == 0 { (one, other) } else { (other, one) };
+    let header_octets = 20 + options.len().next_multiple_of(4);
+    let packet = PacketInfo {
+        frame,
+        time_ns: *time_ns,
+        source: source.ip(),
+        destination: destination.ip(),
+        ttl: if marks & 1 == 0 { 64 } else { 63 },
+        ip_id: [None, Some(0), Some(u16::from(marks >> 4)), Some(frame as u16)]
+            [usize::from(marks >> 1 & 3)],
+        tcp_octets: header_octets as u32 + payload,
+    };
+    if who & 0xf0 == 0xf0 {
+        return icmp_error(packet, [source, destination], sequence, flags);
+    }
+
+    let flags = if flags & 0x80 == 0 { FLAGS[usize::from(flags & 15)] } else { flags & 0x3f };
+    let mut tcp = Vec::with_capacity(60);
+    tcp.extend(source.port().to_be_bytes());
+    tcp.extend(destination.port().to_be_bytes());
+    tcp.extend(sequence.to_be_bytes());
+    tcp.extend(acknowledgment.to_be_bytes());
+    // The three bits of explicit congestion notification, where the octet asks for them.
+    let ace = if ace & 0x80 == 0 { 0 } else { u16::from(ace & 7) << 6 };
+    let words = (header_octets / 4) as u16;
+    tcp.extend((words << 12 | u16::from(flags) | ace).to_be_bytes());
+    tcp.extend(u16::to_be_bytes(window));
+    tcp.extend([0, marks & 8, 0, 0]);
+    tcp.extend(options);
+    tcp.resize(header_octets, 0);
+    Packet { info: packet, icmp: false, octets: tcp }
+}
+
+/// A router says that the segment of `packet` did not get through.
+fn icmp_error(packet: PacketInfo, ends: [SocketAddr; 2], sequence: u32, code: u8) -> Packet {
+    let (kind, router): (u8, IpAddr) = match ends[0] {
+        SocketAddr::V4(_) => (3, Ipv4Addr::new(10, 0, 0, 254).into()),
+        SocketAddr::V6(_) => (1, Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0xfe).into()),
+    };
+    let mut octets = vec![kind, code, 0, 0, 0, 0, 0, 0];
+    match ends.map(|end| end.ip()) {
+        [IpAddr::V4(source), IpAddr::V4(destination)] => {
+            octets.extend([0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0]);
+            octets.extend(source.octets());
+            octets.extend(destination.octets());
+        }
+        [IpAddr::V6(source), IpAddr::V6(destination)] => {
+            octets.extend([0x60, 0, 0, 0, 0, 20, 6, 64]);
+            octets.extend(source.octets());
+            octets.extend(destination.octets());
+        }
+        mixed => unreachable!("{mixed:?} are of two versions"),
+    }
+    octets.extend(ends[0].port().to_be_bytes());
+    octets.extend(ends[1].port().to_be_bytes());
+    octets.extend(sequence.to_be_bytes());
+    let info = PacketInfo { source: router, destination: ends[0].ip(), ..packet };
+    Packet { info, icmp: true, octets }
+}
+
+/// One of the initial numbers and a few more, a few less, or some more.
+fn number(octets: &mut Octets<'_>) -> u32 {
+    let (high, low) = (octets.u8(), octets.u8());
+    let far = if high & 0x80 == 0 { 0 } else { 1_460 };
+    BASES[usize::from(high & 7)].wrapping_add(u32::from(low)).wrapping_add(far).wrapping_sub(4)
+}

@@ -153,6 +153,11 @@ impl Connection {
         }
     }
 
+    /// Its number is known only now.
+    pub(crate) fn renumber(&mut self, id: u32) {
+        self.id = id;
+    }
+
     /// Its table lets it go.
     pub(crate) fn leave(&mut self, now_ns: i64) {
         self.left_ns = Some(now_ns);
@@ -196,7 +201,7 @@ impl Connection {
             offer,
             timestamps,
         };
-        let identity = Identity::of(segment, self.id, sender as usize, timestamps);
+        let identity = Identity::of(segment, timestamps);
         let sent = self.end(sender).sent;
         let role = if self.self_connect { Role::Unknown } else { sender.role() };
         let mut seen = Annotation::new(self.id, flags, role);

@@ -104,6 +104,10 @@ proptest! {
         prop_assert_eq!(table.connections().count(), next as usize);
         prop_assert!(table.connections().map(|connection| connection.id()).eq(0..next));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// One after the other or in batches, a shard at a time: the same connections, with the same
     /// numbers, which leave in the same order.

@@ -49,7 +49,7 @@ fn long_captures() {
         traffic::write(&file, kind, connections).expect("a capture");
         file
     };
-    let handshakes = write("handshakes.pcap", Kind::Handshakes, 300_000);
+    let handshakes = write("handshakes.pcap", Kind::Handshakes, 260_000);
     alike(JSONL, &[handshakes.clone()]);
     alike(JSONL, &[write("data.pcap", Kind::Data, 1_500)]);
     // Two files that overlap, with connections in both.

@@ -47,9 +47,12 @@ Work on it
       --limit RATIO    fail above it
       --two-pass       with tshark -2
       --fields         with tshark -T fields
-  bench [CAPTURE…]     CPU time of the engine beside tshark, tcptrace, tcpdump and a Lua script
+  bench [CAPTURE…]     CPU time of the engine beside tshark, tcptrace, tcpdump and a Lua script,
+                         and of two threads beside one
       --rounds N       how often each runs (5)
       --instructions   and instructions, which have limits
+      --growth         instead, memory and cost as captures grow: connections at once, a flood,
+                         5 GB (takes half an hour and 7 GB of disk)
   generate KIND N FILE a capture to measure with, of N connections: handshakes, data,
                          concurrent or flood
   header [--check]     write include/tcphs.h anew, or only compare
@@ -220,12 +223,13 @@ fn scope(mut arguments: Vec<String>) -> Result<Scope, Failure> {
 
 fn bench_request(mut arguments: Vec<String>) -> Result<bench::Request, Failure> {
     let instructions = take(&mut arguments, "--instructions");
+    let growth = take(&mut arguments, "--growth");
     let rounds = take_value(&mut arguments, "--rounds", "a number of rounds")?.unwrap_or(5);
     if let Some(option) = arguments.iter().find(|argument| argument.starts_with('-')) {
         return Err(Failure::Usage(format!("`{option}` means nothing here")));
     }
     let captures = arguments.iter().map(PathBuf::from).collect();
-    Ok(bench::Request { rounds, instructions, captures })
+    Ok(bench::Request { rounds, instructions, growth, captures })
 }
 
 fn generate(arguments: &[String]) -> Result<(), Failure> {

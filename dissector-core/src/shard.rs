@@ -394,6 +394,7 @@ impl Shard {
             .collect();
         let leaving = (self.limit / 16).clamp(1, order.len());
         order.select_nth_unstable(leaving - 1);
+        order[..leaving].sort_unstable();
         for &(_, _, id, slot) in &order[..leaving] {
             // One that leaves takes the one before it along.
             if self.slots.holding(slot, id).is_some() {

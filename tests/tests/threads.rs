@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
+use std::slice::from_ref;
 
 use tests::{corpus, in_parallel, tcphs};
 use xtask::traffic::{self, Kind};
@@ -31,7 +32,7 @@ const JSONL: &[&str] = &["connections", "--format", "jsonl"];
 #[test]
 fn samples() {
     let samples = tests::samples();
-    in_parallel(&samples, |sample| alike(JSONL, &[sample.clone()]));
+    in_parallel(&samples, |sample| alike(JSONL, from_ref(sample)));
     // As one stream of several files.
     alike(JSONL, &samples);
     alike(&["connections", "--format", "csv", "--failed"], &samples);
@@ -50,7 +51,7 @@ fn long_captures() {
         file
     };
     let handshakes = write("handshakes.pcap", Kind::Handshakes, 260_000);
-    alike(JSONL, &[handshakes.clone()]);
+    alike(JSONL, from_ref(&handshakes));
     alike(JSONL, &[write("data.pcap", Kind::Data, 1_500)]);
     // Two files that overlap, with connections in both.
     alike(JSONL, &[handshakes.clone(), write("more.pcap", Kind::Handshakes, 20_000)]);
@@ -63,5 +64,5 @@ fn long_captures() {
 
 #[test]
 fn real_captures() {
-    in_parallel(&corpus(), |capture| alike(JSONL, &[capture.clone()]));
+    in_parallel(&corpus(), |capture| alike(JSONL, from_ref(capture)));
 }

@@ -27,10 +27,27 @@ pub struct Request {
     pub rounds: usize,
     /// Count instructions too.
     pub instructions: bool,
-    /// Only what memory and cost come to as captures grow.
-    pub growth: bool,
+    /// Only what memory and cost come to as captures grow, by any of these.
+    pub growth: Vec<Growth>,
     /// Captures of the user's own instead of those that are made.
     pub captures: Vec<PathBuf>,
+}
+
+/// What there may be more and more of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Growth {
+    /// Connections at once.
+    Concurrent,
+    /// Attempts that nobody answers.
+    Flood,
+    /// Octets.
+    Large,
+}
+
+impl Growth {
+    /// Every kind with its option on the command line.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("--concurrent", Self::Concurrent), ("--flood", Self::Flood), ("--large", Self::Large)];
 }
 
 /// As many packets as make start-up small beside the work.
@@ -42,10 +59,12 @@ pub fn measure(request: &Request) -> Result<(), String> {
     packages::ensure([&TSHARK, &TCPDUMP, &TCPTRACE, &TIME, &VALGRIND])?;
     let programs = Programs::build()?;
     println!("{}", machine());
-    if request.growth {
-        memory::concurrent(&programs)?;
-        memory::flood(&programs)?;
-        return memory::large(&programs);
+    if !request.growth.is_empty() {
+        return request.growth.iter().try_for_each(|growth| match growth {
+            Growth::Concurrent => memory::concurrent(&programs),
+            Growth::Flood => memory::flood(&programs),
+            Growth::Large => memory::large(&programs),
+        });
     }
     let captures = match &request.captures[..] {
         [] => {

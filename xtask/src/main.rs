@@ -51,8 +51,9 @@ Work on it
                          and of two threads beside one
       --rounds N       how often each runs (5)
       --instructions   and instructions, which have limits
-      --growth         instead, memory and cost as captures grow: connections at once, a flood,
-                         5 GB (takes half an hour and 7 GB of disk)
+      --concurrent, --flood, --large
+                       instead, memory and cost with up to 3 million connections at once, 10
+                         million SYNs, 5 GB; each makes captures of up to 7 GB, one at a time
   generate KIND N FILE a capture to measure with, of N connections: handshakes, data,
                          concurrent or flood
   header [--check]     write include/tcphs.h anew, or only compare
@@ -223,7 +224,8 @@ fn scope(mut arguments: Vec<String>) -> Result<Scope, Failure> {
 
 fn bench_request(mut arguments: Vec<String>) -> Result<bench::Request, Failure> {
     let instructions = take(&mut arguments, "--instructions");
-    let growth = take(&mut arguments, "--growth");
+    let growth = bench::Growth::ALL.iter().filter(|(option, _)| take(&mut arguments, option));
+    let growth = growth.map(|(_, growth)| *growth).collect();
     let rounds = take_value(&mut arguments, "--rounds", "a number of rounds")?.unwrap_or(5);
     if let Some(option) = arguments.iter().find(|argument| argument.starts_with('-')) {
         return Err(Failure::Usage(format!("`{option}` means nothing here")));

@@ -16,8 +16,8 @@ const CONCURRENT: [u32; 4] = [10_000, 100_000, 1_000_000, 3_000_000];
 const MOST_COUNTED: u32 = 300_000;
 /// SYNs of the flood, and of the shorter one beside it.
 const FLOOD: u32 = 10_000_000;
-/// Long connections: 5 GB and a tenth.
-const LARGE: [u32; 2] = [12_400, 124_000];
+/// Long connections: 0.5, 2.5 and 5 GB. From some 1.6 GB on, as many have left as come.
+const LARGE: [u32; 3] = [12_400, 62_000, 124_000];
 
 /// A capture that is gone when it has been measured.
 struct Capture(PathBuf);
@@ -118,7 +118,7 @@ fn rows(tcphs: &Path, arguments: &[&str], capture: &Path) -> Result<(u64, u64), 
     }
 }
 
-/// A large file beside one of a tenth.
+/// Large files, and one of a tenth.
 pub fn large(programs: &Programs) -> Result<(), String> {
     println!(
         "\n{:<24} {:>8} {:>10} {:>10} {:>10} {:>10}",

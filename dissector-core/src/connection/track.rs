@@ -164,6 +164,7 @@ impl Connection {
     }
 
     /// Takes in the next segment, which comes from end `sender`, and says what it was.
+    #[inline(always)]
     pub(crate) fn observe(
         &mut self,
         segment: &Segment<'_>,

@@ -33,7 +33,7 @@ pub fn compare(programs: &Programs, capture: &Path, rounds: usize) -> Result<(),
         peer(
             "tcphs connections, jsonl",
             ours(&programs.tcphs),
-            &["connections", "--format", "jsonl", &file],
+            &["connections", "--format", "jsonl", "--threads", "1", &file],
         ),
         peer(
             "tcphs packets, jsonl",

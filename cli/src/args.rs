@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::IpAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
@@ -136,6 +137,11 @@ pub struct Source {
     /// Captures to read, as one stream in order of time; - for standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    /// How many threads follow connections; the rows are the same. Up to two unless told otherwise;
+    /// one where rows come as packets do: from standard input, and for packets, ladder and explain
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
 }
 
 /// Which connections are wanted.

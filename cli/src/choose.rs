@@ -1,25 +1,29 @@
 //! Reading captures to find the connections that are asked for, before they are read again.
 
-use std::path::PathBuf;
-
 use crate::Failure;
+use crate::args::Source;
 use crate::filter::{Filter, Numbers};
-use crate::follow;
+use crate::follow::{self, Ended};
 use crate::input::{Input, can_be_read_again};
 
 /// The numbers of the connections that `filter` takes by how they went.
-pub fn by_outcome(files: &[PathBuf], filter: &Filter) -> Result<Numbers, Failure> {
-    if !can_be_read_again(files) {
+pub fn by_outcome(source: &Source, filter: &Filter) -> Result<Numbers, Failure> {
+    if !can_be_read_again(&source.files) {
         return Err(Failure::Usage(
             "--failed and --outcome read the captures twice here, which only files allow".into(),
         ));
     }
     let mut numbers = Numbers::default();
-    let ending = follow::connections(Input::open(files, true)?, |ended| {
+    let input = Input::open(source, true)?;
+    let names = input.names();
+    let make = |ended: Ended<'_, '_>, wanted: &mut Vec<u32>| {
         let connection = ended.connection;
         if filter.takes(connection, connection.verdict(ended.now_ns).outcome) {
-            numbers.insert(connection.id());
+            wanted.push(connection.id());
         }
+    };
+    let ending = follow::connections(input, &names, make, |wanted| {
+        wanted.drain(..).for_each(|number| numbers.insert(number));
         Ok(())
     })?;
     // What could not be read is said when the captures are read again.

@@ -10,7 +10,7 @@ use crate::filter::Filter;
 use crate::follow::{self, Ended};
 use crate::input::Input;
 use crate::output::table::{Align, Shown, Title, lay_out};
-use crate::output::{Output, RowWriter, count, duration};
+use crate::output::{MadeRows, Output, RowFormat, RowWriter, count, duration};
 use crate::rows::ConnectionRow;
 use crate::style::outcome_style;
 use crate::{Done, Failure};
@@ -19,38 +19,38 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     let filter = Filter::new(&arguments.select);
     // The table comes when all is read; rows would run into the progress bar.
     let all_at_the_end = arguments.row_format().is_none();
-    let input =
-        Input::open(&arguments.source.files, all_at_the_end || !arguments.writes_to_terminal())?;
+    let input = Input::open(&arguments.source, all_at_the_end || !arguments.writes_to_terminal())?;
+    let names = input.names();
+    let format = arguments.row_format();
     let mut failed = false;
-    let mut wanted = |connection: &Connection, verdict: &Verdict| {
-        let taken = filter.takes(connection, verdict.outcome);
-        failed |= taken && verdict.outcome.failed();
-        taken
-    };
-    let ending = match arguments.row_format() {
+    let ending = match format {
         Some(format) => {
             let mut rows = RowWriter::new::<ConnectionRow<'_>>(format, arguments.output()?)?;
-            let ending = follow::connections(input, |ended| {
-                let Ended { connection, file, now_ns } = ended;
-                let verdict = connection.verdict(now_ns);
-                if wanted(connection, &verdict) {
-                    rows.write(&ConnectionRow::new(file, connection, &verdict))?;
-                }
-                Ok(())
-            })?;
+            let ending = follow::connections(
+                input,
+                &names,
+                |ended, made: &mut Made<'_>| made.add(&filter, Some(format), ended),
+                |made| {
+                    failed |= made.failed;
+                    rows.write_made(&mut made.rows)
+                },
+            )?;
             rows.finish()?;
             ending
         }
         None => {
             let mut output = Output::open(arguments.output()?)?;
             let mut lines = Vec::new();
-            let ending = follow::connections(input, |ended| {
-                let verdict = ended.connection.verdict(ended.now_ns);
-                if wanted(ended.connection, &verdict) {
-                    lines.push(Line::new(ended.connection, &verdict));
-                }
-                Ok(())
-            })?;
+            let ending = follow::connections(
+                input,
+                &names,
+                |ended, made: &mut Made<'_>| made.add(&filter, None, ended),
+                |made| {
+                    failed |= made.failed;
+                    lines.append(&mut made.lines);
+                    Ok(())
+                },
+            )?;
             lines.sort_unstable_by_key(|line| line.conn);
             output.text(&table(&lines))?;
             output.flush()?;
@@ -59,6 +59,31 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     };
     ending.report()?;
     Ok(Done::unless(arguments.select.fail_on.is_some() && failed))
+}
+
+/// What was made of connections that are wanted.
+#[derive(Default)]
+struct Made<'n> {
+    rows: MadeRows<ConnectionRow<'n>>,
+    lines: Vec<Line>,
+    /// Whether one of them failed.
+    failed: bool,
+}
+
+impl<'n> Made<'n> {
+    /// The row of a connection, if it is wanted; without a format, its line of the table.
+    fn add(&mut self, filter: &Filter, format: Option<RowFormat>, ended: Ended<'n, '_>) {
+        let Ended { connection, file, now_ns } = ended;
+        let verdict = connection.verdict(now_ns);
+        if !filter.takes(connection, verdict.outcome) {
+            return;
+        }
+        self.failed |= verdict.outcome.failed();
+        match format {
+            Some(format) => self.rows.add(format, ConnectionRow::new(file, connection, &verdict)),
+            None => self.lines.push(Line::new(connection, &verdict)),
+        }
+    }
 }
 
 /// What the table shows of a connection: kept until all are there, so small.

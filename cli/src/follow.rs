@@ -1,12 +1,12 @@
 //! Following the connections of captures from the first packet to the last.
 
-use dissector_core::ConnectionTable;
-use dissector_core::Segment;
 use dissector_core::capture::Packet;
 use dissector_core::connection::{Annotation, Connection};
+use dissector_core::{ConnectionTable, Left, Segment};
 
-use crate::Failure;
 use crate::input::{Ending, Input};
+use crate::threads::Task;
+use crate::{Failure, threads};
 
 /// Which file each connection began in: the numbers rise, so a change of file is enough.
 struct Origins {
@@ -36,23 +36,49 @@ impl Origins {
 }
 
 /// A connection at its end, or at the end of the captures.
-pub struct Ended<'a> {
-    pub connection: &'a Connection,
+pub struct Ended<'n, 'c> {
+    pub connection: &'c Connection,
     /// The file that it began in, as it was named.
-    pub file: &'a str,
+    pub file: &'n str,
     /// The time to judge it by.
     pub now_ns: i64,
 }
 
+/// Packets that are read while those before them are followed: few at first, for captures of few,
+/// then so many that bringing threads together costs little.
+const FIRST_BATCH: usize = 1 << 12;
+const LONGEST_BATCH: usize = 1 << 15;
+
+/// Connections that are told at a time, and such chunks that are told before they are put where
+/// they belong.
+const CHUNK: usize = 1 << 8;
+const CHUNKS: usize = 1 << 5;
+
 /// Reads `input` and gives each connection when it leaves the table, and the rest at the end in
-/// order of number.
-pub fn connections(
+/// order of number: to `make`, in whatever thread, and what that has made of them to `put`, in
+/// order. `names` are those of the files.
+pub fn connections<'n, M: Default + Send>(
     input: Input,
-    mut take: impl FnMut(Ended<'_>) -> Result<(), Failure>,
+    names: &'n [String],
+    make: impl Fn(Ended<'n, '_>, &mut M) + Sync,
+    put: impl FnMut(&mut M) -> Result<(), Failure>,
 ) -> Result<Ending, Failure> {
-    let names = input.names();
+    match input.threads() {
+        1 => by_one_thread(input, names, make, put),
+        threads => by_threads(threads, input, names, make, put),
+    }
+}
+
+/// In the order of the packets.
+fn by_one_thread<'n, M: Default>(
+    input: Input,
+    names: &'n [String],
+    make: impl Fn(Ended<'n, '_>, &mut M),
+    mut put: impl FnMut(&mut M) -> Result<(), Failure>,
+) -> Result<Ending, Failure> {
     let mut table = ConnectionTable::new();
     let mut origins = Origins::new();
+    let mut made = M::default();
     let ending = input.read(|file, packet| {
         match packet {
             Packet::Segment(segment) => origins.saw(table.observe(segment).connection, file),
@@ -61,15 +87,88 @@ pub fn connections(
         }
         for connection in &table.take_left() {
             let file = &names[origins.of(connection.id())];
-            take(Ended { connection, file, now_ns: table.now_ns() })?;
+            make(Ended { connection, file, now_ns: table.now_ns() }, &mut made);
+            put(&mut made)?;
         }
         Ok(())
     })?;
     for connection in table.connections() {
         let file = &names[origins.of(connection.id())];
-        take(Ended { connection, file, now_ns: table.now_ns() })?;
+        make(Ended { connection, file, now_ns: table.now_ns() }, &mut made);
+        put(&mut made)?;
     }
     Ok(ending)
+}
+
+/// In rounds: while one thread reads the next packets, others follow the connections of those read
+/// before, and make what is wanted of the connections that had left before that.
+fn by_threads<'n, M: Default + Send>(
+    threads: usize,
+    mut input: Input,
+    names: &'n [String],
+    make: impl Fn(Ended<'n, '_>, &mut M) + Sync,
+    mut put: impl FnMut(&mut M) -> Result<(), Failure>,
+) -> Result<Ending, Failure> {
+    let mut table = ConnectionTable::new();
+    let mut origins = Origins::new();
+    let mut read = table.new_batch();
+    let mut observed = table.new_batch();
+    let mut left = Left::default();
+    let mut told = Left::default();
+    // Kept from round to round with the memory that it has got.
+    let mut made: Vec<M> = Vec::new();
+    let mut more = true;
+    let mut packets = FIRST_BATCH;
+    while more || !observed.is_empty() || !left.is_empty() {
+        let now_ns = table.now_ns();
+        let tell = |connection: &&Connection, made: &mut M| {
+            let file = &names[origins.of(connection.id())];
+            make(Ended { connection, file, now_ns }, made);
+        };
+        let leaving: Vec<_> = left.iter().collect();
+        let mut tasks: Vec<Task<'_>> = Vec::new();
+        if more {
+            let (input, read, more) = (&mut input, &mut read, &mut more);
+            tasks.push(Box::new(move || *more = input.fill(read, packets)));
+        }
+        // Nothing waits for it, but it takes its time.
+        tasks.push(Box::new(move || drop(told)));
+        tasks.extend(in_chunks(&leaving, &mut made, &tell));
+        for shard in table.shards_mut() {
+            let observed = &observed;
+            tasks.push(Box::new(move || shard.observe_batch(observed)));
+        }
+        threads::work(threads, tasks);
+        made.iter_mut().try_for_each(&mut put)?;
+        told = left;
+        left = table.end_batch(&observed, |connection, file| origins.saw(connection, file));
+        observed.clear();
+        std::mem::swap(&mut read, &mut observed);
+        packets = LONGEST_BATCH.min(2 * packets);
+    }
+    let now_ns = table.now_ns();
+    let open: Vec<_> = table.connections().collect();
+    let tell = |connection: &&Connection, made: &mut M| {
+        let file = &names[origins.of(connection.id())];
+        make(Ended { connection, file, now_ns }, made);
+    };
+    for connections in open.chunks(CHUNKS * CHUNK) {
+        threads::work(threads, in_chunks(connections, &mut made, &tell).collect());
+        made.iter_mut().try_for_each(&mut put)?;
+    }
+    Ok(input.end())
+}
+
+/// The tasks to tell all connections, a chunk each.
+fn in_chunks<'t, M: Default + Send>(
+    connections: &'t [&Connection],
+    made: &'t mut Vec<M>,
+    tell: &'t (impl Fn(&&Connection, &mut M) + Sync),
+) -> impl Iterator<Item = Task<'t>> {
+    made.resize_with(made.len().max(connections.len().div_ceil(CHUNK)), M::default);
+    connections.chunks(CHUNK).zip(made).map(move |(connections, made)| -> Task<'t> {
+        Box::new(move || connections.iter().for_each(|connection| tell(connection, made)))
+    })
 }
 
 /// A packet that belongs to a connection.

@@ -5,16 +5,20 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dissector_core::Batch;
 use dissector_core::capture::{self, Captures, FileError, Packet};
 
+use crate::args::Source;
 use crate::progress::Progress;
-use crate::{Failure, interrupt, warn};
+use crate::{Failure, interrupt, threads, warn};
 
 /// Captures being read as one stream, in order of time.
 pub struct Input {
     names: Vec<String>,
     captures: Captures,
     progress: Progress,
+    failures: Vec<Failure>,
+    threads: usize,
 }
 
 /// How the reading ended; [`report`](Self::report) says it once the results are written.
@@ -25,8 +29,9 @@ pub struct Ending {
 }
 
 impl Input {
-    /// Opens `files`; `-` is standard input. With `progress`, a bar shows how far it has come.
-    pub fn open(files: &[PathBuf], progress: bool) -> Result<Self, Failure> {
+    /// Opens the files; `-` is standard input. With `progress`, a bar shows how far it has come.
+    pub fn open(source: &Source, progress: bool) -> Result<Self, Failure> {
+        let files = &source.files;
         let names: Vec<_> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
         if files.iter().filter(|file| is_stdin(file)).count() > 1 {
             return Err(Failure::Usage("standard input can be read only once".into()));
@@ -48,7 +53,15 @@ impl Input {
             });
         }
         let captures = Captures::open(inputs).map_err(|error| failure(&names, &error))?;
-        Ok(Self { names, captures, progress: Progress::new(total, progress) })
+        // What comes from a pipe is wanted as it comes.
+        let threads = if can_be_read_again(files) { threads::number(source.threads) } else { 1 };
+        let progress = Progress::new(total, progress);
+        Ok(Self { names, captures, progress, failures: Vec::new(), threads })
+    }
+
+    /// How many threads may work on what is read.
+    pub fn threads(&self) -> usize {
+        self.threads
     }
 
     /// The files as they were named.
@@ -65,19 +78,49 @@ impl Input {
         mut self,
         mut take: impl FnMut(u32, &Packet<'_>) -> Result<(), Failure>,
     ) -> Result<Ending, Failure> {
-        let mut failures = Vec::new();
-        loop {
+        while self.step(&mut take)? {}
+        Ok(self.end())
+    }
+
+    /// Reads on until so many packets more are in `batch`; `false` at the end.
+    pub fn fill(&mut self, batch: &mut Batch, packets: usize) -> bool {
+        let end = batch.len() + packets;
+        while batch.len() < end {
             if interrupt::requested() {
-                failures.push(Failure::Interrupted);
-                break;
+                self.failures.push(Failure::Interrupted);
+                return false;
             }
-            self.progress.packet(|| self.captures.octets_read());
-            match self.captures.next_packet() {
-                Ok(Some((file, packet))) => take(file as u32, &packet)?,
-                Ok(None) => break,
-                Err(error) => failures.push(failure(&self.names, &error)),
+            match self.captures.fill(batch, end - batch.len()) {
+                Ok(true) => {}
+                Ok(false) => return false,
+                Err(error) => self.failures.push(failure(&self.names, &error)),
             }
         }
+        self.progress.packets(packets as u32, || self.captures.octets_read());
+        true
+    }
+
+    /// Reads on by a packet, or to where a file cannot be read any more; `false` at the end.
+    #[inline]
+    fn step(
+        &mut self,
+        take: &mut impl FnMut(u32, &Packet<'_>) -> Result<(), Failure>,
+    ) -> Result<bool, Failure> {
+        if interrupt::requested() {
+            self.failures.push(Failure::Interrupted);
+            return Ok(false);
+        }
+        self.progress.packets(1, || self.captures.octets_read());
+        match self.captures.next_packet() {
+            Ok(Some((file, packet))) => take(file as u32, &packet)?,
+            Ok(None) => return Ok(false),
+            Err(error) => self.failures.push(failure(&self.names, &error)),
+        }
+        Ok(true)
+    }
+
+    /// What there is to say about the reading.
+    pub fn end(mut self) -> Ending {
         self.progress.clear();
         let mut warnings = Vec::new();
         for (index, file) in self.names.iter().enumerate() {
@@ -92,7 +135,7 @@ impl Input {
                 warnings.push(format!("{name}: frames not opened: {}", lost.join(", ")));
             }
         }
-        Ok(Ending { warnings, failures })
+        Ending { warnings, failures: self.failures }
     }
 }
 

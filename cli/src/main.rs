@@ -18,6 +18,7 @@ mod servers;
 mod stories;
 mod story;
 mod style;
+mod threads;
 mod words;
 
 use std::io::{self, IsTerminal, Write};

@@ -17,9 +17,8 @@ use crate::{Done, Failure};
 
 pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     let filter = Filter::new(&arguments.select);
-    let files = &arguments.source.files;
     let by_outcome = match filter.needs_the_outcome() {
-        true => Some(choose::by_outcome(files, &filter)?),
+        true => Some(choose::by_outcome(&arguments.source, &filter)?),
         false => None,
     };
     let mut writer = match arguments.row_format() {
@@ -30,7 +29,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
             Writer::Table { output, start_ns: None }
         }
     };
-    let input = Input::open(files, !arguments.writes_to_terminal())?;
+    let input = Input::open(&arguments.source, !arguments.writes_to_terminal())?;
     let mut failed = false;
     let ending = follow::steps(
         input,

@@ -28,11 +28,11 @@ impl Progress {
         Self { started: Instant::now(), total, countdown: PACKETS, bar: None, wanted }
     }
 
-    /// One more packet; `octets` tells how many were read so far.
+    /// So many more packets; `octets` tells how many were read so far.
     #[inline]
-    pub fn packet(&mut self, octets: impl FnOnce() -> u64) {
+    pub fn packets(&mut self, count: u32, octets: impl FnOnce() -> u64) {
         if self.wanted {
-            self.countdown -= 1;
+            self.countdown = self.countdown.saturating_sub(count);
             if self.countdown == 0 {
                 self.countdown = PACKETS;
                 self.show(octets());

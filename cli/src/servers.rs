@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use dissector_core::ServerTally;
-use dissector_core::connection::Outcome;
+use dissector_core::connection::{Outcome, Verdict};
 
 use crate::args::RowArgs;
 use crate::cell::row;
 use crate::filter::Filter;
-use crate::follow;
+use crate::follow::{self, Ended};
 use crate::input::Input;
 use crate::output::table::{Align, Shown, Title, lay_out};
 use crate::output::{Output, RowWriter, duration};
@@ -123,12 +123,19 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     let mut servers: HashMap<SocketAddr, ServerTally> = HashMap::new();
     let mut failed = false;
     let writer = Writer::new(arguments)?;
-    let ending = follow::connections(Input::open(&arguments.source.files, true)?, |ended| {
+    let input = Input::open(&arguments.source, true)?;
+    let names = input.names();
+    let make = |ended: Ended<'_, '_>, verdicts: &mut Vec<(SocketAddr, Verdict)>| {
         let connection = ended.connection;
         let verdict = connection.verdict(ended.now_ns);
         if filter.takes(connection, verdict.outcome) {
+            verdicts.push((connection.server(), verdict));
+        }
+    };
+    let ending = follow::connections(input, &names, make, |verdicts| {
+        for (server, verdict) in verdicts.drain(..) {
             failed |= verdict.outcome.failed();
-            servers.entry(connection.server()).or_default().add(&verdict);
+            servers.entry(server).or_default().add(&verdict);
         }
         Ok(())
     })?;

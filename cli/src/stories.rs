@@ -1,11 +1,10 @@
 //! Finding the connections that are to be told, and collecting their stories.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use dissector_core::connection::Connection;
 
-use crate::args::Select;
+use crate::args::{Select, Source};
 use crate::filter::Filter;
 use crate::input::{Ending, Input};
 use crate::story::{Recorder, Story};
@@ -39,20 +38,16 @@ impl Stories {
 }
 
 /// Collects up to `max` of the connections that `select` asks for.
-pub fn collect(
-    files: &[PathBuf],
-    select: &Select,
-    max: usize,
-) -> Result<(Stories, Ending), Failure> {
+pub fn collect(source: &Source, select: &Select, max: usize) -> Result<(Stories, Ending), Failure> {
     let filter = Filter::new(select);
     let by_outcome = match filter.needs_the_outcome() {
-        true => Some(choose::by_outcome(files, &filter)?),
+        true => Some(choose::by_outcome(source, &filter)?),
         false => None,
     };
     let mut collected = Collected { recorders: BTreeMap::new(), list: Vec::new(), next: 0 };
     let (mut matching, mut failed, mut connections) = (0, false, 0_u64);
     let ending = follow::steps(
-        Input::open(files, true)?,
+        Input::open(source, true)?,
         &mut collected,
         |collected, step| {
             let connection = step.connection;

@@ -98,6 +98,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod connection;
@@ -105,11 +106,15 @@ mod icmp;
 mod segment;
 #[cfg(feature = "serde")]
 mod serialize;
+mod shard;
+mod slots;
 mod table;
 mod tally;
 pub mod wire;
 
+pub use batch::Batch;
 pub use icmp::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, Quoted};
 pub use segment::{PacketInfo, Segment};
-pub use table::{ConnectionTable, DEFAULT_LIMIT, LINGER_NS};
+pub use shard::Shard;
+pub use table::{ConnectionTable, DEFAULT_LIMIT, LINGER_NS, Left};
 pub use tally::ServerTally;

@@ -1,21 +1,13 @@
 //! Many connections, told apart by their addresses and ports.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-
-use crate::connection::{Annotation, Connection, Direction, Recent, Reuse, Side, Stage};
+use crate::batch::Batch;
+use crate::connection::{Annotation, Connection, Direction};
+use crate::shard::Shard;
 use crate::{IcmpError, Segment};
 
 /// A finished connection leaves the table once it was silent for this long, in nanoseconds of
 /// capture time: late duplicates still find it until then.
 pub const LINGER_NS: i64 = 120_000_000_000;
-
-/// How many slots are looked at for a connection that is past when another is opened, and how many
-/// segments may go by without a look.
-const SLOTS_AN_OPENING: u32 = 3;
-const SEGMENTS_A_LOOK: u32 = 16;
 
 /// How many connections a table holds at once unless told otherwise.
 pub const DEFAULT_LIMIT: usize = 4_000_000;
@@ -29,6 +21,10 @@ pub const DEFAULT_LIMIT: usize = 4_000_000;
 /// [`take_left`](Self::take_left); take it from time to time, or memory grows with the capture.
 ///
 /// Keys are two addresses and two ports, nothing else: no VLAN, tunnel or interface.
+///
+/// Connections are spread over a fixed number of shards, always in the same way. A shard knows
+/// nothing of the others, so that several threads can observe a [`Batch`] together; each shard holds
+/// its part of the limit, and what comes out is the same however many threads there are.
 ///
 /// ```
 /// use dissector_core::connection::{Stage, State};
@@ -53,44 +49,20 @@ pub const DEFAULT_LIMIT: usize = 4_000_000;
 /// ```
 #[derive(Debug)]
 pub struct ConnectionTable {
-    /// The slot of each connection that may get segments, by addresses and ports: of several on
-    /// the same ones, the newest.
-    index: HashTable<Listed>,
-    hasher: RandomState,
-    slots: Slots,
-    /// Slots of unanswered connections, each with the slot of the one before it on the same
-    /// addresses and ports, which may still be alive.
-    older: HashMap<u32, u32, RandomState>,
-    recent: Recent,
+    shards: Vec<Shard>,
+    /// The shard of the packet observed last.
+    latest: usize,
     left: Vec<Connection>,
-    latest: Option<u32>,
-    limit: usize,
     next_id: u32,
     now_ns: i64,
-    /// The slot to be looked at next for a connection that is past.
-    hand: u32,
-    /// The longest silence among the slots that were looked at since the first of them, as the time
-    /// of its beginning.
-    silent_since_ns: i64,
-    /// Until then no connection can be past.
-    none_past_until_ns: i64,
-    /// How many segments came since a slot was looked at.
-    waited: u32,
 }
 
-/// A slot in the index, with the hash of its addresses and ports: the index grows without a look
-/// at the connections.
-#[derive(Clone, Copy, Debug)]
-struct Listed {
-    slot: u32,
-    hash: u32,
-}
+/// How many shards the connections are spread over: more than there are threads for, so that a
+/// thread that is done with one finds another.
+const SHARDS: usize = 8;
 
-/// What the index is told of a hash: all its bits have to be of use.
-#[inline]
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
+/// With a limit below this there is one shard: small ones do not fill up evenly.
+const FEWEST_SHARED: usize = 1 << 16;
 
 impl Default for ConnectionTable {
     fn default() -> Self {
@@ -106,136 +78,69 @@ impl ConnectionTable {
 
     /// An empty table that holds up to `limit` connections at once, at least one.
     pub fn with_limit(limit: usize) -> Self {
+        let shards = if limit < FEWEST_SHARED { 1 } else { SHARDS };
+        let limit = (limit / shards).max(1);
         Self {
-            index: HashTable::new(),
-            hasher: RandomState::default(),
-            slots: Slots::default(),
-            older: HashMap::default(),
-            recent: Recent::default(),
+            shards: (0..shards).map(|place| Shard::new(place, limit)).collect(),
+            latest: 0,
             left: Vec::new(),
-            latest: None,
-            limit: limit.max(1),
             next_id: 0,
             now_ns: i64::MIN,
-            hand: 0,
-            silent_since_ns: i64::MAX,
-            none_past_until_ns: i64::MIN,
-            waited: 0,
         }
     }
 
     /// Takes in one segment and says what it was.
     pub fn observe(&mut self, segment: &Segment<'_>) -> Annotation {
-        // A segment with an earlier time does not turn the clock back.
-        self.now_ns = self.now_ns.max(segment.packet.time_ns);
-        self.waited += 1;
-        if self.waited >= SEGMENTS_A_LOOK {
-            self.look_for_past(1);
-        }
-        let (packet, tcp) = (&segment.packet, &segment.tcp);
-        let direction =
-            Direction::of(packet.source, tcp.source_port, packet.destination, tcp.destination_port);
-        let (slot, sender) = match self.find(&direction) {
-            None => self.open(segment, &direction, None),
-            Some((slot, sender)) => self.choose(segment, &direction, slot, sender),
-        };
-        self.latest = Some(slot);
-        let connection = self.slots.get_mut(slot);
-        let seen = connection.observe(segment, sender, self.now_ns, &mut self.recent);
-        if !self.older.is_empty() {
-            self.settle(slot, segment, &seen);
+        let direction = direction_of(segment);
+        self.turn_to(&direction, segment.packet.time_ns);
+        let shard = &mut self.shards[self.latest];
+        let seen = shard.observe(segment, &direction, self.now_ns, &mut self.next_id);
+        if !shard.left().is_empty() {
+            self.take_from(self.latest);
         }
         seen
     }
 
-    /// The connection of a segment, given the newest on its addresses and ports.
-    fn choose(
-        &mut self,
-        segment: &Segment<'_>,
-        direction: &Direction,
-        slot: u32,
-        sender: Side,
-    ) -> (u32, Side) {
-        let connection = self.slots.get(slot);
-        if connection.is_past(self.now_ns) {
-            self.remove(slot);
-            self.open(segment, direction, None)
-        } else if connection.is_succeeded_by(segment, sender, self.now_ns, &self.recent) {
-            self.open(segment, direction, Some((slot, sender)))
-        } else if self.older.is_empty() {
-            (slot, sender)
-        } else {
-            self.between_incarnations(segment, direction, slot, sender)
-        }
-    }
-
     /// Takes in an ICMP error; `None` if no connection in the table sent what it quotes.
     pub fn observe_icmp(&mut self, error: &IcmpError) -> Option<Annotation> {
-        self.now_ns = self.now_ns.max(error.packet.time_ns);
-        let (slot, _) =
-            self.find(&Direction::new(error.quoted.source, error.quoted.destination))?;
-        if self.slots.get(slot).is_past(self.now_ns) {
-            self.remove(slot);
-            return None;
-        }
-        let slots = [Some(slot), self.older.get(&slot).copied()];
-        let slot = slots.into_iter().flatten().find(|slot| self.slots.get(*slot).sent(error))?;
-        self.latest = Some(slot);
-        Some(self.slots.get_mut(slot).observe_icmp(error))
+        let direction = Direction::new(error.quoted.source, error.quoted.destination);
+        self.turn_to(&direction, error.packet.time_ns);
+        let shard = &mut self.shards[self.latest];
+        let seen = shard.observe_icmp(error, &direction, self.now_ns);
+        self.take_from(self.latest);
+        seen
     }
 
-    /// While a SYN inside a live connection waits for its answer, both stay: what fits the older
-    /// one belongs to it.
-    fn between_incarnations(
-        &self,
-        segment: &Segment<'_>,
-        direction: &Direction,
-        slot: u32,
-        sender: Side,
-    ) -> (u32, Side) {
-        let newer = (slot, sender);
-        let Some(&older) = self.older.get(&slot) else { return newer };
-        let Some(side) = self.slots.get(older).sender(direction) else { return newer };
-        let is_older = !self.slots.get(slot).takes(segment, sender)
-            && self.slots.get(older).fits(segment, side)
-            && !self.slots.get(older).is_past(self.now_ns);
-        if is_older { (older, side) } else { newer }
+    #[cold]
+    fn take_from(&mut self, shard: usize) {
+        self.left.append(self.shards[shard].left());
     }
 
-    /// The connection in `slot` has had its answer: the one before it is over.
-    fn settle(&mut self, slot: u32, segment: &Segment<'_>, seen: &Annotation) {
-        let cleared = seen.stage == Stage::RstHalfOpen;
-        if !cleared && !self.slots.get(slot).is_answered() {
-            return;
-        }
-        if let Some(older) = self.older.remove(&slot) {
-            if cleared {
-                self.slots.get_mut(older).clear(segment.packet.frame, self.now_ns);
-            }
-            self.let_leave(older);
-        }
-    }
-
-    fn let_leave(&mut self, slot: u32) {
-        let mut connection = self.slots.remove(slot);
-        connection.leave(self.now_ns);
-        self.left.push(connection);
+    /// Sets the clock, and finds the shard.
+    #[inline]
+    fn turn_to(&mut self, direction: &Direction, time_ns: i64) {
+        // A segment with an earlier time does not turn the clock back.
+        self.now_ns = self.now_ns.max(time_ns);
+        self.latest = shard_of(direction, self.shards.len());
     }
 
     /// The connection of the segment observed last.
     pub fn latest(&self) -> Option<&Connection> {
-        self.latest.map(|slot| self.slots.get(slot))
+        let shard = &self.shards[self.latest];
+        shard.latest().map(|slot| shard.slots().get(slot))
     }
 
     /// Where the connection of the segment observed last is kept, for [`get`](Self::get).
     pub fn latest_slot(&self) -> Option<u32> {
-        self.latest
+        let slot = self.shards[self.latest].latest()?;
+        Some(slot * self.shards.len() as u32 + self.latest as u32)
     }
 
     /// The connection number `id`, if it is still in the table, in the slot that
     /// [`latest_slot`](Self::latest_slot) gave for one of its segments.
     pub fn get(&self, slot: u32, id: u32) -> Option<&Connection> {
-        self.slots.holding(slot, id)
+        let shards = self.shards.len() as u32;
+        self.shards[(slot % shards) as usize].slots().holding(slot / shards, id)
     }
 
     /// The clock: the latest time seen, in nanoseconds since 1970 UTC. Outcomes are judged by it.
@@ -245,7 +150,7 @@ impl ConnectionTable {
 
     /// How many connections are in the table now.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.shards.iter().map(|shard| shard.slots().len()).sum()
     }
 
     /// Whether no connection is in the table now.
@@ -260,217 +165,125 @@ impl ConnectionTable {
 
     /// Every connection that was not [taken](Self::take_left), by number.
     pub fn connections(&self) -> impl Iterator<Item = &Connection> {
-        let mut all: Vec<_> = self.left.iter().chain(self.slots.iter()).collect();
-        all.sort_unstable_by_key(|connection| connection.id());
-        all.into_iter()
+        let present = self.shards.iter().flat_map(|shard| shard.slots().iter());
+        // Sorted by numbers at hand: to fetch them from the connections would take many times longer.
+        let all = self.left.iter().chain(present).map(|connection| (connection.id(), connection));
+        let mut all: Vec<_> = all.collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all.into_iter().map(|(_, connection)| connection)
     }
 
-    /// The slot of the newest connection on these addresses and ports, and which end sends.
-    #[inline]
-    fn find(&self, direction: &Direction) -> Option<(u32, Side)> {
-        let mut side = Side::Client;
-        let hash = direction.hash(&self.hasher);
-        let found = self.index.find(spread(hash), |listed| {
-            listed.hash == hash && {
-                let sender = self.slots.get(listed.slot).sender(direction);
-                side = sender.unwrap_or(side);
-                sender.is_some()
-            }
-        });
-        found.map(|listed| (listed.slot, side))
+    /// An empty batch for packets to be observed by several threads.
+    pub fn new_batch(&self) -> Batch {
+        Batch::new(self.shards.len())
     }
 
-    /// Makes room for a new connection, the successor of the one in slot `previous`; gives its slot
-    /// and which end sends.
-    fn open(
-        &mut self,
-        segment: &Segment<'_>,
-        direction: &Direction,
-        previous: Option<(u32, Side)>,
-    ) -> (u32, Side) {
-        let reuse =
-            previous.map_or(Reuse::No, |(slot, side)| self.slots.get(slot).reuse_by(segment, side));
-        let previous = previous.map(|(slot, _)| slot);
-        let attempt = previous.map_or(1, |slot| self.slots.get(slot).attempt().saturating_add(1));
-        let older = previous.and_then(|slot| self.make_older(slot));
-        if self.slots.len() >= self.limit {
-            self.make_room();
-        } else {
-            self.look_for_past(SLOTS_AN_OPENING);
-        }
-        let id = self.next_id;
-        self.next_id = self.next_id.wrapping_add(1);
-        let connection = Connection::new(id, attempt, reuse, segment, self.now_ns);
-        let sender = connection.sender(direction).unwrap_or(Side::Client);
-        let slot = self.slots.insert(connection);
-        // Making room may have taken it.
-        if let Some((older, _)) = older.filter(|(older, id)| self.get(*older, *id).is_some()) {
-            self.older.insert(slot, older);
-        }
-        let hash = direction.hash(&self.hasher);
-        self.index.insert_unique(spread(hash), Listed { slot, hash }, |listed| spread(listed.hash));
-        (slot, sender)
-    }
-
-    /// Takes a slot out of the index; whether it was there. It is not if it has a successor.
-    fn unlist(&mut self, slot: u32) -> bool {
-        let hash = self.slots.get(slot).direction().hash(&self.hasher);
-        let entry = self.index.find_entry(spread(hash), |listed| listed.slot == slot);
-        entry.map(|entry| entry.remove()).is_ok()
-    }
-
-    /// The connection in `slot` gets a successor. It leaves, unless it may still be alive: then it
-    /// stays beside the successor, and its slot and number are given.
-    fn make_older(&mut self, slot: u32) -> Option<(u32, u32)> {
-        self.unlist(slot);
-        let mut beside = self.older.remove(&slot);
-        if let Some(past) = beside.filter(|older| self.slots.get(*older).is_past(self.now_ns)) {
-            self.let_leave(past);
-            beside = None;
-        }
-        if beside.is_none() && !self.slots.get(slot).is_closed() {
-            return Some((slot, self.slots.get(slot).id()));
-        }
-        // An attempt that another attempt follows, or a closed connection.
-        self.let_leave(slot);
-        beside.map(|older| (older, self.slots.get(older).id()))
-    }
-
-    /// Looks at the next few slots, and lets go of the connections that are past.
-    ///
-    /// So each opening pays for looking at a few connections, wherever they are in time, and no
-    /// queue has to say when which of them is due.
-    fn look_for_past(&mut self, slots: u32) {
-        self.waited = 0;
-        if self.now_ns < self.none_past_until_ns {
-            return;
-        }
-        for _ in 0..slots {
-            self.hand += 1;
-            if self.hand >= self.slots.places() {
-                self.hand = 0;
-                let silent_since_ns = self.silent_since_ns.min(self.now_ns);
-                self.none_past_until_ns = silent_since_ns.saturating_add(LINGER_NS);
-                self.silent_since_ns = self.now_ns;
-            }
-            let Some(connection) = self.slots.at(self.hand) else { continue };
-            if connection.is_past(self.now_ns) {
-                self.remove(self.hand);
-            } else {
-                self.silent_since_ns = self.silent_since_ns.min(connection.last_ns());
-            }
-        }
-    }
-
-    /// The table is full: a sixteenth of it leaves at once, finished connections first, then those
-    /// silent for longest.
-    #[cold]
-    fn make_room(&mut self) {
+    /// The shards, each of which observes its packets of one batch and may do so in a thread of its
+    /// own; [`end_batch`](Self::end_batch) has to follow.
+    pub fn shards_mut(&mut self) -> impl Iterator<Item = &mut Shard> {
         let now_ns = self.now_ns;
-        let mut order: Vec<_> = self
-            .slots
-            .iter_with_slots()
-            .map(|(slot, connection)| {
-                let open = !connection.is_finished(now_ns);
-                (open, connection.last_ns(), connection.id(), slot)
-            })
-            .collect();
-        let leaving = (self.limit / 16).clamp(1, order.len());
-        order.select_nth_unstable(leaving - 1);
-        for &(_, _, id, slot) in &order[..leaving] {
-            // One that leaves takes the one before it along.
-            if self.get(slot, id).is_some() {
-                self.remove(slot);
+        self.shards.iter_mut().for_each(|shard| shard.set_clock(now_ns));
+        self.shards.iter_mut()
+    }
+
+    /// All shards have observed `batch`: the connections that it has opened get their numbers, and
+    /// those that have left are given. `opened` is told the number of each new connection, in order,
+    /// and the file of its first packet.
+    pub fn end_batch(&mut self, batch: &Batch, mut opened: impl FnMut(u32, u32)) -> Left {
+        self.now_ns = self.now_ns.max(batch.now_ns());
+        let mut order = Vec::new();
+        for (place, shard) in self.shards.iter().enumerate() {
+            order.extend(shard.opened().iter().map(|opened| (opened.packet, place)));
+        }
+        // Those of one shard are in order already.
+        order.sort();
+        let mut ids: Vec<Vec<u32>> = self.shards.iter().map(|_| Vec::new()).collect();
+        for (packet, place) in order {
+            opened(self.next_id, batch.file(packet));
+            ids[place].push(self.next_id);
+            self.next_id = self.next_id.wrapping_add(1);
+        }
+        let mut order = Vec::new();
+        for (place, shard) in self.shards.iter().enumerate() {
+            let left = shard.left_at().iter().enumerate();
+            order.extend(left.map(|(index, packet)| (*packet, place as u32, index as u32)));
+        }
+        order.sort();
+        for (shard, ids) in self.shards.iter_mut().zip(&ids) {
+            shard.number(ids);
+        }
+        let shards = self.shards.iter_mut().map(|shard| std::mem::take(shard.left())).collect();
+        Left { shards, order }
+    }
+}
+
+/// The connections that have left the table while a batch was observed.
+#[derive(Debug, Default)]
+pub struct Left {
+    shards: Vec<Vec<Connection>>,
+    /// The packet at which each has left, its shard and its place there.
+    order: Vec<(u32, u32, u32)>,
+}
+
+impl Left {
+    /// The connections, in the order in which they have left.
+    pub fn iter(&self) -> impl Iterator<Item = &Connection> {
+        let place = |(_, shard, index): &(u32, u32, u32)| (*shard as usize, *index as usize);
+        self.order.iter().map(place).filter_map(|(shard, index)| self.shards[shard].get(index))
+    }
+
+    /// Whether none has left.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+}
+
+/// Addresses and ports of a segment.
+#[inline]
+pub(crate) fn direction_of(segment: &Segment<'_>) -> Direction {
+    let (packet, tcp) = (&segment.packet, &segment.tcp);
+    Direction::of(packet.source, tcp.source_port, packet.destination, tcp.destination_port)
+}
+
+/// Which of so many shards, a power of two, has a connection: the same one for both directions, and
+/// every time, so that all who read a capture find the same.
+#[inline]
+pub(crate) fn shard_of(direction: &Direction, shards: usize) -> usize {
+    // The same whichever end comes first.
+    let ends = match *direction {
+        Direction::V4 { addresses: [a, b], ports: [c, d] } => {
+            u64::from(a ^ b) | u64::from(c ^ d) << 32
+        }
+        Direction::V6 { addresses: [a, b], ports: [c, d] } => {
+            let addresses = a ^ b;
+            (addresses as u64) ^ ((addresses >> 64) as u64).rotate_left(23) ^ u64::from(c ^ d) << 32
+        }
+    };
+    (ends.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (shards - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(a: &str, b: &str) -> Direction {
+        Direction::new(a.parse().expect("an address"), b.parse().expect("an address"))
+    }
+
+    #[test]
+    fn both_directions_are_in_one_shard_and_shards_are_of_a_size() {
+        let mut counts = [0; SHARDS];
+        for port in 1024..9216 {
+            let ends = [
+                (format!("10.0.0.1:{port}"), "10.0.0.2:80"),
+                (format!("[2001:db8::1]:{port}"), "[2001:db8::2]:80"),
+            ];
+            for (a, b) in ends {
+                let shard = shard_of(&between(&a, b), SHARDS);
+                assert_eq!(shard, shard_of(&between(b, &a), SHARDS));
+                counts[shard] += 1;
             }
         }
-    }
-
-    fn remove(&mut self, slot: u32) {
-        if !self.unlist(slot) {
-            self.older.retain(|_, older| *older != slot);
-        }
-        if let Some(older) = self.older.remove(&slot) {
-            self.let_leave(older);
-        }
-        if self.latest == Some(slot) {
-            self.latest = None;
-        }
-        self.let_leave(slot);
-    }
-}
-
-/// Storage for connections by slot, in chunks, so that growing never moves or doubles anything.
-#[derive(Debug, Default)]
-struct Slots {
-    chunks: Vec<Vec<Option<Connection>>>,
-    free: Vec<u32>,
-    used: usize,
-}
-
-const CHUNK: usize = 1024;
-
-impl Slots {
-    fn len(&self) -> usize {
-        self.used
-    }
-
-    fn insert(&mut self, connection: Connection) -> u32 {
-        self.used += 1;
-        if let Some(slot) = self.free.pop() {
-            *self.entry(slot) = Some(connection);
-            return slot;
-        }
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
-        }
-        let last = self.chunks.len() - 1;
-        let chunk = &mut self.chunks[last];
-        chunk.push(Some(connection));
-        (last * CHUNK + chunk.len() - 1) as u32
-    }
-
-    fn remove(&mut self, slot: u32) -> Connection {
-        self.used -= 1;
-        self.free.push(slot);
-        self.entry(slot).take().expect("a slot in use holds a connection")
-    }
-
-    fn entry(&mut self, slot: u32) -> &mut Option<Connection> {
-        &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
-    }
-
-    fn get(&self, slot: u32) -> &Connection {
-        self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
-            .as_ref()
-            .expect("a slot in use holds a connection")
-    }
-
-    fn get_mut(&mut self, slot: u32) -> &mut Connection {
-        self.entry(slot).as_mut().expect("a slot in use holds a connection")
-    }
-
-    /// The connection in a slot, if there is one.
-    fn at(&self, slot: u32) -> Option<&Connection> {
-        self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
-    }
-
-    /// The connection of a slot, if it is still the one numbered `id`.
-    fn holding(&self, slot: u32, id: u32) -> Option<&Connection> {
-        self.at(slot).filter(|connection| connection.id() == id)
-    }
-
-    /// One more than the highest slot that was ever used.
-    fn places(&self) -> u32 {
-        let last = self.chunks.last().map_or(0, Vec::len);
-        (self.chunks.len().saturating_sub(1) * CHUNK + last) as u32
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Connection> {
-        self.chunks.iter().flatten().flatten()
-    }
-
-    fn iter_with_slots(&self) -> impl Iterator<Item = (u32, &Connection)> {
-        let entries = self.chunks.iter().flatten().enumerate();
-        entries.filter_map(|(slot, entry)| Some((slot as u32, entry.as_ref()?)))
+        assert!(counts.iter().all(|count| (1900..2200).contains(count)), "{counts:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Whatever comes in, the table stays within its bounds and says something legal.
 
-use dissector_core::connection::{Stage, State};
+use dissector_core::connection::{Connection, Stage, State};
 use dissector_core::wire::{SeqNumber, TcpFlags, TcpHeader};
 use dissector_core::{ConnectionTable, PacketInfo, Segment};
 use proptest::prelude::*;
@@ -103,5 +103,46 @@ proptest! {
         }
         prop_assert_eq!(table.connections().count(), next as usize);
         prop_assert!(table.connections().map(|connection| connection.id()).eq(0..next));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// One after the other or in batches, a shard at a time: the same connections, with the same
+    /// numbers, which leave in the same order.
+    #[test]
+    fn batches_come_to_the_same(
+        trace in prop::collection::vec(sent(), 1..200),
+        batch_length in 1usize..40,
+    ) {
+        let told = |connection: &Connection| format!("{connection:?}");
+        let mut time_ns = 0i64;
+        let segments: Vec<_> = (1..).zip(&trace).map(|(frame, sent)| {
+            time_ns = time_ns.saturating_add(sent.wait_ns);
+            segment(sent, frame, time_ns)
+        }).collect();
+
+        let mut single = ConnectionTable::new();
+        let mut left_single = Vec::new();
+        for segment in &segments {
+            single.observe(segment);
+            left_single.extend(single.take_left().iter().map(told));
+        }
+
+        let mut table = ConnectionTable::new();
+        let (mut left, mut opened) = (Vec::new(), Vec::new());
+        for (file, segments) in (0..).zip(segments.chunks(batch_length)) {
+            let mut batch = table.new_batch();
+            segments.iter().for_each(|segment| batch.push_segment(file, segment));
+            table.shards_mut().for_each(|shard| shard.observe_batch(&batch));
+            let leaving = table.end_batch(&batch, |id, file| opened.push((id, file)));
+            left.extend(leaving.iter().map(told));
+        }
+        prop_assert_eq!(table.now_ns(), single.now_ns());
+        prop_assert_eq!(left, left_single);
+        prop_assert!(table.connections().map(told).eq(single.connections().map(told)));
+        prop_assert!(opened.iter().map(|(id, _)| *id).eq(0..opened.len() as u32));
+        prop_assert!(opened.is_sorted_by_key(|(_, file)| *file));
     }
 }

@@ -5,10 +5,12 @@
 //! instructions, which are the same on any machine of a kind: those have limits.
 
 mod instructions;
+mod memory;
 mod peers;
+mod threads;
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::command::{cannot_run, cargo, json_strings, shown};
 use crate::packages::{self, TCPDUMP, TCPTRACE, TIME, TSHARK, VALGRIND};
@@ -25,8 +27,27 @@ pub struct Request {
     pub rounds: usize,
     /// Count instructions too.
     pub instructions: bool,
+    /// Only what memory and cost come to as captures grow, by any of these.
+    pub growth: Vec<Growth>,
     /// Captures of the user's own instead of those that are made.
     pub captures: Vec<PathBuf>,
+}
+
+/// What there may be more and more of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Growth {
+    /// Connections at once.
+    Concurrent,
+    /// Attempts that nobody answers.
+    Flood,
+    /// Octets.
+    Large,
+}
+
+impl Growth {
+    /// Every kind with its option on the command line.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("--concurrent", Self::Concurrent), ("--flood", Self::Flood), ("--large", Self::Large)];
 }
 
 /// As many packets as make start-up small beside the work.
@@ -37,6 +58,14 @@ const DATA: u32 = 8_400;
 pub fn measure(request: &Request) -> Result<(), String> {
     packages::ensure([&TSHARK, &TCPDUMP, &TCPTRACE, &TIME, &VALGRIND])?;
     let programs = Programs::build()?;
+    println!("{}", machine());
+    if !request.growth.is_empty() {
+        return request.growth.iter().try_for_each(|growth| match growth {
+            Growth::Concurrent => memory::concurrent(&programs),
+            Growth::Flood => memory::flood(&programs),
+            Growth::Large => memory::large(&programs),
+        });
+    }
     let captures = match &request.captures[..] {
         [] => {
             vec![made("handshakes", Kind::Handshakes, HANDSHAKES)?, made("data", Kind::Data, DATA)?]
@@ -46,16 +75,34 @@ pub fn measure(request: &Request) -> Result<(), String> {
     for capture in &captures {
         peers::compare(&programs, capture, request.rounds)?;
     }
+    threads::compare(&programs, &captures, request.rounds)?;
     if request.instructions {
         instructions::print(&programs)?;
     }
     Ok(())
 }
 
-/// A capture of this kind below the target folder, made unless it is there.
-fn made(name: &str, kind: Kind, connections: u32) -> Result<PathBuf, String> {
+/// The machine and the day, for whoever keeps the tables.
+fn machine() -> String {
+    let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let named = |line: &&str| line.starts_with("model name");
+    let model = processors.lines().find(named).and_then(|line| line.split(": ").nth(1));
+    let cores = std::thread::available_parallelism().map_or(1, Into::into);
+    let date = Command::new("date").arg("+%Y-%m-%d").output();
+    let date = date.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    format!("{}, {cores} cores, {}", model.unwrap_or("unknown machine"), date.unwrap_or_default())
+}
+
+/// Where captures are made.
+fn folder() -> Result<PathBuf, String> {
     let folder = target_folder()?.join("bench");
     make_folder(&folder)?;
+    Ok(folder)
+}
+
+/// A capture of this kind below the target folder, made unless it is there.
+fn made(name: &str, kind: Kind, connections: u32) -> Result<PathBuf, String> {
+    let folder = folder()?;
     let file = folder.join(format!("{name}-{connections}.pcap"));
     if !file.is_file() {
         eprintln!("xtask: making {}", file.display());

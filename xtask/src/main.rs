@@ -47,9 +47,13 @@ Work on it
       --limit RATIO    fail above it
       --two-pass       with tshark -2
       --fields         with tshark -T fields
-  bench [CAPTURE…]     CPU time of the engine beside tshark, tcptrace, tcpdump and a Lua script
+  bench [CAPTURE…]     CPU time of the engine beside tshark, tcptrace, tcpdump and a Lua script,
+                         and of two threads beside one
       --rounds N       how often each runs (5)
       --instructions   and instructions, which have limits
+      --concurrent, --flood, --large
+                       instead, memory and cost with up to 3 million connections at once, 10
+                         million SYNs, 5 GB; each makes captures of up to 7 GB, one at a time
   fuzz [TARGET]        feed invented input to all targets of fuzz/, or to one; cargo-fuzz is
                          installed where it is missing
       --minutes N      for how long each (5)
@@ -225,12 +229,14 @@ fn scope(mut arguments: Vec<String>) -> Result<Scope, Failure> {
 
 fn bench_request(mut arguments: Vec<String>) -> Result<bench::Request, Failure> {
     let instructions = take(&mut arguments, "--instructions");
+    let growth = bench::Growth::ALL.iter().filter(|(option, _)| take(&mut arguments, option));
+    let growth = growth.map(|(_, growth)| *growth).collect();
     let rounds = take_value(&mut arguments, "--rounds", "a number of rounds")?.unwrap_or(5);
     if let Some(option) = arguments.iter().find(|argument| argument.starts_with('-')) {
         return Err(Failure::Usage(format!("`{option}` means nothing here")));
     }
     let captures = arguments.iter().map(PathBuf::from).collect();
-    Ok(bench::Request { rounds, instructions, captures })
+    Ok(bench::Request { rounds, instructions, growth, captures })
 }
 
 fn fuzz_request(mut arguments: Vec<String>) -> Result<fuzz::Request, Failure> {

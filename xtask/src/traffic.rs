@@ -193,6 +193,11 @@ impl Writer {
 
     /// The steps of a connection with data, each for all connections before the next.
     fn concurrent(&mut self, connections: u32) -> std::io::Result<()> {
+        // Little payload: millions of connections are wanted.
+        let long = |connection, number| {
+            let step = long(connection, number)?;
+            Some(Step { payload: step.payload.min(16), ..step })
+        };
         let mut time_ns = START_NS;
         let mut number = 0;
         while let Some(step) = long(0, number) {

@@ -22,9 +22,9 @@ const MOST_COLUMNS: usize = 100;
 const COLUMNS: usize = 80;
 
 pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
-    let files = &arguments.source.files;
-    input::keep_apart(arguments.output.as_deref(), files)?;
-    let (stories, ending) = stories::collect(files, &arguments.select, arguments.max)?;
+    let source = &arguments.source;
+    input::keep_apart(arguments.output.as_deref(), &source.files)?;
+    let (stories, ending) = stories::collect(source, &arguments.select, arguments.max)?;
     let mut output = Output::open(arguments.output.as_deref())?;
     let columns = match (&arguments.output, terminal_size()) {
         (None, Some((Width(columns), _))) => usize::from(columns).clamp(40, MOST_COLUMNS),

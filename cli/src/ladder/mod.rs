@@ -10,13 +10,13 @@ use crate::stories;
 use crate::{Done, Failure, input, warn};
 
 pub fn run(arguments: &LadderArgs) -> Result<Done, Failure> {
-    let files = &arguments.source.files;
-    input::keep_apart(arguments.output.as_deref(), files)?;
+    let source = &arguments.source;
+    input::keep_apart(arguments.output.as_deref(), &source.files)?;
     let max = match arguments.format {
         Drawing::Text => arguments.max,
         Drawing::Mermaid | Drawing::Svg => 1,
     };
-    let (stories, ending) = stories::collect(files, &arguments.select, max)?;
+    let (stories, ending) = stories::collect(source, &arguments.select, max)?;
     let mut output = Output::open(arguments.output.as_deref())?;
     for (place, story) in stories.list.iter().enumerate() {
         match arguments.format {

@@ -60,6 +60,17 @@ impl Output {
         self.row_done()
     }
 
+    /// Writes whole rows; many of them without keeping them first.
+    fn made_rows(&mut self, rows: &[u8]) -> io::Result<()> {
+        if rows.len() > self.most {
+            self.flush()?;
+            self.to.write_all(rows)
+        } else {
+            self.rows.extend_from_slice(rows);
+            self.row_done()
+        }
+    }
+
     fn row_done(&mut self) -> io::Result<()> {
         if self.rows.len() > self.most { self.flush() } else { Ok(()) }
     }
@@ -78,6 +89,28 @@ pub enum RowFormat {
     Jsonl,
     Csv,
     Parquet,
+}
+
+/// Rows that have been made and not yet written: as text if their format is one.
+pub struct MadeRows<R> {
+    text: Vec<u8>,
+    rows: Vec<R>,
+}
+
+impl<R> Default for MadeRows<R> {
+    fn default() -> Self {
+        Self { text: Vec::new(), rows: Vec::new() }
+    }
+}
+
+impl<R: Row> MadeRows<R> {
+    pub fn add(&mut self, format: RowFormat, row: R) {
+        match format {
+            RowFormat::Jsonl => json::line(&mut self.text, &row),
+            RowFormat::Csv => csv::line(&mut self.text, &row),
+            RowFormat::Parquet => self.rows.push(row),
+        }
+    }
 }
 
 /// Writes rows of one kind.
@@ -134,6 +167,19 @@ impl RowWriter {
             Writer::Parquet(rows) => rows.write(row)?,
         }
         Ok(())
+    }
+
+    /// Writes rows that were made in its format; none are left.
+    pub fn write_made<R: Row>(&mut self, made: &mut MadeRows<R>) -> Result<(), Failure> {
+        match &mut self.0 {
+            Writer::Jsonl(output) | Writer::Csv(output) => {
+                output.made_rows(&made.text)?;
+                made.text.clear();
+                Ok(())
+            }
+            #[cfg(feature = "parquet")]
+            Writer::Parquet(rows) => made.rows.drain(..).try_for_each(|row| rows.write(&row)),
+        }
     }
 
     /// Writes what is left.

@@ -48,8 +48,9 @@ use self::layers::{Deep, Found, Place};
 use self::pcap::PcapRecords;
 use self::pcapng::PcapngRecords;
 use self::skipped::Tally;
+use crate::batch::PlainIpv4;
 use crate::wire::TcpHeader;
-use crate::{IcmpError, PacketInfo, Segment};
+use crate::{Batch, IcmpError, PacketInfo, Segment};
 
 pub use error::{CaptureError, CaptureWarning, Problem};
 pub use link::LinkType;
@@ -210,6 +211,47 @@ impl<R: Read> Capture<R> {
         };
         let Ok(tcp) = TcpHeader::parse(self.buffer.at(place)) else { return Ok(None) };
         Ok(Some(Packet::Segment(Segment { packet: self.usual, tcp })))
+    }
+
+    /// Appends segments to `batch` as those of a file, up to `most`, as long as each is in a usual
+    /// frame, all there, before `until_ns`; how many.
+    ///
+    /// Nothing on the way is written to memory but the batch itself: whoever waits for what he has
+    /// just written waits for the cache lines of the batch too, which come from another core.
+    fn fill(&mut self, file: u32, batch: &mut Batch, most: usize, until_ns: i64) -> usize {
+        if !self.deep.found.is_empty() {
+            return 0;
+        }
+        for count in 0..most {
+            let octets = self.buffer.filled();
+            let record = match &self.records {
+                Records::Pcap(records) => records.straight(octets),
+                Records::Pcapng(records) => records.straight(octets),
+            };
+            let Some((frame, record_octets)) = record else { return count };
+            let Some(captured) = octets.get(frame.captured.clone()) else { return count };
+            let Some(packet) = plain::untagged_ipv4(&frame, captured) else { return count };
+            let Some(tcp) = captured.get(packet.tcp) else { return count };
+            let Ok(tcp) = TcpHeader::parse(tcp) else { return count };
+            if frame.time_ns >= until_ns {
+                return count;
+            }
+            batch.push_ipv4(
+                file,
+                PlainIpv4 {
+                    frame: self.frames + 1,
+                    time_ns: frame.time_ns,
+                    addresses: packet.addresses,
+                    ip_id: packet.ip_id,
+                    ttl: packet.ttl,
+                    tcp_octets: packet.tcp_octets,
+                },
+                &tcp,
+            );
+            self.buffer.consume(record_octets);
+            self.frames += 1;
+        }
+        most
     }
 
     /// What was found last.

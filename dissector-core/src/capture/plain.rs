@@ -62,6 +62,26 @@ fn tagged(packet: &mut PacketInfo, frame: &Frame, captured: &[u8]) -> Option<Ran
     }
 }
 
+/// What there is to know of a segment in IPv4.
+pub(super) struct InIpv4 {
+    pub addresses: [Ipv4Addr; 2],
+    pub ttl: u8,
+    pub ip_id: u16,
+    /// Octets that were sent.
+    pub tcp_octets: u32,
+    /// Where TCP header and payload lie in the captured octets.
+    pub tcp: Range<usize>,
+}
+
+/// The segment in the most usual frame of all, without a tag and in IPv4.
+#[inline(always)]
+pub(super) fn untagged_ipv4(frame: &Frame, captured: &[u8]) -> Option<InIpv4> {
+    let &[.., a, b] = captured.first_chunk::<ETHERNET_OCTETS>()?;
+    let known = frame.link_type == LinkType::ETHERNET;
+    (known && u16::from_be_bytes([a, b]) == ETHERTYPE_IPV4)
+        .then(|| in_ipv4(frame, captured, ETHERNET_OCTETS))?
+}
+
 #[inline(always)]
 fn ipv4(
     packet: &mut PacketInfo,
@@ -69,6 +89,19 @@ fn ipv4(
     captured: &[u8],
     at: usize,
 ) -> Option<Range<usize>> {
+    let InIpv4 { addresses: [source, destination], ttl, ip_id, tcp_octets, tcp } =
+        in_ipv4(frame, captured, at)?;
+    packet.time_ns = frame.time_ns;
+    packet.source = source.into();
+    packet.destination = destination.into();
+    packet.ttl = ttl;
+    packet.ip_id = Some(ip_id);
+    packet.tcp_octets = tcp_octets;
+    Some(tcp)
+}
+
+#[inline(always)]
+fn in_ipv4(frame: &Frame, captured: &[u8], at: usize) -> Option<InIpv4> {
     const MORE_FRAGMENTS_AND_OFFSET: u16 = 0x3fff;
     let (header, rest) = captured.get(at..)?.split_first_chunk::<IPV4_OCTETS>()?;
     let &[first, _, length_1, length_2, id_1, id_2, flags, offset, ttl, protocol, ..] = header;
@@ -79,14 +112,11 @@ fn ipv4(
     let (addresses, _) = header.last_chunk::<8>()?.as_chunks::<4>();
     let &[source, destination] = addresses else { return None };
     let total = usize::from(u16::from_be_bytes([length_1, length_2]));
-    let (tcp, sent) = payload(frame, rest, at + IPV4_OCTETS, total.checked_sub(IPV4_OCTETS)?)?;
-    packet.time_ns = frame.time_ns;
-    packet.source = Ipv4Addr::from(source).into();
-    packet.destination = Ipv4Addr::from(destination).into();
-    packet.ttl = ttl;
-    packet.ip_id = Some(u16::from_be_bytes([id_1, id_2]));
-    packet.tcp_octets = sent;
-    Some(tcp)
+    let octets = total.checked_sub(IPV4_OCTETS)?;
+    let (tcp, tcp_octets) = payload(frame, rest, at + IPV4_OCTETS, octets)?;
+    let ip_id = u16::from_be_bytes([id_1, id_2]);
+    let addresses = [source.into(), destination.into()];
+    Some(InIpv4 { addresses, ttl, ip_id, tcp_octets, tcp })
 }
 
 #[inline(never)]

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use super::layers::Found;
 use super::skipped::{Skipped, Tally};
 use super::{Capture, CaptureError, CaptureWarning, Packet};
+use crate::Batch;
 
 /// Several captures read as one stream, in order of time: rotated files, or files of several
 /// interfaces.
@@ -147,6 +148,31 @@ impl Captures {
         let Some((index, found)) = self.step()? else { return Ok(None) };
         let Item::Open(open) = &self.files[index] else { return Ok(None) };
         Ok(open.capture.packet(found).map(|packet| (index, packet)))
+    }
+
+    /// Appends packets to `batch`, up to `most`, each as one of the file with the index of its
+    /// capture; `false` at the end.
+    ///
+    /// # Errors
+    /// [`FileError`] where a file cannot be read any more; after that the others go on.
+    pub fn fill(&mut self, batch: &mut Batch, most: usize) -> Result<bool, FileError> {
+        let end = batch.len() + most;
+        while batch.len() < end {
+            if let Some((index, (until_ns, _))) = self.current
+                && let Item::Open(open) = &mut self.files[index]
+                && open.capture.fill(index as u32, batch, end - batch.len(), until_ns) > 0
+            {
+                continue;
+            }
+            match self.next_packet()? {
+                Some((index, Packet::Segment(segment))) => {
+                    batch.push_segment(index as u32, &segment);
+                }
+                Some((index, Packet::IcmpError(error))) => batch.push_icmp(index as u32, &error),
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// Goes on to the next thing found.

@@ -1,5 +1,7 @@
 //! Telling a packet captured twice (mirror port, `any` interface) from one sent twice.
 
+use std::net::IpAddr;
+
 use super::names::Stage;
 use crate::Segment;
 use crate::wire::{TcpFlags, TcpOption};
@@ -11,7 +13,7 @@ const LONGEST_NS: i64 = 1_000 * MS;
 const LAST: u8 = 4;
 
 /// A segment with what tells it from others: sequence and acknowledgment number, flags, length,
-/// checksum, connection and direction, mixed; and its timestamps.
+/// checksum, addresses and ports, mixed; and its timestamps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
     fingerprint: u64,
@@ -20,25 +22,38 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Of a segment of connection `id`, from its end number `sender`, with these timestamps.
+    /// Of a segment with these timestamps.
     #[inline(always)]
-    pub fn of(
-        segment: &Segment<'_>,
-        id: u32,
-        sender: usize,
-        timestamps: Option<(u32, u32)>,
-    ) -> Self {
-        let tcp = &segment.tcp;
+    pub fn of(segment: &Segment<'_>, timestamps: Option<(u32, u32)>) -> Self {
+        let (tcp, packet) = (&segment.tcp, &segment.packet);
         let numbers = u64::from(tcp.sequence.0) << 32 | u64::from(tcp.acknowledgment.0);
-        let rest = u64::from(segment.packet.tcp_octets) << 32
+        let rest = u64::from(packet.tcp_octets) << 32
             | u64::from(tcp.flags.bits()) << 16
             | u64::from(tcp.checksum);
-        let direction = u64::from(id) << 1 | sender as u64;
+        let ports = u64::from(tcp.source_port) << 16 | u64::from(tcp.destination_port);
+        let addresses = match (packet.source, packet.destination) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                u64::from(from.to_bits()) << 32 | u64::from(to.to_bits())
+            }
+            (from, to) => folded(from).wrapping_mul(3) ^ folded(to),
+        };
         let mixed = numbers
             ^ rest.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            ^ direction.wrapping_mul(0xd6e8_feb8_6659_fd93);
+            ^ ports.wrapping_mul(0x94d0_49bb_1331_11eb)
+            ^ addresses.wrapping_mul(0xd6e8_feb8_6659_fd93);
         let mixed = (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         Self { fingerprint: mixed ^ mixed >> 32, timestamps }
+    }
+}
+
+/// An address in 64 bits.
+fn folded(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            ((bits >> 64) as u64).rotate_left(29) ^ bits as u64
+        }
     }
 }
 
@@ -70,16 +85,16 @@ const NOTHING: Sent = Sent {
 
 /// How many segments whose fingerprints fall together are kept.
 const SET: usize = 4;
-/// 24 KiB.
-const FEWEST_SETS: usize = 1 << 8;
-/// 6 MiB.
-const MOST_SETS: usize = 1 << 16;
+/// 3 KiB.
+const FEWEST_SETS: usize = 1 << 5;
+/// 768 KiB.
+const MOST_SETS: usize = 1 << 13;
 
-/// The segments of the last second, of all connections.
+/// The segments of the last second, of all connections of a shard of the table.
 ///
 /// One memory for all of them: kept with each connection, four segments of either direction would
 /// be most of what a connection needs, and idle most of the time. It grows with the rate of the
-/// capture, up to a quarter of a million segments.
+/// capture, up to a quarter of a million segments in all eight shards.
 #[derive(Debug)]
 pub(crate) struct Recent {
     sets: Vec<[Sent; SET]>,

@@ -51,7 +51,7 @@ impl Connection {
         let receiver = if self.self_connect { sender } else { sender.other() };
         self.starts_anew(segment, sender, receiver) && {
             let timestamps = duplicate::timestamps(segment);
-            let identity = Identity::of(segment, self.id, sender as usize, timestamps);
+            let identity = Identity::of(segment, timestamps);
             let sent = self.end(sender).sent;
             recent.first_capture(segment, &identity, sent, now_ns).is_none()
         }

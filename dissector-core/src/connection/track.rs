@@ -153,12 +153,18 @@ impl Connection {
         }
     }
 
+    /// Its number is known only now.
+    pub(crate) fn renumber(&mut self, id: u32) {
+        self.id = id;
+    }
+
     /// Its table lets it go.
     pub(crate) fn leave(&mut self, now_ns: i64) {
         self.left_ns = Some(now_ns);
     }
 
     /// Takes in the next segment, which comes from end `sender`, and says what it was.
+    #[inline(always)]
     pub(crate) fn observe(
         &mut self,
         segment: &Segment<'_>,
@@ -196,7 +202,7 @@ impl Connection {
             offer,
             timestamps,
         };
-        let identity = Identity::of(segment, self.id, sender as usize, timestamps);
+        let identity = Identity::of(segment, timestamps);
         let sent = self.end(sender).sent;
         let role = if self.self_connect { Role::Unknown } else { sender.role() };
         let mut seen = Annotation::new(self.id, flags, role);

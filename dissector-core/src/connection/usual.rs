@@ -151,7 +151,7 @@ impl Connection {
         if self.handshake.timestamps && timestamps.is_none() {
             return None;
         }
-        let identity = Identity::of(segment, self.id, sender as usize, timestamps);
+        let identity = Identity::of(segment, timestamps);
         let sent = self.end(sender).sent;
         if recent.first_capture(segment, &identity, sent, now_ns).is_some() {
             return None;

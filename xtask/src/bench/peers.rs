@@ -1,5 +1,6 @@
 //! Seconds of CPU and memory: our programs and others, in rounds.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -32,7 +33,7 @@ pub fn compare(programs: &Programs, capture: &Path, rounds: usize) -> Result<(),
         peer(
             "tcphs connections, jsonl",
             ours(&programs.tcphs),
-            &["connections", "--format", "jsonl", &file],
+            &["connections", "--format", "jsonl", "--threads", "1", &file],
         ),
         peer(
             "tcphs packets, jsonl",
@@ -60,7 +61,7 @@ pub fn compare(programs: &Programs, capture: &Path, rounds: usize) -> Result<(),
     for round in 1..=rounds {
         for (peer, runs) in peers.iter().zip(&mut runs) {
             eprintln!("xtask: round {round}: {}", peer.name);
-            runs.push(run(peer)?);
+            runs.push(run(&peer.program, &peer.arguments)?);
         }
     }
     println!("{:<32} {:>10} {:>12} {:>12}", "", "CPU s", "of engine", "peak MiB");
@@ -74,17 +75,19 @@ pub fn compare(programs: &Programs, capture: &Path, rounds: usize) -> Result<(),
     Ok(())
 }
 
-struct Run {
-    cpu_s: f64,
-    peak_kib: u64,
+/// What a run of a program took.
+pub struct Run {
+    pub cpu_s: f64,
+    pub wall_s: f64,
+    pub peak_kib: u64,
 }
 
 /// Runs a program with its output thrown away. bash's own `time` knows milliseconds, GNU time the
 /// memory.
-fn run(peer: &Peer) -> Result<Run, String> {
-    const SCRIPT: &str = "TIMEFORMAT='cpu %3U %3S'; time /usr/bin/time -f 'peak %M' -- \"$@\"";
+pub fn run(program: impl AsRef<OsStr>, arguments: &[impl AsRef<OsStr>]) -> Result<Run, String> {
+    const SCRIPT: &str = "TIMEFORMAT='took %3U %3S %3R'; time /usr/bin/time -f 'peak %M' -- \"$@\"";
     let mut command = Command::new("bash");
-    command.args(["-c", SCRIPT, "bash", &peer.program]).args(&peer.arguments);
+    command.args(["-c", SCRIPT, "bash"]).arg(program).args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     // tshark as root has much to say about it.
     let output = command.output().map_err(|error| cannot_run(&command, &error))?;
@@ -93,15 +96,16 @@ fn run(peer: &Peer) -> Result<Run, String> {
         let line = said.lines().rev().find_map(|line| line.strip_prefix(word))?;
         line.split_whitespace().map(|number| number.parse().ok()).collect::<Option<Vec<f64>>>()
     };
-    match (output.status.success(), numbers("cpu ").as_deref(), numbers("peak ").as_deref()) {
-        (true, Some([user, system]), Some([peak])) => {
-            Ok(Run { cpu_s: user + system, peak_kib: *peak as u64 })
+    match (output.status.success(), numbers("took ").as_deref(), numbers("peak ").as_deref()) {
+        (true, Some([user, system, wall]), Some([peak])) => {
+            Ok(Run { cpu_s: user + system, wall_s: *wall, peak_kib: *peak as u64 })
         }
         _ => Err(format!("`{}`: {}: {}", shown(&command), output.status, said.trim())),
     }
 }
 
-fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+/// The one in the middle; of an even number, the upper of the two.
+pub fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     let mut numbers: Vec<f64> = numbers.collect();
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)

@@ -1,0 +1,418 @@
+//! One of the tables that connections are spread over.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::batch::{Batch, What};
+use crate::connection::{Annotation, Connection, Direction, Recent, Reuse, Side, Stage};
+use crate::slots::Slots;
+use crate::table::{LINGER_NS, direction_of};
+use crate::{IcmpError, Segment};
+
+/// How many slots are looked at for a connection that is past when another is opened, and how many
+/// segments may go by without a look.
+const SLOTS_AN_OPENING: u32 = 3;
+const SEGMENTS_A_LOOK: u32 = 16;
+
+/// Within a batch, connections are numbered from here on until their own numbers are known.
+const PROVISIONAL: u32 = u32::MAX - (1 << 24);
+
+/// The part of the connections of a [`ConnectionTable`](crate::ConnectionTable) that one thread can
+/// follow while other threads follow the others.
+#[derive(Debug)]
+pub struct Shard {
+    /// Which of the lists of a batch is this shard's.
+    place: usize,
+    /// The slot of each connection that may get segments, by addresses and ports: of several on
+    /// the same ones, the newest.
+    index: HashTable<Listed>,
+    hasher: RandomState,
+    slots: Slots,
+    /// Slots of unanswered connections, each with the slot of the one before it on the same
+    /// addresses and ports, which may still be alive.
+    older: HashMap<u32, u32, RandomState>,
+    recent: Recent,
+    left: Vec<Connection>,
+    latest: Option<u32>,
+    limit: usize,
+    now_ns: i64,
+    /// The slot to be looked at next for a connection that is past.
+    hand: u32,
+    /// The longest silence among the slots that were looked at since the first of them, as the time
+    /// of its beginning.
+    silent_since_ns: i64,
+    /// Until then no connection can be past.
+    none_past_until_ns: i64,
+    /// How many segments came since a slot was looked at.
+    waited: u32,
+    /// What the batch observed last has opened.
+    opened: Vec<Opened>,
+    /// For each of those in `left`, the packet of the batch that it left at.
+    left_at: Vec<u32>,
+}
+
+/// That a packet of a batch has opened a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    pub packet: u32,
+    slot: u32,
+}
+
+/// A slot in the index, with the hash of its addresses and ports: the index grows without a look
+/// at the connections.
+#[derive(Clone, Copy, Debug)]
+struct Listed {
+    slot: u32,
+    hash: u32,
+}
+
+/// What the index is told of a hash: all its bits have to be of use.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+impl Shard {
+    /// An empty one, which holds up to `limit` connections at once.
+    pub(crate) fn new(place: usize, limit: usize) -> Self {
+        Self {
+            place,
+            index: HashTable::new(),
+            hasher: RandomState::default(),
+            slots: Slots::default(),
+            older: HashMap::default(),
+            recent: Recent::default(),
+            left: Vec::new(),
+            latest: None,
+            limit,
+            now_ns: i64::MIN,
+            hand: 0,
+            silent_since_ns: i64::MAX,
+            none_past_until_ns: i64::MIN,
+            waited: 0,
+            opened: Vec::new(),
+            left_at: Vec::new(),
+        }
+    }
+
+    /// Takes in this shard's packets of a batch. Afterwards, the table has to
+    /// [number](crate::ConnectionTable::end_batch) what they have opened.
+    pub fn observe_batch(&mut self, batch: &Batch) {
+        batch.each(self.place, |packet| {
+            let now_ns = self.now_ns.max(packet.now_ns);
+            let expected = PROVISIONAL + self.opened.len() as u32;
+            let mut next_id = expected;
+            match packet.what {
+                What::Segment(segment) => {
+                    self.observe(&segment, &direction_of(&segment), now_ns, &mut next_id);
+                }
+                What::IcmpError(error) => {
+                    let direction = Direction::new(error.quoted.source, error.quoted.destination);
+                    self.observe_icmp(error, &direction, now_ns);
+                }
+            }
+            if next_id != expected
+                && let Some(slot) = self.latest
+            {
+                self.opened.push(Opened { packet: packet.number, slot });
+            }
+            self.left_at.resize(self.left.len(), packet.number);
+        });
+    }
+
+    /// It is at least this late.
+    pub(crate) fn set_clock(&mut self, now_ns: i64) {
+        self.now_ns = self.now_ns.max(now_ns);
+    }
+
+    /// Takes in one segment at this time, which is that of the clock, and says what it was. A new
+    /// connection gets the number `next_id`, which then rises.
+    #[inline(always)]
+    pub(crate) fn observe(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        now_ns: i64,
+        next_id: &mut u32,
+    ) -> Annotation {
+        self.now_ns = now_ns;
+        self.waited += 1;
+        if self.waited >= SEGMENTS_A_LOOK {
+            self.look_for_past(1);
+        }
+        let (slot, sender) = match self.find(direction) {
+            None => self.open(segment, direction, None, next_id),
+            Some((slot, sender)) => self.choose(segment, direction, slot, sender, next_id),
+        };
+        self.latest = Some(slot);
+        let connection = self.slots.get_mut(slot);
+        let seen = connection.observe(segment, sender, self.now_ns, &mut self.recent);
+        if !self.older.is_empty() {
+            self.settle(slot, segment, &seen);
+        }
+        seen
+    }
+
+    /// The connection of a segment, given the newest on its addresses and ports.
+    fn choose(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        slot: u32,
+        sender: Side,
+        next_id: &mut u32,
+    ) -> (u32, Side) {
+        let connection = self.slots.get(slot);
+        if connection.is_past(self.now_ns) {
+            self.remove(slot);
+            self.open(segment, direction, None, next_id)
+        } else if connection.is_succeeded_by(segment, sender, self.now_ns, &self.recent) {
+            self.open(segment, direction, Some((slot, sender)), next_id)
+        } else if self.older.is_empty() {
+            (slot, sender)
+        } else {
+            self.between_incarnations(segment, direction, slot, sender)
+        }
+    }
+
+    /// Takes in an ICMP error; `None` if no connection here sent what it quotes.
+    pub(crate) fn observe_icmp(
+        &mut self,
+        error: &IcmpError,
+        direction: &Direction,
+        now_ns: i64,
+    ) -> Option<Annotation> {
+        self.now_ns = now_ns;
+        let (slot, _) = self.find(direction)?;
+        if self.slots.get(slot).is_past(self.now_ns) {
+            self.remove(slot);
+            return None;
+        }
+        let slots = [Some(slot), self.older.get(&slot).copied()];
+        let slot = slots.into_iter().flatten().find(|slot| self.slots.get(*slot).sent(error))?;
+        self.latest = Some(slot);
+        Some(self.slots.get_mut(slot).observe_icmp(error))
+    }
+
+    /// While a SYN inside a live connection waits for its answer, both stay: what fits the older
+    /// one belongs to it.
+    fn between_incarnations(
+        &self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        slot: u32,
+        sender: Side,
+    ) -> (u32, Side) {
+        let newer = (slot, sender);
+        let Some(&older) = self.older.get(&slot) else { return newer };
+        let Some(side) = self.slots.get(older).sender(direction) else { return newer };
+        let is_older = !self.slots.get(slot).takes(segment, sender)
+            && self.slots.get(older).fits(segment, side)
+            && !self.slots.get(older).is_past(self.now_ns);
+        if is_older { (older, side) } else { newer }
+    }
+
+    /// The connection in `slot` has had its answer: the one before it is over.
+    fn settle(&mut self, slot: u32, segment: &Segment<'_>, seen: &Annotation) {
+        let cleared = seen.stage == Stage::RstHalfOpen;
+        if !cleared && !self.slots.get(slot).is_answered() {
+            return;
+        }
+        if let Some(older) = self.older.remove(&slot) {
+            if cleared {
+                self.slots.get_mut(older).clear(segment.packet.frame, self.now_ns);
+            }
+            self.let_leave(older);
+        }
+    }
+
+    fn let_leave(&mut self, slot: u32) {
+        let mut connection = self.slots.remove(slot);
+        connection.leave(self.now_ns);
+        self.left.push(connection);
+    }
+
+    /// Where the connection of the segment observed last is kept.
+    #[inline]
+    pub(crate) fn latest(&self) -> Option<u32> {
+        self.latest
+    }
+
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    /// The connections that have left and were not taken.
+    #[inline]
+    pub(crate) fn left(&mut self) -> &mut Vec<Connection> {
+        &mut self.left
+    }
+
+    /// What the last batch has opened, in order.
+    pub(crate) fn opened(&self) -> &[Opened] {
+        &self.opened
+    }
+
+    /// For each of the connections that have left during the last batch, the packet that it left
+    /// at.
+    pub(crate) fn left_at(&self) -> &[u32] {
+        &self.left_at
+    }
+
+    /// Gives the connections that the last batch has opened their numbers.
+    pub(crate) fn number(&mut self, ids: &[u32]) {
+        for connection in &mut self.left {
+            let opened = connection.id().checked_sub(PROVISIONAL);
+            if let Some(id) = opened.and_then(|opened| ids.get(opened as usize)) {
+                connection.renumber(*id);
+            }
+        }
+        for (provisional, (opened, id)) in (PROVISIONAL..).zip(self.opened.iter().zip(ids)) {
+            // It may have left, and its slot have another one.
+            if self.slots.holding(opened.slot, provisional).is_some() {
+                self.slots.get_mut(opened.slot).renumber(*id);
+            }
+        }
+        self.opened.clear();
+        self.left_at.clear();
+    }
+
+    /// The slot of the newest connection on these addresses and ports, and which end sends.
+    #[inline]
+    fn find(&self, direction: &Direction) -> Option<(u32, Side)> {
+        let mut side = Side::Client;
+        let hash = direction.hash(&self.hasher);
+        let found = self.index.find(spread(hash), |listed| {
+            listed.hash == hash && {
+                let sender = self.slots.get(listed.slot).sender(direction);
+                side = sender.unwrap_or(side);
+                sender.is_some()
+            }
+        });
+        found.map(|listed| (listed.slot, side))
+    }
+
+    /// Makes room for a new connection, the successor of the one in slot `previous`; gives its slot
+    /// and which end sends.
+    fn open(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        previous: Option<(u32, Side)>,
+        next_id: &mut u32,
+    ) -> (u32, Side) {
+        let reuse =
+            previous.map_or(Reuse::No, |(slot, side)| self.slots.get(slot).reuse_by(segment, side));
+        let previous = previous.map(|(slot, _)| slot);
+        let attempt = previous.map_or(1, |slot| self.slots.get(slot).attempt().saturating_add(1));
+        let older = previous.and_then(|slot| self.make_older(slot));
+        if self.slots.len() >= self.limit {
+            self.make_room();
+        } else {
+            self.look_for_past(SLOTS_AN_OPENING);
+        }
+        let id = *next_id;
+        *next_id = next_id.wrapping_add(1);
+        let connection = Connection::new(id, attempt, reuse, segment, self.now_ns);
+        let sender = connection.sender(direction).unwrap_or(Side::Client);
+        let slot = self.slots.insert(connection);
+        // Making room may have taken it.
+        if let Some((older, _)) =
+            older.filter(|(older, id)| self.slots.holding(*older, *id).is_some())
+        {
+            self.older.insert(slot, older);
+        }
+        let hash = direction.hash(&self.hasher);
+        self.index.insert_unique(spread(hash), Listed { slot, hash }, |listed| spread(listed.hash));
+        (slot, sender)
+    }
+
+    /// Takes a slot out of the index; whether it was there. It is not if it has a successor.
+    fn unlist(&mut self, slot: u32) -> bool {
+        let hash = self.slots.get(slot).direction().hash(&self.hasher);
+        let entry = self.index.find_entry(spread(hash), |listed| listed.slot == slot);
+        entry.map(|entry| entry.remove()).is_ok()
+    }
+
+    /// The connection in `slot` gets a successor. It leaves, unless it may still be alive: then it
+    /// stays beside the successor, and its slot and number are given.
+    fn make_older(&mut self, slot: u32) -> Option<(u32, u32)> {
+        self.unlist(slot);
+        let mut beside = self.older.remove(&slot);
+        if let Some(past) = beside.filter(|older| self.slots.get(*older).is_past(self.now_ns)) {
+            self.let_leave(past);
+            beside = None;
+        }
+        if beside.is_none() && !self.slots.get(slot).is_closed() {
+            return Some((slot, self.slots.get(slot).id()));
+        }
+        // An attempt that another attempt follows, or a closed connection.
+        self.let_leave(slot);
+        beside.map(|older| (older, self.slots.get(older).id()))
+    }
+
+    /// Looks at the next few slots, and lets go of the connections that are past.
+    ///
+    /// So each opening pays for looking at a few connections, wherever they are in time, and no
+    /// queue has to say when which of them is due.
+    fn look_for_past(&mut self, slots: u32) {
+        self.waited = 0;
+        if self.now_ns < self.none_past_until_ns {
+            return;
+        }
+        for _ in 0..slots {
+            self.hand += 1;
+            if self.hand >= self.slots.places() {
+                self.hand = 0;
+                let silent_since_ns = self.silent_since_ns.min(self.now_ns);
+                self.none_past_until_ns = silent_since_ns.saturating_add(LINGER_NS);
+                self.silent_since_ns = self.now_ns;
+            }
+            let Some(connection) = self.slots.at(self.hand) else { continue };
+            if connection.is_past(self.now_ns) {
+                self.remove(self.hand);
+            } else {
+                self.silent_since_ns = self.silent_since_ns.min(connection.last_ns());
+            }
+        }
+    }
+
+    /// The shard is full: a sixteenth of it leaves at once, finished connections first, then those
+    /// silent for longest.
+    #[cold]
+    fn make_room(&mut self) {
+        let now_ns = self.now_ns;
+        let mut order: Vec<_> = self
+            .slots
+            .iter_with_slots()
+            .map(|(slot, connection)| {
+                let open = !connection.is_finished(now_ns);
+                (open, connection.last_ns(), connection.id(), slot)
+            })
+            .collect();
+        let leaving = (self.limit / 16).clamp(1, order.len());
+        order.select_nth_unstable(leaving - 1);
+        order[..leaving].sort_unstable();
+        for &(_, _, id, slot) in &order[..leaving] {
+            // One that leaves takes the one before it along.
+            if self.slots.holding(slot, id).is_some() {
+                self.remove(slot);
+            }
+        }
+    }
+
+    fn remove(&mut self, slot: u32) {
+        if !self.unlist(slot) {
+            self.older.retain(|_, older| *older != slot);
+        }
+        if let Some(older) = self.older.remove(&slot) {
+            self.let_leave(older);
+        }
+        if self.latest == Some(slot) {
+            self.latest = None;
+        }
+        self.let_leave(slot);
+    }
+}

@@ -1,0 +1,68 @@
+//! However many threads of the command follow the connections, what comes out is the same, octet for
+//! octet.
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::slice::from_ref;
+
+use tests::{corpus, in_parallel, tcphs};
+use xtask::traffic::{self, Kind};
+
+fn with_threads(threads: &str, arguments: &[&str], files: &[PathBuf]) -> Output {
+    let mut command = tcphs();
+    command.args(arguments).args(["--threads", threads]).args(files).stdin(Stdio::null());
+    command.output().expect("tcphs starts")
+}
+
+/// Asserts that two threads and three say the same as one on both streams, and end alike.
+fn alike(arguments: &[&str], files: &[PathBuf]) {
+    let one = with_threads("1", arguments, files);
+    for threads in ["2", "3"] {
+        let several = with_threads(threads, arguments, files);
+        let what = format!("{threads} threads: {arguments:?} {files:?}");
+        assert!(one.stdout == several.stdout, "{what}: other output");
+        let said = [&one, &several].map(|run| String::from_utf8_lossy(&run.stderr));
+        assert_eq!(said[0], said[1], "{what}");
+        assert_eq!(one.status.code(), several.status.code(), "{what}");
+    }
+}
+
+const JSONL: &[&str] = &["connections", "--format", "jsonl"];
+
+#[test]
+fn samples() {
+    let samples = tests::samples();
+    in_parallel(&samples, |sample| alike(JSONL, from_ref(sample)));
+    // As one stream of several files.
+    alike(JSONL, &samples);
+    alike(&["connections", "--format", "csv", "--failed"], &samples);
+    alike(&["connections", "--fail-on", "failed"], &samples);
+    alike(&["servers", "--format", "jsonl"], &samples);
+    alike(&["packets", "--failed", "--format", "jsonl"], &samples);
+}
+
+/// Enough packets for several batches, and so long that connections leave the table.
+#[test]
+fn long_captures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, kind, connections| {
+        let file = folder.path().join(name);
+        traffic::write(&file, kind, connections).expect("a capture");
+        file
+    };
+    let handshakes = write("handshakes.pcap", Kind::Handshakes, 260_000);
+    alike(JSONL, from_ref(&handshakes));
+    alike(JSONL, &[write("data.pcap", Kind::Data, 1_500)]);
+    // Two files that overlap, with connections in both.
+    alike(JSONL, &[handshakes.clone(), write("more.pcap", Kind::Handshakes, 20_000)]);
+    // Cut in the middle of a packet: what was read counts, and there is a warning.
+    let cut = folder.path().join("cut.pcap");
+    let octets = std::fs::read(&handshakes).expect("the capture");
+    std::fs::write(&cut, &octets[..octets.len() / 3 + 7]).expect("a shorter one");
+    alike(JSONL, &[cut]);
+}
+
+#[test]
+fn real_captures() {
+    in_parallel(&corpus(), |capture| alike(JSONL, from_ref(capture)));
+}

@@ -1470,6 +1470,14 @@ enum tcphs_status tcphs_statistics_row(struct tcphs_statistics *statistics,
                                        struct tcphs_row *out);
 
 /**
+ * What went wrong, once a call has given `TCPHS_PANIC`; null before. It lives as long as the
+ * statistics.
+ *
+ * `statistics` is null or valid.
+ */
+const char *tcphs_statistics_failure(const struct tcphs_statistics *statistics);
+
+/**
  * Writes what listeners are told of segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND` if the
  * frame has no such segment. `later` says that every frame has been learned.
  *

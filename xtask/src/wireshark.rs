@@ -132,6 +132,11 @@ impl Wireshark {
         Ok(self.command(PLUGINS, &[], program.as_os_str()))
     }
 
+    /// The same with a folder for plugins of its own, to hold another build of ours.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        Self { stage: self.stage.join(name), ..self.clone() }
+    }
+
     /// The name of the version's folders, `X.Y`.
     pub fn series(&self) -> String {
         format!("{}.{}", self.version.0, self.version.1)

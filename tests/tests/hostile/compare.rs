@@ -55,7 +55,7 @@ fn without_time(line: &str) -> String {
 }
 
 /// Takes our part out of the details.
-fn without_ours(lines: Vec<String>) -> (Vec<String>, usize) {
+pub fn without_ours(lines: Vec<String>) -> (Vec<String>, usize) {
     let (mut ours, mut frames) = (false, 0);
     let mut theirs = lines;
     theirs.retain(|line| {

@@ -7,6 +7,7 @@
 
 mod broken_files;
 mod compare;
+mod faults;
 mod frames;
 mod mutate;
 mod mutated;

@@ -22,6 +22,7 @@ pub mod profile;
 pub mod samples;
 pub mod screenshots;
 pub mod settings;
+pub mod soak;
 pub mod traffic;
 pub mod unpacked;
 pub mod wireshark;

@@ -34,6 +34,19 @@ pub struct Variant {
 pub const FAULTS: Variant =
     Variant { name: "faults", arguments: &["--features", "faults"], environment: &[] };
 
+/// Watches every access to memory. It needs the run-time library of AddressSanitizer loaded in front
+/// of everything, and a compiler that takes unstable options, as every stable one does when told so.
+pub const ADDRESS_SANITIZER: Variant = Variant {
+    name: "address-sanitizer",
+    // A target, so that build scripts and macros are built as ever.
+    arguments: &["--target", "host-tuple"],
+    environment: &[
+        ("RUSTC_BOOTSTRAP", "1"),
+        ("RUSTFLAGS", "-Zsanitizer=address"),
+        ("CFLAGS", "-fsanitize=address -fno-omit-frame-pointer"),
+    ],
+};
+
 /// Builds the variant and gives a Wireshark that has it in place of the plugin.
 ///
 /// Quick when nothing changed. Several processes may call it at once.

@@ -12,6 +12,7 @@ use xtask::plugin::{FAULTS, build_and_place_variant};
 use xtask::wireshark::Wireshark;
 
 use crate::compare::without_ours;
+use crate::sharkd::{self, load};
 
 /// A Wireshark with the plugin that panics when it is asked to.
 fn faulty() -> &'static Wireshark {
@@ -178,25 +179,9 @@ fn a_panic_while_fields_are_registered() {
 /// What sharkd says on standard error when it is asked all this; `None` where there is no sharkd.
 fn ask(questions: &[Value], panic_at: &str) -> Option<String> {
     let mut sharkd = faulty().beside_tshark("sharkd", true)?;
-    let mut lines = String::new();
-    for (id, question) in (1..).zip(questions) {
-        let mut question = question.clone();
-        (question["jsonrpc"], question["id"]) = ("2.0".into(), json!(id));
-        lines += &format!("{question}\n");
-    }
-    let folder = crate::frames::folder();
-    let file = folder.path().join("questions");
-    fs::write(&file, lines).expect("there is room");
-    sharkd.arg("-").stdin(fs::File::open(&file).expect("it is there"));
-    let output = sharkd.env("TCPHS_PANIC_AT", panic_at).output().expect("it starts");
-    assert!(output.status.success(), "{output:?}");
-    let answers = text(&output).lines().filter(|line| line.contains("\"result\"")).count();
-    assert_eq!(answers, questions.len(), "{output:?}");
+    sharkd.env("TCPHS_PANIC_AT", panic_at);
+    let output = sharkd::ask(sharkd, questions);
     Some(String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-fn load(file: &std::path::Path) -> Value {
-    json!({ "method": "load", "params": { "file": file.to_string_lossy() } })
 }
 
 /// The next file begins anew.

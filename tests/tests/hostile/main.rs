@@ -9,6 +9,8 @@ mod broken_files;
 mod compare;
 mod faults;
 mod frames;
+mod memory;
 mod mutate;
 mod mutated;
 mod random;
+mod sharkd;

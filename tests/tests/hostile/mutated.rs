@@ -55,6 +55,18 @@ fn from_nothing(count: usize, seed: u64) -> Frames {
     ethernet((0..count).map(|_| made_up(&mut random)).collect())
 }
 
+/// A thousand frames of all kinds, for those who look at each of them for long.
+pub fn some_of_everything() -> Frames {
+    let source = of_samples();
+    let mut all = source.clone();
+    for more in
+        [cuts(&source, 200), values(&source, 200), mutations(&source, 2, 5), from_nothing(300, 6)]
+    {
+        all.frames.extend(more.frames);
+    }
+    all
+}
+
 /// Some thousand frames of each kind.
 #[test]
 fn thousands_of_frames() {

@@ -843,6 +843,11 @@ typedef enum tcphs_status {
      * An earlier call on this object gave `TCPHS_PANIC`; nothing was done.
      */
     TCPHS_SILENT = 6,
+    /**
+     * Done. But more connections were open at once than are held: those silent for longest were
+     * let go, and what they send from now on is taken for other connections. Given once.
+     */
+    TCPHS_FULL = 7,
 } tcphs_status;
 
 /**
@@ -1343,6 +1348,8 @@ enum tcphs_status tcphs_session_learn_icmp(struct tcphs_session *session,
  *
  * What was learned before the call of an earlier frame with the same number is forgotten: Wireshark
  * uses the numbers of frames that a read filter rejects again.
+ *
+ * `TCPHS_FULL` once, when the first connection was let go that was not closed.
  *
  * `session` is null or valid.
  */

@@ -46,6 +46,10 @@ tcphs_report(tcphs_status status)
         const char *failure = tcphs_session_failure(tcphs_file);
 
         warn(failure ? failure : "unknown", NOTHING_SHOWN);
+    } else if (status == TCPHS_FULL) {
+        ws_warning("more TCP connections are open at once than are held: those silent for "
+                   "longest are let go, and what they send from now on is shown as of other "
+                   "connections");
     }
 }
 

@@ -83,6 +83,16 @@ pub fn entry(name: &str) {
     let _ = name;
 }
 
+/// How many connections a session holds at once; a plugin built to be tested (feature `faults`) has
+/// as few as `TCPHS_LIMIT` says.
+pub fn connection_limit() -> usize {
+    #[cfg(feature = "faults")]
+    if let Some(limit) = std::env::var("TCPHS_LIMIT").ok().and_then(|limit| limit.parse().ok()) {
+        return limit;
+    }
+    dissector_core::DEFAULT_LIMIT
+}
+
 #[cfg(feature = "faults")]
 mod faults {
     use std::sync::atomic::{AtomicU32, Ordering};

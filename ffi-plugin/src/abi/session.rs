@@ -5,8 +5,8 @@ use std::ptr;
 use libc::c_char;
 
 use super::{tcphs_segment, tcphs_status};
-use crate::boundary::{Guarded, entry, guard};
-use crate::session::Session;
+use crate::boundary::{Guarded, connection_limit, entry, guard};
+use crate::session::{Session, Told};
 use crate::{remark, view};
 
 /// How many items a view has at most.
@@ -121,7 +121,9 @@ impl Default for tcphs_remarks {
 pub extern "C" fn tcphs_session_new() -> *mut tcphs_session {
     guard(ptr::null_mut(), || {
         entry("session_new");
-        Box::into_raw(Box::new(tcphs_session { guarded: Guarded::new(Session::default()) }))
+        Box::into_raw(Box::new(tcphs_session {
+            guarded: Guarded::new(Session::with_limit(connection_limit())),
+        }))
     })
 }
 
@@ -201,6 +203,8 @@ pub unsafe extern "C" fn tcphs_session_learn_icmp(
 /// What was learned before the call of an earlier frame with the same number is forgotten: Wireshark
 /// uses the numbers of frames that a read filter rejects again.
 ///
+/// `TCPHS_FULL` once, when the first connection was let go that was not closed.
+///
 /// # Safety
 /// `session` is null or valid.
 #[unsafe(no_mangle)]
@@ -214,8 +218,10 @@ pub unsafe extern "C" fn tcphs_session_end_frame(
     };
     session.guarded.run(|session| {
         entry("session_end_frame");
-        session.end_frame(frame);
-        tcphs_status::TCPHS_OK
+        match session.end_frame(frame) {
+            Told::Nothing => tcphs_status::TCPHS_OK,
+            Told::Full => tcphs_status::TCPHS_FULL,
+        }
     })
 }
 

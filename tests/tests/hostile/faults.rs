@@ -15,7 +15,7 @@ use crate::compare::without_ours;
 use crate::sharkd::{self, load};
 
 /// A Wireshark with the plugin that panics when it is asked to.
-fn faulty() -> &'static Wireshark {
+pub fn faulty() -> &'static Wireshark {
     static FAULTY: OnceLock<Wireshark> = OnceLock::new();
     FAULTY.get_or_init(|| {
         build_and_place_variant(wireshark(), &FAULTS).expect("the plugin builds with faults")

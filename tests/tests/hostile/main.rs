@@ -9,6 +9,7 @@ mod broken_files;
 mod compare;
 mod faults;
 mod frames;
+mod limits;
 mod memory;
 mod mutate;
 mod mutated;

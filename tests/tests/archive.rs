@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 use tests::{finish, sample, text, wireshark};
-use xtask::bundle::{archive_name, dist};
+use xtask::bundle::{STRIPPED, archive_name, dist};
 use xtask::profile::NAME;
 
 /// A home that whoever runs tshark may write, with the archive unpacked in it.
@@ -165,7 +165,7 @@ fn the_plugin_is_the_same_wherever_it_is_built() {
         cargo.args(["build", "--quiet", "--release", "--package", "ffi-plugin", "--target-dir"]);
         finish(cargo.arg(target.path()).current_dir(sources));
         let library = target.path().join("release/libtcphs.so");
-        finish(Command::new("strip").arg("--strip-all").arg(&library));
+        finish(Command::new("strip").args(STRIPPED).arg(&library));
         fs::read(library).expect("cargo has built it")
     };
     let elsewhere = tempfile::tempdir().expect("there is room");

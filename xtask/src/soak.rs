@@ -19,7 +19,7 @@ use crate::command::{cannot_run, run, shown};
 use crate::packages::{self, PLUGIN_BUILD, TSHARK};
 use crate::plugin;
 use crate::wireshark::{Wireshark, about, make_folder, place_for};
-use connections::Connections;
+pub use connections::Connections;
 
 /// What to do.
 #[derive(Debug)]
@@ -135,8 +135,7 @@ fn record(
 ) -> Result<Live, String> {
     let failed = |error| format!("cannot listen on 127.0.0.1: {error}");
     let (mut connections, servers) = Connections::listen().map_err(failed)?;
-    let ports = connections.ports.iter().map(|port| format!("port {port}"));
-    let filter = format!("tcp and ({})", ports.collect::<Vec<_>>().join(" or "));
+    let filter = connections.filter();
     let mut command = wireshark.with_plugin();
     command.args(["-n", "-i", "lo", "-B", "64", "-s", "128", "-f", &filter, "-w"]).arg(capture);
     // -l: each frame is counted as soon as it is shown.

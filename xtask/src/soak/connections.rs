@@ -21,7 +21,7 @@ const ANSWER: &[u8] = b"good day\r\n";
 /// Servers and clients, each on a thread of its own, until they are told to stop.
 pub struct Connections {
     /// The ports of the servers, and one where nobody listens.
-    pub ports: Vec<u16>,
+    ports: Vec<u16>,
     stop: Arc<AtomicBool>,
     made: Arc<AtomicU64>,
     failed: Arc<AtomicU64>,
@@ -40,6 +40,12 @@ impl Connections {
         let [made, failed] = [Arc::default(), Arc::default()];
         let stop = Arc::default();
         Ok((Self { ports, stop, made, failed, threads: Vec::new() }, servers))
+    }
+
+    /// A capture filter for these connections.
+    pub fn filter(&self) -> String {
+        let ports = self.ports.iter().map(|port| format!("port {port}"));
+        format!("tcp and ({})", ports.collect::<Vec<_>>().join(" or "))
     }
 
     /// Begins: `rate` connections a second, `most` in all.

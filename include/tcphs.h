@@ -843,6 +843,11 @@ typedef enum tcphs_status {
      * An earlier call on this object gave `TCPHS_PANIC`; nothing was done.
      */
     TCPHS_SILENT = 6,
+    /**
+     * Done. But more connections were open at once than are held: those silent for longest were
+     * let go, and what they send from now on is taken for other connections. Given once.
+     */
+    TCPHS_FULL = 7,
 } tcphs_status;
 
 /**
@@ -1344,6 +1349,8 @@ enum tcphs_status tcphs_session_learn_icmp(struct tcphs_session *session,
  * What was learned before the call of an earlier frame with the same number is forgotten: Wireshark
  * uses the numbers of frames that a read filter rejects again.
  *
+ * `TCPHS_FULL` once, when the first connection was let go that was not closed.
+ *
  * `session` is null or valid.
  */
 enum tcphs_status tcphs_session_end_frame(struct tcphs_session *session, uint32_t frame);
@@ -1468,6 +1475,14 @@ enum tcphs_status tcphs_statistics_settle(struct tcphs_statistics *statistics,
 enum tcphs_status tcphs_statistics_row(struct tcphs_statistics *statistics,
                                        uint32_t nth,
                                        struct tcphs_row *out);
+
+/**
+ * What went wrong, once a call has given `TCPHS_PANIC`; null before. It lives as long as the
+ * statistics.
+ *
+ * `statistics` is null or valid.
+ */
+const char *tcphs_statistics_failure(const struct tcphs_statistics *statistics);
 
 /**
  * Writes what listeners are told of segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND` if the

@@ -2,11 +2,11 @@
 
 use dissector_core::capture::Packet;
 use dissector_core::connection::{Annotation, Connection};
-use dissector_core::{ConnectionTable, Left, Segment};
+use dissector_core::{ConnectionTable, DEFAULT_LIMIT, Left, Segment};
 
 use crate::input::{Ending, Input};
 use crate::threads::Task;
-use crate::{Failure, threads};
+use crate::{Failure, threads, warn};
 
 /// Which file each connection began in: the numbers rise, so a change of file is enough.
 struct Origins {
@@ -97,6 +97,7 @@ fn by_one_thread<'n, M: Default>(
         make(Ended { connection, file, now_ns: table.now_ns() }, &mut made);
         put(&mut made)?;
     }
+    tell_of_those_let_go(table.let_go());
     Ok(ending)
 }
 
@@ -147,6 +148,7 @@ fn by_threads<'n, M: Default + Send>(
         packets = LONGEST_BATCH.min(2 * packets);
     }
     let now_ns = table.now_ns();
+    tell_of_those_let_go(table.let_go());
     let open: Vec<_> = table.connections().collect();
     let tell = |connection: &&Connection, made: &mut M| {
         let file = &names[origins.of(connection.id())];
@@ -169,6 +171,16 @@ fn in_chunks<'t, M: Default + Send>(
     connections.chunks(CHUNK).zip(made).map(move |(connections, made)| -> Task<'t> {
         Box::new(move || connections.iter().for_each(|connection| tell(connection, made)))
     })
+}
+
+/// Says that the table was full.
+fn tell_of_those_let_go(connections: u64) {
+    if connections > 0 {
+        warn(&format!(
+            "more than some {DEFAULT_LIMIT} connections were open at once: {connections} were let go, \
+             and what they sent after that is shown as of other connections"
+        ));
+    }
 }
 
 /// A packet that belongs to a connection.
@@ -220,6 +232,7 @@ pub fn steps<S>(
     for connection in table.connections() {
         ended(state, connection, table.now_ns())?;
     }
+    tell_of_those_let_go(table.let_go());
     Ok(ending)
 }
 

@@ -37,6 +37,8 @@ pub struct Shard {
     left: Vec<Connection>,
     latest: Option<u32>,
     limit: usize,
+    /// How many left because the shard was full, although they were not closed.
+    let_go: u64,
     now_ns: i64,
     /// The slot to be looked at next for a connection that is past.
     hand: u32,
@@ -87,6 +89,7 @@ impl Shard {
             left: Vec::new(),
             latest: None,
             limit,
+            let_go: 0,
             now_ns: i64::MIN,
             hand: 0,
             silent_since_ns: i64::MAX,
@@ -379,6 +382,11 @@ impl Shard {
         }
     }
 
+    /// How many left because the shard was full, although they were not closed.
+    pub(crate) fn let_go(&self) -> u64 {
+        self.let_go
+    }
+
     /// The shard is full: a sixteenth of it leaves at once, finished connections first, then those
     /// silent for longest.
     #[cold]
@@ -397,7 +405,8 @@ impl Shard {
         order[..leaving].sort_unstable();
         for &(_, _, id, slot) in &order[..leaving] {
             // One that leaves takes the one before it along.
-            if self.slots.holding(slot, id).is_some() {
+            if let Some(connection) = self.slots.holding(slot, id) {
+                self.let_go += u64::from(!connection.is_closed());
                 self.remove(slot);
             }
         }

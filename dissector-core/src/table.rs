@@ -163,6 +163,13 @@ impl ConnectionTable {
         std::mem::take(&mut self.left)
     }
 
+    /// How many connections had to leave because the table was full, although they were not
+    /// closed: what they send after that is taken for other connections. 0 as long as there was
+    /// room.
+    pub fn let_go(&self) -> u64 {
+        self.shards.iter().map(Shard::let_go).sum()
+    }
+
     /// Every connection that was not [taken](Self::take_left), by number.
     pub fn connections(&self) -> impl Iterator<Item = &Connection> {
         let present = self.shards.iter().flat_map(|shard| shard.slots().iter());

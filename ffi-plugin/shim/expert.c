@@ -23,6 +23,10 @@ void
 tcphs_expert_register(void)
 {
     entries = tcphs_register_expert(&entry_count);
+    if (!entries) {
+        tcphs_report_untold("there are no remarks on the TCP handshake");
+        return;
+    }
     expert_register_field_array(expert_register_protocol(tcphs_proto), entries, entry_count);
 }
 
@@ -41,6 +45,8 @@ expert_is_asked(void)
 bool
 tcphs_expert_wanted(packet_info *pinfo, proto_tree *tree)
 {
+    if (!entries)
+        return false;
     if (tap == 0)
         tap = find_tap_id("expert");
     if (have_tap_listener(tap))

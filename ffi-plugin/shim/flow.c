@@ -93,6 +93,16 @@ add_arrow(void *data, packet_info *pinfo, epan_dissect_t *edt, const void *tap_d
     return TAP_PACKET_REDRAW;
 }
 
+/* FALSE after the last segment of the frame. */
+static bool
+tapped_is(packet_info *pinfo, uint32_t nth, tcphs_tapped *tapped)
+{
+    tcphs_status status = tcphs_session_tapped(tcphs_file, pinfo->num, nth, true, tapped);
+
+    tcphs_report(status);
+    return status == TCPHS_OK;
+}
+
 /* The connections of the frame that is selected: one, but for tunnels. */
 static char *
 filter_of(packet_info *pinfo)
@@ -100,8 +110,7 @@ filter_of(packet_info *pinfo)
     GString *filter = g_string_new(NULL);
     tcphs_tapped tapped = { 0 };
 
-    for (uint32_t nth = 0;
-            tcphs_session_tapped(tcphs_file, pinfo->num, nth, true, &tapped) == TCPHS_OK; nth++)
+    for (uint32_t nth = 0; tapped_is(pinfo, nth, &tapped); nth++)
         g_string_append_printf(filter, "%stcphs.conn == %u", nth > 0 ? " || " : "",
                                tapped.connection);
     return g_string_free(filter, FALSE);
@@ -118,7 +127,7 @@ has_connection(CONVERSATION_PARAMETERS)
 {
     tcphs_tapped tapped = { 0 };
 
-    return tcphs_session_tapped(tcphs_file, pinfo->num, 0, true, &tapped) == TCPHS_OK;
+    return tapped_is(pinfo, 0, &tapped);
 }
 
 static char *

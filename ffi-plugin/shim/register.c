@@ -11,6 +11,10 @@
 
 void tcphs_register_plugin(void);
 
+/* In src/entry.rs. */
+const char *
+tcphs_untold_failure(void);
+
 int tcphs_proto = -1;
 int tcphs_ett[4] = { -1, -1, -1, -1 };
 hf_register_info *tcphs_hf;
@@ -27,22 +31,42 @@ static int proto_tcphs_tcp = -1;
 static int proto_tcphs_icmp = -1;
 static int proto_tcphs_icmpv6 = -1;
 
+#define NOTHING_SHOWN "no more of the TCP handshake is shown in this capture file"
+
+static void
+warn(const char *failure, const char *consequence)
+{
+    ws_warning("internal error (%s): %s; please report this", failure, consequence);
+}
+
 void
 tcphs_report(tcphs_status status)
 {
     if (status == TCPHS_PANIC) {
         const char *failure = tcphs_session_failure(tcphs_file);
 
-        ws_warning("internal error (%s): no more of the TCP handshake is shown "
-                   "in this capture file; please report this",
-                   failure ? failure : "unknown");
+        warn(failure ? failure : "unknown", NOTHING_SHOWN);
+    } else if (status == TCPHS_FULL) {
+        ws_warning("more TCP connections are open at once than are held: those silent for "
+                   "longest are let go, and what they send from now on is shown as of other "
+                   "connections");
     }
+}
+
+void
+tcphs_report_untold(const char *consequence)
+{
+    const char *failure = tcphs_untold_failure();
+
+    if (failure)
+        warn(failure, consequence);
 }
 
 static void
 tcphs_init(void)
 {
     tcphs_file = tcphs_session_new();
+    tcphs_report_untold(NOTHING_SHOWN);
     tcphs_preferences_apply();
 }
 
@@ -53,6 +77,7 @@ tcphs_cleanup(void)
     tcphs_gatherings_forget();
     tcphs_session_free(tcphs_file);
     tcphs_file = NULL;
+    tcphs_report_untold("some memory is not given back");
 }
 
 static void
@@ -64,6 +89,10 @@ proto_register_tcphs(void)
     if (proto_tcp == -1)
         return;
     tcphs_hf = tcphs_register_info(&tcphs_hf_count);
+    if (!tcphs_hf) {
+        tcphs_report_untold("the TCP handshake is not shown");
+        return;
+    }
 
     tcphs_proto = proto_register_protocol("TCP Handshake (tcphs)", "TCPHS", "tcphs");
     tcphs_protocol = find_protocol_by_id(tcphs_proto);

@@ -178,4 +178,8 @@ extern protocol_t *tcphs_protocol;
 void
 tcphs_report(tcphs_status status);
 
+/* Says so of a call that has no status; to be called after it. */
+void
+tcphs_report_untold(const char *consequence);
+
 #endif /* TCPHS_SHIM_H */

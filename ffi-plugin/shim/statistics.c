@@ -22,12 +22,17 @@ static GSList *gatherings;
 static bool listening;
 static bool in_front;
 
+#define NOT_COMPLETE "statistics of the TCP handshake are not complete"
+
 static void
-report(tcphs_status status)
+report(const tcphs_gathering *gathering, tcphs_status status)
 {
-    if (status == TCPHS_PANIC)
-        ws_warning("internal error: statistics of the TCP handshake are not complete; "
-                   "please report this");
+    const char *failure = tcphs_statistics_failure(gathering->statistics);
+
+    if (status == TCPHS_PANIC && failure)
+        ws_warning("internal error (%s): " NOT_COMPLETE "; please report this", failure);
+    else
+        tcphs_report(status);
 }
 
 /* FALSE after the last row. */
@@ -37,7 +42,7 @@ show(tcphs_gathering *gathering, uint32_t nth)
     static tcphs_row row;
     tcphs_status status = tcphs_statistics_row(gathering->statistics, nth, &row);
 
-    report(status);
+    report(gathering, status);
     if (status != TCPHS_OK)
         return false;
     gathering->show(gathering, nth, &row);
@@ -56,7 +61,7 @@ draw(void *data)
             continue;
         gathering->unsettled = false;
         status = tcphs_statistics_settle(gathering->statistics, tcphs_file);
-        report(status);
+        report(gathering, status);
         if (status != TCPHS_OK)
             continue;
         for (uint32_t nth = 0; show(gathering, nth); nth++)
@@ -93,9 +98,12 @@ tcphs_gathering_start(tcphs_gathering *gathering, uint8_t kind)
 {
     if (!gathering->statistics) {
         gathering->statistics = tcphs_statistics_new(kind);
+        tcphs_report_untold(NOT_COMPLETE);
+        if (!gathering->statistics)
+            return;
         gatherings = g_slist_prepend(gatherings, gathering);
     }
-    report(tcphs_statistics_clear(gathering->statistics));
+    report(gathering, tcphs_statistics_clear(gathering->statistics));
     gathering->unsettled = false;
     in_front = false;
 }
@@ -105,6 +113,7 @@ tcphs_gathering_end(tcphs_gathering *gathering)
 {
     gatherings = g_slist_remove(gatherings, gathering);
     tcphs_statistics_free(gathering->statistics);
+    tcphs_report_untold("some memory is not given back");
     gathering->statistics = NULL;
 }
 
@@ -118,7 +127,7 @@ tcphs_gathering_see(tcphs_gathering *gathering, const tcphs_tapped *tapped)
         listen_in_front();
     status = tcphs_statistics_see(gathering->statistics, tcphs_file, tapped->connection,
                                   tapped->later, &nth);
-    report(status);
+    report(gathering, status);
     if (status == TCPHS_OK)
         show(gathering, nth);
     if (!tapped->later)
@@ -133,7 +142,7 @@ tcphs_gatherings_forget(void)
     for (GSList *list = gatherings; list; list = list->next) {
         tcphs_gathering *gathering = list->data;
 
-        report(tcphs_statistics_clear(gathering->statistics));
+        report(gathering, tcphs_statistics_clear(gathering->statistics));
         gathering->unsettled = false;
     }
     stop_listening();

@@ -215,13 +215,18 @@ packet(void *data, packet_info *pinfo, epan_dissect_t *edt, const void *tapped, 
     return TAP_PACKET_REDRAW;
 }
 
-static void
+/* FALSE where it cannot be had. */
+static bool
 register_table(statistic_table *table, uint8_t kind, const char *title, const char *cli_string)
 {
     size_t count;
 
     table->kind = kind;
     table->columns = tcphs_statistics_columns(kind, &count);
+    if (!table->columns) {
+        tcphs_report_untold("tables of statistics are missing");
+        return false;
+    }
     table->gathering.show = show;
     table->gathering.fit = fit;
     table->retired = g_ptr_array_new();
@@ -245,13 +250,15 @@ register_table(statistic_table *table, uint8_t kind, const char *title, const ch
     table->ui.stat_tap_reset_table_cb = reset;
     table->ui.stat_tap_free_table_item_cb = free_item;
     register_stat_tap_table_ui(&table->ui);
+    return true;
 }
 
 void
 tcphs_tables_register(void)
 {
-    register_table(&tables[0], TCPHS_STATISTICS_SERVERS,
-                   "TCP Handshake Servers", "tcphs,servers");
+    if (!register_table(&tables[0], TCPHS_STATISTICS_SERVERS,
+                        "TCP Handshake Servers", "tcphs,servers"))
+        return;
     register_table(&tables[1], TCPHS_STATISTICS_CONNECTIONS,
                    "TCP Handshake Connections", "tcphs,connections");
 }

@@ -52,16 +52,60 @@ impl<T> Guarded<T> {
     }
 }
 
-/// Runs `work`, which has no object of its own; `fallback` after a panic.
+/// Runs `work`, which has no object of its own; `fallback` after a panic, which
+/// [`untold_failure`] then tells.
 pub fn guard<T>(fallback: T, work: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        std::mem::forget(panic);
+        let failure = describe(panic);
+        UNTOLD.with(|untold| *untold.borrow_mut() = Some(failure));
         fallback
     })
 }
 
 thread_local! {
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+    static UNTOLD: RefCell<Option<CString>> = const { RefCell::new(None) };
+}
+
+/// Takes what the latest panic said that no status told of.
+#[cfg(any(feature = "wireshark", test))]
+pub fn untold_failure() -> Option<CString> {
+    UNTOLD.with(|untold| untold.borrow_mut().take())
+}
+
+/// Begins an entry from C. A plugin built to be tested (feature `faults`) panics here where
+/// `TCPHS_PANIC_AT` names the entry: at once, or with `learn:5` the fifth time.
+#[inline(always)]
+#[track_caller]
+pub fn entry(name: &str) {
+    #[cfg(feature = "faults")]
+    faults::panic_if_asked(name);
+    let _ = name;
+}
+
+/// How many connections a session holds at once; a plugin built to be tested (feature `faults`) has
+/// as few as `TCPHS_LIMIT` says.
+pub fn connection_limit() -> usize {
+    #[cfg(feature = "faults")]
+    if let Some(limit) = std::env::var("TCPHS_LIMIT").ok().and_then(|limit| limit.parse().ok()) {
+        return limit;
+    }
+    dissector_core::DEFAULT_LIMIT
+}
+
+#[cfg(feature = "faults")]
+mod faults {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[track_caller]
+    pub fn panic_if_asked(entry: &str) {
+        static TIMES: AtomicU32 = AtomicU32::new(0);
+        let Ok(wanted) = std::env::var("TCPHS_PANIC_AT") else { return };
+        let (name, from) = wanted.split_once(':').unwrap_or((&wanted, "1"));
+        if name == entry && TIMES.fetch_add(1, Ordering::Relaxed) + 1 >= from.parse().unwrap_or(1) {
+            panic!("a panic at {entry} was asked for");
+        }
+    }
 }
 
 /// Remembers where a panic was instead of printing it: the shim says it once, in Wireshark's log.
@@ -122,6 +166,9 @@ mod tests {
     #[test]
     fn without_an_object_the_fallback_is_given() {
         assert_eq!(guard(3, || 4), 4);
+        assert_eq!(untold_failure(), None);
         assert_eq!(guard(3, || panic!("x")), 3);
+        assert_eq!(untold_failure().as_deref(), Some(c"x"));
+        assert_eq!(untold_failure(), None);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use dissector_core::connection::FIELDS;
 
 use crate::abi::tcphs_wanted;
-use crate::boundary::guard;
+use crate::boundary::{entry, guard};
 
 /// Our fields that tshark's command line names where it asks for `-T fields`, else null: then
 /// everything may be looked at. Fields that filters and columns ask for are not among them.
@@ -19,6 +19,7 @@ use crate::boundary::guard;
 pub extern "C" fn tcphs_command_line_wanted() -> *const tcphs_wanted {
     static NAMED: OnceLock<Option<tcphs_wanted>> = OnceLock::new();
     guard(std::ptr::null(), || {
+        entry("command_line_wanted");
         let named = NAMED.get_or_init(|| named(std::env::args_os().skip(1)));
         named.as_ref().map_or(std::ptr::null(), std::ptr::from_ref)
     })

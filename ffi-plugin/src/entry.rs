@@ -3,9 +3,13 @@
 
 #![allow(non_upper_case_globals, reason = "Wireshark gives the names")]
 
-use libc::c_int;
+use std::cell::RefCell;
+use std::ffi::CString;
+use std::ptr;
 
-use crate::boundary::{guard, keep_panics_off_standard_error};
+use libc::{c_char, c_int};
+
+use crate::boundary::{guard, keep_panics_off_standard_error, untold_failure};
 use crate::fields::{VERSION_MAJOR, VERSION_MINOR};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
@@ -39,6 +43,22 @@ unsafe extern "C" {
 pub extern "C" fn plugin_register() {
     guard((), keep_panics_off_standard_error);
     tcphs_register_plugin();
+}
+
+/// What the latest panic said in a call that has no status to tell it by; null where there was none,
+/// or it was told already. The text lives until the next call.
+///
+/// The shim declares this function itself: C programs have statuses.
+#[unsafe(no_mangle)]
+pub extern "C" fn tcphs_untold_failure() -> *const c_char {
+    thread_local! {
+        static TOLD: RefCell<Option<CString>> = const { RefCell::new(None) };
+    }
+    TOLD.with(|told| {
+        let mut told = told.borrow_mut();
+        *told = untold_failure();
+        told.as_ref().map_or(ptr::null(), |failure| failure.as_ptr())
+    })
 }
 
 /// What kind of plugin this is (Wireshark 4.4 and later).

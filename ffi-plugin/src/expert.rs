@@ -5,6 +5,7 @@ use std::ptr;
 
 use dissector_core::connection::{Anomaly, Group, Severity};
 
+use crate::boundary::{entry, guard};
 use crate::fields::{Registered, leak, unregistered};
 use crate::headers::{self, ei_register_info, expert_field, expert_field_info, hf_register_info};
 use crate::remark::{Entry, entries};
@@ -17,14 +18,22 @@ use crate::remark::{Entry, entries};
 pub unsafe extern "C" fn tcphs_register_expert(count: *mut c_int) -> *mut ei_register_info {
     static REGISTERED: Registered<ei_register_info> = Registered::new();
     // SAFETY: the caller vouches for `count`.
-    unsafe { REGISTERED.get(count, || entries().map(register_info).collect()) }
+    unsafe {
+        REGISTERED.get(count, || {
+            entry("register_expert");
+            entries().map(register_info).collect()
+        })
+    }
 }
 
 /// Whether entry `nth` is said on later passes only.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_remark_needs_later(nth: c_int) -> bool {
-    let entry = usize::try_from(nth).ok().and_then(|nth| entries().nth(nth));
-    entry.is_some_and(|entry| entry.anomaly.needs_the_future())
+    guard(false, || {
+        entry("remark_needs_later");
+        let remark = usize::try_from(nth).ok().and_then(|nth| entries().nth(nth));
+        remark.is_some_and(|remark| remark.anomaly.needs_the_future())
+    })
 }
 
 fn register_info(Entry { anomaly, raised }: Entry) -> ei_register_info {

@@ -8,7 +8,7 @@ use dissector_core::connection::{Enumeration, FIELDS, Field, FieldKind, Known, S
 use libc::{c_char, c_int, c_void};
 
 use crate::abi::c_string;
-use crate::boundary::guard;
+use crate::boundary::{entry, guard};
 use crate::headers::{
     self, field_display_e, ftenum, header_field_info, hf_ref_type, hf_register_info, value_string,
 };
@@ -27,14 +27,22 @@ pub const VERSION_MINOR: c_int = headers::WIRESHARK_VERSION_MINOR as c_int;
 pub unsafe extern "C" fn tcphs_register_info(count: *mut c_int) -> *mut hf_register_info {
     static REGISTERED: Registered<hf_register_info> = Registered::new();
     // SAFETY: the caller vouches for `count`.
-    unsafe { REGISTERED.get(count, || FIELDS.iter().map(register_info).collect()) }
+    unsafe {
+        REGISTERED.get(count, || {
+            entry("register_info");
+            FIELDS.iter().map(register_info).collect()
+        })
+    }
 }
 
 /// Whether field `nth` is said on later passes only.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_field_needs_later(nth: c_int) -> bool {
-    let field = usize::try_from(nth).ok().and_then(|nth| FIELDS.get(nth));
-    field.is_some_and(|field| field.known == Known::Connection)
+    guard(false, || {
+        entry("field_needs_later");
+        let field = usize::try_from(nth).ok().and_then(|nth| FIELDS.get(nth));
+        field.is_some_and(|field| field.known == Known::Connection)
+    })
 }
 
 /// An array that Wireshark writes into on registration: made once and never freed.

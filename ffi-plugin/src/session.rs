@@ -28,6 +28,15 @@ pub struct Session {
     texts: InfoTexts,
     proofs: Proofs,
     settings: Settings,
+    /// Whether it was told that connections were let go.
+    told_full: bool,
+}
+
+/// What there is to tell of the whole file.
+pub enum Told {
+    Nothing,
+    /// The first connection that was not closed was let go.
+    Full,
 }
 
 /// What the user can choose.
@@ -73,6 +82,11 @@ pub struct Known<'a> {
 }
 
 impl Session {
+    /// A session that holds so many connections at once.
+    pub fn with_limit(limit: usize) -> Self {
+        Self { table: ConnectionTable::with_limit(limit), ..Self::default() }
+    }
+
     /// Feeds the engine and stores what it says. Frames come in order; a frame may hold several
     /// segments.
     pub fn learn(&mut self, frame: u32, segment: &Segment<'_>) {
@@ -101,8 +115,13 @@ impl Session {
     /// Wireshark gives the number of a frame that a read filter (`-R`) rejected to the next frame
     /// as well. So the segments of a frame are told from those of an earlier frame of the same
     /// number by this call, not by the number.
-    pub fn end_frame(&mut self, frame: u32) {
+    pub fn end_frame(&mut self, frame: u32) -> Told {
         self.store.end_frame(frame);
+        if self.told_full || self.table.let_go() == 0 {
+            return Told::Nothing;
+        }
+        self.told_full = true;
+        Told::Full
     }
 
     /// What is known of segment `nth` of a frame, from 0 in the order they came in.

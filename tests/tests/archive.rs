@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 use tests::{finish, sample, text, wireshark};
-use xtask::bundle::{archive_name, dist};
+use xtask::bundle::{STRIPPED, archive_name, dist};
 use xtask::profile::NAME;
 
 /// A home that whoever runs tshark may write, with the archive unpacked in it.
@@ -152,6 +152,35 @@ fn archives_are_reproducible() {
     let named = contains(&octets, root.to_string_lossy().as_bytes());
     assert!(!named, "the plugin names {}", root.display());
     assert!(is_owned_by_nobody_in_particular(&home.unpacked()));
+}
+
+/// The same sources in another folder, built from nothing, are the same plugin, octet for octet.
+#[test]
+#[ignore = "builds the plugin twice"]
+fn the_plugin_is_the_same_wherever_it_is_built() {
+    let root = xtask::workspace_root();
+    let built = |sources: &Path| {
+        let target = tempfile::tempdir().expect("there is room");
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--quiet", "--release", "--package", "ffi-plugin", "--target-dir"]);
+        finish(cargo.arg(target.path()).current_dir(sources));
+        let library = target.path().join("release/libtcphs.so");
+        finish(Command::new("strip").args(STRIPPED).arg(&library));
+        fs::read(library).expect("cargo has built it")
+    };
+    let elsewhere = tempfile::tempdir().expect("there is room");
+    let mut copy = Command::new("cp");
+    copy.arg("-a").current_dir(&root);
+    for entry in fs::read_dir(&root).expect("it can be read") {
+        let name = entry.expect("it can be read").file_name();
+        if name != "target" && name != ".git" {
+            copy.arg(name);
+        }
+    }
+    finish(copy.arg(elsewhere.path()));
+    let [here, there] = [&*root, elsewhere.path()].map(built);
+    assert_eq!(here.len(), there.len());
+    assert!(here == there, "built in {} the plugin differs", elsewhere.path().display());
 }
 
 fn contains(octets: &[u8], wanted: &[u8]) -> bool {

@@ -74,15 +74,19 @@ fn archive(wireshark: &Wireshark) -> Result<PathBuf, String> {
     Ok(archive)
 }
 
+/// What is taken out of the plugin, for `strip`: the same sources, the same tools and the same place
+/// of cargo's registry then give the same octets, wherever the sources are.
+pub const STRIPPED: [&str; 2] = ["--strip-all", "--remove-section=.note.gnu.build-id"];
+
 /// Writes the archive `to`, working in `work`.
 fn pack(work: &Path, series: &str, library: &Path, to: &Path) -> Result<(), String> {
     let name = archive_name(series);
     let folder = work.join(&name);
     assemble(&folder, series, Some(library))?;
-    // Symbols would name the folders of whoever built it.
+    // Symbols would name the folders of whoever built it, and the identifier counts them in.
     let strip = which("strip").ok_or("strip (package binutils) is missing")?;
     let file = folder.join("plugins").join(series).join("epan").join(PLUGIN_FILE);
-    run(Command::new(strip).arg("--strip-all").arg(&file))?;
+    run(Command::new(strip).args(STRIPPED).arg(&file))?;
     let readme = folder.join("README");
     fs::write(&readme, self::readme(series)).map_err(|error| about(&readme, &error))?;
     for (from, to) in [("ffi-plugin/LICENSE", "LICENSE"), ("CHANGELOG.md", "CHANGELOG.md")] {

@@ -10,7 +10,7 @@ use crate::cost::{self, DESIGNS};
 use crate::packages::{self, Need, PLUGIN_BUILD, TCPDUMP, TSHARK, VALGRIND, WINDOW_TESTS};
 use crate::unpacked::{self, Provided};
 use crate::wireshark::{VERSION_VARIABLE, Wireshark};
-use crate::{plugin, workspace_root};
+use crate::{plugin, supply, workspace_root};
 
 /// The plugin may make tshark's plain listing this many times as expensive.
 pub const COST_LIMIT: f64 = 1.08;
@@ -62,6 +62,7 @@ pub fn test(full: bool, arguments: &[String]) -> Result<(), String> {
             let limit = Some(COST_LIMIT);
             cost::measure(&cost::Request { capture: None, limit, design: &DESIGNS[0] })
         })?;
+        step("dependencies", "cargo deny check", supply::check)?;
         step("instructions", "cargo xtask bench --instructions", bench::check_instructions)?;
     }
     println!("{} passed, {} failed", counted.passed, counted.failed);

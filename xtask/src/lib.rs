@@ -22,6 +22,8 @@ pub mod profile;
 pub mod samples;
 pub mod screenshots;
 pub mod settings;
+pub mod soak;
+pub mod supply;
 pub mod traffic;
 pub mod unpacked;
 pub mod wireshark;

@@ -13,8 +13,8 @@ use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
 use xtask::traffic::{self, Kind};
 use xtask::wireshark::{Wireshark, named_version};
 use xtask::{
-    bundle, checks, dist_command, fuzz, plugin, profile, samples, screenshots, settings, unpacked,
-    workspace_root,
+    bundle, checks, dist_command, fuzz, plugin, profile, samples, screenshots, settings, soak,
+    unpacked, workspace_root,
 };
 
 const HELP: &str = "\
@@ -58,6 +58,10 @@ Work on it
                          installed where it is missing
       --minutes N      for how long each (5)
       --keep           and make fuzz/corpus/ anew from what was found
+  soak                 a live capture on the loopback interface with thousands of connections a
+                         second, compared with its file and with what memory it may take
+      --minutes N      for how long (10)
+      --rate N         connections a second (2000)
   generate KIND N FILE a capture to measure with, of N connections: handshakes, data,
                          concurrent or flood
   header [--check]     write include/tcphs.h anew, or only compare
@@ -135,6 +139,7 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<(), Failure> {
         "cost" => cost::measure(&cost_request(arguments)?)?,
         "bench" => bench::measure(&bench_request(arguments)?)?,
         "fuzz" => fuzz::fuzz(&fuzz_request(arguments)?)?,
+        "soak" => soak::run_for(&soak_request(arguments)?)?,
         "generate" => generate(&arguments)?,
         "header" => {
             let check = take(&mut arguments, "--check");
@@ -245,6 +250,16 @@ fn fuzz_request(mut arguments: Vec<String>) -> Result<fuzz::Request, Failure> {
     let target = arguments.first().filter(|argument| !argument.starts_with('-')).cloned();
     nothing_left(&arguments[usize::from(target.is_some())..])?;
     Ok(fuzz::Request { target, minutes, keep })
+}
+
+fn soak_request(mut arguments: Vec<String>) -> Result<soak::Request, Failure> {
+    let minutes = take_value(&mut arguments, "--minutes", "a number of minutes")?.unwrap_or(10);
+    let rate = take_value(&mut arguments, "--rate", "a number a second")?.unwrap_or(2000);
+    nothing_left(&arguments)?;
+    if minutes == 0 || rate == 0 {
+        return Err(Failure::Usage("--minutes and --rate are at least 1".into()));
+    }
+    Ok(soak::Request { minutes, rate })
 }
 
 fn generate(arguments: &[String]) -> Result<(), Failure> {

@@ -118,9 +118,19 @@ impl Wireshark {
     /// Another program of Wireshark's that lies beside tshark, such as sharkd, with the plugin
     /// loaded or without; `None` where it is not installed.
     pub fn beside_tshark(&self, program: &str, plugin: bool) -> Option<Command> {
+        self.beside_tshark_under(program, plugin, &[])
+    }
+
+    /// [`Self::beside_tshark`] run by another program, such as valgrind.
+    pub fn beside_tshark_under(
+        &self,
+        program: &str,
+        plugin: bool,
+        wrapper: &[&str],
+    ) -> Option<Command> {
         let program = self.tshark.with_file_name(program);
         let tree = if plugin { PLUGINS } else { STOCK };
-        program.is_file().then(|| self.command(tree, &[], program.as_os_str()))
+        program.is_file().then(|| self.command(tree, wrapper, program.as_os_str()))
     }
 
     /// The window with the plugin loaded.
@@ -130,6 +140,11 @@ impl Wireshark {
         }
         let program = which("wireshark").ok_or("wireshark is not installed")?;
         Ok(self.command(PLUGINS, &[], program.as_os_str()))
+    }
+
+    /// The same with a folder for plugins of its own, to hold another build of ours.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        Self { stage: self.stage.join(name), ..self.clone() }
     }
 
     /// The name of the version's folders, `X.Y`.

@@ -10,7 +10,7 @@ use dissector_core::connection::{
 };
 use libc::c_char;
 
-use crate::boundary::guard;
+use crate::boundary::{entry, guard};
 
 /// Version of the library, for instance `0.1.0`.
 #[unsafe(no_mangle)]
@@ -60,6 +60,7 @@ pub extern "C" fn tcphs_rst_reason_label(rst_reason: u8) -> *const c_char {
 fn label(enumeration: &Enumeration, number: u8) -> *const c_char {
     static LABELS: OnceLock<HashMap<(&str, u8), CString>> = OnceLock::new();
     guard(ptr::null(), || {
+        entry("label");
         let labels = LABELS.get_or_init(|| {
             let values = ENUMERATIONS.iter().flat_map(|table| {
                 table.values.iter().map(|value| ((table.name, value.number), value.label))

@@ -5,8 +5,8 @@ use std::ptr;
 use libc::c_char;
 
 use super::{tcphs_segment, tcphs_status};
-use crate::boundary::{Guarded, guard};
-use crate::session::Session;
+use crate::boundary::{Guarded, connection_limit, entry, guard};
+use crate::session::{Session, Told};
 use crate::{remark, view};
 
 /// How many items a view has at most.
@@ -120,7 +120,10 @@ impl Default for tcphs_remarks {
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_session_new() -> *mut tcphs_session {
     guard(ptr::null_mut(), || {
-        Box::into_raw(Box::new(tcphs_session { guarded: Guarded::new(Session::default()) }))
+        entry("session_new");
+        Box::into_raw(Box::new(tcphs_session {
+            guarded: Guarded::new(Session::with_limit(connection_limit())),
+        }))
     })
 }
 
@@ -131,6 +134,7 @@ pub extern "C" fn tcphs_session_new() -> *mut tcphs_session {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcphs_session_free(session: *mut tcphs_session) {
     guard((), || {
+        entry("session_free");
         if !session.is_null() {
             // SAFETY: the caller says that it came from Box::into_raw and is still whole.
             drop(unsafe { Box::from_raw(session) });
@@ -152,6 +156,7 @@ pub unsafe extern "C" fn tcphs_session_learn(
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     session.guarded.run(|session| {
+        entry("session_learn");
         let Ok(frame) = u32::try_from(segment.frame) else {
             return tcphs_status::TCPHS_INVALID_ARGUMENT;
         };
@@ -179,6 +184,7 @@ pub unsafe extern "C" fn tcphs_session_learn_icmp(
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     session.guarded.run(|session| {
+        entry("session_learn_icmp");
         let Ok(frame) = u32::try_from(message.frame) else {
             return tcphs_status::TCPHS_INVALID_ARGUMENT;
         };
@@ -197,6 +203,8 @@ pub unsafe extern "C" fn tcphs_session_learn_icmp(
 /// What was learned before the call of an earlier frame with the same number is forgotten: Wireshark
 /// uses the numbers of frames that a read filter rejects again.
 ///
+/// `TCPHS_FULL` once, when the first connection was let go that was not closed.
+///
 /// # Safety
 /// `session` is null or valid.
 #[unsafe(no_mangle)]
@@ -209,8 +217,11 @@ pub unsafe extern "C" fn tcphs_session_end_frame(
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     session.guarded.run(|session| {
-        session.end_frame(frame);
-        tcphs_status::TCPHS_OK
+        entry("session_end_frame");
+        match session.end_frame(frame) {
+            Told::Nothing => tcphs_status::TCPHS_OK,
+            Told::Full => tcphs_status::TCPHS_FULL,
+        }
     })
 }
 
@@ -231,6 +242,7 @@ pub unsafe extern "C" fn tcphs_session_info(
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     session.guarded.run(|session| {
+        entry("session_info");
         let Some(text) = session.info(frame) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };
@@ -264,6 +276,7 @@ pub unsafe extern "C" fn tcphs_session_view(
     // SAFETY: the caller says that it is null or valid.
     let wanted = unsafe { wanted.as_ref() };
     session.guarded.run(|session| {
+        entry("session_view");
         if later && wanted.is_none_or(view::takes_proofs) {
             session.take_in_proofs();
         }
@@ -296,6 +309,7 @@ pub unsafe extern "C" fn tcphs_session_remarks(
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     session.guarded.run(|session| {
+        entry("session_remarks");
         let Some(known) = session.segment(frame, nth) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };

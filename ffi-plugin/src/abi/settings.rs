@@ -3,6 +3,7 @@
 use dissector_core::connection::StateNames;
 
 use super::{tcphs_session, tcphs_status};
+use crate::boundary::entry;
 use crate::session::Settings;
 use crate::text::Style;
 
@@ -64,6 +65,7 @@ pub unsafe extern "C" fn tcphs_session_configure(
         Err(status) => return status,
     };
     session.guarded.run(|session| {
+        entry("session_configure");
         session.configure(settings);
         tcphs_status::TCPHS_OK
     })

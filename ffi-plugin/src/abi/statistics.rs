@@ -7,7 +7,7 @@ use libc::c_char;
 
 use super::label::c_string;
 use super::{TCPHS_NO_TEXT, tcphs_session, tcphs_status};
-use crate::boundary::{Guarded, guard};
+use crate::boundary::{Guarded, entry, guard};
 use crate::statistics::{Cells, Kind, Statistics, Subject};
 
 /// How many columns a table has at most.
@@ -91,11 +91,11 @@ const fn subject(number: u8) -> Option<Subject> {
 /// memory. To be freed with `tcphs_statistics_free`.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_statistics_new(kind: u8) -> *mut tcphs_statistics {
-    guard(ptr::null_mut(), || match subject(kind) {
-        None => ptr::null_mut(),
-        Some(subject) => Box::into_raw(Box::new(tcphs_statistics {
-            guarded: Guarded::new(Statistics::new(subject)),
-        })),
+    guard(ptr::null_mut(), || {
+        entry("statistics_new");
+        let Some(subject) = subject(kind) else { return ptr::null_mut() };
+        let guarded = Guarded::new(Statistics::new(subject));
+        Box::into_raw(Box::new(tcphs_statistics { guarded }))
     })
 }
 
@@ -106,6 +106,7 @@ pub extern "C" fn tcphs_statistics_new(kind: u8) -> *mut tcphs_statistics {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcphs_statistics_free(statistics: *mut tcphs_statistics) {
     guard((), || {
+        entry("statistics_free");
         if !statistics.is_null() {
             // SAFETY: the caller says that it came from Box::into_raw and is still whole.
             drop(unsafe { Box::from_raw(statistics) });
@@ -131,6 +132,7 @@ pub unsafe extern "C" fn tcphs_statistics_columns(
     static COLUMNS: OnceLock<Columns> = OnceLock::new();
 
     let (columns, length) = guard((ptr::null(), 0), || {
+        entry("statistics_columns");
         let Some(subject) = subject(kind) else { return (ptr::null(), 0) };
         let all = COLUMNS.get_or_init(|| {
             Columns(
@@ -170,6 +172,7 @@ pub unsafe extern "C" fn tcphs_statistics_clear(statistics: *mut tcphs_statistic
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     statistics.guarded.run(|statistics| {
+        entry("statistics_clear");
         statistics.clear();
         tcphs_status::TCPHS_OK
     })
@@ -196,6 +199,7 @@ pub unsafe extern "C" fn tcphs_statistics_see(
     };
     session.guarded.run(|session| {
         statistics.guarded.run(|statistics| {
+            entry("statistics_see");
             let Some(changed) = statistics.see(session, connection, later) else {
                 return tcphs_status::TCPHS_NOT_FOUND;
             };
@@ -222,6 +226,7 @@ pub unsafe extern "C" fn tcphs_statistics_settle(
     };
     session.guarded.run(|session| {
         statistics.guarded.run(|statistics| {
+            entry("statistics_settle");
             statistics.settle(session);
             tcphs_status::TCPHS_OK
         })
@@ -243,6 +248,7 @@ pub unsafe extern "C" fn tcphs_statistics_row(
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     statistics.guarded.run(|statistics| {
+        entry("statistics_row");
         let nth = nth as usize;
         if nth >= statistics.rows() {
             return tcphs_status::TCPHS_NOT_FOUND;
@@ -250,6 +256,21 @@ pub unsafe extern "C" fn tcphs_statistics_row(
         statistics.write(nth, &mut Cells::new(out));
         tcphs_status::TCPHS_OK
     })
+}
+
+/// What went wrong, once a call has given `TCPHS_PANIC`; null before. It lives as long as the
+/// statistics.
+///
+/// # Safety
+/// `statistics` is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_statistics_failure(
+    statistics: *const tcphs_statistics,
+) -> *const c_char {
+    // SAFETY: the caller says that the pointer is null or valid.
+    let statistics = unsafe { statistics.as_ref() };
+    let failure = statistics.and_then(|statistics| statistics.guarded.failure());
+    failure.map_or(ptr::null(), |failure| failure.as_ptr())
 }
 
 #[cfg(test)]
@@ -281,6 +302,8 @@ mod tests {
             assert_eq!(tcphs_statistics_row(statistics, 0, &mut cells), TCPHS_NOT_FOUND);
             assert_eq!(tcphs_statistics_clear(none), TCPHS_NULL_ARGUMENT);
             assert_eq!(tcphs_statistics_clear(statistics), TCPHS_OK);
+            assert!(tcphs_statistics_failure(statistics).is_null());
+            assert!(tcphs_statistics_failure(none).is_null());
             tcphs_statistics_free(statistics);
             tcphs_statistics_free(none);
             tcphs_session_free(session);

@@ -19,4 +19,7 @@ pub enum tcphs_status {
     TCPHS_PANIC = 5,
     /// An earlier call on this object gave `TCPHS_PANIC`; nothing was done.
     TCPHS_SILENT = 6,
+    /// Done. But more connections were open at once than are held: those silent for longest were
+    /// let go, and what they send from now on is taken for other connections. Given once.
+    TCPHS_FULL = 7,
 }

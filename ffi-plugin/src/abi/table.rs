@@ -6,7 +6,7 @@ use std::ptr;
 use dissector_core::ConnectionTable;
 
 use super::{tcphs_annotation, tcphs_segment, tcphs_status};
-use crate::boundary::{Guarded, guard};
+use crate::boundary::{Guarded, entry, guard};
 
 /// Many TCP connections, told apart by their addresses and ports.
 ///
@@ -41,6 +41,7 @@ pub struct tcphs_connection {
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_table_new() -> *mut tcphs_table {
     guard(ptr::null_mut(), || {
+        entry("table_new");
         Box::into_raw(Box::new(tcphs_table { guarded: Guarded::new(ConnectionTable::new()) }))
     })
 }
@@ -52,6 +53,7 @@ pub extern "C" fn tcphs_table_new() -> *mut tcphs_table {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcphs_table_free(table: *mut tcphs_table) {
     guard((), || {
+        entry("table_free");
         if !table.is_null() {
             // SAFETY: the caller says that it came from Box::into_raw and is still whole.
             drop(unsafe { Box::from_raw(table) });
@@ -75,6 +77,7 @@ pub unsafe extern "C" fn tcphs_table_observe(
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     table.guarded.run(|table| {
+        entry("table_observe");
         // SAFETY: the caller vouches for `captured` and its length.
         let segment = match unsafe { segment.parse() } {
             Ok(segment) => segment,
@@ -101,6 +104,7 @@ pub unsafe extern "C" fn tcphs_table_latest(
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     table.guarded.run(|table| {
+        entry("table_latest");
         let Some(connection) = table.latest() else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };

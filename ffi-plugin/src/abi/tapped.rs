@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use dissector_core::connection::{Annotation, Role, Stage};
 
 use super::{tcphs_session, tcphs_status};
+use crate::boundary::entry;
 use crate::session::Known;
 use crate::text::{Style, TextBuffer, write_states, write_step};
 
@@ -138,6 +139,7 @@ pub unsafe extern "C" fn tcphs_session_tapped(
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     session.guarded.run(|session| {
+        entry("session_tapped");
         let Some(known) = session.segment(frame, nth) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };

@@ -11,7 +11,7 @@ use xtask::profile;
 use crate::{desktop, info};
 
 /// Whether the user of the window may capture on the loopback interface.
-fn may_capture(home: &std::path::Path) -> bool {
+pub fn may_capture(home: &std::path::Path) -> bool {
     let mut dumpcap = wireshark().as_user("dumpcap", home);
     dumpcap.args(["-q", "-i", "lo", "-a", "duration:1", "-w", "/dev/null"]);
     dumpcap.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

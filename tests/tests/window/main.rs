@@ -1,5 +1,6 @@
 //! Wireshark's window with the plugin, as a person sees it.
 
+mod busy;
 mod capture;
 mod dialogs;
 mod list;

@@ -1,0 +1,126 @@
+//! More connections at once than are held: the rules are kept, and the user is told once.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tests::{text, wireshark};
+use xtask::wireshark::Wireshark;
+
+use crate::compare::without_ours;
+use crate::faults::faulty;
+use crate::frames::{Frame, Frames, folder};
+
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+const FIN: u8 = 0x01;
+
+/// A segment between client `10.0.0.number` and a server.
+fn segment(second: u32, number: u8, to_server: bool, flags: u8, numbers: (u32, u32)) -> Frame {
+    let mut octets = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00];
+    octets.extend([0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0]);
+    let (client, server) = ([10, 0, 0, number], [198, 51, 100, 1]);
+    let (from, to) = if to_server { (client, server) } else { (server, client) };
+    octets.extend([from, to].concat());
+    let ports: [u16; 2] = if to_server { [40_000, 80] } else { [80, 40_000] };
+    octets.extend(ports.iter().flat_map(|port| port.to_be_bytes()));
+    octets.extend([numbers.0, numbers.1].iter().flat_map(|number| number.to_be_bytes()));
+    octets.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    Frame { seconds: 1_700_000_000 + second, nanoseconds: 0, wire: octets.len() as u32, octets }
+}
+
+/// A handshake of client `number`, in one second.
+fn handshake(second: u32, number: u8) -> [Frame; 3] {
+    [
+        segment(second, number, true, SYN, (100, 0)),
+        segment(second, number, false, SYN | ACK, (700, 101)),
+        segment(second, number, true, ACK, (101, 701)),
+    ]
+}
+
+/// Its close.
+fn close(second: u32, number: u8) -> [Frame; 3] {
+    [
+        segment(second, number, true, FIN | ACK, (101, 701)),
+        segment(second, number, false, FIN | ACK, (701, 102)),
+        segment(second, number, true, ACK, (102, 702)),
+    ]
+}
+
+struct Read {
+    rows: Vec<Vec<String>>,
+    warnings: Vec<String>,
+}
+
+/// Connection, stage, and states of each frame, with room for 16 connections.
+fn read(tshark: &Wireshark, file: &Path) -> Read {
+    let mut command = tshark.with_plugin();
+    command.args(["-n", "-T", "fields", "-e", "tcphs.conn", "-e", "tcphs.stage_str"]);
+    command.args(["-e", "tcphs.client.state_str", "-e", "tcphs.server.state_str", "-r"]).arg(file);
+    let output = command.env("TCPHS_LIMIT", "16").stdin(Stdio::null()).output().expect("it starts");
+    assert!(output.status.success(), "{output:?}");
+    let row = |line: &str| line.split('\t').map(str::to_owned).collect();
+    let said = String::from_utf8_lossy(&output.stderr);
+    Read {
+        rows: text(&output).lines().map(row).collect(),
+        warnings: said.lines().map(str::to_owned).collect(),
+    }
+}
+
+/// Two of sixteen are finished: those leave when the seventeenth and the eighteenth come, nothing
+/// is lost of the others, and nothing has to be told. The nineteenth costs the one that was silent
+/// for longest.
+#[test]
+fn finished_connections_leave_first_and_then_the_silent() {
+    let mut frames = Vec::new();
+    for number in 0..16 {
+        frames.extend(handshake(u32::from(number), number));
+    }
+    frames.extend(close(20, 9).into_iter().chain(close(21, 5)));
+    frames.extend(handshake(22, 16).into_iter().chain(handshake(23, 17)));
+    let enough = frames.len();
+    frames.extend(handshake(24, 18));
+    // Number 0 is let go, and, when it comes again, number 1; number 2 is not.
+    let (zero, two) = (frames.len(), frames.len() + 3);
+    frames.extend(close(25, 0).into_iter().chain(close(26, 2)));
+
+    let folder = folder();
+    let file = folder.path().join("many.pcap");
+    let all = Frames { link: 1, frames };
+    Frames { frames: all.frames[..enough].to_vec(), ..all }.write(&file);
+    let without_limit = wireshark();
+    assert_eq!(read(faulty(), &file).rows, read(without_limit, &file).rows);
+    assert_eq!(read(faulty(), &file).warnings, [""; 0]);
+
+    all.write(&file);
+    let [full, room] = [faulty(), without_limit].map(|tshark| read(tshark, &file));
+    assert_eq!(full.rows[..zero], room.rows[..zero]);
+    assert_eq!(full.rows[two..], room.rows[two..]);
+    // What it sends is of a new connection, which says itself that its beginning is not known.
+    assert_eq!(room.rows[zero][0], "0");
+    assert_eq!(full.rows[zero][0], "19");
+    let [warning] = &full.warnings[..] else { panic!("{:?}", full.warnings) };
+    assert!(warning.contains("more TCP connections are open at once than are held"), "{warning}");
+    assert_eq!(room.warnings, [""; 0]);
+}
+
+/// A flood of SYNs: Wireshark's own part stays, and the warning comes once.
+#[test]
+fn a_flood_is_told_once() {
+    let folder = folder();
+    let file = folder.path().join("flood.pcap");
+    let frames =
+        (0..1000).map(|number| segment(number, (number % 200) as u8, true, SYN, (number, 0)));
+    Frames { link: 1, frames: frames.collect() }.write(&file);
+    let arguments = ["-n", "-2", "-P", "-V", "-r"];
+    let mut with = faulty().with_plugin();
+    with.args(arguments).arg(&file).args(["-o", "tcphs.info:off"]).env("TCPHS_LIMIT", "16");
+    let mut without = wireshark().without_plugin();
+    without.args(arguments).arg(&file);
+    let [with, without] =
+        [with, without].map(|mut tshark| tshark.stdin(Stdio::null()).output().expect("it starts"));
+    let said = String::from_utf8_lossy(&with.stderr);
+    assert_eq!((said.lines().count(), said.matches("[tcphs WARNING]").count()), (1, 1), "{said}");
+    let (theirs, ours) = without_ours(text(&with).lines().map(str::to_owned).collect());
+    let stock = text(&without);
+    assert!(theirs.iter().map(String::as_str).eq(stock.lines()) && ours == 1000);
+}

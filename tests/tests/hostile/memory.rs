@@ -1,0 +1,210 @@
+//! Memory: valgrind and AddressSanitizer look at every access of the plugin's, and at what is lost
+//! when files are closed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tests::{finish, open_to_all, samples, text, wireshark};
+use xtask::plugin::{ADDRESS_SANITIZER, build_and_place_variant};
+
+use crate::frames::{Frames, folder};
+use crate::mutated::some_of_everything;
+use crate::sharkd::{ask, load, look_at_everything};
+
+/// What valgrind says of the plugin: errors, and lost or kept octets by kind of record.
+#[derive(Debug, Default)]
+struct Report {
+    errors: Vec<String>,
+    octets: BTreeMap<String, u64>,
+}
+
+/// Runs a program under memcheck, `run` with the words in front of it, and reads what it says.
+fn memcheck(run: impl FnOnce(&[&str])) -> Report {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    open_to_all(folder.path());
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(folder.path(), open).expect("it is ours");
+    let file = format!("--xml-file={}/%p.xml", folder.path().display());
+    run(&[
+        "valgrind",
+        "--trace-children=yes",
+        "--vgdb=no",
+        "--num-callers=40",
+        "--keep-debuginfo=yes",
+        "--leak-check=full",
+        "--show-leak-kinds=all",
+        "--xml=yes",
+        &file,
+    ]);
+    let mut report = Report::default();
+    for entry in std::fs::read_dir(folder.path()).expect("it can be read") {
+        let xml = std::fs::read(entry.expect("it can be read").path()).expect("it can be read");
+        report.add(&String::from_utf8_lossy(&xml));
+    }
+    report
+}
+
+impl Report {
+    fn add(&mut self, xml: &str) {
+        assert!(xml.contains("</valgrindoutput>"), "valgrind came to its end");
+        for error in xml.split("<error>").skip(1) {
+            let error = error.split("</error>").next().unwrap_or(error);
+            if !error.contains("tcphs.so</obj>") {
+                continue;
+            }
+            let kind = between(error, "<kind>", "</kind>").to_owned();
+            match between(error, "<leakedbytes>", "</leakedbytes>").parse::<u64>() {
+                Ok(octets) => *self.octets.entry(kind).or_default() += octets,
+                Err(_) => self.errors.push(error.to_owned()),
+            }
+        }
+    }
+
+    fn of(&self, kind: &str) -> u64 {
+        self.octets.get(kind).copied().unwrap_or(0)
+    }
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let after = text.split_once(start).map_or("", |(_, after)| after);
+    after.split_once(end).map_or("", |(before, _)| before)
+}
+
+/// Whether valgrind can run this tshark: it needs the names in the loader, which Debian takes out of
+/// those that are unpacked.
+fn valgrind_runs_it() -> bool {
+    let mut tshark = wireshark().with_plugin_under(&["valgrind", "--trace-children=yes"]);
+    let output = tshark.arg("-v").stdin(Stdio::null()).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let runs = !said.contains("Fatal error at startup: a function redirection");
+    if !runs {
+        eprintln!("SKIPPED: valgrind cannot run a tshark whose loader has no names");
+    }
+    runs
+}
+
+/// Each allocation by itself, so that none hides in another.
+fn plain_memory(command: &mut Command) -> &mut Command {
+    command.env("G_SLICE", "always-malloc").env("WIRESHARK_DEBUG_WMEM_OVERRIDE", "simple")
+}
+
+fn capture(folder: &Path, frames: &Frames) -> std::path::PathBuf {
+    let file = folder.join("hostile.pcap");
+    frames.write(&file);
+    file
+}
+
+/// Everything that tshark has us called for, on frames of every kind.
+#[test]
+#[ignore = "takes minutes"]
+fn memcheck_of_tshark() {
+    if !valgrind_runs_it() {
+        return;
+    }
+    let folder = folder();
+    let file = capture(folder.path(), &some_of_everything());
+    let report = memcheck(|wrapper| {
+        let mut tshark = wireshark().with_plugin_under(wrapper);
+        tshark.args(["-n", "-2", "-P", "-V", "-z", "tcphs,tree", "-z", "tcphs,servers"]);
+        tshark.args(["-z", "tcphs,connections", "-z", "flow,tcphs,standard", "-z", "expert"]);
+        let shown = text(&finish(plain_memory(&mut tshark).arg("-r").arg(&file)));
+        assert!(shown.matches("[TCP Handshake").count() > 100);
+    });
+    eprintln!("{report:?}");
+    assert!(report.errors.is_empty(), "{:#?}", report.errors);
+    for lost in ["Leak_DefinitelyLost", "Leak_IndirectlyLost", "Leak_PossiblyLost"] {
+        assert_eq!(report.of(lost), 0, "{lost}: {report:?}");
+    }
+    // What was registered is never freed, so the plugin was seen.
+    assert!(report.of("Leak_StillReachable") > 1000, "{report:?}");
+}
+
+/// What is kept when the last of many files is open is what is kept when it is the second.
+#[test]
+#[ignore = "takes minutes"]
+fn memcheck_of_many_files() {
+    if !valgrind_runs_it() {
+        return;
+    }
+    if wireshark().beside_tshark("sharkd", true).is_none() {
+        eprintln!("SKIPPED: this Wireshark comes without sharkd");
+        return;
+    }
+    let opened = |times: usize| {
+        memcheck(|wrapper| {
+            let mut sharkd = wireshark()
+                .beside_tshark_under("sharkd", true, wrapper)
+                .expect("it was there before");
+            let mut questions = Vec::new();
+            for _ in 0..times {
+                for sample in samples().iter().step_by(4) {
+                    questions.push(load(sample));
+                    questions.extend(look_at_everything(1));
+                }
+            }
+            plain_memory(&mut sharkd);
+            ask(sharkd, &questions);
+        })
+    };
+    let [few, many] = [1, 4].map(opened);
+    eprintln!("{few:?}\n{many:?}");
+    for report in [&few, &many] {
+        assert!(report.errors.is_empty(), "{:#?}", report.errors);
+        for lost in ["Leak_DefinitelyLost", "Leak_IndirectlyLost"] {
+            assert_eq!(report.of(lost), 0, "{lost}: {report:?}");
+        }
+    }
+    // The file that is open at the end; a hash table is pointed into, which counts as "possibly".
+    for kept in ["Leak_PossiblyLost", "Leak_StillReachable"] {
+        assert_eq!(few.of(kept), many.of(kept), "{kept}");
+    }
+}
+
+/// AddressSanitizer's run-time library, of the compiler that the shim is built with.
+fn run_time() -> String {
+    let mut gcc = Command::new("gcc");
+    let file = text(&finish(gcc.arg("-print-file-name=libasan.so")));
+    let file = std::fs::canonicalize(file.trim()).expect("gcc has AddressSanitizer");
+    format!("LD_PRELOAD={}", file.display())
+}
+
+#[test]
+#[ignore = "builds the plugin anew"]
+fn address_sanitizer() {
+    let watched = build_and_place_variant(wireshark(), &ADDRESS_SANITIZER).expect("it builds");
+    let run_time = run_time();
+    // By env, so that setpriv, which runs in front of it, is left alone.
+    let wrapper = ["env", &run_time, "ASAN_OPTIONS=detect_leaks=0:exitcode=99"];
+    let folder = folder();
+    let file = capture(folder.path(), &some_of_everything());
+
+    // Without the library it is not loaded: it is the one that is watched.
+    let mut bare = watched.with_plugin();
+    let bare = bare.arg("-G").arg("plugins").stdin(Stdio::null()).output().expect("it starts");
+    let said = String::from_utf8_lossy(&bare.stderr);
+    assert!(said.contains("undefined symbol: __asan"), "{said}");
+
+    for arguments in [
+        &["-n", "-P", "-V"][..],
+        &["-n", "-2", "-P", "-V", "-z", "tcphs,tree", "-z", "tcphs,servers"],
+        &["-n", "-2", "-T", "fields", "-e", "tcphs.stage", "-e", "tcphs.outcome"],
+        &["-n", "-q", "-z", "tcphs,connections", "-z", "flow,tcphs,standard", "-z", "expert"],
+    ] {
+        let mut tshark = watched.with_plugin_under(&wrapper);
+        let output = finish(tshark.args(arguments).arg("-r").arg(&file));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("Sanitizer") && !said.contains("tcphs"), "{said}");
+        assert!(!output.stdout.is_empty());
+    }
+    let Some(sharkd) = watched.beside_tshark_under("sharkd", true, &wrapper) else { return };
+    let mut questions = Vec::new();
+    for sample in &samples() {
+        questions.push(load(sample));
+        questions.extend(look_at_everything(1));
+    }
+    questions.push(load(&file));
+    questions.extend(look_at_everything(500));
+    let said = ask(sharkd, &questions).stderr;
+    assert!(!String::from_utf8_lossy(&said).contains("Sanitizer"), "{said:?}");
+}

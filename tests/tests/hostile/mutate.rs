@@ -1,0 +1,268 @@
+//! What is done to frames: most of it to the headers of IP and TCP, where it hurts.
+
+use crate::frames::{Frame, Frames};
+use crate::random::Random;
+
+/// Where the headers of a frame begin.
+#[derive(Clone, Copy)]
+struct Headers {
+    ip: usize,
+    /// Of TCP, or of ICMP.
+    inner: usize,
+    /// 4 or 6.
+    version: u8,
+}
+
+/// Looks for an IP header in front of TCP or ICMP, whatever the link type.
+fn headers(octets: &[u8]) -> Option<Headers> {
+    (0..octets.len().min(80)).find_map(|ip| {
+        let at = |offset: usize| octets.get(ip + offset).copied();
+        let version = at(0)? >> 4;
+        let (protocol, length) = match version {
+            4 if at(0)? & 0x0f >= 5 => (at(9)?, usize::from(at(0)? & 0x0f) * 4),
+            6 => (at(6)?, 40),
+            _ => return None,
+        };
+        let inner = ip + length;
+        let known = matches!(protocol, 1 | 6 | 58) && inner < octets.len();
+        known.then_some(Headers { ip, inner, version })
+    })
+}
+
+/// Every length from nothing to the whole frame: the snap length cut it, or the sender did.
+pub fn cut(frame: &Frame) -> impl Iterator<Item = Frame> + '_ {
+    (0..frame.octets.len()).flat_map(move |length| {
+        let octets = frame.octets[..length].to_vec();
+        let captured = Frame { octets: octets.clone(), ..frame.clone() };
+        let sent = Frame { octets, wire: length as u32, ..frame.clone() };
+        [captured, sent]
+    })
+}
+
+/// Every value of the octets that say how long a header is and what the segment means.
+pub fn every_value(frame: &Frame) -> Vec<Frame> {
+    let Some(Headers { ip, inner, version }) = headers(&frame.octets) else { return Vec::new() };
+    let mut places = vec![ip, inner + 12, inner + 13];
+    places.extend(if version == 4 { [ip + 3, ip + 6, ip + 9] } else { [ip + 4, ip + 5, ip + 6] });
+    // The kinds and lengths of the options.
+    places.extend([inner + 20, inner + 21]);
+    let mut made = Vec::new();
+    for place in places {
+        for value in 0..=u8::MAX {
+            let mut changed = frame.clone();
+            let Some(octet) = changed.octets.get_mut(place) else { break };
+            *octet = value;
+            made.push(changed);
+        }
+    }
+    made
+}
+
+/// Changes a frame in one way that `random` chooses.
+pub fn mutate(frame: &mut Frame, random: &mut Random) {
+    let Some(found) = headers(&frame.octets) else {
+        return flip(frame, 0, random);
+    };
+    match random.below(12) {
+        0 | 1 => flip(frame, found.ip, random),
+        2 | 3 => flip(frame, found.inner, random),
+        4 => extreme(frame, found, random),
+        5 => options(frame, found, random),
+        6 => swap_ends(frame, found),
+        7 => shuffle(frame, found, random),
+        8 => wrap(frame, found, random),
+        9 => truncate(frame, random),
+        10 => lengthen(frame, random),
+        _ => fragment(frame, found, random),
+    }
+}
+
+/// One to four octets near `from` get another value, or one bit of theirs.
+fn flip(frame: &mut Frame, from: usize, random: &mut Random) {
+    let span = frame.octets.len().saturating_sub(from).min(44);
+    if span == 0 {
+        return;
+    }
+    for _ in 0..=random.below(4) {
+        let octet = &mut frame.octets[from + random.below(span)];
+        match random.below(2) {
+            0 => *octet = random.octet(),
+            _ => *octet ^= 1 << random.below(8),
+        }
+    }
+}
+
+/// Writes two or four octets of a header as a number at the edge of what there is.
+fn extreme(frame: &mut Frame, found: Headers, random: &mut Random) {
+    let numbers = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, u32::MAX];
+    let number = random.of(&numbers).to_be_bytes();
+    // Ports, sequence and acknowledgment number, window, urgent pointer; lengths of IP.
+    let place = match random.below(7) {
+        0 => found.inner,
+        1 | 2 => found.inner + 4,
+        3 | 4 => found.inner + 8,
+        5 => found.inner + 14,
+        _ => found.ip + 2,
+    };
+    let octets = if random.below(2) == 0 { &number[..] } else { &number[2..] };
+    put(frame, place, octets);
+}
+
+/// Fills the place of the options with kinds and lengths that may or may not be possible.
+fn options(frame: &mut Frame, found: Headers, random: &mut Random) {
+    const KINDS: [u8; 14] = [0, 1, 2, 3, 4, 5, 8, 19, 28, 29, 30, 34, 69, 254];
+    const LENGTHS: [u8; 8] = [0, 1, 2, 3, 4, 10, 40, 255];
+    let room = random.below(11);
+    let mut octets = Vec::new();
+    while octets.len() < room * 4 {
+        octets.extend([random.of(&KINDS), random.of(&LENGTHS)]);
+        octets.extend((0..random.below(10)).map(|_| random.octet()));
+    }
+    octets.truncate(room * 4);
+    let (start, end) = (found.inner + 20, frame.octets.len());
+    if start > end {
+        return;
+    }
+    put(frame, found.inner + 12, &[(5 + room as u8) << 4]);
+    let more = octets.len() as u32;
+    frame.octets.splice(start..start, octets);
+    frame.wire += more;
+    if found.version == 4 && random.below(2) == 0 {
+        let length = (frame.octets.len() - found.ip) as u16;
+        put(frame, found.ip + 2, &length.to_be_bytes());
+    }
+}
+
+/// Addresses or ports of the two ends the other way round.
+fn swap_ends(frame: &mut Frame, found: Headers) {
+    let (first, octets) = if found.version == 4 { (found.ip + 12, 4) } else { (found.ip + 8, 16) };
+    for (place, octets) in [(first, octets), (found.inner, 2)] {
+        if let Some(both) = frame.octets.get_mut(place..place + 2 * octets) {
+            both.rotate_left(octets);
+        }
+    }
+}
+
+/// Pieces of the headers in another order.
+fn shuffle(frame: &mut Frame, found: Headers, random: &mut Random) {
+    let end = frame.octets.len().min(found.inner + 20);
+    let piece = random.of(&[2, 4, 8]);
+    let pieces = (end - found.ip) / piece;
+    for place in (1..pieces).rev() {
+        let other = random.below(place + 1);
+        for octet in 0..piece {
+            frame.octets.swap(found.ip + place * piece + octet, found.ip + other * piece + octet);
+        }
+    }
+}
+
+/// The packet once more inside of itself, or behind tags.
+fn wrap(frame: &mut Frame, found: Headers, random: &mut Random) {
+    let header = frame.octets[found.ip..found.inner].to_vec();
+    let times = 1 + random.below(6);
+    for _ in 0..times {
+        match random.below(3) {
+            0 if found.ip == 14 => {
+                // A VLAN tag in front of the type of what follows.
+                let tag = [0x81, 0x00, random.octet(), random.octet()];
+                frame.octets.splice(12..12, tag);
+            }
+            _ => {
+                // IP in IP.
+                let inner = if found.version == 4 { 4 } else { 41 };
+                let place = if found.version == 4 { 9 } else { 6 };
+                let mut outer = header.clone();
+                outer[place] = inner;
+                let at = frame.octets.len().min(found.ip);
+                frame.octets.splice(at..at, outer);
+            }
+        }
+    }
+    frame.wire = frame.wire.max(frame.octets.len() as u32);
+}
+
+fn truncate(frame: &mut Frame, random: &mut Random) {
+    let length = random.below(frame.octets.len().max(1));
+    frame.octets.truncate(length);
+    if random.below(2) == 0 {
+        frame.wire = length as u32;
+    }
+}
+
+fn lengthen(frame: &mut Frame, random: &mut Random) {
+    let more = random.below(200);
+    frame.octets.extend((0..more).map(|_| random.octet()));
+    frame.wire = frame.wire.max(frame.octets.len() as u32);
+    if random.below(4) == 0 {
+        frame.wire = frame.wire.saturating_mul(2 + random.below(500) as u32).min(0x0003_ffff);
+    }
+}
+
+/// Says that this is a part of a datagram.
+fn fragment(frame: &mut Frame, found: Headers, random: &mut Random) {
+    if found.version == 4 {
+        let offset = random.below(8) as u16;
+        let more = if random.below(2) == 0 { 0x2000 } else { 0 };
+        put(frame, found.ip + 6, &(offset | more).to_be_bytes());
+        return;
+    }
+    let next = frame.octets[found.ip + 6];
+    let offset = (random.below(8) as u16) << 3 | random.below(2) as u16;
+    let [high, low] = offset.to_be_bytes();
+    let header = [next, 0, high, low, 0, 0, 0, random.octet() & 3];
+    put(frame, found.ip + 6, &[44]);
+    frame.octets.splice(found.inner..found.inner, header);
+    frame.wire += 8;
+}
+
+fn put(frame: &mut Frame, place: usize, octets: &[u8]) {
+    if let Some(there) = frame.octets.get_mut(place..place + octets.len()) {
+        there.copy_from_slice(octets);
+    }
+}
+
+/// Frames in another order, some twice, some missing, at times that jump.
+pub fn in_disorder(frames: &mut Frames, random: &mut Random) {
+    let all = &mut frames.frames;
+    for place in 0..all.len() {
+        match random.below(20) {
+            0 => all.swap(place, random.below(place + 1)),
+            1 => all[place] = all[random.below(place + 1)].clone(),
+            2 => all[place].seconds = random.of(&[0, 1, u32::MAX / 2, u32::MAX, 1_700_000_000]),
+            3 => all[place].seconds = all[place].seconds.wrapping_add(random.below(300) as u32),
+            4 => all[place].nanoseconds = random.below(1_000_000_000) as u32,
+            _ => {}
+        }
+    }
+}
+
+/// A frame made up of nothing but a link and an IP header that are right.
+pub fn made_up(random: &mut Random) -> Frame {
+    let mut octets = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
+    let length = random.below(120);
+    let inner: Vec<u8> = (0..length).map(|_| random.octet()).collect();
+    if random.below(3) > 0 {
+        octets.extend([0x08, 0x00, 0x45, 0]);
+        octets.extend((20 + length as u16).to_be_bytes());
+        octets.extend([0, 0, 0, 0, 64, random.of(&[6, 6, 6, 1]), 0, 0]);
+        octets.extend([10, 0, 0, 1 + random.below(2) as u8, 10, 0, 0, 1 + random.below(2) as u8]);
+    } else {
+        octets.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+        octets.extend((length as u16).to_be_bytes());
+        octets.extend([random.of(&[6, 6, 58]), 64]);
+        octets.extend([0xfd; 15]);
+        octets.push(random.below(2) as u8);
+        octets.extend([0xfd; 15]);
+        octets.push(random.below(2) as u8);
+    }
+    octets.extend(inner);
+    // A header of a possible length, more often than not.
+    let place = octets.len() - length + 12;
+    if let Some(octet) = octets.get_mut(place)
+        && random.below(3) > 0
+    {
+        *octet = (5 + random.below(11) as u8) << 4;
+    }
+    let wire = octets.len() as u32;
+    Frame { seconds: 1_700_000_000, nanoseconds: random.below(1_000_000_000) as u32, wire, octets }
+}

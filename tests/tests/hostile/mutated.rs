@@ -1,0 +1,114 @@
+//! Mutated frames of the samples and of the corpus.
+
+use tests::{corpus, in_parallel, samples};
+
+use crate::compare::assert_same;
+use crate::frames::{Frame, Frames};
+use crate::mutate::{cut, every_value, in_disorder, made_up, mutate};
+use crate::random::Random;
+
+const ETHERNET: u32 = 1;
+
+fn of_samples() -> Frames {
+    let mut read = Frames::read_all(&samples());
+    read.retain(|frames| frames.link == ETHERNET);
+    read.pop().expect("the samples are of Ethernet")
+}
+
+fn ethernet(frames: Vec<Frame>) -> Frames {
+    Frames { link: ETHERNET, frames }
+}
+
+/// Every frame with some mutations, `times` over.
+fn mutations(source: &Frames, times: usize, seed: u64) -> Frames {
+    let mut random = Random::new(seed);
+    let mut made = Vec::new();
+    for _ in 0..times {
+        for frame in &source.frames {
+            let mut frame = frame.clone();
+            for _ in 0..random.below(4) {
+                mutate(&mut frame, &mut random);
+            }
+            // Of what tshark can put in one record.
+            frame.octets.truncate(0x1_0000);
+            made.push(frame);
+        }
+    }
+    let mut made = Frames { link: source.link, frames: made };
+    in_disorder(&mut made, &mut random);
+    made
+}
+
+/// Every length of every `step`th frame.
+fn cuts(source: &Frames, step: usize) -> Frames {
+    let frames = source.frames.iter().step_by(step).flat_map(cut).collect();
+    Frames { link: source.link, frames }
+}
+
+fn values(source: &Frames, step: usize) -> Frames {
+    let frames = source.frames.iter().step_by(step).flat_map(every_value).collect();
+    Frames { link: source.link, frames }
+}
+
+fn from_nothing(count: usize, seed: u64) -> Frames {
+    let mut random = Random::new(seed);
+    ethernet((0..count).map(|_| made_up(&mut random)).collect())
+}
+
+/// A thousand frames of all kinds, for those who look at each of them for long.
+pub fn some_of_everything() -> Frames {
+    let source = of_samples();
+    let mut all = source.clone();
+    for more in
+        [cuts(&source, 200), values(&source, 200), mutations(&source, 2, 5), from_nothing(300, 6)]
+    {
+        all.frames.extend(more.frames);
+    }
+    all
+}
+
+/// Some thousand frames of each kind.
+#[test]
+fn thousands_of_frames() {
+    let source = of_samples();
+    let all = [
+        ("cut", cuts(&source, 20)),
+        ("every value", values(&source, 100)),
+        ("mutated", mutations(&source, 8, 1)),
+        ("made up", from_nothing(1000, 2)),
+    ];
+    let frames: usize = all.iter().map(|(_, frames)| frames.frames.len()).sum();
+    assert!(frames > 5000, "{frames}");
+    let annotated = in_parallel(&all, |(about, frames)| assert_same(about, frames.clone()));
+    // Not everything was damaged beyond recognition.
+    assert!(annotated.iter().all(|annotated| *annotated > 200), "{annotated:?}");
+}
+
+/// Hundreds of thousands, of every link type that there is.
+#[test]
+#[ignore = "takes an hour"]
+fn hundreds_of_thousands_of_frames() {
+    const MOST: usize = 8000;
+    let mut all = Vec::new();
+    let source = of_samples();
+    all.push(("cut".to_owned(), cuts(&source, 1)));
+    all.push(("every value".to_owned(), values(&source, 10)));
+    all.extend((0..20).map(|seed| (format!("mutated {seed}"), mutations(&source, 30, 100 + seed))));
+    all.extend((0..5).map(|seed| (format!("made up {seed}"), from_nothing(MOST, 200 + seed))));
+    for source in Frames::read_all(&corpus()) {
+        for (part, frames) in source.frames.chunks(MOST).enumerate() {
+            let part_of = Frames { link: source.link, frames: frames.to_vec() };
+            let about = format!("corpus link {} part {part}", source.link);
+            all.push((format!("{about} cut"), cuts(&part_of, 1 + frames.len() / 100)));
+            all.push((about, mutations(&part_of, 1, 300 + part as u64)));
+        }
+    }
+    for (about, frames) in &mut all {
+        let long = frames.frames.len() > 4 * MOST;
+        eprintln!("{about}: {} frames{}", frames.frames.len(), if long { ", cut" } else { "" });
+        frames.frames.truncate(4 * MOST);
+    }
+    let frames: usize = all.iter().map(|(_, frames)| frames.frames.len()).sum();
+    let annotated = in_parallel(&all, |(about, frames)| assert_same(about, frames.clone()));
+    eprintln!("{frames} frames, {} annotated", annotated.iter().sum::<usize>());
+}

@@ -1,0 +1,63 @@
+//! What `dissector-core` offers, as a list: `dissector-core/api.txt`. What changes there may break
+//! somebody's build, so it changes on purpose.
+//!
+//! `TCPHS_BLESS=1 cargo test -p tests --test public_api -- --ignored` writes it anew.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use tests::finish;
+use xtask::wireshark::target_folder;
+
+/// The form of rustdoc's description that the library for it reads; it has one for each release of
+/// Rust or two.
+const FORMAT: u64 = 57;
+
+#[test]
+#[ignore = "takes a while"]
+fn the_public_api_is_the_listed_one() {
+    let target = target_folder().expect("cargo knows it").join("public-api");
+    let mut rustdoc = Command::new("cargo");
+    rustdoc.current_dir(xtask::workspace_root()).env("RUSTC_BOOTSTRAP", "1");
+    rustdoc.args(["rustdoc", "--quiet", "--package", "dissector-core", "--lib", "--all-features"]);
+    rustdoc.arg("--target-dir").arg(&target);
+    rustdoc.args(["--", "-Z", "unstable-options", "--output-format", "json"]);
+    finish(&mut rustdoc);
+
+    let description = target.join("doc/dissector_core.json");
+    let text = fs::read_to_string(&description).expect("rustdoc has written it");
+    let parsed: Value = serde_json::from_str(&text).expect("it is JSON");
+    if parsed["format_version"] != FORMAT {
+        let format = &parsed["format_version"];
+        eprintln!("SKIPPED: this Rust describes libraries in form {format}, not {FORMAT}");
+        return;
+    }
+    let api = public_api::Builder::from_rustdoc_json(description)
+        .omit_blanket_impls(true)
+        .omit_auto_trait_impls(true)
+        .omit_auto_derived_impls(true)
+        .build()
+        .expect("it is of the form that it says");
+    let api = api.to_string();
+    // Public types are ours.
+    for foreign in ["nom::", "etherparse::", "pcap_file::", "hashbrown::", "flate2::", "ruzstd::"] {
+        let shown = api.lines().find(|line| line.contains(foreign));
+        assert_eq!(shown, None, "a type of another crate in a public signature");
+    }
+    let file = xtask::workspace_root().join("dissector-core/api.txt");
+    if std::env::var_os("TCPHS_BLESS").is_some() {
+        fs::write(&file, &api).expect("it is ours");
+    }
+    let listed = fs::read_to_string(&file).unwrap_or_default();
+    let gone: Vec<_> = listed.lines().filter(|line| !api.lines().any(|now| now == *line)).collect();
+    let new: Vec<_> =
+        api.lines().filter(|line| !listed.lines().any(|then| then == *line)).collect();
+    assert!(
+        gone.is_empty() && new.is_empty(),
+        "gone:\n{}\nnew:\n{}\nIf this is on purpose, write dissector-core/api.txt anew and say so in \
+         CHANGELOG.md.",
+        gone.join("\n"),
+        new.join("\n")
+    );
+}

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tests::{finish, in_parallel, sample, samples};
 
-use crate::compare::{assert_same, assert_same_file};
+use crate::compare::{assert_same, assert_same_file, share};
 use crate::frames::{Frames, folder};
 use crate::random::Random;
 
@@ -54,7 +54,7 @@ fn errors_by_editcap() {
 #[test]
 #[ignore = "takes minutes"]
 fn many_errors_by_editcap() {
-    let seeds: Vec<usize> = (0..20).collect();
+    let seeds = share((0..20).collect());
     in_parallel(&seeds, |seed| {
         assert_same(&format!("editcap -E, seeds from {seed}0"), errors(seed * 10..seed * 10 + 10))
     });
@@ -84,7 +84,7 @@ fn files_cut_and_changed() {
 #[test]
 #[ignore = "takes minutes"]
 fn files_cut_at_every_length() {
-    in_parallel(&files(1, 4), |(about, octets)| compare(about, octets));
+    in_parallel(&share(files(1, 4)), |(about, octets)| compare(about, octets));
 }
 
 /// `randpkt` makes other packets each time, so what fails is kept.

@@ -16,7 +16,7 @@ pub(super) const SLOW_NS: u64 = 1_000_000_000;
 /// that comes sooner was recorded late.
 const MOST_LATE_NS: i64 = 500_000_000;
 /// Default maximum segment size (RFC 9293 §3.7.1): for IPv4, and for IPv6.
-pub(super) const DEFAULT_MSS: [u16; 2] = [536, 1220];
+const DEFAULT_MSS: [u16; 2] = [536, 1220];
 
 impl Connection {
     /// A segment with ACK and without RST: does it acknowledge the other end's SYN or FIN? Gives
@@ -492,9 +492,14 @@ impl Connection {
     }
 
     fn check_mss(&self, offer: &Offer, seen: &mut Annotation) {
-        if offer.mss().is_some_and(|mss| mss < self.default_mss()) {
+        if self.has_small_mss(offer) {
             seen.note(Anomaly::MssSmall);
         }
+    }
+
+    /// Whether the maximum segment size is worth a remark.
+    pub(super) fn has_small_mss(&self, offer: &Offer) -> bool {
+        offer.mss().is_some_and(|mss| mss < self.default_mss())
     }
 
     /// The maximum segment size of an end whose SYN does not name one.

@@ -9,7 +9,7 @@ use super::endpoint::{Endpoint, Facts};
 use super::event::Side;
 use super::names::{Ecn, Stage, State};
 use super::offer::{self, Offer, Offers};
-use super::opening::{DEFAULT_MSS, SLOW_NS};
+use super::opening::SLOW_NS;
 use super::times::FirstCopy;
 use super::track::{Connection, number_of_32_bits};
 use super::{Annotation, Anomaly, States};
@@ -178,7 +178,7 @@ impl Connection {
 
     fn usual_syn(&mut self, next: &Next<'_>, offer: Offer, seen: &mut Annotation) -> bool {
         let tcp = &next.segment.tcp;
-        if next.payload > 0 || self.is_small(&offer) || !self.zeek.usual_syn(tcp) {
+        if next.payload > 0 || self.has_small_mss(&offer) || !self.zeek.usual_syn(tcp) {
             return false;
         }
         seen.stage = Stage::Syn;
@@ -196,7 +196,7 @@ impl Connection {
         let tcp = &next.segment.tcp;
         let client = self.client_end();
         let offer = &client.offer;
-        let remarkable = self.is_small(&answer)
+        let remarkable = self.has_small_mss(&answer)
             || offer.is_exceeded_by(&answer)
             || offer.window_scale().is_some() != answer.window_scale().is_some()
             || (offer.offers | answer.offers).intersects(Offers::MP_CAPABLE | Offers::MP_JOIN)
@@ -238,12 +238,6 @@ impl Connection {
         end.offer = offer;
         end.first_copy = FirstCopy::new(next.now_ns, timestamp);
         end.last_copy_ns = next.now_ns;
-    }
-
-    /// Whether the maximum segment size is worth a remark.
-    fn is_small(&self, offer: &Offer) -> bool {
-        let default = DEFAULT_MSS[usize::from(self.addresses.are_ipv6())];
-        offer.mss().is_some_and(|mss| mss < default)
     }
 
     /// The third segment; it may carry data.

@@ -78,6 +78,13 @@ impl Endpoint {
         self.state = state;
     }
 
+    /// The other end has said how far it has got.
+    fn acknowledge(&mut self, number: SeqNumber) {
+        if number.is_after(self.acked) {
+            self.acked = number;
+        }
+    }
+
     fn quiet(&self) -> bool {
         matches!(self.state, Inactive | Partial)
     }
@@ -222,9 +229,8 @@ impl Zeek {
             self.ends[sender].letters |= kind;
             self.push(sender, letter, rare);
         }
-        let peer = &mut self.ends[1 - sender];
-        if tcp.flags.contains(TcpFlags::ACK) && tcp.acknowledgment.is_after(peer.acked) {
-            peer.acked = tcp.acknowledgment;
+        if tcp.flags.contains(TcpFlags::ACK) {
+            self.ends[1 - sender].acknowledge(tcp.acknowledgment);
         }
         self.advance(sender, tcp.flags, payload, tcp.sequence + payload, rare);
         true
@@ -284,10 +290,7 @@ impl Zeek {
         own.sent_fin = true;
         own.last = end;
         own.enter(Closed);
-        let peer = &mut self.ends[1 - sender];
-        if tcp.acknowledgment.is_after(peer.acked) {
-            peer.acked = tcp.acknowledgment;
-        }
+        self.ends[1 - sender].acknowledge(tcp.acknowledgment);
         true
     }
 
@@ -340,8 +343,8 @@ impl Zeek {
             let start = tcp.acknowledgment - 1;
             self.ends[peer].begin(start, start);
         }
-        if ack && !rst && tcp.acknowledgment.is_after(self.ends[peer].acked) {
-            self.ends[peer].acked = tcp.acknowledgment;
+        if ack && !rst {
+            self.ends[peer].acknowledge(tcp.acknowledgment);
         }
         self.advance(sender, flags, payload, end, rare);
         self.step(sender, peer, [syn, fin, rst, ack], payload, rare);

@@ -2,6 +2,7 @@
 
 use super::endpoint::Facts;
 use super::event::Event;
+use super::moments::Moment;
 use super::names::{Stage, State};
 use super::track::Connection;
 use super::{Annotation, Anomaly};
@@ -12,7 +13,7 @@ pub(super) const HALF_CLOSED_LONG_NS: i64 = 60_000_000_000;
 impl Connection {
     /// Does this segment acknowledge the other end's FIN, as the first one?
     pub(super) fn acknowledge_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) -> bool {
-        if !self.end(event.receiver).fin_acknowledged_by(event.acknowledgment()) {
+        if !self.fin_acknowledged_by(event.receiver, event.acknowledgment()) {
             return false;
         }
         let closer = self.end_mut(event.receiver);
@@ -24,14 +25,14 @@ impl Connection {
             State::LastAck => closer.assume(State::Closed),
             _ => {}
         }
-        let of_first = self.first_closer == Some(event.receiver);
+        let of_first = self.first_closer() == Some(event.receiver);
         if first_time && seen.stage == Stage::None {
             seen.stage = if of_first { Stage::FinAcked } else { Stage::SecondFinAcked };
         }
         // It answers the FIN, so it has received it. Where that FIN was sent without knowing of the
         // sender's own, this says nothing of whether the sender's has been acknowledged.
-        let crossed = self.end(event.receiver).fin_stage == Stage::FinSimultaneous
-            || self.end(event.sender).fin_stage == Stage::FinSimultaneous;
+        let crossed = self.end(event.receiver).fin_stage() == Stage::FinSimultaneous
+            || self.end(event.sender).fin_stage() == Stage::FinSimultaneous;
         let sender = self.end_mut(event.sender);
         // Of who is ahead of what was captured, something was missed: an own FIN, perhaps.
         let missed = sender.has(Facts::SENT) && event.sequence().is_after(sender.nxt);
@@ -49,7 +50,7 @@ impl Connection {
             State::FinWait2 => sender.prove(State::TimeWait),
             State::TimeWait if crossed => {}
             State::CloseWait if missed => {}
-            State::CloseWait | State::Closing | State::TimeWait => sender.proven = true,
+            State::CloseWait | State::Closing | State::TimeWait => sender.facts |= Facts::PROVEN,
             _ => {}
         }
         first_time
@@ -58,27 +59,25 @@ impl Connection {
     /// A FIN, which may also be the first segment to acknowledge the other end's.
     pub(super) fn on_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {
         let sender = self.end(event.sender);
-        if sender.has(Facts::FIN) && !event.end().is_after(sender.fin_end) {
+        if sender.has(Facts::FIN) && !event.end().is_after(self.fin_end(event.sender)) {
             self.repeat_fin(event, seen);
         } else {
             self.first_fin(event, seen, acks_fin);
         }
-        let end = self.end_mut(event.sender);
-        end.last_copy_ns = event.now_ns;
+        self.set_time_of(Moment::last(event.sender), event.now_ns);
     }
 
     fn first_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {
-        if self.first_closer.is_none() {
+        if self.first_closer().is_none() {
             self.first_fin_ns = event.now_ns;
+            self.handshake.set_first_closer(event.sender);
         }
         if event.now_ns.saturating_sub(self.first_fin_ns) > HALF_CLOSED_LONG_NS {
             self.anomalies.insert(Anomaly::HalfClosedLong);
         }
-        let first_closer = *self.first_closer.get_or_insert(event.sender);
-        let other = self.end(event.receiver);
-        let stage = if first_closer == event.sender {
+        let stage = if self.first_closer() == Some(event.sender) {
             Stage::Fin
-        } else if !other.fin_acknowledged_by(event.acknowledgment()) {
+        } else if !self.fin_acknowledged_by(event.receiver, event.acknowledgment()) {
             Stage::FinSimultaneous
         } else if acks_fin {
             Stage::FinAndAck
@@ -93,35 +92,39 @@ impl Connection {
         if simultaneous {
             seen.note(Anomaly::SimultaneousClose);
         }
+        let sender = self.end(event.sender);
+        let last = !sender.has(Facts::SENT) || !sender.nxt.is_after(event.end());
+        self.set_fin_end(event.sender, event.end(), last);
         let sender = self.end_mut(event.sender);
-        sender.facts |= Facts::FIN;
+        sender.take_fin(stage);
         sender.facts -= Facts::FIN_ACKED;
-        sender.fin_end = event.end();
-        sender.fin_stage = stage;
         sender.retries = 0;
         match sender.state {
             _ if simultaneous => {
                 // Sent before the other FIN arrived; that one is still under way to it.
                 sender.prove(State::FinWait1);
-                sender.upcoming = Some(State::Closing);
+                sender.set_upcoming(Facts::TO_CLOSING);
             }
             State::CloseWait => sender.prove(State::LastAck),
             State::TimeWait | State::Closing | State::Closed => {}
             _ => sender.prove(State::FinWait1),
         }
         self.deliver_fin(event);
+        if self.first_closer() != Some(event.sender) {
+            self.set_time_of(Moment::SecondFin, event.now_ns);
+        }
     }
 
     /// A further copy of a FIN: its acknowledgment did not arrive.
     fn repeat_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
-        let since = event.now_ns.saturating_sub(self.end(event.sender).last_copy_ns);
-        let answers = self.end(event.receiver).fin_acknowledged_by(event.acknowledgment());
+        let since = event.now_ns.saturating_sub(self.last_copy_ns(event.sender));
+        let answers = self.fin_acknowledged_by(event.receiver, event.acknowledgment());
         let reset = self.reset().is_some();
         let sender = self.end_mut(event.sender);
         sender.retries = sender.retries.saturating_add(1);
         seen.retransmission(sender.retries, since.max(0) as u64);
         if !seen.stage.is_handshake() {
-            seen.stage = sender.fin_stage;
+            seen.stage = sender.fin_stage();
         }
         match sender.state {
             State::FinWait2 => sender.prove(State::FinWait1),
@@ -140,7 +143,7 @@ impl Connection {
             State::Established | State::SynReceived | State::SynSent | State::Unknown => {
                 receiver.assume(State::CloseWait);
             }
-            State::FinWait1 if receiver.upcoming.is_none() => receiver.assume(State::Closing),
+            State::FinWait1 if receiver.upcoming().is_none() => receiver.assume(State::Closing),
             State::FinWait2 => receiver.assume(State::TimeWait),
             _ => {}
         }

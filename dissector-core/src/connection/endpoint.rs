@@ -2,13 +2,13 @@
 
 use super::names::{Stage, State};
 use super::offer::Offer;
-use super::times::{Content, FirstCopy};
+use super::times::Content;
 use crate::wire::SeqNumber;
 
 bitflags::bitflags! {
     /// What one end has sent, and what the other has said of it.
     #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-    pub(super) struct Facts: u16 {
+    pub(super) struct Facts: u32 {
         /// Any segment.
         const SENT = 1 << 0;
         /// A SYN, with or without ACK.
@@ -41,10 +41,31 @@ bitflags::bitflags! {
         const TS_DROPPED = 1 << 14;
         /// A window that is subject to scaling: not that of a SYN (RFC 7323 §2.2).
         const SCALED = 1 << 15;
+        /// Its own segments prove its state.
+        const PROVEN = 1 << 16;
+        /// A SYN or SYN/ACK of which the first copy is known: when it was sent.
+        const COPY = 1 << 17;
+        /// That copy carried a timestamp.
+        const COPY_TIMESTAMP = 1 << 18;
+        /// That copy had its first answer when there was no other.
+        const COPY_ANSWERED = 1 << 19;
+        /// Its FIN came after the other end's, and after the acknowledgment of that.
+        const SECOND_FIN = 1 << 20;
+        /// Its FIN was the first to acknowledge the other end's.
+        const FIN_AND_ACK = 1 << 21;
+        /// Its FIN was sent without knowing of the other end's.
+        const FIN_SIMULTANEOUS = 1 << 22;
+        /// What is under way to it will take it to SYN-RECEIVED.
+        const TO_SYN_RECEIVED = 1 << 23;
+        /// What is under way to it will take it to ESTABLISHED.
+        const TO_ESTABLISHED = 1 << 24;
+        /// What is under way to it will take it to CLOSING.
+        const TO_CLOSING = 1 << 25;
     }
 }
 
-/// One end of a connection.
+/// One end of a connection. Half a cache line: of what is usually implied by the rest, only the
+/// exceptions are kept, in [`Rare`](super::rare::Rare).
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
     /// Initial sequence number; means something with [`Facts::ISS_KNOWN`].
@@ -53,37 +74,32 @@ pub(super) struct Endpoint {
     pub nxt: SeqNumber,
     /// Highest acknowledgment number sent; means something with [`Facts::ACK`].
     pub ack: SeqNumber,
-    /// Sequence number after the FIN; means something with [`Facts::FIN`].
-    pub fin_end: SeqNumber,
-    /// Time of the last copy of its SYN, SYN/ACK or FIN.
-    pub last_copy_ns: i64,
-    /// Window of its last segment with ACK, not scaled.
-    pub window: u16,
-    /// SYNs without ACK.
-    pub syn_count: u16,
-    /// SYNs with ACK.
-    pub synack_count: u16,
+    /// Timestamp of the first copy of its SYN or SYN/ACK; means something with
+    /// [`Facts::COPY_TIMESTAMP`].
+    pub copy_timestamp: u32,
     pub facts: Facts,
     /// What its SYN offers.
     pub offer: Offer,
+    /// Window of its last segment with ACK, not scaled.
+    pub window: u16,
+    /// How many SYNs without and with ACK it has sent; of [`MANY`], the numbers are kept apart.
+    pub syns: [u8; 2],
     /// TTL of its last segment that is no RST; means something with [`Facts::TTL`].
     pub ttl: u8,
-    /// The first copy of its SYN or SYN/ACK.
-    pub first_copy: FirstCopy,
     /// How many segments it has sent, in a circle: what [`Recent`](super::duplicate::Recent)
     /// counts by.
     pub sent: u8,
     /// Copies of the current SYN or FIN after the first.
     pub retries: u8,
     pub state: State,
-    /// Whether its own segments prove its state.
-    pub proven: bool,
-    /// Stage of its FIN.
-    pub fin_stage: Stage,
-    /// State it is taken to reach once what is under way to it has arrived; from the next segment
-    /// of the connection on.
-    pub upcoming: Option<State>,
 }
+
+/// As many as an octet can tell.
+pub(super) const MANY: u8 = u8::MAX;
+
+const TO: Facts = Facts::TO_SYN_RECEIVED.union(Facts::TO_ESTABLISHED).union(Facts::TO_CLOSING);
+const STAGE_OF_FIN: Facts =
+    Facts::SECOND_FIN.union(Facts::FIN_AND_ACK).union(Facts::FIN_SIMULTANEOUS);
 
 impl Endpoint {
     pub fn new(state: State) -> Self {
@@ -91,21 +107,15 @@ impl Endpoint {
             iss: SeqNumber(0),
             nxt: SeqNumber(0),
             ack: SeqNumber(0),
-            fin_end: SeqNumber(0),
-            last_copy_ns: 0,
-            window: 0,
-            syn_count: 0,
-            synack_count: 0,
+            copy_timestamp: 0,
             facts: Facts::empty(),
             offer: Offer::default(),
+            window: 0,
+            syns: [0; 2],
             ttl: 0,
-            first_copy: FirstCopy::default(),
             sent: 0,
             retries: 0,
             state,
-            proven: false,
-            fin_stage: Stage::None,
-            upcoming: None,
         }
     }
 
@@ -114,17 +124,75 @@ impl Endpoint {
         self.facts.contains(facts)
     }
 
+    /// Whether its own segments prove its state.
+    #[inline]
+    pub const fn proven(&self) -> bool {
+        self.has(Facts::PROVEN)
+    }
+
     /// Its own segment shows this state.
     pub fn prove(&mut self, state: State) {
         self.state = state;
-        self.proven = true;
-        self.upcoming = None;
+        self.facts = self.facts - TO | Facts::PROVEN;
     }
 
     /// A segment that it should receive takes it to this state.
     pub fn assume(&mut self, state: State) {
         self.state = state;
-        self.proven = false;
+        self.facts -= Facts::PROVEN;
+    }
+
+    /// The state that what is under way to it will take it to; from the next segment of the
+    /// connection on.
+    pub fn upcoming(&self) -> Option<State> {
+        match self.facts & TO {
+            Facts::TO_SYN_RECEIVED => Some(State::SynReceived),
+            Facts::TO_ESTABLISHED => Some(State::Established),
+            Facts::TO_CLOSING => Some(State::Closing),
+            _ => None,
+        }
+    }
+
+    pub fn set_upcoming(&mut self, fact: Facts) {
+        self.facts = self.facts - TO | fact;
+    }
+
+    /// What was under way to it has arrived.
+    #[inline]
+    pub fn arrive(&mut self) {
+        if self.facts.intersects(TO)
+            && let Some(state) = self.upcoming()
+        {
+            self.set_upcoming(Facts::empty());
+            self.assume(state);
+        }
+    }
+
+    /// Stage of its FIN.
+    pub fn fin_stage(&self) -> Stage {
+        match self.facts & (Facts::FIN | STAGE_OF_FIN) {
+            Facts::FIN => Stage::Fin,
+            facts if facts.contains(Facts::SECOND_FIN) => Stage::SecondFin,
+            facts if facts.contains(Facts::FIN_AND_ACK) => Stage::FinAndAck,
+            facts if facts.contains(Facts::FIN_SIMULTANEOUS) => Stage::FinSimultaneous,
+            _ => Stage::None,
+        }
+    }
+
+    /// It sends a FIN, which is this stage of the close.
+    pub fn take_fin(&mut self, stage: Stage) {
+        let fact = match stage {
+            Stage::SecondFin => Facts::SECOND_FIN,
+            Stage::FinAndAck => Facts::FIN_AND_ACK,
+            Stage::FinSimultaneous => Facts::FIN_SIMULTANEOUS,
+            _ => Facts::empty(),
+        };
+        self.facts = self.facts - STAGE_OF_FIN | Facts::FIN | fact;
+    }
+
+    /// The first answer to its SYN came, and there is no other copy that it could be for.
+    pub fn answer_copy(&mut self) {
+        self.facts.set(Facts::COPY_ANSWERED, self.has(Facts::COPY));
     }
 
     /// What its SYN says.
@@ -139,10 +207,5 @@ impl Endpoint {
     /// Whether `number` acknowledges its SYN, and nothing that it has not sent.
     pub fn syn_acknowledged_by(&self, number: SeqNumber) -> bool {
         number.acknowledges(self.iss, self.nxt)
-    }
-
-    /// Whether `number` acknowledges its FIN, and nothing that it has not sent.
-    pub fn fin_acknowledged_by(&self, number: SeqNumber) -> bool {
-        self.has(Facts::FIN) && number.acknowledges(self.fin_end - 1, self.nxt)
     }
 }

@@ -4,6 +4,7 @@ use super::RstReason;
 use super::duplicate::{self, Identity, Recent};
 use super::endpoint::{Endpoint, Facts};
 use super::event::{Side, illegal};
+use super::handshake::Handshake;
 use super::names::State;
 use super::reset::Reset;
 use super::track::{Connection, number_of_32_bits};
@@ -48,7 +49,7 @@ impl Connection {
         if !flags.contains(TcpFlags::SYN) || illegal(flags) {
             return false;
         }
-        let receiver = if self.self_connect { sender } else { sender.other() };
+        let receiver = if self.is_self_connect() { sender } else { sender.other() };
         self.starts_anew(segment, sender, receiver) && {
             let timestamps = duplicate::timestamps(segment);
             let identity = Identity::of(segment, timestamps);
@@ -75,7 +76,7 @@ impl Connection {
         if sender.has(Facts::ISS_KNOWN) {
             return elsewhere;
         }
-        if self.handshake.split && receiver.has(Facts::SYN) {
+        if self.handshake.has(Handshake::SPLIT) && receiver.has(Facts::SYN) {
             // The responder's own SYN, after its ACK of the other.
             return false;
         }
@@ -94,7 +95,8 @@ impl Connection {
     pub(crate) fn reuse_by(&self, segment: &Segment<'_>, sender: Side) -> Reuse {
         let plain_syn = !segment.tcp.flags.contains(TcpFlags::ACK);
         // An attempt that was never answered is no live connection.
-        let was_open = self.handshake.complete || !self.client_end().has(Facts::SYN);
+        let was_open =
+            self.handshake.has(Handshake::COMPLETE) || !self.client_end().has(Facts::SYN);
         if plain_syn && was_open && !self.is_closed() {
             Reuse::WhileAlive
         } else if plain_syn
@@ -115,7 +117,7 @@ impl Connection {
 
     /// The peer has cleared the connection, which it knew nothing of.
     pub(crate) fn clear(&mut self, frame: u64, now_ns: i64) {
-        let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven));
+        let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven()));
         self.course = Course::Left;
         let rare = self.rare_mut();
         rare.rst_frame = number_of_32_bits(frame);
@@ -134,7 +136,7 @@ impl Connection {
     /// whether `segment` is its own. So are the challenge ACK and the RST that answers it.
     pub(crate) fn takes(&self, segment: &Segment<'_>, sender: Side) -> bool {
         let tcp = &segment.tcp;
-        let receiver = if self.self_connect { sender } else { sender.other() };
+        let receiver = if self.is_self_connect() { sender } else { sender.other() };
         if tcp.flags.contains(TcpFlags::SYN) {
             // A SYN/ACK that does not answer this SYN may repeat the older connection's.
             return !tcp.flags.contains(TcpFlags::ACK)

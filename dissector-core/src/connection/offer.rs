@@ -26,10 +26,9 @@ bitflags::bitflags! {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Offer {
     mss: u16,
-    window_scale: u8,
     pub offers: Offers,
-    /// AE, CWR and ECE as a number of three bits.
-    pub ecn: u8,
+    /// In the lower four bits the window scale, at most 14; above them AE, CWR and ECE.
+    scale_and_ecn: u8,
 }
 
 const MP_CAPABLE: u8 = 0;
@@ -38,7 +37,7 @@ const MP_JOIN: u8 = 1;
 impl Offer {
     /// The offer of a SYN, and value and echo of its timestamps.
     pub fn of(tcp: &TcpHeader<'_>) -> (Self, Option<(u32, u32)>) {
-        let mut offer = Self { ecn: ecn_bits(tcp.flags), ..Self::default() };
+        let mut offer = Self { scale_and_ecn: ecn_bits(tcp.flags) << 4, ..Self::default() };
         let mut timestamps = None;
         for option in tcp.options().map_while(Result::ok) {
             match option {
@@ -48,7 +47,7 @@ impl Offer {
                 }
                 TcpOption::WindowScale(shift) => {
                     // RFC 7323 §2.3: more than 14 counts as 14.
-                    offer.window_scale = shift.min(14);
+                    offer.scale_and_ecn = offer.scale_and_ecn & 0xf0 | shift.min(14);
                     offer.offers |= Offers::WINDOW_SCALE;
                 }
                 TcpOption::SackPermitted => offer.offers |= Offers::SACK,
@@ -76,7 +75,12 @@ impl Offer {
 
     /// Shift count of the window, at most 14.
     pub fn window_scale(&self) -> Option<u8> {
-        self.has(Offers::WINDOW_SCALE).then_some(self.window_scale)
+        self.has(Offers::WINDOW_SCALE).then_some(self.scale_and_ecn & 0xf)
+    }
+
+    /// AE, CWR and ECE as a number of three bits.
+    pub const fn ecn(&self) -> u8 {
+        self.scale_and_ecn >> 4
     }
 
     /// Whether `answer`, a SYN/ACK, carries an option that needs an offer first

@@ -2,7 +2,9 @@
 
 use super::endpoint::{Endpoint, Facts};
 use super::event::{Event, Side};
+use super::handshake::Handshake;
 use super::incarnation::is_within;
+use super::moments::Moment;
 use super::names::{Copy, Stage, State};
 use super::offer::{Offer, Offers};
 use super::times::Content;
@@ -43,7 +45,7 @@ impl Connection {
         let client = self.client_end();
         client.has(Facts::SYN)
             && !self.server_end().has(Facts::SYN)
-            && !self.handshake.complete
+            && !self.handshake.has(Handshake::COMPLETE)
             && !self.is_self_connect()
     }
 
@@ -59,7 +61,7 @@ impl Connection {
         self.count_on_other(Side::Server, iss);
         let server = self.server_end_mut();
         server.facts |= Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN;
-        server.synack_count = server.synack_count.max(1);
+        server.syns[1] = server.syns[1].max(1);
         server.prove(State::SynReceived);
     }
 
@@ -91,16 +93,19 @@ impl Connection {
             server.assume(State::Established);
         }
         if acknowledges && server.state == State::Established {
-            server.proven = true;
+            server.facts |= Facts::PROVEN;
         }
-        self.handshake.confirmed |= acknowledges;
+        if acknowledges {
+            self.handshake |= Handshake::CONFIRMED;
+        }
     }
 
     fn acknowledge_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let is_syn = event.has(TcpFlags::SYN);
         let receiver = self.end(event.receiver);
-        let settled = self.handshake.complete && receiver.state != State::SynReceived;
-        if settled && !is_syn && self.end(event.sender).proven {
+        let settled =
+            self.handshake.has(Handshake::COMPLETE) && receiver.state != State::SynReceived;
+        if settled && !is_syn && self.end(event.sender).proven() {
             // Nearly every segment of a connection: there is nothing left to learn of its SYNs.
             return;
         }
@@ -133,20 +138,20 @@ impl Connection {
         self.prove_sender(event, is_syn);
         if first && instead_of_synack && event.payload == 0 && !event.has(TcpFlags::FIN) {
             seen.stage = Stage::SplitAck;
-            self.handshake.split = true;
+            self.handshake |= Handshake::SPLIT;
             let server = self.end_mut(event.sender);
             if server.state == State::Listen {
                 server.assume(State::SynReceived);
             }
         }
         let both = self.ends.iter().all(|end| end.has(Facts::SYN_ACKED));
-        if !both || self.handshake.complete {
+        if !both || self.handshake.has(Handshake::COMPLETE) {
             return;
         }
         if further_on {
             seen.note(Anomaly::FinalAckNotCaptured);
-            self.handshake.complete = true;
-            self.final_ack_ns = event.now_ns;
+            self.handshake |= Handshake::COMPLETE;
+            self.set_time_of(Moment::FinalAck, event.now_ns);
         } else {
             self.complete(event, seen);
         }
@@ -160,7 +165,7 @@ impl Connection {
         }
         let sender = self.end_mut(event.sender);
         let opening = matches!(sender.state, State::SynSent | State::SynReceived | State::Unknown);
-        let assumed = sender.state == State::Established && !sender.proven;
+        let assumed = sender.state == State::Established && !sender.proven();
         if opening || assumed {
             sender.prove(State::Established);
         }
@@ -181,13 +186,13 @@ impl Connection {
 
     /// `event` is the segment that completes the handshake.
     fn complete(&mut self, event: &Event<'_>, seen: &mut Annotation) {
-        self.handshake.complete = true;
-        self.handshake.synack_missing = !self.end(event.receiver).has(Facts::SYN);
+        self.handshake |= Handshake::COMPLETE;
+        self.handshake.set(Handshake::SYNACK_MISSING, !self.end(event.receiver).has(Facts::SYN));
         self.frames.final_ack = number_of_32_bits(event.segment.packet.frame);
-        self.final_ack_ns = event.now_ns;
+        self.set_time_of(Moment::FinalAck, event.now_ns);
         self.answer_copy(event.receiver, event);
         let captured = self.answered_copy(event.receiver).is_some();
-        self.handshake.acknowledged = captured.then_some(event.receiver);
+        self.handshake.set_acknowledged(captured.then_some(event.receiver));
         seen.final_ack = true;
         seen.note(Anomaly::HandshakeComplete);
         if self.setup_time_ns().is_some_and(|setup| setup > SLOW_NS) {
@@ -197,9 +202,9 @@ impl Connection {
             return;
         }
         seen.stage = Stage::FinalAck;
-        if event.sender == Side::Server && self.handshake.simultaneous {
+        if event.sender == Side::Server && self.handshake.has(Handshake::SIMULTANEOUS) {
             // Its SYN came without an ACK, and its ACK without a SYN.
-            self.handshake.split = true;
+            self.handshake |= Handshake::SPLIT;
             seen.note(Anomaly::SplitHandshake);
         }
         self.end_mut(event.sender).prove(State::Established);
@@ -216,7 +221,7 @@ impl Connection {
         let repeated = sender.has(Facts::SYN) && sender.iss == event.sequence();
         // In a simultaneous open the SYN/ACK repeats the sequence number of the sender's own SYN.
         let answers_crossing = has_ack && repeated && !sender.has(Facts::SYN_ACK)
-            || has_ack && self.handshake.simultaneous;
+            || has_ack && self.handshake.has(Handshake::SIMULTANEOUS);
         seen.stage = match (has_ack, answers_crossing) {
             (true, true) => Stage::SynAckSimultaneous,
             (true, false) => Stage::SynAck,
@@ -233,7 +238,7 @@ impl Connection {
         }
         let forgotten = has_ack && changes_isn(sender, event);
         let repeated = if forgotten && self.knows_responder(event) {
-            if self.handshake.complete {
+            if self.handshake.has(Handshake::COMPLETE) {
                 // The client has chosen; what the other responder repeats changes nothing.
                 self.repeat_other(event, seen);
                 return;
@@ -252,10 +257,8 @@ impl Connection {
             self.first_syn(event, seen);
         }
         self.push_copy(event);
-        let end = self.end_mut(event.sender);
-        let count = if has_ack { &mut end.synack_count } else { &mut end.syn_count };
-        *count = count.saturating_add(1);
-        end.last_copy_ns = event.now_ns;
+        self.count_syn(event.sender, has_ack);
+        self.set_time_of(Moment::last(event.sender), event.now_ns);
     }
 
     /// Whether this SYN meets the other end's SYN, which nobody has answered with a SYN/ACK.
@@ -292,15 +295,15 @@ impl Connection {
             }
             return;
         }
-        sender.nxt = event.end();
         sender.prove(State::SynSent);
+        self.set_nxt(event.sender, event.end());
         if crossing {
-            if self.handshake.split {
+            if self.handshake.has(Handshake::SPLIT) {
                 seen.note(Anomaly::SplitHandshake);
             } else {
                 seen.note(Anomaly::SimultaneousOpen);
-                self.handshake.simultaneous = true;
-                self.end_mut(event.sender).upcoming = Some(State::SynReceived);
+                self.handshake |= Handshake::SIMULTANEOUS;
+                self.end_mut(event.sender).set_upcoming(Facts::TO_SYN_RECEIVED);
             }
             if self.end(event.receiver).state == State::SynSent {
                 self.end_mut(event.receiver).assume(State::SynReceived);
@@ -315,7 +318,7 @@ impl Connection {
     fn first_synack(&mut self, event: &Event<'_>, seen: &mut Annotation, simultaneous: bool) {
         if changes_isn(self.end(event.sender), event) {
             seen.note(Anomaly::SynAckIsnChanged);
-            if self.handshake.complete {
+            if self.handshake.has(Handshake::COMPLETE) {
                 // The client has chosen; a second responder changes nothing.
                 return;
             }
@@ -330,26 +333,27 @@ impl Connection {
             // The SYN was not captured; this is what it must have been.
             receiver.facts |= Facts::ISS_KNOWN;
             receiver.iss = event.acknowledgment() - 1;
-            receiver.nxt = event.acknowledgment();
+            self.set_nxt(event.receiver, event.acknowledgment());
         }
-        receiver.facts |= Facts::SYN_ACKED;
+        self.end_mut(event.receiver).facts |= Facts::SYN_ACKED;
         self.answer_copy(event.receiver, event);
         if self.end(event.receiver).has(Facts::SYN) && !simultaneous {
             self.check_answer(event, &answer, seen);
         }
-        self.handshake.fast_open |=
-            event.acknowledgment().is_after(self.end(event.receiver).iss + 1);
+        if event.acknowledgment().is_after(self.end(event.receiver).iss + 1) {
+            self.handshake |= Handshake::FAST_OPEN;
+        }
         let sender = self.end_mut(event.sender);
         if changes_isn(sender, event) {
             sender.facts -= Facts::SYN_ACKED;
             self.add_other(event);
             self.count_on_other(event.sender, event.sequence());
-            self.end_mut(event.sender).nxt = event.end();
+            self.set_nxt(event.sender, event.end());
+        }
+        if !self.end(event.sender).has(Facts::SENT) {
+            self.set_nxt(event.sender, event.end());
         }
         let sender = self.end_mut(event.sender);
-        if !sender.has(Facts::SENT) {
-            sender.nxt = event.end();
-        }
         sender.facts |= Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN;
         sender.iss = event.sequence();
         sender.offer = answer;
@@ -362,7 +366,7 @@ impl Connection {
         let sender = self.end_mut(event.sender);
         sender.prove(State::SynReceived);
         if simultaneous && own_syn_acked {
-            sender.upcoming = Some(State::Established);
+            sender.set_upcoming(Facts::TO_ESTABLISHED);
         }
         if !simultaneous && self.end(event.receiver).state == State::SynSent {
             self.end_mut(event.receiver).assume(State::Established);
@@ -373,11 +377,11 @@ impl Connection {
     /// any server repeats one.
     fn is_late_synack(&self, event: &Event<'_>) -> bool {
         let client = self.client_end();
-        self.handshake.complete
-            && self.handshake.synack_missing
+        self.handshake.has(Handshake::COMPLETE)
+            && self.handshake.has(Handshake::SYNACK_MISSING)
             && event.sender == Side::Server
             && client.ack.is_after(event.sequence())
-            && event.now_ns.saturating_sub(self.final_ack_ns) < MOST_LATE_NS
+            && event.now_ns.saturating_sub(self.time_of(Moment::FinalAck)) < MOST_LATE_NS
     }
 
     /// Whose SYN/ACK came, and when.
@@ -385,35 +389,42 @@ impl Connection {
         let frame = number_of_32_bits(event.segment.packet.frame);
         if event.sender == Side::Client && !self.is_self_connect() {
             // Only a SYN makes a client send one.
-            if !self.handshake.simultaneous && !self.handshake.split {
-                self.handshake.simultaneous = true;
+            if !self.handshake.has(Handshake::SIMULTANEOUS) && !self.handshake.has(Handshake::SPLIT)
+            {
+                self.handshake |= Handshake::SIMULTANEOUS;
                 seen.note(Anomaly::SimultaneousOpen);
             }
-            let now_ns = event.now_ns;
-            self.rare_mut().client_synack_ns.get_or_insert(now_ns);
+            if self.exact_time_of(Moment::ClientSynAck).is_none() {
+                self.set_time_of(Moment::ClientSynAck, event.now_ns);
+            }
         } else if late {
             seen.copy = Copy::Late;
             self.anomalies.remove(Anomaly::SynAckNotCaptured);
-            self.handshake.synack_missing = false;
+            self.handshake -= Handshake::SYNACK_MISSING;
             self.frames.synack = frame;
         } else if self.frames.synack == 0 {
             self.frames.synack = frame;
-            self.synack_ns = event.now_ns;
-            self.handshake.synack_seen = true;
+            let first = !self.server_end().has(Facts::COPY);
+            self.handshake |= Handshake::SYNACK_SEEN;
+            if !first {
+                // Otherwise this is the first copy, and has its time.
+                self.set_time_of(Moment::SynAck, event.now_ns);
+            }
         }
     }
 
     /// What both ends have said in their SYNs.
     pub(super) fn agree(&mut self) {
         let ends = &self.ends;
-        self.handshake.timestamps = ends.iter().all(|end| end.offer.has(Offers::TIMESTAMPS));
-        self.handshake.join = ends.iter().all(|end| end.offer.has(Offers::MP_JOIN));
+        self.handshake
+            .set(Handshake::TIMESTAMPS, ends.iter().all(|end| end.offer.has(Offers::TIMESTAMPS)));
+        self.handshake.set(Handshake::JOIN, ends.iter().all(|end| end.offer.has(Offers::MP_JOIN)));
     }
 
     /// A further copy of a SYN or SYN/ACK: what it answers did not arrive, or not in time.
     fn repeat_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
-        let since = event.now_ns.saturating_sub(self.end(event.sender).last_copy_ns);
-        let complete = self.handshake.complete;
+        let since = event.now_ns.saturating_sub(self.last_copy_ns(event.sender));
+        let complete = self.handshake.has(Handshake::COMPLETE);
         let sender = self.end_mut(event.sender);
         sender.retries = sender.retries.saturating_add(1);
         seen.retransmission(sender.retries, since.max(0) as u64);
@@ -446,23 +457,26 @@ impl Connection {
     }
 
     fn repeat_synack(&mut self, event: &Event<'_>, seen: &mut Annotation, complete: bool) {
-        if !complete || self.handshake.simultaneous {
+        if !complete || self.handshake.has(Handshake::SIMULTANEOUS) {
             seen.note(Anomaly::SynAckRetx);
-            if self.end(event.receiver).state == State::SynSent && !self.handshake.simultaneous {
+            if self.end(event.receiver).state == State::SynSent
+                && !self.handshake.has(Handshake::SIMULTANEOUS)
+            {
                 self.end_mut(event.receiver).assume(State::Established);
             }
             return;
         }
         // Sent before the final ACK can have been there, or late: it refutes nothing.
-        if self.handshake.confirmed
-            || event.now_ns.saturating_sub(self.final_ack_ns) < self.synack_delay_ns()
+        if self.handshake.has(Handshake::CONFIRMED)
+            || event.now_ns.saturating_sub(self.time_of(Moment::FinalAck)) < self.synack_delay_ns()
         {
             seen.note(Anomaly::SynAckRetxCrossed);
             return;
         }
         seen.note(Anomaly::SynAckRetxAfterAck);
-        self.handshake.refuted = true;
-        self.handshake.repeats = self.handshake.repeats.saturating_add(1);
+        self.handshake |= Handshake::REFUTED;
+        let repeats = &mut self.rare_mut().repeats;
+        *repeats = repeats.saturating_add(1);
         self.end_mut(event.sender).prove(State::SynReceived);
     }
 
@@ -472,7 +486,7 @@ impl Connection {
         let offer = &client.offer;
         // A server that got a copy with fewer options may still answer the one before.
         let offered = |content: &Content| !content.offer.is_exceeded_by(answer);
-        let copies = self.rare.as_ref().map(|rare| &rare.copies[event.receiver as usize]);
+        let copies = self.rare.as_ref().and_then(|rare| rare.copies(event.receiver));
         let earlier = || copies.is_some_and(|copies| copies.any(offered));
         if offer.is_exceeded_by(answer) && !earlier() {
             seen.note(Anomaly::SynAckOptionNotOffered);
@@ -486,7 +500,7 @@ impl Connection {
         if offer.has(Offers::MP_CAPABLE) && !answer.has(Offers::MP_CAPABLE) {
             seen.note(Anomaly::MptcpFallback);
         }
-        if super::offer::ecn(offer.ecn, Some(answer.ecn)) == super::Ecn::Broken {
+        if super::offer::ecn(offer.ecn(), Some(answer.ecn())) == super::Ecn::Broken {
             seen.note(Anomaly::EcnBroken);
         }
     }

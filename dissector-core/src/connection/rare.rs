@@ -1,6 +1,8 @@
 //! What few connections need, kept apart so that the others need no room for it.
 
 use super::IcmpSeen;
+use super::event::Side;
+use super::moments::Exact;
 use super::offer::Offer;
 use super::reset::Reset;
 use super::times::{FirstCopy, FurtherCopies};
@@ -21,13 +23,53 @@ pub(super) struct Rare {
     /// That error.
     pub icmp: Option<IcmpSeen>,
     /// Of each end: SYN/ACKs with other initial sequence numbers than the one that counts.
-    pub others: [Vec<Other>; 2],
-    /// When the client's SYN/ACK came, in a simultaneous open.
-    pub client_synack_ns: Option<i64>,
+    others: Option<Box<[Vec<Other>; 2]>>,
     /// Of each end: copies of its SYN or SYN/ACK after the first.
-    pub copies: [FurtherCopies; 2],
+    copies: Option<Box<[FurtherCopies; 2]>>,
+    /// Times that do not follow from others.
+    pub exact: Exact,
+    /// Of each end: how many SYNs without and with ACK it has sent, where that is many.
+    pub syns: [[u16; 2]; 2],
+    /// Of each end: sequence number after its FIN, where that is not the highest.
+    pub fin_end: [Option<SeqNumber>; 2],
+    /// SYN/ACKs repeated after the final ACK.
+    pub repeats: u8,
+    /// Segments of both sides, in units of 2^32.
+    pub packets: u32,
+    /// Of each end: the sequence numbers that Zeek has, where they do not follow from ours.
+    pub numbers: Option<[zeek::Numbers; 2]>,
     /// What Zeek counts, and letters of its history that do not fit elsewhere.
     pub zeek: zeek::Counts,
+}
+
+impl Rare {
+    pub fn others(&self, side: Side) -> &[Other] {
+        self.others.as_ref().map_or(&[], |others| &others[side as usize])
+    }
+
+    pub fn others_mut(&mut self, side: Side) -> &mut Vec<Other> {
+        &mut self.others.get_or_insert_default()[side as usize]
+    }
+
+    pub fn copies(&self, side: Side) -> Option<&FurtherCopies> {
+        self.copies.as_ref().map(|copies| &copies[side as usize])
+    }
+
+    pub fn copies_mut(&mut self, side: Side) -> &mut FurtherCopies {
+        &mut self.copies.get_or_insert_default()[side as usize]
+    }
+
+    /// Both ends are one: what is known of the client is known of the server.
+    pub fn mirror(&mut self) {
+        for others in &mut self.others {
+            others[1] = others[0].clone();
+        }
+        for copies in &mut self.copies {
+            copies[1] = copies[0].clone();
+        }
+        self.syns[1] = self.syns[0];
+        self.fin_end[1] = self.fin_end[0];
+    }
 }
 
 /// A SYN/ACK with another initial sequence number than the one that counts: of another responder,

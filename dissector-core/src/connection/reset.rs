@@ -3,6 +3,7 @@
 
 use super::endpoint::Facts;
 use super::event::{Event, Side};
+use super::handshake::Handshake;
 use super::incarnation::is_within;
 use super::names::{RstReason, Stage, State};
 use super::rare::SEVERAL;
@@ -37,13 +38,15 @@ impl Connection {
             && !receiver.has(Facts::SYN_ACKED)
             && !sender.has(Facts::SYN)
             && event.sender == Side::Server;
-        let in_handshake = self.saw_syn() && !self.handshake.complete && !self.handshake.confirmed;
-        let unconfirmed = self.handshake.complete
+        let in_handshake = self.saw_syn()
+            && !self.handshake.has(Handshake::COMPLETE)
+            && !self.handshake.has(Handshake::CONFIRMED);
+        let unconfirmed = self.handshake.has(Handshake::COMPLETE)
             && event.sender == Side::Server
-            && !self.handshake.confirmed
+            && !self.handshake.has(Handshake::CONFIRMED)
             && self.reset().is_none()
             && !event.has(TcpFlags::ACK)
-            && self.first_closer.is_none();
+            && self.first_closer().is_none();
         let acceptable = if answers_syn {
             event.has(TcpFlags::ACK) && receiver.syn_acknowledged_by(event.acknowledgment())
         } else {
@@ -84,9 +87,11 @@ impl Connection {
             }
             return;
         }
-        self.handshake.refuted |= unconfirmed;
-        let confirmed = self.handshake.confirmed;
-        let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven));
+        if unconfirmed {
+            self.handshake |= Handshake::REFUTED;
+        }
+        let confirmed = self.handshake.has(Handshake::CONFIRMED);
+        let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven()));
         let rare = self.rare_mut();
         if rare.reset.is_none() {
             rare.rst_frame = number_of_32_bits(event.segment.packet.frame);
@@ -101,7 +106,7 @@ impl Connection {
         }
         self.end_mut(event.sender).prove(State::Closed);
         let receiver = self.end_mut(event.receiver);
-        receiver.upcoming = None;
+        receiver.set_upcoming(Facts::empty());
         let passive = event.receiver == Side::Server;
         match receiver.state {
             State::SynReceived | State::Listen if passive => receiver.assume(State::Listen),
@@ -134,12 +139,14 @@ impl Connection {
             Stage::RstHandshakeAbort => seen.note(Anomaly::AbortedByServer),
             // The first one; what follows it changes nothing.
             Stage::Rst if self.reset().is_none() => {
-                let payload =
-                    self.handshake.fast_open || self.ends.iter().any(|end| end.has(Facts::PAYLOAD));
+                let payload = self.handshake.has(Handshake::FAST_OPEN)
+                    || self.ends.iter().any(|end| end.has(Facts::PAYLOAD));
                 let fin = self.ends.iter().any(|end| end.has(Facts::FIN));
                 seen.note(match () {
                     () if fin => Anomaly::RstAfterFin,
-                    () if self.handshake.complete && !payload => Anomaly::RstRightAfterHandshake,
+                    () if self.handshake.has(Handshake::COMPLETE) && !payload => {
+                        Anomaly::RstRightAfterHandshake
+                    }
                     () => Anomaly::RstAbort,
                 });
             }
@@ -180,7 +187,7 @@ impl Connection {
         let repeats_synack = event.has(TcpFlags::SYN | TcpFlags::ACK)
             && event.sender == Side::Server
             && reset.by == Side::Client
-            && !self.handshake.complete;
+            && !self.handshake.has(Handshake::COMPLETE);
         if repeats_synack {
             // The RST was lost beyond here, but the client has given up all the same.
             let server = self.server_end_mut();
@@ -191,7 +198,8 @@ impl Connection {
         let rare = self.rare_mut();
         (rare.reset, rare.rst_frame) = (None, 0);
         for (end, (state, proven)) in self.ends.iter_mut().zip(reset.before) {
-            (end.state, end.proven) = (state, proven);
+            end.state = state;
+            end.facts.set(Facts::PROVEN, proven);
         }
         self.take_up_fins(event.sender);
     }
@@ -199,20 +207,20 @@ impl Connection {
     /// The states are those before an RST that was not believed; FINs that came after it count. To
     /// the sender of this segment, what came last may still be under way.
     fn take_up_fins(&mut self, sender: Side) {
-        let Some(first) = self.first_closer else { return };
+        let Some(first) = self.first_closer() else { return };
         for closer in [first as usize, 1 - first as usize] {
             if !self.ends[closer].has(Facts::FIN) {
                 continue;
             }
             let end = &mut self.ends[closer];
             // It has acknowledged the peer's FIN with its own, or before.
-            let second = matches!(end.fin_stage, Stage::SecondFin | Stage::FinAndAck);
-            let crossing = end.fin_stage == Stage::FinSimultaneous;
+            let second = matches!(end.fin_stage(), Stage::SecondFin | Stage::FinAndAck);
+            let crossing = end.fin_stage() == Stage::FinSimultaneous;
             match end.state {
                 State::Established | State::SynReceived | State::CloseWait if crossing => {
                     end.prove(State::FinWait1);
                     if closer == sender as usize {
-                        end.upcoming = Some(State::Closing);
+                        end.set_upcoming(Facts::TO_CLOSING);
                     } else {
                         end.assume(State::Closing);
                     }

@@ -523,3 +523,15 @@ fn a_full_table_lets_finished_connections_go_first() {
 fn a_connection_stays_within_its_bound() {
     assert!(size_of::<Connection>() <= 320, "{}", size_of::<Connection>());
 }
+
+#[test]
+fn a_connection_stays_small() {
+    eprintln!(
+        "{} {} {} rare {}",
+        size_of::<Option<super::Connection>>(),
+        size_of::<super::endpoint::Endpoint>(),
+        size_of::<super::zeek::Zeek>(),
+        size_of::<super::rare::Rare>()
+    );
+    assert!(size_of::<Option<super::Connection>>() <= 176);
+}

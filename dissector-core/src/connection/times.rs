@@ -6,12 +6,11 @@ use super::offer::Offer;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FirstCopy {
     /// When it was sent; means something with `sent`.
-    time_ns: i64,
-    timestamp: u32,
-    has_timestamp: bool,
-    sent: bool,
+    pub time_ns: i64,
+    pub timestamp: Option<u32>,
+    pub sent: bool,
     /// The first answer came when there was no other copy.
-    answered: bool,
+    pub answered: bool,
 }
 
 /// What there is to know where a SYN or SYN/ACK was sent more than once.
@@ -61,28 +60,8 @@ pub(super) struct Answered {
 const MOST_FURTHER: usize = 32;
 
 impl FirstCopy {
-    pub fn new(time_ns: i64, timestamp: Option<u32>) -> Self {
-        Self {
-            time_ns,
-            timestamp: timestamp.unwrap_or(0),
-            has_timestamp: timestamp.is_some(),
-            sent: true,
-            answered: false,
-        }
-    }
-
-    pub const fn is_sent(&self) -> bool {
-        self.sent
-    }
-
-    /// When it was sent.
-    pub fn time_ns(&self) -> Option<i64> {
-        self.sent.then_some(self.time_ns)
-    }
-
-    /// The first answer came, and there is no other copy that it could be for.
-    pub fn answer(&mut self) {
-        self.answered = self.sent;
+    pub const fn new(time_ns: i64, timestamp: Option<u32>) -> Self {
+        Self { time_ns, timestamp, sent: true, answered: false }
     }
 
     pub fn answered(&self) -> Option<Answered> {
@@ -90,8 +69,8 @@ impl FirstCopy {
     }
 
     fn copy(&self, content: Content) -> Option<Copy> {
-        let timestamp = self.has_timestamp.then_some(self.timestamp);
-        self.sent.then_some(Copy { time_ns: self.time_ns, timestamp, content })
+        let Self { time_ns, timestamp, .. } = *self;
+        self.sent.then_some(Copy { time_ns, timestamp, content })
     }
 }
 

@@ -6,55 +6,26 @@
 use std::net::SocketAddr;
 
 use super::duplicate::{self, Identity, Recent};
-use super::endpoint::{Endpoint, Facts};
+use super::endpoint::{Endpoint, Facts, MANY};
 use super::ends::{Direction, Ends};
 use super::event::{Event, Side, illegal};
+use super::handshake::Handshake;
 use super::incarnation::{MOST_APART, Reuse, is_within};
-use super::names::{Role, RoleBasis, Stage, State};
+use super::moments::{Moment, Near};
+use super::names::{Outcome, Role, RoleBasis, Stage, State};
 use super::offer::{Offer, Offers};
 use super::rare::Rare;
 use super::reset::Reset;
 use super::times::{self, Answer, Answered, Content, FirstCopy, FurtherCopies};
 use super::usual::Course;
-use super::zeek::Zeek;
+use super::zeek::{self, Zeek};
 use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, States};
-use crate::wire::TcpFlags;
+use crate::wire::{SeqNumber, TcpFlags};
 use crate::{IcmpError, Segment};
 
 /// A frame number as it is kept; 0 where it is too large.
 pub(super) fn number_of_32_bits(frame: u64) -> u32 {
     u32::try_from(frame).unwrap_or(0)
-}
-
-/// How the handshake stands.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Handshake {
-    /// Both SYNs were acknowledged.
-    pub complete: bool,
-    /// The final ACK was taken for one although the server sent nothing.
-    pub synack_missing: bool,
-    /// After the final ACK, the server repeats its SYN/ACK or knows of no connection.
-    pub refuted: bool,
-    /// The peer's SYN was met by an own one.
-    pub simultaneous: bool,
-    /// The responder acknowledged the SYN before sending its own.
-    pub split: bool,
-    /// The SYN carried data, and the SYN/ACK acknowledges some of it.
-    pub fast_open: bool,
-    /// SYN/ACKs repeated after the final ACK.
-    pub repeats: u8,
-    /// A SYN/ACK with acceptable numbers was seen: there is a time of the first.
-    pub synack_seen: bool,
-    /// Whose SYN the final ACK acknowledges, if it was captured.
-    pub acknowledged: Option<Side>,
-    /// The server has shown that it took the final ACK.
-    pub confirmed: bool,
-    /// Both SYNs carry timestamps.
-    pub timestamps: bool,
-    /// Both SYNs join an MPTCP connection.
-    pub join: bool,
-    /// The server has confirmed an MPTCP join.
-    pub join_confirmed: bool,
 }
 
 /// The frames that the steps of a connection were in; 0 where the step was not seen, or its frame
@@ -67,34 +38,34 @@ pub(super) struct Frames {
 }
 
 /// One connection: an incarnation of two addresses and ports.
+///
+/// Kept small, for millions of them: what few connections need is apart, and what follows from the
+/// rest is not kept at all.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    pub(super) id: u32,
-    pub(super) attempt: u16,
-    pub(super) basis: RoleBasis,
-    pub(super) reuse: Reuse,
-    pub(super) self_connect: bool,
-    pub(super) course: Course,
     pub(super) addresses: Ends,
     pub(super) ends: [Endpoint; 2],
-    pub(super) handshake: Handshake,
-    pub(super) frames: Frames,
     pub(super) first_ns: i64,
     pub(super) last_ns: i64,
-    pub(super) final_ack_ns: i64,
-    /// When the first SYN/ACK came; means something with its frame.
-    pub(super) synack_ns: i64,
-    pub(super) packets: u64,
-    /// Who sent the first FIN.
-    pub(super) first_closer: Option<Side>,
-    pub(super) zeek: Zeek,
-    /// What its segments gave rise to.
-    pub(super) anomalies: AnomalySet,
     /// When the first FIN of the side that closed first was seen.
     pub(super) first_fin_ns: i64,
-    /// When it left its table.
-    pub(super) left_ns: Option<i64>,
+    /// When the other steps were.
+    pub(super) near: Near,
+    /// Segments of both sides, as far as 32 bits tell.
+    pub(super) packets: u32,
+    /// What its segments gave rise to.
+    pub(super) anomalies: AnomalySet,
     pub(super) rare: Option<Box<Rare>>,
+    pub(super) zeek: Zeek,
+    pub(super) id: u32,
+    pub(super) frames: Frames,
+    pub(super) attempt: u16,
+    pub(super) handshake: Handshake,
+    pub(super) basis: RoleBasis,
+    pub(super) reuse: Reuse,
+    pub(super) course: Course,
+    /// How it stood when it left its table.
+    pub(super) left: Option<Outcome>,
 }
 
 impl Connection {
@@ -129,27 +100,24 @@ impl Connection {
         };
         let usual = basis == RoleBasis::Syn && reuse == Reuse::No && client != server;
         Self {
-            id,
-            attempt,
-            basis,
-            reuse,
-            self_connect: client == server,
-            course: if usual { Course::Syn } else { Course::Left },
             addresses: Ends::new(client, server),
             ends: [Endpoint::new(client_state), Endpoint::new(server_state)],
-            handshake: Handshake::default(),
-            frames: Frames::default(),
             first_ns: now_ns,
             last_ns: now_ns,
-            final_ack_ns: now_ns,
-            synack_ns: now_ns,
-            packets: 0,
-            first_closer: None,
-            zeek: Zeek::new(usize::from(client != sender), segment),
-            anomalies: AnomalySet::EMPTY,
             first_fin_ns: now_ns,
-            left_ns: None,
+            near: Near::default(),
+            packets: 0,
+            anomalies: AnomalySet::EMPTY,
             rare: None,
+            zeek: Zeek::new(usize::from(client != sender), segment),
+            id,
+            frames: Frames::default(),
+            attempt,
+            handshake: if client == server { Handshake::SELF_CONNECT } else { Handshake::empty() },
+            basis,
+            reuse,
+            course: if usual { Course::Syn } else { Course::Left },
+            left: None,
         }
     }
 
@@ -158,9 +126,12 @@ impl Connection {
         self.id = id;
     }
 
-    /// Its table lets it go.
+    /// Its table lets it go: it is judged as it stands now.
     pub(crate) fn leave(&mut self, now_ns: i64) {
-        self.left_ns = Some(now_ns);
+        if self.is_half_closed_for_long(now_ns) {
+            self.anomalies.insert(Anomaly::HalfClosedLong);
+        }
+        self.left = Some(self.outcome(now_ns));
     }
 
     /// Takes in the next segment, which comes from end `sender`, and says what it was.
@@ -186,7 +157,8 @@ impl Connection {
         recent: &mut Recent,
     ) -> Annotation {
         let flags = segment.tcp.flags;
-        self.zeek.observe(sender as usize, segment, &mut self.rare);
+        let mut numbers = self.zeek_numbers();
+        self.zeek.observe(sender as usize, segment, &mut numbers, &mut self.rare);
         let (offer, timestamps) = if flags.contains(TcpFlags::SYN) {
             Offer::of(&segment.tcp)
         } else {
@@ -198,13 +170,13 @@ impl Connection {
             payload: segment.payload_octets(),
             now_ns,
             sender,
-            receiver: if self.self_connect { sender } else { sender.other() },
+            receiver: if self.is_self_connect() { sender } else { sender.other() },
             offer,
             timestamps,
         };
         let identity = Identity::of(segment, timestamps);
         let sent = self.end(sender).sent;
-        let role = if self.self_connect { Role::Unknown } else { sender.role() };
+        let role = if self.is_self_connect() { Role::Unknown } else { sender.role() };
         let mut seen = Annotation::new(self.id, flags, role);
         if let Some((stage, ttl)) = recent.first_capture(segment, &identity, sent, now_ns) {
             self.duplicate(&event, stage, ttl, &mut seen);
@@ -214,7 +186,74 @@ impl Connection {
             end.sent = sent.wrapping_add(1);
             recent.remember(segment, &identity, sent, now_ns, seen.stage);
         }
+        self.set_zeek_numbers(numbers);
         seen
+    }
+
+    /// The sequence numbers that Zeek has. Where nothing is remarkable they follow from ours, though
+    /// it looks at other things.
+    #[inline]
+    pub(super) fn zeek_numbers(&self) -> [zeek::Numbers; 2] {
+        let apart = self.rare.as_ref().and_then(|rare| rare.numbers);
+        apart.unwrap_or_else(|| self.usual_numbers())
+    }
+
+    #[inline]
+    fn usual_numbers(&self) -> [zeek::Numbers; 2] {
+        [Side::Client, Side::Server].map(|side| {
+            let (own, peer) = (self.end(side), self.end(side.other()));
+            let fin_octets = || SeqNumber(self.fin_end(side).0.wrapping_sub(own.iss.0));
+            zeek::Numbers {
+                start: own.iss,
+                last: own.nxt,
+                acked: if peer.has(Facts::ACK) { peer.ack } else { own.iss },
+                last_fin: if own.has(Facts::FIN) { fin_octets() } else { SeqNumber(0) },
+            }
+        })
+    }
+
+    pub(super) fn set_zeek_numbers(&mut self, numbers: [zeek::Numbers; 2]) {
+        if numbers != self.usual_numbers() {
+            self.rare_mut().numbers = Some(numbers);
+        } else if let Some(rare) = &mut self.rare {
+            rare.numbers = None;
+        }
+    }
+
+    /// Sequence number after the FIN of `side`; means something with [`Facts::FIN`].
+    #[inline]
+    pub(super) fn fin_end(&self, side: Side) -> SeqNumber {
+        let kept = self.rare.as_ref().and_then(|rare| rare.fin_end[side as usize]);
+        kept.unwrap_or(self.end(side).nxt)
+    }
+
+    /// The FIN of `side` ends here, and with it what was sent so far, or not.
+    pub(super) fn set_fin_end(&mut self, side: Side, fin_end: SeqNumber, last: bool) {
+        if !last {
+            self.rare_mut().fin_end[side as usize] = Some(fin_end);
+        } else if let Some(rare) = &mut self.rare {
+            rare.fin_end[side as usize] = None;
+        }
+    }
+
+    /// The stream of `side` goes on from here.
+    pub(super) fn set_nxt(&mut self, side: Side, nxt: SeqNumber) {
+        if self.end(side).has(Facts::FIN) && self.end(side).nxt != nxt {
+            self.pin_fin_end(side);
+        }
+        self.end_mut(side).nxt = nxt;
+    }
+
+    /// `side` sends more after its FIN.
+    #[cold]
+    pub(super) fn pin_fin_end(&mut self, side: Side) {
+        self.set_fin_end(side, self.fin_end(side), false);
+    }
+
+    /// Whether `number` acknowledges the FIN of `side`, and nothing that it has not sent.
+    pub(super) fn fin_acknowledged_by(&self, side: Side, number: SeqNumber) -> bool {
+        let end = self.end(side);
+        end.has(Facts::FIN) && number.acknowledges(self.fin_end(side) - 1, end.nxt)
     }
 
     /// A server that takes the data of a Fast Open SYN may answer and close at once
@@ -236,9 +275,7 @@ impl Connection {
     #[inline]
     fn take_in(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         for end in &mut self.ends {
-            if let Some(state) = end.upcoming.take() {
-                end.assume(state);
-            }
+            end.arrive();
         }
         let before = self.states();
         if self.packets == 0 {
@@ -265,10 +302,10 @@ impl Connection {
             self.account(event);
         }
         self.end_mut(event.sender).facts |= Facts::SENT;
-        self.packets += 1;
+        self.count_packet();
         self.last_ns = event.now_ns;
         self.anomalies = self.anomalies.union(seen.anomalies);
-        if self.self_connect {
+        if self.is_self_connect() {
             self.mirror();
         }
         self.course = self.find_course();
@@ -290,10 +327,12 @@ impl Connection {
     /// One end talks to itself: what is known of the client is known of the server.
     #[cold]
     fn mirror(&mut self) {
+        self.pin(Moment::SynAck);
         self.ends[1] = self.ends[0].clone();
+        self.set_time_of(Moment::ServerCopy, self.time_of(Moment::ClientCopy));
+        self.set_time_of(Moment::LastOfServer, self.last_copy_ns(Side::Client));
         if let Some(rare) = &mut self.rare {
-            rare.others[1] = rare.others[0].clone();
-            rare.copies[1] = rare.copies[0].clone();
+            rare.mirror();
         }
     }
 
@@ -313,8 +352,11 @@ impl Connection {
         let client = self.addresses.client() == error.quoted.source;
         let end = self.end(if client { Side::Client } else { Side::Server });
         let about_syn = end.has(Facts::SYN) && end.iss == error.quoted.sequence;
-        let answers_syn = about_syn && end.syn_count > 0;
-        if about_syn && !self.handshake.complete && !self.handshake.confirmed {
+        let answers_syn = about_syn && end.syns[0] > 0;
+        if about_syn
+            && !self.handshake.has(Handshake::COMPLETE)
+            && !self.handshake.has(Handshake::CONFIRMED)
+        {
             seen.note(Anomaly::Unreachable);
             self.anomalies.insert(Anomaly::Unreachable);
         }
@@ -334,7 +376,7 @@ impl Connection {
     fn tell_states(&self, seen: &mut Annotation, before: [State; 2]) {
         let [client, server] = [0, 1].map(|side| {
             let end = &self.ends[side];
-            States::new(before[side], end.state, end.proven)
+            States::new(before[side], end.state, end.proven())
         });
         (seen.client, seen.server) = (client, server);
     }
@@ -383,8 +425,9 @@ impl Connection {
     /// the stream instead of repeating its SYN/ACK.
     fn confirm(&mut self, event: &Event<'_>) {
         let server = self.server_end();
-        let confirmed =
-            server.proven && server.state != State::SynReceived && !self.handshake.refuted;
+        let confirmed = server.proven()
+            && server.state != State::SynReceived
+            && !self.handshake.has(Handshake::REFUTED);
         let silent = event.sender != Side::Server || event.has(TcpFlags::SYN);
         if silent || confirmed || !self.saw_syn() {
             return;
@@ -400,17 +443,18 @@ impl Connection {
             || event.has(TcpFlags::FIN)
             || server.has(Facts::SYN) && event.sequence().is_after(server.iss + 1)
             || client.has(Facts::ISS_KNOWN) && event.acknowledgment().is_after(client.iss + 1);
-        let early_data = !self.handshake.complete && self.handshake.fast_open;
+        let early_data =
+            !self.handshake.has(Handshake::COMPLETE) && self.handshake.has(Handshake::FAST_OPEN);
         if goes_on && fits && !early_data {
-            self.handshake.refuted = false;
-            self.handshake.confirmed = true;
+            self.handshake -= Handshake::REFUTED;
+            self.handshake |= Handshake::CONFIRMED;
             if matches!(
                 self.server_end().state,
                 State::SynReceived | State::Listen | State::Unknown
             ) {
                 self.server_end_mut().prove(State::Established);
             } else if self.server_end().state == State::Established {
-                self.server_end_mut().proven = true;
+                self.server_end_mut().facts |= Facts::PROVEN;
             }
             if matches!(self.client_end().state, State::SynSent | State::Unknown) {
                 self.client_end_mut().assume(State::Established);
@@ -425,8 +469,13 @@ impl Connection {
         end.ttl = event.segment.packet.ttl;
         end.facts |= Facts::TTL;
         if first || event.end().is_after(end.nxt) {
-            end.nxt = event.end();
+            match event.has(TcpFlags::FIN) {
+                // It ends with that FIN, which is taken in already.
+                true => end.nxt = event.end(),
+                false => self.set_nxt(event.sender, event.end()),
+            }
         }
+        let end = self.end_mut(event.sender);
         if event.has(TcpFlags::ACK) {
             if !end.has(Facts::ACK) || event.acknowledgment().is_after(end.ack) {
                 end.ack = event.acknowledgment();
@@ -449,15 +498,15 @@ impl Connection {
         let early = event.sender == Side::Server
             && self.server_end().has(Facts::SYN_ACK)
             && self.client_end().has(Facts::SENT)
-            && !handshake.complete
-            && !handshake.fast_open;
+            && !handshake.has(Handshake::COMPLETE)
+            && !handshake.has(Handshake::FAST_OPEN);
         if early && event.payload > 0 {
             seen.note(Anomaly::DataBeforeEstablished);
         }
         if event.payload > 0 {
             self.end_mut(event.sender).facts |= Facts::PAYLOAD;
         }
-        if self.handshake.timestamps
+        if self.handshake.has(Handshake::TIMESTAMPS)
             && !self.end(event.sender).has(Facts::TS_DROPPED)
             && event.timestamps.is_none()
         {
@@ -469,7 +518,7 @@ impl Connection {
             let confirms = event.sender == Side::Server && event.payload == 0;
             if confirms && seen.stage == Stage::None {
                 seen.stage = Stage::MpJoinAck;
-                self.handshake.join_confirmed = true;
+                self.handshake |= Handshake::JOIN_CONFIRMED;
             }
         }
     }
@@ -489,52 +538,52 @@ impl Connection {
     /// Takes note of a copy of a SYN or SYN/ACK.
     pub(super) fn push_copy(&mut self, event: &Event<'_>) {
         let (time_ns, timestamp) = (event.now_ns, event.timestamps.map(|(value, _)| value));
-        let end = self.end_mut(event.sender);
-        if end.first_copy.is_sent() {
+        if self.end(event.sender).has(Facts::COPY) {
             let content = Content {
                 offer: event.offer,
                 payload: event.payload > 0,
                 synack: event.has(TcpFlags::ACK),
             };
             let copy = times::Copy { time_ns, timestamp, content };
-            self.rare_mut().copies[event.sender as usize].push(copy);
+            self.rare_mut().copies_mut(event.sender).push(copy);
         } else {
-            end.first_copy = FirstCopy::new(time_ns, timestamp);
+            self.set_first_copy(event.sender, FirstCopy::new(time_ns, timestamp));
         }
     }
 
     /// The SYN or SYN/ACK of `side` has its first answer. What the answered copy says is what the
     /// end has said.
     pub(super) fn answer_copy(&mut self, side: Side, event: &Event<'_>) {
-        let end = &mut self.ends[side as usize];
-        match &mut self.rare {
-            _ if end.first_copy.answered().is_some() => {}
-            Some(rare) if !rare.copies[side as usize].is_empty() => {
-                let echo = event.timestamps.map(|(_, echo)| echo);
-                let offer = event.has(TcpFlags::SYN).then_some(event.offer);
-                let copies = &mut rare.copies[side as usize];
-                let answered =
-                    copies.answer(&end.first_copy, end.content(), &Answer { echo, offer });
-                if let Some(content) = answered {
-                    end.offer = content.offer;
-                    end.facts.set(Facts::SYN_PAYLOAD, content.payload);
-                    self.agree();
-                }
-            }
-            _ => end.first_copy.answer(),
+        if self.end(side).has(Facts::COPY_ANSWERED) {
+            return;
+        }
+        let further = self.rare.as_ref().and_then(|rare| rare.copies(side));
+        if further.is_none_or(FurtherCopies::is_empty) {
+            self.end_mut(side).answer_copy();
+            return;
+        }
+        let echo = event.timestamps.map(|(_, echo)| echo);
+        let offer = event.has(TcpFlags::SYN).then_some(event.offer);
+        let (first, content) = (self.first_copy(side), self.end(side).content());
+        let copies = self.rare_mut().copies_mut(side);
+        if let Some(content) = copies.answer(&first, content, &Answer { echo, offer }) {
+            let end = self.end_mut(side);
+            end.offer = content.offer;
+            end.facts.set(Facts::SYN_PAYLOAD, content.payload);
+            self.agree();
         }
     }
 
     /// What the last copy of the SYN of `side` says.
     pub(super) fn last_content(&self, side: Side) -> Content {
-        let copies = self.rare.as_ref().map(|rare| &rare.copies[side as usize]);
+        let copies = self.rare.as_ref().and_then(|rare| rare.copies(side));
         copies.and_then(FurtherCopies::last).unwrap_or_else(|| self.end(side).content())
     }
 
     /// Which copy of the SYN or SYN/ACK of `side` was answered.
     pub(super) fn answered_copy(&self, side: Side) -> Option<Answered> {
-        let first = self.end(side).first_copy.answered();
-        first.or_else(|| self.rare.as_ref()?.copies[side as usize].answered())
+        let first = self.first_copy(side).answered();
+        first.or_else(|| self.rare.as_ref()?.copies(side)?.answered())
     }
 
     pub(super) fn end(&self, side: Side) -> &Endpoint {
@@ -562,7 +611,43 @@ impl Connection {
     }
 
     pub(super) fn is_self_connect(&self) -> bool {
-        self.self_connect
+        self.handshake.has(Handshake::SELF_CONNECT)
+    }
+
+    /// Who has sent the first FIN.
+    pub(super) fn first_closer(&self) -> Option<Side> {
+        self.handshake.first_closer()
+    }
+
+    #[inline]
+    pub(super) fn count_packet(&mut self) {
+        self.packets = self.packets.wrapping_add(1);
+        if self.packets == 0 {
+            self.rare_mut().packets += 1;
+        }
+    }
+
+    /// `side` has sent a SYN, without or with ACK.
+    pub(super) fn count_syn(&mut self, side: Side, with_ack: bool) {
+        let count = &mut self.end_mut(side).syns[usize::from(with_ack)];
+        if *count < MANY - 1 {
+            *count += 1;
+            return;
+        }
+        *count = MANY;
+        let many = &mut self.rare_mut().syns[side as usize][usize::from(with_ack)];
+        *many = (*many).max(u16::from(MANY) - 1).saturating_add(1);
+    }
+
+    /// How many SYNs without or with ACK `side` has sent, at most 65,535.
+    pub(super) fn syns(&self, side: Side, with_ack: bool) -> u16 {
+        match self.end(side).syns[usize::from(with_ack)] {
+            MANY => self
+                .rare
+                .as_ref()
+                .map_or(u16::from(MANY), |rare| rare.syns[side as usize][usize::from(with_ack)]),
+            few => few.into(),
+        }
     }
 
     /// Whether a SYN of either side is in the capture.

@@ -7,6 +7,8 @@
 use super::duplicate::{self, Identity, Recent};
 use super::endpoint::{Endpoint, Facts};
 use super::event::Side;
+use super::handshake::Handshake;
+use super::moments::Moment;
 use super::names::{Ecn, Stage, State};
 use super::offer::{self, Offer, Offers};
 use super::opening::SLOW_NS;
@@ -148,7 +150,7 @@ impl Connection {
         timestamps: Option<(u32, u32)>,
         step: impl FnOnce(&mut Self, &Next<'a>, &mut Annotation) -> bool,
     ) -> Option<Annotation> {
-        if self.handshake.timestamps && timestamps.is_none() {
+        if self.handshake.has(Handshake::TIMESTAMPS) && timestamps.is_none() {
             return None;
         }
         let identity = Identity::of(segment, timestamps);
@@ -168,24 +170,28 @@ impl Connection {
         end.sent = sent.wrapping_add(1);
         end.ttl = segment.packet.ttl;
         end.facts |= Facts::TTL | Facts::SENT;
-        self.packets += 1;
+        self.count_packet();
         self.last_ns = now_ns;
         let [client, server] = &self.ends;
-        seen.client = States::new(before[0], client.state, client.proven);
-        seen.server = States::new(before[1], server.state, server.proven);
+        seen.client = States::new(before[0], client.state, client.proven());
+        seen.server = States::new(before[1], server.state, server.proven());
         Some(seen)
     }
 
     fn usual_syn(&mut self, next: &Next<'_>, offer: Offer, seen: &mut Annotation) -> bool {
         let tcp = &next.segment.tcp;
-        if next.payload > 0 || self.has_small_mss(&offer) || !self.zeek.usual_syn(tcp) {
+        if next.payload > 0
+            || self.has_small_mss(&offer)
+            || self.has_numbers_apart()
+            || !self.zeek.usual_syn(tcp)
+        {
             return false;
         }
         seen.stage = Stage::Syn;
         self.frames.syn = number_of_32_bits(next.segment.packet.frame);
         self.take_usual_syn(next, offer, Facts::SYN | Facts::ISS_KNOWN);
         let [client, server] = &mut self.ends;
-        client.syn_count = 1;
+        client.syns[0] = 1;
         client.prove(State::SynSent);
         server.assume(State::SynReceived);
         self.course = Course::SynAck;
@@ -200,27 +206,28 @@ impl Connection {
             || offer.is_exceeded_by(&answer)
             || offer.window_scale().is_some() != answer.window_scale().is_some()
             || (offer.offers | answer.offers).intersects(Offers::MP_CAPABLE | Offers::MP_JOIN)
-            || offer::ecn(offer.ecn, Some(answer.ecn)) == Ecn::Broken;
+            || offer::ecn(offer.ecn(), Some(answer.ecn())) == Ecn::Broken;
         if next.payload > 0
             || remarkable
             || tcp.acknowledgment != client.iss + 1
+            || self.has_numbers_apart()
             || !self.zeek.usual_synack(tcp)
         {
             return false;
         }
         seen.stage = Stage::SynAck;
         self.frames.synack = number_of_32_bits(next.segment.packet.frame);
-        self.synack_ns = next.now_ns;
-        self.handshake.synack_seen = true;
+        self.handshake |= Handshake::SYNACK_SEEN;
         let facts = Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN | Facts::ACK;
         self.take_usual_syn(next, answer, facts);
         let [client, server] = &mut self.ends;
-        self.handshake.timestamps =
-            client.offer.has(Offers::TIMESTAMPS) && answer.has(Offers::TIMESTAMPS);
+        if client.offer.has(Offers::TIMESTAMPS) && answer.has(Offers::TIMESTAMPS) {
+            self.handshake |= Handshake::TIMESTAMPS;
+        }
         client.facts |= Facts::SYN_ACKED;
-        client.first_copy.answer();
+        client.answer_copy();
         client.assume(State::Established);
-        server.synack_count = 1;
+        server.syns[1] = 1;
         server.ack = tcp.acknowledgment;
         server.window = tcp.window;
         server.prove(State::SynReceived);
@@ -236,15 +243,13 @@ impl Connection {
         end.iss = next.sequence();
         end.nxt = next.sequence() + 1;
         end.offer = offer;
-        end.first_copy = FirstCopy::new(next.now_ns, timestamp);
-        end.last_copy_ns = next.now_ns;
+        self.set_first_copy(next.sender, FirstCopy::new(next.now_ns, timestamp));
     }
 
     /// The third segment; it may carry data.
     fn usual_final_ack(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
         let [client, server] = &self.ends;
-        let syn_ns = client.first_copy.time_ns().unwrap_or(next.now_ns);
-        let slow = next.now_ns.saturating_sub(syn_ns).max(0) as u64 > SLOW_NS;
+        let slow = next.now_ns.saturating_sub(self.first_ns) as u64 > SLOW_NS;
         if next.sequence() != client.nxt
             || next.acknowledgment() != server.iss + 1
             || slow
@@ -257,12 +262,12 @@ impl Connection {
         seen.note(Anomaly::HandshakeComplete);
         self.anomalies.insert(Anomaly::HandshakeComplete);
         self.frames.final_ack = number_of_32_bits(next.segment.packet.frame);
-        self.final_ack_ns = next.now_ns;
-        self.handshake.complete = true;
-        self.handshake.acknowledged = Some(Side::Server);
+        self.set_time_of(Moment::FinalAck, next.now_ns);
+        self.handshake |= Handshake::COMPLETE;
+        self.handshake.set_acknowledged(Some(Side::Server));
         let [client, server] = &mut self.ends;
         client.prove(State::Established);
-        server.first_copy.answer();
+        server.answer_copy();
         server.facts |= Facts::SYN_ACKED;
         server.assume(State::Established);
         self.course = Course::Open;
@@ -274,7 +279,7 @@ impl Connection {
     #[inline(always)]
     fn goes_on(&mut self, next: &Next<'_>) -> bool {
         let [client, server] = &self.ends;
-        let confirms = !self.handshake.confirmed
+        let confirms = !self.handshake.has(Handshake::CONFIRMED)
             && next.sender == Side::Server
             && (next.payload > 0
                 || next.sequence().is_after(server.iss + 1)
@@ -286,8 +291,8 @@ impl Connection {
             return false;
         }
         if confirms {
-            self.handshake.confirmed = true;
-            self.server_end_mut().proven = true;
+            self.handshake |= Handshake::CONFIRMED;
+            self.server_end_mut().facts |= Facts::PROVEN;
         }
         true
     }
@@ -296,19 +301,43 @@ impl Connection {
     #[inline(always)]
     fn takes_stream(&mut self, next: &Next<'_>) -> bool {
         let tcp = &next.segment.tcp;
-        if !self.zeek.go_on(next.sender as usize, tcp, next.payload, &mut self.rare) {
+        let end_of_segment = next.sequence() + next.payload;
+        let sender = next.sender as usize;
+        if self.has_numbers_apart() {
+            return self.takes_stream_apart(next);
+        }
+        let further = end_of_segment.is_after(self.ends[sender].nxt);
+        if !self.zeek.usual_go_on(sender, tcp, next.payload, further, &mut self.rare) {
+            return false;
+        }
+        self.account_usual(next, end_of_segment);
+        true
+    }
+
+    /// The same where Zeek counts from elsewhere.
+    #[cold]
+    fn takes_stream_apart(&mut self, next: &Next<'_>) -> bool {
+        let mut numbers = self.zeek_numbers();
+        let (sender, rare) = (next.sender as usize, &mut self.rare);
+        if !self.zeek.go_on(sender, &next.segment.tcp, next.payload, &mut numbers, rare) {
             return false;
         }
         self.account_usual(next, next.sequence() + next.payload);
+        self.set_zeek_numbers(numbers);
         true
+    }
+
+    fn has_numbers_apart(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.numbers.is_some())
     }
 
     #[inline(always)]
     fn account_usual(&mut self, next: &Next<'_>, end_of_segment: SeqNumber) {
         let end = self.end_mut(next.sender);
         if end_of_segment.is_after(end.nxt) {
-            end.nxt = end_of_segment;
+            self.set_nxt(next.sender, end_of_segment);
         }
+        let end = self.end_mut(next.sender);
         if next.acknowledgment().is_after(end.ack) || !end.has(Facts::ACK) {
             end.ack = next.acknowledgment();
         }
@@ -318,12 +347,16 @@ impl Connection {
     }
 
     fn usual_first_fin(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
-        if !self.handshake.confirmed || self.awaits_join() || !self.takes_fin(next, Stage::Fin) {
+        if !self.handshake.has(Handshake::CONFIRMED)
+            || self.awaits_join()
+            || !self.takes_fin(next, Stage::Fin)
+        {
             return false;
         }
         seen.stage = Stage::Fin;
-        self.first_closer = Some(next.sender);
+        self.handshake.set_first_closer(next.sender);
         self.first_fin_ns = next.now_ns;
+        self.forget_last_copy(next);
         self.end_mut(next.sender).prove(State::FinWait1);
         self.end_mut(next.receiver()).assume(State::CloseWait);
         self.course = Course::Closing;
@@ -333,10 +366,10 @@ impl Connection {
     /// The other end closes too; it may acknowledge the first FIN by the way.
     fn usual_second_fin(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
         let (own, other) = (self.end(next.sender), self.end(next.receiver()));
-        let answers = self.first_closer == Some(next.receiver())
+        let answers = self.first_closer() == Some(next.receiver())
             && own.state == State::CloseWait
             && matches!(other.state, State::FinWait1 | State::FinWait2)
-            && other.fin_acknowledged_by(next.acknowledgment())
+            && self.fin_acknowledged_by(next.receiver(), next.acknowledgment())
             && !next.sequence().is_after(own.nxt)
             && next.now_ns.saturating_sub(self.first_fin_ns) <= HALF_CLOSED_LONG_NS;
         let stage = match other.has(Facts::FIN_ACKED) {
@@ -347,6 +380,8 @@ impl Connection {
             return false;
         }
         seen.stage = stage;
+        self.set_time_of(Moment::SecondFin, next.now_ns);
+        self.forget_last_copy(next);
         self.end_mut(next.sender).prove(State::LastAck);
         let other = self.end_mut(next.receiver());
         other.facts |= Facts::FIN_ACKED;
@@ -354,30 +389,36 @@ impl Connection {
         true
     }
 
+    /// The last copy of a FIN is this, the first.
+    fn forget_last_copy(&mut self, next: &Next<'_>) {
+        if self.rare.is_some() {
+            self.set_time_of(Moment::last(next.sender), next.now_ns);
+        }
+    }
+
     /// What both FINs have in common.
     fn takes_fin(&mut self, next: &Next<'_>, stage: Stage) -> bool {
         let tcp = &next.segment.tcp;
+        let end_of_segment = next.sequence() + next.payload + 1;
         let own = self.end(next.sender);
-        if own.has(Facts::FIN)
-            || !self.zeek.usual_fin(next.sender as usize, tcp, next.payload, &mut self.rare)
-        {
+        if own.has(Facts::FIN) || !end_of_segment.is_after(own.nxt) || self.has_numbers_apart() {
             return false;
         }
-        let end_of_segment = next.sequence() + next.payload + 1;
-        let end = self.end_mut(next.sender);
-        end.facts |= Facts::FIN;
-        end.fin_end = end_of_segment;
-        end.fin_stage = stage;
-        end.retries = 0;
-        end.last_copy_ns = next.now_ns;
+        let (sender, rare) = (next.sender as usize, &mut self.rare);
+        if !self.zeek.usual_fin(sender, tcp, rare) {
+            return false;
+        }
         self.account_usual(next, end_of_segment);
+        let end = self.end_mut(next.sender);
+        end.take_fin(stage);
+        end.retries = 0;
         true
     }
 
     /// It may acknowledge a FIN, and so be the second segment of the close, or the last.
     fn usual_ack_while_closing(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
         let (own, other) = (self.end(next.sender), self.end(next.receiver()));
-        if !other.fin_acknowledged_by(next.acknowledgment()) {
+        if !self.fin_acknowledged_by(next.receiver(), next.acknowledgment()) {
             return self.takes_stream(next);
         }
         let receives = matches!(own.state, State::CloseWait | State::TimeWait);
@@ -390,8 +431,8 @@ impl Connection {
         if !receives || next.sequence().is_after(own.nxt) || !self.takes_stream(next) {
             return false;
         }
-        let of_first = self.first_closer == Some(next.receiver());
-        self.end_mut(next.sender).proven = true;
+        let of_first = self.first_closer() == Some(next.receiver());
+        self.end_mut(next.sender).facts |= Facts::PROVEN;
         let other = self.end_mut(next.receiver());
         if !other.has(Facts::FIN_ACKED) {
             seen.stage = if of_first { Stage::FinAcked } else { Stage::SecondFinAcked };
@@ -405,7 +446,9 @@ impl Connection {
 
     /// Whether the segment that confirms an MPTCP join is still to come.
     pub(super) fn awaits_join(&self) -> bool {
-        self.handshake.join && self.handshake.complete && !self.handshake.join_confirmed
+        self.handshake.has(Handshake::JOIN)
+            && self.handshake.has(Handshake::COMPLETE)
+            && !self.handshake.has(Handshake::JOIN_CONFIRMED)
     }
 
     /// Where a connection is that was on no usual course so far: it may come back once both ends
@@ -413,14 +456,14 @@ impl Connection {
     /// left to learn of the handshake.
     pub(super) fn find_course(&self) -> Course {
         let settled = |end: &Endpoint| {
-            end.state == State::Established && end.proven && end.upcoming.is_none()
+            end.state == State::Established && end.proven() && end.upcoming().is_none()
         };
-        let open = self.handshake.complete
-            && self.handshake.confirmed
+        let open = self.handshake.has(Handshake::COMPLETE)
+            && self.handshake.has(Handshake::CONFIRMED)
             && self.ends.iter().all(settled)
-            && !self.handshake.refuted
-            && self.first_closer.is_none()
-            && !self.self_connect
+            && !self.handshake.has(Handshake::REFUTED)
+            && self.first_closer().is_none()
+            && !self.is_self_connect()
             && self.ends.iter().all(|end| end.has(Facts::SENT))
             && self.reset().is_none()
             && !self.has_others();

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use super::closing::HALF_CLOSED_LONG_NS;
 use super::endpoint::{Endpoint, Facts};
 use super::event::Side;
+use super::handshake::Handshake;
 use super::incarnation::Reuse;
+use super::moments::Moment;
 use super::names::{Close, ClosedBy, OpenType, Outcome, RoleBasis, RstReason, Seen};
 use super::offer::{self, Offers};
 use super::rare::SEVERAL;
@@ -21,7 +23,6 @@ impl Connection {
     /// What the connection came to, seen from `now_ns`: the end of the capture, or the present. Once
     /// it has left its table, what counts is when it left.
     pub fn verdict(&self, now_ns: i64) -> Verdict {
-        let now_ns = self.left_ns.unwrap_or(now_ns);
         Verdict {
             outcome: self.outcome(now_ns),
             established: self.established(now_ns),
@@ -75,7 +76,8 @@ impl Connection {
 
     /// Segments of both sides.
     pub fn packets(&self) -> u64 {
-        self.packets
+        let further = self.rare.as_ref().map_or(0, |rare| rare.packets);
+        u64::from(further) << 32 | u64::from(self.packets)
     }
 
     /// Time of the first segment, in nanoseconds since 1970 UTC.
@@ -91,23 +93,23 @@ impl Connection {
     /// State of the client after the last segment.
     pub fn client_state(&self) -> States {
         let end = self.client_end();
-        States::new(end.state, end.state, end.proven)
+        States::new(end.state, end.state, end.proven())
     }
 
     /// State of the server after the last segment.
     pub fn server_state(&self) -> States {
         let end = self.server_end();
-        States::new(end.state, end.state, end.proven)
+        States::new(end.state, end.state, end.proven())
     }
 
     /// SYNs without ACK that the client sent.
     pub fn syn_count(&self) -> u16 {
-        self.client_end().syn_count
+        self.syns(Side::Client, false)
     }
 
     /// SYN/ACKs that the server sent.
     pub fn synack_count(&self) -> u16 {
-        self.server_end().synack_count
+        self.syns(Side::Server, true)
     }
 
     /// Frame of the first SYN.
@@ -139,7 +141,8 @@ impl Connection {
     /// First to last copy of the SYN/ACK, in nanoseconds. Means something as long as the server has
     /// sent no FIN.
     pub fn synack_span_ns(&self) -> u64 {
-        self.server_end().last_copy_ns.saturating_sub(self.synack_ns).max(0) as u64
+        let first_ns = self.time_of(Moment::SynAck);
+        self.last_copy_ns(Side::Server).saturating_sub(first_ns).max(0) as u64
     }
 
     /// Frame of the RST in spite of which the connection went on; `None` if there were several.
@@ -162,28 +165,29 @@ impl Connection {
 
     /// First SYN to final ACK, in nanoseconds.
     pub fn setup_time_ns(&self) -> Option<u64> {
-        let syn_ns = self.client_end().first_copy.time_ns().filter(|_| self.frames.syn > 0)?;
+        let captured = self.client_end().has(Facts::COPY) && self.frames.syn > 0;
+        let syn_ns = captured.then(|| self.time_of(Moment::ClientCopy))?;
         let seen = self.frames.final_ack > 0;
-        seen.then(|| self.final_ack_ns.saturating_sub(syn_ns).max(0) as u64)
+        seen.then(|| self.time_of(Moment::FinalAck).saturating_sub(syn_ns).max(0) as u64)
     }
 
     /// The times of the handshake.
     pub fn times(&self) -> HandshakeTimes {
         let since = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).ok();
-        let final_ack_ns = (self.frames.final_ack > 0).then_some(self.final_ack_ns);
+        let final_ack_ns = (self.frames.final_ack > 0).then(|| self.time_of(Moment::FinalAck));
         let answers = |side| {
-            let answered = self.handshake.acknowledged == Some(side) || self.is_self_connect();
+            let answered = self.handshake.acknowledged(side) || self.is_self_connect();
             final_ack_ns.filter(|_| answered)
         };
         let late = self.anomalies.contains(Anomaly::OutOfOrderHandshake);
         // The server answers with its SYN/ACK, or else completes the handshake.
-        let server_ns = if self.handshake.synack_seen {
-            Some(self.synack_ns).filter(|_| !late)
+        let server_ns = if self.handshake.has(Handshake::SYNACK_SEEN) {
+            (!late).then(|| self.time_of(Moment::SynAck))
         } else {
             answers(Side::Client)
         };
         // The client answers with the final ACK, or in a simultaneous open with a SYN/ACK.
-        let crossed_ns = self.rare.as_ref().and_then(|rare| rare.client_synack_ns);
+        let crossed_ns = self.exact_time_of(Moment::ClientSynAck);
         let client_ns = crossed_ns.or_else(|| answers(Side::Server));
         let syn = self.answered_copy(Side::Client);
         let synack = self.answered_copy(Side::Server).filter(|_| client_ns.is_some());
@@ -199,7 +203,7 @@ impl Connection {
     /// From the copy of the SYN that was answered to the first SYN/ACK.
     pub(super) fn synack_delay_ns(&self) -> i64 {
         let syn = self.answered_copy(Side::Client);
-        syn.map_or(0, |syn| self.synack_ns.saturating_sub(syn.time_ns))
+        syn.map_or(0, |syn| self.time_of(Moment::SynAck).saturating_sub(syn.time_ns))
     }
 
     pub(super) fn rtt_total_ns(&self) -> Option<u64> {
@@ -226,8 +230,8 @@ impl Connection {
         if !client.has(Facts::SYN) {
             return Ecn::Unknown;
         }
-        let answer = server.has(Facts::SYN_ACK).then_some(server.offer.ecn);
-        offer::ecn(client.offer.ecn, answer)
+        let answer = server.has(Facts::SYN_ACK).then_some(server.offer.ecn());
+        offer::ecn(client.offer.ecn(), answer)
     }
 
     fn negotiated(&self) -> Negotiated {
@@ -265,12 +269,18 @@ impl Connection {
         }
         match self.close() {
             Close::FinUnacked => set.insert(Anomaly::FinUnacked),
-            Close::HalfClosed if now_ns.saturating_sub(self.first_fin_ns) > HALF_CLOSED_LONG_NS => {
+            _ if self.left.is_none() && self.is_half_closed_for_long(now_ns) => {
                 set.insert(Anomaly::HalfClosedLong);
             }
             _ => {}
         }
         set
+    }
+
+    /// Whether one side closed long ago, and the other has not.
+    pub(super) fn is_half_closed_for_long(&self, now_ns: i64) -> bool {
+        self.close() == Close::HalfClosed
+            && now_ns.saturating_sub(self.first_fin_ns) > HALF_CLOSED_LONG_NS
     }
 
     /// Of which sides segments were captured.
@@ -287,15 +297,15 @@ impl Connection {
         let handshake = &self.handshake;
         if self.is_self_connect() {
             OpenType::SelfConnect
-        } else if handshake.join && handshake.complete {
+        } else if handshake.has(Handshake::JOIN) && handshake.has(Handshake::COMPLETE) {
             OpenType::MpJoin
-        } else if handshake.split {
+        } else if handshake.has(Handshake::SPLIT) {
             OpenType::Split
-        } else if handshake.simultaneous {
+        } else if handshake.has(Handshake::SIMULTANEOUS) {
             OpenType::Simultaneous
-        } else if handshake.fast_open {
+        } else if handshake.has(Handshake::FAST_OPEN) {
             OpenType::FastOpen
-        } else if self.server_end().has(Facts::SYN_ACK) || handshake.complete {
+        } else if self.server_end().has(Facts::SYN_ACK) || handshake.has(Handshake::COMPLETE) {
             OpenType::ThreeWay
         } else {
             OpenType::Unknown
@@ -309,7 +319,7 @@ impl Connection {
 
     /// Zeek's `conn_state`: `S0`, `REJ`, `SF`, …
     pub fn conn_state(&self) -> &'static str {
-        self.zeek.conn_state(self.rare.as_deref())
+        self.zeek.conn_state(&self.zeek_numbers(), self.rare.as_deref())
     }
 
     /// Whether nothing more is expected: both FINs acknowledged, or reset.
@@ -320,29 +330,32 @@ impl Connection {
     /// How the connection went, seen from `now_ns`: the end of the capture, or the present. Once it
     /// has left its table, what counts is when it left.
     pub fn outcome(&self, now_ns: i64) -> Outcome {
-        let now_ns = self.left_ns.unwrap_or(now_ns);
+        if let Some(outcome) = self.left {
+            return outcome;
+        }
         let quiet = |since: i64| now_ns.saturating_sub(since) >= SILENCE_NS;
         let unless_pending = |decided: bool, outcome| {
             if decided { outcome } else { Outcome::Pending }
         };
         let (client, server) = (self.client_end(), self.server_end());
         let both_sides = self.seen() == Seen::Both;
-        if self.handshake.complete && !self.handshake.refuted {
-            let one_sided = self.handshake.synack_missing && !both_sides;
+        if self.handshake.has(Handshake::COMPLETE) && !self.handshake.has(Handshake::REFUTED) {
+            let one_sided = self.handshake.has(Handshake::SYNACK_MISSING) && !both_sides;
             return if one_sided { Outcome::OneWay } else { Outcome::Complete };
         }
-        if self.handshake.complete {
+        if self.handshake.has(Handshake::COMPLETE) {
             let by_server = self.reset().filter(|reset| reset.by == Side::Server);
             if by_server.is_some_and(|reset| reset.bare && !reset.after_confirmation) {
                 return Outcome::AbortedByServer;
             }
-            let decided = self.handshake.repeats >= 2
+            let repeats = self.rare.as_ref().map_or(0, |rare| rare.repeats);
+            let decided = repeats >= 2
                 || by_server.is_some()
-                || self.handshake.repeats > 0 && quiet(server.last_copy_ns);
+                || repeats > 0 && quiet(self.last_copy_ns(Side::Server));
             return unless_pending(decided, Outcome::NotAccepted);
         }
         if client.has(Facts::SYN) && server.has(Facts::SYN_ACK) {
-            if self.handshake.confirmed {
+            if self.handshake.has(Handshake::CONFIRMED) {
                 // The final ACK was not captured; what the server sent shows that it came.
                 return Outcome::Complete;
             }
@@ -350,7 +363,7 @@ impl Connection {
                 Some(Side::Client) => Outcome::AbortedByClient,
                 Some(Side::Server) => Outcome::AbortedByServer,
                 None => unless_pending(
-                    server.retries > 0 || quiet(server.last_copy_ns),
+                    server.retries > 0 || quiet(self.last_copy_ns(Side::Server)),
                     Outcome::NoFinalAck,
                 ),
             };
@@ -369,7 +382,7 @@ impl Connection {
                 return Outcome::AbortedByClient;
             }
             let goes_on = self.anomalies.contains(Anomaly::SynAckNotCaptured);
-            if (self.handshake.confirmed || goes_on) && both_sides {
+            if (self.handshake.has(Handshake::CONFIRMED) || goes_on) && both_sides {
                 // The SYN/ACK was not captured; what one of them sent shows that it is open.
                 return Outcome::Complete;
             }
@@ -380,7 +393,7 @@ impl Connection {
                 return Outcome::Unreachable;
             }
             return unless_pending(
-                client.syn_count > 1 || quiet(client.last_copy_ns),
+                client.syns[0] > 1 || quiet(self.last_copy_ns(Side::Client)),
                 Outcome::NoReply,
             );
         }
@@ -408,7 +421,7 @@ impl Connection {
     pub fn close(&self) -> Close {
         let fins = self.ends.iter().filter(|end| end.has(Facts::FIN)).count();
         let acked = self.ends.iter().all(|end| end.has(Facts::FIN_ACKED));
-        let simultaneous = self.ends.iter().any(|end| end.fin_stage == Stage::FinSimultaneous);
+        let simultaneous = self.ends.iter().any(|end| end.fin_stage() == Stage::FinSimultaneous);
         match (fins, self.reset()) {
             (2, _) if acked && simultaneous => Close::Simultaneous,
             (2, _) if acked => Close::Fin,
@@ -425,7 +438,7 @@ impl Connection {
         if self.close() == Close::Simultaneous {
             return Some(ClosedBy::Both);
         }
-        let side = self.first_closer.or(self.reset().map(|reset| reset.by))?;
+        let side = self.first_closer().or(self.reset().map(|reset| reset.by))?;
         Some(match side {
             Side::Client => ClosedBy::Client,
             Side::Server => ClosedBy::Server,

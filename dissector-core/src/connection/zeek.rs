@@ -41,48 +41,50 @@ bitflags::bitflags! {
         const ACK = 1 << 4;
         const FIN_AND_RST = 1 << 5;
         const SYN_AND_MORE = 1 << 6;
+        /// No letter: it has sent a FIN.
+        const SENT_FIN = 1 << 7;
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Endpoint {
-    start: SeqNumber,
-    last: SeqNumber,
-    /// Highest acknowledgment of its octets.
-    acked: SeqNumber,
-    last_fin: SeqNumber,
     state: State,
     previous: State,
     letters: Letters,
-    sent_fin: bool,
 }
 
-impl Endpoint {
-    const NEW: Self = Self {
-        start: SeqNumber(0),
-        last: SeqNumber(0),
-        acked: SeqNumber(0),
-        last_fin: SeqNumber(0),
-        state: Inactive,
-        previous: Inactive,
-        letters: Letters::empty(),
-        sent_fin: false,
-    };
+/// The sequence numbers that Zeek has of an endpoint. Usually they follow from ours, and are kept
+/// only where they do not.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Numbers {
+    pub start: SeqNumber,
+    pub last: SeqNumber,
+    /// Highest acknowledgment of its octets.
+    pub acked: SeqNumber,
+    /// End of its last FIN, counted from the start; 0 if it has sent none.
+    pub last_fin: SeqNumber,
+}
 
+impl Numbers {
     fn begin(&mut self, start: SeqNumber, last: SeqNumber) {
         (self.start, self.last, self.acked) = (start, last, start);
     }
 
-    fn enter(&mut self, state: State) {
-        self.previous = self.state;
-        self.state = state;
-    }
-
     /// The other end has said how far it has got.
+    #[inline]
     fn acknowledge(&mut self, number: SeqNumber) {
         if number.is_after(self.acked) {
             self.acked = number;
         }
+    }
+}
+
+impl Endpoint {
+    const NEW: Self = Self { state: Inactive, previous: Inactive, letters: Letters::empty() };
+
+    fn enter(&mut self, state: State) {
+        self.previous = self.state;
+        self.state = state;
     }
 
     fn quiet(&self) -> bool {
@@ -90,18 +92,19 @@ impl Endpoint {
     }
 
     /// Octets of payload, as the sequence numbers tell.
-    fn size(&self, peer: &Self) -> u32 {
-        let top = if self.acked.is_after(self.last) { self.acked } else { self.last };
-        let octets = top.0.wrapping_sub(self.start.0);
+    fn size(&self, numbers: &Numbers, peer: &Self) -> u32 {
+        let Numbers { start, last, acked, .. } = *numbers;
+        let top = if acked.is_after(last) { acked } else { last };
+        let octets = top.0.wrapping_sub(start.0);
         let guessed = self.previous == SynSent
             && self.state == Reset
             && peer.state == Inactive
-            && self.acked.since(self.start) > 1;
+            && acked.since(start) > 1;
         if guessed {
             return 0;
         }
         let octets = octets.saturating_sub(1);
-        if self.sent_fin { octets.saturating_sub(1) } else { octets }
+        if self.letters.contains(Letters::SENT_FIN) { octets.saturating_sub(1) } else { octets }
     }
 }
 
@@ -199,19 +202,25 @@ impl Zeek {
     }
 
     #[inline]
-    pub fn observe(&mut self, sender: usize, segment: &Segment<'_>, rare: &mut Option<Box<Rare>>) {
-        if !self.go_on(sender, &segment.tcp, segment.payload_octets(), rare) {
-            self.observe_closely(sender, segment, rare);
+    pub fn observe(
+        &mut self,
+        sender: usize,
+        segment: &Segment<'_>,
+        numbers: &mut [Numbers; 2],
+        rare: &mut Option<Box<Rare>>,
+    ) {
+        if !self.go_on(sender, &segment.tcp, segment.payload_octets(), numbers, rare) {
+            self.observe_closely(sender, segment, numbers, rare);
         }
     }
 
     /// Takes in a segment of a connection that just goes on; whether it does.
-    #[inline(always)]
     pub fn go_on(
         &mut self,
         sender: usize,
         tcp: &TcpHeader<'_>,
         payload: u32,
+        numbers: &mut [Numbers; 2],
         rare: &mut Option<Box<Rare>>,
     ) -> bool {
         if !self.goes_on(sender, tcp) {
@@ -230,9 +239,9 @@ impl Zeek {
             self.push(sender, letter, rare);
         }
         if tcp.flags.contains(TcpFlags::ACK) {
-            self.ends[1 - sender].acknowledge(tcp.acknowledgment);
+            numbers[1 - sender].acknowledge(tcp.acknowledgment);
         }
-        self.advance(sender, tcp.flags, payload, tcp.sequence + payload, rare);
+        self.advance(sender, tcp.flags, payload, tcp.sequence + payload, numbers, rare);
         true
     }
 
@@ -247,7 +256,6 @@ impl Zeek {
     /// Takes in the SYN/ACK that answers it, the second segment.
     pub fn usual_synack(&mut self, tcp: &TcpHeader<'_>) -> bool {
         self.begin_usual(1, tcp, SYN_ACK + OF_RESPONDER) && {
-            self.ends[0].acked = tcp.acknowledgment;
             self.ends.iter_mut().for_each(|end| end.enter(Established));
             true
         }
@@ -258,10 +266,49 @@ impl Zeek {
             return false;
         }
         let own = &mut self.ends[sender];
-        own.begin(tcp.sequence, tcp.sequence + 1);
         own.letters = Letters::SYN;
         self.history.push(letter);
         true
+    }
+
+    /// Takes in a segment of a connection that just goes on, where Zeek's numbers follow from ours;
+    /// whether it does. `further`: whether it takes its sender further.
+    #[inline(always)]
+    pub fn usual_go_on(
+        &mut self,
+        sender: usize,
+        tcp: &TcpHeader<'_>,
+        payload: u32,
+        further: bool,
+        rare: &mut Option<Box<Rare>>,
+    ) -> bool {
+        if !self.goes_on(sender, tcp) {
+            return false;
+        }
+        let (kind, letter) = match payload {
+            0 => (Letters::ACK, ACK),
+            _ => (Letters::DATA, DATA),
+        };
+        let own = &mut self.ends[sender];
+        if !own.letters.contains(kind) {
+            if self.history == ONLY_SYN_ACK {
+                return false;
+            }
+            own.letters |= kind;
+            self.push(sender, letter, rare);
+        }
+        if payload > 0 && !further && self.ends[sender].state != Reset {
+            self.retransmit(sender, rare);
+        }
+        true
+    }
+
+    #[cold]
+    fn retransmit(&mut self, sender: usize, rare: &mut Option<Box<Rare>>) {
+        let times = &mut counts(rare).ends[sender].retransmissions;
+        *times += 1;
+        let times = *times;
+        self.count(sender, RETRANSMISSION, times, rare);
     }
 
     /// Takes in the first FIN of an end, in its place in the stream.
@@ -269,15 +316,12 @@ impl Zeek {
         &mut self,
         sender: usize,
         tcp: &TcpHeader<'_>,
-        payload: u32,
         rare: &mut Option<Box<Rare>>,
     ) -> bool {
         let (own, peer) = (&self.ends[sender], &self.ends[1 - sender]);
-        let end = tcp.sequence + payload + 1;
         let usual = own.state == Established
             && matches!(peer.state, Established | Closed)
             && !own.letters.contains(Letters::FIN)
-            && end.is_after(own.last)
             && tcp.window > 0
             && is_whole(tcp);
         if !usual {
@@ -285,12 +329,8 @@ impl Zeek {
         }
         self.push(sender, FIN, rare);
         let own = &mut self.ends[sender];
-        own.letters |= Letters::FIN;
-        own.last_fin = SeqNumber(end.0.wrapping_sub(own.start.0));
-        own.sent_fin = true;
-        own.last = end;
+        own.letters |= Letters::FIN | Letters::SENT_FIN;
         own.enter(Closed);
-        self.ends[1 - sender].acknowledge(tcp.acknowledgment);
         true
     }
 
@@ -298,6 +338,7 @@ impl Zeek {
         &mut self,
         sender: usize,
         segment: &Segment<'_>,
+        numbers: &mut [Numbers; 2],
         rare: &mut Option<Box<Rare>>,
     ) {
         let peer = 1 - sender;
@@ -317,19 +358,19 @@ impl Zeek {
         let own = &self.ends[sender];
         let anew = syn
             && match own.state {
-                SynSent | SynAckSent => own.start != sequence,
+                SynSent | SynAckSent => numbers[sender].start != sequence,
                 Established | Partial => true,
                 Reset => own.previous == Inactive,
                 Inactive | Closed => false,
             };
         if own.state == Inactive || anew {
             let (start, last) = if syn { (sequence, sequence) } else { (sequence - 1, sequence) };
-            self.ends[sender].begin(start, last);
+            numbers[sender].begin(start, last);
         }
         let counted = if rst { 0 } else { payload };
         let end = sequence + counted + u32::from(syn) + u32::from(fin);
 
-        self.letter(sender, segment, payload, end, rare);
+        self.letter(sender, segment, payload, end, &mut numbers[sender], rare);
         let other = self.ends[peer].state;
         let own = self.ends[sender].state;
         if tcp.window == 0 && !rst && other != Closed && own != Reset {
@@ -338,15 +379,17 @@ impl Zeek {
             let times = *times;
             self.count(sender, ZERO_WINDOW, times, rare);
         }
-        self.ends[sender].sent_fin |= fin;
+        self.ends[sender]
+            .letters
+            .set(Letters::SENT_FIN, fin || self.ends[sender].letters.contains(Letters::SENT_FIN));
         if ack && self.ends[peer].state == Inactive {
             let start = tcp.acknowledgment - 1;
-            self.ends[peer].begin(start, start);
+            numbers[peer].begin(start, start);
         }
         if ack && !rst {
-            self.ends[peer].acknowledge(tcp.acknowledgment);
+            numbers[peer].acknowledge(tcp.acknowledgment);
         }
-        self.advance(sender, flags, payload, end, rare);
+        self.advance(sender, flags, payload, end, numbers, rare);
         self.step(sender, peer, [syn, fin, rst, ack], payload, rare);
     }
 
@@ -367,12 +410,13 @@ impl Zeek {
         segment: &Segment<'_>,
         payload: u32,
         end: SeqNumber,
+        numbers: &mut Numbers,
         rare: &mut Option<Box<Rare>>,
     ) {
         let flags = segment.tcp.flags;
         let kinds = flags & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
         let own = &mut self.ends[sender];
-        let start = own.start.0;
+        let start = numbers.start.0;
         let relative = SeqNumber(segment.tcp.sequence.0.wrapping_sub(start));
         let mut first = |kind| {
             let first = !own.letters.contains(kind);
@@ -400,7 +444,7 @@ impl Zeek {
         } else if kinds == TcpFlags::FIN {
             let first = first(Letters::FIN);
             let relative_end = SeqNumber(end.0.wrapping_sub(start));
-            let again = std::mem::replace(&mut own.last_fin, relative_end) != relative_end;
+            let again = std::mem::replace(&mut numbers.last_fin, relative_end) != relative_end;
             (first || again).then_some(FIN)
         } else if kinds == TcpFlags::RST {
             let again = changes(rare, relative, |counts| &mut counts.ends[sender].last_rst);
@@ -419,27 +463,25 @@ impl Zeek {
     }
 
     /// How far the sender has got; what does not take it further was sent before.
-    #[inline(always)]
     fn advance(
         &mut self,
         sender: usize,
         flags: TcpFlags,
         payload: u32,
         end: SeqNumber,
+        numbers: &mut [Numbers; 2],
         rare: &mut Option<Box<Rare>>,
     ) {
-        let own = &mut self.ends[sender];
-        let ahead = end.since(own.last);
+        let own = self.ends[sender];
+        let sent = &mut numbers[sender];
+        let ahead = end.since(sent.last);
         let jumps =
             flags.intersects(TcpFlags::SYN | TcpFlags::RST) && ahead.unsigned_abs() > 1 << 20;
-        let lone_fin = flags.contains(TcpFlags::FIN) && own.last == own.start + 1;
+        let lone_fin = flags.contains(TcpFlags::FIN) && sent.last == sent.start + 1;
         if payload > 0 && ahead <= 0 && own.state != Reset && !jumps && !lone_fin {
-            let times = &mut counts(rare).ends[sender].retransmissions;
-            *times += 1;
-            let times = *times;
-            self.count(sender, RETRANSMISSION, times, rare);
+            self.retransmit(sender, rare);
         } else if ahead > 0 {
-            own.last = end;
+            sent.last = end;
         }
     }
 
@@ -562,11 +604,16 @@ impl Zeek {
     }
 
     /// The state of the connection as conn.log has it.
-    pub fn conn_state(&self, rare: Option<&Rare>) -> &'static str {
+    pub fn conn_state(&self, numbers: &[Numbers; 2], rare: Option<&Rare>) -> &'static str {
         let originator = &self.ends[self.originator()];
         let responder = &self.ends[1 - self.originator()];
         let (os, rs) = (originator.state, responder.state);
-        let no_payload = || originator.size(responder) == 0 && responder.size(originator) == 0;
+        let [of_originator, of_responder] =
+            [self.originator(), 1 - self.originator()].map(|side| &numbers[side]);
+        let no_payload = || {
+            originator.size(of_originator, responder) == 0
+                && responder.size(of_responder, originator) == 0
+        };
         match (os, rs) {
             (SynSent | SynAckSent, Reset) => "REJ",
             (Reset, Reset) if no_payload() => "REJ",

@@ -1,0 +1,168 @@
+//! When the steps of a connection came.
+//!
+//! Most follow each other within seconds, and many are at the time of another: 32 bits are enough
+//! for what usually has to be kept of each, and the exceptions are kept apart, in full.
+
+use super::endpoint::Facts;
+use super::event::Side;
+use super::handshake::Handshake;
+use super::times::FirstCopy;
+use super::track::Connection;
+
+/// A step of a connection that has a time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Moment {
+    /// The first copy of the server's SYN or SYN/ACK; means something with [`Facts::COPY`].
+    ServerCopy,
+    /// The segment that completes the handshake.
+    FinalAck,
+    /// The first FIN of the side that closed last.
+    SecondFin,
+    /// The first copy of the client's SYN; means something with [`Facts::COPY`].
+    ClientCopy,
+    /// The first SYN/ACK; means something with [`Handshake::SYNACK_SEEN`].
+    SynAck,
+    /// The client's SYN/ACK in a simultaneous open; means something if it is kept in full.
+    ClientSynAck,
+    /// The last copy of the client's SYN or FIN.
+    LastOfClient,
+    /// The last copy of the server's SYN, SYN/ACK or FIN.
+    LastOfServer,
+}
+
+/// How many of them have 32 bits of their own.
+const KEPT: usize = 3;
+
+/// Nanoseconds since the first segment, or of FINs since the first FIN: those of the first [`KEPT`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Near([u32; KEPT]);
+
+/// Those that [`Near`] cannot tell, and that do not follow from the others.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Exact(Vec<(Moment, i64)>);
+
+impl Exact {
+    fn get(&self, moment: Moment) -> Option<i64> {
+        self.0.iter().find(|(kept, _)| *kept == moment).map(|(_, time_ns)| *time_ns)
+    }
+
+    fn remove(&mut self, moment: Moment) {
+        self.0.retain(|(kept, _)| *kept != moment);
+    }
+}
+
+impl Moment {
+    pub const fn copy(side: Side) -> Self {
+        match side {
+            Side::Client => Self::ClientCopy,
+            Side::Server => Self::ServerCopy,
+        }
+    }
+
+    pub const fn last(side: Side) -> Self {
+        match side {
+            Side::Client => Self::LastOfClient,
+            Side::Server => Self::LastOfServer,
+        }
+    }
+}
+
+impl Connection {
+    /// When `moment` was, in nanoseconds since 1970 UTC.
+    pub(super) fn time_of(&self, moment: Moment) -> i64 {
+        self.exact_time_of(moment).unwrap_or_else(|| self.implied(moment))
+    }
+
+    /// When it was, if that is kept in full.
+    pub(super) fn exact_time_of(&self, moment: Moment) -> Option<i64> {
+        self.rare.as_ref()?.exact.get(moment)
+    }
+
+    /// When it was, unless it is kept in full.
+    fn implied(&self, moment: Moment) -> i64 {
+        let near = |base_ns: i64| base_ns.saturating_add(self.near.0[moment as usize].into());
+        match moment {
+            Moment::ServerCopy | Moment::FinalAck => near(self.first_ns),
+            Moment::SecondFin => near(self.first_fin_ns),
+            Moment::SynAck if self.handshake.has(Handshake::SYNACK_SEEN) => {
+                self.time_of(Moment::ServerCopy)
+            }
+            Moment::ClientCopy | Moment::SynAck => self.first_ns,
+            Moment::ClientSynAck => i64::MIN,
+            Moment::LastOfClient => self.implied_last(Side::Client),
+            Moment::LastOfServer => self.implied_last(Side::Server),
+        }
+    }
+
+    fn implied_last(&self, side: Side) -> i64 {
+        match self.end(side).has(Facts::FIN) {
+            false => self.time_of(Moment::copy(side)),
+            true if self.first_closer() == Some(side) => self.first_fin_ns,
+            true => self.time_of(Moment::SecondFin),
+        }
+    }
+
+    /// It was at this time.
+    #[inline(always)]
+    pub(super) fn set_time_of(&mut self, moment: Moment, time_ns: i64) {
+        let base_ns = match moment {
+            Moment::ServerCopy | Moment::FinalAck => Some(self.first_ns),
+            Moment::SecondFin => Some(self.first_fin_ns),
+            _ => None,
+        };
+        if let Some(base_ns) = base_ns
+            && let Ok(near) = u32::try_from(time_ns.saturating_sub(base_ns))
+        {
+            self.near.0[moment as usize] = near;
+            if self.rare.is_none() {
+                return;
+            }
+        }
+        self.set_exactly(moment, time_ns);
+    }
+
+    #[inline(never)]
+    fn set_exactly(&mut self, moment: Moment, time_ns: i64) {
+        if let Some(rare) = &mut self.rare {
+            rare.exact.remove(moment);
+        }
+        if self.implied(moment) != time_ns {
+            self.rare_mut().exact.0.push((moment, time_ns));
+        }
+    }
+
+    /// What it follows from is about to change.
+    pub(super) fn pin(&mut self, moment: Moment) {
+        let time_ns = self.time_of(moment);
+        let exact = &mut self.rare_mut().exact;
+        exact.remove(moment);
+        exact.0.push((moment, time_ns));
+    }
+
+    /// The first copy of the SYN or SYN/ACK of `side`.
+    pub(super) fn first_copy(&self, side: Side) -> FirstCopy {
+        let end = self.end(side);
+        FirstCopy {
+            time_ns: self.time_of(Moment::copy(side)),
+            timestamp: end.has(Facts::COPY_TIMESTAMP).then_some(end.copy_timestamp),
+            sent: end.has(Facts::COPY),
+            answered: end.has(Facts::COPY_ANSWERED),
+        }
+    }
+
+    pub(super) fn set_first_copy(&mut self, side: Side, copy: FirstCopy) {
+        let end = self.end_mut(side);
+        end.copy_timestamp = copy.timestamp.unwrap_or(0);
+        end.facts.set(Facts::COPY, copy.sent);
+        end.facts.set(Facts::COPY_TIMESTAMP, copy.timestamp.is_some());
+        end.facts.set(Facts::COPY_ANSWERED, copy.answered);
+        if copy.sent {
+            self.set_time_of(Moment::copy(side), copy.time_ns);
+        }
+    }
+
+    /// When the last copy of the SYN, SYN/ACK or FIN of `side` was sent.
+    pub(super) fn last_copy_ns(&self, side: Side) -> i64 {
+        self.time_of(Moment::last(side))
+    }
+}

@@ -10,7 +10,7 @@ pub(crate) struct Slots {
     used: usize,
 }
 
-const CHUNK: usize = 1024;
+const CHUNK: usize = 4096;
 
 impl Slots {
     pub(crate) fn len(&self) -> usize {

@@ -133,7 +133,7 @@ impl Endpoint {
     /// Its own segment shows this state.
     pub fn prove(&mut self, state: State) {
         self.state = state;
-        self.facts = self.facts - TO | Facts::PROVEN;
+        self.facts = self.facts.difference(TO) | Facts::PROVEN;
     }
 
     /// A segment that it should receive takes it to this state.
@@ -154,7 +154,7 @@ impl Endpoint {
     }
 
     pub fn set_upcoming(&mut self, fact: Facts) {
-        self.facts = self.facts - TO | fact;
+        self.facts = self.facts.difference(TO) | fact;
     }
 
     /// What was under way to it has arrived.
@@ -187,7 +187,7 @@ impl Endpoint {
             Stage::FinSimultaneous => Facts::FIN_SIMULTANEOUS,
             _ => Facts::empty(),
         };
-        self.facts = self.facts - STAGE_OF_FIN | Facts::FIN | fact;
+        self.facts = self.facts.difference(STAGE_OF_FIN) | Facts::FIN | fact;
     }
 
     /// The first answer to its SYN came, and there is no other copy that it could be for.

@@ -46,6 +46,13 @@ impl Exact {
         self.0.iter().find(|(kept, _)| *kept == moment).map(|(_, time_ns)| *time_ns)
     }
 
+    fn push(&mut self, moment: Moment, time_ns: i64) {
+        if self.0.is_empty() {
+            self.0.reserve_exact(1);
+        }
+        self.0.push((moment, time_ns));
+    }
+
     fn remove(&mut self, moment: Moment) {
         self.0.retain(|(kept, _)| *kept != moment);
     }
@@ -127,7 +134,7 @@ impl Connection {
             rare.exact.remove(moment);
         }
         if self.implied(moment) != time_ns {
-            self.rare_mut().exact.0.push((moment, time_ns));
+            self.rare_mut().exact.push(moment, time_ns);
         }
     }
 
@@ -136,7 +143,7 @@ impl Connection {
         let time_ns = self.time_of(moment);
         let exact = &mut self.rare_mut().exact;
         exact.remove(moment);
-        exact.0.push((moment, time_ns));
+        exact.push(moment, time_ns);
     }
 
     /// The first copy of the SYN or SYN/ACK of `side`.

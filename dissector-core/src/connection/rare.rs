@@ -25,7 +25,7 @@ pub(super) struct Rare {
     /// Of each end: SYN/ACKs with other initial sequence numbers than the one that counts.
     others: Option<Box<[Vec<Other>; 2]>>,
     /// Of each end: copies of its SYN or SYN/ACK after the first.
-    copies: Option<Box<[FurtherCopies; 2]>>,
+    copies: [Option<Box<FurtherCopies>>; 2],
     /// Times that do not follow from others.
     pub exact: Exact,
     /// Of each end: how many SYNs without and with ACK it has sent, where that is many.
@@ -52,21 +52,19 @@ impl Rare {
     }
 
     pub fn copies(&self, side: Side) -> Option<&FurtherCopies> {
-        self.copies.as_ref().map(|copies| &copies[side as usize])
+        self.copies[side as usize].as_deref()
     }
 
     pub fn copies_mut(&mut self, side: Side) -> &mut FurtherCopies {
-        &mut self.copies.get_or_insert_default()[side as usize]
+        self.copies[side as usize].get_or_insert_default()
     }
 
     /// Both ends are one: what is known of the client is known of the server.
     pub fn mirror(&mut self) {
-        for others in &mut self.others {
+        if let Some(others) = &mut self.others {
             others[1] = others[0].clone();
         }
-        for copies in &mut self.copies {
-            copies[1] = copies[0].clone();
-        }
+        self.copies[1] = self.copies[0].clone();
         self.syns[1] = self.syns[0];
         self.fin_end[1] = self.fin_end[0];
     }

@@ -76,6 +76,10 @@ impl FirstCopy {
 
 impl FurtherCopies {
     pub fn push(&mut self, copy: Copy) {
+        if self.copies.is_empty() {
+            // Mostly there is no other.
+            self.copies.reserve_exact(1);
+        }
         if self.copies.len() < MOST_FURTHER {
             self.copies.push(copy);
         }

@@ -347,7 +347,8 @@ impl Connection {
     }
 
     fn usual_first_fin(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
-        if !self.handshake.has(Handshake::CONFIRMED)
+        let unconfirmed = !self.handshake.has(Handshake::CONFIRMED);
+        if unconfirmed && next.sender == Side::Server
             || self.awaits_join()
             || !self.takes_fin(next, Stage::Fin)
         {
@@ -419,7 +420,9 @@ impl Connection {
     fn usual_ack_while_closing(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
         let (own, other) = (self.end(next.sender), self.end(next.receiver()));
         if !self.fin_acknowledged_by(next.receiver(), next.acknowledgment()) {
-            return self.takes_stream(next);
+            // It may be the first of the server, and confirm the handshake.
+            let confirmed = self.handshake.has(Handshake::CONFIRMED);
+            return (confirmed || next.sender == Side::Client) && self.takes_stream(next);
         }
         let receives = matches!(own.state, State::CloseWait | State::TimeWait);
         let next_state = match other.state {

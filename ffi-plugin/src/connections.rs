@@ -8,12 +8,14 @@ use dissector_core::ConnectionTable;
 use dissector_core::connection::{Annotation, Connection, Copy};
 use dissector_core::wire::TcpFlags;
 
+use crate::chunks::Chunks;
+
 /// The connections by number.
 #[derive(Default)]
 pub struct Connections {
     entries: Vec<Entry>,
-    /// Those that left the table, in chunks, so that growing never moves one.
-    left: Vec<Vec<Connection>>,
+    /// Those that left the table.
+    left: Chunks<Connection, 256>,
 }
 
 struct Entry {
@@ -26,8 +28,6 @@ struct Entry {
     first_fin: u32,
     last_fin: u32,
 }
-
-const CHUNK: usize = 256;
 
 /// Marks a place in `left`. A table holds far fewer connections than this.
 const LEFT: u32 = 1 << 31;
@@ -92,13 +92,8 @@ impl Connections {
 
     /// Keeps a connection that left the table; gives its home.
     fn keep(&mut self, connection: Connection) -> u32 {
-        if self.left.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.left.push(Vec::with_capacity(CHUNK));
-        }
-        let last = self.left.len() - 1;
-        let chunk = &mut self.left[last];
-        chunk.push(connection);
-        LEFT | (last * CHUNK + chunk.len() - 1) as u32
+        self.left.push(connection);
+        LEFT | (self.left.len() - 1) as u32
     }
 
     /// Connection `id`, wherever it is.
@@ -106,10 +101,7 @@ impl Connections {
         let home = self.entries.get(id as usize)?.home;
         match home & LEFT {
             0 => table.get(home, id),
-            _ => {
-                let place = (home & !LEFT) as usize;
-                self.left.get(place / CHUNK)?.get(place % CHUNK)
-            }
+            _ => self.left.get((home & !LEFT) as usize),
         }
     }
 

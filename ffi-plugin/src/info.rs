@@ -53,13 +53,13 @@ impl InfoTexts {
     }
 
     /// The texts of several segments in their order, parted by ` | `, and a NUL.
-    pub fn several<'a>(&mut self, segments: impl Iterator<Item = &'a Annotation>) -> &str {
+    pub fn several(&mut self, segments: impl Iterator<Item = Annotation>) -> &str {
         self.joined.clear();
         for said in segments {
             if !self.joined.is_empty() {
                 self.joined.push_str(" | ");
             }
-            let _ = write_info(&mut self.joined, said, self.style);
+            let _ = write_info(&mut self.joined, &said, self.style);
         }
         self.joined.push('\0');
         &self.joined

@@ -6,13 +6,14 @@
 //!
 //! * [`abi`]: the functions and structs of `include/tcphs.h`;
 //! * `boundary`: no panic leaves Rust, no null pointer enters it;
-//! * `session`, `frames`, `connections`, `syns`, `proofs`: what is known of the segments of one capture file, by frame;
+//! * `session`, `store`, `frames`, `connections`, `syns`, `proofs`, `chunks`: what is known of the segments of one capture file, by frame;
 //! * `view`, `verdict`, `remark`, `remark_text`, `text`, `info`: what is shown of one segment, as values and text;
 //! * `statistics`: what is shown of many connections;
 //! * `entry`, `fields`, `expert`, `command_line` (feature `wireshark`): what Wireshark looks up in a plugin.
 
 pub mod abi;
 mod boundary;
+mod chunks;
 #[cfg(feature = "wireshark")]
 mod command_line;
 mod connections;
@@ -32,6 +33,7 @@ mod remark;
 mod remark_text;
 mod session;
 mod statistics;
+mod store;
 mod syns;
 mod text;
 mod verdict;

@@ -31,9 +31,9 @@ pub struct Proofs {
 impl Proofs {
     /// Takes in the records that came since the last call. `records` gives those from a place on,
     /// with their frames and places; there are `count` in all.
-    pub fn take_in<'a, I>(&mut self, count: usize, records: impl FnOnce(usize) -> I)
+    pub fn take_in<I>(&mut self, count: usize, records: impl FnOnce(usize) -> I)
     where
-        I: Iterator<Item = (u32, u32, &'a Annotation)>,
+        I: Iterator<Item = (u32, u32, Annotation)>,
     {
         if count < self.taken {
             // Frames that a read filter rejected gave their places back.

@@ -11,9 +11,9 @@ use dissector_core::{ConnectionTable, IcmpError, Segment};
 
 use crate::connections::Connections;
 pub use crate::connections::Steps;
-use crate::frames::Frames;
 use crate::info::InfoTexts;
 use crate::proofs::{End, Proofs};
+use crate::store::Store;
 use crate::syns::Syns;
 use crate::text::{Later, Style};
 
@@ -65,7 +65,7 @@ pub struct IcmpSaid {
 
 /// Everything that is known of one segment.
 pub struct Known<'a> {
-    pub said: &'a Annotation,
+    pub said: Annotation,
     /// Its connection, as it stands now.
     pub connection: &'a Connection,
     /// The time by which the connection is judged.
@@ -91,7 +91,7 @@ impl Session {
     /// segments.
     pub fn learn(&mut self, frame: u32, segment: &Segment<'_>) {
         let annotation = self.table.observe(segment);
-        let place = self.store.push(frame, annotation);
+        let place = self.store.push(frame, &annotation);
         self.connections.note(&mut self.table, &annotation, place);
         self.syns.note(segment, place);
     }
@@ -101,7 +101,7 @@ impl Session {
         let said = self.table.observe_icmp(error);
         self.connections.keep_left(&mut self.table);
         if let Some(annotation) = said {
-            let place = self.store.push(frame, annotation);
+            let place = self.store.push(frame, &annotation);
             self.connections.note(&mut self.table, &annotation, place);
             // A frame that a read filter rejected gave its places back.
             while self.icmp.pop_if(|(last, _)| *last >= place).is_some() {}
@@ -159,7 +159,7 @@ impl Session {
     /// that were assumed.
     pub fn take_in_proofs(&mut self) {
         let store = &self.store;
-        self.proofs.take_in(store.records.len(), |taken| store.since(taken));
+        self.proofs.take_in(store.len(), |taken| store.since(taken));
     }
 
     /// Changes what the user can choose; what is shown follows at once.
@@ -175,92 +175,9 @@ impl Session {
         let mut staged = said.filter(|said| every || said.stage != Stage::None);
         let first = staged.next()?;
         Some(match staged.next() {
-            None => self.texts.one(first),
+            None => self.texts.one(&first),
             Some(second) => self.texts.several([first, second].into_iter().chain(staged)),
         })
-    }
-}
-
-/// Annotations by frame: 40 octets a segment, and 4 a frame.
-#[derive(Default)]
-struct Store {
-    /// The place in `records` of the first segment of each frame, plus 1; 0 for none.
-    first: Frames,
-    records: Vec<Record>,
-    /// The frame being dissected for the first time, with the place of its last segment.
-    open: Option<(u32, usize)>,
-}
-
-struct Record {
-    annotation: Annotation,
-    frame: u32,
-    /// The place of the next segment of the same frame, plus 1; 0 for none.
-    next: u32,
-}
-
-impl Store {
-    /// Gives the place of the record, which names the segment; the last place of all where there
-    /// is no more room.
-    fn push(&mut self, frame: u32, annotation: Annotation) -> u32 {
-        let previous = match self.open {
-            Some((open, place)) if open == frame => Some(place),
-            _ => {
-                self.forget(frame);
-                None
-            }
-        };
-        let place = self.records.len();
-        // A capture of 4 thousand million segments: what comes later stays without annotation.
-        let Ok(stored) = u32::try_from(place + 1) else {
-            return u32::MAX;
-        };
-        self.records.push(Record { annotation, frame, next: 0 });
-        match previous {
-            Some(previous) => self.records[previous].next = stored,
-            None => self.first.set(frame, stored),
-        }
-        self.open = Some((frame, place));
-        place as u32
-    }
-
-    fn end_frame(&mut self, frame: u32) {
-        match self.open.take() {
-            Some((open, _)) if open == frame => {}
-            _ => self.forget(frame),
-        }
-    }
-
-    /// The segments of a frame in the order they came in, each with its place.
-    fn segments(&self, frame: u32) -> impl Iterator<Item = (u32, &Annotation)> {
-        let first = self.first.get(frame);
-        let next = |(_, record): &(u32, &Record)| self.record(record.next);
-        std::iter::successors(self.record(first), next)
-            .map(|(place, record)| (place, &record.annotation))
-    }
-
-    /// The records from `place` on, each with its frame and place.
-    fn since(&self, place: usize) -> impl Iterator<Item = (u32, u32, &Annotation)> {
-        let places = (0..).zip(&self.records).skip(place);
-        places.map(|(place, record)| (record.frame, place, &record.annotation))
-    }
-
-    /// The record stored as `place`, counted from 1, with its place from 0.
-    fn record(&self, place: u32) -> Option<(u32, &Record)> {
-        let place = place.checked_sub(1)?;
-        Some((place, self.records.get(place as usize)?))
-    }
-
-    /// Drops what an earlier frame of the same number left.
-    fn forget(&mut self, frame: u32) {
-        let place = self.first.get(frame) as usize;
-        if place == 0 {
-            return;
-        }
-        self.first.set(frame, 0);
-        // The number that is used again is always the latest, so its records are the last ones.
-        if self.first.latest() == Some(frame) {
-            self.records.truncate(place - 1);
-        }
     }
 }
 
@@ -288,7 +205,7 @@ pub(crate) mod tests {
 
     /// What is said of the first segment of a frame.
     pub fn first(session: &Session, frame: u32) -> Annotation {
-        *session.segment(frame, 0).unwrap().said
+        session.segment(frame, 0).unwrap().said
     }
 
     /// A segment with other flags; from the server if `back`. Numbers fit those of `SYN`.
@@ -364,11 +281,11 @@ pub(crate) mod tests {
         }
         assert_eq!(flags(&session, 2), [".", "P."]);
         assert_eq!(flags(&session, 1), ["."]);
-        assert_eq!(session.store.records.len(), 3);
+        assert_eq!(session.store.len(), 3);
         // Then a frame of that number without TCP.
         session.end_frame(2);
         assert!(flags(&session, 2).is_empty());
-        assert_eq!(session.store.records.len(), 1);
+        assert_eq!(session.store.len(), 1);
     }
 
     #[test]
@@ -390,10 +307,5 @@ pub(crate) mod tests {
         assert_eq!(known.connection.client(), "10.0.0.1:40000".parse().unwrap());
         assert!(known.syn.is_some());
         assert!(session.segment(1, 1).is_none() && session.segment(2, 0).is_none());
-    }
-
-    #[test]
-    fn stays_small() {
-        assert!(size_of::<Record>() <= 40);
     }
 }

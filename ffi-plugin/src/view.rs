@@ -19,7 +19,7 @@ pub fn write(known: &Known<'_>, later: bool, wanted: Option<&tcphs_wanted>, view
     let mut list = List::new(&mut view.items, TextBuffer::new(&mut view.text), wanted);
     view.summary = TCPHS_NO_TEXT;
     if list.wants_summary() {
-        let place = list.text.push(Summary { said, style });
+        let place = list.text.push(Summary { said: &said, style });
         view.summary = place.map_or(TCPHS_NO_TEXT, |place| place as u32);
     }
 
@@ -39,7 +39,7 @@ pub fn write(known: &Known<'_>, later: bool, wanted: Option<&tcphs_wanted>, view
         list.string(FieldId::FlagsTcpdump, said.flags.tcpdump());
     }
     write_options(known, &mut list);
-    write_reset(said, &mut list);
+    write_reset(&said, &mut list);
     list.enumeration(FieldId::Role, FieldId::RoleStr, said.sender.number(), said.sender.label());
     let basis = connection.role_basis();
     list.enumeration(FieldId::RoleBasis, FieldId::RoleBasisStr, basis.number(), basis.label());

@@ -16,7 +16,7 @@ pub struct Annotation {
     /// Its flags.
     pub flags: TcpFlags,
     /// Time since the previous copy; of an RST and a duplicate the TTL.
-    rto: [u16; 3],
+    pub(super) rto: [u16; 3],
     /// Its part in the handshake or the close.
     pub stage: Stage,
     /// Whether it was sent before. Said of the handshake, the close and duplicates only.
@@ -33,7 +33,7 @@ pub struct Annotation {
     pub server: States,
     /// Why it was sent, if it is an RST.
     pub rst_reason: Option<RstReason>,
-    ttl_delta: i16,
+    pub(super) ttl_delta: i16,
     /// What is worth a remark about it.
     pub anomalies: AnomalySet,
 }
@@ -121,6 +121,15 @@ pub struct States {
 impl States {
     pub(crate) const fn new(before: State, after: State, proven: bool) -> Self {
         Self { packed: before.number() << 4 | after.number(), proven }
+    }
+
+    /// The state before in the upper four bits, the state after in the lower.
+    pub(super) const fn packed(self) -> u8 {
+        self.packed
+    }
+
+    pub(super) const fn unpacked(packed: u8, proven: bool) -> Self {
+        Self { packed, proven }
     }
 
     /// State before the segment.

@@ -7,6 +7,7 @@
 mod advice;
 mod annotation;
 mod anomaly;
+mod brief;
 mod closing;
 mod duplicate;
 mod endpoint;
@@ -37,6 +38,7 @@ mod zeek;
 pub use advice::{Advice, Check};
 pub use annotation::{Annotation, States};
 pub use anomaly::{Anomaly, AnomalySet, Group, Severity};
+pub use brief::{Brief, Remainder};
 pub(crate) use duplicate::Recent;
 pub(crate) use ends::Direction;
 pub use enumeration::{Enumeration, EnumerationValue, UnknownLabel};

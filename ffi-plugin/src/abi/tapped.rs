@@ -75,10 +75,10 @@ impl tcphs_tapped {
         (self.label[0], self.comment[0]) = (0, 0);
         if self.staged {
             // The texts are short; one that did not fit would be left out.
-            if TextBuffer::new(&mut self.label).push(Label(said)).is_none() {
+            if TextBuffer::new(&mut self.label).push(Label(&said)).is_none() {
                 self.label[0] = 0;
             }
-            let comment = Comment { said, style: known.settings.style };
+            let comment = Comment { said: &said, style: known.settings.style };
             if TextBuffer::new(&mut self.comment).push(comment).is_none() {
                 self.comment[0] = 0;
             }

@@ -1,0 +1,110 @@
+//! What the engine said of each segment, by frame.
+
+use dissector_core::connection::{Annotation, Brief, Remainder};
+
+use crate::chunks::Chunks;
+use crate::frames::Frames;
+
+/// Annotations by frame: 16 octets a segment, 4 a frame, and 32 more where there is something
+/// remarkable.
+#[derive(Default)]
+pub struct Store {
+    /// The place in `records` of the first segment of each frame, plus 1; 0 for none.
+    first: Frames,
+    /// The segments of a frame follow each other.
+    records: Chunks<Record, 4096>,
+    /// What remains of some annotations, by place.
+    remainders: Chunks<(u32, Remainder), 1024>,
+    /// The frame being dissected for the first time.
+    open: Option<u32>,
+}
+
+struct Record {
+    frame: u32,
+    brief: Brief,
+}
+
+impl Store {
+    /// Gives the place of the record, which names the segment; the last place of all where there
+    /// is no more room.
+    pub fn push(&mut self, frame: u32, annotation: &Annotation) -> u32 {
+        let further = self.open == Some(frame);
+        if !further {
+            self.forget(frame);
+        }
+        // A capture of 4 thousand million segments: what comes later stays without annotation.
+        let Ok(stored) = u32::try_from(self.records.len() + 1) else {
+            return u32::MAX;
+        };
+        let place = stored - 1;
+        let (brief, remainder) = Brief::of(annotation);
+        self.records.push(Record { frame, brief });
+        if let Some(remainder) = remainder {
+            self.remainders.push((place, remainder));
+        }
+        if !further {
+            self.first.set(frame, stored);
+        }
+        self.open = Some(frame);
+        place
+    }
+
+    /// The frame has been dissected for the first time.
+    pub fn end_frame(&mut self, frame: u32) {
+        if self.open.take() != Some(frame) {
+            self.forget(frame);
+        }
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The segments of a frame in the order they came in, each with its place.
+    pub fn segments(&self, frame: u32) -> impl Iterator<Item = (u32, Annotation)> {
+        let first = self.first.get(frame).checked_sub(1);
+        let places = first.into_iter().flat_map(|first| first..);
+        let records = places.map_while(|place| Some((place, self.records.get(place as usize)?)));
+        let of_frame = records.take_while(move |(_, record)| record.frame == frame);
+        of_frame.map(|(place, record)| (place, self.annotation(place, &record.brief)))
+    }
+
+    /// The records from `place` on, each with its frame and place.
+    pub fn since(&self, place: usize) -> impl Iterator<Item = (u32, u32, Annotation)> {
+        let places = (place as u32..).zip(self.records.since(place));
+        places.map(|(place, record)| (record.frame, place, self.annotation(place, &record.brief)))
+    }
+
+    fn annotation(&self, place: u32, brief: &Brief) -> Annotation {
+        if !brief.has_remainder() {
+            return brief.annotation(None);
+        }
+        let at = self.remainders.partition_point(|(other, _)| *other < place);
+        let remainder = self.remainders.get(at).filter(|(other, _)| *other == place);
+        brief.annotation(remainder.map(|(_, remainder)| remainder))
+    }
+
+    /// Drops what an earlier frame of the same number left.
+    fn forget(&mut self, frame: u32) {
+        let Some(place) = self.first.get(frame).checked_sub(1) else { return };
+        self.first.set(frame, 0);
+        // The number that is used again is always the latest, so its records are the last ones.
+        if self.first.latest() == Some(frame) {
+            self.records.truncate(place as usize);
+            let kept = self.remainders.partition_point(|(other, _)| *other < place);
+            self.remainders.truncate(kept);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_small() {
+        assert_eq!(size_of::<Record>(), 16);
+        assert_eq!(size_of::<(u32, Remainder)>(), 32);
+    }
+}

@@ -143,10 +143,11 @@ impl Connection {
         now_ns: i64,
         recent: &mut Recent,
     ) -> Annotation {
-        if let Some(seen) = self.take_usual(segment, sender, now_ns, recent) {
-            return seen;
+        let before = self.states();
+        match self.take_usual(segment, sender, now_ns, recent) {
+            Some(stage) => self.usual_annotation(stage, segment.tcp.flags, sender, before),
+            None => self.observe_closely(segment, sender, now_ns, recent),
         }
-        self.observe_closely(segment, sender, now_ns, recent)
     }
 
     fn observe_closely(
@@ -373,7 +374,7 @@ impl Connection {
         [self.ends[0].state, self.ends[1].state]
     }
 
-    fn tell_states(&self, seen: &mut Annotation, before: [State; 2]) {
+    pub(super) fn tell_states(&self, seen: &mut Annotation, before: [State; 2]) {
         let [client, server] = [0, 1].map(|side| {
             let end = &self.ends[side];
             States::new(before[side], end.state, end.proven())

@@ -14,7 +14,7 @@ use super::offer::{self, Offer, Offers};
 use super::opening::SLOW_NS;
 use super::times::FirstCopy;
 use super::track::{Connection, number_of_32_bits};
-use super::{Annotation, Anomaly, States};
+use super::{Annotation, Anomaly};
 use crate::Segment;
 use crate::connection::closing::HALF_CLOSED_LONG_NS;
 use crate::wire::{SeqNumber, TcpFlags};
@@ -66,7 +66,8 @@ impl Next<'_> {
 }
 
 impl Connection {
-    /// Takes in the next segment if it is the usual one; `None`, and nothing changed, if not.
+    /// Takes in the next segment if it is the usual one, and gives its stage; `None`, and nothing
+    /// changed, if not.
     #[inline]
     pub(super) fn take_usual(
         &mut self,
@@ -74,7 +75,7 @@ impl Connection {
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
-    ) -> Option<Annotation> {
+    ) -> Option<Stage> {
         #[cfg(test)]
         if tests::ALWAYS_THE_LONG_WAY.get() {
             return None;
@@ -84,8 +85,8 @@ impl Connection {
             // Nearly every segment of a long connection, so it has its own copy of `take`.
             (Course::Open, TcpFlags::ACK, _) => {
                 let timestamps = duplicate::timestamps(segment);
-                self.take(segment, sender, now_ns, recent, timestamps, |connection, next, _| {
-                    connection.goes_on(next)
+                self.take(segment, sender, now_ns, recent, timestamps, |connection, next| {
+                    connection.goes_on(next).then_some(Stage::None)
                 })
             }
             (Course::Open | Course::Closing, TcpFlags::ACK | FIN_ACK, _)
@@ -108,13 +109,13 @@ impl Connection {
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
-    ) -> Option<Annotation> {
+    ) -> Option<Stage> {
         let (offer, timestamps) = Offer::of(&segment.tcp);
-        self.take(segment, sender, now_ns, recent, timestamps, |connection, next, seen| {
-            match connection.course {
-                Course::Syn => connection.usual_syn(next, offer, seen),
-                _ => connection.usual_synack(next, offer, seen),
-            }
+        self.take(segment, sender, now_ns, recent, timestamps, |connection, next| match connection
+            .course
+        {
+            Course::Syn => connection.usual_syn(next, offer),
+            _ => connection.usual_synack(next, offer),
         })
     }
 
@@ -126,15 +127,15 @@ impl Connection {
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
-    ) -> Option<Annotation> {
+    ) -> Option<Stage> {
         let timestamps = duplicate::timestamps(segment);
         let fin = segment.tcp.flags.contains(TcpFlags::FIN);
-        self.take(segment, sender, now_ns, recent, timestamps, |connection, next, seen| {
+        self.take(segment, sender, now_ns, recent, timestamps, |connection, next| {
             match (connection.course, fin) {
-                (Course::FinalAck, _) => connection.usual_final_ack(next, seen),
-                (Course::Open, _) => connection.usual_first_fin(next, seen),
-                (_, true) => connection.usual_second_fin(next, seen),
-                (_, false) => connection.usual_ack_while_closing(next, seen),
+                (Course::FinalAck, _) => connection.usual_final_ack(next),
+                (Course::Open, _) => connection.usual_first_fin(next),
+                (_, true) => connection.usual_second_fin(next),
+                (_, false) => connection.usual_ack_while_closing(next),
             }
         })
     }
@@ -148,8 +149,8 @@ impl Connection {
         now_ns: i64,
         recent: &mut Recent,
         timestamps: Option<(u32, u32)>,
-        step: impl FnOnce(&mut Self, &Next<'a>, &mut Annotation) -> bool,
-    ) -> Option<Annotation> {
+        step: impl FnOnce(&mut Self, &Next<'a>) -> Option<Stage>,
+    ) -> Option<Stage> {
         if self.handshake.has(Handshake::TIMESTAMPS) && timestamps.is_none() {
             return None;
         }
@@ -160,34 +161,45 @@ impl Connection {
         }
         let payload = segment.payload_octets();
         let next = Next { segment, identity, sender, now_ns, payload };
-        let mut seen = Annotation::new(self.id, segment.tcp.flags, sender.role());
-        let before = [self.ends[0].state, self.ends[1].state];
-        if !step(self, &next, &mut seen) {
-            return None;
-        }
-        recent.remember(segment, &identity, sent, now_ns, seen.stage);
+        let stage = step(self, &next)?;
+        recent.remember(segment, &identity, sent, now_ns, stage);
         let end = self.end_mut(sender);
         end.sent = sent.wrapping_add(1);
         end.ttl = segment.packet.ttl;
         end.facts |= Facts::TTL | Facts::SENT;
         self.count_packet();
         self.last_ns = now_ns;
-        let [client, server] = &self.ends;
-        seen.client = States::new(before[0], client.state, client.proven());
-        seen.server = States::new(before[1], server.state, server.proven());
-        Some(seen)
+        Some(stage)
     }
 
-    fn usual_syn(&mut self, next: &Next<'_>, offer: Offer, seen: &mut Annotation) -> bool {
+    /// What is said of a usual segment of this stage, given the states before it.
+    #[inline(always)]
+    pub(super) fn usual_annotation(
+        &self,
+        stage: Stage,
+        flags: TcpFlags,
+        sender: Side,
+        before: [State; 2],
+    ) -> Annotation {
+        let mut seen = Annotation::new(self.id, flags, sender.role());
+        seen.stage = stage;
+        if stage == Stage::FinalAck {
+            seen.final_ack = true;
+            seen.note(Anomaly::HandshakeComplete);
+        }
+        self.tell_states(&mut seen, before);
+        seen
+    }
+
+    fn usual_syn(&mut self, next: &Next<'_>, offer: Offer) -> Option<Stage> {
         let tcp = &next.segment.tcp;
         if next.payload > 0
             || self.has_small_mss(&offer)
             || self.has_numbers_apart()
             || !self.zeek.usual_syn(tcp)
         {
-            return false;
+            return None;
         }
-        seen.stage = Stage::Syn;
         self.frames.syn = number_of_32_bits(next.segment.packet.frame);
         self.take_usual_syn(next, offer, Facts::SYN | Facts::ISS_KNOWN);
         let [client, server] = &mut self.ends;
@@ -195,10 +207,10 @@ impl Connection {
         client.prove(State::SynSent);
         server.assume(State::SynReceived);
         self.course = Course::SynAck;
-        true
+        Some(Stage::Syn)
     }
 
-    fn usual_synack(&mut self, next: &Next<'_>, answer: Offer, seen: &mut Annotation) -> bool {
+    fn usual_synack(&mut self, next: &Next<'_>, answer: Offer) -> Option<Stage> {
         let tcp = &next.segment.tcp;
         let client = self.client_end();
         let offer = &client.offer;
@@ -213,9 +225,8 @@ impl Connection {
             || self.has_numbers_apart()
             || !self.zeek.usual_synack(tcp)
         {
-            return false;
+            return None;
         }
-        seen.stage = Stage::SynAck;
         self.frames.synack = number_of_32_bits(next.segment.packet.frame);
         self.handshake |= Handshake::SYNACK_SEEN;
         let facts = Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN | Facts::ACK;
@@ -232,7 +243,7 @@ impl Connection {
         server.window = tcp.window;
         server.prove(State::SynReceived);
         self.course = Course::FinalAck;
-        true
+        Some(Stage::SynAck)
     }
 
     /// What a SYN and a SYN/ACK have in common.
@@ -247,7 +258,7 @@ impl Connection {
     }
 
     /// The third segment; it may carry data.
-    fn usual_final_ack(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
+    fn usual_final_ack(&mut self, next: &Next<'_>) -> Option<Stage> {
         let [client, server] = &self.ends;
         let slow = next.now_ns.saturating_sub(self.first_ns) as u64 > SLOW_NS;
         if next.sequence() != client.nxt
@@ -255,11 +266,8 @@ impl Connection {
             || slow
             || !self.takes_stream(next)
         {
-            return false;
+            return None;
         }
-        seen.stage = Stage::FinalAck;
-        seen.final_ack = true;
-        seen.note(Anomaly::HandshakeComplete);
         self.anomalies.insert(Anomaly::HandshakeComplete);
         self.frames.final_ack = number_of_32_bits(next.segment.packet.frame);
         self.set_time_of(Moment::FinalAck, next.now_ns);
@@ -271,7 +279,7 @@ impl Connection {
         server.facts |= Facts::SYN_ACKED;
         server.assume(State::Established);
         self.course = Course::Open;
-        true
+        Some(Stage::FinalAck)
     }
 
     /// Nearly every segment of a long connection: it moves nothing but sequence numbers. The first
@@ -346,26 +354,25 @@ impl Connection {
         end.facts.set(Facts::PAYLOAD, next.payload > 0 || end.has(Facts::PAYLOAD));
     }
 
-    fn usual_first_fin(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
+    fn usual_first_fin(&mut self, next: &Next<'_>) -> Option<Stage> {
         let unconfirmed = !self.handshake.has(Handshake::CONFIRMED);
         if unconfirmed && next.sender == Side::Server
             || self.awaits_join()
             || !self.takes_fin(next, Stage::Fin)
         {
-            return false;
+            return None;
         }
-        seen.stage = Stage::Fin;
         self.handshake.set_first_closer(next.sender);
         self.first_fin_ns = next.now_ns;
         self.forget_last_copy(next);
         self.end_mut(next.sender).prove(State::FinWait1);
         self.end_mut(next.receiver()).assume(State::CloseWait);
         self.course = Course::Closing;
-        true
+        Some(Stage::Fin)
     }
 
     /// The other end closes too; it may acknowledge the first FIN by the way.
-    fn usual_second_fin(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
+    fn usual_second_fin(&mut self, next: &Next<'_>) -> Option<Stage> {
         let (own, other) = (self.end(next.sender), self.end(next.receiver()));
         let answers = self.first_closer() == Some(next.receiver())
             && own.state == State::CloseWait
@@ -378,16 +385,15 @@ impl Connection {
             false => Stage::FinAndAck,
         };
         if !answers || !self.takes_fin(next, stage) {
-            return false;
+            return None;
         }
-        seen.stage = stage;
         self.set_time_of(Moment::SecondFin, next.now_ns);
         self.forget_last_copy(next);
         self.end_mut(next.sender).prove(State::LastAck);
         let other = self.end_mut(next.receiver());
         other.facts |= Facts::FIN_ACKED;
         other.assume(State::TimeWait);
-        true
+        Some(stage)
     }
 
     /// The last copy of a FIN is this, the first.
@@ -417,34 +423,36 @@ impl Connection {
     }
 
     /// It may acknowledge a FIN, and so be the second segment of the close, or the last.
-    fn usual_ack_while_closing(&mut self, next: &Next<'_>, seen: &mut Annotation) -> bool {
+    fn usual_ack_while_closing(&mut self, next: &Next<'_>) -> Option<Stage> {
         let (own, other) = (self.end(next.sender), self.end(next.receiver()));
         if !self.fin_acknowledged_by(next.receiver(), next.acknowledgment()) {
             // It may be the first of the server, and confirm the handshake.
             let confirmed = self.handshake.has(Handshake::CONFIRMED);
-            return (confirmed || next.sender == Side::Client) && self.takes_stream(next);
+            let usual = (confirmed || next.sender == Side::Client) && self.takes_stream(next);
+            return usual.then_some(Stage::None);
         }
         let receives = matches!(own.state, State::CloseWait | State::TimeWait);
         let next_state = match other.state {
             State::FinWait1 => State::FinWait2,
             State::LastAck => State::Closed,
             state @ (State::FinWait2 | State::TimeWait | State::Closed) => state,
-            _ => return false,
+            _ => return None,
         };
         if !receives || next.sequence().is_after(own.nxt) || !self.takes_stream(next) {
-            return false;
+            return None;
         }
         let of_first = self.first_closer() == Some(next.receiver());
         self.end_mut(next.sender).facts |= Facts::PROVEN;
+        let mut stage = Stage::None;
         let other = self.end_mut(next.receiver());
         if !other.has(Facts::FIN_ACKED) {
-            seen.stage = if of_first { Stage::FinAcked } else { Stage::SecondFinAcked };
+            stage = if of_first { Stage::FinAcked } else { Stage::SecondFinAcked };
             other.facts |= Facts::FIN_ACKED;
         }
         if other.state != next_state {
             other.assume(next_state);
         }
-        true
+        Some(stage)
     }
 
     /// Whether the segment that confirms an MPTCP join is still to come.

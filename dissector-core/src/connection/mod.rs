@@ -5,12 +5,13 @@
 //! closing, reset.
 
 mod advice;
+mod ahead;
 mod annotation;
 mod anomaly;
 mod closing;
 mod duplicate;
 mod endpoint;
-mod ends;
+pub(crate) mod ends;
 mod enumeration;
 mod event;
 mod field;

@@ -1,8 +1,9 @@
 //! Packets on their way from the thread that reads them to those that follow connections.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::slice;
 
-use crate::connection::Direction;
+use crate::connection::{Direction, ends};
 use crate::table::{direction_of, shard_of};
 use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
 use crate::{IcmpError, PacketInfo, Segment};
@@ -72,8 +73,9 @@ struct Packet {
     number: u32,
     /// 0 where it is too large; connections keep no larger ones either.
     frame: u32,
-    addresses: [Ipv4Addr; 2],
-    ports: [u16; 2],
+    /// As in [`Direction`]; of IPv6, the addresses are among the octets.
+    addresses: u64,
+    ports: u32,
     sequence: SeqNumber,
     acknowledgment: SeqNumber,
     tcp_octets: u32,
@@ -100,8 +102,8 @@ const NOTHING: Packet = Packet {
     now_ns: 0,
     number: 0,
     frame: 0,
-    addresses: [Ipv4Addr::UNSPECIFIED; 2],
-    ports: [0; 2],
+    addresses: 0,
+    ports: 0,
     sequence: SeqNumber(0),
     acknowledgment: SeqNumber(0),
     tcp_octets: 0,
@@ -127,18 +129,21 @@ pub(crate) struct PlainIpv4 {
     pub tcp_octets: u32,
 }
 
-/// What [`Batch::each`] finds.
-pub(crate) struct Found<'a> {
-    /// The place of the packet in the batch.
-    pub number: u32,
-    /// The clock when it came, as far as this batch tells.
-    pub now_ns: i64,
-    pub what: What<'a>,
+/// The packets of one shard.
+#[derive(Clone)]
+pub(crate) struct Packets<'a> {
+    packets: slice::Iter<'a, Packet>,
+    octets: &'a [u8],
+    errors: slice::Iter<'a, IcmpError>,
 }
 
-pub(crate) enum What<'a> {
-    Segment(Segment<'a>),
-    IcmpError(&'a IcmpError),
+/// A packet of a batch.
+pub(crate) struct Found<'a> {
+    packet: &'a Packet,
+    pub direction: Direction,
+    /// What it is, if it is no segment.
+    pub error: Option<&'a IcmpError>,
+    options: &'a [u8],
 }
 
 impl Batch {
@@ -175,24 +180,25 @@ impl Batch {
         let Segment { packet, tcp } = segment;
         let number = self.count(file, packet.time_ns);
         let now_ns = self.now_ns;
-        let part = self.part(&direction_of(segment));
-        let (addresses, kind) = match (packet.source, packet.destination) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                let kind = if packet.ip_id.is_some() { Kind::Ipv4 } else { Kind::Ipv4WithoutId };
-                ([source, destination], kind)
+        let direction = direction_of(segment);
+        let part = self.part(&direction);
+        let (addresses, ports, kind) = match direction {
+            Direction::V4 { addresses, ports } if packet.ip_id.is_some() => {
+                (addresses, ports, Kind::Ipv4)
             }
-            (source, destination) => {
-                let (source, destination) = (to_ipv6(source), to_ipv6(destination));
-                part.octets.extend(source.octets().iter().chain(&destination.octets()));
-                (NOTHING.addresses, Kind::Ipv6)
+            Direction::V4 { addresses, ports } => (addresses, ports, Kind::Ipv4WithoutId),
+            Direction::V6 { addresses: [source, destination], ports } => {
+                part.octets.extend(source.to_be_bytes().iter().chain(&destination.to_be_bytes()));
+                (0, ports, Kind::Ipv6)
             }
         };
-        part.octets.extend_from_slice(tcp.option_octets);
+        append(&mut part.octets, tcp.option_octets);
         part.packets.push(Packet {
             now_ns,
             number,
             frame: u32::try_from(packet.frame).unwrap_or(0),
             addresses,
+            ports,
             tcp_octets: packet.tcp_octets,
             ip_id: packet.ip_id.unwrap_or(0),
             ttl: packet.ttl,
@@ -207,15 +213,16 @@ impl Batch {
     pub(crate) fn push_ipv4(&mut self, file: u32, packet: PlainIpv4, tcp: &TcpHeader<'_>) {
         let number = self.count(file, packet.time_ns);
         let now_ns = self.now_ns;
-        let [source, destination] = packet.addresses.map(Ipv4Addr::to_bits);
-        let (addresses, ports) = ([source, destination], [tcp.source_port, tcp.destination_port]);
+        let between = packet.addresses.map(Ipv4Addr::to_bits);
+        let (addresses, ports) = ends::ipv4(between, [tcp.source_port, tcp.destination_port]);
         let part = self.part(&Direction::V4 { addresses, ports });
-        part.octets.extend_from_slice(tcp.option_octets);
+        append(&mut part.octets, tcp.option_octets);
         part.packets.push(Packet {
             now_ns,
             number,
             frame: u32::try_from(packet.frame).unwrap_or(0),
-            addresses: packet.addresses,
+            addresses,
+            ports,
             ip_id: packet.ip_id,
             ttl: packet.ttl,
             tcp_octets: packet.tcp_octets,
@@ -262,21 +269,95 @@ impl Batch {
         self.now_ns
     }
 
-    /// Gives the packets of a shard to `visit`, in order.
+    /// The packets of a shard, in order.
     #[inline]
-    pub(crate) fn each<'a>(&'a self, shard: usize, mut visit: impl FnMut(Found<'a>)) {
+    pub(crate) fn packets(&self, shard: usize) -> Packets<'_> {
         let part = &self.parts[shard];
-        let mut octets = &part.octets[..];
-        let mut errors = part.errors.iter();
-        for packet in &part.packets {
-            let what = match packet.kind {
-                Kind::IcmpError => errors.next().map(What::IcmpError),
-                _ => packet.segment(&mut octets).map(What::Segment),
-            };
-            let Packet { number, now_ns, .. } = *packet;
-            if let Some(what) = what {
-                visit(Found { number, now_ns, what });
+        let (packets, errors) = (part.packets.iter(), part.errors.iter());
+        Packets { packets, octets: &part.octets, errors }
+    }
+}
+
+impl<'a> Iterator for Packets<'a> {
+    type Item = Found<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Found<'a>> {
+        let packet = self.packets.next()?;
+        let Packet { addresses, ports, .. } = *packet;
+        let (direction, error) = match packet.kind {
+            Kind::Ipv4 | Kind::Ipv4WithoutId => (Direction::V4 { addresses, ports }, None),
+            Kind::Ipv6 => {
+                let (source, rest) = self.octets.split_first_chunk::<16>()?;
+                let (destination, rest) = rest.split_first_chunk::<16>()?;
+                self.octets = rest;
+                let addresses = [u128::from_be_bytes(*source), u128::from_be_bytes(*destination)];
+                (Direction::V6 { addresses, ports }, None)
             }
+            Kind::IcmpError => {
+                let error = self.errors.next()?;
+                (Direction::new(error.quoted.source, error.quoted.destination), Some(error))
+            }
+        };
+        let (options, rest) = self.octets.split_at_checked(packet.option_octets.into())?;
+        self.octets = rest;
+        Some(Found { packet, direction, error, options })
+    }
+}
+
+impl<'a> Found<'a> {
+    /// The place of the packet in the batch.
+    #[inline(always)]
+    pub(crate) fn number(&self) -> u32 {
+        self.packet.number
+    }
+
+    /// The clock when it came, as far as the batch tells.
+    #[inline(always)]
+    pub(crate) fn now_ns(&self) -> i64 {
+        self.packet.now_ns
+    }
+
+    /// The segment, if it is one.
+    ///
+    /// Large enough for each copy to be felt: made where it is used.
+    #[inline(always)]
+    pub(crate) fn segment(&self) -> Segment<'a> {
+        let packet = self.packet;
+        let (source, destination) = match self.direction {
+            Direction::V4 { addresses, .. } => {
+                let [source, destination] = ends::of_ipv4(addresses);
+                (source.into(), destination.into())
+            }
+            Direction::V6 { addresses: [source, destination], .. } => {
+                (Ipv6Addr::from_bits(source).into(), Ipv6Addr::from_bits(destination).into())
+            }
+        };
+        let [source_port, destination_port] = ends::of_ports(packet.ports);
+        Segment {
+            packet: PacketInfo {
+                frame: packet.frame.into(),
+                // Who follows connections is told the clock.
+                time_ns: packet.now_ns,
+                source,
+                destination,
+                ttl: packet.ttl,
+                ip_id: (packet.kind == Kind::Ipv4).then_some(packet.ip_id),
+                tcp_octets: packet.tcp_octets,
+            },
+            tcp: TcpHeader {
+                source_port,
+                destination_port,
+                sequence: packet.sequence,
+                acknowledgment: packet.acknowledgment,
+                data_offset: packet.data_offset,
+                flags: packet.flags,
+                window: packet.window,
+                checksum: packet.checksum,
+                urgent_pointer: packet.urgent_pointer,
+                option_octets: self.options,
+                payload: &[],
+            },
         }
     }
 }
@@ -286,7 +367,6 @@ impl Packet {
     #[inline(always)]
     fn of(tcp: &TcpHeader<'_>) -> Self {
         Self {
-            ports: [tcp.source_port, tcp.destination_port],
             sequence: tcp.sequence,
             acknowledgment: tcp.acknowledgment,
             flags: tcp.flags,
@@ -299,58 +379,15 @@ impl Packet {
             ..NOTHING
         }
     }
-
-    /// The segment, whose octets come next.
-    #[inline]
-    fn segment<'a>(&self, octets: &mut &'a [u8]) -> Option<Segment<'a>> {
-        let (source, destination, ip_id) = match self.kind {
-            Kind::Ipv6 => {
-                let (source, rest) = octets.split_first_chunk::<16>()?;
-                let (destination, rest) = rest.split_first_chunk::<16>()?;
-                *octets = rest;
-                (Ipv6Addr::from(*source).into(), Ipv6Addr::from(*destination).into(), None)
-            }
-            kind => {
-                let [source, destination] = self.addresses;
-                let ip_id = Some(self.ip_id).filter(|_| kind == Kind::Ipv4);
-                (source.into(), destination.into(), ip_id)
-            }
-        };
-        let (option_octets, rest) = octets.split_at_checked(self.option_octets.into())?;
-        *octets = rest;
-        let [source_port, destination_port] = self.ports;
-        Some(Segment {
-            packet: PacketInfo {
-                frame: self.frame.into(),
-                // Who follows connections is told the clock.
-                time_ns: self.now_ns,
-                source,
-                destination,
-                ttl: self.ttl,
-                ip_id,
-                tcp_octets: self.tcp_octets,
-            },
-            tcp: TcpHeader {
-                source_port,
-                destination_port,
-                sequence: self.sequence,
-                acknowledgment: self.acknowledgment,
-                data_offset: self.data_offset,
-                flags: self.flags,
-                window: self.window,
-                checksum: self.checksum,
-                urgent_pointer: self.urgent_pointer,
-                option_octets,
-                payload: &[],
-            },
-        })
-    }
 }
 
-/// The two ends of a segment are of one family; where a caller mixes them, both are mapped.
-fn to_ipv6(address: IpAddr) -> Ipv6Addr {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
+/// Appends options. Nearly all segments have none, or timestamps and nothing else: they need no
+/// function that copies any number of octets.
+#[inline(always)]
+fn append(octets: &mut Vec<u8>, options: &[u8]) {
+    match <&[u8; 12]>::try_from(options) {
+        Ok(timestamps) => octets.extend_from_slice(timestamps),
+        Err(_) if options.is_empty() => {}
+        Err(_) => octets.extend_from_slice(options),
     }
 }

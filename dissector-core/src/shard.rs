@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use crate::batch::{Batch, What};
+use crate::batch::{Batch, Found, Packets};
 use crate::connection::{Annotation, Connection, Direction, Recent, Reuse, Side, Stage};
 use crate::slots::Slots;
-use crate::table::{LINGER_NS, direction_of};
+use crate::table::LINGER_NS;
+use crate::wire::TcpFlags;
 use crate::{IcmpError, Segment};
 
 /// How many slots are looked at for a connection that is past when another is opened, and how many
@@ -53,6 +54,8 @@ pub struct Shard {
     opened: Vec<Opened>,
     /// For each of those in `left`, the packet of the batch that it left at.
     left_at: Vec<u32>,
+    /// How many connections have got a successor, in a circle.
+    successions: u32,
 }
 
 /// That a packet of a batch has opened a connection.
@@ -61,6 +64,19 @@ pub(crate) struct Opened {
     pub packet: u32,
     slot: u32,
 }
+
+/// Where the connection of a packet was when it was looked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Expected {
+    /// Of its addresses and ports.
+    hash: u32,
+    slot: Option<u32>,
+    /// How many successors there were then.
+    successions: u32,
+}
+
+/// How many packets are looked up before the first of them is observed.
+const GROUP: usize = 16;
 
 /// A slot in the index, with the hash of its addresses and ports: the index grows without a look
 /// at the connections.
@@ -97,32 +113,73 @@ impl Shard {
             waited: 0,
             opened: Vec::new(),
             left_at: Vec::new(),
+            successions: 0,
         }
     }
 
     /// Takes in this shard's packets of a batch. Afterwards, the table has to
     /// [number](crate::ConnectionTable::end_batch) what they have opened.
     pub fn observe_batch(&mut self, batch: &Batch) {
-        batch.each(self.place, |packet| {
-            let now_ns = self.now_ns.max(packet.now_ns);
-            let expected = PROVISIONAL + self.opened.len() as u32;
-            let mut next_id = expected;
-            match packet.what {
-                What::Segment(segment) => {
-                    self.observe(&segment, &direction_of(&segment), now_ns, &mut next_id);
-                }
-                What::IcmpError(error) => {
-                    let direction = Direction::new(error.quoted.source, error.quoted.destination);
-                    self.observe_icmp(error, &direction, now_ns);
-                }
+        let mut packets = batch.packets(self.place);
+        loop {
+            let (expected, count) = self.look_ahead(packets.clone());
+            if count == 0 {
+                return;
             }
-            if next_id != expected
-                && let Some(slot) = self.latest
-            {
-                self.opened.push(Opened { packet: packet.number, slot });
+            for (expected, packet) in expected[..count].iter().zip(packets.by_ref()) {
+                self.observe_packet(&packet, expected);
             }
-            self.left_at.resize(self.left.len(), packet.number);
-        });
+        }
+    }
+
+    /// Where the connections of the next packets are to be expected, and of how many packets.
+    ///
+    /// So the memory that they need is fetched for all of them at once, instead of for one after the
+    /// other when it is needed. No branch depends on what has to be waited for, or nearly none.
+    #[inline(always)]
+    fn look_ahead(&self, packets: Packets<'_>) -> ([Expected; GROUP], usize) {
+        let mut expected = [Expected::default(); GROUP];
+        let mut count = 0;
+        for (expected, packet) in expected.iter_mut().zip(packets) {
+            expected.hash = packet.direction.hash(&self.hasher);
+            expected.successions = self.successions;
+            count += 1;
+        }
+        for Expected { hash, slot, .. } in &mut expected[..count] {
+            *slot = self.index.find(spread(*hash), |listed| listed.hash == *hash).map(|it| it.slot);
+        }
+        for slot in expected[..count].iter().filter_map(|expected| expected.slot) {
+            self.slots.at(slot).into_iter().for_each(Connection::fetch);
+        }
+        (expected, count)
+    }
+
+    /// Takes in a packet of a batch.
+    #[inline(always)]
+    fn observe_packet(&mut self, packet: &Found<'_>, expected: &Expected) {
+        let now_ns = self.now_ns.max(packet.now_ns());
+        let provisional = PROVISIONAL + self.opened.len() as u32;
+        let mut next_id = provisional;
+        match packet.error {
+            None => {
+                self.observe(&packet.segment(), &packet.direction, expected, now_ns, &mut next_id);
+            }
+            Some(error) => {
+                self.observe_icmp(error, &packet.direction, now_ns);
+            }
+        }
+        if next_id != provisional
+            && let Some(slot) = self.latest
+        {
+            self.opened.push(Opened { packet: packet.number(), slot });
+        }
+        self.left_at.resize(self.left.len(), packet.number());
+    }
+
+    /// That a packet may belong to any connection.
+    #[inline(always)]
+    pub(crate) fn anywhere(&self, direction: &Direction) -> Expected {
+        Expected { hash: direction.hash(&self.hasher), ..Expected::default() }
     }
 
     /// It is at least this late.
@@ -137,6 +194,7 @@ impl Shard {
         &mut self,
         segment: &Segment<'_>,
         direction: &Direction,
+        expected: &Expected,
         now_ns: i64,
         next_id: &mut u32,
     ) -> Annotation {
@@ -145,34 +203,55 @@ impl Shard {
         if self.waited >= SEGMENTS_A_LOOK {
             self.look_for_past(1);
         }
-        let (slot, sender) = match self.find(direction) {
-            None => self.open(segment, direction, None, next_id),
-            Some((slot, sender)) => self.choose(segment, direction, slot, sender, next_id),
+        let (slot, sender) = match self.find_where(direction, expected) {
+            None => self.open(segment, direction, expected.hash, None, next_id),
+            Some(found) => self.choose(segment, direction, expected.hash, found, next_id),
         };
         self.latest = Some(slot);
         let connection = self.slots.get_mut(slot);
         let seen = connection.observe(segment, sender, self.now_ns, &mut self.recent);
         if !self.older.is_empty() {
-            self.settle(slot, segment, &seen);
+            self.settle(slot, segment, seen.stage);
         }
         seen
     }
 
     /// The connection of a segment, given the newest on its addresses and ports.
+    #[inline(always)]
     fn choose(
         &mut self,
         segment: &Segment<'_>,
         direction: &Direction,
-        slot: u32,
-        sender: Side,
+        hash: u32,
+        found: (u32, Side),
+        next_id: &mut u32,
+    ) -> (u32, Side) {
+        // Nearly always.
+        let is_only_one = self.older.is_empty()
+            && !segment.tcp.flags.contains(TcpFlags::SYN)
+            && !self.slots.get(found.0).is_silent(self.now_ns);
+        if is_only_one {
+            found
+        } else {
+            self.choose_closely(segment, direction, hash, found, next_id)
+        }
+    }
+
+    #[inline(never)]
+    fn choose_closely(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        hash: u32,
+        (slot, sender): (u32, Side),
         next_id: &mut u32,
     ) -> (u32, Side) {
         let connection = self.slots.get(slot);
         if connection.is_past(self.now_ns) {
             self.remove(slot);
-            self.open(segment, direction, None, next_id)
+            self.open(segment, direction, hash, None, next_id)
         } else if connection.is_succeeded_by(segment, sender, self.now_ns, &self.recent) {
-            self.open(segment, direction, Some((slot, sender)), next_id)
+            self.open(segment, direction, hash, Some((slot, sender)), next_id)
         } else if self.older.is_empty() {
             (slot, sender)
         } else {
@@ -188,7 +267,7 @@ impl Shard {
         now_ns: i64,
     ) -> Option<Annotation> {
         self.now_ns = now_ns;
-        let (slot, _) = self.find(direction)?;
+        let (slot, _) = self.find(direction, direction.hash(&self.hasher))?;
         if self.slots.get(slot).is_past(self.now_ns) {
             self.remove(slot);
             return None;
@@ -218,8 +297,8 @@ impl Shard {
     }
 
     /// The connection in `slot` has had its answer: the one before it is over.
-    fn settle(&mut self, slot: u32, segment: &Segment<'_>, seen: &Annotation) {
-        let cleared = seen.stage == Stage::RstHalfOpen;
+    fn settle(&mut self, slot: u32, segment: &Segment<'_>, stage: Stage) {
+        let cleared = stage == Stage::RstHalfOpen;
         if !cleared && !self.slots.get(slot).is_answered() {
             return;
         }
@@ -283,10 +362,9 @@ impl Shard {
     }
 
     /// The slot of the newest connection on these addresses and ports, and which end sends.
-    #[inline]
-    fn find(&self, direction: &Direction) -> Option<(u32, Side)> {
+    #[inline(always)]
+    fn find(&self, direction: &Direction, hash: u32) -> Option<(u32, Side)> {
         let mut side = Side::Client;
-        let hash = direction.hash(&self.hasher);
         let found = self.index.find(spread(hash), |listed| {
             listed.hash == hash && {
                 let sender = self.slots.get(listed.slot).sender(direction);
@@ -297,12 +375,28 @@ impl Shard {
         found.map(|listed| (listed.slot, side))
     }
 
+    /// The same, beginning where it is expected.
+    #[inline(always)]
+    fn find_where(&self, direction: &Direction, expected: &Expected) -> Option<(u32, Side)> {
+        let Expected { hash, slot, successions } = *expected;
+        // The slot may have been given to another connection since; but as long as none has got a
+        // successor, it holds the newest of its addresses and ports.
+        if let Some(slot) = slot
+            && successions == self.successions
+            && let Some(side) = self.slots.at(slot).and_then(|found| found.sender(direction))
+        {
+            return Some((slot, side));
+        }
+        self.find(direction, hash)
+    }
+
     /// Makes room for a new connection, the successor of the one in slot `previous`; gives its slot
     /// and which end sends.
     fn open(
         &mut self,
         segment: &Segment<'_>,
         direction: &Direction,
+        hash: u32,
         previous: Option<(u32, Side)>,
         next_id: &mut u32,
     ) -> (u32, Side) {
@@ -327,7 +421,6 @@ impl Shard {
         {
             self.older.insert(slot, older);
         }
-        let hash = direction.hash(&self.hasher);
         self.index.insert_unique(spread(hash), Listed { slot, hash }, |listed| spread(listed.hash));
         (slot, sender)
     }
@@ -342,6 +435,7 @@ impl Shard {
     /// The connection in `slot` gets a successor. It leaves, unless it may still be alive: then it
     /// stays beside the successor, and its slot and number are given.
     fn make_older(&mut self, slot: u32) -> Option<(u32, u32)> {
+        self.successions = self.successions.wrapping_add(1);
         self.unlist(slot);
         let mut beside = self.older.remove(&slot);
         if let Some(past) = beside.filter(|older| self.slots.get(*older).is_past(self.now_ns)) {

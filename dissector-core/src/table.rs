@@ -94,7 +94,8 @@ impl ConnectionTable {
         let direction = direction_of(segment);
         self.turn_to(&direction, segment.packet.time_ns);
         let shard = &mut self.shards[self.latest];
-        let seen = shard.observe(segment, &direction, self.now_ns, &mut self.next_id);
+        let expected = shard.anywhere(&direction);
+        let seen = shard.observe(segment, &direction, &expected, self.now_ns, &mut self.next_id);
         if !shard.left().is_empty() {
             self.take_from(self.latest);
         }
@@ -249,7 +250,7 @@ impl Left {
 #[inline]
 pub(crate) fn direction_of(segment: &Segment<'_>) -> Direction {
     let (packet, tcp) = (&segment.packet, &segment.tcp);
-    Direction::of(packet.source, tcp.source_port, packet.destination, tcp.destination_port)
+    Direction::of(&packet.source, tcp.source_port, &packet.destination, tcp.destination_port)
 }
 
 /// Which of so many shards, a power of two, has a connection: the same one for both directions, and
@@ -257,13 +258,14 @@ pub(crate) fn direction_of(segment: &Segment<'_>) -> Direction {
 #[inline]
 pub(crate) fn shard_of(direction: &Direction, shards: usize) -> usize {
     // The same whichever end comes first.
+    let either = |ports: u32| u64::from(ports >> 16 ^ ports & 0xffff);
     let ends = match *direction {
-        Direction::V4 { addresses: [a, b], ports: [c, d] } => {
-            u64::from(a ^ b) | u64::from(c ^ d) << 32
+        Direction::V4 { addresses, ports } => {
+            (addresses ^ addresses >> 32) & 0xffff_ffff | either(ports) << 32
         }
-        Direction::V6 { addresses: [a, b], ports: [c, d] } => {
+        Direction::V6 { addresses: [a, b], ports } => {
             let addresses = a ^ b;
-            (addresses as u64) ^ ((addresses >> 64) as u64).rotate_left(23) ^ u64::from(c ^ d) << 32
+            (addresses as u64) ^ ((addresses >> 64) as u64).rotate_left(23) ^ either(ports) << 32
         }
     };
     (ends.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (shards - 1)

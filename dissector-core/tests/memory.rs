@@ -9,7 +9,7 @@ use dissector_core::{ConnectionTable, PacketInfo, Segment};
 
 const MIB: usize = 1024 * 1024;
 /// The memory of what was captured last, to tell what was captured twice.
-const RECENT: usize = 6 * MIB;
+const RECENT: usize = 7 * MIB;
 /// What the allocator keeps for itself.
 const SLACK: usize = 8 * MIB;
 /// A connection in the table with its place in the index, of which half may be empty.

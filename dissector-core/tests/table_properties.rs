@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Connection, Stage, State};
 use dissector_core::wire::{SeqNumber, TcpFlags, TcpHeader};
-use dissector_core::{ConnectionTable, PacketInfo, Segment};
+use dissector_core::{ConnectionTable, DEFAULT_LIMIT, PacketInfo, Segment};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -115,6 +115,7 @@ proptest! {
     fn batches_come_to_the_same(
         trace in prop::collection::vec(sent(), 1..200),
         batch_length in 1usize..40,
+        limit in prop::sample::select(vec![4, DEFAULT_LIMIT]),
     ) {
         let told = |connection: &Connection| format!("{connection:?}");
         let mut time_ns = 0i64;
@@ -123,14 +124,14 @@ proptest! {
             segment(sent, frame, time_ns)
         }).collect();
 
-        let mut single = ConnectionTable::new();
+        let mut single = ConnectionTable::with_limit(limit);
         let mut left_single = Vec::new();
         for segment in &segments {
             single.observe(segment);
             left_single.extend(single.take_left().iter().map(told));
         }
 
-        let mut table = ConnectionTable::new();
+        let mut table = ConnectionTable::with_limit(limit);
         let (mut left, mut opened) = (Vec::new(), Vec::new());
         for (file, segments) in (0..).zip(segments.chunks(batch_length)) {
             let mut batch = table.new_batch();

@@ -7,7 +7,7 @@ use super::compression::{self, Octets, Source};
 
 /// Octets the buffer starts with: it stays in a core's own cache, which reads twice as fast as a
 /// buffer of several megaoctets does.
-const INITIAL_OCTETS: usize = 512 * 1024;
+const INITIAL_OCTETS: usize = 256 * 1024;
 
 /// Octets read from `R` but not yet consumed.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ impl Identity {
             | u64::from(tcp.flags.bits()) << 16
             | u64::from(tcp.checksum);
         let ports = u64::from(tcp.source_port) << 16 | u64::from(tcp.destination_port);
-        let addresses = match (packet.source, packet.destination) {
+        let addresses = match (&packet.source, &packet.destination) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
                 u64::from(from.to_bits()) << 32 | u64::from(to.to_bits())
             }
@@ -47,7 +47,7 @@ impl Identity {
 }
 
 /// An address in 64 bits.
-fn folded(address: IpAddr) -> u64 {
+fn folded(address: &IpAddr) -> u64 {
     match address {
         IpAddr::V4(address) => address.to_bits().into(),
         IpAddr::V6(address) => {
@@ -83,21 +83,32 @@ const NOTHING: Sent = Sent {
     has_timestamp: false,
 };
 
-/// How many segments whose fingerprints fall together are kept.
+/// How many segments whose fingerprints fall together are found.
 const SET: usize = 4;
-/// 3 KiB.
+/// 3.5 KiB with what they lead to.
 const FEWEST_SETS: usize = 1 << 5;
-/// 768 KiB.
+/// 896 KiB.
 const MOST_SETS: usize = 1 << 13;
+
+/// Where a segment is remembered, below a part of its tag.
+const PLACE_BITS: u32 = 15;
 
 /// The segments of the last second, of all connections of a shard of the table.
 ///
 /// One memory for all of them: kept with each connection, four segments of either direction would
 /// be most of what a connection needs, and idle most of the time. It grows with the rate of the
 /// capture, up to a quarter of a million segments in all eight shards.
+///
+/// They are remembered one after the other, in a circle. Nearly all are never looked at again, and
+/// writing to one place after the other costs least.
 #[derive(Debug)]
 pub(crate) struct Recent {
-    sets: Vec<[Sent; SET]>,
+    sent: Vec<Sent>,
+    /// Where the next one goes.
+    next: usize,
+    /// By fingerprint, the places of segments, each below a part of its tag: if that differs, and it
+    /// nearly always does, nothing else has to be looked at.
+    sets: Vec<[u32; SET]>,
     /// Since when the segments of the present round are counted, and how many there were.
     round_ns: i64,
     remembered: usize,
@@ -105,7 +116,13 @@ pub(crate) struct Recent {
 
 impl Default for Recent {
     fn default() -> Self {
-        Self { sets: vec![[NOTHING; SET]; FEWEST_SETS], round_ns: i64::MIN, remembered: 0 }
+        Self {
+            sent: vec![NOTHING; SET * FEWEST_SETS],
+            next: 0,
+            sets: vec![[0; SET]; FEWEST_SETS],
+            round_ns: i64::MIN,
+            remembered: 0,
+        }
     }
 }
 
@@ -121,12 +138,29 @@ impl Recent {
         now_ns: i64,
     ) -> Option<(Stage, u8)> {
         let set = &self.sets[self.place(identity)];
-        let tag = identity.tag();
-        // Nearly always all differ.
-        if set.iter().all(|sent| sent.tag != tag) {
+        if set.iter().all(|entry| !leads_to(*entry, identity)) {
             return None;
         }
-        find(set, segment, identity, sent, now_ns)
+        self.find(*set, segment, identity, sent, now_ns)
+    }
+
+    #[cold]
+    fn find(
+        &self,
+        set: [u32; SET],
+        segment: &Segment<'_>,
+        identity: &Identity,
+        number: u8,
+        now_ns: i64,
+    ) -> Option<(Stage, u8)> {
+        let led = set.into_iter().filter(|entry| leads_to(*entry, identity));
+        let mut sent = led.map(|entry| &self.sent[(entry & ((1 << PLACE_BITS) - 1)) as usize]);
+        let same = sent.find(|sent| {
+            sent.tag == identity.tag()
+                && (0..LAST).contains(&number.wrapping_sub(sent.number).wrapping_sub(1))
+                && is_duplicate(sent, segment, identity, now_ns)
+        });
+        same.map(|sent| (sent.stage, sent.ttl))
     }
 
     /// Remembers a segment, number `sent` of its direction.
@@ -143,8 +177,11 @@ impl Recent {
         if self.remembered > self.sets.len() {
             self.next_round(now_ns);
         }
-        let place = self.place(identity);
-        self.sets[place][self.remembered % SET] = Sent {
+        let (place, at) = (self.place(identity), self.next);
+        self.next = (at + 1) & (self.sent.len() - 1);
+        self.sets[place][self.remembered % SET] =
+            identity.tag() >> PLACE_BITS << PLACE_BITS | at as u32;
+        self.sent[at] = Sent {
             time_ns: now_ns,
             tag: identity.tag(),
             timestamp: identity.timestamps.map_or(0, |(value, _)| value),
@@ -169,30 +206,23 @@ impl Recent {
         if took_ns < LONGEST_NS / 4 && self.sets.len() < MOST_SETS {
             // Which of the two new sets a segment belongs to is not known any more: it is in both.
             self.sets.extend_from_within(..);
+            // What is remembered stays where it is.
+            self.next = self.sent.len();
+            self.sent.resize(2 * self.next, NOTHING);
         }
     }
+}
+
+/// Whether the segment in this place may be the one with this identity.
+#[inline(always)]
+fn leads_to(entry: u32, identity: &Identity) -> bool {
+    (entry ^ identity.tag()) >> PLACE_BITS == 0
 }
 
 impl Identity {
     const fn tag(&self) -> u32 {
         (self.fingerprint >> 32) as u32
     }
-}
-
-#[cold]
-fn find(
-    set: &[Sent; SET],
-    segment: &Segment<'_>,
-    identity: &Identity,
-    number: u8,
-    now_ns: i64,
-) -> Option<(Stage, u8)> {
-    let same = set.iter().find(|sent| {
-        sent.tag == identity.tag()
-            && (0..LAST).contains(&number.wrapping_sub(sent.number).wrapping_sub(1))
-            && is_duplicate(sent, segment, identity, now_ns)
-    });
-    same.map(|sent| (sent.stage, sent.ttl))
 }
 
 /// The fingerprints are equal; do identification, timestamps and time say that it is one packet?

@@ -5,13 +5,14 @@
 //! closing, reset.
 
 mod advice;
+mod ahead;
 mod annotation;
 mod anomaly;
 mod brief;
 mod closing;
 mod duplicate;
 mod endpoint;
-mod ends;
+pub(crate) mod ends;
 mod enumeration;
 mod event;
 mod field;

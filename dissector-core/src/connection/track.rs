@@ -12,7 +12,7 @@ use super::event::{Event, Side, illegal};
 use super::handshake::Handshake;
 use super::incarnation::{MOST_APART, Reuse, is_within};
 use super::moments::{Moment, Near};
-use super::names::{Outcome, Role, RoleBasis, Stage, State};
+use super::names::{Close, Outcome, Role, RoleBasis, Stage, State};
 use super::offer::{Offer, Offers};
 use super::rare::Rare;
 use super::reset::Reset;
@@ -128,7 +128,7 @@ impl Connection {
 
     /// Its table lets it go: it is judged as it stands now.
     pub(crate) fn leave(&mut self, now_ns: i64) {
-        if self.is_half_closed_for_long(now_ns) {
+        if self.close() == Close::HalfClosed && self.closed_long_ago(now_ns) {
             self.anomalies.insert(Anomaly::HalfClosedLong);
         }
         self.left = Some(self.outcome(now_ns));

@@ -23,18 +23,19 @@ impl Connection {
     /// What the connection came to, seen from `now_ns`: the end of the capture, or the present. Once
     /// it has left its table, what counts is when it left.
     pub fn verdict(&self, now_ns: i64) -> Verdict {
+        let (outcome, close, times) = (self.outcome(now_ns), self.close(), self.times());
         Verdict {
-            outcome: self.outcome(now_ns),
-            established: self.established(now_ns),
+            outcome,
+            established: self.came_up(outcome),
             open_type: self.open_type(),
-            close: self.close(),
-            closed_by: self.closed_by(),
+            close,
+            closed_by: self.closed_first(close),
             seen: self.seen(),
-            vantage: self.vantage(),
+            vantage: vantage(&times),
             ecn: self.ecn(),
             syn_count: self.syn_count(),
             synack_count: self.synack_count(),
-            times: self.times(),
+            times,
             frames: StepFrames {
                 syn: self.syn_frame(),
                 synack: self.synack_frame(),
@@ -45,7 +46,7 @@ impl Connection {
             rst_reason: self.rst_reason(),
             icmp: self.icmp(),
             negotiated: self.negotiated(),
-            anomalies: self.anomalies.union(self.anomalies_of_the_whole(now_ns)),
+            anomalies: self.anomalies.union(self.anomalies_of_the_whole(outcome, close, now_ns)),
         }
     }
 
@@ -210,21 +211,6 @@ impl Connection {
         self.times().rtt_total_ns
     }
 
-    /// Where on the path the capture was taken: nearer to the end that answers sooner.
-    fn vantage(&self) -> Vantage {
-        let times = self.times();
-        match (times.rtt_server_ns, times.rtt_client_ns) {
-            (Some(server), Some(client)) if server >= client.saturating_mul(4) => {
-                Vantage::NearClient
-            }
-            (Some(server), Some(client)) if client >= server.saturating_mul(4) => {
-                Vantage::NearServer
-            }
-            (Some(_), Some(_)) => Vantage::Middle,
-            _ => Vantage::Unknown,
-        }
-    }
-
     fn ecn(&self) -> Ecn {
         let (client, server) = (self.client_end(), self.server_end());
         if !client.has(Facts::SYN) {
@@ -257,9 +243,9 @@ impl Connection {
     }
 
     /// What only the connection as a whole gives rise to.
-    fn anomalies_of_the_whole(&self, now_ns: i64) -> AnomalySet {
+    fn anomalies_of_the_whole(&self, outcome: Outcome, close: Close, now_ns: i64) -> AnomalySet {
         let mut set = AnomalySet::EMPTY;
-        match self.outcome(now_ns) {
+        match outcome {
             Outcome::NoReply => set.insert(Anomaly::NoReply),
             Outcome::NoFinalAck => set.insert(Anomaly::NoFinalAck),
             Outcome::NotAccepted => set.insert(Anomaly::NotAccepted),
@@ -267,9 +253,9 @@ impl Connection {
             Outcome::Midstream => set.insert(Anomaly::Midstream),
             _ => {}
         }
-        match self.close() {
+        match close {
             Close::FinUnacked => set.insert(Anomaly::FinUnacked),
-            _ if self.left.is_none() && self.is_half_closed_for_long(now_ns) => {
+            Close::HalfClosed if self.left.is_none() && self.is_half_closed_for_long(now_ns) => {
                 set.insert(Anomaly::HalfClosedLong);
             }
             _ => {}
@@ -410,7 +396,11 @@ impl Connection {
 
     /// Whether the connection is known to have come up.
     pub fn established(&self, now_ns: i64) -> bool {
-        match self.outcome(now_ns) {
+        self.came_up(self.outcome(now_ns))
+    }
+
+    fn came_up(&self, outcome: Outcome) -> bool {
+        match outcome {
             Outcome::Complete | Outcome::OneWay => true,
             Outcome::Midstream => self.ends.iter().all(|end| end.has(Facts::ACK)),
             _ => false,
@@ -435,7 +425,11 @@ impl Connection {
 
     /// Who ended the connection first.
     pub fn closed_by(&self) -> Option<ClosedBy> {
-        if self.close() == Close::Simultaneous {
+        self.closed_first(self.close())
+    }
+
+    fn closed_first(&self, close: Close) -> Option<ClosedBy> {
+        if close == Close::Simultaneous {
             return Some(ClosedBy::Both);
         }
         let side = self.first_closer().or(self.reset().map(|reset| reset.by))?;
@@ -443,6 +437,16 @@ impl Connection {
             Side::Client => ClosedBy::Client,
             Side::Server => ClosedBy::Server,
         })
+    }
+}
+
+/// Where on the path the capture was taken: nearer to the end that answers sooner.
+fn vantage(times: &HandshakeTimes) -> Vantage {
+    match (times.rtt_server_ns, times.rtt_client_ns) {
+        (Some(server), Some(client)) if server >= client.saturating_mul(4) => Vantage::NearClient,
+        (Some(server), Some(client)) if client >= server.saturating_mul(4) => Vantage::NearServer,
+        (Some(_), Some(_)) => Vantage::Middle,
+        _ => Vantage::Unknown,
     }
 }
 

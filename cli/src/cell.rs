@@ -1,7 +1,7 @@
 //! What rows are made of: columns with a type, whatever the format that they are written in.
 
-use std::fmt;
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use dissector_core::connection::AnomalySet;
 use dissector_core::wire::TcpFlags;
@@ -42,11 +42,20 @@ pub enum Value<'a> {
     Float(f64),
     /// Any text.
     Text(&'a str),
-    /// A text of letters, digits and punctuation without quotes, semicolons and backslashes.
+    /// A text of letters, digits and punctuation without quotes, commas, semicolons and backslashes.
     Label(&'a str),
-    /// Something that is shown as such a text.
-    Plain(&'a dyn fmt::Display),
+    /// Such labels with commas between them.
+    Labels(&'a str),
+    Address(IpAddr),
     List(AnomalySet),
+}
+
+/// Something that is done with each value of a row.
+///
+/// What it does should be inlined: at each column, kind and name are constants, and of the ways to
+/// write a value one is left.
+pub trait Visit {
+    fn visit(&mut self, column: &'static Column, value: Value<'_>);
 }
 
 /// A type that a column may have.
@@ -61,8 +70,8 @@ pub trait Cell {
 pub trait Row {
     const COLUMNS: &'static [Column];
 
-    /// Gives the values in the order of the columns to `visit`.
-    fn each(&self, visit: impl FnMut(&'static Column, Value<'_>));
+    /// Gives the values in the order of the columns to `visitor`.
+    fn each(&self, visitor: &mut impl Visit);
 }
 
 /// Defines a row: a structure whose fields are the columns.
@@ -82,13 +91,10 @@ macro_rules! row {
             } ),+ ];
 
             #[inline]
-            fn each(
-                &self,
-                mut visit: impl FnMut(&'static $crate::cell::Column, $crate::cell::Value<'_>),
-            ) {
+            fn each(&self, visitor: &mut impl $crate::cell::Visit) {
                 let mut columns = Self::COLUMNS.iter();
                 $( if let Some(column) = columns.next() {
-                    visit(column, $crate::cell::Cell::value(&self.$column));
+                    visitor.visit(column, $crate::cell::Cell::value(&self.$column));
                 } )+
             }
         }
@@ -102,7 +108,8 @@ macro_rules! numbers {
         impl Cell for $type {
             const KIND: Kind = Kind::$kind($bits);
 
-            fn value(&self) -> Value<'_> {
+            #[inline]
+    fn value(&self) -> Value<'_> {
                 Value::$kind(<$wide>::from(*self))
             }
         }
@@ -121,6 +128,7 @@ numbers! {
 impl Cell for bool {
     const KIND: Kind = Kind::Boolean;
 
+    #[inline]
     fn value(&self) -> Value<'_> {
         Value::Boolean(*self)
     }
@@ -129,6 +137,7 @@ impl Cell for bool {
 impl Cell for f64 {
     const KIND: Kind = Kind::Float;
 
+    #[inline]
     fn value(&self) -> Value<'_> {
         Value::Float(*self)
     }
@@ -137,6 +146,7 @@ impl Cell for f64 {
 impl Cell for &str {
     const KIND: Kind = Kind::Text;
 
+    #[inline]
     fn value(&self) -> Value<'_> {
         Value::Text(self)
     }
@@ -145,6 +155,7 @@ impl Cell for &str {
 impl Cell for AnomalySet {
     const KIND: Kind = Kind::List;
 
+    #[inline]
     fn value(&self) -> Value<'_> {
         Value::List(*self)
     }
@@ -154,6 +165,7 @@ impl<T: Cell> Cell for Option<T> {
     const KIND: Kind = T::KIND;
     const OPTIONAL: bool = true;
 
+    #[inline]
     fn value(&self) -> Value<'_> {
         self.as_ref().map_or(Value::Null, Cell::value)
     }
@@ -166,6 +178,7 @@ pub struct Label<T>(pub T);
 impl<T: AsRef<str>> Cell for Label<T> {
     const KIND: Kind = Kind::Text;
 
+    #[inline]
     fn value(&self) -> Value<'_> {
         Value::Label(self.0.as_ref())
     }
@@ -174,15 +187,80 @@ impl<T: AsRef<str>> Cell for Label<T> {
 impl Cell for IpAddr {
     const KIND: Kind = Kind::Text;
 
+    #[inline]
     fn value(&self) -> Value<'_> {
-        Value::Plain(self)
+        Value::Address(*self)
     }
 }
 
+/// As Wireshark writes them.
 impl Cell for TcpFlags {
     const KIND: Kind = Kind::Text;
 
+    #[inline]
     fn value(&self) -> Value<'_> {
-        Value::Plain(self)
+        static TEXTS: FlagTexts = FlagTexts::new();
+        Value::Labels(TEXTS.of(*self, |flags| flags.to_string()))
+    }
+}
+
+/// Flags as tcpdump writes them.
+pub struct Tcpdump(pub TcpFlags);
+
+impl Cell for Tcpdump {
+    const KIND: Kind = Kind::Text;
+
+    #[inline]
+    fn value(&self) -> Value<'_> {
+        static TEXTS: FlagTexts = FlagTexts::new();
+        Value::Label(TEXTS.of(self.0, |flags| flags.tcpdump().to_string()))
+    }
+}
+
+/// The text of each combination of flags, once it was needed: few are, again and again.
+struct FlagTexts([OnceLock<String>; TcpFlags::all().bits() as usize + 1]);
+
+impl FlagTexts {
+    const fn new() -> Self {
+        Self([const { OnceLock::new() }; TcpFlags::all().bits() as usize + 1])
+    }
+
+    #[inline]
+    fn of(&self, flags: TcpFlags, make: impl FnOnce(TcpFlags) -> String) -> &str {
+        let flags = flags & TcpFlags::all();
+        self.0[usize::from(flags.bits())].get_or_init(|| make(flags))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dissector_core::connection::ENUMERATIONS;
+
+    use super::*;
+
+    #[test]
+    fn labels_need_no_quotes_in_any_format() {
+        let labels = ENUMERATIONS.iter().flat_map(|table| table.values).map(|value| value.label);
+        for label in labels {
+            let takes = |octet: u8| octet.is_ascii_graphic() && !b"\",;\\".contains(&octet);
+            assert!(label.bytes().all(|octet| octet == b' ' || takes(octet)), "{label}");
+        }
+    }
+
+    #[test]
+    fn flags_are_shown_as_they_are() {
+        for bits in 0..=TcpFlags::all().bits() {
+            let flags = TcpFlags::from_bits_retain(bits);
+            let tcpdump = Tcpdump(flags);
+            // The second time, as it was kept.
+            for _ in 0..2 {
+                let (Value::Labels(text), Value::Label(letters)) = (flags.value(), tcpdump.value())
+                else {
+                    panic!("flags are labels");
+                };
+                assert_eq!(text, flags.to_string());
+                assert_eq!(letters, flags.tcpdump().to_string());
+            }
+        }
     }
 }

@@ -111,10 +111,11 @@ impl Input {
             return Ok(false);
         }
         self.progress.packets(1, || self.captures.octets_read());
-        match self.captures.next_packet() {
-            Ok(Some((file, packet))) => take(file as u32, &packet)?,
+        // A packet is large: it stays where it was put.
+        match &self.captures.next_packet() {
+            Ok(Some((file, packet))) => take(*file as u32, packet)?,
             Ok(None) => return Ok(false),
-            Err(error) => self.failures.push(failure(&self.names, &error)),
+            Err(error) => self.failures.push(failure(&self.names, error)),
         }
         Ok(true)
     }

@@ -8,7 +8,7 @@ use dissector_core::Segment;
 use dissector_core::connection::{Annotation, AnomalySet, Connection, Verdict};
 use dissector_core::wire::TcpFlags;
 
-use crate::cell::{Label, row};
+use crate::cell::{Label, Tcpdump, row};
 
 /// One of the engine's own labels.
 type Name = Label<&'static str>;
@@ -29,7 +29,7 @@ PacketRow<'a> {
     ack: Option<u32>,
     len: u32,
     flags: TcpFlags,
-    flags_tcpdump: Label<String>,
+    flags_tcpdump: Tcpdump,
     role: Name,
     stage: Name,
     copy: Name,
@@ -68,7 +68,7 @@ impl<'a> PacketRow<'a> {
             ack: tcp.flags.contains(TcpFlags::ACK).then_some(tcp.acknowledgment.0),
             len: segment.payload_octets(),
             flags: tcp.flags,
-            flags_tcpdump: Label(tcp.flags.tcpdump().to_string()),
+            flags_tcpdump: Tcpdump(tcp.flags),
             role: Label(seen.sender.label()),
             stage: Label(seen.stage.label()),
             copy: Label(seen.copy.label()),

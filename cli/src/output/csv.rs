@@ -1,8 +1,9 @@
 //! Rows as CSV (RFC 4180, with plain line feeds): absent values empty, lists joined by semicolons.
 
-use std::io::Write;
+use dissector_core::connection::AnomalySet;
 
-use crate::cell::{Column, Row, Value};
+use super::text;
+use crate::cell::{Column, Row, Value, Visit};
 
 /// Appends the names of the columns.
 pub fn header(to: &mut Vec<u8>, columns: &[Column]) {
@@ -13,45 +14,60 @@ pub fn header(to: &mut Vec<u8>, columns: &[Column]) {
 
 /// Appends `row` as a line.
 pub fn line(to: &mut Vec<u8>, row: &impl Row) {
-    let mut first = true;
-    row.each(|_, value| {
-        if !std::mem::replace(&mut first, false) {
-            to.push(b',');
-        }
-        let start = to.len();
-        // Writing to memory does not fail.
-        let _ = match value {
-            Value::Null => Ok(()),
-            Value::Boolean(value) => write!(to, "{value}"),
-            Value::Unsigned(value) => write!(to, "{value}"),
-            Value::Signed(value) => write!(to, "{value}"),
-            Value::Float(value) => write!(to, "{value}"),
-            Value::Text(text) | Value::Label(text) => to.write_all(text.as_bytes()),
-            Value::Plain(text) => write!(to, "{text}"),
-            Value::List(anomalies) => anomalies.iter().enumerate().try_for_each(|(place, one)| {
-                let separator = if place > 0 { ";" } else { "" };
-                write!(to, "{separator}{one}")
-            }),
-        };
-        quote(to, start);
-    });
+    row.each(&mut Fields(to));
+    // There is no comma after the last.
+    to.pop();
     to.push(b'\n');
 }
 
-/// Puts quotes around what begins at `start`, where it needs them.
-fn quote(to: &mut Vec<u8>, start: usize) {
-    if !to[start..].iter().any(|octet| matches!(octet, b',' | b'"' | b'\n' | b'\r')) {
+/// Appends each value as a field, and a comma.
+struct Fields<'a>(&'a mut Vec<u8>);
+
+impl Visit for Fields<'_> {
+    #[inline(always)]
+    fn visit(&mut self, _: &'static Column, value: Value<'_>) {
+        let to = &mut *self.0;
+        match value {
+            Value::Null => {}
+            Value::Boolean(true) => to.extend_from_slice(b"true"),
+            Value::Boolean(false) => to.extend_from_slice(b"false"),
+            Value::Unsigned(value) => text::unsigned(to, value),
+            Value::Signed(value) => text::signed(to, value),
+            Value::Float(value) => text::shown(to, value),
+            Value::Text(text) | Value::Labels(text) => any(to, text),
+            Value::Label(text) => to.extend_from_slice(text.as_bytes()),
+            Value::Address(value) => text::address(to, &value),
+            Value::List(anomalies) => list(to, anomalies),
+        }
+        to.push(b',');
+    }
+}
+
+/// Any text, with quotes where it needs them.
+fn any(to: &mut Vec<u8>, text: &str) {
+    let needs_quotes = |octet: &u8| matches!(octet, b',' | b'"' | b'\n' | b'\r');
+    // All octets are looked at, so that many can be at once.
+    if !text.as_bytes().iter().fold(false, |any, octet| any | needs_quotes(octet)) {
+        to.extend_from_slice(text.as_bytes());
         return;
     }
-    let field = to.split_off(start);
     to.push(b'"');
-    for octet in field {
+    for octet in text.bytes() {
         if octet == b'"' {
             to.push(b'"');
         }
         to.push(octet);
     }
     to.push(b'"');
+}
+
+fn list(to: &mut Vec<u8>, anomalies: AnomalySet) {
+    for (place, anomaly) in anomalies.iter().enumerate() {
+        if place > 0 {
+            to.push(b';');
+        }
+        to.extend_from_slice(anomaly.label().as_bytes());
+    }
 }
 
 #[cfg(test)]
@@ -64,8 +80,7 @@ mod tests {
             [("S.", "S."), ("SYN, ACK", "\"SYN, ACK\""), ("a \"b\"", "\"a \"\"b\"\"\"")]
         {
             let mut line = b"x,".to_vec();
-            line.extend_from_slice(field.as_bytes());
-            quote(&mut line, 2);
+            any(&mut line, field);
             assert_eq!(line, format!("x,{expected}").as_bytes());
         }
     }

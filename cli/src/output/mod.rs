@@ -5,6 +5,7 @@ mod json;
 #[cfg(feature = "parquet")]
 mod parquet;
 pub mod table;
+mod text;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};

@@ -11,7 +11,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 
 use crate::Failure;
-use crate::cell::{Column, Kind, Row, Value};
+use crate::cell::{Column, Kind, Row, Value, Visit};
 
 /// Rows a group.
 const GROUP_ROWS: usize = 1 << 16;
@@ -36,12 +36,7 @@ impl ParquetRows {
     }
 
     pub fn write(&mut self, row: &impl Row) -> Result<(), Failure> {
-        let mut columns = self.columns.iter_mut();
-        row.each(|_, value| {
-            if let Some(column) = columns.next() {
-                column.push(value);
-            }
-        });
+        row.each(&mut Next(self.columns.iter_mut()));
         self.rows += 1;
         if self.rows == GROUP_ROWS { self.write_group() } else { Ok(()) }
     }
@@ -63,6 +58,17 @@ impl ParquetRows {
         self.file.finish()?;
         self.file.inner_mut().flush()?;
         Ok(())
+    }
+}
+
+/// Gives each value of a row to the next column.
+struct Next<'a>(std::slice::IterMut<'a, Values>);
+
+impl Visit for Next<'_> {
+    fn visit(&mut self, _: &'static Column, value: Value<'_>) {
+        if let Some(column) = self.0.next() {
+            column.push(value);
+        }
     }
 }
 
@@ -164,10 +170,11 @@ impl Values {
             (Typed::Wide(values), Value::Unsigned(value)) => values.push(value as i64),
             (Typed::Wide(values), Value::Signed(value)) => values.push(value),
             (Typed::Float(values), Value::Float(value)) => values.push(value),
-            (Typed::Text(values), Value::Text(value) | Value::Label(value)) => {
-                values.push(text(value))
-            }
-            (Typed::Text(values), Value::Plain(value)) => values.push(text(&value.to_string())),
+            (
+                Typed::Text(values),
+                Value::Text(value) | Value::Label(value) | Value::Labels(value),
+            ) => values.push(text(value)),
+            (Typed::Text(values), Value::Address(value)) => values.push(text(&value.to_string())),
             (_, value) => {
                 debug_assert!(matches!(value, Value::Null), "a value of the column's type")
             }

@@ -265,7 +265,13 @@ impl AnomalySet {
 
     /// Its members, by number.
     pub fn iter(self) -> impl Iterator<Item = Anomaly> {
-        Anomaly::ALL.iter().copied().filter(move |anomaly| self.contains(*anomaly))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            // 64, the number of none, where nothing is left.
+            let number = left.trailing_zeros();
+            left &= left.wrapping_sub(1);
+            Anomaly::from_number(number as u8)
+        })
     }
 }
 

@@ -10,10 +10,8 @@ impl Connection {
     #[inline(always)]
     pub(crate) fn fetch(&self) {
         let [client, server] = &self.ends;
-        let last = self.last_ns as u32 ^ self.id;
-        let client = client.nxt.0 ^ client.last_copy_ns as u32;
-        let server = server.nxt.0 ^ server.last_copy_ns as u32;
-        black_box(last ^ client ^ server);
+        let ends = client.nxt.0 ^ server.nxt.0;
+        black_box(self.last_ns as u32 ^ ends ^ self.packets ^ self.id);
     }
 
     /// Whether nothing came for so long that it may be past.

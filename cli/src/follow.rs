@@ -92,12 +92,13 @@ fn by_one_thread<'n, M: Default>(
         }
         Ok(())
     })?;
-    for connection in table.connections() {
+    let (now_ns, let_go) = (table.now_ns(), table.let_go());
+    for connection in table.into_remaining().iter() {
         let file = &names[origins.of(connection.id())];
-        make(Ended { connection, file, now_ns: table.now_ns() }, &mut made);
+        make(Ended { connection, file, now_ns }, &mut made);
         put(&mut made)?;
     }
-    tell_of_those_let_go(table.let_go());
+    tell_of_those_let_go(let_go);
     Ok(ending)
 }
 
@@ -149,13 +150,18 @@ fn by_threads<'n, M: Default + Send>(
     }
     let now_ns = table.now_ns();
     tell_of_those_let_go(table.let_go());
-    let open: Vec<_> = table.connections().collect();
+    let remaining = table.into_remaining();
+    let mut remaining = remaining.iter();
     let tell = |connection: &&Connection, made: &mut M| {
         let file = &names[origins.of(connection.id())];
         make(Ended { connection, file, now_ns }, made);
     };
-    for connections in open.chunks(CHUNKS * CHUNK) {
-        threads::work(threads, in_chunks(connections, &mut made, &tell).collect());
+    loop {
+        let connections: Vec<_> = remaining.by_ref().take(CHUNKS * CHUNK).collect();
+        if connections.is_empty() {
+            break;
+        }
+        threads::work(threads, in_chunks(&connections, &mut made, &tell).collect());
         made.iter_mut().try_for_each(&mut put)?;
     }
     Ok(input.end())
@@ -229,10 +235,11 @@ pub fn steps<S>(
             _ => Ok(()),
         }
     })?;
-    for connection in table.connections() {
-        ended(state, connection, table.now_ns())?;
+    let (now_ns, let_go) = (table.now_ns(), table.let_go());
+    for connection in table.into_remaining().iter() {
+        ended(state, connection, now_ns)?;
     }
-    tell_of_those_let_go(table.let_go());
+    tell_of_those_let_go(let_go);
     Ok(ending)
 }
 

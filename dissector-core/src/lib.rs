@@ -103,6 +103,7 @@ mod batch;
 pub mod capture;
 pub mod connection;
 mod icmp;
+mod remaining;
 mod segment;
 #[cfg(feature = "serde")]
 mod serialize;
@@ -114,6 +115,7 @@ pub mod wire;
 
 pub use batch::Batch;
 pub use icmp::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, Quoted};
+pub use remaining::Remaining;
 pub use segment::{PacketInfo, Segment};
 pub use shard::Shard;
 pub use table::{ConnectionTable, DEFAULT_LIMIT, LINGER_NS, Left};

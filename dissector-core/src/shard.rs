@@ -326,6 +326,11 @@ impl Shard {
         &self.slots
     }
 
+    /// What is in the slots, without what finds it.
+    pub(crate) fn into_slots(self) -> Slots {
+        self.slots
+    }
+
     /// The connections that have left and were not taken.
     #[inline]
     pub(crate) fn left(&mut self) -> &mut Vec<Connection> {

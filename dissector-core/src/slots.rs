@@ -68,10 +68,6 @@ impl Slots {
         (self.chunks.len().saturating_sub(1) * CHUNK + last) as u32
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Connection> {
-        self.chunks.iter().flatten().flatten()
-    }
-
     pub(crate) fn iter_with_slots(&self) -> impl Iterator<Item = (u32, &Connection)> {
         let entries = self.chunks.iter().flatten().enumerate();
         entries.filter_map(|(slot, entry)| Some((slot as u32, entry.as_ref()?)))

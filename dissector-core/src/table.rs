@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::connection::{Annotation, Connection, Direction};
+use crate::remaining::{Order, Remaining};
 use crate::shard::Shard;
 use crate::{IcmpError, Segment};
 
@@ -173,12 +174,14 @@ impl ConnectionTable {
 
     /// Every connection that was not [taken](Self::take_left), by number.
     pub fn connections(&self) -> impl Iterator<Item = &Connection> {
-        let present = self.shards.iter().flat_map(|shard| shard.slots().iter());
-        // Sorted by numbers at hand: to fetch them from the connections would take many times longer.
-        let all = self.left.iter().chain(present).map(|connection| (connection.id(), connection));
-        let mut all: Vec<_> = all.collect();
-        all.sort_unstable_by_key(|(id, _)| *id);
-        all.into_iter().map(|(_, connection)| connection)
+        let slots: Vec<_> = self.shards.iter().map(Shard::slots).collect();
+        Order::of(&slots, &self.left).walk(slots, &self.left)
+    }
+
+    /// Every connection that was not [taken](Self::take_left), at the end: with less memory than
+    /// [`connections`](Self::connections) takes besides the table.
+    pub fn into_remaining(self) -> Remaining {
+        Remaining::new(self.shards, self.left)
     }
 
     /// An empty batch for packets to be observed by several threads.

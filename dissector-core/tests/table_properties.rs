@@ -103,6 +103,9 @@ proptest! {
         }
         prop_assert_eq!(table.connections().count(), next as usize);
         prop_assert!(table.connections().map(|connection| connection.id()).eq(0..next));
+        let told = |connection: &Connection| format!("{connection:?}");
+        let all: Vec<_> = table.connections().map(told).collect();
+        prop_assert!(table.into_remaining().iter().map(told).eq(all));
     }
 }
 

@@ -29,6 +29,7 @@ pub struct Shard {
     /// The slot of each connection that may get segments, by addresses and ports: of several on
     /// the same ones, the newest.
     index: HashTable<Listed>,
+    slot_bits: SlotBits,
     hasher: RandomState,
     slots: Slots,
     /// Slots of unanswered connections, each with the slot of the one before it on the same
@@ -78,12 +79,37 @@ pub(crate) struct Expected {
 /// How many packets are looked up before the first of them is observed.
 const GROUP: usize = 16;
 
-/// A slot in the index, with the hash of its addresses and ports: the index grows without a look
-/// at the connections.
+/// A slot in the index; above it, as much of the hash of its addresses and ports as there is room
+/// for, so that few connections are looked at that are others.
 #[derive(Clone, Copy, Debug)]
-struct Listed {
-    slot: u32,
-    hash: u32,
+struct Listed(u32);
+
+/// Which bits of it are the slot.
+#[derive(Clone, Copy, Debug)]
+struct SlotBits(u32);
+
+impl SlotBits {
+    /// Enough for so many slots.
+    fn of(slots: usize) -> Self {
+        let most = u32::try_from(slots).unwrap_or(u32::MAX);
+        Self(u32::MAX.checked_shr(most.leading_zeros()).unwrap_or(0))
+    }
+
+    #[inline]
+    const fn list(self, slot: u32, hash: u32) -> Listed {
+        Listed(slot & self.0 | hash & !self.0)
+    }
+
+    #[inline]
+    const fn slot(self, listed: Listed) -> u32 {
+        listed.0 & self.0
+    }
+
+    /// Whether it may be the one with this hash.
+    #[inline]
+    const fn matches(self, listed: Listed, hash: u32) -> bool {
+        (listed.0 ^ hash) & !self.0 == 0
+    }
 }
 
 /// What the index is told of a hash: all its bits have to be of use.
@@ -98,6 +124,7 @@ impl Shard {
         Self {
             place,
             index: HashTable::new(),
+            slot_bits: SlotBits::of(limit),
             hasher: RandomState::default(),
             slots: Slots::default(),
             older: HashMap::default(),
@@ -140,13 +167,15 @@ impl Shard {
     fn look_ahead(&self, packets: Packets<'_>) -> ([Expected; GROUP], usize) {
         let mut expected = [Expected::default(); GROUP];
         let mut count = 0;
+        let bits = self.slot_bits;
         for (expected, packet) in expected.iter_mut().zip(packets) {
             expected.hash = packet.direction.hash(&self.hasher);
             expected.successions = self.successions;
             count += 1;
         }
         for Expected { hash, slot, .. } in &mut expected[..count] {
-            *slot = self.index.find(spread(*hash), |listed| listed.hash == *hash).map(|it| it.slot);
+            let found = self.index.find(spread(*hash), |listed| bits.matches(*listed, *hash));
+            *slot = found.map(|listed| bits.slot(*listed));
         }
         for slot in expected[..count].iter().filter_map(|expected| expected.slot) {
             self.slots.at(slot).into_iter().for_each(Connection::fetch);
@@ -370,14 +399,15 @@ impl Shard {
     #[inline(always)]
     fn find(&self, direction: &Direction, hash: u32) -> Option<(u32, Side)> {
         let mut side = Side::Client;
+        let bits = self.slot_bits;
         let found = self.index.find(spread(hash), |listed| {
-            listed.hash == hash && {
-                let sender = self.slots.get(listed.slot).sender(direction);
+            bits.matches(*listed, hash) && {
+                let sender = self.slots.get(bits.slot(*listed)).sender(direction);
                 side = sender.unwrap_or(side);
                 sender.is_some()
             }
         });
-        found.map(|listed| (listed.slot, side))
+        found.map(|listed| (bits.slot(*listed), side))
     }
 
     /// The same, beginning where it is expected.
@@ -426,14 +456,18 @@ impl Shard {
         {
             self.older.insert(slot, older);
         }
-        self.index.insert_unique(spread(hash), Listed { slot, hash }, |listed| spread(listed.hash));
+        let (bits, slots, hasher) = (self.slot_bits, &self.slots, &self.hasher);
+        let hash_of =
+            |listed: &Listed| spread(slots.get(bits.slot(*listed)).direction().hash(hasher));
+        self.index.insert_unique(spread(hash), bits.list(slot, hash), hash_of);
         (slot, sender)
     }
 
     /// Takes a slot out of the index; whether it was there. It is not if it has a successor.
     fn unlist(&mut self, slot: u32) -> bool {
         let hash = self.slots.get(slot).direction().hash(&self.hasher);
-        let entry = self.index.find_entry(spread(hash), |listed| listed.slot == slot);
+        let bits = self.slot_bits;
+        let entry = self.index.find_entry(spread(hash), |listed| bits.slot(*listed) == slot);
         entry.map(|entry| entry.remove()).is_ok()
     }
 

@@ -44,6 +44,9 @@ pub struct Ended<'n, 'c> {
     pub now_ns: i64,
 }
 
+/// Packets that one thread reads before it follows them: so few that they stay in a core's own cache.
+const BATCH: usize = 1 << 12;
+
 /// Packets that are read while those before them are followed: few at first, for captures of few,
 /// then so many that bringing threads together costs little.
 const FIRST_BATCH: usize = 1 << 12;
@@ -64,13 +67,14 @@ pub fn connections<'n, M: Default + Send>(
     put: impl FnMut(&mut M) -> Result<(), Failure>,
 ) -> Result<Ending, Failure> {
     match input.threads() {
+        _ if input.is_live() => one_by_one(input, names, make, put),
         1 => by_one_thread(input, names, make, put),
         threads => by_threads(threads, input, names, make, put),
     }
 }
 
-/// In the order of the packets.
-fn by_one_thread<'n, M: Default>(
+/// Packet by packet: what each of them ends is told before the next one is read.
+fn one_by_one<'n, M: Default>(
     input: Input,
     names: &'n [String],
     make: impl Fn(Ended<'n, '_>, &mut M),
@@ -92,14 +96,55 @@ fn by_one_thread<'n, M: Default>(
         }
         Ok(())
     })?;
+    at_the_end(table, &origins, names, make, put)?;
+    Ok(ending)
+}
+
+/// Many packets at a time, each shard for itself: several can be looked up together, and what a shard
+/// needs stays in the cache meanwhile.
+fn by_one_thread<'n, M: Default>(
+    mut input: Input,
+    names: &'n [String],
+    make: impl Fn(Ended<'n, '_>, &mut M),
+    mut put: impl FnMut(&mut M) -> Result<(), Failure>,
+) -> Result<Ending, Failure> {
+    let mut table = ConnectionTable::new();
+    let mut origins = Origins::new();
+    let mut batch = table.new_batch();
+    let mut made = M::default();
+    let mut more = true;
+    while more {
+        more = input.fill(&mut batch, BATCH);
+        table.shards_mut().for_each(|shard| shard.observe_batch(&batch));
+        let left = table.end_batch(&batch, |connection, file| origins.saw(connection, file));
+        batch.clear();
+        for connection in left.iter() {
+            let file = &names[origins.of(connection.id())];
+            make(Ended { connection, file, now_ns: table.now_ns() }, &mut made);
+            put(&mut made)?;
+        }
+    }
+    at_the_end(table, &origins, names, make, put)?;
+    Ok(input.end())
+}
+
+/// Tells the connections that have not left.
+fn at_the_end<'n, M: Default>(
+    table: ConnectionTable,
+    origins: &Origins,
+    names: &'n [String],
+    make: impl Fn(Ended<'n, '_>, &mut M),
+    mut put: impl FnMut(&mut M) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let (now_ns, let_go) = (table.now_ns(), table.let_go());
+    let mut made = M::default();
     for connection in table.into_remaining().iter() {
         let file = &names[origins.of(connection.id())];
         make(Ended { connection, file, now_ns }, &mut made);
         put(&mut made)?;
     }
     tell_of_those_let_go(let_go);
-    Ok(ending)
+    Ok(())
 }
 
 /// In rounds: while one thread reads the next packets, others follow the connections of those read

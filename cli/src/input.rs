@@ -19,6 +19,7 @@ pub struct Input {
     progress: Progress,
     failures: Vec<Failure>,
     threads: usize,
+    live: bool,
 }
 
 /// How the reading ended; [`report`](Self::report) says it once the results are written.
@@ -53,15 +54,20 @@ impl Input {
             });
         }
         let captures = Captures::open(inputs).map_err(|error| failure(&names, &error))?;
-        // What comes from a pipe is wanted as it comes.
-        let threads = if can_be_read_again(files) { threads::number(source.threads) } else { 1 };
+        let live = !can_be_read_again(files);
+        let threads = if live { 1 } else { threads::number(source.threads) };
         let progress = Progress::new(total, progress);
-        Ok(Self { names, captures, progress, failures: Vec::new(), threads })
+        Ok(Self { names, captures, progress, failures: Vec::new(), threads, live })
     }
 
     /// How many threads may work on what is read.
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// Whether some of it comes from a pipe: what comes from there is wanted as it comes.
+    pub fn is_live(&self) -> bool {
+        self.live
     }
 
     /// The files as they were named.

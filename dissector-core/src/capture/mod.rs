@@ -209,8 +209,14 @@ impl<R: Read> Capture<R> {
                 Some(found) => self.packet(found),
             });
         };
-        let Ok(tcp) = TcpHeader::parse(self.buffer.at(place)) else { return Ok(None) };
-        Ok(Some(Packet::Segment(Segment { packet: self.usual, tcp })))
+        Ok(self.usual(place))
+    }
+
+    /// The segment that the straight way has found.
+    #[inline]
+    fn usual(&self, place: Range<usize>) -> Option<Packet<'_>> {
+        let tcp = TcpHeader::parse(self.buffer.at(place)).ok()?;
+        Some(Packet::Segment(Segment { packet: self.usual, tcp }))
     }
 
     /// Appends segments to `batch` as those of a file, up to `most`, as long as each is in a usual

@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use super::layers::Found;
@@ -145,6 +146,10 @@ impl Captures {
     /// # Errors
     /// [`FileError`] where a file cannot be read any more; after that the others go on.
     pub fn next_packet(&mut self) -> Result<Option<(usize, Packet<'_>)>, FileError> {
+        if let Some((index, place)) = self.straight() {
+            let Item::Open(open) = &self.files[index] else { return Ok(None) };
+            return Ok(open.capture.usual(place).map(|packet| (index, packet)));
+        }
         let Some((index, found)) = self.step()? else { return Ok(None) };
         let Item::Open(open) = &self.files[index] else { return Ok(None) };
         Ok(open.capture.packet(found).map(|packet| (index, packet)))
@@ -173,6 +178,14 @@ impl Captures {
             }
         }
         Ok(true)
+    }
+
+    /// Goes on to the next segment of a file that no other has to wait for, if it is in a usual frame.
+    #[inline]
+    fn straight(&mut self) -> Option<(usize, Range<usize>)> {
+        let (index, _) = self.current.filter(|(_, limit)| *limit == NEVER)?;
+        let Item::Open(open) = &mut self.files[index] else { return None };
+        open.capture.straight().map(|place| (index, place))
     }
 
     /// Goes on to the next thing found.

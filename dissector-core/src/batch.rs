@@ -1,6 +1,8 @@
 //! Packets on their way from the thread that reads them to those that follow connections.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+#[cfg(feature = "capture")]
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::slice;
 
 use crate::connection::{Direction, ends};

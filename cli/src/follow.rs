@@ -50,7 +50,7 @@ const BATCH: usize = 1 << 12;
 /// Packets that are read while those before them are followed: few at first, for captures of few,
 /// then so many that bringing threads together costs little.
 const FIRST_BATCH: usize = 1 << 12;
-const LONGEST_BATCH: usize = 1 << 15;
+const LONGEST_BATCH: usize = 1 << 13;
 
 /// Connections that are told at a time, and such chunks that are told before they are put where
 /// they belong.

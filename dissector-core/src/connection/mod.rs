@@ -21,6 +21,7 @@ mod incarnation;
 mod meaning;
 mod moments;
 mod names;
+mod numbers;
 mod offer;
 mod opening;
 mod rare;

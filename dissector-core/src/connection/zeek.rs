@@ -5,6 +5,10 @@
 //! `S0`, `REJ` and `SF` by heart. Gaps (`G`), checksums (`C`) and analyzer limits (`X`) are not
 //! produced.
 
+mod letters;
+
+use letters::*;
+
 use super::rare::Rare;
 use crate::Segment;
 use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
@@ -122,56 +126,6 @@ struct EndpointCounts {
     last_rst: SeqNumber,
     retransmissions: u32,
     zero_windows: u32,
-}
-
-/// A letter of the history as its place in the alphabet; the responder's follow the originator's.
-type Letter = u8;
-
-/// The history of a capture that began with a SYN/ACK, so far.
-const ONLY_SYN_ACK: Letters12 = Letters12(1 << 5 | SYN_ACK as u64);
-
-const ALPHABET: &[u8; 21] = b"^SHADFRTWIQshadfrtwiq";
-const FLIP: Letter = 0;
-const SYN: Letter = 1;
-const SYN_ACK: Letter = 2;
-const ACK: Letter = 3;
-const DATA: Letter = 4;
-const FIN: Letter = 5;
-const RST: Letter = 6;
-const RETRANSMISSION: Letter = 7;
-const ZERO_WINDOW: Letter = 8;
-const FIN_AND_RST: Letter = 9;
-const SYN_AND_MORE: Letter = 10;
-const OF_RESPONDER: Letter = 10;
-
-/// How many letters there may be after the first twelve.
-const MOST_FURTHER: usize = 13;
-
-/// Up to twelve letters, five bits each; above them a bit that marks the end.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Letters12(u64);
-
-impl Default for Letters12 {
-    fn default() -> Self {
-        Self(1)
-    }
-}
-
-impl Letters12 {
-    const fn is_full(self) -> bool {
-        self.0 >> 60 != 0
-    }
-
-    fn push(&mut self, letter: Letter) {
-        if !self.is_full() {
-            self.0 = self.0 << 5 | u64::from(letter);
-        }
-    }
-
-    fn letters(self) -> impl Iterator<Item = u8> {
-        let length = (63 - self.0.leading_zeros()) / 5;
-        (0..length).rev().map(move |at| ALPHABET[(self.0 >> (5 * at) & 31) as usize])
-    }
 }
 
 /// Zeek's view of one connection. Sides are told apart as the caller does: 0 and 1.

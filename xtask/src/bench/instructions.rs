@@ -98,7 +98,7 @@ fn count(programs: &Programs) -> Result<Vec<Count>, String> {
     ])
 }
 
-const READING: f64 = 355.0;
+const READING: f64 = 375.0;
 const ENGINE_HANDSHAKES: f64 = 1_540.0;
 const ENGINE_DATA: f64 = 1_125.0;
 

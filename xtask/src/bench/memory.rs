@@ -12,8 +12,8 @@ use crate::wireshark::about;
 
 /// Connections that are open at once.
 const CONCURRENT: [u32; 4] = [10_000, 100_000, 1_000_000, 3_000_000];
-/// Beyond this, callgrind would take too long.
-const MOST_COUNTED: u32 = 300_000;
+/// Beyond this, callgrind would take too long: three millions take some five minutes.
+const MOST_COUNTED: u32 = 3_000_000;
 /// SYNs of the flood, and of the shorter one beside it.
 const FLOOD: u32 = 10_000_000;
 /// Long connections: 0.5, 2.5 and 5 GB. From some 1.6 GB on, as many have left as come.

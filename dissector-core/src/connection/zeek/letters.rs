@@ -1,0 +1,51 @@
+//! The letters of a history.
+
+/// A letter of the history as its place in the alphabet; the responder's follow the originator's.
+pub(super) type Letter = u8;
+
+/// The history of a capture that began with a SYN/ACK, so far.
+pub(super) const ONLY_SYN_ACK: Letters12 = Letters12(1 << 5 | SYN_ACK as u64);
+
+pub(super) const ALPHABET: &[u8; 21] = b"^SHADFRTWIQshadfrtwiq";
+pub(super) const FLIP: Letter = 0;
+pub(super) const SYN: Letter = 1;
+pub(super) const SYN_ACK: Letter = 2;
+pub(super) const ACK: Letter = 3;
+pub(super) const DATA: Letter = 4;
+pub(super) const FIN: Letter = 5;
+pub(super) const RST: Letter = 6;
+pub(super) const RETRANSMISSION: Letter = 7;
+pub(super) const ZERO_WINDOW: Letter = 8;
+pub(super) const FIN_AND_RST: Letter = 9;
+pub(super) const SYN_AND_MORE: Letter = 10;
+pub(super) const OF_RESPONDER: Letter = 10;
+
+/// How many letters there may be after the first twelve.
+pub(super) const MOST_FURTHER: usize = 13;
+
+/// Up to twelve letters, five bits each; above them a bit that marks the end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Letters12(u64);
+
+impl Default for Letters12 {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl Letters12 {
+    pub(super) const fn is_full(self) -> bool {
+        self.0 >> 60 != 0
+    }
+
+    pub(super) fn push(&mut self, letter: Letter) {
+        if !self.is_full() {
+            self.0 = self.0 << 5 | u64::from(letter);
+        }
+    }
+
+    pub(super) fn letters(self) -> impl Iterator<Item = u8> {
+        let length = (63 - self.0.leading_zeros()) / 5;
+        (0..length).rev().map(move |at| ALPHABET[(self.0 >> (5 * at) & 31) as usize])
+    }
+}

@@ -5,7 +5,7 @@ use super::duplicate::{self, Identity, Recent};
 use super::endpoint::{Endpoint, Facts};
 use super::event::{Side, illegal};
 use super::handshake::Handshake;
-use super::names::State;
+use super::names::{RoleBasis, State};
 use super::reset::Reset;
 use super::track::{Connection, number_of_32_bits};
 use super::usual::Course;
@@ -15,13 +15,36 @@ use crate::{LINGER_NS, Segment};
 /// Whether the addresses and ports of a connection were in use before it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Reuse {
-    No,
+    No = 0,
     /// By a connection that was closed.
-    AfterClose,
+    AfterClose = 1,
     /// By one that was closed with FINs, and has used the initial sequence number of the new one.
-    AfterCloseBehind,
+    AfterCloseBehind = 2,
     /// By one that was not.
-    WhileAlive,
+    WhileAlive = 3,
+}
+
+/// What the roles rest on, and whether addresses and ports were in use before, in one octet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin(u8);
+
+impl Origin {
+    pub const fn new(basis: RoleBasis, reuse: Reuse) -> Self {
+        Self(basis.number() << 4 | reuse as u8)
+    }
+
+    pub fn basis(self) -> RoleBasis {
+        RoleBasis::from_number(self.0 >> 4).unwrap_or(RoleBasis::None)
+    }
+
+    pub const fn reuse(self) -> Reuse {
+        match self.0 & 0xf {
+            1 => Reuse::AfterClose,
+            2 => Reuse::AfterCloseBehind,
+            3 => Reuse::WhileAlive,
+            _ => Reuse::No,
+        }
+    }
 }
 
 /// Octets by which a segment of a live connection may be ahead or behind: a large window.

@@ -1,7 +1,7 @@
 //! When the steps of a connection came.
 //!
-//! Most follow each other within seconds, and many are at the time of another: 32 bits are enough
-//! for what usually has to be kept of each, and the exceptions are kept apart, in full.
+//! Many are at the time of another, and the others follow soon: few bits are enough for what usually
+//! has to be kept, and the exceptions are kept apart, in full.
 
 use super::endpoint::Facts;
 use super::event::Side;
@@ -30,12 +30,15 @@ pub(super) enum Moment {
     LastOfServer,
 }
 
-/// How many of them have 32 bits of their own.
-const KEPT: usize = 3;
-
-/// Nanoseconds since the first segment, or of FINs since the first FIN: those of the first [`KEPT`].
+/// Of the first three of them, the lower 32 bits of the nanoseconds since the first segment, or of
+/// FINs since the first FIN.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Near([u32; KEPT]);
+pub(super) struct Near([u32; 3]);
+
+/// The next eight bits, of the first two: 18 minutes in all. (Second FINs come within 4 s, or are
+/// kept in full.)
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Higher([u8; 2]);
 
 /// Those that [`Near`] cannot tell, and that do not follow from the others.
 #[derive(Clone, Debug, Default)]
@@ -87,7 +90,10 @@ impl Connection {
 
     /// When it was, unless it is kept in full.
     fn implied(&self, moment: Moment) -> i64 {
-        let near = |base_ns: i64| base_ns.saturating_add(self.near.0[moment as usize].into());
+        let near = |base_ns: i64| {
+            let higher = self.higher.0.get(moment as usize).map_or(0, |bits| i64::from(*bits));
+            base_ns.saturating_add(higher << 32 | i64::from(self.near.0[moment as usize]))
+        };
         match moment {
             Moment::ServerCopy | Moment::FinalAck => near(self.first_ns),
             Moment::SecondFin => near(self.first_fin_ns),
@@ -118,9 +124,14 @@ impl Connection {
             _ => None,
         };
         if let Some(base_ns) = base_ns
-            && let Ok(near) = u32::try_from(time_ns.saturating_sub(base_ns))
+            && let since_ns = time_ns.saturating_sub(base_ns)
+            && let Ok(higher) = u8::try_from(since_ns >> 32)
+            && (higher == 0 || self.higher.0.get(moment as usize).is_some())
         {
-            self.near.0[moment as usize] = near;
+            if let Some(bits) = self.higher.0.get_mut(moment as usize) {
+                *bits = higher;
+            }
+            self.near.0[moment as usize] = since_ns as u32;
             if self.rare.is_none() {
                 return;
             }

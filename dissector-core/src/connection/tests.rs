@@ -531,3 +531,41 @@ fn a_connection_stays_small() {
     assert_eq!(size_of::<endpoint::Endpoint>(), 32);
     assert!(size_of::<rare::Rare>() <= 200);
 }
+
+#[test]
+fn times_are_exact_however_far_apart() {
+    // Around what fits into 32 bits.
+    for far_ms in [5, 4_284, 4_285, 60_000, 119_000] {
+        let mut trace = Trace::new();
+        trace.client("S", 100, 0, 0);
+        trace.wait(far_ms).server("S.", 300, 101, 0);
+        trace.wait(far_ms).client(".", 101, 301, 0);
+        let far_ns = (far_ms + 10) * MS;
+        let times = trace.connection().times();
+        assert_eq!(times.rtt_server_ns, Some(far_ns as u64));
+        assert_eq!(times.rtt_client_ns, Some(far_ns as u64));
+        assert_eq!(times.setup_time_ns, Some(2 * far_ns as u64));
+        assert_eq!(trace.connection().synack_span_ns(), 0);
+        trace.client("P.", 101, 301, 5).server("F.", 301, 106, 0);
+        trace.wait(far_ms).client("F.", 106, 302, 0);
+        assert_eq!(trace.connection().last_copy_ns(Side::Client), trace.time_ns);
+        trace.wait(far_ms).client("F.", 106, 302, 0);
+        assert_eq!(trace.last().rto_ns(), Some(far_ns as u64));
+        trace.wait(far_ms).server("F.", 301, 107, 0);
+        assert_eq!(trace.last().rto_ns(), Some(3 * far_ns as u64));
+    }
+}
+
+#[test]
+fn a_set_up_is_timed_however_long_it_takes() {
+    // Around what fits into 40 bits.
+    for copies in [10, 11, 50] {
+        let mut trace = Trace::new();
+        for _ in 0..copies {
+            trace.client("S", 100, 0, 0).wait(100_000);
+        }
+        trace.server("S.", 300, 101, 0).client(".", 101, 301, 0);
+        let set_up_ns = (copies * 100_010 + 10) * MS;
+        assert_eq!(trace.connection().setup_time_ns(), Some(set_up_ns as u64));
+    }
+}

@@ -10,8 +10,8 @@ use super::endpoint::{Endpoint, Facts};
 use super::ends::{Direction, Ends};
 use super::event::{Event, Side, illegal};
 use super::handshake::Handshake;
-use super::incarnation::{MOST_APART, Reuse, is_within};
-use super::moments::{Moment, Near};
+use super::incarnation::{MOST_APART, Origin, Reuse, is_within};
+use super::moments::{Higher, Moment, Near};
 use super::names::{Close, Outcome, Role, RoleBasis, Stage, State};
 use super::offer::{Offer, Offers};
 use super::rare::Rare;
@@ -51,6 +51,7 @@ pub struct Connection {
     pub(super) first_fin_ns: i64,
     /// When the other steps were.
     pub(super) near: Near,
+    pub(super) higher: Higher,
     /// Segments of both sides, as far as 32 bits tell.
     pub(super) packets: u32,
     /// What its segments gave rise to.
@@ -61,8 +62,7 @@ pub struct Connection {
     pub(super) frames: Frames,
     pub(super) attempt: u16,
     pub(super) handshake: Handshake,
-    pub(super) basis: RoleBasis,
-    pub(super) reuse: Reuse,
+    pub(super) origin: Origin,
     pub(super) course: Course,
     /// How it stood when it left its table.
     pub(super) left: Option<Outcome>,
@@ -106,6 +106,7 @@ impl Connection {
             last_ns: now_ns,
             first_fin_ns: now_ns,
             near: Near::default(),
+            higher: Higher::default(),
             packets: 0,
             anomalies: AnomalySet::EMPTY,
             rare: None,
@@ -114,8 +115,7 @@ impl Connection {
             frames: Frames::default(),
             attempt,
             handshake: if client == server { Handshake::SELF_CONNECT } else { Handshake::empty() },
-            basis,
-            reuse,
+            origin: Origin::new(basis, reuse),
             course: if usual { Course::Syn } else { Course::Left },
             left: None,
         }
@@ -322,12 +322,12 @@ impl Connection {
         if self.is_self_connect() {
             seen.note(Anomaly::SelfConnect);
         }
-        match self.reuse {
+        match self.origin.reuse() {
             Reuse::No => {}
             Reuse::AfterClose | Reuse::AfterCloseBehind => seen.note(Anomaly::PortReused),
             Reuse::WhileAlive => seen.note(Anomaly::SynInEstablished),
         }
-        if self.basis == RoleBasis::SynAck && event.has(TcpFlags::SYN) {
+        if self.origin.basis() == RoleBasis::SynAck && event.has(TcpFlags::SYN) {
             seen.note(Anomaly::SynNotCaptured);
         }
     }

@@ -62,7 +62,7 @@ impl Connection {
 
     /// What the roles of client and server rest on.
     pub fn role_basis(&self) -> RoleBasis {
-        self.basis
+        self.origin.basis()
     }
 
     /// Address and port of the client.
@@ -156,7 +156,7 @@ impl Connection {
     /// its initial sequence number is not beyond what that one has used: an end in TIME-WAIT may
     /// refuse it (RFC 9293 §3.6.1, RFC 6191).
     pub fn reuses_numbers(&self) -> bool {
-        self.reuse == Reuse::AfterCloseBehind
+        self.origin.reuse() == Reuse::AfterCloseBehind
     }
 
     /// Why that RST was sent.

@@ -4,7 +4,7 @@
 pub(super) type Letter = u8;
 
 /// The history of a capture that began with a SYN/ACK, so far.
-pub(super) const ONLY_SYN_ACK: Letters12 = Letters12(1 << 5 | SYN_ACK as u64);
+pub(super) const ONLY_SYN_ACK: Letters12 = Letters12::of(1 << 5 | SYN_ACK as u64);
 
 pub(super) const ALPHABET: &[u8; 21] = b"^SHADFRTWIQshadfrtwiq";
 pub(super) const FLIP: Letter = 0;
@@ -23,29 +23,39 @@ pub(super) const OF_RESPONDER: Letter = 10;
 /// How many letters there may be after the first twelve.
 pub(super) const MOST_FURTHER: usize = 13;
 
-/// Up to twelve letters, five bits each; above them a bit that marks the end.
+/// Up to twelve letters, five bits each; above them a bit that marks the end. In octets, which need
+/// no alignment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Letters12(u64);
+pub(super) struct Letters12([u8; 8]);
 
 impl Default for Letters12 {
     fn default() -> Self {
-        Self(1)
+        Self::of(1)
     }
 }
 
 impl Letters12 {
+    const fn of(bits: u64) -> Self {
+        Self(bits.to_ne_bytes())
+    }
+
+    const fn bits(self) -> u64 {
+        u64::from_ne_bytes(self.0)
+    }
+
     pub(super) const fn is_full(self) -> bool {
-        self.0 >> 60 != 0
+        self.bits() >> 60 != 0
     }
 
     pub(super) fn push(&mut self, letter: Letter) {
         if !self.is_full() {
-            self.0 = self.0 << 5 | u64::from(letter);
+            *self = Self::of(self.bits() << 5 | u64::from(letter));
         }
     }
 
     pub(super) fn letters(self) -> impl Iterator<Item = u8> {
-        let length = (63 - self.0.leading_zeros()) / 5;
-        (0..length).rev().map(move |at| ALPHABET[(self.0 >> (5 * at) & 31) as usize])
+        let bits = self.bits();
+        let length = (63 - bits.leading_zeros()) / 5;
+        (0..length).rev().map(move |at| ALPHABET[(bits >> (5 * at) & 31) as usize])
     }
 }

@@ -35,10 +35,9 @@ pub(super) enum Moment {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Near([u32; 3]);
 
-/// The next eight bits, of the first two: 18 minutes in all. (Second FINs come within 4 s, or are
-/// kept in full.)
+/// The next eight bits: 18 minutes in all.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Higher([u8; 2]);
+pub(super) struct Higher([u8; 3]);
 
 /// Those that [`Near`] cannot tell, and that do not follow from the others.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +90,7 @@ impl Connection {
     /// When it was, unless it is kept in full.
     fn implied(&self, moment: Moment) -> i64 {
         let near = |base_ns: i64| {
-            let higher = self.higher.0.get(moment as usize).map_or(0, |bits| i64::from(*bits));
+            let higher = i64::from(self.higher.0[moment as usize]);
             base_ns.saturating_add(higher << 32 | i64::from(self.near.0[moment as usize]))
         };
         match moment {
@@ -126,11 +125,8 @@ impl Connection {
         if let Some(base_ns) = base_ns
             && let since_ns = time_ns.saturating_sub(base_ns)
             && let Ok(higher) = u8::try_from(since_ns >> 32)
-            && (higher == 0 || self.higher.0.get(moment as usize).is_some())
         {
-            if let Some(bits) = self.higher.0.get_mut(moment as usize) {
-                *bits = higher;
-            }
+            self.higher.0[moment as usize] = higher;
             self.near.0[moment as usize] = since_ns as u32;
             if self.rare.is_none() {
                 return;

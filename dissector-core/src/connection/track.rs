@@ -12,7 +12,7 @@ use super::event::{Event, Side, illegal};
 use super::handshake::Handshake;
 use super::incarnation::{MOST_APART, Origin, Reuse, is_within};
 use super::moments::{Higher, Moment, Near};
-use super::names::{Close, Outcome, Role, RoleBasis, Stage, State};
+use super::names::{Close, Role, RoleBasis, Stage, State};
 use super::offer::{Offer, Offers};
 use super::rare::Rare;
 use super::reset::Reset;
@@ -64,8 +64,6 @@ pub struct Connection {
     pub(super) handshake: Handshake,
     pub(super) origin: Origin,
     pub(super) course: Course,
-    /// How it stood when it left its table.
-    pub(super) left: Option<Outcome>,
 }
 
 impl Connection {
@@ -117,7 +115,6 @@ impl Connection {
             handshake: if client == server { Handshake::SELF_CONNECT } else { Handshake::empty() },
             origin: Origin::new(basis, reuse),
             course: if usual { Course::Syn } else { Course::Left },
-            left: None,
         }
     }
 
@@ -131,7 +128,7 @@ impl Connection {
         if self.close() == Close::HalfClosed && self.closed_long_ago(now_ns) {
             self.anomalies.insert(Anomaly::HalfClosedLong);
         }
-        self.left = Some(self.outcome(now_ns));
+        self.course = Course::Over(self.outcome(now_ns));
     }
 
     /// Takes in the next segment, which comes from end `sender`, and says what it was.

@@ -9,7 +9,7 @@ use super::endpoint::{Endpoint, Facts};
 use super::event::Side;
 use super::handshake::Handshake;
 use super::moments::Moment;
-use super::names::{Ecn, Stage, State};
+use super::names::{Ecn, Outcome, Stage, State};
 use super::offer::{self, Offer, Offers};
 use super::opening::SLOW_NS;
 use super::times::FirstCopy;
@@ -34,6 +34,8 @@ pub(super) enum Course {
     Open,
     /// One end has sent its FIN, or both have, one after the other.
     Closing,
+    /// It has left its table, and this is what it had come to.
+    Over(Outcome),
 }
 
 /// The flags that decide what a segment is.

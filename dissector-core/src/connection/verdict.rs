@@ -13,6 +13,7 @@ use super::offer::{self, Offers};
 use super::rare::SEVERAL;
 use super::summary::{HandshakeTimes, Negotiated, StepFrames, Verdict};
 use super::track::Connection;
+use super::usual::Course;
 use super::{Anomaly, AnomalySet, Ecn, Stage, States, Vantage};
 use crate::wire::SeqNumber;
 
@@ -255,12 +256,17 @@ impl Connection {
         }
         match close {
             Close::FinUnacked => set.insert(Anomaly::FinUnacked),
-            Close::HalfClosed if self.left.is_none() && self.closed_long_ago(now_ns) => {
+            Close::HalfClosed if !self.is_over() && self.closed_long_ago(now_ns) => {
                 set.insert(Anomaly::HalfClosedLong);
             }
             _ => {}
         }
         set
+    }
+
+    /// Whether it has left its table.
+    fn is_over(&self) -> bool {
+        matches!(self.course, Course::Over(_))
     }
 
     /// Whether the first FIN, if there is one, was long ago.
@@ -315,7 +321,7 @@ impl Connection {
     /// How the connection went, seen from `now_ns`: the end of the capture, or the present. Once it
     /// has left its table, what counts is when it left.
     pub fn outcome(&self, now_ns: i64) -> Outcome {
-        if let Some(outcome) = self.left {
+        if let Course::Over(outcome) = self.course {
             return outcome;
         }
         let quiet = |since: i64| now_ns.saturating_sub(since) >= SILENCE_NS;

@@ -89,12 +89,8 @@ fn one_by_one<'n, M: Default>(
             Packet::IcmpError(error) => drop(table.observe_icmp(error)),
             _ => {}
         }
-        for connection in &table.take_left() {
-            let file = &names[origins.of(connection.id())];
-            make(Ended { connection, file, now_ns: table.now_ns() }, &mut made);
-            put(&mut made)?;
-        }
-        Ok(())
+        let left = table.take_left();
+        tell(left.iter(), table.now_ns(), &origins, names, &make, &mut made, &mut put)
     })?;
     at_the_end(table, &origins, names, make, put)?;
     Ok(ending)
@@ -118,11 +114,7 @@ fn by_one_thread<'n, M: Default>(
         table.shards_mut().for_each(|shard| shard.observe_batch(&batch));
         let left = table.end_batch(&batch, |connection, file| origins.saw(connection, file));
         batch.clear();
-        for connection in left.iter() {
-            let file = &names[origins.of(connection.id())];
-            make(Ended { connection, file, now_ns: table.now_ns() }, &mut made);
-            put(&mut made)?;
-        }
+        tell(left.iter(), table.now_ns(), &origins, names, &make, &mut made, &mut put)?;
     }
     at_the_end(table, &origins, names, make, put)?;
     Ok(input.end())
@@ -137,13 +129,27 @@ fn at_the_end<'n, M: Default>(
     mut put: impl FnMut(&mut M) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let (now_ns, let_go) = (table.now_ns(), table.let_go());
-    let mut made = M::default();
-    for connection in table.into_remaining().iter() {
-        let file = &names[origins.of(connection.id())];
-        make(Ended { connection, file, now_ns }, &mut made);
-        put(&mut made)?;
-    }
+    let remaining = table.into_remaining();
+    tell(remaining.iter(), now_ns, origins, names, &make, &mut M::default(), &mut put)?;
     tell_of_those_let_go(let_go);
+    Ok(())
+}
+
+/// Tells connections one after the other.
+fn tell<'n, 'c, M>(
+    connections: impl Iterator<Item = &'c Connection>,
+    now_ns: i64,
+    origins: &Origins,
+    names: &'n [String],
+    make: &impl Fn(Ended<'n, '_>, &mut M),
+    made: &mut M,
+    put: &mut impl FnMut(&mut M) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for connection in connections {
+        let file = &names[origins.of(connection.id())];
+        make(Ended { connection, file, now_ns }, made);
+        put(made)?;
+    }
     Ok(())
 }
 

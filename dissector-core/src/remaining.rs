@@ -44,7 +44,7 @@ impl Order {
         let shards = slots.len() as u32;
         for (shard, slots) in (0..).zip(slots) {
             let connections = slots.iter_with_slots();
-            order.extend(connections.map(|(slot, it)| keyed(it, slot * shards + shard)));
+            order.extend(connections.map(|(slot, it)| keyed(it, place(slot, shard, shards))));
         }
         order.extend((0..).zip(left).map(|(index, it): (u32, _)| keyed(it, LEFT | index)));
         // By numbers at hand: to fetch them from the connections would take many times longer.
@@ -64,9 +64,19 @@ impl Order {
 
 fn find<'a>(key: u64, slots: &[&'a Slots], left: &'a [Connection]) -> Option<&'a Connection> {
     let place = key as u32;
-    let shards = slots.len() as u32;
-    match place & LEFT {
-        0 => slots[(place % shards) as usize].at(place / shards),
-        _ => left.get((place & !LEFT) as usize),
+    if place & LEFT != 0 {
+        return left.get((place & !LEFT) as usize);
     }
+    let (slot, shard) = slot_and_shard(place, slots.len() as u32);
+    slots[shard as usize].at(slot)
+}
+
+/// One number for a slot of one of so many shards.
+pub(crate) fn place(slot: u32, shard: u32, shards: u32) -> u32 {
+    slot * shards + shard
+}
+
+/// The slot and the shard that [`place`] was given.
+pub(crate) fn slot_and_shard(place: u32, shards: u32) -> (u32, u32) {
+    (place / shards, place % shards)
 }

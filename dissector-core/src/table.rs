@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::connection::{Annotation, Connection, Direction};
-use crate::remaining::{Order, Remaining};
+use crate::remaining::{Order, Remaining, place, slot_and_shard};
 use crate::shard::Shard;
 use crate::{IcmpError, Segment};
 
@@ -135,14 +135,14 @@ impl ConnectionTable {
     /// Where the connection of the segment observed last is kept, for [`get`](Self::get).
     pub fn latest_slot(&self) -> Option<u32> {
         let slot = self.shards[self.latest].latest()?;
-        Some(slot * self.shards.len() as u32 + self.latest as u32)
+        Some(place(slot, self.latest as u32, self.shards.len() as u32))
     }
 
     /// The connection number `id`, if it is still in the table, in the slot that
     /// [`latest_slot`](Self::latest_slot) gave for one of its segments.
     pub fn get(&self, slot: u32, id: u32) -> Option<&Connection> {
-        let shards = self.shards.len() as u32;
-        self.shards[(slot % shards) as usize].slots().holding(slot / shards, id)
+        let (slot, shard) = slot_and_shard(slot, self.shards.len() as u32);
+        self.shards[shard as usize].slots().holding(slot, id)
     }
 
     /// The clock: the latest time seen, in nanoseconds since 1970 UTC. Outcomes are judged by it.

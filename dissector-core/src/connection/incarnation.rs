@@ -9,8 +9,8 @@ use super::names::{RoleBasis, State};
 use super::reset::Reset;
 use super::track::{Connection, number_of_32_bits};
 use super::usual::Course;
+use crate::Segment;
 use crate::wire::{SeqNumber, TcpFlags};
-use crate::{LINGER_NS, Segment};
 
 /// Whether the addresses and ports of a connection were in use before it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -186,7 +186,7 @@ impl Connection {
     /// Whether the connection is over, and was silent for so long that nothing belongs to it any
     /// more.
     pub(crate) fn is_past(&self, now_ns: i64) -> bool {
-        self.last_ns.saturating_add(LINGER_NS) <= now_ns && self.is_finished(now_ns)
+        self.is_silent(now_ns) && self.is_finished(now_ns)
     }
 
     /// Whether the connection may leave the table after a silence: closed, or failed.

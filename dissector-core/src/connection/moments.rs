@@ -48,7 +48,8 @@ impl Exact {
         self.0.iter().find(|(kept, _)| *kept == moment).map(|(_, time_ns)| *time_ns)
     }
 
-    fn push(&mut self, moment: Moment, time_ns: i64) {
+    fn set(&mut self, moment: Moment, time_ns: i64) {
+        self.remove(moment);
         if self.0.is_empty() {
             self.0.reserve_exact(1);
         }
@@ -137,20 +138,17 @@ impl Connection {
 
     #[inline(never)]
     fn set_exactly(&mut self, moment: Moment, time_ns: i64) {
-        if let Some(rare) = &mut self.rare {
-            rare.exact.remove(moment);
-        }
         if self.implied(moment) != time_ns {
-            self.rare_mut().exact.push(moment, time_ns);
+            self.rare_mut().exact.set(moment, time_ns);
+        } else if let Some(rare) = &mut self.rare {
+            rare.exact.remove(moment);
         }
     }
 
     /// What it follows from is about to change.
     pub(super) fn pin(&mut self, moment: Moment) {
         let time_ns = self.time_of(moment);
-        let exact = &mut self.rare_mut().exact;
-        exact.remove(moment);
-        exact.push(moment, time_ns);
+        self.rare_mut().exact.set(moment, time_ns);
     }
 
     /// The first copy of the SYN or SYN/ACK of `side`.

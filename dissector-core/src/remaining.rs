@@ -9,65 +9,71 @@ use crate::slots::Slots;
 pub struct Remaining {
     slots: Vec<Slots>,
     left: Vec<Connection>,
-    order: Order,
+    order: Vec<u32>,
 }
 
 impl Remaining {
-    /// What is in the shards, without what finds it there.
-    pub(crate) fn new(shards: Vec<Shard>, left: Vec<Connection>) -> Self {
+    /// What is in the shards, without what finds it there. Numbers are below `next_id`.
+    pub(crate) fn new(shards: Vec<Shard>, left: Vec<Connection>, next_id: u32) -> Self {
         let slots: Vec<_> = shards.into_iter().map(Shard::into_slots).collect();
-        let order = Order::of(&slots.iter().collect::<Vec<_>>(), &left);
+        let order = order(&slots.iter().collect::<Vec<_>>(), &left, next_id);
         Self { slots, left, order }
     }
 
     /// The connections, by number.
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
         let slots: Vec<_> = self.slots.iter().collect();
-        self.order.0.iter().filter_map(move |key| find(*key, &slots, &self.left))
+        self.order.iter().filter_map(move |at| find(*at, &slots, &self.left))
     }
 }
 
-/// Where connections are, in the order of their numbers: 8 octets each.
-#[derive(Debug)]
-pub(crate) struct Order(Vec<u64>);
+/// The connections in the order of their numbers, which are below `next_id`.
+pub(crate) fn in_order<'a>(
+    slots: Vec<&'a Slots>,
+    left: &'a [Connection],
+    next_id: u32,
+) -> impl Iterator<Item = &'a Connection> {
+    let order = order(&slots, left, next_id);
+    order.into_iter().filter_map(move |at| find(at, &slots, left))
+}
 
 /// Marks a place among those that have left.
 const LEFT: u32 = 1 << 31;
 
-impl Order {
-    pub fn of(slots: &[&Slots], left: &[Connection]) -> Self {
-        let present: usize = slots.iter().map(|slots| slots.len()).sum();
-        let mut order = Vec::with_capacity(present + left.len());
-        let keyed = |connection: &Connection, place: u32| {
-            u64::from(connection.id()) << 32 | u64::from(place)
-        };
-        let shards = slots.len() as u32;
-        for (shard, slots) in (0..).zip(slots) {
-            let connections = slots.iter_with_slots();
-            order.extend(connections.map(|(slot, it)| keyed(it, place(slot, shard, shards))));
-        }
-        order.extend((0..).zip(left).map(|(index, it): (u32, _)| keyed(it, LEFT | index)));
-        // By numbers at hand: to fetch them from the connections would take many times longer.
-        order.sort_unstable();
-        Self(order)
-    }
+/// Stands where no connection is.
+const NOWHERE: u32 = u32::MAX;
 
-    /// The connections.
-    pub fn walk<'a>(
-        self,
-        slots: Vec<&'a Slots>,
-        left: &'a [Connection],
-    ) -> impl Iterator<Item = &'a Connection> {
-        self.0.into_iter().filter_map(move |key| find(key, &slots, left))
+/// Where connections are, in the order of their numbers.
+fn order(slots: &[&Slots], left: &[Connection], next_id: u32) -> Vec<u32> {
+    let shards = slots.len() as u32;
+    let placed = || {
+        let in_slots = (0..).zip(slots).flat_map(|(shard, slots)| {
+            let connections = slots.iter_with_slots();
+            connections.map(move |(slot, it)| (it.id(), place(slot, shard, shards)))
+        });
+        in_slots.chain((0..).zip(left).map(|(index, it): (u32, _)| (it.id(), LEFT | index)))
+    };
+    let count = slots.iter().map(|slots| slots.len()).sum::<usize>() + left.len();
+    if next_id as usize <= 2 * count {
+        // Most are still here: each number has its place.
+        let mut order = vec![NOWHERE; next_id as usize];
+        let mut put = |id: u32, at| order.get_mut(id as usize).map(|entry| *entry = at);
+        if placed().all(|(id, at)| put(id, at).is_some()) {
+            return order;
+        }
     }
+    let mut keys = Vec::with_capacity(count);
+    keys.extend(placed().map(|(id, at)| u64::from(id) << 32 | u64::from(at)));
+    // By numbers at hand: to fetch them from the connections would take many times longer.
+    keys.sort_unstable();
+    keys.into_iter().map(|key| key as u32).collect()
 }
 
-fn find<'a>(key: u64, slots: &[&'a Slots], left: &'a [Connection]) -> Option<&'a Connection> {
-    let place = key as u32;
-    if place & LEFT != 0 {
-        return left.get((place & !LEFT) as usize);
+fn find<'a>(at: u32, slots: &[&'a Slots], left: &'a [Connection]) -> Option<&'a Connection> {
+    if at & LEFT != 0 {
+        return left.get((at & !LEFT) as usize);
     }
-    let (slot, shard) = slot_and_shard(place, slots.len() as u32);
+    let (slot, shard) = slot_and_shard(at, slots.len() as u32);
     slots[shard as usize].at(slot)
 }
 

@@ -9,7 +9,6 @@ use crate::batch::{Batch, Found, Packets};
 use crate::connection::{Annotation, Connection, Direction, Recent, Reuse, Side, Stage};
 use crate::slots::Slots;
 use crate::table::LINGER_NS;
-use crate::wire::TcpFlags;
 use crate::{IcmpError, Segment};
 
 /// How many slots are looked at for a connection that is past when another is opened, and how many
@@ -116,6 +115,12 @@ impl SlotBits {
 #[inline]
 fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The hash of the addresses and ports of the connection in a slot.
+#[inline]
+fn hash_at(slots: &Slots, hasher: &RandomState, slot: u32) -> u32 {
+    slots.get(slot).direction().hash(hasher)
 }
 
 impl Shard {
@@ -256,9 +261,10 @@ impl Shard {
         next_id: &mut u32,
     ) -> (u32, Side) {
         // Nearly always.
+        let connection = self.slots.get(found.0);
         let is_only_one = self.older.is_empty()
-            && !segment.tcp.flags.contains(TcpFlags::SYN)
-            && !self.slots.get(found.0).is_silent(self.now_ns);
+            && !connection.may_be_succeeded_by(segment.tcp.flags)
+            && !connection.is_silent(self.now_ns);
         if is_only_one {
             found
         } else {
@@ -435,6 +441,9 @@ impl Shard {
         previous: Option<(u32, Side)>,
         next_id: &mut u32,
     ) -> (u32, Side) {
+        if self.index.len() == self.index.capacity() {
+            self.enlarge_index();
+        }
         let reuse =
             previous.map_or(Reuse::No, |(slot, side)| self.slots.get(slot).reuse_by(segment, side));
         let previous = previous.map(|(slot, _)| slot);
@@ -457,15 +466,42 @@ impl Shard {
             self.older.insert(slot, older);
         }
         let (bits, slots, hasher) = (self.slot_bits, &self.slots, &self.hasher);
-        let hash_of =
-            |listed: &Listed| spread(slots.get(bits.slot(*listed)).direction().hash(hasher));
-        self.index.insert_unique(spread(hash), bits.list(slot, hash), hash_of);
+        self.index.insert_unique(spread(hash), bits.list(slot, hash), |listed| {
+            spread(hash_at(slots, hasher, bits.slot(*listed)))
+        });
         (slot, sender)
+    }
+
+    /// Makes room in the index for as many connections again.
+    ///
+    /// In the order of slots, which is that of the memory: in its own, each connection would have to
+    /// be waited for, only to know its hash. And what it had is given back before.
+    #[cold]
+    fn enlarge_index(&mut self) {
+        let listed = self.index.len();
+        if listed < self.slots.places() as usize / 4 {
+            // Few are left of many: it does so itself.
+            return;
+        }
+        self.index = HashTable::new();
+        self.index = HashTable::with_capacity(2 * listed);
+        let (bits, slots, hasher) = (self.slot_bits, &self.slots, &self.hasher);
+        let hash_of = |slot| hash_at(slots, hasher, slot);
+        let mut beside: Vec<_> = self.older.values().copied().collect();
+        beside.sort_unstable();
+        for (slot, _) in self.slots.iter_with_slots() {
+            if beside.binary_search(&slot).is_err() {
+                let hash = hash_of(slot);
+                self.index.insert_unique(spread(hash), bits.list(slot, hash), |listed| {
+                    spread(hash_of(bits.slot(*listed)))
+                });
+            }
+        }
     }
 
     /// Takes a slot out of the index; whether it was there. It is not if it has a successor.
     fn unlist(&mut self, slot: u32) -> bool {
-        let hash = self.slots.get(slot).direction().hash(&self.hasher);
+        let hash = hash_at(&self.slots, &self.hasher, slot);
         let bits = self.slot_bits;
         let entry = self.index.find_entry(spread(hash), |listed| bits.slot(*listed) == slot);
         entry.map(|entry| entry.remove()).is_ok()

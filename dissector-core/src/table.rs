@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::connection::{Annotation, Connection, Direction};
-use crate::remaining::{Order, Remaining, place, slot_and_shard};
+use crate::remaining::{Remaining, in_order, place, slot_and_shard};
 use crate::shard::Shard;
 use crate::{IcmpError, Segment};
 
@@ -175,13 +175,13 @@ impl ConnectionTable {
     /// Every connection that was not [taken](Self::take_left), by number.
     pub fn connections(&self) -> impl Iterator<Item = &Connection> {
         let slots: Vec<_> = self.shards.iter().map(Shard::slots).collect();
-        Order::of(&slots, &self.left).walk(slots, &self.left)
+        in_order(slots, &self.left, self.next_id)
     }
 
     /// Every connection that was not [taken](Self::take_left), at the end: with less memory than
     /// [`connections`](Self::connections) takes besides the table.
     pub fn into_remaining(self) -> Remaining {
-        Remaining::new(self.shards, self.left)
+        Remaining::new(self.shards, self.left, self.next_id)
     }
 
     /// An empty batch for packets to be observed by several threads.
@@ -202,16 +202,17 @@ impl ConnectionTable {
     /// and the file of its first packet.
     pub fn end_batch(&mut self, batch: &Batch, mut opened: impl FnMut(u32, u32)) -> Left {
         self.now_ns = self.now_ns.max(batch.now_ns());
-        let mut order = Vec::new();
-        for (place, shard) in self.shards.iter().enumerate() {
-            order.extend(shard.opened().iter().map(|opened| (opened.packet, place)));
+        let last = self.shards.iter().filter_map(|shard| shard.opened().last()).max_by_key(|it| it.packet);
+        // Of each packet, the shard in which it has opened a connection.
+        let mut openers: Vec<Option<u8>> = vec![None; last.map_or(0, |it| it.packet as usize + 1)];
+        for (place, shard) in (0..).zip(&self.shards) {
+            shard.opened().iter().for_each(|it| openers[it.packet as usize] = Some(place));
         }
-        // Those of one shard are in order already.
-        order.sort();
         let mut ids: Vec<Vec<u32>> = self.shards.iter().map(|_| Vec::new()).collect();
-        for (packet, place) in order {
+        for (packet, place) in (0..).zip(openers) {
+            let Some(place) = place else { continue };
             opened(self.next_id, batch.file(packet));
-            ids[place].push(self.next_id);
+            ids[usize::from(place)].push(self.next_id);
             self.next_id = self.next_id.wrapping_add(1);
         }
         let mut order = Vec::new();

@@ -3,7 +3,9 @@
 use std::hint::black_box;
 
 use super::track::Connection;
+use super::usual::Course;
 use crate::LINGER_NS;
+use crate::wire::TcpFlags;
 
 impl Connection {
     /// Reads something of each cache line that the next segment will need.
@@ -12,6 +14,14 @@ impl Connection {
         let [client, server] = &self.ends;
         let ends = client.nxt.0 ^ server.nxt.0;
         black_box(self.last_ns as u32 ^ ends ^ self.packets ^ self.id);
+    }
+
+    /// Whether a segment with these flags may open another connection; if it may,
+    /// [`is_succeeded_by`](Self::is_succeeded_by) knows. Of SYN/ACKs, the one that is awaited does not.
+    #[inline(always)]
+    pub(crate) fn may_be_succeeded_by(&self, flags: TcpFlags) -> bool {
+        let awaited = self.course == Course::SynAck && flags.contains(TcpFlags::ACK);
+        flags.contains(TcpFlags::SYN) && !awaited
     }
 
     /// Whether nothing came for so long that it may be past.

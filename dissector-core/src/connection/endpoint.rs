@@ -61,6 +61,9 @@ bitflags::bitflags! {
         const TO_ESTABLISHED = 1 << 24;
         /// What is under way to it will take it to CLOSING.
         const TO_CLOSING = 1 << 25;
+        /// It has refused the other end's SYN as RFC 9293 §3.10.7.1 says, and nothing came after
+        /// that: see [`refusal`](super::refusal).
+        const REFUSED = 1 << 26;
     }
 }
 

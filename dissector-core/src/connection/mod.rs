@@ -25,6 +25,7 @@ mod numbers;
 mod offer;
 mod opening;
 mod rare;
+mod refusal;
 mod reset;
 mod responders;
 mod state_names;

@@ -17,7 +17,7 @@ impl Connection {
 
     #[inline]
     fn usual_numbers(&self) -> [zeek::Numbers; 2] {
-        [Side::Client, Side::Server].map(|side| {
+        let mut numbers = [Side::Client, Side::Server].map(|side| {
             let (own, peer) = (self.end(side), self.end(side.other()));
             let fin_octets = || SeqNumber(self.fin_end(side).0.wrapping_sub(own.iss.0));
             zeek::Numbers {
@@ -26,7 +26,11 @@ impl Connection {
                 acked: if peer.has(Facts::ACK) { peer.ack } else { own.iss },
                 last_fin: if own.has(Facts::FIN) { fin_octets() } else { SeqNumber(0) },
             }
-        })
+        });
+        if self.is_plainly_refused() {
+            numbers[1] = zeek::Numbers::of_first_rst(SeqNumber(0));
+        }
+        numbers
     }
 
     pub(super) fn set_zeek_numbers(&mut self, numbers: [zeek::Numbers; 2]) {

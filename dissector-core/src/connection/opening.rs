@@ -401,9 +401,9 @@ impl Connection {
             seen.copy = Copy::Late;
             self.anomalies.remove(Anomaly::SynAckNotCaptured);
             self.handshake -= Handshake::SYNACK_MISSING;
-            self.frames.synack = frame;
-        } else if self.frames.synack == 0 {
-            self.frames.synack = frame;
+            self.frames.answer = frame;
+        } else if self.frames.answer == 0 {
+            self.frames.answer = frame;
             let first = !self.server_end().has(Facts::COPY);
             self.handshake |= Handshake::SYNACK_SEEN;
             if !first {

@@ -31,6 +31,14 @@ pub(super) struct Reset {
 }
 
 impl Connection {
+    /// The RST that was believed.
+    pub(super) fn reset(&self) -> Option<Reset> {
+        match self.is_plainly_refused() {
+            true => Some(self.refusal()),
+            false => self.rare.as_ref()?.reset,
+        }
+    }
+
     pub(super) fn on_rst(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let sender = self.end(event.sender);
         let receiver = self.end(event.receiver);

@@ -15,7 +15,6 @@ use super::moments::{Higher, Moment, Near};
 use super::names::{Close, Role, RoleBasis, Stage, State};
 use super::offer::{Offer, Offers};
 use super::rare::Rare;
-use super::reset::Reset;
 use super::times::{self, Answer, Answered, Content, FirstCopy, FurtherCopies};
 use super::usual::Course;
 use super::zeek::Zeek;
@@ -33,7 +32,8 @@ pub(super) fn number_of_32_bits(frame: u64) -> u32 {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Frames {
     pub syn: u32,
-    pub synack: u32,
+    /// Of the SYN/ACK; of the RST, with [`Facts::REFUSED`].
+    pub answer: u32,
     pub final_ack: u32,
 }
 
@@ -154,6 +154,10 @@ impl Connection {
         now_ns: i64,
         recent: &mut Recent,
     ) -> Annotation {
+        if let Some(seen) = self.take_repeated_syn(segment, sender, now_ns, recent) {
+            return seen;
+        }
+        self.keep_refusal_in_full();
         let flags = segment.tcp.flags;
         let mut numbers = self.zeek_numbers();
         self.zeek.observe(sender as usize, segment, &mut numbers, &mut self.rare);
@@ -301,7 +305,7 @@ impl Connection {
         seen
     }
 
-    fn states(&self) -> [State; 2] {
+    pub(super) fn states(&self) -> [State; 2] {
         [self.ends[0].state, self.ends[1].state]
     }
 
@@ -457,10 +461,6 @@ impl Connection {
 
     pub(super) fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
-    }
-
-    pub(super) fn reset(&self) -> Option<Reset> {
-        self.rare.as_ref()?.reset
     }
 
     pub(super) fn icmp(&self) -> Option<IcmpSeen> {

@@ -9,7 +9,7 @@ use super::endpoint::{Endpoint, Facts};
 use super::event::Side;
 use super::handshake::Handshake;
 use super::moments::Moment;
-use super::names::{Ecn, Outcome, Stage, State};
+use super::names::{Ecn, Outcome, RstReason, Stage, State};
 use super::offer::{self, Offer, Offers};
 use super::opening::SLOW_NS;
 use super::times::FirstCopy;
@@ -26,7 +26,7 @@ pub(super) enum Course {
     Left,
     /// Its SYN comes next.
     Syn,
-    /// A SYN was all so far.
+    /// A SYN was all so far, perhaps sent again as it was.
     SynAck,
     /// A SYN and its SYN/ACK.
     FinalAck,
@@ -39,10 +39,20 @@ pub(super) enum Course {
 }
 
 /// The flags that decide what a segment is.
-const KINDS: TcpFlags =
+pub(super) const KINDS: TcpFlags =
     TcpFlags::SYN.union(TcpFlags::ACK).union(TcpFlags::FIN).union(TcpFlags::RST);
 const SYN_ACK: TcpFlags = TcpFlags::SYN.union(TcpFlags::ACK);
 const FIN_ACK: TcpFlags = TcpFlags::FIN.union(TcpFlags::ACK);
+const RST_ACK: TcpFlags = TcpFlags::RST.union(TcpFlags::ACK);
+
+/// Whether everything has to go the long way, to compare.
+#[inline(always)]
+pub(super) fn is_barred() -> bool {
+    #[cfg(test)]
+    return tests::ALWAYS_THE_LONG_WAY.get();
+    #[cfg(not(test))]
+    false
+}
 
 /// A segment that was not captured before.
 struct Next<'a> {
@@ -78,8 +88,7 @@ impl Connection {
         now_ns: i64,
         recent: &mut Recent,
     ) -> Option<Stage> {
-        #[cfg(test)]
-        if tests::ALWAYS_THE_LONG_WAY.get() {
+        if is_barred() {
             return None;
         }
         let kinds = segment.tcp.flags & KINDS;
@@ -94,6 +103,9 @@ impl Connection {
             (Course::Open | Course::Closing, TcpFlags::ACK | FIN_ACK, _)
             | (Course::FinalAck, TcpFlags::ACK, Side::Client) => {
                 self.take_step(segment, sender, now_ns, recent)
+            }
+            (Course::SynAck, RST_ACK, Side::Server) => {
+                self.take_refusal(segment, now_ns, recent)
             }
             (Course::Syn, TcpFlags::SYN, Side::Client)
             | (Course::SynAck, SYN_ACK, Side::Server) => {
@@ -185,9 +197,16 @@ impl Connection {
     ) -> Annotation {
         let mut seen = Annotation::new(self.id, flags, sender.role());
         seen.stage = stage;
-        if stage == Stage::FinalAck {
-            seen.final_ack = true;
-            seen.note(Anomaly::HandshakeComplete);
+        match stage {
+            Stage::FinalAck => {
+                seen.final_ack = true;
+                seen.note(Anomaly::HandshakeComplete);
+            }
+            Stage::RstRefusal => {
+                seen.rst_reason = Some(RstReason::PortClosed);
+                seen.note(Anomaly::Refused);
+            }
+            _ => {}
         }
         self.tell_states(&mut seen, before);
         seen
@@ -224,12 +243,13 @@ impl Connection {
         if next.payload > 0
             || remarkable
             || tcp.acknowledgment != client.iss + 1
+            || client.retries > 0
             || self.has_numbers_apart()
             || !self.zeek.usual_synack(tcp)
         {
             return None;
         }
-        self.frames.synack = number_of_32_bits(next.segment.packet.frame);
+        self.frames.answer = number_of_32_bits(next.segment.packet.frame);
         self.handshake |= Handshake::SYNACK_SEEN;
         let facts = Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN | Facts::ACK;
         self.take_usual_syn(next, answer, facts);
@@ -337,7 +357,7 @@ impl Connection {
         true
     }
 
-    fn has_numbers_apart(&self) -> bool {
+    pub(super) fn has_numbers_apart(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.numbers.is_some())
     }
 

@@ -121,7 +121,7 @@ impl Connection {
 
     /// Frame of the first SYN/ACK.
     pub fn synack_frame(&self) -> Option<u64> {
-        frame(self.frames.synack)
+        frame(self.frames.answer).filter(|_| !self.is_plainly_refused())
     }
 
     /// Frame of the segment that completes the handshake.
@@ -131,7 +131,10 @@ impl Connection {
 
     /// Frame of the first RST that was believed.
     pub fn rst_frame(&self) -> Option<u64> {
-        frame(self.rare.as_ref()?.rst_frame)
+        match self.is_plainly_refused() {
+            true => frame(self.frames.answer),
+            false => frame(self.rare.as_ref()?.rst_frame),
+        }
     }
 
     /// The client's initial sequence number, if its SYN was captured.

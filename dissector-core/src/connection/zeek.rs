@@ -70,6 +70,13 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
+    /// Of an end that has sent nothing but an RST.
+    pub fn of_first_rst(sequence: SeqNumber) -> Self {
+        let mut numbers = Self::default();
+        numbers.begin(sequence - 1, sequence);
+        numbers
+    }
+
     fn begin(&mut self, start: SeqNumber, last: SeqNumber) {
         (self.start, self.last, self.acked) = (start, last, start);
     }
@@ -213,6 +220,28 @@ impl Zeek {
             self.ends.iter_mut().for_each(|end| end.enter(Established));
             true
         }
+    }
+
+    /// Takes in the RST that refuses it instead, without payload; whether there is nothing special
+    /// about it. [`keep_rst`](Self::keep_rst) has to follow if anything else does.
+    pub fn usual_refusal(&mut self, tcp: &TcpHeader<'_>, rare: &mut Option<Box<Rare>>) -> bool {
+        if !is_whole(tcp) {
+            return false;
+        }
+        self.ends[1].letters = Letters::RST;
+        self.push(1, RST, rare);
+        self.ends[1].enter(Reset);
+        true
+    }
+
+    /// Keeps what later RSTs are compared with.
+    pub fn keep_rst(numbers: &Numbers, rare: &mut Rare) {
+        rare.zeek.ends[1].last_rst = SeqNumber(numbers.last.0.wrapping_sub(numbers.start.0));
+    }
+
+    /// Whether a SYN that is sent again leaves no trace.
+    pub fn ignores_repeated_syn(tcp: &TcpHeader<'_>) -> bool {
+        tcp.window > 0 && is_whole(tcp)
     }
 
     fn begin_usual(&mut self, sender: usize, tcp: &TcpHeader<'_>, letter: Letter) -> bool {

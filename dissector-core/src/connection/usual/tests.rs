@@ -57,6 +57,7 @@ impl Exchange {
         }
         let (sender, mut flags) = match self.step {
             0 => (0, 0x02),
+            1 if self.port % 4 == 0 => (1, 0x14),
             1 => (1, 0x12),
             2 => (0, 0x10),
             3..8 => (numbers.below(2) as usize, 0x10),
@@ -78,6 +79,9 @@ impl Exchange {
             (false, true) => vec![1, 1, 8, 10, 0, 0, 0, 8, 0, 0, 0, 7],
             (false, false) => vec![],
         };
+        if flags == 0x14 {
+            sequence = 0;
+        }
         if numbers.once_in(9) {
             match numbers.below(12) {
                 0 => flags = numbers.below(64) as u8,
@@ -123,7 +127,10 @@ impl Exchange {
 fn latest(table: &ConnectionTable) -> String {
     let mut connection = table.latest().expect("a segment was observed").clone();
     connection.course = Course::Left;
-    format!("{connection:?}")
+    let verdicts = [table.now_ns(), i64::MAX].map(|now_ns| connection.verdict(now_ns));
+    let closed = (connection.is_closed(), connection.is_answered(), connection.conn_state());
+    connection.keep_refusal_in_full();
+    format!("{connection:?} {verdicts:?} {closed:?}")
 }
 
 fn compare(seed: u64, segments: u32) -> (u32, u32) {

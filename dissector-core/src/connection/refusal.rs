@@ -1,0 +1,142 @@
+//! What usually goes wrong: nobody answers and the SYN is sent again, or it is refused.
+//!
+//! As on the [usual course](super::usual), the rules are those of the other files, and the same test
+//! compares both.
+
+use super::duplicate::{self, Identity, Recent};
+use super::endpoint::Facts;
+use super::event::Side;
+use super::moments::Moment;
+use super::names::{RstReason, Stage, State};
+use super::offer::Offer;
+use super::reset::Reset;
+use super::times;
+use super::track::{Connection, number_of_32_bits};
+use super::usual::{Course, KINDS, is_barred};
+use super::zeek::Zeek;
+use super::{Annotation, Anomaly};
+use crate::Segment;
+use crate::wire::{SeqNumber, TcpFlags};
+
+impl Connection {
+    /// Takes in an RST that refuses the SYN as RFC 9293 §3.10.7.1 says, if it is one: with sequence
+    /// number 0, and an ACK.
+    ///
+    /// Nothing but its frame is kept; the rest follows, as long as nothing comes after it.
+    #[inline(never)]
+    pub(super) fn take_refusal(
+        &mut self,
+        segment: &Segment<'_>,
+        now_ns: i64,
+        recent: &mut Recent,
+    ) -> Option<Stage> {
+        let tcp = &segment.tcp;
+        let plain = tcp.sequence == SeqNumber(0)
+            && self.client_end().syn_acknowledged_by(tcp.acknowledgment)
+            && segment.payload_octets() == 0
+            && !self.has_numbers_apart();
+        if !plain {
+            return None;
+        }
+        let identity = Identity::of(segment, duplicate::timestamps(segment));
+        let sent = self.server_end().sent;
+        if recent.first_capture(segment, &identity, sent, now_ns).is_some()
+            || !self.zeek.usual_refusal(tcp, &mut self.rare)
+        {
+            return None;
+        }
+        recent.remember(segment, &identity, sent, now_ns, Stage::RstRefusal);
+        self.frames.answer = number_of_32_bits(segment.packet.frame);
+        self.anomalies.insert(Anomaly::Refused);
+        self.client_end_mut().assume(State::Closed);
+        let server = self.server_end_mut();
+        server.prove(State::Closed);
+        server.facts |= Facts::SENT | Facts::REFUSED;
+        server.sent = sent.wrapping_add(1);
+        self.count_packet();
+        self.last_ns = now_ns;
+        self.course = Course::Left;
+        Some(Stage::RstRefusal)
+    }
+
+    /// Whether an RST has refused the SYN, and nothing came after it.
+    pub(super) fn is_plainly_refused(&self) -> bool {
+        self.server_end().has(Facts::REFUSED)
+    }
+
+    /// What follows from that.
+    pub(super) fn refusal(&self) -> Reset {
+        Reset {
+            by: Side::Server,
+            reason: RstReason::PortClosed,
+            bare: false,
+            after_confirmation: false,
+            time_ns: self.last_ns,
+            before: [(State::SynSent, true), (State::SynReceived, false)],
+        }
+    }
+
+    /// Something comes after the refusal, if there was one.
+    pub(super) fn keep_refusal_in_full(&mut self) {
+        if !self.is_plainly_refused() {
+            return;
+        }
+        let (reset, numbers) = (self.refusal(), self.zeek_numbers());
+        self.server_end_mut().facts -= Facts::REFUSED;
+        let rst_frame = std::mem::take(&mut self.frames.answer);
+        let rare = self.rare_mut();
+        (rare.reset, rare.rst_frame) = (Some(reset), rst_frame);
+        Zeek::keep_rst(&numbers[1], rare);
+        self.set_zeek_numbers(numbers);
+    }
+
+    /// Takes in the client's SYN if it was sent before, just like this, and nothing has answered it.
+    pub(super) fn take_repeated_syn(
+        &mut self,
+        segment: &Segment<'_>,
+        sender: Side,
+        now_ns: i64,
+        recent: &mut Recent,
+    ) -> Option<Annotation> {
+        let tcp = &segment.tcp;
+        let repeats = self.course == Course::SynAck
+            && sender == Side::Client
+            && tcp.flags & KINDS == TcpFlags::SYN
+            && tcp.sequence == self.client_end().iss
+            && segment.payload_octets() == 0
+            && Zeek::ignores_repeated_syn(tcp);
+        if !repeats || is_barred() {
+            return None;
+        }
+        let (offer, timestamps) = Offer::of(tcp);
+        let identity = Identity::of(segment, timestamps);
+        let client = self.client_end();
+        let sent = client.sent;
+        let content = client.content();
+        if offer != content.offer
+            || recent.first_capture(segment, &identity, sent, now_ns).is_some()
+        {
+            return None;
+        }
+        recent.remember(segment, &identity, sent, now_ns, Stage::Syn);
+        let since_ns = now_ns.saturating_sub(self.last_copy_ns(Side::Client));
+        let client = self.client_end_mut();
+        client.retries = client.retries.saturating_add(1);
+        client.sent = sent.wrapping_add(1);
+        client.ttl = segment.packet.ttl;
+        let mut seen = Annotation::new(self.id, tcp.flags, Side::Client.role());
+        seen.stage = Stage::Syn;
+        seen.retransmission(self.client_end().retries, since_ns.max(0) as u64);
+        seen.note(Anomaly::SynRetx);
+        self.anomalies.insert(Anomaly::SynRetx);
+        let timestamp = timestamps.map(|(value, _)| value);
+        let copy = times::Copy { time_ns: now_ns, timestamp, content };
+        self.rare_mut().copies_mut(Side::Client).push(copy);
+        self.count_syn(Side::Client, false);
+        self.set_time_of(Moment::LastOfClient, now_ns);
+        self.count_packet();
+        self.last_ns = now_ns;
+        self.tell_states(&mut seen, self.states());
+        Some(seen)
+    }
+}

@@ -196,7 +196,7 @@ impl Shard {
         let mut next_id = provisional;
         match packet.error {
             None => {
-                self.observe(&packet.segment(), &packet.direction, expected, now_ns, &mut next_id);
+                self.follow(&packet.segment(), &packet.direction, expected, now_ns, &mut next_id);
             }
             Some(error) => {
                 self.observe_icmp(error, &packet.direction, now_ns);
@@ -232,6 +232,43 @@ impl Shard {
         now_ns: i64,
         next_id: &mut u32,
     ) -> Annotation {
+        let (slot, sender) = self.turn_to(segment, direction, expected, now_ns, next_id);
+        let connection = self.slots.get_mut(slot);
+        let seen = connection.observe(segment, sender, now_ns, &mut self.recent);
+        if !self.older.is_empty() {
+            self.settle(slot, segment, seen.stage);
+        }
+        seen
+    }
+
+    /// The same where nobody asks what it was.
+    #[inline(always)]
+    fn follow(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        expected: &Expected,
+        now_ns: i64,
+        next_id: &mut u32,
+    ) {
+        let (slot, sender) = self.turn_to(segment, direction, expected, now_ns, next_id);
+        let connection = self.slots.get_mut(slot);
+        let stage = connection.follow(segment, sender, now_ns, &mut self.recent);
+        if !self.older.is_empty() {
+            self.settle(slot, segment, stage);
+        }
+    }
+
+    /// The connection of a segment at this time, and which end has sent it.
+    #[inline(always)]
+    fn turn_to(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        expected: &Expected,
+        now_ns: i64,
+        next_id: &mut u32,
+    ) -> (u32, Side) {
         self.now_ns = now_ns;
         self.waited += 1;
         if self.waited >= SEGMENTS_A_LOOK {
@@ -242,12 +279,7 @@ impl Shard {
             Some(found) => self.choose(segment, direction, expected.hash, found, next_id),
         };
         self.latest = Some(slot);
-        let connection = self.slots.get_mut(slot);
-        let seen = connection.observe(segment, sender, self.now_ns, &mut self.recent);
-        if !self.older.is_empty() {
-            self.settle(slot, segment, seen.stage);
-        }
-        seen
+        (slot, sender)
     }
 
     /// The connection of a segment, given the newest on its addresses and ports.

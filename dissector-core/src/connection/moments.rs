@@ -44,6 +44,7 @@ pub(super) struct Higher([u8; 3]);
 pub(super) struct Exact(Vec<(Moment, i64)>);
 
 impl Exact {
+    #[inline(never)]
     fn get(&self, moment: Moment) -> Option<i64> {
         self.0.iter().find(|(kept, _)| *kept == moment).map(|(_, time_ns)| *time_ns)
     }
@@ -79,26 +80,32 @@ impl Moment {
 
 impl Connection {
     /// When `moment` was, in nanoseconds since 1970 UTC.
+    #[inline(always)]
     pub(super) fn time_of(&self, moment: Moment) -> i64 {
         self.exact_time_of(moment).unwrap_or_else(|| self.implied(moment))
     }
 
     /// When it was, if that is kept in full.
+    #[inline(always)]
     pub(super) fn exact_time_of(&self, moment: Moment) -> Option<i64> {
         self.rare.as_ref()?.exact.get(moment)
     }
 
     /// When it was, unless it is kept in full.
+    ///
+    /// Inlined, as nearly everybody asks for one that is known beforehand.
+    #[inline(always)]
     fn implied(&self, moment: Moment) -> i64 {
-        let near = |base_ns: i64| {
+        let near = |moment: Moment, base_ns: i64| {
             let higher = i64::from(self.higher.0[moment as usize]);
             base_ns.saturating_add(higher << 32 | i64::from(self.near.0[moment as usize]))
         };
         match moment {
-            Moment::ServerCopy | Moment::FinalAck => near(self.first_ns),
-            Moment::SecondFin => near(self.first_fin_ns),
+            Moment::ServerCopy | Moment::FinalAck => near(moment, self.first_ns),
+            Moment::SecondFin => near(moment, self.first_fin_ns),
             Moment::SynAck if self.handshake.has(Handshake::SYNACK_SEEN) => {
-                self.time_of(Moment::ServerCopy)
+                let kept = self.exact_time_of(Moment::ServerCopy);
+                kept.unwrap_or_else(|| near(Moment::ServerCopy, self.first_ns))
             }
             Moment::ClientCopy | Moment::SynAck => self.first_ns,
             Moment::ClientSynAck => i64::MIN,
@@ -107,6 +114,7 @@ impl Connection {
         }
     }
 
+    #[inline(never)]
     fn implied_last(&self, side: Side) -> i64 {
         match self.end(side).has(Facts::FIN) {
             false => self.time_of(Moment::copy(side)),

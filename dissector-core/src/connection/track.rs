@@ -147,6 +147,21 @@ impl Connection {
         }
     }
 
+    /// The same where nobody asks for more than the stage.
+    #[inline(always)]
+    pub(crate) fn follow(
+        &mut self,
+        segment: &Segment<'_>,
+        sender: Side,
+        now_ns: i64,
+        recent: &mut Recent,
+    ) -> Stage {
+        match self.take_usual(segment, sender, now_ns, recent) {
+            Some(stage) => stage,
+            None => self.observe_closely(segment, sender, now_ns, recent).stage,
+        }
+    }
+
     fn observe_closely(
         &mut self,
         segment: &Segment<'_>,

@@ -210,12 +210,6 @@ impl Shard {
         self.left_at.resize(self.left.len(), packet.number());
     }
 
-    /// That a packet may belong to any connection.
-    #[inline(always)]
-    pub(crate) fn anywhere(&self, direction: &Direction) -> Expected {
-        Expected { hash: direction.hash(&self.hasher), ..Expected::default() }
-    }
-
     /// It is at least this late.
     pub(crate) fn set_clock(&mut self, now_ns: i64) {
         self.now_ns = self.now_ns.max(now_ns);
@@ -228,11 +222,12 @@ impl Shard {
         &mut self,
         segment: &Segment<'_>,
         direction: &Direction,
-        expected: &Expected,
         now_ns: i64,
         next_id: &mut u32,
     ) -> Annotation {
-        let (slot, sender) = self.turn_to(segment, direction, expected, now_ns, next_id);
+        self.turn_clock(now_ns);
+        let (slot, sender) =
+            self.find_or_open(segment, direction, direction.hash(&self.hasher), next_id);
         let connection = self.slots.get_mut(slot);
         let seen = connection.observe(segment, sender, now_ns, &mut self.recent);
         if !self.older.is_empty() {
@@ -251,32 +246,61 @@ impl Shard {
         now_ns: i64,
         next_id: &mut u32,
     ) {
-        let (slot, sender) = self.turn_to(segment, direction, expected, now_ns, next_id);
+        self.turn_clock(now_ns);
+        // Nearly always there is nothing to decide. The slot may have been given to another
+        // connection since; but as long as none has got a successor, it holds the newest of its
+        // addresses and ports.
+        if let Some(slot) = expected.slot
+            && expected.successions == self.successions
+            && self.older.is_empty()
+            && let Some(connection) = self.slots.at_mut(slot)
+            && let Some(sender) = connection.sender(direction)
+            && !connection.may_be_succeeded_by(segment.tcp.flags)
+            && !connection.is_silent(now_ns)
+        {
+            connection.follow(segment, sender, now_ns, &mut self.recent);
+        } else {
+            self.follow_closely(segment, direction, expected.hash, next_id);
+        }
+    }
+
+    #[inline(never)]
+    fn follow_closely(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        hash: u32,
+        next_id: &mut u32,
+    ) {
+        let (slot, sender) = self.find_or_open(segment, direction, hash, next_id);
         let connection = self.slots.get_mut(slot);
-        let stage = connection.follow(segment, sender, now_ns, &mut self.recent);
+        let stage = connection.follow(segment, sender, self.now_ns, &mut self.recent);
         if !self.older.is_empty() {
             self.settle(slot, segment, stage);
         }
     }
 
-    /// The connection of a segment at this time, and which end has sent it.
     #[inline(always)]
-    fn turn_to(
-        &mut self,
-        segment: &Segment<'_>,
-        direction: &Direction,
-        expected: &Expected,
-        now_ns: i64,
-        next_id: &mut u32,
-    ) -> (u32, Side) {
+    fn turn_clock(&mut self, now_ns: i64) {
         self.now_ns = now_ns;
         self.waited += 1;
         if self.waited >= SEGMENTS_A_LOOK {
             self.look_for_past(1);
         }
-        let (slot, sender) = match self.find_where(direction, expected) {
-            None => self.open(segment, direction, expected.hash, None, next_id),
-            Some(found) => self.choose(segment, direction, expected.hash, found, next_id),
+    }
+
+    /// The connection of a segment, and which end has sent it.
+    #[inline(always)]
+    fn find_or_open(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: &Direction,
+        hash: u32,
+        next_id: &mut u32,
+    ) -> (u32, Side) {
+        let (slot, sender) = match self.find(direction, hash) {
+            None => self.open(segment, direction, hash, None, next_id),
+            Some(found) => self.choose(segment, direction, hash, found, next_id),
         };
         self.latest = Some(slot);
         (slot, sender)
@@ -446,21 +470,6 @@ impl Shard {
             }
         });
         found.map(|listed| (bits.slot(*listed), side))
-    }
-
-    /// The same, beginning where it is expected.
-    #[inline(always)]
-    fn find_where(&self, direction: &Direction, expected: &Expected) -> Option<(u32, Side)> {
-        let Expected { hash, slot, successions } = *expected;
-        // The slot may have been given to another connection since; but as long as none has got a
-        // successor, it holds the newest of its addresses and ports.
-        if let Some(slot) = slot
-            && successions == self.successions
-            && let Some(side) = self.slots.at(slot).and_then(|found| found.sender(direction))
-        {
-            return Some((slot, side));
-        }
-        self.find(direction, hash)
     }
 
     /// Makes room for a new connection, the successor of the one in slot `previous`; gives its slot

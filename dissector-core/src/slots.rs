@@ -57,6 +57,11 @@ impl Slots {
         self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
     }
 
+    /// The same, to change it.
+    pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut Connection> {
+        self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?.as_mut()
+    }
+
     /// The connection of a slot, if it is still the one numbered `id`.
     pub(crate) fn holding(&self, slot: u32, id: u32) -> Option<&Connection> {
         self.at(slot).filter(|connection| connection.id() == id)

@@ -95,8 +95,7 @@ impl ConnectionTable {
         let direction = direction_of(segment);
         self.turn_to(&direction, segment.packet.time_ns);
         let shard = &mut self.shards[self.latest];
-        let expected = shard.anywhere(&direction);
-        let seen = shard.observe(segment, &direction, &expected, self.now_ns, &mut self.next_id);
+        let seen = shard.observe(segment, &direction, self.now_ns, &mut self.next_id);
         if !shard.left().is_empty() {
             self.take_from(self.latest);
         }

@@ -39,19 +39,26 @@ const MP_JOIN: u8 = 1;
 
 impl Offer {
     /// The offer of a SYN, and value and echo of its timestamps.
+    #[inline(always)]
     pub fn of(tcp: &TcpHeader<'_>) -> (Self, Option<(u32, u32)>) {
-        let mut offer = Self { scale_and_ecn: ecn_bits(tcp.flags) << 4, ..Self::default() };
         // What Linux sends, and with what it answers: a good half of all SYNs, read at once.
         if let &[2, 4, m, n, 4, 2, 8, 10, a, b, c, d, e, f, g, h, 1, 3, 3, shift] =
             tcp.option_octets
         {
-            offer.mss = u16::from_be_bytes([m, n]);
-            offer.offers =
-                Offers::MSS | Offers::SACK | Offers::TIMESTAMPS | Offers::WINDOW_SCALE;
-            offer.scale_and_ecn |= shift.min(MAX_SCALE);
             let [value, echo] = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
+            let offer = Self {
+                mss: u16::from_be_bytes([m, n]),
+                offers: Offers::MSS | Offers::SACK | Offers::TIMESTAMPS | Offers::WINDOW_SCALE,
+                scale_and_ecn: ecn_bits(tcp.flags) << 4 | shift.min(MAX_SCALE),
+            };
             return (offer, Some((value, echo)));
         }
+        Self::one_by_one(tcp)
+    }
+
+    #[inline(never)]
+    fn one_by_one(tcp: &TcpHeader<'_>) -> (Self, Option<(u32, u32)>) {
+        let mut offer = Self { scale_and_ecn: ecn_bits(tcp.flags) << 4, ..Self::default() };
         let mut timestamps = None;
         for option in tcp.options().map_while(Result::ok) {
             match option {

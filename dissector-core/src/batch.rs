@@ -6,8 +6,9 @@ use std::net::Ipv6Addr;
 use std::slice;
 
 use crate::connection::{Direction, ends};
+use crate::digest::{Digest, Digested, Kind};
 use crate::table::{direction_of, shard_of};
-use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
+use crate::wire::{TcpFlags, TcpHeader};
 use crate::{IcmpError, PacketInfo, Segment};
 
 /// Packets of a capture, in order, sorted by the shard that follows their connection.
@@ -60,65 +61,11 @@ pub struct Batch {
 /// the cache line.
 #[derive(Debug, Default)]
 struct Part {
-    packets: Vec<Packet>,
+    packets: Vec<Digest>,
     /// Of each segment the options; before them of IPv6 the addresses.
     octets: Vec<u8>,
     errors: Vec<IcmpError>,
 }
-
-/// A packet in a batch. Of an ICMP error, only the first two fields.
-#[derive(Clone, Copy, Debug)]
-struct Packet {
-    /// The clock when it came, as far as this batch tells.
-    now_ns: i64,
-    /// Its place in the batch.
-    number: u32,
-    /// 0 where it is too large; connections keep no larger ones either.
-    frame: u32,
-    /// As in [`Direction`]; of IPv6, the addresses are among the octets.
-    addresses: u64,
-    ports: u32,
-    sequence: SeqNumber,
-    acknowledgment: SeqNumber,
-    tcp_octets: u32,
-    flags: TcpFlags,
-    window: u16,
-    checksum: u16,
-    urgent_pointer: u16,
-    ip_id: u16,
-    ttl: u8,
-    data_offset: u8,
-    option_octets: u8,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kind {
-    Ipv4,
-    Ipv4WithoutId,
-    Ipv6,
-    IcmpError,
-}
-
-const NOTHING: Packet = Packet {
-    now_ns: 0,
-    number: 0,
-    frame: 0,
-    addresses: 0,
-    ports: 0,
-    sequence: SeqNumber(0),
-    acknowledgment: SeqNumber(0),
-    tcp_octets: 0,
-    flags: TcpFlags::empty(),
-    window: 0,
-    checksum: 0,
-    urgent_pointer: 0,
-    ip_id: 0,
-    ttl: 0,
-    data_offset: 0,
-    option_octets: 0,
-    kind: Kind::IcmpError,
-};
 
 /// What the layers below TCP say of a segment in IPv4.
 #[cfg(feature = "capture")]
@@ -134,14 +81,14 @@ pub(crate) struct PlainIpv4 {
 /// The packets of one shard.
 #[derive(Clone)]
 pub(crate) struct Packets<'a> {
-    packets: slice::Iter<'a, Packet>,
+    packets: slice::Iter<'a, Digest>,
     octets: &'a [u8],
     errors: slice::Iter<'a, IcmpError>,
 }
 
 /// A packet of a batch.
 pub(crate) struct Found<'a> {
-    packet: &'a Packet,
+    digest: &'a Digest,
     pub direction: Direction,
     /// What it is, if it is no segment.
     pub error: Option<&'a IcmpError>,
@@ -189,13 +136,14 @@ impl Batch {
                 (addresses, ports, Kind::Ipv4)
             }
             Direction::V4 { addresses, ports } => (addresses, ports, Kind::Ipv4WithoutId),
-            Direction::V6 { addresses: [source, destination], ports } => {
-                part.octets.extend(source.to_be_bytes().iter().chain(&destination.to_be_bytes()));
-                (0, ports, Kind::Ipv6)
+            Direction::V6 { addresses, ports } => {
+                let [source, destination] = addresses.map(u128::to_be_bytes);
+                part.octets.extend(source.iter().chain(&destination));
+                (Digest::mixed(addresses), ports, Kind::Ipv6)
             }
         };
         append(&mut part.octets, tcp.option_octets);
-        part.packets.push(Packet {
+        part.packets.push(Digest {
             now_ns,
             number,
             frame: u32::try_from(packet.frame).unwrap_or(0),
@@ -205,7 +153,7 @@ impl Batch {
             ip_id: packet.ip_id.unwrap_or(0),
             ttl: packet.ttl,
             kind,
-            ..Packet::of(tcp)
+            ..Digest::of_header(tcp)
         });
     }
 
@@ -219,7 +167,7 @@ impl Batch {
         let (addresses, ports) = ends::ipv4(between, [tcp.source_port, tcp.destination_port]);
         let part = self.part(&Direction::V4 { addresses, ports });
         append(&mut part.octets, tcp.option_octets);
-        part.packets.push(Packet {
+        part.packets.push(Digest {
             now_ns,
             number,
             frame: u32::try_from(packet.frame).unwrap_or(0),
@@ -229,7 +177,7 @@ impl Batch {
             ttl: packet.ttl,
             tcp_octets: packet.tcp_octets,
             kind: Kind::Ipv4,
-            ..Packet::of(tcp)
+            ..Digest::of_header(tcp)
         });
     }
 
@@ -238,7 +186,7 @@ impl Batch {
         let number = self.count(file, error.packet.time_ns);
         let now_ns = self.now_ns;
         let part = self.part(&Direction::new(error.quoted.source, error.quoted.destination));
-        part.packets.push(Packet { now_ns, number, ..NOTHING });
+        part.packets.push(Digest { now_ns, number, ..Digest::NOTHING });
         part.errors.push(*error);
     }
 
@@ -285,9 +233,9 @@ impl<'a> Iterator for Packets<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Found<'a>> {
-        let packet = self.packets.next()?;
-        let Packet { addresses, ports, .. } = *packet;
-        let (direction, error) = match packet.kind {
+        let digest = self.packets.next()?;
+        let Digest { addresses, ports, .. } = *digest;
+        let (direction, error) = match digest.kind {
             Kind::Ipv4 | Kind::Ipv4WithoutId => (Direction::V4 { addresses, ports }, None),
             Kind::Ipv6 => {
                 let (source, rest) = self.octets.split_first_chunk::<16>()?;
@@ -301,9 +249,9 @@ impl<'a> Iterator for Packets<'a> {
                 (Direction::new(error.quoted.source, error.quoted.destination), Some(error))
             }
         };
-        let (options, rest) = self.octets.split_at_checked(packet.option_octets.into())?;
+        let (options, rest) = self.octets.split_at_checked(digest.option_octets.into())?;
         self.octets = rest;
-        Some(Found { packet, direction, error, options })
+        Some(Found { digest, direction, error, options })
     }
 }
 
@@ -311,21 +259,29 @@ impl<'a> Found<'a> {
     /// The place of the packet in the batch.
     #[inline(always)]
     pub(crate) fn number(&self) -> u32 {
-        self.packet.number
+        self.digest.number
     }
 
     /// The clock when it came, as far as the batch tells.
     #[inline(always)]
     pub(crate) fn now_ns(&self) -> i64 {
-        self.packet.now_ns
+        self.digest.now_ns
     }
 
-    /// The segment, if it is one.
-    ///
-    /// Large enough for each copy to be felt: made where it is used.
     #[inline(always)]
+    pub(crate) fn flags(&self) -> TcpFlags {
+        self.digest.flags
+    }
+
+    /// The segment as it was kept, if it is one.
+    #[inline(always)]
+    pub(crate) fn digested(&self) -> Digested<'a> {
+        Digested { digest: self.digest, options: self.options }
+    }
+
+    /// The segment put together again, if it is one.
     pub(crate) fn segment(&self) -> Segment<'a> {
-        let packet = self.packet;
+        let packet = self.digest;
         let (source, destination) = match self.direction {
             Direction::V4 { addresses, .. } => {
                 let [source, destination] = ends::of_ipv4(addresses);
@@ -360,25 +316,6 @@ impl<'a> Found<'a> {
                 option_octets: self.options,
                 payload: &[],
             },
-        }
-    }
-}
-
-impl Packet {
-    /// What the TCP header tells.
-    #[inline(always)]
-    fn of(tcp: &TcpHeader<'_>) -> Self {
-        Self {
-            sequence: tcp.sequence,
-            acknowledgment: tcp.acknowledgment,
-            flags: tcp.flags,
-            window: tcp.window,
-            checksum: tcp.checksum,
-            urgent_pointer: tcp.urgent_pointer,
-            data_offset: tcp.data_offset,
-            // A header has at most 40 of them.
-            option_octets: tcp.option_octets.len() as u8,
-            ..NOTHING
         }
     }
 }

@@ -102,6 +102,7 @@ mod batch;
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod connection;
+mod digest;
 mod icmp;
 mod remaining;
 mod segment;

@@ -196,7 +196,7 @@ impl Shard {
         let mut next_id = provisional;
         match packet.error {
             None => {
-                self.follow(&packet.segment(), &packet.direction, expected, now_ns, &mut next_id);
+                self.follow(packet, expected, now_ns, &mut next_id);
             }
             Some(error) => {
                 self.observe_icmp(error, &packet.direction, now_ns);
@@ -240,8 +240,7 @@ impl Shard {
     #[inline(always)]
     fn follow(
         &mut self,
-        segment: &Segment<'_>,
-        direction: &Direction,
+        packet: &Found<'_>,
         expected: &Expected,
         now_ns: i64,
         next_id: &mut u32,
@@ -254,29 +253,24 @@ impl Shard {
             && expected.successions == self.successions
             && self.older.is_empty()
             && let Some(connection) = self.slots.at_mut(slot)
-            && let Some(sender) = connection.sender(direction)
-            && !connection.may_be_succeeded_by(segment.tcp.flags)
+            && let Some(sender) = connection.sender(&packet.direction)
+            && !connection.may_be_succeeded_by(packet.flags())
             && !connection.is_silent(now_ns)
         {
-            connection.follow(segment, sender, now_ns, &mut self.recent);
+            connection.follow(packet, sender, now_ns, &mut self.recent);
         } else {
-            self.follow_closely(segment, direction, expected.hash, next_id);
+            self.follow_closely(packet, expected.hash, next_id);
         }
     }
 
     #[inline(never)]
-    fn follow_closely(
-        &mut self,
-        segment: &Segment<'_>,
-        direction: &Direction,
-        hash: u32,
-        next_id: &mut u32,
-    ) {
-        let (slot, sender) = self.find_or_open(segment, direction, hash, next_id);
+    fn follow_closely(&mut self, packet: &Found<'_>, hash: u32, next_id: &mut u32) {
+        let segment = packet.segment();
+        let (slot, sender) = self.find_or_open(&segment, &packet.direction, hash, next_id);
         let connection = self.slots.get_mut(slot);
-        let stage = connection.follow(segment, sender, self.now_ns, &mut self.recent);
+        let stage = connection.follow(packet, sender, self.now_ns, &mut self.recent);
         if !self.older.is_empty() {
-            self.settle(slot, segment, stage);
+            self.settle(slot, &segment, stage);
         }
     }
 

@@ -1,10 +1,8 @@
 //! Telling a packet captured twice (mirror port, `any` interface) from one sent twice.
 
-use std::net::IpAddr;
-
 use super::names::Stage;
-use crate::Segment;
-use crate::wire::{TcpFlags, TcpOption};
+use crate::digest::Digest;
+use crate::wire::{TcpFlags, TcpOption, TcpOptions};
 
 const MS: i64 = 1_000_000;
 /// No two captures of one packet are further apart, whatever its identification.
@@ -24,36 +22,18 @@ pub(crate) struct Identity {
 impl Identity {
     /// Of a segment with these timestamps.
     #[inline(always)]
-    pub fn of(segment: &Segment<'_>, timestamps: Option<(u32, u32)>) -> Self {
-        let (tcp, packet) = (&segment.tcp, &segment.packet);
-        let numbers = u64::from(tcp.sequence.0) << 32 | u64::from(tcp.acknowledgment.0);
-        let rest = u64::from(packet.tcp_octets) << 32
-            | u64::from(tcp.flags.bits()) << 16
-            | u64::from(tcp.checksum);
-        let ports = u64::from(tcp.source_port) << 16 | u64::from(tcp.destination_port);
-        let addresses = match (&packet.source, &packet.destination) {
-            (IpAddr::V4(from), IpAddr::V4(to)) => {
-                u64::from(from.to_bits()) << 32 | u64::from(to.to_bits())
-            }
-            (from, to) => folded(from).wrapping_mul(3) ^ folded(to),
-        };
+    pub fn of(digest: &Digest, timestamps: Option<(u32, u32)>) -> Self {
+        let Digest { sequence, acknowledgment, addresses, ports, .. } = *digest;
+        let numbers = u64::from(sequence.0) << 32 | u64::from(acknowledgment.0);
+        let rest = u64::from(digest.tcp_octets) << 32
+            | u64::from(digest.flags.bits()) << 16
+            | u64::from(digest.checksum);
         let mixed = numbers
             ^ rest.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            ^ ports.wrapping_mul(0x94d0_49bb_1331_11eb)
+            ^ u64::from(ports).wrapping_mul(0x94d0_49bb_1331_11eb)
             ^ addresses.wrapping_mul(0xd6e8_feb8_6659_fd93);
         let mixed = (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         Self { fingerprint: mixed ^ mixed >> 32, timestamps }
-    }
-}
-
-/// An address in 64 bits.
-fn folded(address: &IpAddr) -> u64 {
-    match address {
-        IpAddr::V4(address) => address.to_bits().into(),
-        IpAddr::V6(address) => {
-            let bits = address.to_bits();
-            ((bits >> 64) as u64).rotate_left(29) ^ bits as u64
-        }
     }
 }
 
@@ -132,7 +112,7 @@ impl Recent {
     #[inline(always)]
     pub fn first_capture(
         &self,
-        segment: &Segment<'_>,
+        digest: &Digest,
         identity: &Identity,
         sent: u8,
         now_ns: i64,
@@ -141,14 +121,14 @@ impl Recent {
         if set.iter().all(|entry| !leads_to(*entry, identity)) {
             return None;
         }
-        self.find(*set, segment, identity, sent, now_ns)
+        self.find(*set, digest, identity, sent, now_ns)
     }
 
     #[cold]
     fn find(
         &self,
         set: [u32; SET],
-        segment: &Segment<'_>,
+        digest: &Digest,
         identity: &Identity,
         number: u8,
         now_ns: i64,
@@ -158,7 +138,7 @@ impl Recent {
         let same = sent.find(|sent| {
             sent.tag == identity.tag()
                 && (0..LAST).contains(&number.wrapping_sub(sent.number).wrapping_sub(1))
-                && is_duplicate(sent, segment, identity, now_ns)
+                && is_duplicate(sent, digest, identity, now_ns)
         });
         same.map(|sent| (sent.stage, sent.ttl))
     }
@@ -167,7 +147,7 @@ impl Recent {
     #[inline(always)]
     pub fn remember(
         &mut self,
-        segment: &Segment<'_>,
+        digest: &Digest,
         identity: &Identity,
         sent: u8,
         now_ns: i64,
@@ -185,8 +165,8 @@ impl Recent {
             time_ns: now_ns,
             tag: identity.tag(),
             timestamp: identity.timestamps.map_or(0, |(value, _)| value),
-            ip_id: segment.packet.ip_id.unwrap_or(0),
-            ttl: segment.packet.ttl,
+            ip_id: digest.ip_id,
+            ttl: digest.ttl,
             stage,
             number: sent,
             has_timestamp: identity.timestamps.is_some(),
@@ -226,11 +206,10 @@ impl Identity {
 }
 
 /// The fingerprints are equal; do identification, timestamps and time say that it is one packet?
-fn is_duplicate(sent: &Sent, segment: &Segment<'_>, identity: &Identity, now_ns: i64) -> bool {
+fn is_duplicate(sent: &Sent, digest: &Digest, identity: &Identity, now_ns: i64) -> bool {
     let since = now_ns.saturating_sub(sent.time_ns);
-    let ip_id = segment.packet.ip_id.unwrap_or(0);
-    let one_packet = if sent.ip_id != 0 || ip_id != 0 {
-        sent.ip_id == ip_id && since <= LONGEST_NS
+    let one_packet = if sent.ip_id != 0 || digest.ip_id != 0 {
+        sent.ip_id == digest.ip_id && since <= LONGEST_NS
     } else {
         // Linux sends SYN/ACKs and reflex RSTs, new or repeated, with identification 0.
         match (sent.has_timestamp, identity.timestamps.map(|(value, _)| value)) {
@@ -239,29 +218,28 @@ fn is_duplicate(sent: &Sent, segment: &Segment<'_>, identity: &Identity, now_ns:
             _ => false,
         }
     };
-    let tcp = &segment.tcp;
-    let bare = segment.payload_octets() == 0
-        && !tcp.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
+    let bare = digest.payload_octets() == 0
+        && !digest.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
     // Duplicate ACKs look alike too, and follow each other closely.
-    one_packet && (!bare || since <= MS || sent.ttl != segment.packet.ttl)
+    one_packet && (!bare || since <= MS || sent.ttl != digest.ttl)
 }
 
 /// Value and echo of the timestamps option.
 #[inline]
-pub(super) fn timestamps(segment: &Segment<'_>) -> Option<(u32, u32)> {
-    if segment.tcp.option_octets.is_empty() {
+pub(super) fn timestamps(options: &[u8]) -> Option<(u32, u32)> {
+    if options.is_empty() {
         return None;
     }
     // What nearly every stack sends: two NOPs and the option.
-    if let [1, 1, 8, 10, a, b, c, d, e, f, g, h, ..] = *segment.tcp.option_octets {
+    if let [1, 1, 8, 10, a, b, c, d, e, f, g, h, ..] = *options {
         return Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])));
     }
-    other_timestamps(segment)
+    other_timestamps(options)
 }
 
 #[inline(never)]
-fn other_timestamps(segment: &Segment<'_>) -> Option<(u32, u32)> {
-    segment.tcp.options().map_while(Result::ok).find_map(|option| match option {
+fn other_timestamps(options: &[u8]) -> Option<(u32, u32)> {
+    TcpOptions::new(options, 0).map_while(Result::ok).find_map(|option| match option {
         TcpOption::Timestamps { value, echo } => Some((value, echo)),
         _ => None,
     })

@@ -10,6 +10,7 @@ use super::reset::Reset;
 use super::track::{Connection, number_of_32_bits};
 use super::usual::Course;
 use crate::Segment;
+use crate::digest::Digest;
 use crate::wire::{SeqNumber, TcpFlags};
 
 /// Whether the addresses and ports of a connection were in use before it.
@@ -74,10 +75,11 @@ impl Connection {
         }
         let receiver = if self.is_self_connect() { sender } else { sender.other() };
         self.starts_anew(segment, sender, receiver) && {
-            let timestamps = duplicate::timestamps(segment);
-            let identity = Identity::of(segment, timestamps);
+            let timestamps = duplicate::timestamps(segment.tcp.option_octets);
+            let digest = Digest::of(segment);
+            let identity = Identity::of(&digest, timestamps);
             let sent = self.end(sender).sent;
-            recent.first_capture(segment, &identity, sent, now_ns).is_none()
+            recent.first_capture(&digest, &identity, sent, now_ns).is_none()
         }
     }
 

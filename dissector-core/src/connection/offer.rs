@@ -1,7 +1,8 @@
 //! What a SYN offers: options and ECN bits.
 
 use super::names::Ecn;
-use crate::wire::{TcpFlags, TcpHeader, TcpOption};
+use crate::digest::Digested;
+use crate::wire::{TcpFlags, TcpOption, TcpOptions};
 
 bitflags::bitflags! {
     /// Options without a value, and those whose value does not matter here.
@@ -40,27 +41,28 @@ const MP_JOIN: u8 = 1;
 impl Offer {
     /// The offer of a SYN, and value and echo of its timestamps.
     #[inline(always)]
-    pub fn of(tcp: &TcpHeader<'_>) -> (Self, Option<(u32, u32)>) {
+    pub fn of(syn: &Digested<'_>) -> (Self, Option<(u32, u32)>) {
+        let flags = syn.digest.flags;
         // What Linux sends, and with what it answers: a good half of all SYNs, read at once.
         if let &[2, 4, m, n, 4, 2, 8, 10, a, b, c, d, e, f, g, h, 1, 3, 3, shift] =
-            tcp.option_octets
+            syn.options
         {
             let [value, echo] = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
             let offer = Self {
                 mss: u16::from_be_bytes([m, n]),
                 offers: Offers::MSS | Offers::SACK | Offers::TIMESTAMPS | Offers::WINDOW_SCALE,
-                scale_and_ecn: ecn_bits(tcp.flags) << 4 | shift.min(MAX_SCALE),
+                scale_and_ecn: ecn_bits(flags) << 4 | shift.min(MAX_SCALE),
             };
             return (offer, Some((value, echo)));
         }
-        Self::one_by_one(tcp)
+        Self::one_by_one(flags, syn.options)
     }
 
     #[inline(never)]
-    fn one_by_one(tcp: &TcpHeader<'_>) -> (Self, Option<(u32, u32)>) {
-        let mut offer = Self { scale_and_ecn: ecn_bits(tcp.flags) << 4, ..Self::default() };
+    fn one_by_one(flags: TcpFlags, options: &[u8]) -> (Self, Option<(u32, u32)>) {
+        let mut offer = Self { scale_and_ecn: ecn_bits(flags) << 4, ..Self::default() };
         let mut timestamps = None;
-        for option in tcp.options().map_while(Result::ok) {
+        for option in TcpOptions::new(options, 0).map_while(Result::ok) {
             match option {
                 TcpOption::Mss(mss) => {
                     offer.mss = mss;
@@ -139,21 +141,21 @@ pub(super) fn ecn(syn: u8, synack: Option<u8>) -> Ecn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digest;
     use hex_literal::hex;
 
     #[test]
     fn options_read_at_once_are_those_read_one_by_one() {
         for shift in [0, 7, 14, 15, 255] {
-            let mut syn = hex!(
-                "0001 0002 00000003 00000004 b0c2 0005 0006 0007"
-                "020405b4 0402 080a 00000001 00000002 01 0303ff 00000000"
-            );
-            syn[39] = shift;
-            let longer = TcpHeader::parse(&syn).unwrap();
-            let at_once = TcpHeader { option_octets: &syn[20..40], data_offset: 10, ..longer };
-            assert_eq!(Offer::of(&at_once), Offer::of(&longer));
-            assert_eq!(Offer::of(&at_once).0.window_scale(), Some(shift.min(14)));
-            assert_eq!(Offer::of(&at_once).0.ecn(), 0b011);
+            let mut options = hex!("020405b4 0402 080a 00000001 00000002 01 0303ff 00000000");
+            options[19] = shift;
+            let flags = TcpFlags::SYN | TcpFlags::ECE | TcpFlags::CWR;
+            let digest = Digest { flags, ..Digest::NOTHING };
+            let of = |options| Offer::of(&Digested { digest: &digest, options });
+            let (offer, timestamps) = of(&options[..20]);
+            assert_eq!((offer, timestamps), of(&options));
+            assert_eq!((offer.window_scale(), offer.ecn()), (Some(shift.min(14)), 0b011));
+            assert_eq!(timestamps, Some((1, 2)));
         }
     }
 }

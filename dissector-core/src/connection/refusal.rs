@@ -11,11 +11,11 @@ use super::names::{RstReason, Stage, State};
 use super::offer::Offer;
 use super::reset::Reset;
 use super::times;
-use super::track::{Connection, number_of_32_bits};
+use super::track::Connection;
 use super::usual::{Course, KINDS, is_barred};
 use super::zeek::Zeek;
 use super::{Annotation, Anomaly};
-use crate::Segment;
+use crate::digest::Digested;
 use crate::wire::{SeqNumber, TcpFlags};
 
 impl Connection {
@@ -26,27 +26,27 @@ impl Connection {
     #[inline(never)]
     pub(super) fn take_refusal(
         &mut self,
-        segment: &Segment<'_>,
+        seen: &Digested<'_>,
         now_ns: i64,
         recent: &mut Recent,
     ) -> Option<Stage> {
-        let tcp = &segment.tcp;
-        let plain = tcp.sequence == SeqNumber(0)
-            && self.client_end().syn_acknowledged_by(tcp.acknowledgment)
-            && segment.payload_octets() == 0
+        let Digested { digest, options } = *seen;
+        let plain = digest.sequence == SeqNumber(0)
+            && self.client_end().syn_acknowledged_by(digest.acknowledgment)
+            && digest.payload_octets() == 0
             && !self.has_numbers_apart();
         if !plain {
             return None;
         }
-        let identity = Identity::of(segment, duplicate::timestamps(segment));
+        let identity = Identity::of(digest, duplicate::timestamps(options));
         let sent = self.server_end().sent;
-        if recent.first_capture(segment, &identity, sent, now_ns).is_some()
-            || !self.zeek.usual_refusal(tcp, &mut self.rare)
+        if recent.first_capture(digest, &identity, sent, now_ns).is_some()
+            || !self.zeek.usual_refusal(digest, &mut self.rare)
         {
             return None;
         }
-        recent.remember(segment, &identity, sent, now_ns, Stage::RstRefusal);
-        self.frames.answer = number_of_32_bits(segment.packet.frame);
+        recent.remember(digest, &identity, sent, now_ns, Stage::RstRefusal);
+        self.frames.answer = digest.frame;
         self.anomalies.insert(Anomaly::Refused);
         self.client_end_mut().assume(State::Closed);
         let server = self.server_end_mut();
@@ -93,38 +93,38 @@ impl Connection {
     /// Takes in the client's SYN if it was sent before, just like this, and nothing has answered it.
     pub(super) fn take_repeated_syn(
         &mut self,
-        segment: &Segment<'_>,
+        syn: &Digested<'_>,
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
     ) -> Option<Annotation> {
-        let tcp = &segment.tcp;
+        let digest = syn.digest;
         let repeats = self.course == Course::SynAck
             && sender == Side::Client
-            && tcp.flags & KINDS == TcpFlags::SYN
-            && tcp.sequence == self.client_end().iss
-            && segment.payload_octets() == 0
-            && Zeek::ignores_repeated_syn(tcp);
+            && digest.flags & KINDS == TcpFlags::SYN
+            && digest.sequence == self.client_end().iss
+            && digest.payload_octets() == 0
+            && Zeek::ignores_repeated_syn(digest);
         if !repeats || is_barred() {
             return None;
         }
-        let (offer, timestamps) = Offer::of(tcp);
-        let identity = Identity::of(segment, timestamps);
+        let (offer, timestamps) = Offer::of(syn);
+        let identity = Identity::of(digest, timestamps);
         let client = self.client_end();
         let sent = client.sent;
         let content = client.content();
         if offer != content.offer
-            || recent.first_capture(segment, &identity, sent, now_ns).is_some()
+            || recent.first_capture(digest, &identity, sent, now_ns).is_some()
         {
             return None;
         }
-        recent.remember(segment, &identity, sent, now_ns, Stage::Syn);
+        recent.remember(digest, &identity, sent, now_ns, Stage::Syn);
         let since_ns = now_ns.saturating_sub(self.last_copy_ns(Side::Client));
         let client = self.client_end_mut();
         client.retries = client.retries.saturating_add(1);
         client.sent = sent.wrapping_add(1);
-        client.ttl = segment.packet.ttl;
-        let mut seen = Annotation::new(self.id, tcp.flags, Side::Client.role());
+        client.ttl = digest.ttl;
+        let mut seen = Annotation::new(self.id, digest.flags, Side::Client.role());
         seen.stage = Stage::Syn;
         seen.retransmission(self.client_end().retries, since_ns.max(0) as u64);
         seen.note(Anomaly::SynRetx);

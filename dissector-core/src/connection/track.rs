@@ -19,6 +19,8 @@ use super::times::{self, Answer, Answered, Content, FirstCopy, FurtherCopies};
 use super::usual::Course;
 use super::zeek::Zeek;
 use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, States};
+use crate::batch::Found;
+use crate::digest::{Digest, Digested};
 use crate::wire::TcpFlags;
 use crate::{IcmpError, Segment};
 
@@ -141,45 +143,53 @@ impl Connection {
         recent: &mut Recent,
     ) -> Annotation {
         let before = self.states();
-        match self.take_usual(segment, sender, now_ns, recent) {
-            Some(stage) => self.usual_annotation(stage, segment.tcp.flags, sender, before),
-            None => self.observe_closely(segment, sender, now_ns, recent),
+        let digest = Digest::of(segment);
+        let digested = Digested { digest: &digest, options: segment.tcp.option_octets };
+        match self.take_usual(&digested, sender, now_ns, recent) {
+            Some(stage) => self.usual_annotation(stage, digest.flags, sender, before),
+            None => self.observe_closely(segment, &digested, sender, now_ns, recent),
         }
     }
 
-    /// The same where nobody asks for more than the stage.
+    /// The same of a segment in a batch, where nobody asks for more than the stage.
     #[inline(always)]
     pub(crate) fn follow(
         &mut self,
-        segment: &Segment<'_>,
+        found: &Found<'_>,
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
     ) -> Stage {
-        match self.take_usual(segment, sender, now_ns, recent) {
+        let digested = found.digested();
+        match self.take_usual(&digested, sender, now_ns, recent) {
             Some(stage) => stage,
-            None => self.observe_closely(segment, sender, now_ns, recent).stage,
+            None => {
+                self.observe_closely(&found.segment(), &digested, sender, now_ns, recent).stage
+            }
         }
     }
 
+    #[inline(never)]
     fn observe_closely(
         &mut self,
         segment: &Segment<'_>,
+        digested: &Digested<'_>,
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
     ) -> Annotation {
-        if let Some(seen) = self.take_repeated_syn(segment, sender, now_ns, recent) {
+        if let Some(seen) = self.take_repeated_syn(digested, sender, now_ns, recent) {
             return seen;
         }
         self.keep_refusal_in_full();
         let flags = segment.tcp.flags;
         let mut numbers = self.zeek_numbers();
-        self.zeek.observe(sender as usize, segment, &mut numbers, &mut self.rare);
+        let digest = digested.digest;
+        self.zeek.observe(sender as usize, segment, digest, &mut numbers, &mut self.rare);
         let (offer, timestamps) = if flags.contains(TcpFlags::SYN) {
-            Offer::of(&segment.tcp)
+            Offer::of(digested)
         } else {
-            (Offer::default(), duplicate::timestamps(segment))
+            (Offer::default(), duplicate::timestamps(digested.options))
         };
         let event = Event {
             segment,
@@ -191,17 +201,17 @@ impl Connection {
             offer,
             timestamps,
         };
-        let identity = Identity::of(segment, timestamps);
+        let identity = Identity::of(digest, timestamps);
         let sent = self.end(sender).sent;
         let role = if self.is_self_connect() { Role::Unknown } else { sender.role() };
         let mut seen = Annotation::new(self.id, flags, role);
-        if let Some((stage, ttl)) = recent.first_capture(segment, &identity, sent, now_ns) {
+        if let Some((stage, ttl)) = recent.first_capture(digest, &identity, sent, now_ns) {
             self.duplicate(&event, stage, ttl, &mut seen);
         } else {
             self.take_in(&event, &mut seen);
             let end = self.end_mut(sender);
             end.sent = sent.wrapping_add(1);
-            recent.remember(segment, &identity, sent, now_ns, seen.stage);
+            recent.remember(digest, &identity, sent, now_ns, seen.stage);
         }
         self.set_zeek_numbers(numbers);
         seen

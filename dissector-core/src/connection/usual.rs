@@ -13,10 +13,10 @@ use super::names::{Ecn, Outcome, RstReason, Stage, State};
 use super::offer::{self, Offer, Offers};
 use super::opening::SLOW_NS;
 use super::times::FirstCopy;
-use super::track::{Connection, number_of_32_bits};
+use super::track::Connection;
 use super::{Annotation, Anomaly};
-use crate::Segment;
 use crate::connection::closing::HALF_CLOSED_LONG_NS;
+use crate::digest::{Digest, Digested};
 use crate::wire::{SeqNumber, TcpFlags};
 
 /// How far a connection has come on its usual course.
@@ -56,7 +56,7 @@ pub(super) fn is_barred() -> bool {
 
 /// A segment that was not captured before.
 struct Next<'a> {
-    segment: &'a Segment<'a>,
+    digest: &'a Digest,
     identity: Identity,
     sender: Side,
     now_ns: i64,
@@ -65,11 +65,11 @@ struct Next<'a> {
 
 impl Next<'_> {
     fn sequence(&self) -> SeqNumber {
-        self.segment.tcp.sequence
+        self.digest.sequence
     }
 
     fn acknowledgment(&self) -> SeqNumber {
-        self.segment.tcp.acknowledgment
+        self.digest.acknowledgment
     }
 
     fn receiver(&self) -> Side {
@@ -83,7 +83,7 @@ impl Connection {
     #[inline]
     pub(super) fn take_usual(
         &mut self,
-        segment: &Segment<'_>,
+        seen: &Digested<'_>,
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
@@ -91,25 +91,25 @@ impl Connection {
         if is_barred() {
             return None;
         }
-        let kinds = segment.tcp.flags & KINDS;
+        let kinds = seen.digest.flags & KINDS;
         match (self.course, kinds, sender) {
             // Nearly every segment of a long connection, so it has its own copy of `take`.
             (Course::Open, TcpFlags::ACK, _) => {
-                let timestamps = duplicate::timestamps(segment);
-                self.take(segment, sender, now_ns, recent, timestamps, |connection, next| {
+                let timestamps = duplicate::timestamps(seen.options);
+                self.take(seen.digest, sender, now_ns, recent, timestamps, |connection, next| {
                     connection.goes_on(next).then_some(Stage::None)
                 })
             }
             (Course::Open | Course::Closing, TcpFlags::ACK | FIN_ACK, _)
             | (Course::FinalAck, TcpFlags::ACK, Side::Client) => {
-                self.take_step(segment, sender, now_ns, recent)
+                self.take_step(seen, sender, now_ns, recent)
             }
             (Course::SynAck, RST_ACK, Side::Server) => {
-                self.take_refusal(segment, now_ns, recent)
+                self.take_refusal(seen, now_ns, recent)
             }
             (Course::Syn, TcpFlags::SYN, Side::Client)
             | (Course::SynAck, SYN_ACK, Side::Server) => {
-                self.take_syn(segment, sender, now_ns, recent)
+                self.take_syn(seen, sender, now_ns, recent)
             }
             _ => None,
         }
@@ -119,13 +119,13 @@ impl Connection {
     #[inline(never)]
     fn take_syn(
         &mut self,
-        segment: &Segment<'_>,
+        seen: &Digested<'_>,
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
     ) -> Option<Stage> {
-        let (offer, timestamps) = Offer::of(&segment.tcp);
-        self.take(segment, sender, now_ns, recent, timestamps, |connection, next| match connection
+        let (offer, timestamps) = Offer::of(seen);
+        self.take(seen.digest, sender, now_ns, recent, timestamps, |connection, next| match connection
             .course
         {
             Course::Syn => connection.usual_syn(next, offer),
@@ -137,14 +137,14 @@ impl Connection {
     #[inline(never)]
     fn take_step(
         &mut self,
-        segment: &Segment<'_>,
+        seen: &Digested<'_>,
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
     ) -> Option<Stage> {
-        let timestamps = duplicate::timestamps(segment);
-        let fin = segment.tcp.flags.contains(TcpFlags::FIN);
-        self.take(segment, sender, now_ns, recent, timestamps, |connection, next| {
+        let timestamps = duplicate::timestamps(seen.options);
+        let fin = seen.digest.flags.contains(TcpFlags::FIN);
+        self.take(seen.digest, sender, now_ns, recent, timestamps, |connection, next| {
             match (connection.course, fin) {
                 (Course::FinalAck, _) => connection.usual_final_ack(next),
                 (Course::Open, _) => connection.usual_first_fin(next),
@@ -158,7 +158,7 @@ impl Connection {
     #[inline(always)]
     fn take<'a>(
         &mut self,
-        segment: &'a Segment<'a>,
+        digest: &'a Digest,
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
@@ -168,18 +168,18 @@ impl Connection {
         if self.handshake.has(Handshake::TIMESTAMPS) && timestamps.is_none() {
             return None;
         }
-        let identity = Identity::of(segment, timestamps);
+        let identity = Identity::of(digest, timestamps);
         let sent = self.end(sender).sent;
-        if recent.first_capture(segment, &identity, sent, now_ns).is_some() {
+        if recent.first_capture(digest, &identity, sent, now_ns).is_some() {
             return None;
         }
-        let payload = segment.payload_octets();
-        let next = Next { segment, identity, sender, now_ns, payload };
+        let payload = digest.payload_octets();
+        let next = Next { digest, identity, sender, now_ns, payload };
         let stage = step(self, &next)?;
-        recent.remember(segment, &identity, sent, now_ns, stage);
+        recent.remember(digest, &identity, sent, now_ns, stage);
         let end = self.end_mut(sender);
         end.sent = sent.wrapping_add(1);
-        end.ttl = segment.packet.ttl;
+        end.ttl = digest.ttl;
         end.facts |= Facts::TTL | Facts::SENT;
         self.count_packet();
         self.last_ns = now_ns;
@@ -213,15 +213,15 @@ impl Connection {
     }
 
     fn usual_syn(&mut self, next: &Next<'_>, offer: Offer) -> Option<Stage> {
-        let tcp = &next.segment.tcp;
+        let digest = next.digest;
         if next.payload > 0
             || self.has_small_mss(&offer)
             || self.has_numbers_apart()
-            || !self.zeek.usual_syn(tcp)
+            || !self.zeek.usual_syn(digest)
         {
             return None;
         }
-        self.frames.syn = number_of_32_bits(next.segment.packet.frame);
+        self.frames.syn = next.digest.frame;
         self.take_usual_syn(next, offer, Facts::SYN | Facts::ISS_KNOWN);
         let [client, server] = &mut self.ends;
         client.syns[0] = 1;
@@ -232,7 +232,7 @@ impl Connection {
     }
 
     fn usual_synack(&mut self, next: &Next<'_>, answer: Offer) -> Option<Stage> {
-        let tcp = &next.segment.tcp;
+        let digest = next.digest;
         let client = self.client_end();
         let offer = &client.offer;
         let remarkable = self.has_small_mss(&answer)
@@ -242,14 +242,14 @@ impl Connection {
             || offer::ecn(offer.ecn(), Some(answer.ecn())) == Ecn::Broken;
         if next.payload > 0
             || remarkable
-            || tcp.acknowledgment != client.iss + 1
+            || digest.acknowledgment != client.iss + 1
             || client.retries > 0
             || self.has_numbers_apart()
-            || !self.zeek.usual_synack(tcp)
+            || !self.zeek.usual_synack(digest)
         {
             return None;
         }
-        self.frames.answer = number_of_32_bits(next.segment.packet.frame);
+        self.frames.answer = next.digest.frame;
         self.handshake |= Handshake::SYNACK_SEEN;
         let facts = Facts::SYN | Facts::SYN_ACK | Facts::ISS_KNOWN | Facts::ACK;
         self.take_usual_syn(next, answer, facts);
@@ -261,8 +261,8 @@ impl Connection {
         client.answer_copy();
         client.assume(State::Established);
         server.syns[1] = 1;
-        server.ack = tcp.acknowledgment;
-        server.window = tcp.window;
+        server.ack = digest.acknowledgment;
+        server.window = digest.window;
         server.prove(State::SynReceived);
         self.course = Course::FinalAck;
         Some(Stage::SynAck)
@@ -291,7 +291,7 @@ impl Connection {
             return None;
         }
         self.anomalies.insert(Anomaly::HandshakeComplete);
-        self.frames.final_ack = number_of_32_bits(next.segment.packet.frame);
+        self.frames.final_ack = next.digest.frame;
         self.set_time_of(Moment::FinalAck, next.now_ns);
         self.handshake |= Handshake::COMPLETE;
         self.handshake.set_acknowledged(Some(Side::Server));
@@ -330,14 +330,14 @@ impl Connection {
     /// Takes in the numbers of a segment of the stream.
     #[inline(always)]
     fn takes_stream(&mut self, next: &Next<'_>) -> bool {
-        let tcp = &next.segment.tcp;
+        let digest = next.digest;
         let end_of_segment = next.sequence() + next.payload;
         let sender = next.sender as usize;
         if self.has_numbers_apart() {
             return self.takes_stream_apart(next);
         }
         let further = end_of_segment.is_after(self.ends[sender].nxt);
-        if !self.zeek.usual_go_on(sender, tcp, next.payload, further, &mut self.rare) {
+        if !self.zeek.usual_go_on(sender, digest, next.payload, further, &mut self.rare) {
             return false;
         }
         self.account_usual(next, end_of_segment);
@@ -349,7 +349,7 @@ impl Connection {
     fn takes_stream_apart(&mut self, next: &Next<'_>) -> bool {
         let mut numbers = self.zeek_numbers();
         let (sender, rare) = (next.sender as usize, &mut self.rare);
-        if !self.zeek.go_on(sender, &next.segment.tcp, next.payload, &mut numbers, rare) {
+        if !self.zeek.go_on(sender, next.digest, next.payload, &mut numbers, rare) {
             return false;
         }
         self.account_usual(next, next.sequence() + next.payload);
@@ -371,7 +371,7 @@ impl Connection {
         if next.acknowledgment().is_after(end.ack) || !end.has(Facts::ACK) {
             end.ack = next.acknowledgment();
         }
-        end.window = next.segment.tcp.window;
+        end.window = next.digest.window;
         end.facts |= Facts::ACK | Facts::SCALED | Facts::MORE;
         end.facts.set(Facts::PAYLOAD, next.payload > 0 || end.has(Facts::PAYLOAD));
     }
@@ -427,14 +427,14 @@ impl Connection {
 
     /// What both FINs have in common.
     fn takes_fin(&mut self, next: &Next<'_>, stage: Stage) -> bool {
-        let tcp = &next.segment.tcp;
+        let digest = next.digest;
         let end_of_segment = next.sequence() + next.payload + 1;
         let own = self.end(next.sender);
         if own.has(Facts::FIN) || !end_of_segment.is_after(own.nxt) || self.has_numbers_apart() {
             return false;
         }
         let (sender, rare) = (next.sender as usize, &mut self.rare);
-        if !self.zeek.usual_fin(sender, tcp, rare) {
+        if !self.zeek.usual_fin(sender, digest, rare) {
             return false;
         }
         self.account_usual(next, end_of_segment);

@@ -11,7 +11,8 @@ use letters::*;
 
 use super::rare::Rare;
 use crate::Segment;
-use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
+use crate::digest::Digest;
+use crate::wire::{SeqNumber, TcpFlags};
 
 /// Ports that Zeek takes for a server's: those of the protocols it analyses.
 const LIKELY_SERVER_PORTS: [u16; 49] = [
@@ -167,10 +168,11 @@ impl Zeek {
         &mut self,
         sender: usize,
         segment: &Segment<'_>,
+        digest: &Digest,
         numbers: &mut [Numbers; 2],
         rare: &mut Option<Box<Rare>>,
     ) {
-        if !self.go_on(sender, &segment.tcp, segment.payload_octets(), numbers, rare) {
+        if !self.go_on(sender, digest, segment.payload_octets(), numbers, rare) {
             self.observe_closely(sender, segment, numbers, rare);
         }
     }
@@ -179,15 +181,15 @@ impl Zeek {
     pub fn go_on(
         &mut self,
         sender: usize,
-        tcp: &TcpHeader<'_>,
+        digest: &Digest,
         payload: u32,
         numbers: &mut [Numbers; 2],
         rare: &mut Option<Box<Rare>>,
     ) -> bool {
-        if !self.goes_on(sender, tcp) {
+        if !self.goes_on(sender, digest) {
             return false;
         }
-        let (kind, letter) = match (payload, tcp.flags.contains(TcpFlags::ACK)) {
+        let (kind, letter) = match (payload, digest.flags.contains(TcpFlags::ACK)) {
             (1.., _) => (Letters::DATA, DATA),
             (0, true) => (Letters::ACK, ACK),
             (0, false) => return false,
@@ -199,24 +201,24 @@ impl Zeek {
             self.ends[sender].letters |= kind;
             self.push(sender, letter, rare);
         }
-        if tcp.flags.contains(TcpFlags::ACK) {
-            numbers[1 - sender].acknowledge(tcp.acknowledgment);
+        if digest.flags.contains(TcpFlags::ACK) {
+            numbers[1 - sender].acknowledge(digest.acknowledgment);
         }
-        self.advance(sender, tcp.flags, payload, tcp.sequence + payload, numbers, rare);
+        self.advance(sender, digest.flags, payload, digest.sequence + payload, numbers, rare);
         true
     }
 
     /// Takes in a plain SYN, the first segment; whether there is nothing special about it.
-    pub fn usual_syn(&mut self, tcp: &TcpHeader<'_>) -> bool {
-        self.begin_usual(0, tcp, SYN) && {
+    pub fn usual_syn(&mut self, digest: &Digest) -> bool {
+        self.begin_usual(0, digest, SYN) && {
             self.ends[0].enter(SynSent);
             true
         }
     }
 
     /// Takes in the SYN/ACK that answers it, the second segment.
-    pub fn usual_synack(&mut self, tcp: &TcpHeader<'_>) -> bool {
-        self.begin_usual(1, tcp, SYN_ACK + OF_RESPONDER) && {
+    pub fn usual_synack(&mut self, digest: &Digest) -> bool {
+        self.begin_usual(1, digest, SYN_ACK + OF_RESPONDER) && {
             self.ends.iter_mut().for_each(|end| end.enter(Established));
             true
         }
@@ -224,8 +226,8 @@ impl Zeek {
 
     /// Takes in the RST that refuses it instead, without payload; whether there is nothing special
     /// about it. [`keep_rst`](Self::keep_rst) has to follow if anything else does.
-    pub fn usual_refusal(&mut self, tcp: &TcpHeader<'_>, rare: &mut Option<Box<Rare>>) -> bool {
-        if !is_whole(tcp) {
+    pub fn usual_refusal(&mut self, digest: &Digest, rare: &mut Option<Box<Rare>>) -> bool {
+        if !digest.is_whole() {
             return false;
         }
         self.ends[1].letters = Letters::RST;
@@ -240,12 +242,12 @@ impl Zeek {
     }
 
     /// Whether a SYN that is sent again leaves no trace.
-    pub fn ignores_repeated_syn(tcp: &TcpHeader<'_>) -> bool {
-        tcp.window > 0 && is_whole(tcp)
+    pub fn ignores_repeated_syn(digest: &Digest) -> bool {
+        digest.window > 0 && digest.is_whole()
     }
 
-    fn begin_usual(&mut self, sender: usize, tcp: &TcpHeader<'_>, letter: Letter) -> bool {
-        if tcp.window == 0 || !is_whole(tcp) {
+    fn begin_usual(&mut self, sender: usize, digest: &Digest, letter: Letter) -> bool {
+        if digest.window == 0 || !digest.is_whole() {
             return false;
         }
         let own = &mut self.ends[sender];
@@ -260,12 +262,12 @@ impl Zeek {
     pub fn usual_go_on(
         &mut self,
         sender: usize,
-        tcp: &TcpHeader<'_>,
+        digest: &Digest,
         payload: u32,
         further: bool,
         rare: &mut Option<Box<Rare>>,
     ) -> bool {
-        if !self.goes_on(sender, tcp) {
+        if !self.goes_on(sender, digest) {
             return false;
         }
         let (kind, letter) = match payload {
@@ -298,15 +300,15 @@ impl Zeek {
     pub fn usual_fin(
         &mut self,
         sender: usize,
-        tcp: &TcpHeader<'_>,
+        digest: &Digest,
         rare: &mut Option<Box<Rare>>,
     ) -> bool {
         let (own, peer) = (&self.ends[sender], &self.ends[1 - sender]);
         let usual = own.state == Established
             && matches!(peer.state, Established | Closed)
             && !own.letters.contains(Letters::FIN)
-            && tcp.window > 0
-            && is_whole(tcp);
+            && digest.window > 0
+            && digest.is_whole();
         if !usual {
             return false;
         }
@@ -378,12 +380,12 @@ impl Zeek {
 
     /// Whether a connection just goes on: no state changes.
     #[inline]
-    fn goes_on(&self, sender: usize, tcp: &TcpHeader<'_>) -> bool {
-        !tcp.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST)
+    fn goes_on(&self, sender: usize, digest: &Digest) -> bool {
+        !digest.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST)
             && self.ends[sender].state != Inactive
             && self.ends[1 - sender].state != Inactive
-            && tcp.window > 0
-            && is_whole(tcp)
+            && digest.window > 0
+            && digest.is_whole()
     }
 
     /// The history letter of a segment.
@@ -625,12 +627,6 @@ impl Zeek {
             _ => "OTH",
         }
     }
-}
-
-/// Whether all of the header was captured.
-#[inline]
-fn is_whole(tcp: &TcpHeader<'_>) -> bool {
-    tcp.header_octets() == tcp.option_octets.len() + 20
 }
 
 fn counts(rare: &mut Option<Box<Rare>>) -> &mut Counts {

@@ -6,7 +6,7 @@ use nom::number::complete::{be_u16, be_u32};
 use super::{HeaderError, SeqNumber, TcpFlags, TcpOptions};
 
 /// Octets of the header without options.
-const FIXED_OCTETS: usize = 20;
+pub(crate) const FIXED_OCTETS: usize = 20;
 
 /// A TCP header, with what follows it (RFC 9293 §3.1).
 ///

@@ -12,6 +12,7 @@ mod sequence;
 
 pub use error::HeaderError;
 pub use flags::TcpFlags;
+pub(crate) use header::FIXED_OCTETS;
 pub use header::TcpHeader;
 pub use layout::{OptionsText, SynSignature};
 pub use options::{OptionError, OptionKind, OptionProblem, SackBlocks, TcpOption, TcpOptions};

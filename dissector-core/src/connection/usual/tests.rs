@@ -1,7 +1,7 @@
 //! The short way and the long way, compared.
 
 use super::*;
-use crate::{ConnectionTable, PacketInfo};
+use crate::{ConnectionTable, PacketInfo, Segment};
 use std::cell::Cell;
 
 thread_local! {

@@ -1,0 +1,141 @@
+//! A segment in few octets.
+
+use std::net::IpAddr;
+
+use crate::Segment;
+use crate::connection::ends;
+use crate::wire::{FIXED_OCTETS, SeqNumber, TcpFlags, TcpHeader};
+
+/// All of a segment that a connection on its usual course looks at, besides the options: kept in
+/// batches, and read there without being put together again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Digest {
+    /// The clock when it came, as far as its batch tells.
+    pub now_ns: i64,
+    /// As in [`Direction`](crate::connection::Direction); of IPv6, both mixed.
+    pub addresses: u64,
+    pub ports: u32,
+    /// Its place in a batch.
+    pub number: u32,
+    /// 0 where it is too large; connections keep no larger ones either.
+    pub frame: u32,
+    pub sequence: SeqNumber,
+    pub acknowledgment: SeqNumber,
+    pub tcp_octets: u32,
+    pub flags: TcpFlags,
+    pub window: u16,
+    pub checksum: u16,
+    pub urgent_pointer: u16,
+    /// 0 where there is none.
+    pub ip_id: u16,
+    pub ttl: u8,
+    pub data_offset: u8,
+    /// How many were captured.
+    pub option_octets: u8,
+    pub kind: Kind,
+}
+
+/// What was digested.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Ipv4,
+    Ipv4WithoutId,
+    Ipv6,
+    /// No segment: only the first and the fourth field count.
+    IcmpError,
+}
+
+/// A digest, and the options that were captured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Digested<'a> {
+    pub digest: &'a Digest,
+    pub options: &'a [u8],
+}
+
+impl Digest {
+    pub const NOTHING: Self = Self {
+        now_ns: 0,
+        addresses: 0,
+        ports: 0,
+        number: 0,
+        frame: 0,
+        sequence: SeqNumber(0),
+        acknowledgment: SeqNumber(0),
+        tcp_octets: 0,
+        flags: TcpFlags::empty(),
+        window: 0,
+        checksum: 0,
+        urgent_pointer: 0,
+        ip_id: 0,
+        ttl: 0,
+        data_offset: 0,
+        option_octets: 0,
+        kind: Kind::IcmpError,
+    };
+
+    /// Of a segment that is in no batch.
+    #[inline(always)]
+    pub fn of(segment: &Segment<'_>) -> Self {
+        let Segment { packet, tcp } = segment;
+        let (addresses, kind) = match (&packet.source, &packet.destination) {
+            (IpAddr::V4(sender), IpAddr::V4(receiver)) => {
+                let kind = if packet.ip_id.is_some() { Kind::Ipv4 } else { Kind::Ipv4WithoutId };
+                let (addresses, _) = ends::ipv4([sender.to_bits(), receiver.to_bits()], [0, 0]);
+                (addresses, kind)
+            }
+            (sender, receiver) => {
+                let addresses = [sender, receiver].map(ends::to_v6);
+                (Self::mixed(addresses), Kind::Ipv6)
+            }
+        };
+        Self {
+            now_ns: packet.time_ns,
+            addresses,
+            ports: u32::from(tcp.source_port) << 16 | u32::from(tcp.destination_port),
+            frame: u32::try_from(packet.frame).unwrap_or(0),
+            tcp_octets: packet.tcp_octets,
+            ip_id: packet.ip_id.unwrap_or(0),
+            ttl: packet.ttl,
+            kind,
+            ..Self::of_header(tcp)
+        }
+    }
+
+    /// What the TCP header tells.
+    #[inline(always)]
+    pub fn of_header(tcp: &TcpHeader<'_>) -> Self {
+        Self {
+            sequence: tcp.sequence,
+            acknowledgment: tcp.acknowledgment,
+            flags: tcp.flags,
+            window: tcp.window,
+            checksum: tcp.checksum,
+            urgent_pointer: tcp.urgent_pointer,
+            data_offset: tcp.data_offset,
+            // A header has at most 40 of them.
+            option_octets: tcp.option_octets.len() as u8,
+            ..Self::NOTHING
+        }
+    }
+
+    /// Two addresses of IPv6 in 64 bits.
+    pub fn mixed([sender, receiver]: [u128; 2]) -> u64 {
+        let folded = |bits: u128| ((bits >> 64) as u64).rotate_left(29) ^ bits as u64;
+        folded(sender).wrapping_mul(3) ^ folded(receiver)
+    }
+
+    /// Octets of its header, as the data offset gives them.
+    pub const fn header_octets(&self) -> u32 {
+        self.data_offset as u32 * 4
+    }
+
+    /// Payload octets that were sent, whether captured or not.
+    pub const fn payload_octets(&self) -> u32 {
+        self.tcp_octets.saturating_sub(self.header_octets())
+    }
+
+    /// Whether all of the header was captured.
+    pub const fn is_whole(&self) -> bool {
+        self.header_octets() == self.option_octets as u32 + FIXED_OCTETS as u32
+    }
+}

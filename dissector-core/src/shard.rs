@@ -16,6 +16,9 @@ use crate::{IcmpError, Segment};
 const SLOTS_AN_OPENING: u32 = 3;
 const SEGMENTS_A_LOOK: u32 = 16;
 
+/// An index of so few costs less than to enlarge it often.
+const FEW_LISTED: usize = 1 << 12;
+
 /// Within a batch, connections are numbered from here on until their own numbers are known.
 const PROVISIONAL: u32 = u32::MAX - (1 << 24);
 
@@ -491,7 +494,7 @@ impl Shard {
         }
         let id = *next_id;
         *next_id = next_id.wrapping_add(1);
-        let connection = Connection::new(id, attempt, reuse, segment, self.now_ns);
+        let connection = Connection::new(id, attempt, reuse, segment, direction, self.now_ns);
         let sender = connection.sender(direction).unwrap_or(Side::Client);
         let slot = self.slots.insert(connection);
         // Making room may have taken it.
@@ -507,7 +510,7 @@ impl Shard {
         (slot, sender)
     }
 
-    /// Makes room in the index for as many connections again.
+    /// Makes room in the index for as many connections again, or more.
     ///
     /// In the order of slots, which is that of the memory: in its own, each connection would have to
     /// be waited for, only to know its hash. And what it had is given back before.
@@ -518,8 +521,9 @@ impl Shard {
             // Few are left of many: it does so itself.
             return;
         }
+        let growth = if listed < FEW_LISTED { 4 } else { 2 };
         self.index = HashTable::new();
-        self.index = HashTable::with_capacity(2 * listed);
+        self.index = HashTable::with_capacity(growth * listed);
         let (bits, slots, hasher) = (self.slot_bits, &self.slots, &self.hasher);
         let hash_of = |slot| hash_at(slots, hasher, slot);
         let mut beside: Vec<_> = self.older.values().copied().collect();

@@ -26,8 +26,13 @@ pub(crate) enum Direction {
 }
 
 impl Ends {
-    pub fn new(client: SocketAddr, server: SocketAddr) -> Self {
-        match Direction::new(client, server) {
+    /// Those of a segment of this direction, which this side has sent.
+    pub fn new(direction: &Direction, sender: Side) -> Self {
+        let of_client = match sender {
+            Side::Client => *direction,
+            Side::Server => direction.turned(),
+        };
+        match of_client {
             Direction::V4 { addresses, ports } => Self::V4 { addresses, ports },
             Direction::V6 { addresses, ports } => {
                 Self::V6 { addresses: Box::new(addresses), ports }
@@ -112,6 +117,18 @@ impl Direction {
             }
         };
         SocketAddr::new(address, of_ports(ports)[0])
+    }
+
+    /// Whether both ends are one.
+    pub fn is_to_itself(&self) -> bool {
+        match *self {
+            Self::V4 { addresses, ports } => {
+                addresses.rotate_left(32) == addresses && ports.rotate_left(16) == ports
+            }
+            Self::V6 { addresses: [sender, receiver], ports } => {
+                sender == receiver && ports.rotate_left(16) == ports
+            }
+        }
     }
 
     /// The other way round.

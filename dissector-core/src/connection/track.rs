@@ -3,8 +3,6 @@
 //! A sender's state is proven by its segment. What the segment does to the receiver is assumed:
 //! the capture point cannot know that it arrives, until the receiver answers.
 
-use std::net::SocketAddr;
-
 use super::duplicate::{self, Identity, Recent};
 use super::endpoint::{Endpoint, Facts};
 use super::ends::{Direction, Ends};
@@ -21,7 +19,7 @@ use super::zeek::Zeek;
 use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, States};
 use crate::batch::Found;
 use crate::digest::{Digest, Digested};
-use crate::wire::TcpFlags;
+use crate::wire::{TcpFlags, TcpHeader};
 use crate::{IcmpError, Segment};
 
 /// A frame number as it is kept; 0 where it is too large.
@@ -75,32 +73,29 @@ impl Connection {
         attempt: u16,
         reuse: Reuse,
         segment: &Segment<'_>,
+        direction: &Direction,
         now_ns: i64,
     ) -> Self {
-        let packet = &segment.packet;
-        let sender = SocketAddr::new(packet.source, segment.tcp.source_port);
-        let receiver = SocketAddr::new(packet.destination, segment.tcp.destination_port);
-        let flags = segment.tcp.flags;
+        let TcpHeader { flags, source_port, destination_port, .. } = segment.tcp;
         let syn = flags.contains(TcpFlags::SYN) && !illegal(flags);
-        let (client, basis) = if syn && !flags.contains(TcpFlags::ACK) {
-            (sender, RoleBasis::Syn)
+        let (by_client, basis) = if syn && !flags.contains(TcpFlags::ACK) {
+            (true, RoleBasis::Syn)
         } else if syn {
-            (receiver, RoleBasis::SynAck)
-        } else if sender.port() == receiver.port() {
-            (sender, RoleBasis::None)
-        } else if sender.port() > receiver.port() {
-            (sender, RoleBasis::Port)
+            (false, RoleBasis::SynAck)
+        } else if source_port == destination_port {
+            (true, RoleBasis::None)
         } else {
-            (receiver, RoleBasis::Port)
+            (source_port > destination_port, RoleBasis::Port)
         };
-        let server = if client == sender { receiver } else { sender };
+        let to_itself = direction.is_to_itself();
+        let sender = if by_client || to_itself { Side::Client } else { Side::Server };
         let (client_state, server_state) = match basis {
             RoleBasis::Syn => (State::Closed, State::Listen),
             _ => (State::Unknown, State::Unknown),
         };
-        let usual = basis == RoleBasis::Syn && reuse == Reuse::No && client != server;
+        let usual = basis == RoleBasis::Syn && reuse == Reuse::No && !to_itself;
         Self {
-            addresses: Ends::new(client, server),
+            addresses: Ends::new(direction, sender),
             ends: [Endpoint::new(client_state), Endpoint::new(server_state)],
             first_ns: now_ns,
             last_ns: now_ns,
@@ -110,11 +105,11 @@ impl Connection {
             packets: 0,
             anomalies: AnomalySet::EMPTY,
             rare: None,
-            zeek: Zeek::new(usize::from(client != sender), segment),
+            zeek: Zeek::new(sender as usize, segment),
             id,
             frames: Frames::default(),
             attempt,
-            handshake: if client == server { Handshake::SELF_CONNECT } else { Handshake::empty() },
+            handshake: if to_itself { Handshake::SELF_CONNECT } else { Handshake::empty() },
             origin: Origin::new(basis, reuse),
             course: if usual { Course::Syn } else { Course::Left },
         }

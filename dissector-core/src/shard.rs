@@ -161,7 +161,8 @@ impl Shard {
             if count == 0 {
                 return;
             }
-            for (expected, packet) in expected[..count].iter().zip(packets.by_ref()) {
+            for expected in &expected[..count] {
+                let Some(packet) = packets.next() else { return };
                 self.observe_packet(&packet, expected);
             }
         }
@@ -241,13 +242,7 @@ impl Shard {
 
     /// The same where nobody asks what it was.
     #[inline(always)]
-    fn follow(
-        &mut self,
-        packet: &Found<'_>,
-        expected: &Expected,
-        now_ns: i64,
-        next_id: &mut u32,
-    ) {
+    fn follow(&mut self, packet: &Found<'_>, expected: &Expected, now_ns: i64, next_id: &mut u32) {
         self.turn_clock(now_ns);
         // Nearly always there is nothing to decide. The slot may have been given to another
         // connection since; but as long as none has got a successor, it holds the newest of its

@@ -201,7 +201,8 @@ impl ConnectionTable {
     /// and the file of its first packet.
     pub fn end_batch(&mut self, batch: &Batch, mut opened: impl FnMut(u32, u32)) -> Left {
         self.now_ns = self.now_ns.max(batch.now_ns());
-        let last = self.shards.iter().filter_map(|shard| shard.opened().last()).max_by_key(|it| it.packet);
+        let last =
+            self.shards.iter().filter_map(|shard| shard.opened().last()).max_by_key(|it| it.packet);
         // Of each packet, the shard in which it has opened a connection.
         let mut openers: Vec<Option<u8>> = vec![None; last.map_or(0, |it| it.packet as usize + 1)];
         for (place, shard) in (0..).zip(&self.shards) {

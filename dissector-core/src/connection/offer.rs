@@ -44,9 +44,7 @@ impl Offer {
     pub fn of(syn: &Digested<'_>) -> (Self, Option<(u32, u32)>) {
         let flags = syn.digest.flags;
         // What Linux sends, and with what it answers: a good half of all SYNs, read at once.
-        if let &[2, 4, m, n, 4, 2, 8, 10, a, b, c, d, e, f, g, h, 1, 3, 3, shift] =
-            syn.options
-        {
+        if let &[2, 4, m, n, 4, 2, 8, 10, a, b, c, d, e, f, g, h, 1, 3, 3, shift] = syn.options {
             let [value, echo] = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
             let offer = Self {
                 mss: u16::from_be_bytes([m, n]),

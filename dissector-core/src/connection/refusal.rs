@@ -113,8 +113,7 @@ impl Connection {
         let client = self.client_end();
         let sent = client.sent;
         let content = client.content();
-        if offer != content.offer
-            || recent.first_capture(digest, &identity, sent, now_ns).is_some()
+        if offer != content.offer || recent.first_capture(digest, &identity, sent, now_ns).is_some()
         {
             return None;
         }

@@ -158,9 +158,7 @@ impl Connection {
         let digested = found.digested();
         match self.take_usual(&digested, sender, now_ns, recent) {
             Some(stage) => stage,
-            None => {
-                self.observe_closely(&found.segment(), &digested, sender, now_ns, recent).stage
-            }
+            None => self.observe_closely(&found.segment(), &digested, sender, now_ns, recent).stage,
         }
     }
 

@@ -104,9 +104,7 @@ impl Connection {
             | (Course::FinalAck, TcpFlags::ACK, Side::Client) => {
                 self.take_step(seen, sender, now_ns, recent)
             }
-            (Course::SynAck, RST_ACK, Side::Server) => {
-                self.take_refusal(seen, now_ns, recent)
-            }
+            (Course::SynAck, RST_ACK, Side::Server) => self.take_refusal(seen, now_ns, recent),
             (Course::Syn, TcpFlags::SYN, Side::Client)
             | (Course::SynAck, SYN_ACK, Side::Server) => {
                 self.take_syn(seen, sender, now_ns, recent)
@@ -125,11 +123,11 @@ impl Connection {
         recent: &mut Recent,
     ) -> Option<Stage> {
         let (offer, timestamps) = Offer::of(seen);
-        self.take(seen.digest, sender, now_ns, recent, timestamps, |connection, next| match connection
-            .course
-        {
-            Course::Syn => connection.usual_syn(next, offer),
-            _ => connection.usual_synack(next, offer),
+        self.take(seen.digest, sender, now_ns, recent, timestamps, |connection, next| {
+            match connection.course {
+                Course::Syn => connection.usual_syn(next, offer),
+                _ => connection.usual_synack(next, offer),
+            }
         })
     }
 

@@ -57,7 +57,7 @@ impl Exchange {
         }
         let (sender, mut flags) = match self.step {
             0 => (0, 0x02),
-            1 if self.port % 4 == 0 => (1, 0x14),
+            1 if self.port.is_multiple_of(4) => (1, 0x14),
             1 => (1, 0x12),
             2 => (0, 0x10),
             3..8 => (numbers.below(2) as usize, 0x10),

@@ -100,9 +100,17 @@ impl Connection {
                     connection.goes_on(next).then_some(Stage::None)
                 })
             }
-            (Course::Open | Course::Closing, TcpFlags::ACK | FIN_ACK, _)
-            | (Course::FinalAck, TcpFlags::ACK, Side::Client) => {
-                self.take_step(seen, sender, now_ns, recent)
+            (Course::FinalAck, TcpFlags::ACK, Side::Client) => {
+                self.take_step(seen, sender, now_ns, recent, Self::usual_final_ack)
+            }
+            (Course::Open, FIN_ACK, _) => {
+                self.take_step(seen, sender, now_ns, recent, Self::usual_first_fin)
+            }
+            (Course::Closing, FIN_ACK, _) => {
+                self.take_step(seen, sender, now_ns, recent, Self::usual_second_fin)
+            }
+            (Course::Closing, TcpFlags::ACK, _) => {
+                self.take_step(seen, sender, now_ns, recent, Self::usual_ack_while_closing)
             }
             (Course::SynAck, RST_ACK, Side::Server) => self.take_refusal(seen, now_ns, recent),
             (Course::Syn, TcpFlags::SYN, Side::Client)
@@ -132,6 +140,8 @@ impl Connection {
     }
 
     /// The final ACK, or a segment of the close.
+    ///
+    /// One for each `step`: which of them comes next is anybody's guess, once is enough.
     #[inline(never)]
     fn take_step(
         &mut self,
@@ -139,17 +149,10 @@ impl Connection {
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
+        step: impl FnOnce(&mut Self, &Next<'_>) -> Option<Stage>,
     ) -> Option<Stage> {
         let timestamps = duplicate::timestamps(seen.options);
-        let fin = seen.digest.flags.contains(TcpFlags::FIN);
-        self.take(seen.digest, sender, now_ns, recent, timestamps, |connection, next| {
-            match (connection.course, fin) {
-                (Course::FinalAck, _) => connection.usual_final_ack(next),
-                (Course::Open, _) => connection.usual_first_fin(next),
-                (_, true) => connection.usual_second_fin(next),
-                (_, false) => connection.usual_ack_while_closing(next),
-            }
-        })
+        self.take(seen.digest, sender, now_ns, recent, timestamps, step)
     }
 
     /// What all of them have in common; `step` takes in the segment if it is the usual one.

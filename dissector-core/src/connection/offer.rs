@@ -23,14 +23,12 @@ bitflags::bitflags! {
     }
 }
 
-/// The options of a SYN or SYN/ACK, and its ECN bits.
+/// The options of a SYN or SYN/ACK, and its ECN bits: from above 16 bits of maximum segment size,
+/// eight of [`Offers`], a bit of 0, AE, CWR and ECE, and four of window scale, at most 14.
+///
+/// One number: to read at once what was just written in pieces takes longer than to read all options.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Offer {
-    mss: u16,
-    pub offers: Offers,
-    /// In the lower four bits the window scale, at most 14; above them AE, CWR and ECE.
-    scale_and_ecn: u8,
-}
+pub(super) struct Offer(u32);
 
 /// More counts as this (RFC 7323 §2.3).
 const MAX_SCALE: u8 = 14;
@@ -46,11 +44,8 @@ impl Offer {
         // What Linux sends, and with what it answers: a good half of all SYNs, read at once.
         if let &[2, 4, m, n, 4, 2, 8, 10, a, b, c, d, e, f, g, h, 1, 3, 3, shift] = syn.options {
             let [value, echo] = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
-            let offer = Self {
-                mss: u16::from_be_bytes([m, n]),
-                offers: Offers::MSS | Offers::SACK | Offers::TIMESTAMPS | Offers::WINDOW_SCALE,
-                scale_and_ecn: ecn_bits(flags) << 4 | shift.min(MAX_SCALE),
-            };
+            let offers = Offers::MSS | Offers::SACK | Offers::TIMESTAMPS | Offers::WINDOW_SCALE;
+            let offer = Self::new(u16::from_be_bytes([m, n]), offers, flags, shift);
             return (offer, Some((value, echo)));
         }
         Self::one_by_one(flags, syn.options)
@@ -58,56 +53,66 @@ impl Offer {
 
     #[inline(never)]
     fn one_by_one(flags: TcpFlags, options: &[u8]) -> (Self, Option<(u32, u32)>) {
-        let mut offer = Self { scale_and_ecn: ecn_bits(flags) << 4, ..Self::default() };
+        let (mut mss, mut offers, mut scale) = (0, Offers::empty(), 0);
         let mut timestamps = None;
         for option in TcpOptions::new(options, 0).map_while(Result::ok) {
-            match option {
-                TcpOption::Mss(mss) => {
-                    offer.mss = mss;
-                    offer.offers |= Offers::MSS;
+            offers |= match option {
+                TcpOption::Mss(size) => {
+                    mss = size;
+                    Offers::MSS
                 }
                 TcpOption::WindowScale(shift) => {
-                    offer.scale_and_ecn = offer.scale_and_ecn & 0xf0 | shift.min(MAX_SCALE);
-                    offer.offers |= Offers::WINDOW_SCALE;
+                    scale = shift;
+                    Offers::WINDOW_SCALE
                 }
-                TcpOption::SackPermitted => offer.offers |= Offers::SACK,
+                TcpOption::SackPermitted => Offers::SACK,
                 TcpOption::Timestamps { value, echo } => {
-                    offer.offers |= Offers::TIMESTAMPS;
                     timestamps = timestamps.or(Some((value, echo)));
+                    Offers::TIMESTAMPS
                 }
-                TcpOption::FastOpen { cookie: [], .. } => offer.offers |= Offers::COOKIE_REQUEST,
-                TcpOption::FastOpen { .. } => offer.offers |= Offers::COOKIE,
-                TcpOption::Mptcp { subtype: MP_CAPABLE, .. } => offer.offers |= Offers::MP_CAPABLE,
-                TcpOption::Mptcp { subtype: MP_JOIN, .. } => offer.offers |= Offers::MP_JOIN,
-                _ => {}
-            }
+                TcpOption::FastOpen { cookie: [], .. } => Offers::COOKIE_REQUEST,
+                TcpOption::FastOpen { .. } => Offers::COOKIE,
+                TcpOption::Mptcp { subtype: MP_CAPABLE, .. } => Offers::MP_CAPABLE,
+                TcpOption::Mptcp { subtype: MP_JOIN, .. } => Offers::MP_JOIN,
+                _ => Offers::empty(),
+            };
         }
-        (offer, timestamps)
+        (Self::new(mss, offers, flags, scale), timestamps)
+    }
+
+    #[inline(always)]
+    fn new(mss: u16, offers: Offers, flags: TcpFlags, scale: u8) -> Self {
+        let scale_and_ecn = ecn_bits(flags) << 4 | scale.min(MAX_SCALE);
+        Self(u32::from(mss) << 16 | u32::from(offers.bits()) << 8 | u32::from(scale_and_ecn))
+    }
+
+    pub const fn offers(&self) -> Offers {
+        Offers::from_bits_retain((self.0 >> 8) as u8)
     }
 
     pub const fn has(&self, offers: Offers) -> bool {
-        self.offers.contains(offers)
+        self.offers().contains(offers)
     }
 
     pub fn mss(&self) -> Option<u16> {
-        self.has(Offers::MSS).then_some(self.mss)
+        self.has(Offers::MSS).then_some((self.0 >> 16) as u16)
     }
 
     /// Shift count of the window, at most 14.
     pub fn window_scale(&self) -> Option<u8> {
-        self.has(Offers::WINDOW_SCALE).then_some(self.scale_and_ecn & 0xf)
+        self.has(Offers::WINDOW_SCALE).then_some(self.0 as u8 & 0xf)
     }
 
     /// AE, CWR and ECE as a number of three bits.
     pub const fn ecn(&self) -> u8 {
-        self.scale_and_ecn >> 4
+        self.0 as u8 >> 4
     }
 
     /// Whether `answer`, a SYN/ACK, carries an option that needs an offer first
     /// (RFC 7323 §2.2 and §3.2, RFC 2018 §2).
     pub fn is_exceeded_by(&self, answer: &Self) -> bool {
         let needs_offer = Offers::WINDOW_SCALE | Offers::SACK | Offers::TIMESTAMPS;
-        (answer.offers & needs_offer).intersects(!self.offers)
+        (answer.offers() & needs_offer).intersects(!self.offers())
     }
 }
 

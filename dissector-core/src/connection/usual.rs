@@ -239,7 +239,7 @@ impl Connection {
         let remarkable = self.has_small_mss(&answer)
             || offer.is_exceeded_by(&answer)
             || offer.window_scale().is_some() != answer.window_scale().is_some()
-            || (offer.offers | answer.offers).intersects(Offers::MP_CAPABLE | Offers::MP_JOIN)
+            || (offer.offers() | answer.offers()).intersects(Offers::MP_CAPABLE | Offers::MP_JOIN)
             || offer::ecn(offer.ecn(), Some(answer.ecn())) == Ecn::Broken;
         if next.payload > 0
             || remarkable

@@ -166,7 +166,6 @@ impl Batch {
         let between = packet.addresses.map(Ipv4Addr::to_bits);
         let (addresses, ports) = ends::ipv4(between, [tcp.source_port, tcp.destination_port]);
         let part = self.part(&Direction::V4 { addresses, ports });
-        append(&mut part.octets, tcp.option_octets);
         part.packets.push(Digest {
             now_ns,
             number,
@@ -179,6 +178,7 @@ impl Batch {
             kind: Kind::Ipv4,
             ..Digest::of_header(tcp)
         });
+        append(&mut part.octets, tcp.option_octets);
     }
 
     /// Appends an ICMP error of a file.

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use crate::Segment;
-use crate::connection::ends;
 use crate::wire::{FIXED_OCTETS, SeqNumber, TcpFlags, TcpHeader};
 
 /// All of a segment that a connection on its usual course looks at, besides the options: kept in
@@ -12,7 +11,7 @@ use crate::wire::{FIXED_OCTETS, SeqNumber, TcpFlags, TcpHeader};
 pub(crate) struct Digest {
     /// The clock when it came, as far as its batch tells.
     pub now_ns: i64,
-    /// As in [`Direction`](crate::connection::Direction); of IPv6, both mixed.
+    /// The sender in the upper half, the receiver in the lower; of IPv6, both mixed.
     pub addresses: u64,
     pub ports: u32,
     /// Its place in a batch.
@@ -80,12 +79,14 @@ impl Digest {
         let (addresses, kind) = match (&packet.source, &packet.destination) {
             (IpAddr::V4(sender), IpAddr::V4(receiver)) => {
                 let kind = if packet.ip_id.is_some() { Kind::Ipv4 } else { Kind::Ipv4WithoutId };
-                let (addresses, _) = ends::ipv4([sender.to_bits(), receiver.to_bits()], [0, 0]);
-                (addresses, kind)
+                (u64::from(sender.to_bits()) << 32 | u64::from(receiver.to_bits()), kind)
             }
             (sender, receiver) => {
-                let addresses = [sender, receiver].map(ends::to_v6);
-                (Self::mixed(addresses), Kind::Ipv6)
+                let bits = |address: &IpAddr| match address {
+                    IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+                    IpAddr::V6(address) => address.to_bits(),
+                };
+                (Self::mixed([bits(sender), bits(receiver)]), Kind::Ipv6)
             }
         };
         Self {

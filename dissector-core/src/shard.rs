@@ -255,7 +255,8 @@ impl Shard {
             && !connection.may_be_succeeded_by(packet.flags())
             && !connection.is_silent(now_ns)
         {
-            connection.follow(packet, sender, now_ns, &mut self.recent);
+            let (digested, segment) = (packet.digested(), || packet.segment());
+            connection.follow(&digested, segment, sender, now_ns, &mut self.recent);
         } else {
             self.follow_closely(packet, expected.hash, next_id);
         }
@@ -266,7 +267,8 @@ impl Shard {
         let segment = packet.segment();
         let (slot, sender) = self.find_or_open(&segment, &packet.direction, hash, next_id);
         let connection = self.slots.get_mut(slot);
-        let stage = connection.follow(packet, sender, self.now_ns, &mut self.recent);
+        let digested = packet.digested();
+        let stage = connection.follow(&digested, || segment, sender, self.now_ns, &mut self.recent);
         if !self.older.is_empty() {
             self.settle(slot, &segment, stage);
         }

@@ -179,7 +179,7 @@ pub(crate) fn of_ports(ports: u32) -> [u16; 2] {
     [(ports >> 16) as u16, ports as u16]
 }
 
-pub(crate) fn to_v6(address: &IpAddr) -> u128 {
+fn to_v6(address: &IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => Ipv6Addr::to_bits(v4.to_ipv6_mapped()),
         IpAddr::V6(v6) => Ipv6Addr::to_bits(*v6),

@@ -17,7 +17,6 @@ use super::times::{self, Answer, Answered, Content, FirstCopy, FurtherCopies};
 use super::usual::Course;
 use super::zeek::Zeek;
 use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, States};
-use crate::batch::Found;
 use crate::digest::{Digest, Digested};
 use crate::wire::{TcpFlags, TcpHeader};
 use crate::{IcmpError, Segment};
@@ -146,19 +145,19 @@ impl Connection {
         }
     }
 
-    /// The same of a segment in a batch, where nobody asks for more than the stage.
+    /// The same where nobody asks for more than the stage; `segment` is put together if need be.
     #[inline(always)]
-    pub(crate) fn follow(
+    pub(crate) fn follow<'s>(
         &mut self,
-        found: &Found<'_>,
+        digested: &Digested<'_>,
+        segment: impl FnOnce() -> Segment<'s>,
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
     ) -> Stage {
-        let digested = found.digested();
-        match self.take_usual(&digested, sender, now_ns, recent) {
+        match self.take_usual(digested, sender, now_ns, recent) {
             Some(stage) => stage,
-            None => self.observe_closely(&found.segment(), &digested, sender, now_ns, recent).stage,
+            None => self.observe_closely(&segment(), digested, sender, now_ns, recent).stage,
         }
     }
 

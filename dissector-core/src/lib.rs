@@ -104,6 +104,7 @@ pub mod capture;
 pub mod connection;
 mod digest;
 mod icmp;
+mod index;
 mod remaining;
 mod segment;
 #[cfg(feature = "serde")]

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use crate::batch::{Batch, Found, Packets};
 use crate::connection::{Annotation, Connection, Direction, Recent, Reuse, Side, Stage};
+use crate::index::Index;
 use crate::slots::Slots;
 use crate::table::LINGER_NS;
 use crate::{IcmpError, Segment};
@@ -15,9 +15,6 @@ use crate::{IcmpError, Segment};
 /// segments may go by without a look.
 const SLOTS_AN_OPENING: u32 = 3;
 const SEGMENTS_A_LOOK: u32 = 16;
-
-/// An index of so few costs less than to enlarge it often.
-const FEW_LISTED: usize = 1 << 12;
 
 /// Within a batch, connections are numbered from here on until their own numbers are known.
 const PROVISIONAL: u32 = u32::MAX - (1 << 24);
@@ -30,9 +27,7 @@ pub struct Shard {
     place: usize,
     /// The slot of each connection that may get segments, by addresses and ports: of several on
     /// the same ones, the newest.
-    index: HashTable<Listed>,
-    slot_bits: SlotBits,
-    hasher: RandomState,
+    index: Index,
     slots: Slots,
     /// Slots of unanswered connections, each with the slot of the one before it on the same
     /// addresses and ports, which may still be alive.
@@ -81,59 +76,12 @@ pub(crate) struct Expected {
 /// How many packets are looked up before the first of them is observed.
 const GROUP: usize = 16;
 
-/// A slot in the index; above it, as much of the hash of its addresses and ports as there is room
-/// for, so that few connections are looked at that are others.
-#[derive(Clone, Copy, Debug)]
-struct Listed(u32);
-
-/// Which bits of it are the slot.
-#[derive(Clone, Copy, Debug)]
-struct SlotBits(u32);
-
-impl SlotBits {
-    /// Enough for so many slots.
-    fn of(slots: usize) -> Self {
-        let most = u32::try_from(slots).unwrap_or(u32::MAX);
-        Self(u32::MAX.checked_shr(most.leading_zeros()).unwrap_or(0))
-    }
-
-    #[inline]
-    const fn list(self, slot: u32, hash: u32) -> Listed {
-        Listed(slot & self.0 | hash & !self.0)
-    }
-
-    #[inline]
-    const fn slot(self, listed: Listed) -> u32 {
-        listed.0 & self.0
-    }
-
-    /// Whether it may be the one with this hash.
-    #[inline]
-    const fn matches(self, listed: Listed, hash: u32) -> bool {
-        (listed.0 ^ hash) & !self.0 == 0
-    }
-}
-
-/// What the index is told of a hash: all its bits have to be of use.
-#[inline]
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
-/// The hash of the addresses and ports of the connection in a slot.
-#[inline]
-fn hash_at(slots: &Slots, hasher: &RandomState, slot: u32) -> u32 {
-    slots.get(slot).direction().hash(hasher)
-}
-
 impl Shard {
     /// An empty one, which holds up to `limit` connections at once.
     pub(crate) fn new(place: usize, limit: usize) -> Self {
         Self {
             place,
-            index: HashTable::new(),
-            slot_bits: SlotBits::of(limit),
-            hasher: RandomState::default(),
+            index: Index::new(limit),
             slots: Slots::default(),
             older: HashMap::default(),
             recent: Recent::default(),
@@ -176,15 +124,13 @@ impl Shard {
     fn look_ahead(&self, packets: Packets<'_>) -> ([Expected; GROUP], usize) {
         let mut expected = [Expected::default(); GROUP];
         let mut count = 0;
-        let bits = self.slot_bits;
         for (expected, packet) in expected.iter_mut().zip(packets) {
-            expected.hash = packet.direction.hash(&self.hasher);
+            expected.hash = self.index.hash(&packet.direction);
             expected.successions = self.successions;
             count += 1;
         }
         for Expected { hash, slot, .. } in &mut expected[..count] {
-            let found = self.index.find(spread(*hash), |listed| bits.matches(*listed, *hash));
-            *slot = found.map(|listed| bits.slot(*listed));
+            *slot = self.index.find(*hash, |_| true);
         }
         for slot in expected[..count].iter().filter_map(|expected| expected.slot) {
             self.slots.at(slot).into_iter().for_each(Connection::fetch);
@@ -231,7 +177,7 @@ impl Shard {
     ) -> Annotation {
         self.turn_clock(now_ns);
         let (slot, sender) =
-            self.find_or_open(segment, direction, direction.hash(&self.hasher), next_id);
+            self.find_or_open(segment, direction, self.index.hash(direction), next_id);
         let connection = self.slots.get_mut(slot);
         let seen = connection.observe(segment, sender, now_ns, &mut self.recent);
         if !self.older.is_empty() {
@@ -352,7 +298,7 @@ impl Shard {
         now_ns: i64,
     ) -> Option<Annotation> {
         self.now_ns = now_ns;
-        let (slot, _) = self.find(direction, direction.hash(&self.hasher))?;
+        let (slot, _) = self.find(direction, self.index.hash(direction))?;
         if self.slots.get(slot).is_past(self.now_ns) {
             self.remove(slot);
             return None;
@@ -455,15 +401,12 @@ impl Shard {
     #[inline(always)]
     fn find(&self, direction: &Direction, hash: u32) -> Option<(u32, Side)> {
         let mut side = Side::Client;
-        let bits = self.slot_bits;
-        let found = self.index.find(spread(hash), |listed| {
-            bits.matches(*listed, hash) && {
-                let sender = self.slots.get(bits.slot(*listed)).sender(direction);
-                side = sender.unwrap_or(side);
-                sender.is_some()
-            }
+        let found = self.index.find(hash, |slot| {
+            let sender = self.slots.get(slot).sender(direction);
+            side = sender.unwrap_or(side);
+            sender.is_some()
         });
-        found.map(|listed| (bits.slot(*listed), side))
+        found.map(|slot| (slot, side))
     }
 
     /// Makes room for a new connection, the successor of the one in slot `previous`; gives its slot
@@ -476,8 +419,9 @@ impl Shard {
         previous: Option<(u32, Side)>,
         next_id: &mut u32,
     ) -> (u32, Side) {
-        if self.index.len() == self.index.capacity() {
-            self.enlarge_index();
+        if self.index.is_full() {
+            // Connections beside their successors are not listed.
+            self.index.enlarge(&self.slots, self.older.values().copied());
         }
         let reuse =
             previous.map_or(Reuse::No, |(slot, side)| self.slots.get(slot).reuse_by(segment, side));
@@ -500,54 +444,15 @@ impl Shard {
         {
             self.older.insert(slot, older);
         }
-        let (bits, slots, hasher) = (self.slot_bits, &self.slots, &self.hasher);
-        self.index.insert_unique(spread(hash), bits.list(slot, hash), |listed| {
-            spread(hash_at(slots, hasher, bits.slot(*listed)))
-        });
+        self.index.insert(slot, hash, &self.slots);
         (slot, sender)
-    }
-
-    /// Makes room in the index for as many connections again, or more.
-    ///
-    /// In the order of slots, which is that of the memory: in its own, each connection would have to
-    /// be waited for, only to know its hash. And what it had is given back before.
-    #[cold]
-    fn enlarge_index(&mut self) {
-        let listed = self.index.len();
-        if listed < self.slots.places() as usize / 4 {
-            // Few are left of many: it does so itself.
-            return;
-        }
-        let growth = if listed < FEW_LISTED { 4 } else { 2 };
-        self.index = HashTable::new();
-        self.index = HashTable::with_capacity(growth * listed);
-        let (bits, slots, hasher) = (self.slot_bits, &self.slots, &self.hasher);
-        let hash_of = |slot| hash_at(slots, hasher, slot);
-        let mut beside: Vec<_> = self.older.values().copied().collect();
-        beside.sort_unstable();
-        for (slot, _) in self.slots.iter_with_slots() {
-            if beside.binary_search(&slot).is_err() {
-                let hash = hash_of(slot);
-                self.index.insert_unique(spread(hash), bits.list(slot, hash), |listed| {
-                    spread(hash_of(bits.slot(*listed)))
-                });
-            }
-        }
-    }
-
-    /// Takes a slot out of the index; whether it was there. It is not if it has a successor.
-    fn unlist(&mut self, slot: u32) -> bool {
-        let hash = hash_at(&self.slots, &self.hasher, slot);
-        let bits = self.slot_bits;
-        let entry = self.index.find_entry(spread(hash), |listed| bits.slot(*listed) == slot);
-        entry.map(|entry| entry.remove()).is_ok()
     }
 
     /// The connection in `slot` gets a successor. It leaves, unless it may still be alive: then it
     /// stays beside the successor, and its slot and number are given.
     fn make_older(&mut self, slot: u32) -> Option<(u32, u32)> {
         self.successions = self.successions.wrapping_add(1);
-        self.unlist(slot);
+        self.index.remove(slot, &self.slots);
         let mut beside = self.older.remove(&slot);
         if let Some(past) = beside.filter(|older| self.slots.get(*older).is_past(self.now_ns)) {
             self.let_leave(past);
@@ -618,7 +523,8 @@ impl Shard {
     }
 
     fn remove(&mut self, slot: u32) {
-        if !self.unlist(slot) {
+        // It is not listed if it has a successor.
+        if !self.index.remove(slot, &self.slots) {
             self.older.retain(|_, older| *older != slot);
         }
         if let Some(older) = self.older.remove(&slot) {

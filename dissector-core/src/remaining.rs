@@ -22,8 +22,23 @@ impl Remaining {
 
     /// The connections, by number.
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
-        let slots: Vec<_> = self.slots.iter().collect();
-        self.order.0.iter().filter_map(move |key| find(*key, &slots, &self.left))
+        (0..self.len()).filter_map(|place| self.get(place))
+    }
+
+    /// The connection in this place, from 0.
+    pub fn get(&self, place: usize) -> Option<&Connection> {
+        let shards = self.slots.len();
+        find(*self.order.0.get(place)?, shards, |shard| &self.slots[shard], &self.left)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.order.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -58,17 +73,22 @@ impl Order {
         slots: Vec<&'a Slots>,
         left: &'a [Connection],
     ) -> impl Iterator<Item = &'a Connection> {
-        self.0.into_iter().filter_map(move |key| find(key, &slots, left))
+        self.0.into_iter().filter_map(move |key| find(key, slots.len(), |shard| slots[shard], left))
     }
 }
 
-fn find<'a>(key: u64, slots: &[&'a Slots], left: &'a [Connection]) -> Option<&'a Connection> {
+fn find<'a>(
+    key: u64,
+    shards: usize,
+    slots: impl Fn(usize) -> &'a Slots,
+    left: &'a [Connection],
+) -> Option<&'a Connection> {
     let place = key as u32;
     if place & LEFT != 0 {
         return left.get((place & !LEFT) as usize);
     }
-    let (slot, shard) = slot_and_shard(place, slots.len() as u32);
-    slots[shard as usize].at(slot)
+    let (slot, shard) = slot_and_shard(place, shards as u32);
+    slots(shard as usize).at(slot)
 }
 
 /// One number for a slot of one of so many shards.

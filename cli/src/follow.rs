@@ -1,26 +1,27 @@
 //! Following the connections of captures from the first packet to the last.
 
+use std::mem::ManuallyDrop;
+
 use dissector_core::capture::Packet;
 use dissector_core::connection::{Annotation, Connection};
-use dissector_core::{ConnectionTable, DEFAULT_LIMIT, Left, Segment};
+use dissector_core::{ConnectionTable, DEFAULT_LIMIT, Remaining, Segment};
 
 use crate::input::{Ending, Input};
-use crate::threads::Task;
 use crate::{Failure, threads, warn};
 
 /// Which file each connection began in: the numbers rise, so a change of file is enough.
-struct Origins {
+pub struct Origins {
     changes: Vec<(u32, u32)>,
     next: u32,
 }
 
 impl Origins {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { changes: Vec::new(), next: 0 }
     }
 
     #[inline]
-    fn saw(&mut self, connection: u32, file: u32) {
+    pub fn saw(&mut self, connection: u32, file: u32) {
         if connection >= self.next {
             self.next = connection + 1;
             if self.changes.last().is_none_or(|(_, last)| *last != file) {
@@ -29,7 +30,7 @@ impl Origins {
         }
     }
 
-    fn of(&self, connection: u32) -> usize {
+    pub fn of(&self, connection: u32) -> usize {
         let place = self.changes.partition_point(|(first, _)| *first <= connection);
         place.checked_sub(1).map_or(0, |place| self.changes[place].1 as usize)
     }
@@ -45,17 +46,7 @@ pub struct Ended<'n, 'c> {
 }
 
 /// Packets that one thread reads before it follows them: so few that they stay in a core's own cache.
-const BATCH: usize = 1 << 12;
-
-/// Packets that are read while those before them are followed: few at first, for captures of few,
-/// then so many that bringing threads together costs little.
-const FIRST_BATCH: usize = 1 << 12;
-const LONGEST_BATCH: usize = 1 << 13;
-
-/// Connections that are told at a time, and such chunks that are told before they are put where
-/// they belong.
-const CHUNK: usize = 1 << 8;
-const CHUNKS: usize = 1 << 5;
+const BATCH: usize = 1 << 11;
 
 /// Reads `input` and gives each connection when it leaves the table, and the rest at the end in
 /// order of number: to `make`, in whatever thread, and what that has made of them to `put`, in
@@ -64,12 +55,12 @@ pub fn connections<'n, M: Default + Send>(
     input: Input,
     names: &'n [String],
     make: impl Fn(Ended<'n, '_>, &mut M) + Sync,
-    put: impl FnMut(&mut M) -> Result<(), Failure>,
+    put: impl FnMut(&mut M) -> Result<(), Failure> + Send,
 ) -> Result<Ending, Failure> {
     match input.threads() {
         _ if input.is_live() => one_by_one(input, names, make, put),
         1 => by_one_thread(input, names, make, put),
-        threads => by_threads(threads, input, names, make, put),
+        threads => threads::follow(threads, input, names, make, put),
     }
 }
 
@@ -129,10 +120,15 @@ fn at_the_end<'n, M: Default>(
     mut put: impl FnMut(&mut M) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let (now_ns, let_go) = (table.now_ns(), table.let_go());
-    let remaining = table.into_remaining();
+    let remaining = never_freed(table.into_remaining());
     tell(remaining.iter(), now_ns, origins, names, &make, &mut M::default(), &mut put)?;
     tell_of_those_let_go(let_go);
     Ok(())
+}
+
+/// The last connections are not freed one by one: the process is about to end.
+pub fn never_freed(remaining: Remaining) -> ManuallyDrop<Remaining> {
+    ManuallyDrop::new(remaining)
 }
 
 /// Tells connections one after the other.
@@ -153,85 +149,8 @@ fn tell<'n, 'c, M>(
     Ok(())
 }
 
-/// In rounds: while one thread reads the next packets, others follow the connections of those read
-/// before, and make what is wanted of the connections that had left before that.
-fn by_threads<'n, M: Default + Send>(
-    threads: usize,
-    mut input: Input,
-    names: &'n [String],
-    make: impl Fn(Ended<'n, '_>, &mut M) + Sync,
-    mut put: impl FnMut(&mut M) -> Result<(), Failure>,
-) -> Result<Ending, Failure> {
-    let mut table = ConnectionTable::new();
-    let mut origins = Origins::new();
-    let mut read = table.new_batch();
-    let mut observed = table.new_batch();
-    let mut left = Left::default();
-    let mut told = Left::default();
-    // Kept from round to round with the memory that it has got.
-    let mut made: Vec<M> = Vec::new();
-    let mut more = true;
-    let mut packets = FIRST_BATCH;
-    while more || !observed.is_empty() || !left.is_empty() {
-        let now_ns = table.now_ns();
-        let tell = |connection: &&Connection, made: &mut M| {
-            let file = &names[origins.of(connection.id())];
-            make(Ended { connection, file, now_ns }, made);
-        };
-        let leaving: Vec<_> = left.iter().collect();
-        let mut tasks: Vec<Task<'_>> = Vec::new();
-        if more {
-            let (input, read, more) = (&mut input, &mut read, &mut more);
-            tasks.push(Box::new(move || *more = input.fill(read, packets)));
-        }
-        // Nothing waits for it, but it takes its time.
-        tasks.push(Box::new(move || drop(told)));
-        tasks.extend(in_chunks(&leaving, &mut made, &tell));
-        for shard in table.shards_mut() {
-            let observed = &observed;
-            tasks.push(Box::new(move || shard.observe_batch(observed)));
-        }
-        threads::work(threads, tasks);
-        made.iter_mut().try_for_each(&mut put)?;
-        told = left;
-        left = table.end_batch(&observed, |connection, file| origins.saw(connection, file));
-        observed.clear();
-        std::mem::swap(&mut read, &mut observed);
-        packets = LONGEST_BATCH.min(2 * packets);
-    }
-    let now_ns = table.now_ns();
-    tell_of_those_let_go(table.let_go());
-    let remaining = table.into_remaining();
-    let mut remaining = remaining.iter();
-    let tell = |connection: &&Connection, made: &mut M| {
-        let file = &names[origins.of(connection.id())];
-        make(Ended { connection, file, now_ns }, made);
-    };
-    loop {
-        let connections: Vec<_> = remaining.by_ref().take(CHUNKS * CHUNK).collect();
-        if connections.is_empty() {
-            break;
-        }
-        threads::work(threads, in_chunks(&connections, &mut made, &tell).collect());
-        made.iter_mut().try_for_each(&mut put)?;
-    }
-    Ok(input.end())
-}
-
-/// The tasks to tell all connections, a chunk each.
-fn in_chunks<'t, M: Default + Send>(
-    connections: &'t [&Connection],
-    made: &'t mut Vec<M>,
-    tell: &'t (impl Fn(&&Connection, &mut M) + Sync),
-) -> impl Iterator<Item = Task<'t>> {
-    made.resize_with(made.len().max(connections.len().div_ceil(CHUNK)), M::default);
-    connections.chunks(CHUNK).zip(made).map(move |(connections, made)| -> Task<'t> {
-        Box::new(move || connections.iter().for_each(|connection| tell(connection, made)))
-    })
-}
-
 /// Says that the table was full.
-fn tell_of_those_let_go(connections: u64) {
+pub fn tell_of_those_let_go(connections: u64) {
     if connections > 0 {
         warn(&format!(
             "more than some {DEFAULT_LIMIT} connections were open at once: {connections} were let go, \

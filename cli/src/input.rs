@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use dissector_core::Batch;
-use dissector_core::capture::{self, Captures, FileError, Packet};
+use dissector_core::capture::{self, Ahead, Captures, FileError, Packet};
 
 use crate::args::Source;
 use crate::progress::Progress;
@@ -88,20 +88,27 @@ impl Input {
         Ok(self.end())
     }
 
-    /// Reads on until so many packets more are in `batch`; `false` at the end.
+    /// Who reads on in another thread meanwhile: see [`Captures::ahead`].
+    pub fn ahead(&mut self) -> Option<Ahead> {
+        self.captures.ahead()
+    }
+
+    /// Reads on until so many packets more are in `batch`, or until all is walked through that was
+    /// read [ahead](Self::ahead); `false` at the end.
     pub fn fill(&mut self, batch: &mut Batch, packets: usize) -> bool {
-        let end = batch.len() + packets;
-        while batch.len() < end {
+        let start = batch.len();
+        loop {
             if interrupt::requested() {
                 self.failures.push(Failure::Interrupted);
                 return false;
             }
-            match self.captures.fill(batch, end - batch.len()) {
-                Ok(true) => {}
+            match self.captures.fill(batch, start + packets - batch.len()) {
+                Ok(true) => break,
                 Ok(false) => return false,
                 Err(error) => self.failures.push(failure(&self.names, &error)),
             }
         }
+        let packets = batch.len() - start;
         self.progress.packets(packets as u32, || self.captures.octets_read());
         true
     }

@@ -12,6 +12,7 @@ mod interrupt;
 mod ladder;
 mod output;
 mod packets;
+mod plan;
 mod progress;
 mod rows;
 mod servers;

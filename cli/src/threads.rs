@@ -1,15 +1,30 @@
-//! Several threads at work on one thing after the other.
+//! Following connections in several threads.
+//!
+//! The work is cut into jobs, and whoever is free takes one that can be done now:
+//!
+//! - read some octets of a capture,
+//! - walk from record to record through what was read, and put the packets into a batch,
+//! - observe the packets of a batch: a job for each shard of the table,
+//! - number the connections that it has opened, when all shards are through with it,
+//! - tell the connections that have left the table, some at a time,
+//! - put what was made of them where it belongs, in order.
+//!
+//! Each kind of job goes through the captures in order, but none waits until another is through with a
+//! round of its own: so there nearly always is something to do, whatever takes longest with a
+//! capture. Of packets with much data, that is the kernel's copy of the file, which is why it is a job
+//! of its own; of many short connections, it is to observe and to tell them.
 
-use std::collections::VecDeque;
 use std::num::NonZero;
-use std::sync::{Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 
-/// Something that a thread can do while others do something else.
-pub type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
+use crate::Failure;
+use crate::follow::{Ended, Origins, never_freed, tell_of_those_let_go};
+use crate::input::{Ending, Input};
+use crate::plan::{Gone, Job, Plan};
 
-/// How many threads are of use unless told otherwise: one that reads and one that follows keep each
-/// other busy; more has not been measured.
+/// How many threads are of use unless told otherwise: more has not been measured.
 const USUAL: usize = 2;
 
 /// As many as are asked for, or as are of use where there are so many cores.
@@ -18,48 +33,161 @@ pub fn number(asked: Option<NonZero<usize>>) -> usize {
     asked.map_or_else(|| cores().min(USUAL), NonZero::get)
 }
 
-/// Does all tasks in at most this many threads, this one included, and comes back when all are done.
-///
-/// This thread begins with the first task, the others with the last. Where the same tasks come again
-/// and again, most are done by the thread, and so in the core, that did them before and has what
-/// they need in its cache.
-pub fn work(threads: usize, tasks: Vec<Task<'_>>) {
-    let others = threads.min(tasks.len()).saturating_sub(1);
-    let tasks = Mutex::new(VecDeque::from(tasks));
-    let tasks = || tasks.lock().unwrap_or_else(PoisonError::into_inner);
-    let take_first = || tasks().pop_front();
-    let take_last = || tasks().pop_back();
+/// Does what [`follow::connections`](crate::follow::connections) does in so many threads, this one
+/// included.
+pub fn follow<'n, M: Default + Send>(
+    threads: usize,
+    input: Input,
+    names: &'n [String],
+    make: impl Fn(Ended<'n, '_>, &mut M) + Sync,
+    put: impl FnMut(&mut M) -> Result<(), Failure> + Send,
+) -> Result<Ending, Failure> {
+    let work = Work {
+        state: Mutex::new(State { plan: Plan::new(input, put), let_go: 0, idle: 0, lost: false }),
+        changed: Condvar::new(),
+        origins: RwLock::new(Origins::new()),
+        names,
+        make,
+    };
     thread::scope(|scope| {
-        for _ in 0..others {
-            scope.spawn(|| {
-                while let Some(task) = take_last() {
-                    task();
-                }
-            });
+        for _ in 1..threads {
+            scope.spawn(|| work.on(false));
         }
-        while let Some(task) = take_first() {
-            task();
-        }
+        work.on(true);
     });
+    let State { plan, let_go, .. } =
+        work.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let input = plan.end()?;
+    tell_of_those_let_go(let_go);
+    Ok(input.end())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+/// What the threads share.
+struct Work<'n, F, M, P> {
+    state: Mutex<State<M, P>>,
+    changed: Condvar,
+    origins: RwLock<Origins>,
+    names: &'n [String],
+    make: F,
+}
 
-    #[test]
-    fn every_task_is_done_once_however_many_threads_there_are() {
-        for threads in 0..4 {
-            let done = AtomicUsize::new(0);
-            let tasks = (0..10).map(|number| -> Task<'_> {
-                let done = &done;
-                Box::new(move || {
-                    done.fetch_add(1 << number, Ordering::Relaxed);
-                })
-            });
-            work(threads, tasks.collect());
-            assert_eq!(done.into_inner(), 1023);
+struct State<M, P> {
+    plan: Plan<M, P>,
+    let_go: u64,
+    /// Threads that have found nothing to do.
+    idle: usize,
+    /// Whether a thread has panicked: what it was at does not come back.
+    lost: bool,
+}
+
+impl<'n, F, M, P> Work<'n, F, M, P>
+where
+    F: Fn(Ended<'n, '_>, &mut M),
+    M: Default,
+    P: FnMut(&mut M) -> Result<(), Failure>,
+{
+    /// Does one job after the other until all is done.
+    fn on(&self, from_first: bool) {
+        let _alarm = Alarm(self);
+        while let Some(job) = self.job(from_first) {
+            self.carry_out(job);
+        }
+    }
+
+    /// The next job, as soon as there is one; `None` when all is done.
+    fn job(&self, from_first: bool) -> Option<Job<M, P>> {
+        let mut state = self.state();
+        while !state.lost && !state.plan.is_done() {
+            if let Some(job) = state.plan.job(from_first) {
+                return Some(job);
+            }
+            state.idle += 1;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+        None
+    }
+
+    fn carry_out(&self, job: Job<M, P>) {
+        match job {
+            Job::Read(ahead) => {
+                ahead.read();
+                self.change(|state| state.plan.has_read());
+            }
+            Job::Walk(mut walk, packets) => {
+                walk.more = walk.input.fill(&mut walk.batch, packets);
+                self.change(|state| state.plan.has_walked(walk));
+            }
+            Job::Observe(mut shard, batch) => {
+                shard.observe_batch(&batch);
+                drop(batch);
+                self.change(|state| state.plan.has_observed(shard));
+            }
+            Job::Number(mut table, shards, batch) => {
+                table.give_back(shards);
+                let mut origins = self.origins.write().unwrap_or_else(PoisonError::into_inner);
+                let left =
+                    table.end_batch(&batch, |connection, file| origins.saw(connection, file));
+                drop(origins);
+                // Nobody else has it any more.
+                let mut batch = Arc::into_inner(batch);
+                batch.iter_mut().for_each(|batch| batch.clear());
+                self.change(|state| state.plan.has_numbered(table, left, batch));
+            }
+            Job::Close(table) => {
+                let (now_ns, let_go) = (table.now_ns(), table.let_go());
+                let remaining = never_freed(table.into_remaining());
+                self.change(|state| {
+                    state.let_go = let_go;
+                    state.plan.has_closed(remaining, now_ns);
+                });
+            }
+            Job::Tell { gone, chunk, place, mut made } => {
+                self.tell(&gone, chunk, &mut made);
+                drop(gone);
+                self.change(|state| state.plan.has_told(place, made));
+            }
+            Job::Put(mut put, mut made) => {
+                let result = put(&mut made);
+                self.change(|state| state.plan.has_put(put, made, result));
+            }
+        }
+    }
+
+    fn tell(&self, gone: &Gone, chunk: Range<usize>, made: &mut M) {
+        let origins = self.origins.read().unwrap_or_else(PoisonError::into_inner);
+        let connections = chunk.filter_map(|place| gone.connections.get(place));
+        let connections: Vec<_> =
+            connections.map(|connection| (connection, origins.of(connection.id()))).collect();
+        drop(origins);
+        for (connection, file) in connections {
+            let file = &self.names[file];
+            (self.make)(Ended { connection, file, now_ns: gone.now_ns }, made);
+        }
+    }
+}
+
+impl<F, M, P> Work<'_, F, M, P> {
+    fn state(&self) -> MutexGuard<'_, State<M, P>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State<M, P>)) {
+        let mut state = self.state();
+        change(&mut state);
+        if state.idle > 0 {
+            self.changed.notify_all();
+        }
+    }
+}
+
+/// Lets nobody wait for a thread that has panicked.
+struct Alarm<'a, 'n, F, M, P>(&'a Work<'n, F, M, P>);
+
+impl<F, M, P> Drop for Alarm<'_, '_, F, M, P> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.change(|state| state.lost = true);
         }
     }
 }

@@ -13,7 +13,7 @@ use dissector_core::ConnectionTable;
 use dissector_core::capture::Captures;
 
 /// As many packets as the command takes in at a time.
-const BATCH: usize = 1 << 12;
+const BATCH: usize = 1 << 11;
 
 fn main() {
     let Some(file) = std::env::args().skip(1).find(|argument| !argument.starts_with('-')) else {

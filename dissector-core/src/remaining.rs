@@ -22,8 +22,23 @@ impl Remaining {
 
     /// The connections, by number.
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
-        let slots: Vec<_> = self.slots.iter().collect();
-        self.order.iter().filter_map(move |at| find(*at, &slots, &self.left))
+        (0..self.len()).filter_map(|place| self.get(place))
+    }
+
+    /// The connection in this place, from 0.
+    pub fn get(&self, place: usize) -> Option<&Connection> {
+        let shards = self.slots.len();
+        find(*self.order.get(place)?, shards, |shard| &self.slots[shard], &self.left)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -34,7 +49,7 @@ pub(crate) fn in_order<'a>(
     next_id: u32,
 ) -> impl Iterator<Item = &'a Connection> {
     let order = order(&slots, left, next_id);
-    order.into_iter().filter_map(move |at| find(at, &slots, left))
+    order.into_iter().filter_map(move |at| find(at, slots.len(), |shard| slots[shard], left))
 }
 
 /// Marks a place among those that have left.
@@ -59,6 +74,7 @@ fn order(slots: &[&Slots], left: &[Connection], next_id: u32) -> Vec<u32> {
         let mut order = vec![NOWHERE; next_id as usize];
         let mut put = |id: u32, at| order.get_mut(id as usize).map(|entry| *entry = at);
         if placed().all(|(id, at)| put(id, at).is_some()) {
+            order.retain(|at| *at != NOWHERE);
             return order;
         }
     }
@@ -69,12 +85,17 @@ fn order(slots: &[&Slots], left: &[Connection], next_id: u32) -> Vec<u32> {
     keys.into_iter().map(|key| key as u32).collect()
 }
 
-fn find<'a>(at: u32, slots: &[&'a Slots], left: &'a [Connection]) -> Option<&'a Connection> {
+fn find<'a>(
+    at: u32,
+    shards: usize,
+    slots: impl Fn(usize) -> &'a Slots,
+    left: &'a [Connection],
+) -> Option<&'a Connection> {
     if at & LEFT != 0 {
         return left.get((at & !LEFT) as usize);
     }
-    let (slot, shard) = slot_and_shard(at, slots.len() as u32);
-    slots[shard as usize].at(slot)
+    let (slot, shard) = slot_and_shard(at, shards as u32);
+    slots(shard as usize).at(slot)
 }
 
 /// One number for a slot of one of so many shards.

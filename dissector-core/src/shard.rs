@@ -100,6 +100,11 @@ impl Shard {
         }
     }
 
+    /// Which of the shards it is.
+    pub(crate) fn place(&self) -> usize {
+        self.place
+    }
+
     /// Takes in this shard's packets of a batch. Afterwards, the table has to
     /// [number](crate::ConnectionTable::end_batch) what they have opened.
     pub fn observe_batch(&mut self, batch: &Batch) {

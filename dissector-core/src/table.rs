@@ -196,6 +196,20 @@ impl ConnectionTable {
         self.shards.iter_mut()
     }
 
+    /// Takes the shards out, for threads that own what they work with; otherwise as
+    /// [`shards_mut`](Self::shards_mut). Until all of them are [given back](Self::give_back), the table
+    /// holds no connection, and to let it observe something panics.
+    pub fn lend_shards(&mut self) -> Vec<Shard> {
+        let _ = self.shards_mut();
+        std::mem::take(&mut self.shards)
+    }
+
+    /// Takes back the shards that were lent, in whatever order.
+    pub fn give_back(&mut self, mut shards: Vec<Shard>) {
+        shards.sort_unstable_by_key(Shard::place);
+        self.shards = shards;
+    }
+
     /// All shards have observed `batch`: the connections that it has opened get their numbers, and
     /// those that have left are given. `opened` is told the number of each new connection, in order,
     /// and the file of its first packet.
@@ -240,8 +254,18 @@ pub struct Left {
 impl Left {
     /// The connections, in the order in which they have left.
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
-        let place = |(_, shard, index): &(u32, u32, u32)| (*shard as usize, *index as usize);
-        self.order.iter().map(place).filter_map(|(shard, index)| self.shards[shard].get(index))
+        (0..self.len()).filter_map(|place| self.get(place))
+    }
+
+    /// The one that has left in this place, from 0.
+    pub fn get(&self, place: usize) -> Option<&Connection> {
+        let &(_, shard, index) = self.order.get(place)?;
+        self.shards[shard as usize].get(index as usize)
+    }
+
+    /// How many have left.
+    pub fn len(&self) -> usize {
+        self.order.len()
     }
 
     /// Whether none has left.

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::io::{Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Captures, Input, Packet};
 use flate2::Compression;
@@ -158,11 +160,11 @@ fn a_cut_file_gives_a_warning_and_the_others_go_on() {
 #[test]
 fn streams_and_files_together() {
     let folder = Folder::new("streams");
-    let stream = Input::Reader(Box::new(std::io::Cursor::new(pcap(&[2, 4]))));
+    let stream = Input::Reader(Box::new(Cursor::new(pcap(&[2, 4]))));
     let file = Input::File(folder.write("file", &pcap(&[1, 3])));
     let mut captures = Captures::open([stream, file]).unwrap();
     assert_eq!(all(&mut captures), [(1, 1, 1), (0, 1, 2), (1, 2, 3), (0, 2, 4)]);
-    let alone = Input::Reader(Box::new(std::io::Cursor::new(pcap(&[2, 4]))));
+    let alone = Input::Reader(Box::new(Cursor::new(pcap(&[2, 4]))));
     assert_eq!(all(&mut Captures::open([alone]).unwrap()), [(0, 1, 2), (0, 2, 4)]);
 }
 
@@ -247,21 +249,24 @@ fn damage_costs_nothing_of_what_was_before_it() {
     }
 }
 
-#[test]
-fn an_error_of_the_reader_is_no_damage() {
-    struct Failing(std::io::Cursor<Vec<u8>>);
-    impl Read for Failing {
-        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-            match self.0.read(into)? {
-                0 => Err(std::io::ErrorKind::InvalidData.into()),
-                octets => Ok(octets),
-            }
+/// A reader that fails where the octets end.
+struct Failing(Cursor<Vec<u8>>);
+
+impl Read for Failing {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.read(into)? {
+            0 => Err(std::io::ErrorKind::InvalidData.into()),
+            octets => Ok(octets),
         }
     }
+}
+
+#[test]
+fn an_error_of_the_reader_is_no_damage() {
     let file = pcap(&(1..=5000).collect::<Vec<_>>());
     for compressed in [gzip(&file), zstd(&file)] {
         let part = compressed[..compressed.len() / 2].to_vec();
-        let error = match Capture::new(Failing(std::io::Cursor::new(part))) {
+        let error = match Capture::new(Failing(Cursor::new(part))) {
             Err(error) => error,
             Ok(mut capture) => loop {
                 match capture.next_segment() {
@@ -272,4 +277,90 @@ fn an_error_of_the_reader_is_no_damage() {
         };
         assert!(matches!(error, CaptureError::Io(_)), "{error:?}");
     }
+}
+
+/// Packets, and how it ended, with somebody who reads ahead: as often as there is room, or never.
+fn ahead(reader: Box<dyn Read + Send>, reads: bool) -> (Vec<u32>, Option<CaptureWarning>, bool) {
+    let mut captures = Captures::open([Input::Reader(reader)]).unwrap();
+    let mut seconds = Vec::new();
+    let failed = loop {
+        let ahead = captures.ahead();
+        while let Some(ahead) = ahead.as_ref().filter(|ahead| reads && ahead.has_room()) {
+            ahead.read();
+            assert!(ahead.is_ready());
+        }
+        match captures.next_packet() {
+            Ok(Some((0, Packet::Segment(segment)))) => seconds.push(segment.tcp.sequence.0),
+            Ok(None) => break false,
+            Ok(Some(packet)) => panic!("{packet:?}"),
+            Err(_) => break true,
+        }
+    };
+    (seconds, captures.warning(0).copied(), failed)
+}
+
+/// A pcap file of SYNs in frames that are padded, some so much that no block holds one.
+fn padded() -> Vec<u8> {
+    let mut file = pcap(&[]);
+    for second in 1..=400 {
+        let octets = match second {
+            7 | 8 | 300 => 70_000,
+            20 | 301 => 400_000,
+            30 => 1_500_000,
+            _ => second as usize * 7 % 5000,
+        };
+        let record = &pcap(&[second])[24..];
+        let captured = (40 + octets as u32).to_le_bytes();
+        file.extend(&record[..8]);
+        file.extend([captured, captured].concat());
+        file.extend(&record[16..]);
+        file.extend(vec![0; octets]);
+    }
+    file
+}
+
+#[test]
+fn whoever_reads_ahead_the_same_is_found() {
+    let file = padded();
+    let compressed = gzip(&file);
+    let damaged = compressed[..compressed.len() * 9 / 10].to_vec();
+    let mut inputs = vec![compressed, damaged];
+    let lengths = [file.len(), file.len() - 1, 3_000_000, 300_000, 100];
+    inputs.extend(lengths.map(|octets| file[..octets].to_vec()));
+    for input in inputs {
+        let (seconds, warning) = sequence(Capture::new(&input[..]).unwrap());
+        for reads in [true, false] {
+            let found = ahead(Box::new(Cursor::new(input.clone())), reads);
+            assert_eq!(found, (seconds.clone(), warning, false));
+        }
+    }
+}
+
+#[test]
+fn an_error_ahead_costs_nothing_of_what_was_before_it() {
+    let file = padded();
+    for reads in [true, false] {
+        let reader = Box::new(Failing(Cursor::new(file.clone())));
+        assert_eq!(ahead(reader, reads), ((1..=400).collect(), None, true));
+    }
+}
+
+#[test]
+fn another_thread_may_read_ahead() {
+    let file = pcap(&(1..=100_000).collect::<Vec<_>>());
+    let reader = Box::new(Cursor::new(file));
+    let mut captures = Captures::open([Input::Reader(reader)]).unwrap();
+    let ahead = captures.ahead().unwrap();
+    let stop = AtomicBool::new(false);
+    let packets = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                ahead.read();
+            }
+        });
+        let packets = all(&mut captures);
+        stop.store(true, Ordering::Relaxed);
+        packets
+    });
+    assert!(packets.iter().map(|(_, _, second)| *second).eq(1..=100_000));
 }

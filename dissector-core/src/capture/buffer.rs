@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read, Result};
 use std::ops::Range;
 
+use super::ahead::{Ahead, HEADROOM, Piece};
 use super::compression::{self, Octets, Source};
 
 /// Octets the buffer starts with: it stays in a core's own cache, which reads twice as fast as a
@@ -13,12 +14,14 @@ const INITIAL_OCTETS: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Buffer<R> {
     source: Source<R>,
+    /// Where the octets come from instead, once they are read ahead.
+    ahead: Option<Ahead<R>>,
     octets: Vec<u8>,
     start: usize,
     end: usize,
     at_end: bool,
     damaged: bool,
-    /// Octets read so far, as long as they are plain.
+    /// Octets read so far, as long as they are plain or read ahead.
     read: u64,
 }
 
@@ -27,6 +30,7 @@ impl<R: Read> Buffer<R> {
         let octets = vec![0; INITIAL_OCTETS];
         Self {
             source: Source::Plain(reader),
+            ahead: None,
             octets,
             start: 0,
             end: 0,
@@ -45,9 +49,28 @@ impl<R: Read> Buffer<R> {
         }
     }
 
+    /// Who reads ahead from now on.
+    pub(super) fn ahead(&mut self) -> Ahead<R> {
+        if let Some(ahead) = &self.ahead {
+            return ahead.clone();
+        }
+        self.read = self.octets_read();
+        let source = std::mem::replace(&mut self.source, Source::Ended(0));
+        self.ahead.insert(Ahead::new(source, self.read)).clone()
+    }
+
+    /// Whether the next record may have to be waited for.
+    pub(super) fn waits(&self) -> bool {
+        let Some(ahead) = &self.ahead else { return false };
+        self.filled().len() < HEADROOM && !ahead.is_ready()
+    }
+
     /// Octets taken from the reader.
     pub(super) fn octets_read(&self) -> u64 {
-        self.source.compressed_octets().unwrap_or(self.read)
+        match self.ahead {
+            Some(_) => self.read,
+            None => self.source.compressed_octets().unwrap_or(self.read),
+        }
     }
 
     /// Whether compressed data ended before its end, or could not be decompressed.
@@ -91,6 +114,9 @@ impl<R: Read> Buffer<R> {
     /// The buffer only grows when it is full, so a length field that lies costs no memory.
     #[cold]
     pub(super) fn fill(&mut self, required: usize) -> Result<bool> {
+        if let Some(ahead) = self.ahead.clone() {
+            return self.fill_from(&ahead, required);
+        }
         self.octets.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -110,5 +136,38 @@ impl<R: Read> Buffer<R> {
             }
         }
         Ok(self.end >= required)
+    }
+    /// The same of what was read ahead.
+    fn fill_from(&mut self, ahead: &Ahead<R>, required: usize) -> Result<bool> {
+        while self.filled().len() < required && !self.at_end {
+            match ahead.next() {
+                Piece::Block { octets, filled, octets_read } => {
+                    self.read = octets_read;
+                    self.go_on_with(ahead, octets, filled);
+                }
+                Piece::Ended(Ok(last)) => {
+                    (self.at_end, self.damaged) = (true, matches!(last, Octets::Damaged));
+                }
+                Piece::Ended(Err(error)) => return Err(error),
+            }
+        }
+        Ok(self.filled().len() >= required)
+    }
+
+    /// What is left goes in front of the block, if there is room for it.
+    fn go_on_with(&mut self, ahead: &Ahead<R>, mut block: Vec<u8>, filled: Range<usize>) {
+        let left = self.filled();
+        if left.len() <= HEADROOM {
+            let start = filled.start - left.len();
+            block[start..filled.start].copy_from_slice(left);
+            (self.start, self.end) = (start, filled.end);
+            std::mem::swap(&mut self.octets, &mut block);
+        } else {
+            self.octets.truncate(self.end);
+            self.octets.drain(..self.start);
+            self.octets.extend_from_slice(&block[filled]);
+            (self.start, self.end) = (0, self.octets.len());
+        }
+        ahead.take_back(block);
     }
 }

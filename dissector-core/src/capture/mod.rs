@@ -1,9 +1,10 @@
 //! Capture files: pcap and pcapng, read frame by frame, down to the TCP segments in them.
 //!
-//! A file is read once, from the front, through one buffer; nothing is kept of a frame that has
-//! been stepped over. Files compressed with gzip or zstd are decompressed on the way. A capture is hostile input: what is damaged costs its own frame, or ends the
-//! reading with a [`CaptureWarning`] where the next frame cannot be found any more, but never a
-//! panic. Segments cut by a snap length are normal and no error.
+//! A file is read once, from the front, through one buffer, which another thread may
+//! [fill](Captures::ahead); nothing is kept of a frame that has been stepped over. Files compressed
+//! with gzip or zstd are decompressed on the way. A capture is hostile input: what is damaged costs
+//! its own frame, or ends the reading with a [`CaptureWarning`] where the next frame cannot be found
+//! any more, but never a panic. Segments cut by a snap length are normal and no error.
 //!
 //! Opened is what Wireshark opens by default. Link types: Ethernet, Linux cooked (both versions),
 //! NULL, LOOP, RAW, PPP, Cisco HDLC, frame relay, IEEE 802.11 (with radiotap, Prism, AVS and PPI
@@ -15,6 +16,7 @@
 //! several segments (802.11 aggregates): each is returned by itself, with the same number. Frames
 //! that give no segment are counted by reason: see [`Capture::skipped`].
 
+mod ahead;
 mod buffer;
 mod clock;
 mod compression;
@@ -52,6 +54,7 @@ use crate::batch::PlainIpv4;
 use crate::wire::TcpHeader;
 use crate::{Batch, IcmpError, PacketInfo, Segment};
 
+pub use ahead::Ahead;
 pub use error::{CaptureError, CaptureWarning, Problem};
 pub use link::LinkType;
 pub use several::{Captures, FileError, Input};

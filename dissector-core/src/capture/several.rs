@@ -8,6 +8,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::ahead::Ahead;
 use super::layers::Found;
 use super::skipped::{Skipped, Tally};
 use super::{Capture, CaptureError, CaptureWarning, Packet};
@@ -155,8 +156,23 @@ impl Captures {
         Ok(open.capture.packet(found).map(|packet| (index, packet)))
     }
 
+    /// Who reads on in another thread meanwhile, for the next calls to find the octets there: where
+    /// several files are open at once, nobody.
+    ///
+    /// It holds for one file: ask again from time to time. Whether it reads or not makes no difference
+    /// to what is found.
+    pub fn ahead(&mut self) -> Option<Ahead> {
+        let mut open = self.files.iter_mut().filter_map(|file| match file {
+            Item::Open(open) => Some(open),
+            _ => None,
+        });
+        let only = open.next().filter(|_| open.next().is_none())?;
+        Some(only.capture.buffer.ahead())
+    }
+
     /// Appends packets to `batch`, up to `most`, each as one of the file with the index of its
-    /// capture; `false` at the end.
+    /// capture; `false` at the end. There may be fewer where somebody [reads ahead](Self::ahead) who
+    /// has not come further.
     ///
     /// # Errors
     /// [`FileError`] where a file cannot be read any more; after that the others go on.
@@ -169,6 +185,9 @@ impl Captures {
             {
                 continue;
             }
+            if self.waits() {
+                return Ok(true);
+            }
             match self.next_packet()? {
                 Some((index, Packet::Segment(segment))) => {
                     batch.push_segment(index as u32, &segment);
@@ -178,6 +197,12 @@ impl Captures {
             }
         }
         Ok(true)
+    }
+
+    /// Whether the file that is being read has to wait for who reads ahead.
+    fn waits(&self) -> bool {
+        let Some((index, _)) = self.current else { return false };
+        matches!(&self.files[index], Item::Open(open) if open.capture.buffer.waits())
     }
 
     /// Goes on to the next segment of a file that no other has to wait for, if it is in a usual frame.

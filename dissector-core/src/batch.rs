@@ -126,35 +126,16 @@ impl Batch {
     /// Appends a segment of a file, which may have any number.
     #[inline]
     pub fn push_segment(&mut self, file: u32, segment: &Segment<'_>) {
-        let Segment { packet, tcp } = segment;
-        let number = self.count(file, packet.time_ns);
+        let number = self.count(file, segment.packet.time_ns);
         let now_ns = self.now_ns;
         let direction = direction_of(segment);
         let part = self.part(&direction);
-        let (addresses, ports, kind) = match direction {
-            Direction::V4 { addresses, ports } if packet.ip_id.is_some() => {
-                (addresses, ports, Kind::Ipv4)
-            }
-            Direction::V4 { addresses, ports } => (addresses, ports, Kind::Ipv4WithoutId),
-            Direction::V6 { addresses, ports } => {
-                let [source, destination] = addresses.map(u128::to_be_bytes);
-                part.octets.extend(source.iter().chain(&destination));
-                (Digest::mixed(addresses), ports, Kind::Ipv6)
-            }
-        };
-        append(&mut part.octets, tcp.option_octets);
-        part.packets.push(Digest {
-            now_ns,
-            number,
-            frame: u32::try_from(packet.frame).unwrap_or(0),
-            addresses,
-            ports,
-            tcp_octets: packet.tcp_octets,
-            ip_id: packet.ip_id.unwrap_or(0),
-            ttl: packet.ttl,
-            kind,
-            ..Digest::of_header(tcp)
-        });
+        if let Direction::V6 { addresses, .. } = direction {
+            let [source, destination] = addresses.map(u128::to_be_bytes);
+            part.octets.extend(source.iter().chain(&destination));
+        }
+        append(&mut part.octets, segment.tcp.option_octets);
+        part.packets.push(Digest { now_ns, number, ..Digest::of(segment) });
     }
 
     /// The same of a segment in IPv4, in pieces.

@@ -72,7 +72,7 @@ impl Digest {
         kind: Kind::IcmpError,
     };
 
-    /// Of a segment that is in no batch.
+    /// Of a segment that has no place in a batch yet.
     #[inline(always)]
     pub fn of(segment: &Segment<'_>) -> Self {
         let Segment { packet, tcp } = segment;

@@ -137,6 +137,7 @@ impl<R: Read> Buffer<R> {
         }
         Ok(self.end >= required)
     }
+
     /// The same of what was read ahead.
     fn fill_from(&mut self, ahead: &Ahead<R>, required: usize) -> Result<bool> {
         while self.filled().len() < required && !self.at_end {

@@ -5,9 +5,13 @@ use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::slice;
 
+use foldhash::fast::RandomState;
+
 use crate::connection::{Direction, ends};
 use crate::digest::{Digest, Digested, Kind};
 use crate::table::{direction_of, shard_of};
+#[cfg(feature = "capture")]
+use crate::wire::MOST_OPTION_OCTETS;
 use crate::wire::{TcpFlags, TcpHeader};
 use crate::{IcmpError, PacketInfo, Segment};
 
@@ -49,6 +53,7 @@ use crate::{IcmpError, PacketInfo, Segment};
 #[derive(Debug)]
 pub struct Batch {
     parts: Vec<Part>,
+    hasher: RandomState,
     count: u32,
     /// The files that the packets are in: the first packet of each run, and its file.
     files: Vec<(u32, u32)>,
@@ -79,7 +84,6 @@ pub(crate) struct PlainIpv4 {
 }
 
 /// The packets of one shard.
-#[derive(Clone)]
 pub(crate) struct Packets<'a> {
     packets: slice::Iter<'a, Digest>,
     octets: &'a [u8],
@@ -89,16 +93,18 @@ pub(crate) struct Packets<'a> {
 /// A packet of a batch.
 pub(crate) struct Found<'a> {
     digest: &'a Digest,
-    pub direction: Direction,
+    /// The addresses of IPv6.
+    addresses: Option<&'a [u8; 32]>,
     /// What it is, if it is no segment.
     pub error: Option<&'a IcmpError>,
     options: &'a [u8],
 }
 
 impl Batch {
-    pub(crate) fn new(shards: usize) -> Self {
+    /// For so many shards, whose indexes have this hasher.
+    pub(crate) fn new(shards: usize, hasher: RandomState) -> Self {
         let parts = (0..shards).map(|_| Part::default()).collect();
-        Self { parts, count: 0, files: Vec::new(), now_ns: i64::MIN }
+        Self { parts, hasher, count: 0, files: Vec::new(), now_ns: i64::MIN }
     }
 
     /// Empties it.
@@ -129,27 +135,38 @@ impl Batch {
         let number = self.count(file, segment.packet.time_ns);
         let now_ns = self.now_ns;
         let direction = direction_of(segment);
+        let hash = direction.hash(&self.hasher);
         let part = self.part(&direction);
         if let Direction::V6 { addresses, .. } = direction {
             let [source, destination] = addresses.map(u128::to_be_bytes);
             part.octets.extend(source.iter().chain(&destination));
         }
-        append(&mut part.octets, segment.tcp.option_octets);
-        part.packets.push(Digest { now_ns, number, ..Digest::of(segment) });
+        part.octets.extend_from_slice(segment.tcp.option_octets);
+        part.packets.push(Digest { now_ns, number, hash, ..Digest::of(segment) });
     }
 
-    /// The same of a segment in IPv4, in pieces.
+    /// The same of a segment in IPv4, in pieces; `following` is all that is there from its options
+    /// on.
     #[inline(always)]
     #[cfg(feature = "capture")]
-    pub(crate) fn push_ipv4(&mut self, file: u32, packet: PlainIpv4, tcp: &TcpHeader<'_>) {
+    pub(crate) fn push_ipv4(
+        &mut self,
+        file: u32,
+        packet: PlainIpv4,
+        tcp: &TcpHeader<'_>,
+        following: &[u8],
+    ) {
         let number = self.count(file, packet.time_ns);
         let now_ns = self.now_ns;
         let between = packet.addresses.map(Ipv4Addr::to_bits);
         let (addresses, ports) = ends::ipv4(between, [tcp.source_port, tcp.destination_port]);
-        let part = self.part(&Direction::V4 { addresses, ports });
+        let direction = Direction::V4 { addresses, ports };
+        let hash = direction.hash(&self.hasher);
+        let part = self.part(&direction);
         part.packets.push(Digest {
             now_ns,
             number,
+            hash,
             frame: u32::try_from(packet.frame).unwrap_or(0),
             addresses,
             ports,
@@ -159,15 +176,17 @@ impl Batch {
             kind: Kind::Ipv4,
             ..Digest::of_header(tcp)
         });
-        append(&mut part.octets, tcp.option_octets);
+        append(&mut part.octets, tcp.option_octets, following);
     }
 
     /// Appends an ICMP error of a file.
     pub fn push_icmp(&mut self, file: u32, error: &IcmpError) {
         let number = self.count(file, error.packet.time_ns);
         let now_ns = self.now_ns;
-        let part = self.part(&Direction::new(error.quoted.source, error.quoted.destination));
-        part.packets.push(Digest { now_ns, number, ..Digest::NOTHING });
+        let direction = Direction::new(error.quoted.source, error.quoted.destination);
+        let hash = direction.hash(&self.hasher);
+        let part = self.part(&direction);
+        part.packets.push(Digest { now_ns, number, hash, ..Digest::NOTHING });
         part.errors.push(*error);
     }
 
@@ -215,24 +234,26 @@ impl<'a> Iterator for Packets<'a> {
     #[inline(always)]
     fn next(&mut self) -> Option<Found<'a>> {
         let digest = self.packets.next()?;
-        let Digest { addresses, ports, .. } = *digest;
-        let (direction, error) = match digest.kind {
-            Kind::Ipv4 | Kind::Ipv4WithoutId => (Direction::V4 { addresses, ports }, None),
+        let (addresses, error) = match digest.kind {
+            Kind::Ipv4 | Kind::Ipv4WithoutId => (None, None),
             Kind::Ipv6 => {
-                let (source, rest) = self.octets.split_first_chunk::<16>()?;
-                let (destination, rest) = rest.split_first_chunk::<16>()?;
+                let (addresses, rest) = self.octets.split_first_chunk()?;
                 self.octets = rest;
-                let addresses = [u128::from_be_bytes(*source), u128::from_be_bytes(*destination)];
-                (Direction::V6 { addresses, ports }, None)
+                (Some(addresses), None)
             }
-            Kind::IcmpError => {
-                let error = self.errors.next()?;
-                (Direction::new(error.quoted.source, error.quoted.destination), Some(error))
-            }
+            Kind::IcmpError => (None, Some(self.errors.next()?)),
         };
         let (options, rest) = self.octets.split_at_checked(digest.option_octets.into())?;
         self.octets = rest;
-        Some(Found { digest, direction, error, options })
+        Some(Found { digest, addresses, error, options })
+    }
+}
+
+impl<'a> Packets<'a> {
+    /// Those that come next, and whether their shard has them or not: only their hashes are of use.
+    #[inline(always)]
+    pub(crate) fn coming(&self) -> &'a [Digest] {
+        self.packets.as_slice()
     }
 }
 
@@ -249,6 +270,26 @@ impl<'a> Found<'a> {
         self.digest.now_ns
     }
 
+    /// Of its addresses and ports.
+    #[inline(always)]
+    pub(crate) fn hash(&self) -> u32 {
+        self.digest.hash
+    }
+
+    /// Between which ends it, or what it quotes, was sent.
+    #[inline(always)]
+    pub(crate) fn direction(&self) -> Direction {
+        let Digest { addresses, ports, .. } = *self.digest;
+        match (self.addresses, self.error) {
+            (None, None) => Direction::V4 { addresses, ports },
+            (Some(addresses), _) => {
+                let [source, destination] = of_ipv6(addresses);
+                Direction::V6 { addresses: [source, destination], ports }
+            }
+            (None, Some(error)) => Direction::new(error.quoted.source, error.quoted.destination),
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn flags(&self) -> TcpFlags {
         self.digest.flags
@@ -263,7 +304,7 @@ impl<'a> Found<'a> {
     /// The segment put together again, if it is one.
     pub(crate) fn segment(&self) -> Segment<'a> {
         let packet = self.digest;
-        let (source, destination) = match self.direction {
+        let (source, destination) = match self.direction() {
             Direction::V4 { addresses, .. } => {
                 let [source, destination] = ends::of_ipv4(addresses);
                 (source.into(), destination.into())
@@ -301,13 +342,25 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Appends options. Nearly all segments have none, or timestamps and nothing else: they need no
-/// function that copies any number of octets.
+fn of_ipv6(addresses: &[u8; 32]) -> [u128; 2] {
+    let (addresses, _) = addresses.as_chunks::<16>();
+    let bits = |place: usize| addresses.get(place).map_or(0, |it| u128::from_be_bytes(*it));
+    [bits(0), bits(1)]
+}
+
+/// Appends the options of a header.
+///
+/// Where something follows them, as many octets are written as there can be options, and what is too
+/// much is taken back: how many there are is anybody's guess, and so no branch depends on it.
 #[inline(always)]
-fn append(octets: &mut Vec<u8>, options: &[u8]) {
-    match <&[u8; 12]>::try_from(options) {
-        Ok(timestamps) => octets.extend_from_slice(timestamps),
-        Err(_) if options.is_empty() => {}
-        Err(_) => octets.extend_from_slice(options),
+#[cfg(feature = "capture")]
+fn append(octets: &mut Vec<u8>, options: &[u8], following: &[u8]) {
+    match following.first_chunk::<MOST_OPTION_OCTETS>() {
+        Some(at_most) => {
+            let end = octets.len() + options.len();
+            octets.extend_from_slice(at_most);
+            octets.truncate(end);
+        }
+        None => octets.extend_from_slice(options),
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Digest {
     /// The sender in the upper half, the receiver in the lower; of IPv6, both mixed.
     pub addresses: u64,
     pub ports: u32,
+    /// What the connection is looked for by, of a segment in a batch.
+    pub hash: u32,
     /// Its place in a batch.
     pub number: u32,
     /// 0 where it is too large; connections keep no larger ones either.
@@ -56,6 +58,7 @@ impl Digest {
         now_ns: 0,
         addresses: 0,
         ports: 0,
+        hash: 0,
         number: 0,
         frame: 0,
         sequence: SeqNumber(0),

@@ -58,12 +58,8 @@ const FEW: usize = 1 << 12;
 
 impl Index {
     /// An empty one, for up to so many slots.
-    pub(crate) fn new(slots: usize) -> Self {
-        Self {
-            listed: HashTable::new(),
-            slot_bits: SlotBits::of(slots),
-            hasher: RandomState::default(),
-        }
+    pub(crate) fn new(slots: usize, hasher: RandomState) -> Self {
+        Self { listed: HashTable::new(), slot_bits: SlotBits::of(slots), hasher }
     }
 
     /// What addresses and ports are looked for by, in either direction.

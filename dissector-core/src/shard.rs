@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::batch::{Batch, Found, Packets};
+use crate::batch::{Batch, Found};
 use crate::connection::{Annotation, Connection, Direction, Recent, Reuse, Side, Stage};
+use crate::digest::Digest;
 use crate::index::Index;
 use crate::slots::Slots;
 use crate::table::LINGER_NS;
@@ -63,25 +64,19 @@ pub(crate) struct Opened {
     slot: u32,
 }
 
-/// Where the connection of a packet was when it was looked for.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Expected {
-    /// Of its addresses and ports.
-    hash: u32,
-    slot: Option<u32>,
-    /// How many successors there were then.
-    successions: u32,
-}
+/// Where the connection of a packet is expected if it is not known: some place is looked at in any
+/// case, and that costs less than to find out whether one has to be.
+const ANYWHERE: u32 = 0;
 
 /// How many packets are looked up before the first of them is observed.
 const GROUP: usize = 16;
 
 impl Shard {
     /// An empty one, which holds up to `limit` connections at once.
-    pub(crate) fn new(place: usize, limit: usize) -> Self {
+    pub(crate) fn new(place: usize, limit: usize, hasher: RandomState) -> Self {
         Self {
             place,
-            index: Index::new(limit),
+            index: Index::new(limit, hasher),
             slots: Slots::default(),
             older: HashMap::default(),
             recent: Recent::default(),
@@ -110,57 +105,88 @@ impl Shard {
     pub fn observe_batch(&mut self, batch: &Batch) {
         let mut packets = batch.packets(self.place);
         loop {
-            let (expected, count) = self.look_ahead(packets.clone());
-            if count == 0 {
-                return;
-            }
-            for expected in &expected[..count] {
+            let coming = packets.coming();
+            let slots = self.look_ahead(&coming[..coming.len().min(GROUP)]);
+            let successions = self.successions;
+            for slot in slots.into_iter().take(coming.len()) {
                 let Some(packet) = packets.next() else { return };
-                self.observe_packet(&packet, expected);
+                self.observe_packet(&packet, slot, successions);
+            }
+            if coming.len() <= GROUP {
+                return;
             }
         }
     }
 
-    /// Where the connections of the next packets are to be expected, and of how many packets.
+    /// The slots in which the connections of the next packets are to be expected.
     ///
     /// So the memory that they need is fetched for all of them at once, instead of for one after the
     /// other when it is needed. No branch depends on what has to be waited for, or nearly none.
     #[inline(always)]
-    fn look_ahead(&self, packets: Packets<'_>) -> ([Expected; GROUP], usize) {
-        let mut expected = [Expected::default(); GROUP];
-        let mut count = 0;
-        for (expected, packet) in expected.iter_mut().zip(packets) {
-            expected.hash = self.index.hash(&packet.direction);
-            expected.successions = self.successions;
-            count += 1;
+    fn look_ahead(&self, coming: &[Digest]) -> [u32; GROUP] {
+        let mut slots = [ANYWHERE; GROUP];
+        for (slot, digest) in slots.iter_mut().zip(coming) {
+            *slot = self.index.find(digest.hash, |_| true).unwrap_or(ANYWHERE);
         }
-        for Expected { hash, slot, .. } in &mut expected[..count] {
-            *slot = self.index.find(*hash, |_| true);
-        }
-        for slot in expected[..count].iter().filter_map(|expected| expected.slot) {
+        for slot in slots {
             self.slots.at(slot).into_iter().for_each(Connection::fetch);
         }
-        (expected, count)
+        slots
     }
 
-    /// Takes in a packet of a batch.
+    /// Takes in a packet of a batch. Its connection was in this slot when it was looked for, and so
+    /// many had got a successor.
     #[inline(always)]
-    fn observe_packet(&mut self, packet: &Found<'_>, expected: &Expected) {
-        let now_ns = self.now_ns.max(packet.now_ns());
-        let provisional = PROVISIONAL + self.opened.len() as u32;
-        let mut next_id = provisional;
-        match packet.error {
-            None => {
-                self.follow(packet, expected, now_ns, &mut next_id);
-            }
-            Some(error) => {
-                self.observe_icmp(error, &packet.direction, now_ns);
-            }
+    fn observe_packet(&mut self, packet: &Found<'_>, slot: u32, successions: u32) {
+        self.now_ns = self.now_ns.max(packet.now_ns());
+        self.waited += 1;
+        if self.waited >= SEGMENTS_A_LOOK {
+            self.look_for_past(1);
+            self.left_at.resize(self.left.len(), packet.number());
         }
-        if next_id != provisional
-            && let Some(slot) = self.latest
+        // Nearly always there is nothing to decide. The slot may have been given to another
+        // connection since; but as long as none has got a successor, it holds the newest of its
+        // addresses and ports.
+        if packet.error.is_none()
+            && successions == self.successions
+            && self.older.is_empty()
+            && let Some(connection) = self.slots.at_mut(slot)
+            && let Some(sender) = connection.sender(&packet.direction())
+            && !connection.may_be_succeeded_by(packet.flags())
+            && !connection.is_silent(self.now_ns)
         {
-            self.opened.push(Opened { packet: packet.number(), slot });
+            let (digested, segment) = (packet.digested(), || packet.segment());
+            connection.follow(&digested, segment, sender, self.now_ns, &mut self.recent);
+        } else {
+            self.observe_closely(packet);
+        }
+    }
+
+    #[inline(never)]
+    fn observe_closely(&mut self, packet: &Found<'_>) {
+        let direction = packet.direction();
+        if let Some(error) = packet.error {
+            self.observe_icmp(error, &direction, self.now_ns);
+        } else {
+            let provisional = PROVISIONAL + self.opened.len() as u32;
+            let mut next_id = provisional;
+            let segment = packet.segment();
+            let (slot, sender) =
+                self.find_or_open(&segment, &direction, packet.hash(), &mut next_id);
+            let connection = self.slots.get_mut(slot);
+            let stage = connection.follow(
+                &packet.digested(),
+                || segment,
+                sender,
+                self.now_ns,
+                &mut self.recent,
+            );
+            if !self.older.is_empty() {
+                self.settle(slot, &segment, stage);
+            }
+            if next_id != provisional {
+                self.opened.push(Opened { packet: packet.number(), slot });
+            }
         }
         self.left_at.resize(self.left.len(), packet.number());
     }
@@ -189,40 +215,6 @@ impl Shard {
             self.settle(slot, segment, seen.stage);
         }
         seen
-    }
-
-    /// The same where nobody asks what it was.
-    #[inline(always)]
-    fn follow(&mut self, packet: &Found<'_>, expected: &Expected, now_ns: i64, next_id: &mut u32) {
-        self.turn_clock(now_ns);
-        // Nearly always there is nothing to decide. The slot may have been given to another
-        // connection since; but as long as none has got a successor, it holds the newest of its
-        // addresses and ports.
-        if let Some(slot) = expected.slot
-            && expected.successions == self.successions
-            && self.older.is_empty()
-            && let Some(connection) = self.slots.at_mut(slot)
-            && let Some(sender) = connection.sender(&packet.direction)
-            && !connection.may_be_succeeded_by(packet.flags())
-            && !connection.is_silent(now_ns)
-        {
-            let (digested, segment) = (packet.digested(), || packet.segment());
-            connection.follow(&digested, segment, sender, now_ns, &mut self.recent);
-        } else {
-            self.follow_closely(packet, expected.hash, next_id);
-        }
-    }
-
-    #[inline(never)]
-    fn follow_closely(&mut self, packet: &Found<'_>, hash: u32, next_id: &mut u32) {
-        let segment = packet.segment();
-        let (slot, sender) = self.find_or_open(&segment, &packet.direction, hash, next_id);
-        let connection = self.slots.get_mut(slot);
-        let digested = packet.digested();
-        let stage = connection.follow(&digested, || segment, sender, self.now_ns, &mut self.recent);
-        if !self.older.is_empty() {
-            self.settle(slot, &segment, stage);
-        }
     }
 
     #[inline(always)]

@@ -1,5 +1,7 @@
 //! Many connections, told apart by their addresses and ports.
 
+use foldhash::fast::RandomState;
+
 use crate::batch::Batch;
 use crate::connection::{Annotation, Connection, Direction};
 use crate::remaining::{Remaining, in_order, place, slot_and_shard};
@@ -51,6 +53,8 @@ pub const DEFAULT_LIMIT: usize = 4_000_000;
 #[derive(Debug)]
 pub struct ConnectionTable {
     shards: Vec<Shard>,
+    /// Of the indexes of all shards.
+    hasher: RandomState,
     /// The shard of the packet observed last.
     latest: usize,
     left: Vec<Connection>,
@@ -61,6 +65,8 @@ pub struct ConnectionTable {
 /// How many shards the connections are spread over: more than there are threads for, so that a
 /// thread that is done with one finds another.
 const SHARDS: usize = 8;
+
+const WORD_BITS: usize = u64::BITS as usize;
 
 /// With a limit below this there is one shard: small ones do not fill up evenly.
 const FEWEST_SHARED: usize = 1 << 16;
@@ -81,8 +87,11 @@ impl ConnectionTable {
     pub fn with_limit(limit: usize) -> Self {
         let shards = if limit < FEWEST_SHARED { 1 } else { SHARDS };
         let limit = (limit / shards).max(1);
+        let hasher = RandomState::default();
+        let shard = |place| Shard::new(place, limit, hasher.clone());
         Self {
-            shards: (0..shards).map(|place| Shard::new(place, limit)).collect(),
+            shards: (0..shards).map(shard).collect(),
+            hasher,
             latest: 0,
             left: Vec::new(),
             next_id: 0,
@@ -183,9 +192,10 @@ impl ConnectionTable {
         Remaining::new(self.shards, self.left, self.next_id)
     }
 
-    /// An empty batch for packets to be observed by several threads.
+    /// An empty batch for packets to be observed by several threads: those of this table, no other
+    /// one knows its packets.
     pub fn new_batch(&self) -> Batch {
-        Batch::new(self.shards.len())
+        Batch::new(self.shards.len(), self.hasher.clone())
     }
 
     /// The shards, each of which observes its packets of one batch and may do so in a thread of its
@@ -217,17 +227,28 @@ impl ConnectionTable {
         self.now_ns = self.now_ns.max(batch.now_ns());
         let last =
             self.shards.iter().filter_map(|shard| shard.opened().last()).max_by_key(|it| it.packet);
-        // Of each packet, the shard in which it has opened a connection.
-        let mut openers: Vec<Option<u8>> = vec![None; last.map_or(0, |it| it.packet as usize + 1)];
+        // Of each packet, whether it has opened a connection, and the shard in which it has: few of
+        // many packets have, and where the next one is needs not be asked of each.
+        let packets = last.map_or(0, |it| it.packet as usize + 1);
+        let mut openers = vec![0u64; packets.div_ceil(WORD_BITS)];
+        let mut places = vec![0u8; packets];
+        let mut ids = Vec::with_capacity(self.shards.len());
         for (place, shard) in (0..).zip(&self.shards) {
-            shard.opened().iter().for_each(|it| openers[it.packet as usize] = Some(place));
+            for opened in shard.opened() {
+                let packet = opened.packet as usize;
+                openers[packet / WORD_BITS] |= 1 << (packet % WORD_BITS);
+                places[packet] = place;
+            }
+            ids.push(Vec::with_capacity(shard.opened().len()));
         }
-        let mut ids: Vec<Vec<u32>> = self.shards.iter().map(|_| Vec::new()).collect();
-        for (packet, place) in (0..).zip(openers) {
-            let Some(place) = place else { continue };
-            opened(self.next_id, batch.file(packet));
-            ids[usize::from(place)].push(self.next_id);
-            self.next_id = self.next_id.wrapping_add(1);
+        for (first, mut bits) in (0..).step_by(WORD_BITS).zip(openers) {
+            while bits != 0 {
+                let packet = first + bits.trailing_zeros();
+                bits &= bits - 1;
+                opened(self.next_id, batch.file(packet));
+                ids[usize::from(places[packet as usize])].push(self.next_id);
+                self.next_id = self.next_id.wrapping_add(1);
+            }
         }
         let mut order = Vec::new();
         for (place, shard) in self.shards.iter().enumerate() {

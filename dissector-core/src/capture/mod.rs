@@ -51,7 +51,7 @@ use self::pcap::PcapRecords;
 use self::pcapng::PcapngRecords;
 use self::skipped::Tally;
 use crate::batch::PlainIpv4;
-use crate::wire::TcpHeader;
+use crate::wire::{FIXED_OCTETS, TcpHeader};
 use crate::{Batch, IcmpError, PacketInfo, Segment};
 
 pub use ahead::Ahead;
@@ -240,8 +240,10 @@ impl<R: Read> Capture<R> {
             let Some((frame, record_octets)) = record else { return count };
             let Some(captured) = octets.get(frame.captured.clone()) else { return count };
             let Some(packet) = plain::untagged_ipv4(&frame, captured) else { return count };
+            let options = frame.captured.start + packet.tcp.start + FIXED_OCTETS;
             let Some(tcp) = captured.get(packet.tcp) else { return count };
             let Ok(tcp) = TcpHeader::parse(tcp) else { return count };
+            let Some(following) = octets.get(options..) else { return count };
             if frame.time_ns >= until_ns {
                 return count;
             }
@@ -256,6 +258,7 @@ impl<R: Read> Capture<R> {
                     tcp_octets: packet.tcp_octets,
                 },
                 &tcp,
+                following,
             );
             self.buffer.consume(record_octets);
             self.frames += 1;

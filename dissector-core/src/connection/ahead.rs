@@ -20,8 +20,8 @@ impl Connection {
     /// [`is_succeeded_by`](Self::is_succeeded_by) knows. Of SYN/ACKs, the one that is awaited does not.
     #[inline(always)]
     pub(crate) fn may_be_succeeded_by(&self, flags: TcpFlags) -> bool {
-        let awaited = self.course == Course::SynAck && flags.contains(TcpFlags::ACK);
-        flags.contains(TcpFlags::SYN) && !awaited
+        let awaited = (self.course == Course::SynAck) & flags.contains(TcpFlags::ACK);
+        flags.contains(TcpFlags::SYN) & !awaited
     }
 
     /// Whether nothing came for so long that it may be past.

@@ -1,6 +1,7 @@
 //! The addresses and ports of a connection.
 
 use std::hash::BuildHasher;
+use std::hint::select_unpredictable;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use foldhash::fast::RandomState;
@@ -82,7 +83,7 @@ impl Ends {
             }
             _ => return None,
         };
-        let side = if client == 0 { Side::Client } else { Side::Server };
+        let side = select_unpredictable(client == 0, Side::Client, Side::Server);
         (client.min(server) == 0).then_some(side)
     }
 }

@@ -6,7 +6,7 @@
 use super::endpoint::Facts;
 use super::event::Side;
 use super::handshake::Handshake;
-use super::times::FirstCopy;
+use super::times::{FirstCopy, FurtherCopies};
 use super::track::Connection;
 
 /// A step of a connection that has a time.
@@ -117,7 +117,11 @@ impl Connection {
     #[inline(never)]
     fn implied_last(&self, side: Side) -> i64 {
         match self.end(side).has(Facts::FIN) {
-            false => self.time_of(Moment::copy(side)),
+            false => {
+                let copies = self.rare.as_ref().and_then(|rare| rare.copies(side));
+                let last = copies.and_then(FurtherCopies::last);
+                last.map_or_else(|| self.time_of(Moment::copy(side)), |copy| copy.time_ns)
+            }
             true if self.first_closer() == Some(side) => self.first_fin_ns,
             true => self.time_of(Moment::SecondFin),
         }

@@ -11,7 +11,7 @@ impl Connection {
     /// it looks at other things.
     #[inline]
     pub(super) fn zeek_numbers(&self) -> [zeek::Numbers; 2] {
-        let apart = self.rare.as_ref().and_then(|rare| rare.numbers);
+        let apart = self.rare.as_ref().and_then(|rare| rare.numbers.as_deref().copied());
         apart.unwrap_or_else(|| self.usual_numbers())
     }
 
@@ -33,9 +33,16 @@ impl Connection {
         numbers
     }
 
+    /// Whether they do not.
+    pub(super) fn has_numbers_apart(&self) -> bool {
+        self.client_end().has(Facts::NUMBERS_APART)
+    }
+
     pub(super) fn set_zeek_numbers(&mut self, numbers: [zeek::Numbers; 2]) {
-        if numbers != self.usual_numbers() {
-            self.rare_mut().numbers = Some(numbers);
+        let apart = numbers != self.usual_numbers();
+        self.client_end_mut().facts.set(Facts::NUMBERS_APART, apart);
+        if apart {
+            self.rare_mut().numbers = Some(Box::new(numbers));
         } else if let Some(rare) = &mut self.rare {
             rare.numbers = None;
         }

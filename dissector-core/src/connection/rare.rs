@@ -37,9 +37,9 @@ pub(super) struct Rare {
     /// Segments of both sides, in units of 2^32.
     pub packets: u32,
     /// Of each end: the sequence numbers that Zeek has, where they do not follow from ours.
-    pub numbers: Option<[zeek::Numbers; 2]>,
+    pub numbers: Option<Box<[zeek::Numbers; 2]>>,
     /// What Zeek counts, and letters of its history that do not fit elsewhere.
-    pub zeek: zeek::Counts,
+    pub zeek: Option<Box<zeek::Counts>>,
 }
 
 impl Rare {

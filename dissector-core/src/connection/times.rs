@@ -16,7 +16,9 @@ pub(super) struct FirstCopy {
 /// What there is to know where a SYN or SYN/ACK was sent more than once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FurtherCopies {
-    copies: Vec<Copy>,
+    /// Mostly there is no other.
+    first: Option<Copy>,
+    others: Vec<Copy>,
     /// The copy that was answered, if the first answer came after the second copy.
     answered: Option<Answered>,
 }
@@ -76,27 +78,29 @@ impl FirstCopy {
 
 impl FurtherCopies {
     pub fn push(&mut self, copy: Copy) {
-        if self.copies.is_empty() {
-            // Mostly there is no other.
-            self.copies.reserve_exact(1);
-        }
-        if self.copies.len() < MOST_FURTHER {
-            self.copies.push(copy);
+        if self.first.is_none() {
+            self.first = Some(copy);
+        } else if self.others.len() + 1 < MOST_FURTHER {
+            self.others.push(copy);
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.copies.is_empty()
+        self.first.is_none()
     }
 
-    /// What the last copy says.
-    pub fn last(&self) -> Option<Content> {
-        self.copies.last().map(|copy| copy.content)
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Copy> {
+        self.first.iter().chain(&self.others)
+    }
+
+    /// The last copy.
+    pub fn last(&self) -> Option<&Copy> {
+        self.others.last().or(self.first.as_ref())
     }
 
     /// Whether `matches` holds for what one of the copies says.
     pub fn any(&self, matches: impl Fn(&Content) -> bool) -> bool {
-        self.copies.iter().any(|copy| matches(&copy.content))
+        self.iter().any(|copy| matches(&copy.content))
     }
 
     /// The first answer came; gives what the answered copy says. By its echo it names the copy it
@@ -114,13 +118,13 @@ impl FurtherCopies {
         let first = first.copy(content)?;
         // In a simultaneous open, a SYN/ACK answers the SYN, not the SYN/ACK that crosses it.
         let may_be = |copy: &&Copy| !(copy.content.synack && answer.offer.is_some());
-        let all = || std::iter::once(&first).chain(self.copies.iter().filter(may_be));
+        let all = || std::iter::once(&first).chain(self.iter().filter(may_be));
         let echoed = |copy: &&Copy| answer.echo.is_some() && copy.timestamp == answer.echo;
         let offers_it = |copy: &&Copy| {
             answer.offer.is_none_or(|offer| !copy.content.offer.is_exceeded_by(&offer))
         };
         let unnamed = || all().rfind(offers_it).or_else(|| all().next_back());
-        let copy = all().rfind(echoed).or_else(unnamed)?;
+        let copy = *all().rfind(echoed).or_else(unnamed)?;
         let exact = all().filter(echoed).count() == 1 || all().nth(1).is_none();
         self.answered = Some(Answered { time_ns: copy.time_ns, exact });
         Some(copy.content)

@@ -282,11 +282,11 @@ impl Connection {
     fn mirror(&mut self) {
         self.pin(Moment::SynAck);
         self.ends[1] = self.ends[0].clone();
-        self.set_time_of(Moment::ServerCopy, self.time_of(Moment::ClientCopy));
-        self.set_time_of(Moment::LastOfServer, self.last_copy_ns(Side::Client));
         if let Some(rare) = &mut self.rare {
             rare.mirror();
         }
+        self.set_time_of(Moment::ServerCopy, self.time_of(Moment::ClientCopy));
+        self.set_time_of(Moment::LastOfServer, self.last_copy_ns(Side::Client));
     }
 
     /// Whether one end has sent the segment that `error` quotes.
@@ -526,7 +526,8 @@ impl Connection {
     /// What the last copy of the SYN of `side` says.
     pub(super) fn last_content(&self, side: Side) -> Content {
         let copies = self.rare.as_ref().and_then(|rare| rare.copies(side));
-        copies.and_then(FurtherCopies::last).unwrap_or_else(|| self.end(side).content())
+        let last = copies.and_then(FurtherCopies::last).map(|copy| copy.content);
+        last.unwrap_or_else(|| self.end(side).content())
     }
 
     /// Which copy of the SYN or SYN/ACK of `side` was answered.

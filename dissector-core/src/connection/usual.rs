@@ -4,6 +4,8 @@
 //! the same as the rules of the other files, which are for everything else: who would change a rule
 //! changes it there, and a test that compares both says whether it has to be changed here too.
 
+use std::hint::select_unpredictable;
+
 use super::duplicate::{self, Identity, Recent};
 use super::endpoint::{Endpoint, Facts};
 use super::event::Side;
@@ -113,9 +115,11 @@ impl Connection {
                 self.take_step(seen, sender, now_ns, recent, Self::usual_ack_while_closing)
             }
             (Course::SynAck, RST_ACK, Side::Server) => self.take_refusal(seen, now_ns, recent),
-            (Course::Syn, TcpFlags::SYN, Side::Client)
-            | (Course::SynAck, SYN_ACK, Side::Server) => {
-                self.take_syn(seen, sender, now_ns, recent)
+            (Course::Syn, TcpFlags::SYN, Side::Client) => {
+                self.take_syn(seen, sender, now_ns, recent, Self::usual_syn)
+            }
+            (Course::SynAck, SYN_ACK, Side::Server) => {
+                self.take_syn(seen, sender, now_ns, recent, Self::usual_synack)
             }
             _ => None,
         }
@@ -129,13 +133,11 @@ impl Connection {
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
+        step: impl FnOnce(&mut Self, &Next<'_>, Offer) -> Option<Stage>,
     ) -> Option<Stage> {
         let (offer, timestamps) = Offer::of(seen);
         self.take(seen.digest, sender, now_ns, recent, timestamps, |connection, next| {
-            match connection.course {
-                Course::Syn => connection.usual_syn(next, offer),
-                _ => connection.usual_synack(next, offer),
-            }
+            step(connection, next, offer)
         })
     }
 
@@ -358,10 +360,6 @@ impl Connection {
         true
     }
 
-    pub(super) fn has_numbers_apart(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.numbers.is_some())
-    }
-
     #[inline(always)]
     fn account_usual(&mut self, next: &Next<'_>, end_of_segment: SeqNumber) {
         let end = self.end_mut(next.sender);
@@ -369,9 +367,8 @@ impl Connection {
             self.set_nxt(next.sender, end_of_segment);
         }
         let end = self.end_mut(next.sender);
-        if next.acknowledgment().is_after(end.ack) || !end.has(Facts::ACK) {
-            end.ack = next.acknowledgment();
-        }
+        let further = next.acknowledgment().is_after(end.ack) | !end.has(Facts::ACK);
+        end.ack = select_unpredictable(further, next.acknowledgment(), end.ack);
         end.window = next.digest.window;
         end.facts |= Facts::ACK | Facts::SCALED | Facts::MORE;
         end.facts.set(Facts::PAYLOAD, next.payload > 0 || end.has(Facts::PAYLOAD));

@@ -238,7 +238,8 @@ impl Zeek {
 
     /// Keeps what later RSTs are compared with.
     pub fn keep_rst(numbers: &Numbers, rare: &mut Rare) {
-        rare.zeek.ends[1].last_rst = SeqNumber(numbers.last.0.wrapping_sub(numbers.start.0));
+        rare.zeek.get_or_insert_default().ends[1].last_rst =
+            SeqNumber(numbers.last.0.wrapping_sub(numbers.start.0));
     }
 
     /// Whether a SYN that is sent again leaves no trace.
@@ -381,11 +382,12 @@ impl Zeek {
     /// Whether a connection just goes on: no state changes.
     #[inline]
     fn goes_on(&self, sender: usize, digest: &Digest) -> bool {
+        // Each of them nearly always holds: to ask for all at once costs one branch.
         !digest.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST)
-            && self.ends[sender].state != Inactive
-            && self.ends[1 - sender].state != Inactive
-            && digest.window > 0
-            && digest.is_whole()
+            & (self.ends[sender].state != Inactive)
+            & (self.ends[1 - sender].state != Inactive)
+            & (digest.window > 0)
+            & digest.is_whole()
     }
 
     /// The history letter of a segment.
@@ -571,7 +573,8 @@ impl Zeek {
     }
 
     fn letters(&self, rare: Option<&Rare>) -> impl Iterator<Item = u8> {
-        let further = rare.map_or(&[][..], |rare| &rare.zeek.letters);
+        let further =
+            rare.and_then(|rare| rare.zeek.as_ref()).map_or(&[][..], |counts| &counts.letters);
         self.history.letters().chain(further.iter().map(|letter| ALPHABET[usize::from(*letter)]))
     }
 
@@ -630,7 +633,7 @@ impl Zeek {
 }
 
 fn counts(rare: &mut Option<Box<Rare>>) -> &mut Counts {
-    &mut rare.get_or_insert_default().zeek
+    rare.get_or_insert_default().zeek.get_or_insert_default()
 }
 
 /// Replaces a number, which is 0 at first; whether it was another.
@@ -639,7 +642,8 @@ fn changes(
     number: SeqNumber,
     place: impl FnOnce(&mut Counts) -> &mut SeqNumber,
 ) -> bool {
-    if number == SeqNumber(0) && rare.is_none() {
+    let counted = rare.as_ref().is_some_and(|rare| rare.zeek.is_some());
+    if number == SeqNumber(0) && !counted {
         return false;
     }
     std::mem::replace(place(counts(rare)), number) != number

@@ -7,6 +7,9 @@ use super::{HeaderError, SeqNumber, TcpFlags, TcpOptions};
 
 /// Octets of the header without options.
 pub(crate) const FIXED_OCTETS: usize = 20;
+/// The most that options can have: the data offset goes up to 15 words.
+#[cfg(feature = "capture")]
+pub(crate) const MOST_OPTION_OCTETS: usize = 40;
 
 /// A TCP header, with what follows it (RFC 9293 §3.1).
 ///

@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 
 use crate::connection::{Direction, ends};
 use crate::digest::{Digest, Digested, Kind};
+use crate::index::Index;
 use crate::table::{direction_of, shard_of};
 #[cfg(feature = "capture")]
 use crate::wire::MOST_OPTION_OCTETS;
@@ -217,6 +218,11 @@ impl Batch {
     /// The latest time in it.
     pub(crate) fn now_ns(&self) -> i64 {
         self.now_ns
+    }
+
+    /// Whether what it was told of its packets is what this index looks for.
+    pub(crate) fn is_hashed_as(&self, index: &Index) -> bool {
+        index.hashes_as(&self.hasher)
     }
 
     /// The packets of a shard, in order.

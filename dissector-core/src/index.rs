@@ -1,5 +1,7 @@
 //! Which slot the connection on these addresses and ports is in.
 
+use std::hash::BuildHasher;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
@@ -66,6 +68,11 @@ impl Index {
     #[inline(always)]
     pub(crate) fn hash(&self, direction: &Direction) -> u32 {
         direction.hash(&self.hasher)
+    }
+
+    /// Whether `hasher` finds the same for everything.
+    pub(crate) fn hashes_as(&self, hasher: &RandomState) -> bool {
+        self.hasher.hash_one(0_u64) == hasher.hash_one(0_u64)
     }
 
     #[inline(always)]

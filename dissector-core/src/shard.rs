@@ -102,7 +102,11 @@ impl Shard {
 
     /// Takes in this shard's packets of a batch. Afterwards, the table has to
     /// [number](crate::ConnectionTable::end_batch) what they have opened.
+    ///
+    /// # Panics
+    /// Where the batch is one of another table: its packets are not to be found here.
     pub fn observe_batch(&mut self, batch: &Batch) {
+        assert!(batch.is_hashed_as(&self.index), "a batch of another table");
         let mut packets = batch.packets(self.place);
         loop {
             let coming = packets.coming();
@@ -138,10 +142,7 @@ impl Shard {
     /// many had got a successor.
     #[inline(always)]
     fn observe_packet(&mut self, packet: &Found<'_>, slot: u32, successions: u32) {
-        self.now_ns = self.now_ns.max(packet.now_ns());
-        self.waited += 1;
-        if self.waited >= SEGMENTS_A_LOOK {
-            self.look_for_past(1);
+        if self.turn_clock(self.now_ns.max(packet.now_ns())) {
             self.left_at.resize(self.left.len(), packet.number());
         }
         // Nearly always there is nothing to decide. The slot may have been given to another
@@ -217,13 +218,17 @@ impl Shard {
         seen
     }
 
+    /// Sets the clock, for one more segment; whether it was time to look for a connection that is
+    /// past, which has left then.
     #[inline(always)]
-    fn turn_clock(&mut self, now_ns: i64) {
+    fn turn_clock(&mut self, now_ns: i64) -> bool {
         self.now_ns = now_ns;
         self.waited += 1;
-        if self.waited >= SEGMENTS_A_LOOK {
+        let is_time = self.waited >= SEGMENTS_A_LOOK;
+        if is_time {
             self.look_for_past(1);
         }
+        is_time
     }
 
     /// The connection of a segment, and which end has sent it.

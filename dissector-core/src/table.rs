@@ -344,4 +344,11 @@ mod tests {
         }
         assert!(counts.iter().all(|count| (1900..2200).contains(count)), "{counts:?}");
     }
+
+    #[test]
+    #[should_panic(expected = "a batch of another table")]
+    fn a_batch_of_another_table_is_refused() {
+        let batch = ConnectionTable::new().new_batch();
+        ConnectionTable::new().shards_mut().for_each(|shard| shard.observe_batch(&batch));
+    }
 }

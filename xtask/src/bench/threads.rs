@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Programs;
 use super::peers::{self, Run, median};
 
-/// With a row for each connection, and with none: nothing is like that.
+/// With a row for each connection, and with none: nothing has this port.
 const WAYS: [(&str, &[&str]); 2] = [
     ("connections, jsonl", &["connections", "--format", "jsonl"]),
     ("connections, no rows", &["connections", "--format", "jsonl", "--port", "0"]),
@@ -28,8 +28,10 @@ pub fn compare(
             for _ in 0..rounds {
                 let run = |threads: &str| {
                     let capture = capture.to_string_lossy();
-                    let arguments = [arguments, &["--threads", threads, &capture]].concat();
-                    peers::run(&programs.tcphs, &arguments)
+                    let rows = peers::rows_file()?;
+                    let output = rows.to_string_lossy();
+                    let own = ["--threads", threads, "--output", &output, &capture];
+                    peers::median_run(&programs.tcphs, &[arguments, &own].concat())
                 };
                 runs.push([run("1")?, run("2")?]);
             }

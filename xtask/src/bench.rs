@@ -25,7 +25,7 @@ pub use instructions::check as check_instructions;
 pub struct Request {
     /// How many times each program runs.
     pub rounds: usize,
-    /// Count instructions too.
+    /// Count instructions instead.
     pub instructions: bool,
     /// Only what memory and cost come to as captures grow, by any of these.
     pub growth: Vec<Growth>,
@@ -59,6 +59,9 @@ pub fn measure(request: &Request) -> Result<(), String> {
     packages::ensure([&TSHARK, &TCPDUMP, &TCPTRACE, &TIME, &VALGRIND])?;
     let programs = Programs::build()?;
     println!("{}", machine());
+    if request.instructions {
+        return instructions::print(&programs);
+    }
     if !request.growth.is_empty() {
         return request.growth.iter().try_for_each(|growth| match growth {
             Growth::Concurrent => memory::concurrent(&programs),
@@ -75,11 +78,7 @@ pub fn measure(request: &Request) -> Result<(), String> {
     for capture in &captures {
         peers::compare(&programs, capture, request.rounds)?;
     }
-    threads::compare(&programs, &captures, request.rounds)?;
-    if request.instructions {
-        instructions::print(&programs)?;
-    }
-    Ok(())
+    threads::compare(&programs, &captures, request.rounds)
 }
 
 /// The machine and the day, for whoever keeps the tables.

@@ -49,8 +49,8 @@ Work on it
       --fields         with tshark -T fields
   bench [CAPTURE…]     CPU time of the engine beside tshark, tcptrace, tcpdump and a Lua script,
                          and of two threads beside one
-      --rounds N       how often each runs (5)
-      --instructions   and instructions, which have limits
+      --rounds N       how often each has its turn (5)
+      --instructions   instead, instructions, which have limits
       --concurrent, --flood, --large
                        instead, memory and cost with up to 3 million connections at once, 10
                          million SYNs, 5 GB; each makes captures of up to 7 GB, one at a time

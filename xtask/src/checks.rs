@@ -91,11 +91,15 @@ pub fn test_versions(full: bool, versions: &[String], arguments: &[String]) -> R
             plugin::place(&wireshark, &plugin::build(&wireshark)?).map(|_| ())
         })?;
         step(&format!("end-to-end tests with Wireshark {series}"), &again, || {
-            let mut command = in_workspace(&["test", "--package", "tests"]);
+            let mut command = in_workspace(&["test"]);
             if arguments.is_empty() {
-                command.args(programs_with_wireshark()?);
+                // Of the whole workspace, though only `tests` matters: what `cargo test` has built
+                // for all of it has other features than what it builds for one package.
+                command.arg("--workspace").args(programs_with_wireshark()?);
+            } else {
+                command.args(["--package", "tests"]).args(arguments);
             }
-            command.args(arguments).env(VERSION_VARIABLE, series);
+            command.env(VERSION_VARIABLE, series);
             run_tests(command, &mut counted)
         })?;
     }

@@ -171,6 +171,20 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     }
 }
 
+/// However long that takes on a busy machine: before, an interruption ends a program on the spot.
+fn wait_until_it_watches_for_interruptions(process: u32) {
+    const INTERRUPTION: u64 = 1 << (2 - 1);
+    let caught = || {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.expect("the signals that it watches for").trim();
+        u64::from_str_radix(caught, 16).expect("a set of signals")
+    };
+    while caught() & INTERRUPTION == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn an_interruption_leaves_whole_rows() {
     let mut child = tcphs(["packets", "--format", "jsonl", "-"])
@@ -182,12 +196,14 @@ fn an_interruption_leaves_whole_rows() {
     let mut stdin = child.stdin.take().unwrap();
     let capture = fs::read(workspace().join(QUEUE)).unwrap();
     stdin.write_all(&capture[..capture.len() / 2]).unwrap();
-    // It has started to read, so it watches for signals.
+    wait_until_it_watches_for_interruptions(child.id());
+    // So that it has read what there is, as a rule.
     std::thread::sleep(std::time::Duration::from_millis(300));
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(killed.is_ok_and(|status| status.success()));
     std::thread::sleep(std::time::Duration::from_millis(100));
-    stdin.write_all(&capture[capture.len() / 2..]).unwrap();
+    // It may have ended already.
+    let _ = stdin.write_all(&capture[capture.len() / 2..]);
     drop(stdin);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{output:?}");

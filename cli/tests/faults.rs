@@ -49,6 +49,16 @@ fn capture(folder: &TempDir) -> PathBuf {
     file
 }
 
+/// Whether no thread of a process has anything to do, rather than no processor to do it on.
+fn all_threads_sleep(process: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+    threads.flatten().all(|thread| {
+        // A thread that has ended meanwhile has no state.
+        let state = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        state.rsplit(") ").next().is_some_and(|state| state.is_empty() || state.starts_with('S'))
+    })
+}
+
 /// The command, stopped by a pipe that nobody reads from: it has read a part of the capture.
 fn stopped(arguments: &[&str], capture: &Path) -> Child {
     let mut command = tcphs(arguments);
@@ -56,11 +66,10 @@ fn stopped(arguments: &[&str], capture: &Path) -> Child {
     let child = command.spawn().expect("the command starts");
     let start = Instant::now();
     let mut asleep = 0;
-    while asleep < 5 && start.elapsed() < Duration::from_secs(10) {
+    while asleep < 5 {
+        assert!(start.elapsed() < Duration::from_secs(60), "it is not stopped");
         std::thread::sleep(Duration::from_millis(20));
-        let state = fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("it runs");
-        let state = state.rsplit(") ").next().expect("the state").to_owned();
-        asleep = if state.starts_with('S') { asleep + 1 } else { 0 };
+        asleep = if all_threads_sleep(child.id()) { asleep + 1 } else { 0 };
     }
     child
 }

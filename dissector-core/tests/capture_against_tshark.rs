@@ -205,10 +205,16 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
 
 #[test]
 #[ignore = "a minute of tshark; run with --ignored"]
-fn the_corpus_reads_as_in_tshark() {
+fn captures_of_the_corpus_read_as_in_tshark() {
     let version = Command::new("tshark").arg("--version").stderr(Stdio::null()).output();
     let mut captures = Vec::new();
     files(Path::new(CORPUS), &mut captures);
+    // A third of them, and with TCPHS_LONG=1 in the environment all. Not those of which the plugin's
+    // tests take a third: what is in the corpus is read by several in any case.
+    if std::env::var_os("TCPHS_LONG").is_none() {
+        captures.sort();
+        captures = captures.into_iter().skip(1).step_by(3).collect();
+    }
     if version.is_err() || captures.is_empty() {
         eprintln!("skipped: needs tshark and captures in {CORPUS}");
         return;

@@ -10,6 +10,7 @@ use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 use xtask::wireshark::Wireshark;
 
 /// Layers that the command opens, by Wireshark's names. A segment in a frame made of these alone is
@@ -118,8 +119,49 @@ pub fn samples() -> Vec<PathBuf> {
         .collect()
 }
 
+/// All samples one after the other in one file: every kind of connection, ICMP, IPv4 and IPv6.
+pub fn everything() -> &'static str {
+    static FILE: OnceLock<String> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let folder = xtask::wireshark::target_folder().expect("cargo knows it").join("tests");
+        std::fs::create_dir_all(&folder).expect("the folder can be made");
+        let made = NamedTempFile::new_in(&folder).expect("a file can be made");
+        let mut merge = Command::new("mergecap");
+        // In the order of the files, so that time goes back between them.
+        finish(merge.args(["-a", "-w"]).arg(made.path()).args(samples()));
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(made.path(), open).expect("the file is ours");
+        // The same octets each time, so tests that run at once may share it.
+        let file = folder.join("everything.pcapng");
+        made.persist(&file).expect("the file can be renamed");
+        file.to_string_lossy().into_owned()
+    })
+}
+
+/// Whether to try all there is to try, which takes hours.
+pub fn at_length() -> bool {
+    std::env::var_os("TCPHS_LONG").is_some()
+}
+
+/// Whether the tests run with a version of Wireshark that was named, after they have run with the
+/// installed one.
+pub fn once_more() -> bool {
+    xtask::wireshark::named_version().is_ok_and(|named| named.is_some())
+}
+
+/// All of them; of what has been tried with the installed version, another tries every `step`th, or
+/// all of it [at length](at_length).
+pub fn less_once_more<T>(all: Vec<T>, step: usize) -> Vec<T> {
+    let step = if once_more() && !at_length() { step } else { 1 };
+    all.into_iter().step_by(step).collect()
+}
+
 /// Every capture of the corpus; empty, with a word on standard error, where there is none.
 pub fn corpus() -> Vec<PathBuf> {
+    less_once_more(whole_corpus(), 5)
+}
+
+fn whole_corpus() -> Vec<PathBuf> {
     let Some(folder) = xtask::shared_captures() else {
         eprintln!("SKIPPED: no corpus of captures beside the project");
         return Vec::new();

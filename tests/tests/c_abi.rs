@@ -21,15 +21,14 @@ fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
 }
 
-/// Builds the library; gives the folder it is in.
-fn library(name: &str, features: &[&str]) -> PathBuf {
+/// Builds the library without Wireshark; gives the folder it is in.
+fn library() -> PathBuf {
     // Not the folder of this run: cargo holds a lock on it, and the plugin there has the same name.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("without-wireshark");
     succeeds(
         cargo()
             .current_dir(root())
-            .args(["build", "--package", "ffi-plugin"])
-            .args(features)
+            .args(["build", "--package", "ffi-plugin", "--no-default-features"])
             .arg("--target-dir")
             .arg(&target),
     );
@@ -53,7 +52,7 @@ fn compile(library: &Path, program: &Path, link: &[&str]) {
 
 #[test]
 fn a_c_program_sees_the_handshake() {
-    let library = library("without-wireshark", &["--no-default-features"]);
+    let library = library();
     let folder = tempfile::tempdir().expect("there is room for temporary files");
 
     let with_archive = folder.path().join("with_archive");
@@ -80,7 +79,7 @@ fn a_c_program_sees_the_handshake() {
 /// naming the version that the plugin was built for.
 #[test]
 fn the_plugin_imports_wireshark_weakly() {
-    let plugin = library("with-wireshark", &[]).join("libtcphs.so");
+    let plugin = xtask::plugin::build(tests::wireshark()).expect("the plugin builds");
     let imports = succeeds(Command::new("nm").args(["-D", "--undefined-only"]).arg(&plugin));
     // Wireshark's symbols have no version; those of libc and libgcc have.
     let wireshark: Vec<_> = imports

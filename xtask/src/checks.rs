@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that has to hold, one step after another, the quick ones first.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use crate::command::{cannot_run, cargo, run, succeeds};
 use crate::cost::{self, DESIGNS};
 use crate::packages::{self, Need, PLUGIN_BUILD, TCPDUMP, TSHARK, VALGRIND, WINDOW_TESTS};
 use crate::unpacked::{self, Provided};
-use crate::wireshark::{VERSION_VARIABLE, Wireshark};
+use crate::wireshark::{VERSION_VARIABLE, Wireshark, about};
 use crate::{plugin, supply, workspace_root};
 
 /// The plugin may make tshark's plain listing this many times as expensive.
@@ -90,8 +91,15 @@ pub fn test_versions(full: bool, versions: &[String], arguments: &[String]) -> R
             plugin::place(&wireshark, &plugin::build(&wireshark)?).map(|_| ())
         })?;
         step(&format!("end-to-end tests with Wireshark {series}"), &again, || {
-            let mut command = in_workspace(&["test", "--package", "tests"]);
-            command.args(arguments).env(VERSION_VARIABLE, series);
+            let mut command = in_workspace(&["test"]);
+            if arguments.is_empty() {
+                // Of the whole workspace, though only `tests` matters: what `cargo test` has built
+                // for all of it has other features than what it builds for one package.
+                command.arg("--workspace").args(programs_with_wireshark()?);
+            } else {
+                command.args(["--package", "tests"]).args(arguments);
+            }
+            command.env(VERSION_VARIABLE, series);
             run_tests(command, &mut counted)
         })?;
     }
@@ -100,6 +108,22 @@ pub fn test_versions(full: bool, versions: &[String], arguments: &[String]) -> R
         return Err(format!("not tested with Wireshark {}", unavailable.join(", ")));
     }
     Ok(())
+}
+
+/// Test programs of `tests/` that start no program of Wireshark's: they say the same whatever its
+/// version.
+const WITHOUT_WIRESHARK: [&str; 5] =
+    ["header", "kernel_states", "public_api", "threads", "unsafe_page"];
+
+/// The others, as arguments of `cargo test`.
+fn programs_with_wireshark() -> Result<Vec<String>, String> {
+    let folder = workspace_root().join("tests/tests");
+    let entries = std::fs::read_dir(&folder).map_err(|error| about(&folder, &error))?;
+    let stem = |path: PathBuf| Some(path.file_stem()?.to_string_lossy().into_owned());
+    let mut names: Vec<_> = entries.flatten().filter_map(|entry| stem(entry.path())).collect();
+    names.retain(|name| !WITHOUT_WIRESHARK.contains(&&**name));
+    names.sort();
+    Ok(names.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect())
 }
 
 /// Announces a step on standard error and says how it ended; `again` is how to run it alone.
@@ -179,6 +203,20 @@ fn run_tests(mut command: Command, counts: &mut Counts) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_out_with_other_versions_starts_no_wireshark() {
+        let folder = workspace_root().join("tests/tests");
+        for name in WITHOUT_WIRESHARK {
+            let file = folder.join(format!("{name}.rs"));
+            let source = std::fs::read_to_string(file).expect("the program is there");
+            for starts in ["wireshark()", "tshark(", "fields(", "with_plugin", "Window::open"] {
+                assert!(!source.contains(starts), "{name}: {starts}");
+            }
+        }
+        let others = programs_with_wireshark().expect("the folder can be read");
+        assert!(others.contains(&"hostile".to_owned()) && others.len() > 20, "{others:?}");
+    }
 
     #[test]
     fn counts_are_added_up() {

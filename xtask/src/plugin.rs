@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::command::{cannot_run, cargo, json_strings, shown};
-use crate::wireshark::{PLUGIN_FILE, Wireshark, replace, target_folder};
+use crate::wireshark::{PLUGIN_FILE, Wireshark, about, make_folder, replace, target_folder};
 use crate::workspace_root;
 
 /// Builds the plugin (release), places it as `<target>/wireshark/plugins/X.Y/epan/tcphs.so` beside
@@ -54,7 +54,14 @@ pub fn build_and_place_variant(
     wireshark: &Wireshark,
     variant: &Variant,
 ) -> Result<Wireshark, String> {
-    let target = target_of(wireshark)?.join(variant.name);
+    // One folder for all versions, for most of what is built is the same; so one at a time, until
+    // what was built has been copied.
+    let target = target_folder()?.join(variant.name);
+    make_folder(&target)?;
+    let lock = target.join("one-at-a-time");
+    let _locked = fs::File::create(&lock)
+        .and_then(|file| file.lock().map(|()| file))
+        .map_err(|error| about(&lock, &error))?;
     let mut build = cargo();
     build.args(["build", "--package", "ffi-plugin"]).args(variant.arguments);
     build.envs(variant.environment.iter().copied());
@@ -119,7 +126,7 @@ fn run_build(
 /// Places a built plugin for `wireshark` and gives its new path.
 pub fn place(wireshark: &Wireshark, library: &Path) -> Result<PathBuf, String> {
     let file = wireshark.prepare_stage()?.join(PLUGIN_FILE);
-    let built = fs::read(library).map_err(|error| crate::wireshark::about(library, &error))?;
+    let built = fs::read(library).map_err(|error| about(library, &error))?;
     // A copy, not a link: a tshark that runs now keeps its own while cargo writes the next.
     if fs::read(&file).ok().as_deref() != Some(&built[..]) {
         replace(&file, |temporary| {

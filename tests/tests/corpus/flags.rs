@@ -105,7 +105,7 @@ fn against_wireshark(capture: &Path) -> (usize, Vec<String>) {
 #[test]
 fn as_wireshark_writes_them() {
     let mut captures = samples();
-    captures.extend(corpus());
+    captures.extend(heard::in_one_pass_too(corpus()));
     report(in_parallel(&captures, |capture| against_wireshark(capture)), "Wireshark");
 }
 
@@ -141,6 +141,6 @@ fn twelve_bits(capture: &Path) -> (usize, Vec<String>) {
 #[test]
 fn all_twelve_bits() {
     let mut captures = samples();
-    captures.extend(corpus());
+    captures.extend(heard::in_one_pass_too(corpus()));
     report(in_parallel(&captures, |capture| twelve_bits(capture)), "Wireshark's number");
 }

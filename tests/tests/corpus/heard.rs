@@ -25,6 +25,12 @@ pub enum Passes {
     Two,
 }
 
+/// Of these captures, those that are read in one pass too, which takes as long again: every second,
+/// or all [at length](tests::at_length).
+pub fn in_one_pass_too(captures: Vec<PathBuf>) -> Vec<PathBuf> {
+    captures.into_iter().step_by(if tests::at_length() { 1 } else { 2 }).collect()
+}
+
 /// All that is heard of one capture.
 pub struct Heard {
     capture: PathBuf,

@@ -180,9 +180,9 @@ fn the_frame_is_named() {
     }
 }
 
-/// A tenth of what there is to try, so that the slow tests take minutes; with `TCPHS_LONG=1` in the
-/// environment all of it, which takes an hour.
+/// A small part of what there is to try, so that the slow tests take minutes; with `TCPHS_LONG=1` in
+/// the environment all of it, which takes an hour.
 pub fn share<T>(all: Vec<T>) -> Vec<T> {
-    let step = if std::env::var_os("TCPHS_LONG").is_some() { 1 } else { 10 };
+    let step = if tests::at_length() { 1 } else { 10 };
     all.into_iter().step_by(step).collect()
 }

@@ -2,30 +2,11 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use tests::{finish, samples, text, wireshark};
-
-/// All samples one after the other in one file: every kind of connection, ICMP, IPv4 and IPv6.
-pub fn everything() -> &'static str {
-    static FILE: OnceLock<String> = OnceLock::new();
-    FILE.get_or_init(|| {
-        let folder = xtask::wireshark::target_folder().expect("cargo knows it").join("tests");
-        std::fs::create_dir_all(&folder).expect("the folder can be made");
-        let made = NamedTempFile::new_in(&folder).expect("a file can be made");
-        let mut merge = Command::new("mergecap");
-        // In the order of the files, so that time goes back between them.
-        finish(merge.args(["-a", "-w"]).arg(made.path()).args(samples()));
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        std::fs::set_permissions(made.path(), open).expect("the file is ours");
-        // The same octets each time, so tests that run at once may share it.
-        let file = folder.join("everything.pcapng");
-        made.persist(&file).expect("the file can be renamed");
-        file.to_string_lossy().into_owned()
-    })
-}
+pub use tests::everything;
+use tests::{finish, text, wireshark};
 
 /// What the details of each frame hold.
 #[derive(Debug)]

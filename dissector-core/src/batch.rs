@@ -1,19 +1,17 @@
 //! Packets on their way from the thread that reads them to those that follow connections.
 
-#[cfg(feature = "capture")]
-use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::slice;
 
 use foldhash::fast::RandomState;
 
 use crate::connection::{Direction, ends};
-use crate::digest::{Digest, Digested, Kind};
+use crate::digest::{Digest, Digested, Kind, options};
 use crate::index::Index;
 use crate::table::{direction_of, shard_of};
 #[cfg(feature = "capture")]
-use crate::wire::MOST_OPTION_OCTETS;
-use crate::wire::{TcpFlags, TcpHeader};
+use crate::wire::FIXED_OCTETS;
+use crate::wire::{MOST_OPTION_OCTETS, TcpFlags, TcpHeader};
 use crate::{IcmpError, PacketInfo, Segment};
 
 /// Packets of a capture, in order, sorted by the shard that follows their connection.
@@ -64,13 +62,56 @@ pub struct Batch {
 /// The packets of one shard.
 ///
 /// Small, and in as few streams as can be: what is written in one core and read in another costs by
-/// the cache line.
+/// the cache line. Of both streams, the beginning is in use, and what follows is room.
 #[derive(Debug, Default)]
 struct Part {
     packets: Vec<Digest>,
+    count: usize,
     /// Of each segment the options; before them of IPv6 the addresses.
     octets: Vec<u8>,
+    octets_used: usize,
     errors: Vec<IcmpError>,
+}
+
+/// What one more packet may need of [`Part::octets`].
+const MOST_OCTETS: usize = 32 + MOST_OPTION_OCTETS;
+
+/// How many packets there is room for at first.
+const FIRST_ROOM: usize = 64;
+
+impl Part {
+    fn clear(&mut self) {
+        (self.count, self.octets_used) = (0, 0);
+        self.errors.clear();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        if self.count == self.packets.len() {
+            self.packets.resize((2 * self.count).max(FIRST_ROOM), Digest::NOTHING);
+        }
+        if self.octets.len() - self.octets_used < MOST_OCTETS {
+            self.octets.resize(2 * self.octets.len() + MOST_OCTETS, 0);
+        }
+    }
+
+    fn push(&mut self, packet: Digest) {
+        if self.count == self.packets.len() {
+            self.make_room();
+        }
+        self.packets[self.count] = packet;
+        self.count += 1;
+    }
+
+    fn append(&mut self, octets: &[u8]) {
+        if self.octets.len() - self.octets_used < MOST_OCTETS {
+            self.make_room();
+        }
+        let end = self.octets_used + octets.len();
+        self.octets[self.octets_used..end].copy_from_slice(octets);
+        self.octets_used = end;
+    }
 }
 
 /// What the layers below TCP say of a segment in IPv4.
@@ -78,7 +119,8 @@ struct Part {
 pub(crate) struct PlainIpv4 {
     pub frame: u64,
     pub time_ns: i64,
-    pub addresses: [Ipv4Addr; 2],
+    /// As a [`Direction`] has them.
+    pub addresses: u64,
     pub ip_id: u16,
     pub ttl: u8,
     pub tcp_octets: u32,
@@ -110,11 +152,7 @@ impl Batch {
 
     /// Empties it.
     pub fn clear(&mut self) {
-        for part in &mut self.parts {
-            part.packets.clear();
-            part.octets.clear();
-            part.errors.clear();
-        }
+        self.parts.iter_mut().for_each(Part::clear);
         self.files.clear();
         self.count = 0;
         self.now_ns = i64::MIN;
@@ -139,45 +177,69 @@ impl Batch {
         let hash = direction.hash(&self.hasher);
         let part = self.part(&direction);
         if let Direction::V6 { addresses, .. } = direction {
-            let [source, destination] = addresses.map(u128::to_be_bytes);
-            part.octets.extend(source.iter().chain(&destination));
+            addresses.iter().for_each(|address| part.append(&address.to_be_bytes()));
         }
-        part.octets.extend_from_slice(segment.tcp.option_octets);
-        part.packets.push(Digest { now_ns, number, hash, ..Digest::of(segment) });
+        part.append(options(&segment.tcp));
+        part.push(Digest { now_ns, number, hash, ..Digest::of(segment) });
     }
 
-    /// The same of a segment in IPv4, in pieces; `following` is all that is there from its options
-    /// on.
+    /// The same of a segment in IPv4 of the file that was [begun](Self::begin_file), whose header and payload are the first octets of `following`,
+    /// which go as far as anything is there. `Some(false)`, and nothing changed, where
+    /// [more room](Self::make_room) has to be made first; `None` if it has no TCP header.
+    ///
+    /// One thing is read and written after the other: few have to be kept meanwhile.
     #[inline(always)]
     #[cfg(feature = "capture")]
     pub(crate) fn push_ipv4(
         &mut self,
-        file: u32,
-        packet: PlainIpv4,
-        tcp: &TcpHeader<'_>,
+        packet: &PlainIpv4,
+        captured: usize,
         following: &[u8],
-    ) {
-        let number = self.count(file, packet.time_ns);
-        let now_ns = self.now_ns;
-        let between = packet.addresses.map(Ipv4Addr::to_bits);
-        let (addresses, ports) = ends::ipv4(between, [tcp.source_port, tcp.destination_port]);
+    ) -> Option<bool> {
+        let addresses = packet.addresses;
+        let ports = u32::from_be_bytes(*following.first_chunk()?);
         let direction = Direction::V4 { addresses, ports };
-        let hash = direction.hash(&self.hasher);
-        let part = self.part(&direction);
-        part.packets.push(Digest {
-            now_ns,
-            number,
-            hash,
-            frame: u32::try_from(packet.frame).unwrap_or(0),
-            addresses,
-            ports,
-            ip_id: packet.ip_id,
-            ttl: packet.ttl,
-            tcp_octets: packet.tcp_octets,
-            kind: Kind::Ipv4,
-            ..Digest::of_header(tcp)
-        });
-        append(&mut part.octets, tcp.option_octets, following);
+        let shard = shard_of(&direction, self.parts.len());
+        let part = &mut self.parts[shard];
+        let (count, used) = (part.count, part.octets_used);
+        let (Some(place), Some(room)) = (part.packets.get_mut(count), part.octets.get_mut(used..))
+        else {
+            return Some(false);
+        };
+        let Some(room) = room.first_chunk_mut::<MOST_OPTION_OCTETS>() else { return Some(false) };
+        let now_ns = self.now_ns.max(packet.time_ns);
+        place.now_ns = now_ns;
+        place.addresses = addresses;
+        place.ports = ports;
+        place.hash = direction.hash(&self.hasher);
+        place.number = self.count;
+        place.frame = u32::try_from(packet.frame).unwrap_or(0);
+        place.tcp_octets = packet.tcp_octets;
+        place.ip_id = packet.ip_id;
+        place.ttl = packet.ttl;
+        place.kind = Kind::Ipv4;
+        let tcp = TcpHeader::parse(following.get(..captured)?).ok()?;
+        place.read_header(&tcp);
+        let options = options(&tcp);
+        // As many octets are written as there can be options: how many there are is anybody's guess,
+        // and so no branch depends on it.
+        match following.get(FIXED_OCTETS..)?.first_chunk() {
+            Some(at_most) => *room = *at_most,
+            None => room[..options.len()].copy_from_slice(options),
+        }
+        part.octets_used = used + options.len();
+        part.count = count + 1;
+        self.now_ns = now_ns;
+        self.count += 1;
+        Some(true)
+    }
+
+    /// Makes room for one more packet, or more.
+    #[cold]
+    #[inline(never)]
+    #[cfg(feature = "capture")]
+    pub(crate) fn make_room(&mut self) {
+        self.parts.iter_mut().for_each(Part::make_room);
     }
 
     /// Appends an ICMP error of a file.
@@ -187,20 +249,26 @@ impl Batch {
         let direction = Direction::new(error.quoted.source, error.quoted.destination);
         let hash = direction.hash(&self.hasher);
         let part = self.part(&direction);
-        part.packets.push(Digest { now_ns, number, hash, ..Digest::NOTHING });
+        part.push(Digest { now_ns, number, hash, ..Digest::NOTHING });
         part.errors.push(*error);
     }
 
     /// Counts a packet; its place.
     #[inline]
     fn count(&mut self, file: u32, time_ns: i64) -> u32 {
+        self.begin_file(file);
         let number = self.count;
         self.count += 1;
         self.now_ns = self.now_ns.max(time_ns);
-        if self.files.last().is_none_or(|(_, last)| *last != file) {
-            self.files.push((number, file));
-        }
         number
+    }
+
+    /// What comes next is in this file.
+    #[inline]
+    pub(crate) fn begin_file(&mut self, file: u32) {
+        if self.files.last().is_none_or(|(_, last)| *last != file) {
+            self.files.push((self.count, file));
+        }
     }
 
     #[inline]
@@ -229,8 +297,8 @@ impl Batch {
     #[inline]
     pub(crate) fn packets(&self, shard: usize) -> Packets<'_> {
         let part = &self.parts[shard];
-        let (packets, errors) = (part.packets.iter(), part.errors.iter());
-        Packets { packets, octets: &part.octets, errors }
+        let (packets, errors) = (part.packets[..part.count].iter(), part.errors.iter());
+        Packets { packets, octets: &part.octets[..part.octets_used], errors }
     }
 }
 
@@ -354,19 +422,30 @@ fn of_ipv6(addresses: &[u8; 32]) -> [u128; 2] {
     [bits(0), bits(1)]
 }
 
-/// Appends the options of a header.
-///
-/// Where something follows them, as many octets are written as there can be options, and what is too
-/// much is taken back: how many there are is anybody's guess, and so no branch depends on it.
-#[inline(always)]
-#[cfg(feature = "capture")]
-fn append(octets: &mut Vec<u8>, options: &[u8], following: &[u8]) {
-    match following.first_chunk::<MOST_OPTION_OCTETS>() {
-        Some(at_most) => {
-            let end = octets.len() + options.len();
-            octets.extend_from_slice(at_most);
-            octets.truncate(end);
-        }
-        None => octets.extend_from_slice(options),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ConnectionTable;
+
+    #[test]
+    fn more_options_than_a_header_has_room_for_are_cut() {
+        let fixed = b"\x9c\x40\x00\x50\x00\x00\x00\x07\x00\x00\x00\x00\x50\x02\xff\xff\0\0\0\0";
+        let mut tcp = TcpHeader::parse(fixed).expect("it is whole");
+        tcp.option_octets = &[1; 300];
+        let packet = PacketInfo {
+            frame: 1,
+            time_ns: 0,
+            source: [10, 0, 0, 1].into(),
+            destination: [10, 0, 0, 2].into(),
+            ttl: 64,
+            ip_id: None,
+            tcp_octets: 20,
+        };
+        let mut table = ConnectionTable::new();
+        let mut batch = table.new_batch();
+        (0..100).for_each(|_| batch.push_segment(0, &Segment { packet, tcp }));
+        table.shards_mut().for_each(|shard| shard.observe_batch(&batch));
+        table.end_batch(&batch, |_, _| {});
+        assert_eq!(table.len(), 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::Segment;
-use crate::wire::{FIXED_OCTETS, SeqNumber, TcpFlags, TcpHeader};
+use crate::wire::{FIXED_OCTETS, MOST_OPTION_OCTETS, SeqNumber, TcpFlags, TcpHeader};
 
 /// All of a segment that a connection on its usual course looks at, besides the options: kept in
 /// batches, and read there without being put together again.
@@ -34,6 +34,12 @@ pub(crate) struct Digest {
     /// How many were captured.
     pub option_octets: u8,
     pub kind: Kind,
+}
+
+/// The options of a header that was read, or the first of one that somebody made up.
+#[inline(always)]
+pub(crate) fn options<'a>(tcp: &TcpHeader<'a>) -> &'a [u8] {
+    tcp.option_octets.get(..MOST_OPTION_OCTETS).unwrap_or(tcp.option_octets)
 }
 
 /// What was digested.
@@ -92,7 +98,7 @@ impl Digest {
                 (Self::mixed([bits(sender), bits(receiver)]), Kind::Ipv6)
             }
         };
-        Self {
+        let mut digest = Self {
             now_ns: packet.time_ns,
             addresses,
             ports: u32::from(tcp.source_port) << 16 | u32::from(tcp.destination_port),
@@ -101,25 +107,23 @@ impl Digest {
             ip_id: packet.ip_id.unwrap_or(0),
             ttl: packet.ttl,
             kind,
-            ..Self::of_header(tcp)
-        }
+            ..Self::NOTHING
+        };
+        digest.read_header(tcp);
+        digest
     }
 
-    /// What the TCP header tells.
+    /// Takes in what the TCP header tells.
     #[inline(always)]
-    pub fn of_header(tcp: &TcpHeader<'_>) -> Self {
-        Self {
-            sequence: tcp.sequence,
-            acknowledgment: tcp.acknowledgment,
-            flags: tcp.flags,
-            window: tcp.window,
-            checksum: tcp.checksum,
-            urgent_pointer: tcp.urgent_pointer,
-            data_offset: tcp.data_offset,
-            // A header has at most 40 of them.
-            option_octets: tcp.option_octets.len() as u8,
-            ..Self::NOTHING
-        }
+    pub fn read_header(&mut self, tcp: &TcpHeader<'_>) {
+        self.sequence = tcp.sequence;
+        self.acknowledgment = tcp.acknowledgment;
+        self.flags = tcp.flags;
+        self.window = tcp.window;
+        self.checksum = tcp.checksum;
+        self.urgent_pointer = tcp.urgent_pointer;
+        self.data_offset = tcp.data_offset;
+        self.option_octets = options(tcp).len() as u8;
     }
 
     /// Two addresses of IPv6 in 64 bits.

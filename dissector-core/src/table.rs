@@ -304,20 +304,20 @@ pub(crate) fn direction_of(segment: &Segment<'_>) -> Direction {
 
 /// Which of so many shards, a power of two, has a connection: the same one for both directions, and
 /// every time, so that all who read a capture find the same.
-#[inline]
+#[inline(always)]
 pub(crate) fn shard_of(direction: &Direction, shards: usize) -> usize {
     // The same whichever end comes first.
-    let either = |ports: u32| u64::from(ports >> 16 ^ ports & 0xffff);
+    let either = |ports: u32| (ports ^ ports >> 16) << 16;
     let ends = match *direction {
-        Direction::V4 { addresses, ports } => {
-            (addresses ^ addresses >> 32) & 0xffff_ffff | either(ports) << 32
-        }
+        Direction::V4 { addresses, ports } => (addresses ^ addresses >> 32) as u32 ^ either(ports),
         Direction::V6 { addresses: [a, b], ports } => {
             let addresses = a ^ b;
-            (addresses as u64) ^ ((addresses >> 64) as u64).rotate_left(23) ^ either(ports) << 32
+            let half = addresses as u64 ^ ((addresses >> 64) as u64).rotate_left(23);
+            (half ^ half >> 32) as u32 ^ either(ports)
         }
     };
-    (ends.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (shards - 1)
+    // The highest bits are those that all the others have a part in.
+    (ends.wrapping_mul(0x9e37_79b9) >> (u32::BITS - SHARDS.ilog2())) as usize & (shards - 1)
 }
 
 #[cfg(test)]

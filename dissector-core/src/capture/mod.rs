@@ -17,6 +17,7 @@
 //! that give no segment are counted by reason: see [`Capture::skipped`].
 
 mod ahead;
+mod append;
 mod buffer;
 mod clock;
 mod compression;
@@ -44,14 +45,14 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
+use self::append::{Next, append};
 use self::buffer::Buffer;
 use self::frame::{Frame, Record};
 use self::layers::{Deep, Found, Place};
 use self::pcap::PcapRecords;
 use self::pcapng::PcapngRecords;
 use self::skipped::Tally;
-use crate::batch::PlainIpv4;
-use crate::wire::{FIXED_OCTETS, TcpHeader};
+use crate::wire::TcpHeader;
 use crate::{Batch, IcmpError, PacketInfo, Segment};
 
 pub use ahead::Ahead;
@@ -224,46 +225,35 @@ impl<R: Read> Capture<R> {
 
     /// Appends segments to `batch` as those of a file, up to `most`, as long as each is in a usual
     /// frame, all there, before `until_ns`; how many.
-    ///
-    /// Nothing on the way is written to memory but the batch itself: whoever waits for what he has
-    /// just written waits for the cache lines of the batch too, which come from another core.
     fn fill(&mut self, file: u32, batch: &mut Batch, most: usize, until_ns: i64) -> usize {
         if !self.deep.found.is_empty() {
             return 0;
         }
-        for count in 0..most {
-            let octets = self.buffer.filled();
-            let record = match &self.records {
-                Records::Pcap(records) => records.straight(octets),
-                Records::Pcapng(records) => records.straight(octets),
+        batch.begin_file(file);
+        let mut count = 0;
+        while count < most {
+            let (octets, next) = (self.buffer.filled(), Next { frame: self.frames + 1, until_ns });
+            let record_octets = match &self.records {
+                Records::Pcap(records) if records.is_big_endian() => {
+                    append(batch, octets, &next, |it| records.straight::<true>(it))
+                }
+                Records::Pcap(records) => {
+                    append(batch, octets, &next, |it| records.straight::<false>(it))
+                }
+                Records::Pcapng(records) => append(batch, octets, &next, |it| records.straight(it)),
             };
-            let Some((frame, record_octets)) = record else { return count };
-            let Some(captured) = octets.get(frame.captured.clone()) else { return count };
-            let Some(packet) = plain::untagged_ipv4(&frame, captured) else { return count };
-            let options = frame.captured.start + packet.tcp.start + FIXED_OCTETS;
-            let Some(tcp) = captured.get(packet.tcp) else { return count };
-            let Ok(tcp) = TcpHeader::parse(tcp) else { return count };
-            let Some(following) = octets.get(options..) else { return count };
-            if frame.time_ns >= until_ns {
-                return count;
+            match record_octets {
+                None => break,
+                // There is more room in the batch now.
+                Some(0) => {}
+                Some(octets) => {
+                    self.buffer.consume(octets);
+                    self.frames += 1;
+                    count += 1;
+                }
             }
-            batch.push_ipv4(
-                file,
-                PlainIpv4 {
-                    frame: self.frames + 1,
-                    time_ns: frame.time_ns,
-                    addresses: packet.addresses,
-                    ip_id: packet.ip_id,
-                    ttl: packet.ttl,
-                    tcp_octets: packet.tcp_octets,
-                },
-                &tcp,
-                following,
-            );
-            self.buffer.consume(record_octets);
-            self.frames += 1;
         }
-        most
+        count
     }
 
     /// What was found last.
@@ -294,7 +284,10 @@ impl<R: Read> Capture<R> {
         }
         let octets = self.buffer.filled();
         let (frame, record_octets) = match &self.records {
-            Records::Pcap(records) => records.straight(octets)?,
+            Records::Pcap(records) if records.is_big_endian() => {
+                records.straight::<true>(octets)?
+            }
+            Records::Pcap(records) => records.straight::<false>(octets)?,
             Records::Pcapng(records) => records.straight(octets)?,
         };
         let captured = octets.get(frame.captured.clone())?;

@@ -1,7 +1,7 @@
 //! The straight way through the usual frame: Ethernet, perhaps a VLAN tag or two, IPv4 or IPv6
 //! without options, TCP. Everything else goes the [long way](super::layers), which finds the same.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use super::LinkType;
@@ -9,6 +9,7 @@ use super::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use super::frame::Frame;
 use super::ip::PROTOCOL_TCP;
 use crate::PacketInfo;
+use crate::connection::ends;
 
 const ETHERNET_OCTETS: usize = 14;
 const VLAN_TAG_OCTETS: usize = 4;
@@ -64,7 +65,8 @@ fn tagged(packet: &mut PacketInfo, frame: &Frame, captured: &[u8]) -> Option<Ran
 
 /// What there is to know of a segment in IPv4.
 pub(super) struct InIpv4 {
-    pub addresses: [Ipv4Addr; 2],
+    /// Source and destination, as the header has them.
+    pub addresses: u64,
     pub ttl: u8,
     pub ip_id: u16,
     /// Octets that were sent.
@@ -89,8 +91,8 @@ fn ipv4(
     captured: &[u8],
     at: usize,
 ) -> Option<Range<usize>> {
-    let InIpv4 { addresses: [source, destination], ttl, ip_id, tcp_octets, tcp } =
-        in_ipv4(frame, captured, at)?;
+    let InIpv4 { addresses, ttl, ip_id, tcp_octets, tcp } = in_ipv4(frame, captured, at)?;
+    let [source, destination] = ends::of_ipv4(addresses);
     packet.time_ns = frame.time_ns;
     packet.source = source.into();
     packet.destination = destination.into();
@@ -109,13 +111,11 @@ fn in_ipv4(frame: &Frame, captured: &[u8], at: usize) -> Option<InIpv4> {
     if first != 0x45 || protocol != PROTOCOL_TCP || fragment != 0 {
         return None;
     }
-    let (addresses, _) = header.last_chunk::<8>()?.as_chunks::<4>();
-    let &[source, destination] = addresses else { return None };
+    let addresses = u64::from_be_bytes(*header.last_chunk()?);
     let total = usize::from(u16::from_be_bytes([length_1, length_2]));
     let octets = total.checked_sub(IPV4_OCTETS)?;
     let (tcp, tcp_octets) = payload(frame, rest, at + IPV4_OCTETS, octets)?;
     let ip_id = u16::from_be_bytes([id_1, id_2]);
-    let addresses = [source.into(), destination.into()];
     Some(InIpv4 { addresses, ttl, ip_id, tcp_octets, tcp })
 }
 

@@ -145,7 +145,7 @@ impl Direction {
     }
 
     /// The same for both directions of a connection.
-    #[inline]
+    #[inline(always)]
     pub fn hash(&self, state: &RandomState) -> u32 {
         let hash = match *self {
             Self::V4 { addresses, ports } => {

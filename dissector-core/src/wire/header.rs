@@ -8,7 +8,6 @@ use super::{HeaderError, SeqNumber, TcpFlags, TcpOptions};
 /// Octets of the header without options.
 pub(crate) const FIXED_OCTETS: usize = 20;
 /// The most that options can have: the data offset goes up to 15 words.
-#[cfg(feature = "capture")]
 pub(crate) const MOST_OPTION_OCTETS: usize = 40;
 
 /// A TCP header, with what follows it (RFC 9293 §3.1).
@@ -59,7 +58,7 @@ impl<'a> TcpHeader<'a> {
     ///
     /// # Errors
     /// [`HeaderError`] where the 20 fixed octets are not all there, or the data offset is below 5.
-    #[inline]
+    #[inline(always)]
     pub fn parse(segment: &'a [u8]) -> Result<Self, HeaderError> {
         let truncated = HeaderError::Truncated { available: segment.len() };
         // As an array, so that the compiler knows that all fields are there.

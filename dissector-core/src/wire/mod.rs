@@ -12,10 +12,8 @@ mod sequence;
 
 pub use error::HeaderError;
 pub use flags::TcpFlags;
-pub(crate) use header::FIXED_OCTETS;
-#[cfg(feature = "capture")]
-pub(crate) use header::MOST_OPTION_OCTETS;
 pub use header::TcpHeader;
+pub(crate) use header::{FIXED_OCTETS, MOST_OPTION_OCTETS};
 pub use layout::{OptionsText, SynSignature};
 pub use options::{OptionError, OptionKind, OptionProblem, SackBlocks, TcpOption, TcpOptions};
 pub use sequence::SeqNumber;

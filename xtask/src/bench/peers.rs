@@ -16,7 +16,8 @@ struct Peer {
     arguments: Vec<String>,
 }
 
-/// Runs every program on the capture, `rounds` times in turn, and prints a table.
+/// Runs every program on the capture, in `rounds`, and prints a table. The engine is run before and
+/// after each of the others: the machine is not as fast in one minute as in the next.
 pub fn compare(programs: &Programs, capture: &Path, rounds: usize) -> Result<(), String> {
     let script = lua_script()?;
     let file = capture.to_string_lossy().into_owned();
@@ -30,7 +31,7 @@ pub fn compare(programs: &Programs, capture: &Path, rounds: usize) -> Result<(),
     let rows = rows_file()?;
     let output = rows.to_string_lossy();
     let peers = [
-        // The one that the others are compared with.
+        // What the others are compared with.
         peer("engine, all verdicts, no rows", ours(&programs.engine), &[&file]),
         peer(
             "tcphs connections, jsonl",
@@ -59,19 +60,28 @@ pub fn compare(programs: &Programs, capture: &Path, rounds: usize) -> Result<(),
     ];
     let octets = fs::metadata(capture).map_err(|error| about(capture, &error))?.len();
     println!("\n{} ({:.1} MB), {rounds} rounds", capture.display(), octets as f64 / 1e6);
-    let mut runs: Vec<Vec<Run>> = peers.iter().map(|_| Vec::new()).collect();
+    let [engine, others @ ..] = &peers;
+    let measured = |peer: &Peer| median_run(&peer.program, &peer.arguments);
+    let (mut of_engine, mut of_others) = (Vec::new(), Vec::new());
+    of_others.resize_with(others.len(), Vec::new);
     for round in 1..=rounds {
-        for (peer, runs) in peers.iter().zip(&mut runs) {
+        for (peer, runs) in others.iter().zip(&mut of_others) {
+            // What takes minutes is not waited for again.
+            if runs.iter().any(|(run, _): &(Run, f64)| run.cpu_s > LONG_S) {
+                continue;
+            }
             eprintln!("xtask: round {round}: {}", peer.name);
-            runs.push(median_run(&peer.program, &peer.arguments)?);
+            let (before, run, after) = (measured(engine)?, measured(peer)?, measured(engine)?);
+            let ratio = 2.0 * run.cpu_s / (before.cpu_s + after.cpu_s);
+            runs.push((run, ratio));
+            of_engine.extend([(before, 1.0), (after, 1.0)]);
         }
     }
     println!("{:<32} {:>10} {:>12} {:>12}", "", "CPU s", "of engine", "peak MiB");
-    let engine: Vec<f64> = runs[0].iter().map(|run| run.cpu_s).collect();
-    for (peer, runs) in peers.iter().zip(&runs) {
-        let seconds = median(runs.iter().map(|run| run.cpu_s));
-        let ratio = median(runs.iter().zip(&engine).map(|(run, engine)| run.cpu_s / engine));
-        let peak = runs.iter().map(|run| run.peak_kib).max().unwrap_or(0);
+    for (peer, runs) in peers.iter().zip([of_engine].iter().chain(&of_others)) {
+        let seconds = median(runs.iter().map(|(run, _)| run.cpu_s));
+        let ratio = median(runs.iter().map(|(_, ratio)| *ratio));
+        let peak = runs.iter().map(|(run, _)| run.peak_kib).max().unwrap_or(0);
         println!("{:<32} {seconds:>10.3} {ratio:>12.2} {:>12.1}", peer.name, peak as f64 / 1024.0);
     }
     Ok(())
@@ -91,6 +101,9 @@ pub fn rows_file() -> Result<PathBuf, String> {
 /// does is not taken for the program.
 const SHORT_S: f64 = 1.0;
 const AGAIN: usize = 5;
+
+/// A program that takes more than this is run once.
+const LONG_S: f64 = 30.0;
 
 /// Runs a program in its turn: once, or a few times if it is soon done.
 pub fn median_run(

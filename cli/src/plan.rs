@@ -82,9 +82,9 @@ impl Connections {
 }
 
 pub struct Plan<M, P> {
-    /// Who reads, if somebody may, and whether he does.
+    /// Who reads, if somebody may, and how many threads do.
     ahead: Option<Ahead>,
-    reading: bool,
+    reading: usize,
     walk: Option<Walk>,
     /// Batches to be observed, and empty ones.
     waiting: VecDeque<Batch>,
@@ -120,7 +120,7 @@ impl<M: Default, P> Plan<M, P> {
         let table = ConnectionTable::new();
         Self {
             ahead: input.ahead(),
-            reading: false,
+            reading: 0,
             walk: Some(Walk { input, batch: table.new_batch(), more: true }),
             waiting: VecDeque::new(),
             // One that is being observed, and one more.
@@ -180,13 +180,14 @@ impl<M: Default, P> Plan<M, P> {
     }
 
     fn read(&mut self) -> Option<Job<M, P>> {
-        let ahead = self.ahead.as_ref().filter(|ahead| !self.reading && ahead.has_room())?;
-        self.reading = true;
+        let may = |ahead: &&Ahead| self.reading < ahead.readers() && ahead.has_room();
+        let ahead = self.ahead.as_ref().filter(may)?;
+        self.reading += 1;
         Some(Job::Read(ahead.clone()))
     }
 
     pub fn has_read(&mut self) {
-        self.reading = false;
+        self.reading -= 1;
     }
 
     fn walk(&mut self) -> Option<Job<M, P>> {

@@ -1,7 +1,9 @@
 //! The one buffer that a capture is read through.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read, Result};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::ahead::{Ahead, HEADROOM, Piece};
 use super::compression::{self, Octets, Source};
@@ -49,14 +51,14 @@ impl<R: Read> Buffer<R> {
         }
     }
 
-    /// Who reads ahead from now on.
-    pub(super) fn ahead(&mut self) -> Ahead<R> {
+    /// Who reads ahead from now on; `file` is what is read, if it is a file.
+    pub(super) fn ahead(&mut self, file: Option<&Arc<File>>) -> Ahead<R> {
         if let Some(ahead) = &self.ahead {
             return ahead.clone();
         }
         self.read = self.octets_read();
         let source = std::mem::replace(&mut self.source, Source::Ended(0));
-        self.ahead.insert(Ahead::new(source, self.read)).clone()
+        self.ahead.insert(Ahead::new(source, self.read, file.cloned())).clone()
     }
 
     /// Whether the next record may have to be waited for.

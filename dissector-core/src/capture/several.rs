@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::ahead::Ahead;
 use super::layers::Found;
@@ -78,6 +79,8 @@ enum Item {
 
 struct Open {
     capture: Capture<Box<dyn Read + Send>>,
+    /// What it is read from, where that can be read from anywhere.
+    file: Option<Arc<File>>,
     pending: Option<Found>,
 }
 
@@ -131,7 +134,11 @@ impl Captures {
                 }
                 Input::Reader(reader) => {
                     let capture = Capture::new(reader).map_err(at)?;
-                    captures.files.push(Item::Open(Box::new(Open { capture, pending: None })));
+                    captures.files.push(Item::Open(Box::new(Open {
+                        capture,
+                        file: None,
+                        pending: None,
+                    })));
                     // Read when it is first asked for: a stream may have nothing to say yet.
                     closed.push((i64::MIN, index));
                 }
@@ -167,7 +174,7 @@ impl Captures {
             _ => None,
         });
         let only = open.next().filter(|_| open.next().is_none())?;
-        Some(only.capture.buffer.ahead())
+        Some(only.capture.buffer.ahead(only.file.as_ref()))
     }
 
     /// Appends packets to `batch`, up to `most`, each as one of the file with the index of its
@@ -241,11 +248,19 @@ impl Captures {
     /// Opens a file, and goes to its first packet.
     fn start(&mut self, index: usize) -> Result<(), FileError> {
         if let Item::Closed(path) = &self.files[index] {
-            let reader = File::open(path).map_err(CaptureError::from);
-            match reader.and_then(|file| Capture::new(Box::new(file) as Box<dyn Read + Send>)) {
-                Ok(capture) => {
-                    self.files[index] = Item::Open(Box::new(Open { capture, pending: None }));
-                }
+            let open = || {
+                let file = Arc::new(File::open(path)?);
+                let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+                let reader: Box<dyn Read + Send> = Box::new(Arc::clone(&file));
+                let capture = Capture::new(reader)?;
+                Ok::<_, CaptureError>(Open {
+                    capture,
+                    file: is_file.then_some(file),
+                    pending: None,
+                })
+            };
+            match open() {
+                Ok(open) => self.files[index] = Item::Open(Box::new(open)),
                 Err(error) => {
                     self.files[index] = Item::Finished(Summary::default());
                     return Err(FileError { index, error });

@@ -98,9 +98,9 @@ fn count(programs: &Programs) -> Result<Vec<Count>, String> {
     ])
 }
 
-const READING: f64 = 375.0;
-const ENGINE_HANDSHAKES: f64 = 1_150.0;
-const ENGINE_DATA: f64 = 895.0;
+const READING: f64 = 335.0;
+const ENGINE_HANDSHAKES: f64 = 1_125.0;
+const ENGINE_DATA: f64 = 870.0;
 
 /// What a run of one of our programs came to.
 pub struct Counted {

@@ -96,11 +96,10 @@ pub fn rows_file() -> Result<PathBuf, String> {
     }
 }
 
-/// A program that takes less than this many seconds is run [`AGAIN`] times in its turn: by then the
-/// one before it is out of the caches, as with programs that take longer, and what else the machine
-/// does is not taken for the program.
+/// A program that takes less than this many seconds is run [`AGAIN`] times in its turn, to come to some
+/// seconds as the others do: the first few find neither caches nor free memory as it left them.
 const SHORT_S: f64 = 1.0;
-const AGAIN: usize = 5;
+const AGAIN: usize = 15;
 
 /// A program that takes more than this is run once.
 const LONG_S: f64 = 30.0;

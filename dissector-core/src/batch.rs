@@ -6,8 +6,9 @@ use std::slice;
 use foldhash::fast::RandomState;
 
 use crate::connection::{Direction, ends};
+#[cfg(feature = "capture")]
+use crate::digest::number_of_32_bits;
 use crate::digest::{Digest, Digested, Kind, options};
-use crate::index::Index;
 use crate::table::{direction_of, shard_of};
 #[cfg(feature = "capture")]
 use crate::wire::FIXED_OCTETS;
@@ -183,9 +184,10 @@ impl Batch {
         part.push(Digest { now_ns, number, hash, ..Digest::of(segment) });
     }
 
-    /// The same of a segment in IPv4 of the file that was [begun](Self::begin_file), whose header and payload are the first octets of `following`,
-    /// which go as far as anything is there. `Some(false)`, and nothing changed, where
-    /// [more room](Self::make_room) has to be made first; `None` if it has no TCP header.
+    /// The same of a segment in IPv4, in the file that was [begun](Self::begin_file). Its header and
+    /// payload are the first `captured` octets of `following`, which goes as far as anything is
+    /// there. `Some(false)`, and nothing changed, where [more room](Self::make_room) has to be made
+    /// first; `None` if it has no TCP header.
     ///
     /// One thing is read and written after the other: few have to be kept meanwhile.
     #[inline(always)]
@@ -213,7 +215,7 @@ impl Batch {
         place.ports = ports;
         place.hash = direction.hash(&self.hasher);
         place.number = self.count;
-        place.frame = u32::try_from(packet.frame).unwrap_or(0);
+        place.frame = number_of_32_bits(packet.frame);
         place.tcp_octets = packet.tcp_octets;
         place.ip_id = packet.ip_id;
         place.ttl = packet.ttl;
@@ -288,9 +290,9 @@ impl Batch {
         self.now_ns
     }
 
-    /// Whether what it was told of its packets is what this index looks for.
-    pub(crate) fn is_hashed_as(&self, index: &Index) -> bool {
-        index.hashes_as(&self.hasher)
+    /// What the packets are hashed with.
+    pub(crate) fn hasher(&self) -> &RandomState {
+        &self.hasher
     }
 
     /// The packets of a shard, in order.

@@ -36,6 +36,12 @@ pub(crate) struct Digest {
     pub kind: Kind,
 }
 
+/// A frame number as it is kept; 0 where it is too large.
+#[inline(always)]
+pub(crate) fn number_of_32_bits(frame: u64) -> u32 {
+    u32::try_from(frame).unwrap_or(0)
+}
+
 /// The options of a header that was read, or the first of one that somebody made up.
 #[inline(always)]
 pub(crate) fn options<'a>(tcp: &TcpHeader<'a>) -> &'a [u8] {
@@ -102,7 +108,7 @@ impl Digest {
             now_ns: packet.time_ns,
             addresses,
             ports: u32::from(tcp.source_port) << 16 | u32::from(tcp.destination_port),
-            frame: u32::try_from(packet.frame).unwrap_or(0),
+            frame: number_of_32_bits(packet.frame),
             tcp_octets: packet.tcp_octets,
             ip_id: packet.ip_id.unwrap_or(0),
             ttl: packet.ttl,

@@ -106,7 +106,7 @@ impl Shard {
     /// # Panics
     /// Where the batch is one of another table: its packets are not to be found here.
     pub fn observe_batch(&mut self, batch: &Batch) {
-        assert!(batch.is_hashed_as(&self.index), "a batch of another table");
+        assert!(self.index.hashes_as(batch.hasher()), "a batch of another table");
         let mut packets = batch.packets(self.place);
         loop {
             let coming = packets.coming();

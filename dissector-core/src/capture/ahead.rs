@@ -5,6 +5,7 @@
 //! handed over whole. In front of each there is room for the record that the block before has cut, so
 //! that nothing but this is copied once more.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
@@ -32,16 +33,11 @@ pub struct Ahead<R = Box<dyn Read + Send>>(Arc<Shared<R>>);
 
 struct Shared<R> {
     /// Locked while it is read from; the other one only for moments.
-    reader: Mutex<Reader<R>>,
+    source: Mutex<Source<R>>,
     /// The file that is read instead, if it can be read from anywhere.
     file: Option<Arc<File>>,
     blocks: Mutex<Blocks>,
     arrived: Condvar,
-}
-
-struct Reader<R> {
-    source: Source<R>,
-    octets_read: u64,
 }
 
 #[derive(Default)]
@@ -50,7 +46,7 @@ struct Blocks {
     read: VecDeque<Option<Piece>>,
     /// The number of the first of them.
     first: u64,
-    /// Where in the file the next one begins.
+    /// Where the next one begins, in octets from the start of what is read.
     offset: u64,
     empty: Vec<Vec<u8>>,
     ended: bool,
@@ -74,9 +70,9 @@ impl<R: Read> Ahead<R> {
     /// several threads can read it at once.
     pub(super) fn new(source: Source<R>, octets_read: u64, file: Option<Arc<File>>) -> Self {
         let file = file.filter(|_| cfg!(unix) && matches!(source, Source::Plain(_)));
-        let reader = Mutex::new(Reader { source, octets_read });
+        let source = Mutex::new(source);
         let blocks = Mutex::new(Blocks { offset: octets_read, ..Blocks::default() });
-        Self(Arc::new(Shared { reader, file, blocks, arrived: Condvar::new() }))
+        Self(Arc::new(Shared { source, file, blocks, arrived: Condvar::new() }))
     }
 
     /// Whether something is there for whoever walks on.
@@ -99,36 +95,28 @@ impl<R: Read> Ahead<R> {
     /// Reads some more octets. What goes wrong is told to whoever gets there.
     pub fn read(&self) {
         match &self.0.file {
-            Some(file) => self.read_part(file),
-            None => self.read_on(),
-        }
-    }
-
-    fn read_on(&self) {
-        let mut reader = lock(&self.0.reader);
-        let mut octets = {
-            let mut blocks = self.blocks();
-            if blocks.ended {
-                return;
+            Some(file) => self.read_block(
+                |into, offset| read_at(file, into, offset).map(Octets::Read),
+                |octets_read| octets_read,
+            ),
+            None => {
+                // Until the block is filled, nobody else begins with one.
+                let source = RefCell::new(lock(&self.0.source));
+                self.read_block(
+                    |into, _| source.borrow_mut().read(into),
+                    |octets_read| source.borrow().compressed_octets().unwrap_or(octets_read),
+                );
             }
-            blocks.empty.pop().unwrap_or_else(|| vec![0; ALL_OCTETS])
-        };
-        let offset = reader.octets_read;
-        let (filled, last) = fill(&mut octets, offset, |into, _| reader.source.read(into));
-        reader.octets_read += filled.len() as u64;
-        let octets_read = reader.source.compressed_octets().unwrap_or(reader.octets_read);
-        let mut blocks = self.blocks();
-        if !filled.is_empty() {
-            blocks.read.push_back(Some(Piece::Block { octets, filled, octets_read }));
-        }
-        if let Some(last) = last {
-            blocks.ended = true;
-            blocks.read.push_back(Some(Piece::Ended(last)));
         }
     }
 
-    /// Reads the next part of the file, whoever is reading the parts before it.
-    fn read_part(&self, file: &File) {
+    /// Reads the next block, whoever is reading those before it. `octets_read` knows how many octets
+    /// were taken from the reader when so many were read.
+    fn read_block(
+        &self,
+        read: impl FnMut(&mut [u8], u64) -> io::Result<Octets>,
+        octets_read: impl Fn(u64) -> u64,
+    ) {
         let (mut octets, offset, number) = {
             let mut blocks = self.blocks();
             if blocks.ended {
@@ -140,15 +128,14 @@ impl<R: Read> Ahead<R> {
             let octets = blocks.empty.pop().unwrap_or_else(|| vec![0; ALL_OCTETS]);
             (octets, offset, number)
         };
-        let (filled, last) =
-            fill(&mut octets, offset, |into, at| read_at(file, into, at).map(Octets::Read));
+        let (filled, last) = fill(&mut octets, offset, read);
+        let octets_read = octets_read(offset + filled.len() as u64);
         let mut blocks = self.blocks();
-        // A part before it may have turned out to be the last.
+        // A block before it may have turned out to be the last.
         let place = number.wrapping_sub(blocks.first) as usize;
         if !matches!(blocks.read.get(place), Some(None)) {
             return;
         }
-        let octets_read = offset + filled.len() as u64;
         let block = (!filled.is_empty()).then_some(Piece::Block { octets, filled, octets_read });
         if let Some(last) = last {
             blocks.ended = true;

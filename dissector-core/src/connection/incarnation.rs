@@ -7,10 +7,10 @@ use super::event::{Side, illegal};
 use super::handshake::Handshake;
 use super::names::{RoleBasis, State};
 use super::reset::Reset;
-use super::track::{Connection, number_of_32_bits};
+use super::track::Connection;
 use super::usual::Course;
 use crate::Segment;
-use crate::digest::Digest;
+use crate::digest::{Digest, number_of_32_bits};
 use crate::wire::{SeqNumber, TcpFlags};
 
 /// Whether the addresses and ports of a connection were in use before it.

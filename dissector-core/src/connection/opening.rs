@@ -8,8 +8,9 @@ use super::moments::Moment;
 use super::names::{Copy, Stage, State};
 use super::offer::{Offer, Offers};
 use super::times::Content;
-use super::track::{Connection, number_of_32_bits};
+use super::track::Connection;
 use super::{Annotation, Anomaly};
+use crate::digest::number_of_32_bits;
 use crate::wire::TcpFlags;
 
 /// A set-up that takes longer is worth a remark, in nanoseconds.

@@ -7,8 +7,9 @@ use super::handshake::Handshake;
 use super::incarnation::is_within;
 use super::names::{RstReason, Stage, State};
 use super::rare::SEVERAL;
-use super::track::{Connection, number_of_32_bits};
+use super::track::Connection;
 use super::{Annotation, Anomaly};
+use crate::digest::number_of_32_bits;
 use crate::wire::TcpFlags;
 
 /// Window scale where the handshake was not seen: the largest there is (RFC 7323 §2.3).

@@ -17,14 +17,9 @@ use super::times::{self, Answer, Answered, Content, FirstCopy, FurtherCopies};
 use super::usual::Course;
 use super::zeek::Zeek;
 use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, States};
-use crate::digest::{Digest, Digested};
+use crate::digest::{Digest, Digested, number_of_32_bits};
 use crate::wire::{TcpFlags, TcpHeader};
 use crate::{IcmpError, Segment};
-
-/// A frame number as it is kept; 0 where it is too large.
-pub(super) fn number_of_32_bits(frame: u64) -> u32 {
-    u32::try_from(frame).unwrap_or(0)
-}
 
 /// The frames that the steps of a connection were in; 0 where the step was not seen, or its frame
 /// has a number of more than 32 bits.

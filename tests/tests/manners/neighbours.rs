@@ -1,10 +1,8 @@
 //! Other plugins that look at TCP: TRANSUM, MATE and Lua scripts.
 
-use tests::{finish, text, wireshark};
+use tests::{everything, finish, text, wireshark};
 
-use crate::seen::{
-    assert_same, assert_theirs_stay, everything, file, has_lua, path, skipped, with, without,
-};
+use crate::seen::{assert_same, assert_theirs_stay, file, has_lua, path, skipped, with, without};
 
 /// Whether this Wireshark has a protocol of that filter name.
 fn has_protocol(name: &str) -> bool {

@@ -5,8 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
-pub use tests::everything;
-use tests::{finish, text, wireshark};
+use tests::{everything, finish, text, wireshark};
 
 /// What the details of each frame hold.
 #[derive(Debug)]

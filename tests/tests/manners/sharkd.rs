@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::fs::File;
 
 use serde_json::{Value, json};
-use tests::{finish, text, tshark, wireshark};
+use tests::{everything, finish, text, tshark, wireshark};
 
-use crate::seen::{assert_same, everything, file, skipped};
+use crate::seen::{assert_same, file, skipped};
 
 /// What sharkd answers, one result a request; `None` where there is no sharkd.
 fn ask(plugin: bool, requests: &[Value]) -> Option<Vec<Value>> {

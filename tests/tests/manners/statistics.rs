@@ -2,9 +2,7 @@
 
 use std::process::Command;
 
-use tests::{finish, text, wireshark};
-
-use crate::seen::everything;
+use tests::{everything, finish, text, wireshark};
 
 fn both(arguments: &[&str]) -> (String, String) {
     let run = |mut tshark: Command| {

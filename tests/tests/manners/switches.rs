@@ -1,8 +1,8 @@
 //! What a user can switch: passes, filters, protocols, Decode As, limits.
 
-use tests::{finish, text, wireshark};
+use tests::{everything, finish, text, wireshark};
 
-use crate::seen::{assert_same, assert_theirs_stay, details_as_is, everything, with, without};
+use crate::seen::{assert_same, assert_theirs_stay, details_as_is, with, without};
 
 #[test]
 fn one_pass_and_two() {

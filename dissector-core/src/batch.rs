@@ -225,10 +225,7 @@ impl Batch {
         let options = options(&tcp);
         // As many octets are written as there can be options: how many there are is anybody's guess,
         // and so no branch depends on it.
-        match following.get(FIXED_OCTETS..)?.first_chunk() {
-            Some(at_most) => *room = *at_most,
-            None => room[..options.len()].copy_from_slice(options),
-        }
+        *room = *following.get(FIXED_OCTETS..)?.first_chunk()?;
         part.octets_used = used + options.len();
         part.count = count + 1;
         self.now_ns = now_ns;

@@ -112,9 +112,8 @@ impl Shard {
             let coming = packets.coming();
             let slots = self.look_ahead(&coming[..coming.len().min(GROUP)]);
             let successions = self.successions;
-            for slot in slots.into_iter().take(coming.len()) {
-                let Some(packet) = packets.next() else { return };
-                self.observe_packet(&packet, slot, successions);
+            for (slot, packet) in slots.iter().zip(packets.by_ref()) {
+                self.observe_packet(&packet, *slot, successions);
             }
             if coming.len() <= GROUP {
                 return;
@@ -132,8 +131,10 @@ impl Shard {
         for (slot, digest) in slots.iter_mut().zip(coming) {
             *slot = self.index.find(digest.hash, |_| true).unwrap_or(ANYWHERE);
         }
-        for slot in slots {
-            self.slots.at(slot).into_iter().for_each(Connection::fetch);
+        for slot in &slots {
+            if let Some(connection) = self.slots.at(*slot) {
+                connection.fetch();
+            }
         }
         slots
     }

@@ -4,45 +4,74 @@ use super::frame::Frame;
 use super::plain;
 use crate::batch::{Batch, PlainIpv4};
 
-/// What there is to know of the next frame before it is read.
-pub(super) struct Next {
+/// Which frames are wanted.
+pub(super) struct Wanted {
+    /// The number of the first of them.
     pub frame: u64,
-    /// It is not wanted if it is as late as this.
+    /// They are not if they are as late as this.
     pub until_ns: i64,
+    pub most: usize,
 }
 
-/// Appends the segment in the record at the start of `octets` to `batch`, if that is all there and a
-/// usual frame; how many octets the record has. 0 where the batch had no room: now it has.
+/// How many there were, and the octets of their records.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Appended {
+    pub frames: usize,
+    pub octets: usize,
+}
+
+/// Appends the segments in the records at the start of `octets` to `batch`, as long as each is all
+/// there and a usual frame.
 ///
-/// A function that calls no other: nearly all that it reads of a frame it can keep in registers. And
-/// nothing on the way is written to memory but the batch itself: whoever waits for what he has just
-/// written waits for the cache lines of the batch too, which come from another core.
+/// A function that nearly never calls another: most of what it reads of a frame it can keep in
+/// registers. And nothing on the way is written to memory but the batch itself: whoever waits for
+/// what he has just written waits for the cache lines of the batch too, which come from another core.
 #[inline(never)]
 pub(super) fn append(
     batch: &mut Batch,
     octets: &[u8],
-    next: &Next,
-    read: impl FnOnce(&[u8]) -> Option<(Frame, usize)>,
+    wanted: &Wanted,
+    read: impl Fn(&[u8]) -> Option<(Frame, usize)>,
+) -> Appended {
+    let (mut rest, mut frames) = (octets, 0);
+    while frames < wanted.most {
+        let next = wanted.frame + frames as u64;
+        match append_one(batch, rest, next, wanted.until_ns, &read) {
+            None => break,
+            Some(0) => batch.make_room(),
+            Some(octets) => {
+                rest = &rest[octets..];
+                frames += 1;
+            }
+        }
+    }
+    Appended { frames, octets: octets.len() - rest.len() }
+}
+
+/// How many octets the record has; 0 where the batch has no room.
+#[inline(always)]
+fn append_one(
+    batch: &mut Batch,
+    octets: &[u8],
+    number: u64,
+    until_ns: i64,
+    read: impl Fn(&[u8]) -> Option<(Frame, usize)>,
 ) -> Option<usize> {
     let (frame, record_octets) = read(octets)?;
     let captured = octets.get(frame.captured.clone())?;
     let packet = plain::untagged_ipv4(&frame, captured)?;
     let following = octets.get(frame.captured.start + packet.tcp.start..)?;
-    if frame.time_ns >= next.until_ns {
+    if frame.time_ns >= until_ns {
         return None;
     }
     let known = PlainIpv4 {
-        frame: next.frame,
+        frame: number,
         time_ns: frame.time_ns,
         addresses: packet.addresses,
         ip_id: packet.ip_id,
         ttl: packet.ttl,
         tcp_octets: packet.tcp_octets,
     };
-    if batch.push_ipv4(&known, packet.tcp.len(), following)? {
-        Some(record_octets)
-    } else {
-        batch.make_room();
-        Some(0)
-    }
+    let appended = batch.push_ipv4(&known, packet.tcp.len(), following)?;
+    Some(if appended { record_octets } else { 0 })
 }

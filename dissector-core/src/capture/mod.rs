@@ -45,7 +45,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-use self::append::{Next, append};
+use self::append::{Wanted, append};
 use self::buffer::Buffer;
 use self::frame::{Frame, Record};
 use self::layers::{Deep, Found, Place};
@@ -230,30 +230,20 @@ impl<R: Read> Capture<R> {
             return 0;
         }
         batch.begin_file(file);
-        let mut count = 0;
-        while count < most {
-            let (octets, next) = (self.buffer.filled(), Next { frame: self.frames + 1, until_ns });
-            let record_octets = match &self.records {
-                Records::Pcap(records) if records.is_big_endian() => {
-                    append(batch, octets, &next, |it| records.straight::<true>(it))
-                }
-                Records::Pcap(records) => {
-                    append(batch, octets, &next, |it| records.straight::<false>(it))
-                }
-                Records::Pcapng(records) => append(batch, octets, &next, |it| records.straight(it)),
-            };
-            match record_octets {
-                None => break,
-                // There is more room in the batch now.
-                Some(0) => {}
-                Some(octets) => {
-                    self.buffer.consume(octets);
-                    self.frames += 1;
-                    count += 1;
-                }
+        let (octets, wanted) =
+            (self.buffer.filled(), Wanted { frame: self.frames + 1, until_ns, most });
+        let appended = match &self.records {
+            Records::Pcap(records) if records.is_big_endian() => {
+                append(batch, octets, &wanted, |it| records.straight::<true>(it))
             }
-        }
-        count
+            Records::Pcap(records) => {
+                append(batch, octets, &wanted, |it| records.straight::<false>(it))
+            }
+            Records::Pcapng(records) => append(batch, octets, &wanted, |it| records.straight(it)),
+        };
+        self.buffer.consume(appended.octets);
+        self.frames += appended.frames as u64;
+        appended.frames
     }
 
     /// What was found last.

@@ -24,9 +24,10 @@ impl Connection {
         flags.contains(TcpFlags::SYN) & !awaited
     }
 
-    /// Whether nothing came for so long that it may be past.
+    /// Whether nothing came for so long that it may be past. The clock is never earlier than the last
+    /// segment.
     #[inline(always)]
     pub(crate) fn is_silent(&self, now_ns: i64) -> bool {
-        self.last_ns.saturating_add(LINGER_NS) <= now_ns
+        now_ns.wrapping_sub(self.last_ns) as u64 >= LINGER_NS as u64
     }
 }

@@ -232,8 +232,10 @@ pub(super) fn timestamps(options: &[u8]) -> Option<(u32, u32)> {
         return None;
     }
     // What nearly every stack sends: two NOPs and the option.
-    if let [1, 1, 8, 10, a, b, c, d, e, f, g, h, ..] = *options {
-        return Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])));
+    if let Some((&[kind, value, echo], _)) = options.as_chunks().0.split_first_chunk()
+        && kind == [1, 1, 8, 10]
+    {
+        return Some((u32::from_be_bytes(value), u32::from_be_bytes(echo)));
     }
     other_timestamps(options)
 }

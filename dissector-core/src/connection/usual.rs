@@ -337,41 +337,45 @@ impl Connection {
         let end_of_segment = next.sequence() + next.payload;
         let sender = next.sender as usize;
         if self.has_numbers_apart() {
-            return self.takes_stream_apart(next);
+            return self.takes_stream_apart(digest, next.sender, next.payload);
         }
         let further = end_of_segment.is_after(self.ends[sender].nxt);
         if !self.zeek.usual_go_on(sender, digest, next.payload, further, &mut self.rare) {
             return false;
         }
-        self.account_usual(next, end_of_segment);
+        self.account_usual(digest, next.sender, next.payload, end_of_segment);
         true
     }
 
     /// The same where Zeek counts from elsewhere.
     #[cold]
-    fn takes_stream_apart(&mut self, next: &Next<'_>) -> bool {
+    fn takes_stream_apart(&mut self, digest: &Digest, sender: Side, payload: u32) -> bool {
         let mut numbers = self.zeek_numbers();
-        let (sender, rare) = (next.sender as usize, &mut self.rare);
-        if !self.zeek.go_on(sender, next.digest, next.payload, &mut numbers, rare) {
+        if !self.zeek.go_on(sender as usize, digest, payload, &mut numbers, &mut self.rare) {
             return false;
         }
-        self.account_usual(next, next.sequence() + next.payload);
+        self.account_usual(digest, sender, payload, digest.sequence + payload);
         self.set_zeek_numbers(numbers);
         true
     }
 
     #[inline(always)]
-    fn account_usual(&mut self, next: &Next<'_>, end_of_segment: SeqNumber) {
-        let end = self.end_mut(next.sender);
-        if end_of_segment.is_after(end.nxt) {
-            self.set_nxt(next.sender, end_of_segment);
+    fn account_usual(
+        &mut self,
+        digest: &Digest,
+        sender: Side,
+        payload: u32,
+        end_of_segment: SeqNumber,
+    ) {
+        if end_of_segment.is_after(self.end(sender).nxt) {
+            self.set_nxt(sender, end_of_segment);
         }
-        let end = self.end_mut(next.sender);
-        let further = next.acknowledgment().is_after(end.ack) | !end.has(Facts::ACK);
-        end.ack = select_unpredictable(further, next.acknowledgment(), end.ack);
-        end.window = next.digest.window;
+        let end = self.end_mut(sender);
+        let further = digest.acknowledgment.is_after(end.ack) | !end.has(Facts::ACK);
+        end.ack = select_unpredictable(further, digest.acknowledgment, end.ack);
+        end.window = digest.window;
         end.facts |= Facts::ACK | Facts::SCALED | Facts::MORE;
-        end.facts.set(Facts::PAYLOAD, next.payload > 0 || end.has(Facts::PAYLOAD));
+        end.facts.set(Facts::PAYLOAD, payload > 0 || end.has(Facts::PAYLOAD));
     }
 
     fn usual_first_fin(&mut self, next: &Next<'_>) -> Option<Stage> {
@@ -435,7 +439,7 @@ impl Connection {
         if !self.zeek.usual_fin(sender, digest, rare) {
             return false;
         }
-        self.account_usual(next, end_of_segment);
+        self.account_usual(digest, next.sender, next.payload, end_of_segment);
         let end = self.end_mut(next.sender);
         end.take_fin(stage);
         end.retries = 0;

@@ -82,7 +82,7 @@ impl Next<'_> {
 impl Connection {
     /// Takes in the next segment if it is the usual one, and gives its stage; `None`, and nothing
     /// changed, if not.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_usual(
         &mut self,
         seen: &Digested<'_>,
@@ -95,12 +95,8 @@ impl Connection {
         }
         let kinds = seen.digest.flags & KINDS;
         match (self.course, kinds, sender) {
-            // Nearly every segment of a long connection, so it has its own copy of `take`.
             (Course::Open, TcpFlags::ACK, _) => {
-                let timestamps = duplicate::timestamps(seen.options);
-                self.take(seen.digest, sender, now_ns, recent, timestamps, |connection, next| {
-                    connection.goes_on(next).then_some(Stage::None)
-                })
+                self.take_step(seen, sender, now_ns, recent, Self::usual_ack)
             }
             (Course::FinalAck, TcpFlags::ACK, Side::Client) => {
                 self.take_step(seen, sender, now_ns, recent, Self::usual_final_ack)
@@ -310,7 +306,7 @@ impl Connection {
     /// Nearly every segment of a long connection: it moves nothing but sequence numbers. The first
     /// of the server shows that it is ESTABLISHED.
     #[inline(always)]
-    fn goes_on(&mut self, next: &Next<'_>) -> bool {
+    fn usual_ack(&mut self, next: &Next<'_>) -> Option<Stage> {
         let [client, server] = &self.ends;
         let confirms = !self.handshake.has(Handshake::CONFIRMED)
             && next.sender == Side::Server
@@ -321,13 +317,13 @@ impl Connection {
             || self.awaits_join()
             || !self.takes_stream(next)
         {
-            return false;
+            return None;
         }
         if confirms {
             self.handshake |= Handshake::CONFIRMED;
             self.server_end_mut().facts |= Facts::PROVEN;
         }
-        true
+        Some(Stage::None)
     }
 
     /// Takes in the numbers of a segment of the stream.

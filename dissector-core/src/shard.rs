@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 
 use crate::batch::{Batch, Found};
 use crate::connection::{Annotation, Connection, Direction, Recent, Reuse, Side, Stage};
-use crate::digest::Digest;
+use crate::digest::{Digest, Digested};
 use crate::index::Index;
 use crate::slots::Slots;
 use crate::table::LINGER_NS;
@@ -172,19 +172,12 @@ impl Shard {
         } else {
             let provisional = PROVISIONAL + self.opened.len() as u32;
             let mut next_id = provisional;
-            let segment = packet.segment();
-            let (slot, sender) =
-                self.find_or_open(&segment, &direction, packet.hash(), &mut next_id);
-            let connection = self.slots.get_mut(slot);
-            let stage = connection.follow(
-                &packet.digested(),
-                || segment,
-                sender,
-                self.now_ns,
-                &mut self.recent,
-            );
+            let seen = packet.digested();
+            let (slot, sender) = self.find_or_open(&seen, &direction, packet.hash(), &mut next_id);
+            let (connection, segment) = (self.slots.get_mut(slot), || packet.segment());
+            let stage = connection.follow(&seen, segment, sender, self.now_ns, &mut self.recent);
             if !self.older.is_empty() {
-                self.settle(slot, &segment, stage);
+                self.settle(slot, seen.digest, stage);
             }
             if next_id != provisional {
                 self.opened.push(Opened { packet: packet.number(), slot });
@@ -209,14 +202,16 @@ impl Shard {
         next_id: &mut u32,
     ) -> Annotation {
         self.turn_clock(now_ns);
+        let digest = &Digest::of(segment);
+        let seen = Digested { digest, options: segment.tcp.option_octets };
         let (slot, sender) =
-            self.find_or_open(segment, direction, self.index.hash(direction), next_id);
+            self.find_or_open(&seen, direction, self.index.hash(direction), next_id);
         let connection = self.slots.get_mut(slot);
-        let seen = connection.observe(segment, sender, now_ns, &mut self.recent);
+        let said = connection.observe(&seen, segment, sender, now_ns, &mut self.recent);
         if !self.older.is_empty() {
-            self.settle(slot, segment, seen.stage);
+            self.settle(slot, digest, said.stage);
         }
-        seen
+        said
     }
 
     /// Sets the clock, for one more segment; whether it was time to look for a connection that is
@@ -236,14 +231,14 @@ impl Shard {
     #[inline(always)]
     fn find_or_open(
         &mut self,
-        segment: &Segment<'_>,
+        seen: &Digested<'_>,
         direction: &Direction,
         hash: u32,
         next_id: &mut u32,
     ) -> (u32, Side) {
         let (slot, sender) = match self.find(direction, hash) {
-            None => self.open(segment, direction, hash, None, next_id),
-            Some(found) => self.choose(segment, direction, hash, found, next_id),
+            None => self.open(seen.digest, direction, hash, None, next_id),
+            Some(found) => self.choose(seen, direction, hash, found, next_id),
         };
         self.latest = Some(slot);
         (slot, sender)
@@ -253,7 +248,7 @@ impl Shard {
     #[inline(always)]
     fn choose(
         &mut self,
-        segment: &Segment<'_>,
+        seen: &Digested<'_>,
         direction: &Direction,
         hash: u32,
         found: (u32, Side),
@@ -262,19 +257,15 @@ impl Shard {
         // Nearly always.
         let connection = self.slots.get(found.0);
         let is_only_one = self.older.is_empty()
-            && !connection.may_be_succeeded_by(segment.tcp.flags)
+            && !connection.may_be_succeeded_by(seen.digest.flags)
             && !connection.is_silent(self.now_ns);
-        if is_only_one {
-            found
-        } else {
-            self.choose_closely(segment, direction, hash, found, next_id)
-        }
+        if is_only_one { found } else { self.choose_closely(seen, direction, hash, found, next_id) }
     }
 
     #[inline(never)]
     fn choose_closely(
         &mut self,
-        segment: &Segment<'_>,
+        seen: &Digested<'_>,
         direction: &Direction,
         hash: u32,
         (slot, sender): (u32, Side),
@@ -283,13 +274,13 @@ impl Shard {
         let connection = self.slots.get(slot);
         if connection.is_past(self.now_ns) {
             self.remove(slot);
-            self.open(segment, direction, hash, None, next_id)
-        } else if connection.is_succeeded_by(segment, sender, self.now_ns, &self.recent) {
-            self.open(segment, direction, hash, Some((slot, sender)), next_id)
+            self.open(seen.digest, direction, hash, None, next_id)
+        } else if connection.is_succeeded_by(seen, sender, self.now_ns, &self.recent) {
+            self.open(seen.digest, direction, hash, Some((slot, sender)), next_id)
         } else if self.older.is_empty() {
             (slot, sender)
         } else {
-            self.between_incarnations(segment, direction, slot, sender)
+            self.between_incarnations(seen.digest, direction, slot, sender)
         }
     }
 
@@ -316,7 +307,7 @@ impl Shard {
     /// one belongs to it.
     fn between_incarnations(
         &self,
-        segment: &Segment<'_>,
+        digest: &Digest,
         direction: &Direction,
         slot: u32,
         sender: Side,
@@ -324,21 +315,21 @@ impl Shard {
         let newer = (slot, sender);
         let Some(&older) = self.older.get(&slot) else { return newer };
         let Some(side) = self.slots.get(older).sender(direction) else { return newer };
-        let is_older = !self.slots.get(slot).takes(segment, sender)
-            && self.slots.get(older).fits(segment, side)
+        let is_older = !self.slots.get(slot).takes(digest, sender)
+            && self.slots.get(older).fits(digest, side)
             && !self.slots.get(older).is_past(self.now_ns);
         if is_older { (older, side) } else { newer }
     }
 
     /// The connection in `slot` has had its answer: the one before it is over.
-    fn settle(&mut self, slot: u32, segment: &Segment<'_>, stage: Stage) {
+    fn settle(&mut self, slot: u32, digest: &Digest, stage: Stage) {
         let cleared = stage == Stage::RstHalfOpen;
         if !cleared && !self.slots.get(slot).is_answered() {
             return;
         }
         if let Some(older) = self.older.remove(&slot) {
             if cleared {
-                self.slots.get_mut(older).clear(segment.packet.frame, self.now_ns);
+                self.slots.get_mut(older).clear(digest.frame, self.now_ns);
             }
             self.let_leave(older);
         }
@@ -416,7 +407,7 @@ impl Shard {
     /// and which end sends.
     fn open(
         &mut self,
-        segment: &Segment<'_>,
+        first: &Digest,
         direction: &Direction,
         hash: u32,
         previous: Option<(u32, Side)>,
@@ -427,7 +418,7 @@ impl Shard {
             self.index.enlarge(&self.slots, self.older.values().copied());
         }
         let reuse =
-            previous.map_or(Reuse::No, |(slot, side)| self.slots.get(slot).reuse_by(segment, side));
+            previous.map_or(Reuse::No, |(slot, side)| self.slots.get(slot).reuse_by(first, side));
         let previous = previous.map(|(slot, _)| slot);
         let attempt = previous.map_or(1, |slot| self.slots.get(slot).attempt().saturating_add(1));
         let older = previous.and_then(|slot| self.make_older(slot));
@@ -438,7 +429,7 @@ impl Shard {
         }
         let id = *next_id;
         *next_id = next_id.wrapping_add(1);
-        let connection = Connection::new(id, attempt, reuse, segment, direction, self.now_ns);
+        let connection = Connection::new(id, attempt, reuse, first, direction, self.now_ns);
         let sender = connection.sender(direction).unwrap_or(Side::Client);
         let slot = self.slots.insert(connection);
         // Making room may have taken it.

@@ -9,8 +9,7 @@ use super::names::{RoleBasis, State};
 use super::reset::Reset;
 use super::track::Connection;
 use super::usual::Course;
-use crate::Segment;
-use crate::digest::{Digest, number_of_32_bits};
+use crate::digest::{Digest, Digested};
 use crate::wire::{SeqNumber, TcpFlags};
 
 /// Whether the addresses and ports of a connection were in use before it.
@@ -58,41 +57,39 @@ pub(super) fn is_within(end: &Endpoint, number: SeqNumber) -> bool {
 }
 
 impl Connection {
-    /// Whether `segment`, of the same addresses and ports, opens a new connection.
+    /// Whether a segment of the same addresses and ports opens a new connection.
     ///
     /// A SYN does after the close, or where its sender is known to count from elsewhere. It does
     /// not where it meets the other side's SYN, or is recorded after the SYN/ACK that answers it.
     pub(crate) fn is_succeeded_by(
         &self,
-        segment: &Segment<'_>,
+        seen: &Digested<'_>,
         sender: Side,
         now_ns: i64,
         recent: &Recent,
     ) -> bool {
-        let flags = segment.tcp.flags;
+        let Digested { digest, options } = *seen;
+        let flags = digest.flags;
         if !flags.contains(TcpFlags::SYN) || illegal(flags) {
             return false;
         }
         let receiver = if self.is_self_connect() { sender } else { sender.other() };
-        self.starts_anew(segment, sender, receiver) && {
-            let timestamps = duplicate::timestamps(segment.tcp.option_octets);
-            let digest = Digest::of(segment);
-            let identity = Identity::of(&digest, timestamps);
+        self.starts_anew(digest, sender, receiver) && {
+            let identity = Identity::of(digest, duplicate::timestamps(options));
             let sent = self.end(sender).sent;
-            recent.first_capture(&digest, &identity, sent, now_ns).is_none()
+            recent.first_capture(digest, &identity, sent, now_ns).is_none()
         }
     }
 
-    fn starts_anew(&self, segment: &Segment<'_>, sender: Side, receiver: Side) -> bool {
-        let flags = segment.tcp.flags;
+    fn starts_anew(&self, digest: &Digest, sender: Side, receiver: Side) -> bool {
+        let Digest { flags, sequence, acknowledgment, .. } = *digest;
         let (sender, receiver) = (self.end(sender), self.end(receiver));
-        let sequence = segment.tcp.sequence;
         let elsewhere = sender.has(Facts::ISS_KNOWN) && sender.iss != sequence;
         if flags.contains(TcpFlags::ACK) {
             // Its SYN was not captured, but the connection before it is over. A second responder's
             // SYN/ACK still acknowledges the old SYN.
             let answers_old_syn =
-                receiver.has(Facts::ISS_KNOWN) && segment.tcp.acknowledgment == receiver.iss + 1;
+                receiver.has(Facts::ISS_KNOWN) && acknowledgment == receiver.iss + 1;
             return self.is_closed() && elsewhere && !answers_old_syn;
         }
         if self.is_closed() {
@@ -116,9 +113,9 @@ impl Connection {
         only_server_spoke && !crosses && !answered
     }
 
-    /// What a successor that begins with `segment` means for the addresses and ports.
-    pub(crate) fn reuse_by(&self, segment: &Segment<'_>, sender: Side) -> Reuse {
-        let plain_syn = !segment.tcp.flags.contains(TcpFlags::ACK);
+    /// What a successor that begins so means for the addresses and ports.
+    pub(crate) fn reuse_by(&self, first: &Digest, sender: Side) -> Reuse {
+        let plain_syn = !first.flags.contains(TcpFlags::ACK);
         // An attempt that was never answered is no live connection.
         let was_open =
             self.handshake.has(Handshake::COMPLETE) || !self.client_end().has(Facts::SYN);
@@ -127,7 +124,7 @@ impl Connection {
         } else if plain_syn
             && self.ends.iter().all(|end| end.has(Facts::FIN_ACKED))
             && self.reset().is_none()
-            && !segment.tcp.sequence.is_after(self.end(sender).nxt - 1)
+            && !first.sequence.is_after(self.end(sender).nxt - 1)
         {
             Reuse::AfterCloseBehind
         } else {
@@ -141,11 +138,11 @@ impl Connection {
     }
 
     /// The peer has cleared the connection, which it knew nothing of.
-    pub(crate) fn clear(&mut self, frame: u64, now_ns: i64) {
+    pub(crate) fn clear(&mut self, frame: u32, now_ns: i64) {
         let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven()));
         self.course = Course::Left;
         let rare = self.rare_mut();
-        rare.rst_frame = number_of_32_bits(frame);
+        rare.rst_frame = frame;
         rare.reset.get_or_insert(Reset {
             by: Side::Client,
             reason: RstReason::HalfOpenDiscovery,
@@ -158,31 +155,31 @@ impl Connection {
     }
 
     /// Of two connections on the same addresses and ports, this is the newer, still unanswered:
-    /// whether `segment` is its own. So are the challenge ACK and the RST that answers it.
-    pub(crate) fn takes(&self, segment: &Segment<'_>, sender: Side) -> bool {
-        let tcp = &segment.tcp;
+    /// whether the segment is its own. So are the challenge ACK and the RST that answers it.
+    pub(crate) fn takes(&self, digest: &Digest, sender: Side) -> bool {
+        let Digest { flags, sequence, acknowledgment, .. } = *digest;
         let receiver = if self.is_self_connect() { sender } else { sender.other() };
-        if tcp.flags.contains(TcpFlags::SYN) {
+        if flags.contains(TcpFlags::SYN) {
             // A SYN/ACK that does not answer this SYN may repeat the older connection's.
-            return !tcp.flags.contains(TcpFlags::ACK)
-                || self.end(receiver).syn_acknowledged_by(tcp.acknowledgment);
+            return !flags.contains(TcpFlags::ACK)
+                || self.end(receiver).syn_acknowledged_by(acknowledgment);
         }
-        let rst = tcp.flags.contains(TcpFlags::RST);
+        let rst = flags.contains(TcpFlags::RST);
         let (own, other) = (self.end(sender), self.end(receiver));
         if own.has(Facts::SYN) {
-            let answers_challenge = other.has(Facts::ACK) && tcp.sequence == other.ack;
-            return if rst { answers_challenge } else { tcp.sequence == own.iss + 1 };
+            let answers_challenge = other.has(Facts::ACK) && sequence == other.ack;
+            return if rst { answers_challenge } else { sequence == own.iss + 1 };
         }
-        let bare = segment.payload_octets() == 0 && !tcp.flags.contains(TcpFlags::FIN);
+        let bare = digest.payload_octets() == 0 && !flags.contains(TcpFlags::FIN);
         let answers_syn =
-            tcp.flags.contains(TcpFlags::ACK) && other.syn_acknowledged_by(tcp.acknowledgment);
+            flags.contains(TcpFlags::ACK) && other.syn_acknowledged_by(acknowledgment);
         answers_syn || bare && !rst
     }
 
-    /// Whether `segment` goes on where its sender was.
-    pub(crate) fn fits(&self, segment: &Segment<'_>, sender: Side) -> bool {
+    /// Whether a segment goes on where its sender was.
+    pub(crate) fn fits(&self, digest: &Digest, sender: Side) -> bool {
         let end = self.end(sender);
-        end.has(Facts::SENT) && segment.tcp.sequence.since(end.nxt).unsigned_abs() <= MOST_APART
+        end.has(Facts::SENT) && digest.sequence.since(end.nxt).unsigned_abs() <= MOST_APART
     }
 
     /// Whether the connection is over, and was silent for so long that nothing belongs to it any

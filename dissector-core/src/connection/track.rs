@@ -5,7 +5,7 @@
 
 use super::duplicate::{self, Identity, Recent};
 use super::endpoint::{Endpoint, Facts};
-use super::ends::{Direction, Ends};
+use super::ends::{self, Direction, Ends};
 use super::event::{Event, Side, illegal};
 use super::handshake::Handshake;
 use super::incarnation::{MOST_APART, Origin, Reuse, is_within};
@@ -18,7 +18,7 @@ use super::usual::Course;
 use super::zeek::Zeek;
 use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, States};
 use crate::digest::{Digest, Digested, number_of_32_bits};
-use crate::wire::{TcpFlags, TcpHeader};
+use crate::wire::TcpFlags;
 use crate::{IcmpError, Segment};
 
 /// The frames that the steps of a connection were in; 0 where the step was not seen, or its frame
@@ -61,16 +61,16 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The connection that `segment`, its first one, belongs to; it still has to be observed.
+    /// The connection that `first` belongs to, its first segment, which still has to be observed.
     pub(crate) fn new(
         id: u32,
         attempt: u16,
         reuse: Reuse,
-        segment: &Segment<'_>,
+        first: &Digest,
         direction: &Direction,
         now_ns: i64,
     ) -> Self {
-        let TcpHeader { flags, source_port, destination_port, .. } = segment.tcp;
+        let (flags, [source_port, destination_port]) = (first.flags, ends::of_ports(first.ports));
         let syn = flags.contains(TcpFlags::SYN) && !illegal(flags);
         let (by_client, basis) = if syn && !flags.contains(TcpFlags::ACK) {
             (true, RoleBasis::Syn)
@@ -99,7 +99,7 @@ impl Connection {
             packets: 0,
             anomalies: AnomalySet::EMPTY,
             rare: None,
-            zeek: Zeek::new(sender as usize, segment),
+            zeek: Zeek::new(sender as usize, first),
             id,
             frames: Frames::default(),
             attempt,
@@ -126,17 +126,16 @@ impl Connection {
     #[inline(always)]
     pub(crate) fn observe(
         &mut self,
+        seen: &Digested<'_>,
         segment: &Segment<'_>,
         sender: Side,
         now_ns: i64,
         recent: &mut Recent,
     ) -> Annotation {
         let before = self.states();
-        let digest = Digest::of(segment);
-        let digested = Digested { digest: &digest, options: segment.tcp.option_octets };
-        match self.take_usual(&digested, sender, now_ns, recent) {
-            Some(stage) => self.usual_annotation(stage, digest.flags, sender, before),
-            None => self.observe_closely(segment, &digested, sender, now_ns, recent),
+        match self.take_usual(seen, sender, now_ns, recent) {
+            Some(stage) => self.usual_annotation(stage, seen.digest.flags, sender, before),
+            None => self.observe_closely(segment, seen, sender, now_ns, recent),
         }
     }
 

@@ -9,6 +9,7 @@ mod letters;
 
 use letters::*;
 
+use super::ends;
 use super::rare::Rare;
 use crate::Segment;
 use crate::digest::Digest;
@@ -146,11 +147,11 @@ pub(super) struct Zeek {
 }
 
 impl Zeek {
-    /// The view before `segment`, the first one, which `sender` sent.
-    pub fn new(sender: usize, segment: &Segment<'_>) -> Self {
-        let flags = segment.tcp.flags;
+    /// The view before the first segment, which `sender` sent.
+    pub fn new(sender: usize, first: &Digest) -> Self {
+        let flags = first.flags;
         let plain_syn = flags & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN;
-        let (from, to) = (segment.tcp.source_port, segment.tcp.destination_port);
+        let [from, to] = ends::of_ports(first.ports);
         let likely = |port| LIKELY_SERVER_PORTS.contains(&port);
         let flip = !plain_syn
             && likely(from)

@@ -187,7 +187,8 @@ impl Batch {
     /// The same of a segment in IPv4, in the file that was [begun](Self::begin_file). Its header and
     /// payload are the first `captured` octets of `following`, which goes as far as anything is
     /// there. `Some(false)`, and nothing changed, where [more room](Self::make_room) has to be made
-    /// first; `None` if it has no TCP header.
+    /// first; `None` if it has no TCP header, or too little follows to copy as many octets as there
+    /// can be options.
     ///
     /// One thing is read and written after the other: few have to be kept meanwhile.
     #[inline(always)]

@@ -14,7 +14,6 @@ pub(super) struct Wanted {
 }
 
 /// How many there were, and the octets of their records.
-#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Appended {
     pub frames: usize,
     pub octets: usize,
@@ -38,9 +37,9 @@ pub(super) fn append(
         let next = wanted.frame + frames as u64;
         match append_one(batch, rest, next, wanted.until_ns, &read) {
             None => break,
-            Some(0) => batch.make_room(),
-            Some(octets) => {
-                rest = &rest[octets..];
+            Some(None) => batch.make_room(),
+            Some(Some(record_octets)) => {
+                rest = &rest[record_octets..];
                 frames += 1;
             }
         }
@@ -48,7 +47,7 @@ pub(super) fn append(
     Appended { frames, octets: octets.len() - rest.len() }
 }
 
-/// How many octets the record has; 0 where the batch has no room.
+/// How many octets the record has; `Some(None)`, and nothing changed, where the batch has no room.
 #[inline(always)]
 fn append_one(
     batch: &mut Batch,
@@ -56,7 +55,7 @@ fn append_one(
     number: u64,
     until_ns: i64,
     read: impl Fn(&[u8]) -> Option<(Frame, usize)>,
-) -> Option<usize> {
+) -> Option<Option<usize>> {
     let (frame, record_octets) = read(octets)?;
     let captured = octets.get(frame.captured.clone())?;
     let packet = plain::untagged_ipv4(&frame, captured)?;
@@ -73,5 +72,5 @@ fn append_one(
         tcp_octets: packet.tcp_octets,
     };
     let appended = batch.push_ipv4(&known, packet.tcp.len(), following)?;
-    Some(if appended { record_octets } else { 0 })
+    Some(appended.then_some(record_octets))
 }

@@ -230,8 +230,8 @@ impl<R: Read> Capture<R> {
             return 0;
         }
         batch.begin_file(file);
-        let (octets, wanted) =
-            (self.buffer.filled(), Wanted { frame: self.frames + 1, until_ns, most });
+        let octets = self.buffer.filled();
+        let wanted = Wanted { frame: self.frames + 1, until_ns, most };
         let appended = match &self.records {
             Records::Pcap(records) if records.is_big_endian() => {
                 append(batch, octets, &wanted, |it| records.straight::<true>(it))

@@ -137,7 +137,7 @@ impl Connection {
         })
     }
 
-    /// The final ACK, or a segment of the close.
+    /// An ACK, or a segment of the close.
     ///
     /// One for each `step`: which of them comes next is anybody's guess, once is enough.
     #[inline(never)]
@@ -343,7 +343,8 @@ impl Connection {
         true
     }
 
-    /// The same where Zeek counts from elsewhere.
+    /// The same where Zeek counts from elsewhere. It is not told of [`Next`], which would then be
+    /// written to memory for every segment.
     #[cold]
     fn takes_stream_apart(&mut self, digest: &Digest, sender: Side, payload: u32) -> bool {
         let mut numbers = self.zeek_numbers();

@@ -282,10 +282,11 @@ fn frame(time_ns: u64, conversation: &Conversation, step: &Step) -> Vec<u8> {
 
     let mut frame = Vec::with_capacity(pcap::ETHERNET + 20 + tcp_octets);
     frame.extend([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00]);
+    // As Linux: 0 for a SYN/ACK, and otherwise none twice, that of a SYN sent again neither.
     let identification = if step.flags & SYN != 0 && step.flags & ACK != 0 {
         0
     } else {
-        (connection as u16).wrapping_add(conversation.next as u16) | 1
+        1 + (connection.wrapping_add(conversation.next) % 0xffff) as u16
     };
     let ip = frame.len();
     frame.extend([0x45, 0]);

@@ -28,12 +28,9 @@ impl Identity {
         let rest = u64::from(digest.tcp_octets) << 32
             | u64::from(digest.flags.bits()) << 16
             | u64::from(digest.checksum);
-        let mixed = numbers
-            ^ rest.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            ^ u64::from(ports).wrapping_mul(0x94d0_49bb_1331_11eb)
-            ^ addresses.wrapping_mul(0xd6e8_feb8_6659_fd93);
-        let mixed = (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        Self { fingerprint: mixed ^ mixed >> 32, timestamps }
+        let places = addresses.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(ports) << 32;
+        let mixed = u128::from(numbers ^ places) * u128::from(rest ^ 0xd6e8_feb8_6659_fd93);
+        Self { fingerprint: mixed as u64 ^ (mixed >> 64) as u64, timestamps }
     }
 }
 
@@ -89,9 +86,8 @@ pub(crate) struct Recent {
     /// By fingerprint, the places of segments, each below a part of its tag: if that differs, and it
     /// nearly always does, nothing else has to be looked at.
     sets: Vec<[u32; SET]>,
-    /// Since when the segments of the present round are counted, and how many there were.
+    /// When the present round began: of as many segments as there are sets.
     round_ns: i64,
-    remembered: usize,
 }
 
 impl Default for Recent {
@@ -101,7 +97,6 @@ impl Default for Recent {
             next: 0,
             sets: vec![[0; SET]; FEWEST_SETS],
             round_ns: i64::MIN,
-            remembered: 0,
         }
     }
 }
@@ -154,14 +149,12 @@ impl Recent {
         now_ns: i64,
         stage: Stage,
     ) {
-        self.remembered += 1;
-        if self.remembered > self.sets.len() {
+        if self.next & (self.sets.len() - 1) == 0 {
             self.next_round(now_ns);
         }
         let (place, at) = (self.place(identity), self.next);
         self.next = (at + 1) & (self.sent.len() - 1);
-        self.sets[place][self.remembered % SET] =
-            identity.tag() >> PLACE_BITS << PLACE_BITS | at as u32;
+        self.sets[place][at % SET] = identity.tag() >> PLACE_BITS << PLACE_BITS | at as u32;
         self.sent[at] = Sent {
             time_ns: now_ns,
             tag: identity.tag(),
@@ -183,7 +176,7 @@ impl Recent {
     #[cold]
     fn next_round(&mut self, now_ns: i64) {
         let took_ns = now_ns.saturating_sub(self.round_ns);
-        (self.round_ns, self.remembered) = (now_ns, 0);
+        self.round_ns = now_ns;
         if took_ns < LONGEST_NS / 4 && self.sets.len() < MOST_SETS {
             // Which of the two new sets a segment belongs to is not known any more: it is in both.
             self.sets.extend_from_within(..);

@@ -17,8 +17,11 @@ use anstream::{AutoStream, ColorChoice};
 use crate::Failure;
 use crate::cell::Row;
 
-/// Octets of whole rows that are kept before they are written.
-const BUFFER_OCTETS: usize = 1 << 16;
+/// Octets of whole rows that are kept before they are written. A file system takes many at once in
+/// two thirds of the time that it takes for an eighth of them, eight times.
+const BUFFER_OCTETS: usize = 1 << 19;
+/// So many are worth a call of their own rather than a copy.
+const MANY_OCTETS: usize = 1 << 16;
 
 /// Standard output or a file. What is written in one piece ends with a whole row, so that whoever
 /// reads along, or finds the file after an interruption, has whole rows only.
@@ -63,7 +66,7 @@ impl Output {
 
     /// Writes whole rows; many of them without keeping them first.
     fn made_rows(&mut self, rows: &[u8]) -> io::Result<()> {
-        if rows.len() > self.most {
+        if rows.len() > self.most.min(MANY_OCTETS) {
             self.flush()?;
             self.to.write_all(rows)
         } else {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use dissector_core::ConnectionTable;
 use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Captures, Input, Packet};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -363,4 +364,27 @@ fn another_thread_may_read_ahead() {
         packets
     });
     assert!(packets.iter().map(|(_, _, second)| *second).eq(1..=100_000));
+}
+
+/// Of two files that overlap, the first was read ahead until the second began: nobody reads it ahead
+/// any more, and nobody waits for that.
+#[test]
+fn who_reads_ahead_is_not_waited_for_while_two_files_are_open() {
+    let folder = Folder::new("overlap");
+    let long = folder.write("long", &pcap(&(1..=60_000).collect::<Vec<_>>()));
+    let short = folder.write("short", &pcap(&[30_000, 60_005]));
+    let mut captures = Captures::open([long, short]).unwrap();
+    let table = ConnectionTable::new();
+    let (mut batch, mut packets, mut more) = (table.new_batch(), 0, true);
+    while more {
+        let ahead = captures.ahead();
+        while let Some(ahead) = ahead.as_ref().filter(|ahead| ahead.has_room()) {
+            ahead.read();
+        }
+        more = captures.fill(&mut batch, 1_000).unwrap();
+        assert!(!more || !batch.is_empty(), "nothing after {packets} packets");
+        packets += batch.len();
+        batch.clear();
+    }
+    assert_eq!(packets, 60_002);
 }

@@ -41,6 +41,16 @@ fn samples() {
     alike(&["packets", "--failed", "--format", "jsonl"], &samples);
 }
 
+/// A pcap file without its first records.
+fn without_first(file: &[u8], records: usize) -> Vec<u8> {
+    let mut rest = &file[24..];
+    for _ in 0..records {
+        let (octets, _) = rest[8..].split_first_chunk().expect("the length of a record");
+        rest = &rest[16 + u32::from_le_bytes(*octets) as usize..];
+    }
+    [&file[..24], rest].concat()
+}
+
 /// Enough packets for several batches, and so long that connections leave the table.
 #[test]
 fn long_captures() {
@@ -55,6 +65,11 @@ fn long_captures() {
     alike(JSONL, &[write("data.pcap", Kind::Data, 1_500)]);
     // Two files that overlap, with connections in both.
     alike(JSONL, &[handshakes.clone(), write("more.pcap", Kind::Handshakes, 20_000)]);
+    // One that begins and ends long after the other.
+    let later = folder.path().join("later.pcap");
+    let octets = std::fs::read(write("whole.pcap", Kind::Handshakes, 20_000)).expect("the capture");
+    std::fs::write(&later, without_first(&octets, 50_000)).expect("a shorter one");
+    alike(JSONL, &[write("sooner.pcap", Kind::Handshakes, 15_000), later]);
     // Cut in the middle of a packet: what was read counts, and there is a warning.
     let cut = folder.path().join("cut.pcap");
     let octets = std::fs::read(&handshakes).expect("the capture");

@@ -169,12 +169,16 @@ impl Captures {
     /// It holds for one file: ask again from time to time. Whether it reads or not makes no difference
     /// to what is found.
     pub fn ahead(&mut self) -> Option<Ahead> {
-        let mut open = self.files.iter_mut().filter_map(|file| match file {
-            Item::Open(open) => Some(open),
-            _ => None,
-        });
-        let only = open.next().filter(|_| open.next().is_none())?;
+        let index = self.only_open()?;
+        let Item::Open(only) = &mut self.files[index] else { return None };
         Some(only.capture.buffer.ahead(only.file.as_ref()))
+    }
+
+    /// The index of the file that is open, if no other is.
+    fn only_open(&self) -> Option<usize> {
+        let is_open = |index: &usize| matches!(self.files[*index], Item::Open(_));
+        let mut open = (0..self.files.len()).filter(is_open);
+        open.next().filter(|_| open.next().is_none())
     }
 
     /// Appends packets to `batch`, up to `most`, each as one of the file with the index of its
@@ -206,10 +210,12 @@ impl Captures {
         Ok(true)
     }
 
-    /// Whether the file that is being read has to wait for who reads ahead.
+    /// Whether the file that is being read has to wait for who reads ahead: not where nobody does,
+    /// which is where another file has been opened since.
     fn waits(&self) -> bool {
         let Some((index, _)) = self.current else { return false };
         matches!(&self.files[index], Item::Open(open) if open.capture.buffer.waits())
+            && self.only_open() == Some(index)
     }
 
     /// Goes on to the next segment of a file that no other has to wait for, if it is in a usual frame.

@@ -48,7 +48,7 @@ Examples:
   tcphs ladder --conn 3 capture.pcapng           draw connection 3
   tcphs explain --conn 3 capture.pcapng          what happened to it, and what to check next
   tcphs servers capture.pcapng                   which servers fail, and how often
-  tcpdump -w - tcp | tcphs packets -             every segment as it comes
+  tcpdump -U -w - tcp | tcphs packets -          every segment as it comes
 
 `tcphs help COMMAND` says more about each.
 
@@ -102,7 +102,7 @@ Examples:
   tcphs packets capture.pcapng
   tcphs packets --conn 3 capture.pcapng
   tcphs packets --failed --format csv --output failed.csv capture.pcapng
-  tcpdump -w - tcp | tcphs packets -
+  tcpdump -U -w - tcp | tcphs packets -
 
 With --failed or --outcome, captures are read twice: how a connection went is known at its end.";
 

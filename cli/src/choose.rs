@@ -1,10 +1,21 @@
 //! Reading captures to find the connections that are asked for, before they are read again.
 
 use crate::Failure;
-use crate::args::Source;
+use crate::args::{Select, Source};
 use crate::filter::{Filter, Numbers};
 use crate::follow::{self, Ended};
 use crate::input::{Input, can_be_read_again};
+
+/// Refuses numbers of connections that there are not, when it is known how many there are.
+pub fn known(select: &Select, connections: u64) -> Result<(), Failure> {
+    let is_missing = |conn: &&u32| u64::from(**conn) >= connections;
+    let Some(missing) = select.conn.iter().find(is_missing) else { return Ok(()) };
+    Err(Failure::Usage(match connections {
+        0 => "there is no TCP connection in the capture".into(),
+        1 => format!("there is no connection {missing}: there is one only, number 0"),
+        _ => format!("there is no connection {missing}: there are {connections}, numbered from 0"),
+    }))
+}
 
 /// The numbers of the connections that `filter` takes by how they went.
 pub fn by_outcome(source: &Source, filter: &Filter) -> Result<Numbers, Failure> {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use dissector_core::connection::{Close, ClosedBy, Connection, Outcome, States, Verdict};
 
 use crate::args::RowArgs;
+use crate::choose;
 use crate::filter::Filter;
 use crate::follow::{self, Ended};
 use crate::input::Input;
@@ -22,16 +23,20 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     let input = Input::open(&arguments.source, all_at_the_end || !arguments.writes_to_terminal())?;
     let names = input.names();
     let format = arguments.row_format();
-    let mut failed = false;
+    let (mut failed, mut connections) = (false, 0);
     let ending = match format {
         Some(format) => {
             let mut rows = RowWriter::new::<ConnectionRow<'_>>(format, arguments.output()?)?;
+            if input.is_live() {
+                rows.row_by_row();
+            }
             let ending = follow::connections(
                 input,
                 &names,
                 |ended, made: &mut Made<'_>| made.add(&filter, Some(format), ended),
                 |made| {
                     failed |= made.failed;
+                    connections += std::mem::take(&mut made.connections);
                     rows.write_made(&mut made.rows)
                 },
             )?;
@@ -47,6 +52,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
                 |ended, made: &mut Made<'_>| made.add(&filter, None, ended),
                 |made| {
                     failed |= made.failed;
+                    connections += std::mem::take(&mut made.connections);
                     lines.append(&mut made.lines);
                     Ok(())
                 },
@@ -58,12 +64,15 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
         }
     };
     ending.report()?;
+    choose::known(&arguments.select, connections)?;
     Ok(Done::unless(arguments.select.fail_on.is_some() && failed))
 }
 
 /// What was made of connections that are wanted.
 #[derive(Default)]
 struct Made<'n> {
+    /// How many there were, wanted or not.
+    connections: u64,
     rows: MadeRows<ConnectionRow<'n>>,
     lines: Vec<Line>,
     /// Whether one of them failed.
@@ -74,6 +83,7 @@ impl<'n> Made<'n> {
     /// The row of a connection, if it is wanted; without a format, its line of the table.
     fn add(&mut self, filter: &Filter, format: Option<RowFormat>, ended: Ended<'n, '_>) {
         let Ended { connection, file, now_ns } = ended;
+        self.connections += 1;
         let verdict = connection.verdict(now_ns);
         if !filter.takes(connection, verdict.outcome) {
             return;

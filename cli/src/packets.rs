@@ -30,7 +30,11 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
         }
     };
     let input = Input::open(&arguments.source, !arguments.writes_to_terminal())?;
+    if input.is_live() {
+        writer.row_by_row();
+    }
     let mut failed = false;
+    let mut connections = 0;
     let ending = follow::steps(
         input,
         &mut writer,
@@ -54,6 +58,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
             }
         },
         |_, connection, now_ns| {
+            connections += 1;
             let outcome = connection.verdict(now_ns).outcome;
             failed |= outcome.failed() && filter.takes(connection, outcome);
             Ok(())
@@ -64,12 +69,22 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
         Writer::Table { mut output, .. } => output.flush()?,
     }
     ending.report()?;
+    choose::known(&arguments.select, connections)?;
     Ok(Done::unless(arguments.select.fail_on.is_some() && failed))
 }
 
 enum Writer {
     Rows(RowWriter),
     Table { output: Output, start_ns: Option<i64> },
+}
+
+impl Writer {
+    fn row_by_row(&mut self) {
+        match self {
+            Self::Rows(rows) => rows.row_by_row(),
+            Self::Table { output, .. } => output.row_by_row(),
+        }
+    }
 }
 
 /// Written line by line, so with columns of fixed widths.

@@ -82,15 +82,7 @@ pub fn collect(source: &Source, select: &Select, max: usize) -> Result<(Stories,
     )?;
     let mut list = collected.list;
     list.sort_unstable_by_key(|story| story.id);
-    if let Some(missing) = select.conn.iter().find(|&&conn| u64::from(conn) >= connections) {
-        return Err(Failure::Usage(match connections {
-            0 => "there is no TCP connection in the capture".into(),
-            1 => format!("there is no connection {missing}: there is one only, number 0"),
-            _ => format!(
-                "there is no connection {missing}: there are {connections}, numbered from 0"
-            ),
-        }));
-    }
+    choose::known(select, connections)?;
     Ok((Stories { list, matching, failed }, ending))
 }
 

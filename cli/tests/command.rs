@@ -3,8 +3,11 @@
 mod common;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use common::{run, samples, stderr, stdout, tcphs, workspace};
 use serde_json::Value;
@@ -181,7 +184,7 @@ fn wait_until_it_watches_for_interruptions(process: u32) {
         u64::from_str_radix(caught, 16).expect("a set of signals")
     };
     while caught() & INTERRUPTION == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -198,10 +201,10 @@ fn an_interruption_leaves_whole_rows() {
     stdin.write_all(&capture[..capture.len() / 2]).unwrap();
     wait_until_it_watches_for_interruptions(child.id());
     // So that it has read what there is, as a rule.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    thread::sleep(Duration::from_millis(300));
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(killed.is_ok_and(|status| status.success()));
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    thread::sleep(Duration::from_millis(100));
     // It may have ended already.
     let _ = stdin.write_all(&capture[capture.len() / 2..]);
     drop(stdin);
@@ -250,4 +253,83 @@ fn help_shows_how() {
         assert!(help.contains("Examples:") && help.contains(&format!("tcphs {command}")), "{help}");
     }
     assert!(stdout(&["--help"]).contains("Exit status"));
+}
+
+#[test]
+fn rows_of_a_pipe_are_written_while_it_is_open() {
+    for (command, rows) in [("packets", 9), ("connections", 0)] {
+        let mut tcphs = tcphs([command, "--format", "jsonl", "-"]);
+        let mut child = tcphs.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (to, from) = mpsc::channel();
+        let reader = thread::spawn(move || {
+            for line in stdout.lines() {
+                to.send(line.unwrap()).unwrap();
+            }
+        });
+        stdin.write_all(&fs::read(workspace().join(QUEUE)).unwrap()).unwrap();
+        for row in 0..rows {
+            // The pipe is still open.
+            let line = from.recv_timeout(Duration::from_secs(60));
+            assert!(line.is_ok(), "{command}: {row} rows only");
+        }
+        drop(stdin);
+        assert!(child.wait().unwrap().success());
+        reader.join().unwrap();
+        assert!(from.try_iter().count() > 0, "{command}: nothing at the end");
+    }
+}
+
+#[test]
+fn every_subcommand_with_rows_names_a_connection_that_is_not_there() {
+    for command in ["connections", "packets"] {
+        for format in ["table", "jsonl"] {
+            let said = stderr(&[command, "--format", format, "--conn", "7", QUEUE], 2);
+            assert!(said.contains("no connection 7") && said.contains("there are 3"), "{said}");
+        }
+    }
+}
+
+/// A pcapng file of a handshake whose SYN/ACK came as early as can be, and the others as late.
+fn ages_apart() -> Vec<u8> {
+    let block = |kind: u32, body: &[u8]| {
+        let octets = (12 + body.len() as u32).to_le_bytes();
+        [&kind.to_le_bytes(), &octets, body, &octets].concat()
+    };
+    let interface = |offset_s: i64| {
+        // Raw IP, nanoseconds, so many seconds added.
+        let options = [9, 0, 1, 0, 9, 0, 0, 0, 14, 0, 8, 0];
+        let body = [&[101, 0, 0, 0, 0, 0, 0, 0][..], &options, &offset_s.to_le_bytes(), &[0; 4]];
+        block(1, &body.concat())
+    };
+    let packet = |interface: u8, packet: &[u8; 40]| {
+        let head = [interface, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 40, 0, 0, 0, 40, 0, 0, 0];
+        block(6, &[&head[..], packet].concat())
+    };
+    let syn = b"E\0\0\x28\0\x01\x40\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02\x03\xe8\0\x50\
+        \0\0\0\x01\0\0\0\0\x50\x02\x03\xe8\0\0\0\0";
+    let synack = b"E\0\0\x28\0\0\x40\0\x40\x06\0\0\x0a\0\0\x02\x0a\0\0\x01\0\x50\x03\xe8\
+        \0\0\0\x09\0\0\0\x02\x50\x12\x03\xe8\0\0\0\0";
+    let ack = b"E\0\0\x28\0\x02\x40\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02\x03\xe8\0\x50\
+        \0\0\0\x02\0\0\0\x0a\x50\x10\x03\xe8\0\0\0\0";
+    let section = [0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255];
+    let latest_s = i64::MAX / 1_000_000_000 - 1;
+    let interfaces = [interface(-latest_s - 1), interface(latest_s)].concat();
+    let packets = [packet(1, syn), packet(0, synack), packet(1, ack)].concat();
+    [block(0x0a0d_0d0a, &section), interfaces, packets].concat()
+}
+
+#[test]
+fn times_that_are_ages_apart_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ages.pcapng");
+    fs::write(&file, ages_apart()).unwrap();
+    let file = file.to_str().unwrap();
+    let ladder = stdout(&["ladder", file]);
+    assert!(ladder.contains("-9223372036.854776"), "{ladder}");
+    for arguments in [["--format", "mermaid"], ["--format", "svg"]] {
+        stdout(&["ladder", arguments[0], arguments[1], file]);
+    }
+    stdout(&["explain", file]);
 }

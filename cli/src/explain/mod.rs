@@ -3,6 +3,7 @@
 mod sentence;
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use dissector_core::connection::{
     Advice, Anomaly, Outcome, RstReason, Seen, State, States, Vantage,
@@ -34,7 +35,7 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
         if place > 0 {
             output.text("\n")?;
         }
-        output.text(&tell(story, columns))?;
+        output.text(&tell(story, &source.files, columns))?;
     }
     output.flush()?;
     if let Some(note) = stories.note("explains", "--max") {
@@ -44,8 +45,8 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
     Ok(Done::unless(arguments.select.fail_on.is_some() && stories.failed))
 }
 
-/// The whole text, in lines of so many columns.
-fn tell(story: &Story, columns: usize) -> String {
+/// The whole text, in lines of so many columns. The number of the connection is that in `files`.
+fn tell(story: &Story, files: &[PathBuf], columns: usize) -> String {
     let mut text = Text { text: String::new(), columns };
     let (outcome, style) = (story.verdict.outcome, outcome_style(story.verdict.outcome));
     let _ = writeln!(
@@ -86,7 +87,9 @@ fn tell(story: &Story, columns: usize) -> String {
 
     text.heading("To look closer");
     let (client, server) = (story.client, story.server);
-    text.item("in Wireshark with tcphs:", &format!("tcphs.conn == {}", story.id));
+    if files.len() == 1 {
+        text.item("in Wireshark with tcphs:", &format!("tcphs.conn == {}", story.id));
+    }
     let ip = if client.is_ipv4() { "ip" } else { "ipv6" };
     text.item(
         "in any Wireshark:",
@@ -98,8 +101,22 @@ fn tell(story: &Story, columns: usize) -> String {
             server.port()
         ),
     );
-    text.item("as a picture:", &format!("tcphs ladder --conn {} {}", story.id, story.file));
+    if input::can_be_read_again(files) {
+        let files: Vec<_> =
+            files.iter().map(|file| for_the_shell(&file.to_string_lossy())).collect();
+        let files = files.join(" ");
+        text.item("as a picture:", &format!("tcphs ladder --conn {} {files}", story.id));
+    }
     text.text
+}
+
+/// A name as it has to be written in a command: in quotes if a shell would make something else of it.
+fn for_the_shell(name: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "/._-+:@%,=".contains(char);
+    match name.chars().all(is_plain) && !name.is_empty() {
+        true => name.to_owned(),
+        false => format!("'{}'", name.replace('\'', r"'\''")),
+    }
 }
 
 /// How things stood when nothing more came.
@@ -262,10 +279,24 @@ impl Text {
 
 /// `command` for this connection.
 fn filled_in(story: &Story, command: &str) -> String {
+    let file = for_the_shell(&story.file);
     command
         .replace("{client}", &story.client.ip().to_string())
         .replace("{server}", &story.server.ip().to_string())
         .replace("{port}", &story.server.port().to_string())
-        .replace("FILE", &story.file)
-        .replace(&format!("EARLIER-{}", story.file), "EARLIER-FILE")
+        .replace("FILE", &file)
+        .replace(&format!("EARLIER-{file}"), "EARLIER-FILE")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_where_a_shell_would_take_them_apart() {
+        assert_eq!(for_the_shell("/tmp/a-1.pcap"), "/tmp/a-1.pcap");
+        assert_eq!(for_the_shell("über.pcap"), "über.pcap");
+        assert_eq!(for_the_shell("a b$(x).pcap"), "'a b$(x).pcap'");
+        assert_eq!(for_the_shell("it's"), r"'it'\''s'");
+    }
 }

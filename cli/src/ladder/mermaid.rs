@@ -52,7 +52,7 @@ pub fn draw(story: &Story) -> String {
                 (run.first_ns, line, None)
             }
         };
-        let pause_ns = time_ns - last_ns;
+        let pause_ns = time_ns.saturating_sub(last_ns);
         if pause_ns >= PAUSE_NS {
             let _ = writeln!(text, "    Note over C,S: {} later", duration(pause_ns as u64));
         }

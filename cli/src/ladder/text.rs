@@ -57,7 +57,13 @@ pub fn draw(story: &Story) -> String {
                 let arrow = format!("{style}{arrow}{style:#}");
                 let states = [told.client, told.server];
                 let style = if warns { WARNING } else { FAINT };
-                row(&mut text, told.frame, told.time_ns - story.first_ns, states, &arrow);
+                row(
+                    &mut text,
+                    told.frame,
+                    told.time_ns.saturating_sub(story.first_ns),
+                    states,
+                    &arrow,
+                );
                 beside_it(&mut text, told.server, &beside, style);
             }
             Event::Error(error) => {
@@ -65,7 +71,13 @@ pub fn draw(story: &Story) -> String {
                 let arrow = arrow(&label, error.to.other(), false, '┄', width);
                 let arrow = format!("{WARNING}{arrow}{WARNING:#}");
                 let states = [error.client, error.server];
-                row(&mut text, error.frame, error.time_ns - story.first_ns, states, &arrow);
+                row(
+                    &mut text,
+                    error.frame,
+                    error.time_ns.saturating_sub(story.first_ns),
+                    states,
+                    &arrow,
+                );
                 beside_it(&mut text, error.server, "", FAINT);
             }
             Event::Run(run) => {

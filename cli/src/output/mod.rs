@@ -54,6 +54,12 @@ impl Output {
         Ok(Self { to, rows: Vec::with_capacity(BUFFER_OCTETS + 4096), most, colours })
     }
 
+    /// From now on, each row is written when it is there: what comes from a pipe may be long in coming,
+    /// and whoever reads along wants what there is.
+    pub fn row_by_row(&mut self) {
+        self.most = 0;
+    }
+
     /// Writes text that ends with a line break; its colours are taken out unless wanted.
     pub fn text(&mut self, text: &str) -> io::Result<()> {
         if self.colours {
@@ -155,6 +161,15 @@ impl RowWriter {
                 ));
             }
         }))
+    }
+
+    /// See [`Output::row_by_row`]; formats that are no text cannot be written so.
+    pub fn row_by_row(&mut self) {
+        match &mut self.0 {
+            Writer::Jsonl(output) | Writer::Csv(output) => output.row_by_row(),
+            #[cfg(feature = "parquet")]
+            Writer::Parquet(_) => {}
+        }
     }
 
     pub fn write(&mut self, row: &impl Row) -> Result<(), Failure> {

@@ -117,14 +117,17 @@ impl Connection {
     #[inline(never)]
     fn implied_last(&self, side: Side) -> i64 {
         match self.end(side).has(Facts::FIN) {
-            false => {
-                let copies = self.rare.as_ref().and_then(|rare| rare.copies(side));
-                let last = copies.and_then(FurtherCopies::last);
-                last.map_or_else(|| self.time_of(Moment::copy(side)), |copy| copy.time_ns)
-            }
+            false => self.last_listed_syn_ns(side),
             true if self.first_closer() == Some(side) => self.first_fin_ns,
             true => self.time_of(Moment::SecondFin),
         }
+    }
+
+    /// When the last copy that is listed of the SYN or SYN/ACK of `side` was sent.
+    fn last_listed_syn_ns(&self, side: Side) -> i64 {
+        let copies = self.rare.as_ref().and_then(|rare| rare.copies(side));
+        let last = copies.and_then(FurtherCopies::last);
+        last.map_or_else(|| self.time_of(Moment::copy(side)), |copy| copy.time_ns)
     }
 
     /// It was at this time.
@@ -182,6 +185,15 @@ impl Connection {
         end.facts.set(Facts::COPY_ANSWERED, copy.answered);
         if copy.sent {
             self.set_time_of(Moment::copy(side), copy.time_ns);
+        }
+    }
+
+    /// When the last copy of the SYN or SYN/ACK of `side` was sent, whether its FIN has followed or
+    /// not.
+    pub(super) fn last_syn_ns(&self, side: Side) -> i64 {
+        match self.end(side).has(Facts::FIN) {
+            true => self.last_listed_syn_ns(side),
+            false => self.last_copy_ns(side),
         }
     }
 

@@ -259,7 +259,9 @@ impl Connection {
         }
         self.push_copy(event);
         self.count_syn(event.sender, has_ack);
-        self.set_time_of(Moment::last(event.sender), event.now_ns);
+        if !self.end(event.sender).has(Facts::FIN) {
+            self.set_time_of(Moment::last(event.sender), event.now_ns);
+        }
     }
 
     /// Whether this SYN meets the other end's SYN, which nobody has answered with a SYN/ACK.
@@ -424,7 +426,7 @@ impl Connection {
 
     /// A further copy of a SYN or SYN/ACK: what it answers did not arrive, or not in time.
     fn repeat_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
-        let since = event.now_ns.saturating_sub(self.last_copy_ns(event.sender));
+        let since = event.now_ns.saturating_sub(self.last_syn_ns(event.sender));
         let complete = self.handshake.has(Handshake::COMPLETE);
         let sender = self.end_mut(event.sender);
         sender.retries = sender.retries.saturating_add(1);

@@ -225,6 +225,21 @@ fn a_synack_repeated_after_the_final_ack_refutes_it() {
     assert_eq!(trace.outcome(), Outcome::Complete);
 }
 
+/// A SYN/ACK that was on its way until after the close is a copy of the SYN/ACK, and the FIN that is
+/// sent again one of the FIN.
+#[test]
+fn a_synack_repeated_after_the_fin_was_sent_after_the_first_synack() {
+    let mut trace = Trace::new();
+    trace.handshake().server("F.", 301, 101, 0).wait(490);
+    trace.server("S.", 300, 101, 0).is(Stage::SynAck, "CLOSE-WAIT?", "FIN-WAIT-1");
+    let seen = trace.last();
+    assert_eq!((seen.copy, seen.rto_ns()), (Copy::Retransmission, Some(520 * MS as u64)));
+    trace.wait(90).server("S.", 300, 101, 0);
+    assert_eq!(trace.last().rto_ns(), Some(100 * MS as u64));
+    trace.wait(90).server("F.", 301, 101, 0);
+    assert_eq!(trace.last().rto_ns(), Some(700 * MS as u64));
+}
+
 #[test]
 fn nobody_answers() {
     let mut trace = Trace::new();

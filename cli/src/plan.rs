@@ -22,6 +22,11 @@ const BATCH: usize = 1 << 13;
 /// Batches that wait to be observed.
 const WAITING: usize = 2;
 
+/// Batches whose connections that left wait to be told; more packets are not walked through before.
+/// Where what is made of them is put more slowly than packets can be read, the memory for them would
+/// grow with the capture.
+const GONE: usize = 4;
+
 /// Connections that are told at a time, and such chunks that are told before they are put where
 /// they belong.
 const CHUNK: usize = 1 << 8;
@@ -192,7 +197,7 @@ impl<M: Default, P> Plan<M, P> {
 
     fn walk(&mut self) -> Option<Job<M, P>> {
         let ready = self.ahead.as_ref().is_none_or(Ahead::is_ready);
-        let room = self.waiting.len() < WAITING;
+        let room = self.waiting.len() < WAITING && self.telling.gone.len() < GONE;
         let walk = self.walk.take_if(|walk| walk.more && ready && room)?;
         let packets = BATCH - walk.batch.len();
         Some(Job::Walk(walk, packets))

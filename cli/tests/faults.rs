@@ -209,3 +209,21 @@ fn an_interruption_leaves_a_whole_parquet_file() {
     File::open(&rows).and_then(|mut file| file.read_to_end(&mut octets)).expect("it is there");
     assert!(octets.len() > 1000 && octets.starts_with(b"PAR1") && octets.ends_with(b"PAR1"));
 }
+
+/// Rows that nobody takes do not pile up: neither as rows nor as connections that wait to become some.
+#[test]
+fn memory_while_nobody_reads_the_rows() {
+    // A thousand a second, of which each stays for two minutes.
+    let folder = tempfile::tempdir().expect("there is room");
+    let file = folder.path().join("long.pcap");
+    fs::write(&file, [file_header(), syns(0..600_000)].concat()).expect("there is room");
+    for threads in ["1", "2"] {
+        let arguments = ["connections", "--threads", threads, "--format", "jsonl"];
+        let mut child = stopped(&arguments, &file);
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        assert!(peak.is_some_and(|peak| peak < 80_000), "{threads} threads: {peak:?} kB");
+        child.kill().and_then(|()| child.wait()).expect("it can be stopped");
+    }
+}

@@ -105,6 +105,7 @@ pub mod connection;
 mod digest;
 mod icmp;
 mod index;
+mod predecessors;
 mod remaining;
 mod segment;
 #[cfg(feature = "serde")]

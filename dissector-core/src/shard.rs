@@ -1,13 +1,12 @@
 //! One of the tables that connections are spread over.
 
-use std::collections::HashMap;
-
 use foldhash::fast::RandomState;
 
 use crate::batch::{Batch, Found};
 use crate::connection::{Annotation, Connection, Direction, Recent, Reuse, Side, Stage};
 use crate::digest::{Digest, Digested};
 use crate::index::Index;
+use crate::predecessors::Predecessors;
 use crate::slots::Slots;
 use crate::table::LINGER_NS;
 use crate::{IcmpError, Segment};
@@ -32,7 +31,7 @@ pub struct Shard {
     slots: Slots,
     /// Slots of unanswered connections, each with the slot of the one before it on the same
     /// addresses and ports, which may still be alive.
-    older: HashMap<u32, u32, RandomState>,
+    older: Predecessors,
     recent: Recent,
     left: Vec<Connection>,
     latest: Option<u32>,
@@ -78,7 +77,7 @@ impl Shard {
             place,
             index: Index::new(limit, hasher),
             slots: Slots::default(),
-            older: HashMap::default(),
+            older: Predecessors::default(),
             recent: Recent::default(),
             left: Vec::new(),
             latest: None,
@@ -297,7 +296,7 @@ impl Shard {
             self.remove(slot);
             return None;
         }
-        let slots = [Some(slot), self.older.get(&slot).copied()];
+        let slots = [Some(slot), self.older.of(slot)];
         let slot = slots.into_iter().flatten().find(|slot| self.slots.get(*slot).sent(error))?;
         self.latest = Some(slot);
         Some(self.slots.get_mut(slot).observe_icmp(error))
@@ -313,7 +312,7 @@ impl Shard {
         sender: Side,
     ) -> (u32, Side) {
         let newer = (slot, sender);
-        let Some(&older) = self.older.get(&slot) else { return newer };
+        let Some(older) = self.older.of(slot) else { return newer };
         let Some(side) = self.slots.get(older).sender(direction) else { return newer };
         let is_older = !self.slots.get(slot).takes(digest, sender)
             && self.slots.get(older).fits(digest, side)
@@ -327,7 +326,7 @@ impl Shard {
         if !cleared && !self.slots.get(slot).is_answered() {
             return;
         }
-        if let Some(older) = self.older.remove(&slot) {
+        if let Some(older) = self.older.take_of(slot) {
             if cleared {
                 self.slots.get_mut(older).clear(digest.frame, self.now_ns);
             }
@@ -415,7 +414,7 @@ impl Shard {
     ) -> (u32, Side) {
         if self.index.is_full() {
             // Connections beside their successors are not listed.
-            self.index.enlarge(&self.slots, self.older.values().copied());
+            self.index.enlarge(&self.slots, self.older.iter());
         }
         let reuse =
             previous.map_or(Reuse::No, |(slot, side)| self.slots.get(slot).reuse_by(first, side));
@@ -447,7 +446,7 @@ impl Shard {
     fn make_older(&mut self, slot: u32) -> Option<(u32, u32)> {
         self.successions = self.successions.wrapping_add(1);
         self.index.remove(slot, &self.slots);
-        let mut beside = self.older.remove(&slot);
+        let mut beside = self.older.take_of(slot);
         if let Some(past) = beside.filter(|older| self.slots.get(*older).is_past(self.now_ns)) {
             self.let_leave(past);
             beside = None;
@@ -519,9 +518,9 @@ impl Shard {
     fn remove(&mut self, slot: u32) {
         // It is not listed if it has a successor.
         if !self.index.remove(slot, &self.slots) {
-            self.older.retain(|_, older| *older != slot);
+            self.older.part(slot);
         }
-        if let Some(older) = self.older.remove(&slot) {
+        if let Some(older) = self.older.take_of(slot) {
             self.let_leave(older);
         }
         if self.latest == Some(slot) {

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::io::Read;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
 use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Problem};
 use dissector_core::connection::Outcome;
@@ -102,4 +104,37 @@ fn what_has_left_its_table_is_judged_by_when_it_left() {
         assert_eq!(connection.outcome(late_ns), connection.verdict(late_ns).outcome);
         assert_eq!(connection.outcome(late_ns), Outcome::Pending);
     }
+}
+
+/// How long it takes to let go of so many connections beside successors of theirs, and of those.
+fn time_to_let_go(connections: u32) -> Duration {
+    let mut tcp = hex!("9c400050 00000000 00000000 5002ffff 00000000");
+    let mut table = ConnectionTable::new();
+    let mut start = Instant::now();
+    for (seconds, first, number) in [(0, 0, 100_u32), (1, 0, 900_000), (200, connections, 100)] {
+        // The last are opened as those before are let go of.
+        start = Instant::now();
+        tcp[4..8].copy_from_slice(&number.to_be_bytes());
+        for client in first..first + connections {
+            let packet = PacketInfo {
+                frame: 1,
+                time_ns: seconds * 1_000_000_000,
+                source: Ipv4Addr::from(0x0a00_0000 | client).into(),
+                destination: [192, 168, 0, 1].into(),
+                ttl: 64,
+                ip_id: None,
+                tcp_octets: 20,
+            };
+            table.observe(&Segment::parse(packet, &tcp).unwrap());
+        }
+    }
+    assert_eq!(table.take_left().len(), 2 * connections as usize);
+    start.elapsed()
+}
+
+#[test]
+fn two_syns_on_each_of_many_ports_and_then_silence() {
+    // Not 64 times as long.
+    let (few, many) = (time_to_let_go(30_000), time_to_let_go(240_000));
+    assert!(many < 24 * few, "{few:?} and {many:?}");
 }

@@ -153,8 +153,9 @@ fn tell<'n, 'c, M>(
 pub fn tell_of_those_let_go(connections: u64) {
     if connections > 0 {
         warn(&format!(
-            "more than some {DEFAULT_LIMIT} connections were open at once: {connections} were let go, \
-             and what they sent after that is shown as of other connections"
+            "too many connections were open at once (some {DEFAULT_LIMIT} have room, an eighth of \
+             them in each part of the table): {connections} were let go, and what they sent after \
+             that is shown as of other connections"
         ));
     }
 }

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Problem};
-use dissector_core::connection::Outcome;
+use dissector_core::connection::{Copy, Outcome};
 use dissector_core::{ConnectionTable, PacketInfo, Segment};
 use hex_literal::hex;
 
@@ -137,4 +137,34 @@ fn two_syns_on_each_of_many_ports_and_then_silence() {
     // Not 64 times as long.
     let (few, many) = (time_to_let_go(30_000), time_to_let_go(240_000));
     assert!(many < 24 * few, "{few:?} and {many:?}");
+}
+
+/// However much else is sent meanwhile, up to what there is memory for.
+#[test]
+fn packets_captured_twice_a_tenth_of_a_second_apart() {
+    const BETWEEN: u32 = 1_000;
+    let mut tcp = hex!("9c400050 00000000 00000000 5002ffff 00000000");
+    let mut table = ConnectionTable::new();
+    let mut syn = |number: u32, time_ns| {
+        tcp[4..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9).to_be_bytes());
+        let packet = PacketInfo {
+            frame: 1,
+            time_ns,
+            source: Ipv4Addr::from(0x0a00_0000 | number).into(),
+            destination: [192, 168, 0, 1].into(),
+            ttl: 64,
+            ip_id: Some(1 + number as u16 % 60_000),
+            tcp_octets: 20,
+        };
+        table.observe(&Segment::parse(packet, &tcp).unwrap()).copy
+    };
+    let mut missed = 0;
+    for number in 0..50_000 {
+        let time_ns = i64::from(number) * 100_000;
+        assert_eq!(syn(number, time_ns), Copy::Original);
+        if let Some(before) = number.checked_sub(BETWEEN) {
+            missed += u32::from(syn(before, time_ns + 10) != Copy::Duplicate);
+        }
+    }
+    assert!(missed < 250, "{missed} of 49,000 were taken for segments sent twice");
 }

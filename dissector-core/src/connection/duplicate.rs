@@ -83,8 +83,8 @@ pub(crate) struct Recent {
     sent: Vec<Sent>,
     /// Where the next one goes.
     next: usize,
-    /// By fingerprint, the places of segments, each below a part of its tag: if that differs, and it
-    /// nearly always does, nothing else has to be looked at.
+    /// By fingerprint, the places of segments, the newest first, each below a part of its tag: if that
+    /// differs, and it nearly always does, nothing else has to be looked at.
     sets: Vec<[u32; SET]>,
     /// When the present round began: of as many segments as there are sets.
     round_ns: i64,
@@ -154,7 +154,9 @@ impl Recent {
         }
         let (place, at) = (self.place(identity), self.next);
         self.next = (at + 1) & (self.sent.len() - 1);
-        self.sets[place][at % SET] = identity.tag() >> PLACE_BITS << PLACE_BITS | at as u32;
+        let [first, second, third, _] = self.sets[place];
+        let newest = identity.tag() >> PLACE_BITS << PLACE_BITS | at as u32;
+        self.sets[place] = [newest, first, second, third];
         self.sent[at] = Sent {
             time_ns: now_ns,
             tag: identity.tag(),

@@ -54,8 +54,8 @@ fn main() {
                     println!("connection {}: {}", seen.connection, anomaly.text());
                 }
             }
-            // Nothing to do: a good time to look at what is over.
-            Err(RecvTimeoutError::Timeout) => {}
+            // Nothing comes, but time passes: what was silent for long is over.
+            Err(RecvTimeoutError::Timeout) => table.advance(now_ns()),
             Err(RecvTimeoutError::Disconnected) => break,
         }
         table.take_left().iter().for_each(|connection| report(connection, table.now_ns()));
@@ -65,6 +65,10 @@ fn main() {
 
 fn report(connection: &Connection, now_ns: i64) {
     println!("{} → {}: {}", connection.client(), connection.server(), connection.outcome(now_ns));
+}
+
+fn now_ns() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as i64
 }
 
 /// A connection that comes up, and one that is refused.
@@ -81,8 +85,7 @@ fn traffic(sender: &mpsc::Sender<Raw>) {
         (server, client, segment(81, 4001, 0, 501, RST | ACK)),
     ];
     for (source, destination, octets) in talk {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let raw = Raw { source, destination, time_ns: now.as_nanos() as i64, octets };
+        let raw = Raw { source, destination, time_ns: now_ns(), octets };
         if sender.send(raw).is_err() {
             return;
         }

@@ -15,6 +15,8 @@ use crate::{IcmpError, Segment};
 /// segments may go by without a look.
 const SLOTS_AN_OPENING: u32 = 3;
 const SEGMENTS_A_LOOK: u32 = 16;
+/// How many when nothing else is to be done.
+const SLOTS_AN_ADVANCE: u32 = 1 << 10;
 
 /// Within a batch, connections are numbered from here on until their own numbers are known.
 const PROVISIONAL: u32 = u32::MAX - (1 << 24);
@@ -167,7 +169,7 @@ impl Shard {
     fn observe_closely(&mut self, packet: &Found<'_>) {
         let direction = packet.direction();
         if let Some(error) = packet.error {
-            self.observe_icmp(error, &direction, self.now_ns);
+            self.take_icmp(error, &direction);
         } else {
             let provisional = PROVISIONAL + self.opened.len() as u32;
             let mut next_id = provisional;
@@ -188,6 +190,12 @@ impl Shard {
     /// It is at least this late.
     pub(crate) fn set_clock(&mut self, now_ns: i64) {
         self.now_ns = self.now_ns.max(now_ns);
+    }
+
+    /// It is this late, which the clock never goes back from; looks for connections that are past.
+    pub(crate) fn advance(&mut self, now_ns: i64) {
+        self.now_ns = now_ns;
+        self.look_for_past(SLOTS_AN_ADVANCE.min(self.slots.places()));
     }
 
     /// Takes in one segment at this time, which is that of the clock, and says what it was. A new
@@ -290,7 +298,11 @@ impl Shard {
         direction: &Direction,
         now_ns: i64,
     ) -> Option<Annotation> {
-        self.now_ns = now_ns;
+        self.turn_clock(now_ns);
+        self.take_icmp(error, direction)
+    }
+
+    fn take_icmp(&mut self, error: &IcmpError, direction: &Direction) -> Option<Annotation> {
         let (slot, _) = self.find(direction, self.index.hash(direction))?;
         if self.slots.get(slot).is_past(self.now_ns) {
             self.remove(slot);

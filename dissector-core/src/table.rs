@@ -121,6 +121,42 @@ impl ConnectionTable {
         seen
     }
 
+    /// Lets time pass where no segment does: turns the clock to `now_ns`, in nanoseconds since 1970 UTC,
+    /// unless it is later already, and lets connections leave that are past by then.
+    ///
+    /// For a live loop, when its source has nothing to say. Segments look for connections that are past
+    /// as they come, a few at a time; this looks at a few thousand, the next ones at each call.
+    ///
+    /// ```
+    /// use dissector_core::{ConnectionTable, PacketInfo, Segment};
+    ///
+    /// let mut table = ConnectionTable::new();
+    /// // A SYN from port 1024 to port 80.
+    /// let octets = [4, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0, 0, 0, 0, 0, 0];
+    /// let packet = PacketInfo {
+    ///     frame: 1,
+    ///     time_ns: 0,
+    ///     source: [10, 0, 0, 1].into(),
+    ///     destination: [10, 0, 0, 2].into(),
+    ///     ttl: 64,
+    ///     ip_id: None,
+    ///     tcp_octets: 20,
+    /// };
+    /// table.observe(&Segment::parse(packet, &octets)?);
+    /// table.advance(3_600_000_000_000);
+    /// let left = table.take_left();
+    /// assert_eq!(left[0].outcome(table.now_ns()).label(), "no_reply");
+    /// assert!(table.is_empty());
+    /// # Ok::<(), dissector_core::wire::HeaderError>(())
+    /// ```
+    pub fn advance(&mut self, now_ns: i64) {
+        self.now_ns = self.now_ns.max(now_ns);
+        for shard in 0..self.shards.len() {
+            self.shards[shard].advance(self.now_ns);
+            self.take_from(shard);
+        }
+    }
+
     #[cold]
     fn take_from(&mut self, shard: usize) {
         self.left.append(self.shards[shard].left());

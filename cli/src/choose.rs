@@ -1,4 +1,4 @@
-//! Reading captures to find the connections that are asked for, before they are read again.
+//! The connections that are asked for: whether there are such, and which they are.
 
 use crate::Failure;
 use crate::args::{Select, Source};
@@ -17,7 +17,8 @@ pub fn known(select: &Select, connections: u64) -> Result<(), Failure> {
     }))
 }
 
-/// The numbers of the connections that `filter` takes by how they went.
+/// The numbers of the connections that `filter` takes by how they went, for which the captures are
+/// read once more than for what is told of them.
 pub fn by_outcome(source: &Source, filter: &Filter) -> Result<Numbers, Failure> {
     if !can_be_read_again(&source.files) {
         return Err(Failure::Usage(

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Problem};
-use dissector_core::connection::{Copy, Outcome};
+use dissector_core::connection::{Annotation, Copy, Outcome};
 use dissector_core::{ConnectionTable, PacketInfo, Segment};
 use hex_literal::hex;
 
@@ -106,26 +106,37 @@ fn what_has_left_its_table_is_judged_by_when_it_left() {
     }
 }
 
+/// A SYN with this number, from port 40000 of one of many clients.
+fn syn(
+    table: &mut ConnectionTable,
+    client: u32,
+    number: u32,
+    time_ns: i64,
+    ip_id: Option<u16>,
+) -> Annotation {
+    let mut tcp = hex!("9c400050 00000000 00000000 5002ffff 00000000");
+    tcp[4..8].copy_from_slice(&number.to_be_bytes());
+    let packet = PacketInfo {
+        frame: 1,
+        time_ns,
+        source: Ipv4Addr::from(0x0a00_0000 | client).into(),
+        destination: [192, 168, 0, 1].into(),
+        ttl: 64,
+        ip_id,
+        tcp_octets: 20,
+    };
+    table.observe(&Segment::parse(packet, &tcp).unwrap())
+}
+
 /// How long it takes to let go of so many connections beside successors of theirs, and of those.
 fn time_to_let_go(connections: u32) -> Duration {
-    let mut tcp = hex!("9c400050 00000000 00000000 5002ffff 00000000");
     let mut table = ConnectionTable::new();
     let mut start = Instant::now();
     for (seconds, first, number) in [(0, 0, 100_u32), (1, 0, 900_000), (200, connections, 100)] {
         // The last are opened as those before are let go of.
         start = Instant::now();
-        tcp[4..8].copy_from_slice(&number.to_be_bytes());
         for client in first..first + connections {
-            let packet = PacketInfo {
-                frame: 1,
-                time_ns: seconds * 1_000_000_000,
-                source: Ipv4Addr::from(0x0a00_0000 | client).into(),
-                destination: [192, 168, 0, 1].into(),
-                ttl: 64,
-                ip_id: None,
-                tcp_octets: 20,
-            };
-            table.observe(&Segment::parse(packet, &tcp).unwrap());
+            syn(&mut table, client, number, seconds * 1_000_000_000, None);
         }
     }
     assert_eq!(table.take_left().len(), 2 * connections as usize);
@@ -143,27 +154,17 @@ fn two_syns_on_each_of_many_ports_and_then_silence() {
 #[test]
 fn packets_captured_twice_a_tenth_of_a_second_apart() {
     const BETWEEN: u32 = 1_000;
-    let mut tcp = hex!("9c400050 00000000 00000000 5002ffff 00000000");
     let mut table = ConnectionTable::new();
-    let mut syn = |number: u32, time_ns| {
-        tcp[4..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9).to_be_bytes());
-        let packet = PacketInfo {
-            frame: 1,
-            time_ns,
-            source: Ipv4Addr::from(0x0a00_0000 | number).into(),
-            destination: [192, 168, 0, 1].into(),
-            ttl: 64,
-            ip_id: Some(1 + number as u16 % 60_000),
-            tcp_octets: 20,
-        };
-        table.observe(&Segment::parse(packet, &tcp).unwrap()).copy
+    let mut copy = |client: u32, time_ns| {
+        let ip_id = Some(1 + client as u16 % 60_000);
+        syn(&mut table, client, client.wrapping_mul(0x9e37_79b9), time_ns, ip_id).copy
     };
     let mut missed = 0;
     for number in 0..50_000 {
         let time_ns = i64::from(number) * 100_000;
-        assert_eq!(syn(number, time_ns), Copy::Original);
+        assert_eq!(copy(number, time_ns), Copy::Original);
         if let Some(before) = number.checked_sub(BETWEEN) {
-            missed += u32::from(syn(before, time_ns + 10) != Copy::Duplicate);
+            missed += u32::from(copy(before, time_ns + 10) != Copy::Duplicate);
         }
     }
     assert!(missed < 250, "{missed} of 49,000 were taken for segments sent twice");

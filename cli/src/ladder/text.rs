@@ -43,6 +43,7 @@ pub fn draw(story: &Story) -> String {
     );
     let [client, server] = words::states_before(story);
     let _ = writeln!(text, "{:22}{client:<STATE$}  {:width$}  {server}", "", "");
+    let since_first = |time_ns: i64| time_ns.saturating_sub(story.first_ns);
     for event in &story.events {
         match event {
             Event::Segment(told) => {
@@ -57,13 +58,7 @@ pub fn draw(story: &Story) -> String {
                 let arrow = format!("{style}{arrow}{style:#}");
                 let states = [told.client, told.server];
                 let style = if warns { WARNING } else { FAINT };
-                row(
-                    &mut text,
-                    told.frame,
-                    told.time_ns.saturating_sub(story.first_ns),
-                    states,
-                    &arrow,
-                );
+                row(&mut text, told.frame, since_first(told.time_ns), states, &arrow);
                 beside_it(&mut text, told.server, &beside, style);
             }
             Event::Error(error) => {
@@ -71,13 +66,7 @@ pub fn draw(story: &Story) -> String {
                 let arrow = arrow(&label, error.to.other(), false, '┄', width);
                 let arrow = format!("{WARNING}{arrow}{WARNING:#}");
                 let states = [error.client, error.server];
-                row(
-                    &mut text,
-                    error.frame,
-                    error.time_ns.saturating_sub(story.first_ns),
-                    states,
-                    &arrow,
-                );
+                row(&mut text, error.frame, since_first(error.time_ns), states, &arrow);
                 beside_it(&mut text, error.server, "", FAINT);
             }
             Event::Run(run) => {

@@ -106,6 +106,9 @@ impl FurtherCopies {
     /// The first answer came; gives what the answered copy says. By its echo it names the copy it
     /// answers (RFC 7323 §3). Without, it is taken for an answer to the last one that offers all it
     /// takes up.
+    ///
+    /// Only the echo of the last copy is certain: Linux goes on to echo the one that it got first,
+    /// and an answer that was lost looks like one that was slow.
     pub fn answer(
         &mut self,
         first: &FirstCopy,
@@ -125,7 +128,9 @@ impl FurtherCopies {
         };
         let unnamed = || all().rfind(offers_it).or_else(|| all().next_back());
         let copy = *all().rfind(echoed).or_else(unnamed)?;
-        let exact = all().filter(echoed).count() == 1 || all().nth(1).is_none();
+        let named =
+            all().filter(echoed).count() == 1 && all().next_back().is_some_and(|it| echoed(&it));
+        let exact = named || all().nth(1).is_none();
         self.answered = Some(Answered { time_ns: copy.time_ns, exact });
         Some(copy.content)
     }

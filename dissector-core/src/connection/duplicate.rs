@@ -10,27 +10,41 @@ const LONGEST_NS: i64 = 1_000 * MS;
 /// How many segments of its direction a segment is compared with.
 const LAST: u8 = 4;
 
+/// Copies of one packet whose checksums differ are captured in one host, one of them before the
+/// checksum was calculated.
+const IN_ONE_HOST_NS: i64 = 5 * MS;
+
 /// A segment with what tells it from others: sequence and acknowledgment number, flags, length,
-/// checksum, addresses and ports, mixed; and its timestamps.
+/// window, addresses and ports, mixed; its timestamps; and what was sent before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
     fingerprint: u64,
     /// Value and echo of the timestamps option.
     pub timestamps: Option<(u32, u32)>,
+    before: Before,
+}
+
+/// How many segments the ends of a connection had sent before one of theirs, each in a circle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    /// Its sender.
+    pub sent: u8,
+    /// Its receiver.
+    pub received: u8,
 }
 
 impl Identity {
-    /// Of a segment with these timestamps.
+    /// Of a segment with these timestamps, after so many others.
     #[inline(always)]
-    pub fn of(digest: &Digest, timestamps: Option<(u32, u32)>) -> Self {
+    pub fn of(digest: &Digest, timestamps: Option<(u32, u32)>, before: Before) -> Self {
         let Digest { sequence, acknowledgment, addresses, ports, .. } = *digest;
         let numbers = u64::from(sequence.0) << 32 | u64::from(acknowledgment.0);
         let rest = u64::from(digest.tcp_octets) << 32
             | u64::from(digest.flags.bits()) << 16
-            | u64::from(digest.checksum);
+            | u64::from(digest.window);
         let places = addresses.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(ports) << 32;
         let mixed = u128::from(numbers ^ places) * u128::from(rest ^ 0xd6e8_feb8_6659_fd93);
-        Self { fingerprint: mixed as u64 ^ (mixed >> 64) as u64, timestamps }
+        Self { fingerprint: mixed as u64 ^ (mixed >> 64) as u64, timestamps, before }
     }
 }
 
@@ -40,13 +54,13 @@ struct Sent {
     time_ns: i64,
     /// The half of its fingerprint that its set does not follow from.
     tag: u32,
+    /// 0 where it has none.
     timestamp: u32,
     ip_id: u16,
+    checksum: u16,
     ttl: u8,
     stage: Stage,
-    /// Its number in its direction, in a circle.
-    number: u8,
-    has_timestamp: bool,
+    before: Before,
 }
 
 const NOTHING: Sent = Sent {
@@ -54,10 +68,10 @@ const NOTHING: Sent = Sent {
     tag: 0,
     timestamp: 0,
     ip_id: 0,
+    checksum: 0,
     ttl: 0,
     stage: Stage::None,
-    number: 0,
-    has_timestamp: false,
+    before: Before { sent: 0, received: 0 },
 };
 
 /// How many segments whose fingerprints fall together are found.
@@ -102,14 +116,12 @@ impl Default for Recent {
 }
 
 impl Recent {
-    /// The segment that `segment` is a second capture of: its stage and TTL. It is the next after
-    /// the `sent` segments of its direction.
+    /// The segment that this one is a second capture of: its stage and TTL.
     #[inline(always)]
     pub fn first_capture(
         &self,
         digest: &Digest,
         identity: &Identity,
-        sent: u8,
         now_ns: i64,
     ) -> Option<(Stage, u8)> {
         let set = &self.sets[self.place(identity)];
@@ -117,7 +129,7 @@ impl Recent {
         if !set.iter().fold(false, |led, entry| led | leads_to(*entry, identity)) {
             return None;
         }
-        self.find(*set, digest, identity, sent, now_ns)
+        self.find(*set, digest, identity, now_ns)
     }
 
     #[cold]
@@ -126,29 +138,21 @@ impl Recent {
         set: [u32; SET],
         digest: &Digest,
         identity: &Identity,
-        number: u8,
         now_ns: i64,
     ) -> Option<(Stage, u8)> {
         let led = set.into_iter().filter(|entry| leads_to(*entry, identity));
         let mut sent = led.map(|entry| &self.sent[(entry & ((1 << PLACE_BITS) - 1)) as usize]);
         let same = sent.find(|sent| {
             sent.tag == identity.tag()
-                && (0..LAST).contains(&number.wrapping_sub(sent.number).wrapping_sub(1))
+                && identity.before.sent.wrapping_sub(sent.before.sent).wrapping_sub(1) < LAST
                 && is_duplicate(sent, digest, identity, now_ns)
         });
         same.map(|sent| (sent.stage, sent.ttl))
     }
 
-    /// Remembers a segment, number `sent` of its direction.
+    /// Remembers a segment.
     #[inline(always)]
-    pub fn remember(
-        &mut self,
-        digest: &Digest,
-        identity: &Identity,
-        sent: u8,
-        now_ns: i64,
-        stage: Stage,
-    ) {
+    pub fn remember(&mut self, digest: &Digest, identity: &Identity, now_ns: i64, stage: Stage) {
         if self.next & (self.sets.len() - 1) == 0 {
             self.next_round(now_ns);
         }
@@ -162,10 +166,10 @@ impl Recent {
             tag: identity.tag(),
             timestamp: identity.timestamps.map_or(0, |(value, _)| value),
             ip_id: digest.ip_id,
+            checksum: digest.checksum,
             ttl: digest.ttl,
             stage,
-            number: sent,
-            has_timestamp: identity.timestamps.is_some(),
+            before: identity.before,
         };
     }
 
@@ -201,23 +205,33 @@ impl Identity {
     }
 }
 
-/// The fingerprints are equal; do identification, timestamps and time say that it is one packet?
+/// The fingerprints are equal; do identification, timestamps, checksum and time say that it is one
+/// packet?
 fn is_duplicate(sent: &Sent, digest: &Digest, identity: &Identity, now_ns: i64) -> bool {
-    let since = now_ns.saturating_sub(sent.time_ns);
-    let one_packet = if sent.ip_id != 0 || digest.ip_id != 0 {
-        sent.ip_id == digest.ip_id && since <= LONGEST_NS
-    } else {
-        // Linux sends SYN/ACKs and reflex RSTs, new or repeated, with identification 0.
-        match (sent.has_timestamp, identity.timestamps.map(|(value, _)| value)) {
-            (true, Some(value)) => sent.timestamp == value && since <= 100 * MS,
-            (false, None) => since <= 5 * MS,
-            _ => false,
-        }
-    };
-    let bare = digest.payload_octets() == 0
+    let since_ns = now_ns.saturating_sub(sent.time_ns);
+    let timestamp = identity.timestamps.map_or(0, |(value, _)| value);
+    let has_id = sent.ip_id != 0 || digest.ip_id != 0;
+    let is_bare = digest.payload_octets() == 0
         && !digest.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
+    // Linux sends SYN/ACKs and reflex RSTs, new or repeated, with identification 0.
+    let longest_ns = match (has_id, timestamp) {
+        (true, _) => LONGEST_NS,
+        (false, 0) => 5 * MS,
+        (false, _) => 100 * MS,
+    };
     // Duplicate ACKs look alike too, and follow each other closely.
-    one_packet && (!bare || since <= MS || sent.ttl != digest.ttl)
+    let longest_ns = if is_bare && sent.ttl == digest.ttl { MS } else { longest_ns };
+    if sent.ip_id != digest.ip_id || !has_id && sent.timestamp != timestamp || since_ns > longest_ns
+    {
+        return false;
+    }
+    if sent.checksum != digest.checksum {
+        // Duplicate ACKs also differ in what they say of octets behind the gap.
+        return since_ns <= IN_ONE_HOST_NS && sent.timestamp == timestamp && (has_id || !is_bare);
+    }
+    // A host without the connection answers each segment with the same RST.
+    let is_reflex = digest.flags.contains(TcpFlags::RST) && !has_id;
+    !is_reflex || sent.ttl != digest.ttl || sent.before.received == identity.before.received
 }
 
 /// Value and echo of the timestamps option.

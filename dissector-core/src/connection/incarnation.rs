@@ -75,9 +75,9 @@ impl Connection {
         }
         let receiver = if self.is_self_connect() { sender } else { sender.other() };
         self.starts_anew(digest, sender, receiver) && {
-            let identity = Identity::of(digest, duplicate::timestamps(options));
-            let sent = self.end(sender).sent;
-            recent.first_capture(digest, &identity, sent, now_ns).is_none()
+            let timestamps = duplicate::timestamps(options);
+            let identity = Identity::of(digest, timestamps, self.before(sender));
+            recent.first_capture(digest, &identity, now_ns).is_none()
         }
     }
 

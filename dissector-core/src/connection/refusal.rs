@@ -38,21 +38,21 @@ impl Connection {
         if !plain {
             return None;
         }
-        let identity = Identity::of(digest, duplicate::timestamps(options));
-        let sent = self.server_end().sent;
-        if recent.first_capture(digest, &identity, sent, now_ns).is_some()
+        let timestamps = duplicate::timestamps(options);
+        let identity = Identity::of(digest, timestamps, self.before(Side::Server));
+        if recent.first_capture(digest, &identity, now_ns).is_some()
             || !self.zeek.usual_refusal(digest, &mut self.rare)
         {
             return None;
         }
-        recent.remember(digest, &identity, sent, now_ns, Stage::RstRefusal);
+        recent.remember(digest, &identity, now_ns, Stage::RstRefusal);
         self.frames.answer = digest.frame;
         self.anomalies.insert(Anomaly::Refused);
         self.client_end_mut().assume(State::Closed);
         let server = self.server_end_mut();
         server.prove(State::Closed);
         server.facts |= Facts::SENT | Facts::REFUSED;
-        server.sent = sent.wrapping_add(1);
+        server.sent = server.sent.wrapping_add(1);
         self.count_packet();
         self.last_ns = now_ns;
         self.course = Course::Left;
@@ -109,19 +109,16 @@ impl Connection {
             return None;
         }
         let (offer, timestamps) = Offer::of(syn);
-        let identity = Identity::of(digest, timestamps);
-        let client = self.client_end();
-        let sent = client.sent;
-        let content = client.content();
-        if offer != content.offer || recent.first_capture(digest, &identity, sent, now_ns).is_some()
-        {
+        let identity = Identity::of(digest, timestamps, self.before(Side::Client));
+        let content = self.client_end().content();
+        if offer != content.offer || recent.first_capture(digest, &identity, now_ns).is_some() {
             return None;
         }
-        recent.remember(digest, &identity, sent, now_ns, Stage::Syn);
+        recent.remember(digest, &identity, now_ns, Stage::Syn);
         let since_ns = now_ns.saturating_sub(self.last_copy_ns(Side::Client));
         let client = self.client_end_mut();
         client.retries = client.retries.saturating_add(1);
-        client.sent = sent.wrapping_add(1);
+        client.sent = client.sent.wrapping_add(1);
         client.ttl = digest.ttl;
         let mut seen = Annotation::new(self.id, digest.flags, Side::Client.role());
         seen.stage = Stage::Syn;

@@ -3,7 +3,7 @@
 //! A sender's state is proven by its segment. What the segment does to the receiver is assumed:
 //! the capture point cannot know that it arrives, until the receiver answers.
 
-use super::duplicate::{self, Identity, Recent};
+use super::duplicate::{self, Before, Identity, Recent};
 use super::endpoint::{Endpoint, Facts};
 use super::ends::{self, Direction, Ends};
 use super::event::{Event, Side, illegal};
@@ -187,17 +187,16 @@ impl Connection {
             offer,
             timestamps,
         };
-        let identity = Identity::of(digest, timestamps);
-        let sent = self.end(sender).sent;
+        let identity = Identity::of(digest, timestamps, self.before(sender));
         let role = if self.is_self_connect() { Role::Unknown } else { sender.role() };
         let mut seen = Annotation::new(self.id, flags, role);
-        if let Some((stage, ttl)) = recent.first_capture(digest, &identity, sent, now_ns) {
+        if let Some((stage, ttl)) = recent.first_capture(digest, &identity, now_ns) {
             self.duplicate(&event, stage, ttl, &mut seen);
         } else {
             self.take_in(&event, &mut seen);
             let end = self.end_mut(sender);
-            end.sent = sent.wrapping_add(1);
-            recent.remember(digest, &identity, sent, now_ns, seen.stage);
+            end.sent = end.sent.wrapping_add(1);
+            recent.remember(digest, &identity, now_ns, seen.stage);
         }
         self.set_zeek_numbers(numbers);
         seen
@@ -536,6 +535,11 @@ impl Connection {
 
     pub(super) fn end_mut(&mut self, side: Side) -> &mut Endpoint {
         &mut self.ends[side as usize]
+    }
+
+    /// What was sent before the next segment of `sender`.
+    pub(super) fn before(&self, sender: Side) -> Before {
+        Before { sent: self.end(sender).sent, received: self.end(sender.other()).sent }
     }
 
     pub(super) fn client_end(&self) -> &Endpoint {

@@ -167,17 +167,16 @@ impl Connection {
         if self.handshake.has(Handshake::TIMESTAMPS) && timestamps.is_none() {
             return None;
         }
-        let identity = Identity::of(digest, timestamps);
-        let sent = self.end(sender).sent;
-        if recent.first_capture(digest, &identity, sent, now_ns).is_some() {
+        let identity = Identity::of(digest, timestamps, self.before(sender));
+        if recent.first_capture(digest, &identity, now_ns).is_some() {
             return None;
         }
         let payload = digest.payload_octets();
         let next = Next { digest, identity, sender, now_ns, payload };
         let stage = step(self, &next)?;
-        recent.remember(digest, &identity, sent, now_ns, stage);
+        recent.remember(digest, &identity, now_ns, stage);
         let end = self.end_mut(sender);
-        end.sent = sent.wrapping_add(1);
+        end.sent = end.sent.wrapping_add(1);
         end.ttl = digest.ttl;
         end.facts |= Facts::TTL | Facts::SENT;
         self.count_packet();

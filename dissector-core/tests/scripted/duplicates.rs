@@ -127,12 +127,57 @@ fn another_ttl_alone_makes_no_other_packet() {
     script.mirrored().ttl(63).copy(Copy::Duplicate).has(Anomaly::DuplicateFrame);
 }
 
+/// Captured in one host before and after the network card's part of the work: on an interface of a
+/// container or a tunnel the checksum is not there yet, on the one behind it is.
 #[test]
-fn another_checksum_is_another_packet() {
+fn another_checksum_is_the_same_packet_within_five_milliseconds() {
+    for (us, copy) in [(1, Copy::Duplicate), (5_000, Copy::Duplicate), (5_001, Copy::Original)] {
+        let mut script = Script::new();
+        script.handshake();
+        script.client().data(100);
+        assert_eq!(script.mirrored().damaged().after_us(us).sent().0.copy, copy, "{us} µs");
+    }
+}
+
+#[test]
+fn a_synack_without_ip_id_may_have_another_checksum_too() {
+    for timestamps in [false, true] {
+        let mut script = Script::new();
+        script.client().syn().ts_if(timestamps);
+        script.server().syn_ack().ts_if(timestamps).ip_id(0);
+        script.mirrored().damaged().copy(Copy::Duplicate).lacks(Anomaly::SynAckRetx);
+    }
+}
+
+#[test]
+fn without_ip_ids_empty_segments_with_another_checksum_are_others() {
+    let mut script = without_ids(Script::over_ipv6(), true);
+    script.client().data(100);
+    script.server().ack();
+    // As duplicate ACKs are which acknowledge more and more behind a gap.
+    script.mirrored().damaged().after_us(100).copy(Copy::Original);
+}
+
+#[test]
+fn another_window_is_another_packet() {
+    let mut script = Script::new();
+    script.used();
+    script.mirrored().window(77).after_us(100).copy(Copy::Original);
+}
+
+#[test]
+fn each_segment_to_a_host_without_the_connection_has_an_rst_of_its_own() {
     let mut script = Script::new();
     script.handshake();
+    for _ in 0..2 {
+        script.client().data(100);
+        let answer = script.server().reflex().raw_seq(9).ip_id(0).after_us(50).sent();
+        assert_eq!(answer.0.copy, Copy::Original);
+        script.mirrored().copy(Copy::Duplicate);
+    }
+    // Seen behind a router, although something came meanwhile.
     script.client().data(100);
-    script.mirrored().damaged().lacks(Anomaly::DuplicateFrame).copy(Copy::Original);
+    script.mirror_of(7).ttl(63).after_us(100).copy(Copy::Duplicate);
 }
 
 #[test]

@@ -142,6 +142,10 @@ impl Input {
             if let Some(warning) = self.captures.warning(index) {
                 warnings.push(format!("{name}: {warning}"));
             }
+            if let Some(disorder) = self.captures.disorder(index) {
+                let advice = "what this says of connections may be wrong; reordercap sorts frames";
+                warnings.push(format!("{name}: {disorder}; {advice}"));
+            }
             let lost = self.captures.skipped(index).filter(|(reason, _)| reason.may_hold_tcp());
             let lost: Vec<_> =
                 lost.map(|(reason, frames)| format!("{reason} ({frames})")).collect();

@@ -210,6 +210,22 @@ fn an_interruption_leaves_a_whole_parquet_file() {
     assert!(octets.len() > 1000 && octets.starts_with(b"PAR1") && octets.ends_with(b"PAR1"));
 }
 
+/// As of two interfaces, of which one is written after the other.
+#[test]
+fn frames_that_are_not_in_order_of_time_are_told() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let file = folder.path().join("two.pcap");
+    fs::write(&file, [file_header(), syns(1900..2001), syns(1500..1600)].concat())
+        .expect("there is room");
+    for command in ["connections", "packets", "servers"] {
+        let output = tcphs([command]).arg(&file).output().expect("the command starts");
+        assert!(output.status.success(), "{}", said(&output));
+        let warning = "two.pcap: 100 frames are not in order of time: \
+                       frame 102 is 1.000 s earlier than one before it";
+        assert!(said(&output).contains(warning), "{}", said(&output));
+    }
+}
+
 /// Rows that nobody takes do not pile up: neither as rows nor as connections that wait to become some.
 #[test]
 fn memory_while_nobody_reads_the_rows() {

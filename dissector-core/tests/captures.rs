@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use dissector_core::ConnectionTable;
-use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Captures, Input, Packet};
+use dissector_core::capture::{
+    Capture, CaptureError, CaptureWarning, Captures, Disorder, Input, Packet,
+};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hex_literal::hex;
@@ -99,6 +101,24 @@ fn a_file_out_of_order_keeps_its_order() {
     let files = [folder.write("a", &pcap(&[5, 1, 9])), folder.write("b", &pcap(&[6, 7]))];
     let packets = all(&mut Captures::open(files).unwrap());
     assert_eq!(packets, [(0, 1, 5), (0, 2, 1), (1, 1, 6), (1, 2, 7), (0, 3, 9)]);
+}
+
+#[test]
+fn the_disorder_of_a_file_is_told_however_it_is_read() {
+    let folder = Folder::new("disorder");
+    let files = [folder.write("a", &pcap(&[5, 1, 9, 3, 3, 10])), folder.write("b", &pcap(&[6, 7]))];
+    let disorder = Disorder { frames: 3, furthest_frame: 4, furthest_ns: 6_000_000_000 };
+    let expected = [Some(disorder), None];
+    let mut one_by_one = Captures::open(files.clone()).unwrap();
+    assert_eq!(all(&mut one_by_one).len(), 8);
+    assert_eq!([0, 1].map(|index| one_by_one.disorder(index)), expected);
+    for most in [1, 2, 100] {
+        let mut captures = Captures::open(files.clone()).unwrap();
+        let mut batch = ConnectionTable::new().new_batch();
+        while captures.fill(&mut batch, most).unwrap() {}
+        assert_eq!(batch.len(), 8);
+        assert_eq!([0, 1].map(|index| captures.disorder(index)), expected, "{most}");
+    }
 }
 
 #[test]

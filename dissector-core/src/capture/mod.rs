@@ -30,6 +30,7 @@ mod layers;
 mod link;
 mod mpls;
 mod octets;
+mod order;
 mod pcap;
 mod pcapng;
 mod plain;
@@ -49,6 +50,7 @@ use self::append::{Wanted, append};
 use self::buffer::Buffer;
 use self::frame::{Frame, Record};
 use self::layers::{Deep, Found, Place};
+use self::order::Order;
 use self::pcap::PcapRecords;
 use self::pcapng::PcapngRecords;
 use self::skipped::Tally;
@@ -58,6 +60,7 @@ use crate::{Batch, IcmpError, PacketInfo, Segment};
 pub use ahead::Ahead;
 pub use error::{CaptureError, CaptureWarning, Problem};
 pub use link::LinkType;
+pub use order::Disorder;
 pub use several::{Captures, FileError, Input};
 pub use skipped::{IpVersion, Layer, Skipped};
 
@@ -99,6 +102,7 @@ pub struct Capture<R> {
     usual: PacketInfo,
     deep: Deep,
     frames: u64,
+    order: Order,
     skipped: Tally,
     warning: Option<CaptureWarning>,
     finished: bool,
@@ -176,6 +180,7 @@ impl<R: Read> Capture<R> {
             usual,
             deep,
             frames: 0,
+            order: Order::default(),
             skipped,
             warning: None,
             finished: false,
@@ -231,7 +236,8 @@ impl<R: Read> Capture<R> {
         }
         batch.begin_file(file);
         let octets = self.buffer.filled();
-        let wanted = Wanted { frame: self.frames + 1, until_ns, most };
+        let latest_ns = self.order.latest_ns;
+        let wanted = Wanted { frame: self.frames + 1, until_ns, latest_ns, most };
         let appended = match &self.records {
             Records::Pcap(records) if records.is_big_endian() => {
                 append(batch, octets, &wanted, |it| records.straight::<true>(it))
@@ -243,6 +249,7 @@ impl<R: Read> Capture<R> {
         };
         self.buffer.consume(appended.octets);
         self.frames += appended.frames as u64;
+        self.order.latest_ns = appended.latest_ns;
         appended.frames
     }
 
@@ -286,6 +293,7 @@ impl<R: Read> Capture<R> {
         self.buffer.consume(record_octets);
         self.frames += 1;
         self.usual.frame = self.frames;
+        self.order.note(self.frames, self.usual.time_ns);
         Some(start + tcp.start..start + tcp.end)
     }
 
@@ -294,6 +302,7 @@ impl<R: Read> Capture<R> {
     fn long_way(&mut self) -> Result<Option<Found>, CaptureError> {
         loop {
             if let Some(found) = self.deep.found.pop() {
+                self.order.note(self.frames, found.time_ns());
                 return Ok(Some(found));
             }
             if let Some(place) = self.straight() {
@@ -328,6 +337,11 @@ impl<R: Read> Capture<R> {
     /// Why reading stopped before the end of the file, if it did. All segments are valid.
     pub fn warning(&self) -> Option<&CaptureWarning> {
         self.warning.as_ref()
+    }
+
+    /// How far the times of the segments so far go back, if they do.
+    pub fn disorder(&self) -> Option<Disorder> {
+        self.order.disorder()
     }
 
     /// The frames so far that gave no segment, counted by reason.

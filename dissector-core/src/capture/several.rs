@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::ahead::Ahead;
 use super::layers::Found;
+use super::order::{Disorder, Order};
 use super::skipped::{Skipped, Tally};
 use super::{Capture, CaptureError, CaptureWarning, Packet};
 use crate::Batch;
@@ -90,6 +91,7 @@ struct Summary {
     frames: u64,
     octets_read: u64,
     warning: Option<CaptureWarning>,
+    order: Order,
     skipped: Tally,
 }
 
@@ -305,8 +307,8 @@ impl Captures {
         let finished = Item::Finished(Summary::default());
         if let Item::Open(open) = std::mem::replace(&mut self.files[index], finished) {
             let octets_read = open.capture.octets_read();
-            let Capture { frames, warning, skipped, .. } = open.capture;
-            let summary = Summary { frames, octets_read, warning, skipped };
+            let Capture { frames, warning, order, skipped, .. } = open.capture;
+            let summary = Summary { frames, octets_read, warning, order, skipped };
             self.files[index] = Item::Finished(summary);
         }
     }
@@ -334,6 +336,16 @@ impl Captures {
             Item::Closed(_) => None,
             Item::Open(open) => open.capture.warning(),
             Item::Finished(summary) => summary.warning.as_ref(),
+        }
+    }
+
+    /// How far the times in the capture with this index go back, if they do: see
+    /// [`Capture::disorder`].
+    pub fn disorder(&self, index: usize) -> Option<Disorder> {
+        match &self.files[index] {
+            Item::Closed(_) => None,
+            Item::Open(open) => open.capture.disorder(),
+            Item::Finished(summary) => summary.order.disorder(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use dissector_core::PacketInfo;
-use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Packet, Skipped};
+use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Disorder, Packet, Skipped};
 
 /// What is read of a capture at most: compressed octets can stand for many more.
 const MAX_PACKETS: usize = 20_000;
@@ -16,6 +16,7 @@ pub struct Reading {
     pub frames: u64,
     pub skipped: Vec<(Skipped, u64)>,
     pub warning: Option<CaptureWarning>,
+    pub disorder: Option<Disorder>,
     /// Why it could not be read at all, or not on.
     pub error: Option<String>,
     /// It had more packets than were read.
@@ -59,6 +60,7 @@ impl Reading {
         reading.frames = capture.frames();
         reading.skipped = capture.skipped().collect();
         reading.warning = capture.warning().copied();
+        reading.disorder = capture.disorder();
         reading.check();
         reading
     }

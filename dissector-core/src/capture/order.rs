@@ -1,0 +1,128 @@
+//! Whether the frames of a file are in order of time.
+
+use std::fmt;
+
+/// By how much times go back where several cores or queues record: nothing to speak of.
+pub(super) const TOLERANCE_NS: i64 = 10_000_000;
+
+/// How far the times of the segments in a capture go back: those of several interfaces may be
+/// written one interface after the other. An answer may then come before what it answers, and what
+/// is said of connections be wrong; Wireshark's `reordercap` puts frames in order.
+///
+/// ```
+/// use dissector_core::capture::Disorder;
+///
+/// let disorder = Disorder { frames: 40, furthest_frame: 812, furthest_ns: 310_000_000 };
+/// assert_eq!(
+///     disorder.to_string(),
+///     "40 frames are not in order of time: frame 812 is 0.310 s earlier than one before it"
+/// );
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Disorder {
+    /// Frames with a segment that are more than 10 ms earlier than one before them.
+    pub frames: u64,
+    /// The first of those that are furthest behind.
+    pub furthest_frame: u64,
+    /// How far it is.
+    pub furthest_ns: u64,
+}
+
+impl fmt::Display for Disorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { frames, furthest_frame, furthest_ns } = *self;
+        let are = if frames == 1 { "frame is" } else { "frames are" };
+        let seconds = furthest_ns as f64 / 1e9;
+        write!(
+            f,
+            "{frames} {are} not in order of time: \
+             frame {furthest_frame} is {seconds:.3} s earlier than one before it"
+        )
+    }
+}
+
+/// What is known of the order so far.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// The latest time of all.
+    pub latest_ns: i64,
+    disorder: Disorder,
+    /// The frame that was counted last.
+    counted: u64,
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Self { latest_ns: i64::MIN, disorder: Disorder::default(), counted: 0 }
+    }
+}
+
+impl Order {
+    /// A segment is in this frame, of this time.
+    #[inline]
+    pub fn note(&mut self, frame: u64, time_ns: i64) {
+        if is_behind(time_ns, self.latest_ns) {
+            self.behind(frame, time_ns);
+        }
+        self.latest_ns = self.latest_ns.max(time_ns);
+    }
+
+    #[cold]
+    fn behind(&mut self, frame: u64, time_ns: i64) {
+        let disorder = &mut self.disorder;
+        if frame != self.counted {
+            self.counted = frame;
+            disorder.frames += 1;
+        }
+        let behind_ns = self.latest_ns.abs_diff(time_ns);
+        if behind_ns > disorder.furthest_ns {
+            (disorder.furthest_frame, disorder.furthest_ns) = (frame, behind_ns);
+        }
+    }
+
+    pub fn disorder(&self) -> Option<Disorder> {
+        (self.disorder.frames > 0).then_some(self.disorder)
+    }
+}
+
+/// Whether a time is further behind the latest one than is usual.
+#[inline(always)]
+pub(super) fn is_behind(time_ns: i64, latest_ns: i64) -> bool {
+    time_ns < latest_ns.saturating_sub(TOLERANCE_NS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_furthest_is_named_and_a_frame_counts_once() {
+        let mut order = Order::default();
+        for (frame, time_ms) in [(1, 100), (2, 90), (3, 89), (3, 89), (4, 50), (5, 60), (6, 101)] {
+            order.note(frame, time_ms * 1_000_000);
+        }
+        let disorder = Disorder { frames: 3, furthest_frame: 4, furthest_ns: 50_000_000 };
+        assert_eq!(order.disorder(), Some(disorder));
+    }
+
+    #[test]
+    fn ten_milliseconds_are_in_order_and_so_is_any_first_time() {
+        let mut order = Order::default();
+        order.note(1, i64::MIN);
+        order.note(2, TOLERANCE_NS);
+        order.note(3, 0);
+        assert_eq!(order.disorder(), None);
+        order.note(4, -1);
+        assert_eq!(order.disorder().map(|it| it.furthest_ns), Some(10_000_001));
+    }
+
+    #[test]
+    fn times_ages_apart_do_not_overflow() {
+        let mut order = Order::default();
+        order.note(1, i64::MAX);
+        order.note(2, i64::MIN);
+        assert_eq!(order.disorder().map(|it| it.furthest_ns), Some(u64::MAX));
+        let one = order.disorder().map(|it| it.to_string());
+        assert!(one.is_some_and(|it| it.starts_with("1 frame is not in order of time: frame 2 ")));
+    }
+}

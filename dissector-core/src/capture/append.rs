@@ -1,7 +1,7 @@
 //! The usual frame's way into a batch.
 
 use super::frame::Frame;
-use super::order::is_behind;
+use super::order::TOLERANCE_NS;
 use super::plain;
 use crate::batch::{Batch, PlainIpv4};
 
@@ -11,8 +11,6 @@ pub(super) struct Wanted {
     pub frame: u64,
     /// They are not if they are as late as this.
     pub until_ns: i64,
-    /// Nor if they are far behind the latest time of all, which this was before.
-    pub latest_ns: i64,
     pub most: usize,
 }
 
@@ -20,8 +18,6 @@ pub(super) struct Wanted {
 pub(super) struct Appended {
     pub frames: usize,
     pub octets: usize,
-    /// The latest time now.
-    pub latest_ns: i64,
 }
 
 /// Appends the segments in the records at the start of `octets` to `batch`, as long as each is all
@@ -37,10 +33,10 @@ pub(super) fn append(
     wanted: &Wanted,
     read: impl Fn(&[u8]) -> Option<(Frame, usize)>,
 ) -> Appended {
-    let (mut rest, mut frames, mut latest_ns) = (octets, 0, wanted.latest_ns);
+    let (mut rest, mut frames) = (octets, 0);
     while frames < wanted.most {
         let next = wanted.frame + frames as u64;
-        match append_one(batch, rest, next, wanted.until_ns, &mut latest_ns, &read) {
+        match append_one(batch, rest, next, wanted.until_ns, &read) {
             None => break,
             Some(None) => batch.make_room(),
             Some(Some(record_octets)) => {
@@ -49,7 +45,7 @@ pub(super) fn append(
             }
         }
     }
-    Appended { frames, octets: octets.len() - rest.len(), latest_ns }
+    Appended { frames, octets: octets.len() - rest.len() }
 }
 
 /// How many octets the record has; `Some(None)`, and nothing changed, where the batch has no room.
@@ -59,17 +55,17 @@ fn append_one(
     octets: &[u8],
     number: u64,
     until_ns: i64,
-    latest_ns: &mut i64,
     read: impl Fn(&[u8]) -> Option<(Frame, usize)>,
 ) -> Option<Option<usize>> {
     let (frame, record_octets) = read(octets)?;
     let captured = octets.get(frame.captured.clone())?;
     let packet = plain::untagged_ipv4(&frame, captured)?;
     let following = octets.get(frame.captured.start + packet.tcp.start..)?;
-    if frame.time_ns >= until_ns || is_behind(frame.time_ns, *latest_ns) {
+    // Nor is what is far behind, or the first of all times.
+    let behind_ns = batch.now_ns().wrapping_sub(frame.time_ns);
+    if frame.time_ns >= until_ns || behind_ns > TOLERANCE_NS {
         return None;
     }
-    *latest_ns = frame.time_ns.max(*latest_ns);
     let known = PlainIpv4 {
         frame: number,
         time_ns: frame.time_ns,

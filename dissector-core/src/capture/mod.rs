@@ -231,13 +231,13 @@ impl<R: Read> Capture<R> {
     /// Appends segments to `batch` as those of a file, up to `most`, as long as each is in a usual
     /// frame, all there, before `until_ns`; how many.
     fn fill(&mut self, file: u32, batch: &mut Batch, most: usize, until_ns: i64) -> usize {
-        if !self.deep.found.is_empty() {
+        // What the batch has to know of the time is noted one by one.
+        if !self.deep.found.is_empty() || batch.now_ns() < self.order.latest_ns {
             return 0;
         }
         batch.begin_file(file);
         let octets = self.buffer.filled();
-        let latest_ns = self.order.latest_ns;
-        let wanted = Wanted { frame: self.frames + 1, until_ns, latest_ns, most };
+        let wanted = Wanted { frame: self.frames + 1, until_ns, most };
         let appended = match &self.records {
             Records::Pcap(records) if records.is_big_endian() => {
                 append(batch, octets, &wanted, |it| records.straight::<true>(it))
@@ -249,7 +249,7 @@ impl<R: Read> Capture<R> {
         };
         self.buffer.consume(appended.octets);
         self.frames += appended.frames as u64;
-        self.order.latest_ns = appended.latest_ns;
+        self.order.latest_ns = batch.now_ns();
         appended.frames
     }
 

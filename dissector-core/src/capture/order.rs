@@ -61,20 +61,24 @@ impl Order {
     /// A segment is in this frame, of this time.
     #[inline]
     pub fn note(&mut self, frame: u64, time_ns: i64) {
-        if is_behind(time_ns, self.latest_ns) {
-            self.behind(frame, time_ns);
+        if self.latest_ns > time_ns {
+            self.earlier(frame, time_ns);
+        } else {
+            self.latest_ns = time_ns;
         }
-        self.latest_ns = self.latest_ns.max(time_ns);
     }
 
     #[cold]
-    fn behind(&mut self, frame: u64, time_ns: i64) {
+    fn earlier(&mut self, frame: u64, time_ns: i64) {
+        let behind_ns = self.latest_ns.abs_diff(time_ns);
+        if behind_ns <= TOLERANCE_NS as u64 {
+            return;
+        }
         let disorder = &mut self.disorder;
         if frame != self.counted {
             self.counted = frame;
             disorder.frames += 1;
         }
-        let behind_ns = self.latest_ns.abs_diff(time_ns);
         if behind_ns > disorder.furthest_ns {
             (disorder.furthest_frame, disorder.furthest_ns) = (frame, behind_ns);
         }
@@ -83,12 +87,6 @@ impl Order {
     pub fn disorder(&self) -> Option<Disorder> {
         (self.disorder.frames > 0).then_some(self.disorder)
     }
-}
-
-/// Whether a time is further behind the latest one than is usual.
-#[inline(always)]
-pub(super) fn is_behind(time_ns: i64, latest_ns: i64) -> bool {
-    time_ns < latest_ns.saturating_sub(TOLERANCE_NS)
 }
 
 #[cfg(test)]

@@ -26,12 +26,20 @@ impl Stories {
         let told = self.list.len() as u64;
         match (told, self.matching) {
             (0, 0) => Some("no connection is like that".into()),
-            (_, matching) if matching > told => Some(format!(
-                "{matching} connections are like that; this {verb} the first{}. Choose others \
-                 with --conn, --host, --port or --outcome{}",
-                if told == 1 { String::new() } else { format!(" {told}") },
-                if told == 1 { String::new() } else { format!(", or more with {option}") },
-            )),
+            (_, matching) if matching > told => {
+                let count = if told == 1 { String::new() } else { format!(" {told}") };
+                let more =
+                    if told == 1 { String::new() } else { format!(", or more with {option}") };
+                let told_failed = self.list.iter().any(|story| story.verdict.outcome.failed());
+                let failed = match self.failed && !told_failed {
+                    true => "Some of the others have failed: --failed. ",
+                    false => "",
+                };
+                Some(format!(
+                    "{matching} connections are like that; this {verb} the first{count}. {failed}\
+                     Choose others with --conn, --host, --port or --outcome{more}"
+                ))
+            }
             _ => None,
         }
     }

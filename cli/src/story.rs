@@ -58,6 +58,8 @@ pub struct Told {
     pub ack: Option<i64>,
     /// Octets of payload.
     pub len: u32,
+    /// How many of them were sent before.
+    pub again: u32,
     pub stage: Stage,
     pub copy: Copy,
     /// On SYN, SYN/ACK and FIN: how many copies went before.
@@ -131,6 +133,8 @@ pub struct Run {
     pub segments: u64,
     /// Octets of payload from client and server.
     pub octets: [u64; 2],
+    /// How many of them were sent before.
+    pub again: [u64; 2],
     /// Some of them had a part in handshake or close, or deserve a remark.
     pub remarkable: bool,
 }
@@ -138,8 +142,8 @@ pub struct Run {
 impl Run {
     pub fn new(frame: u64, time_ns: i64) -> Self {
         let (first_frame, last_frame, first_ns, last_ns) = (frame, frame, time_ns, time_ns);
-        let (segments, octets, remarkable) = (0, [0; 2], false);
-        Self { first_frame, last_frame, first_ns, last_ns, segments, octets, remarkable }
+        let (segments, octets, again, remarkable) = (0, [0; 2], [0; 2], false);
+        Self { first_frame, last_frame, first_ns, last_ns, segments, octets, again, remarkable }
     }
 
     pub fn add(&mut self, event: &Event) {
@@ -147,6 +151,7 @@ impl Run {
             Event::Segment(told) => {
                 self.segments += 1;
                 self.octets[told.from as usize] += u64::from(told.len);
+                self.again[told.from as usize] += u64::from(told.again);
                 self.remarkable |= !told.is_plain();
                 (self.last_frame, self.last_ns) = (told.frame, told.time_ns);
             }
@@ -156,11 +161,14 @@ impl Run {
             }
             Event::Run(run) => {
                 self.segments += run.segments;
-                self.octets[0] += run.octets[0];
-                self.octets[1] += run.octets[1];
+                for end in [0, 1] {
+                    self.octets[end] += run.octets[end];
+                    self.again[end] += run.again[end];
+                }
                 self.remarkable |= run.remarkable;
                 (self.last_frame, self.last_ns) = (run.last_frame, run.last_ns);
             }
+            Event::File(_) => {}
         }
     }
 }
@@ -170,14 +178,18 @@ pub enum Event {
     Segment(Told),
     Error(ToldError),
     Run(Run),
+    /// What follows is in this file, as it was named.
+    File(String),
 }
 
 impl Event {
-    fn place(&self) -> (u64, i64) {
+    /// Frame and time of what was captured.
+    fn place(&self) -> Option<(u64, i64)> {
         match self {
-            Self::Segment(told) => (told.frame, told.time_ns),
-            Self::Error(error) => (error.frame, error.time_ns),
-            Self::Run(run) => (run.first_frame, run.first_ns),
+            Self::Segment(told) => Some((told.frame, told.time_ns)),
+            Self::Error(error) => Some((error.frame, error.time_ns)),
+            Self::Run(run) => Some((run.first_frame, run.first_ns)),
+            Self::File(_) => None,
         }
     }
 }
@@ -194,8 +206,6 @@ impl Told {
 pub struct Story {
     /// The file that it begins in, as it was named.
     pub file: String,
-    /// Whether it goes on in another file.
-    pub several_files: bool,
     pub id: u32,
     pub attempt: u16,
     pub client: SocketAddr,
@@ -205,16 +215,25 @@ pub struct Story {
     pub client_state: States,
     pub server_state: States,
     pub verdict: Verdict,
+    /// Octets that each end has sent after its SYN, without those sent again.
+    pub octets: [u64; 2],
+    /// How many were sent again.
+    pub again: [u64; 2],
+    /// The server has sent something since its SYN/ACK that shows that it took the ACK.
+    pub server_went_on: bool,
     pub events: Vec<Event>,
 }
 
 /// Collects the events of one connection.
 pub struct Recorder {
     file: String,
-    several_files: bool,
+    /// The one that the last event is in.
+    current_file: String,
     head: Vec<Event>,
     /// What does not fit in the head and is not among the last.
     middle: Option<Run>,
+    /// The file in which that ends, where it is another than at its beginning.
+    middle_file: Option<String>,
     tail: VecDeque<Event>,
     /// Plain segments in a row so far.
     plain: u32,
@@ -224,26 +243,68 @@ pub struct Recorder {
     run: Option<Run>,
     /// The numbers that those of client and server are relative to.
     bases: [Option<u32>; 2],
+    streams: [Stream; 2],
+    server_went_on: bool,
+    /// When the client's last SYN came, and how long the server then took to answer.
+    syn_ns: Option<i64>,
+    synack_delay_ns: Option<i64>,
+}
+
+/// What one end has sent, as far as it tells what was sent again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stream {
+    /// Where the octets end that were sent one after the other, from the first on.
+    end: Option<u32>,
+    octets: u64,
+    again: u64,
+}
+
+impl Stream {
+    /// Takes in a segment; how many of its octets were sent before. Behind a gap, none are taken for
+    /// that: they may fill it.
+    fn take(&mut self, sequence: u32, len: u32, syn_or_fin: bool) -> u32 {
+        let end = *self.end.get_or_insert(sequence);
+        let before = end.wrapping_sub(sequence).cast_signed().max(0).cast_unsigned();
+        let again = before.min(len);
+        let new_end = sequence.wrapping_add(len).wrapping_add(syn_or_fin.into());
+        if sequence.wrapping_sub(end).cast_signed() <= 0
+            && new_end.wrapping_sub(end).cast_signed() > 0
+        {
+            self.end = Some(new_end);
+        }
+        self.again += u64::from(again);
+        self.octets += u64::from(len - again);
+        again
+    }
 }
 
 impl Recorder {
     pub fn new(file: &str) -> Self {
         Self {
             file: file.into(),
-            several_files: false,
+            current_file: file.into(),
             head: Vec::new(),
             middle: None,
+            middle_file: None,
             tail: VecDeque::new(),
             plain: 0,
             waiting: VecDeque::new(),
             run: None,
             bases: [None; 2],
+            streams: [Stream::default(); 2],
+            server_went_on: false,
+            syn_ns: None,
+            synack_delay_ns: None,
         }
     }
 
     /// Takes in what `step` says of the connection.
     pub fn record(&mut self, step: &Step<'_>) {
-        self.several_files |= self.file != step.file;
+        if self.current_file != step.file {
+            self.end_run();
+            step.file.clone_into(&mut self.current_file);
+            self.add(Event::File(step.file.into()));
+        }
         match step.packet {
             Packet::Segment(segment) => {
                 let told = self.told(segment, step.seen);
@@ -268,10 +329,10 @@ impl Recorder {
         self.end_run();
         let mut events = self.head;
         events.extend(self.middle.map(Event::Run));
+        events.extend(self.middle_file.map(Event::File));
         events.extend(self.tail);
         Story {
             file: self.file,
-            several_files: self.several_files,
             id: connection.id(),
             attempt: connection.attempt(),
             client: connection.client(),
@@ -281,6 +342,9 @@ impl Recorder {
             client_state: connection.client_state(),
             server_state: connection.server_state(),
             verdict: connection.verdict(now_ns),
+            octets: self.streams.map(|stream| stream.octets),
+            again: self.streams.map(|stream| stream.again),
+            server_went_on: self.server_went_on,
             events,
         }
     }
@@ -306,6 +370,14 @@ impl Recorder {
         if let Some(ack) = ack.filter(|_| !strange && !tcp.flags.contains(TcpFlags::RST)) {
             self.bases[other].get_or_insert(ack.wrapping_sub(1));
         }
+        let len = segment.payload_octets();
+        let once = !strange && seen.copy != Copy::Duplicate && !tcp.flags.contains(TcpFlags::RST);
+        let syn_or_fin = tcp.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
+        let again = match once {
+            true => self.streams[own].take(tcp.sequence.0, len, syn_or_fin),
+            false => 0,
+        };
+        self.server_went_on |= from == End::Server && once && !syn;
         Told {
             frame: segment.packet.frame,
             time_ns: segment.packet.time_ns,
@@ -313,7 +385,8 @@ impl Recorder {
             flags: tcp.flags,
             seq: relative(tcp.sequence.0, self.bases[own]),
             ack: ack.map(|ack| relative(ack, self.bases[other])),
-            len: segment.payload_octets(),
+            len,
+            again,
             stage: seen.stage,
             copy: seen.copy,
             retry: seen.retry,
@@ -330,10 +403,22 @@ impl Recorder {
 
     /// What `told` shows of earlier segments: that the other end did not get or take them.
     fn mark_what_was_in_vain(&mut self, told: &Told) {
+        match (told.stage, self.syn_ns) {
+            (Stage::Syn, _) => self.syn_ns = Some(told.time_ns),
+            (Stage::SynAck, Some(syn_ns)) if self.synack_delay_ns.is_none() => {
+                self.synack_delay_ns = Some(told.time_ns.saturating_sub(syn_ns));
+            }
+            _ => {}
+        }
+        // What the client has sent since may still have been under way to the server.
+        let under_way_ns = self.synack_delay_ns.unwrap_or(0);
         let refuted = |was: &Told| match told.stage {
             _ if told.anomalies.contains(Anomaly::SynAckNotReceived) => was.stage == Stage::SynAck,
             _ if told.anomalies.contains(Anomaly::SynAckRetxAfterAck) => {
-                was.from == End::Client && was.ack.is_some() && !was.flags.contains(TcpFlags::RST)
+                was.from == End::Client
+                    && was.ack.is_some()
+                    && !was.flags.contains(TcpFlags::RST)
+                    && told.time_ns.saturating_sub(was.time_ns) >= under_way_ns
             }
             _ if told.anomalies.contains(Anomaly::RstIgnored) => was.rst_reason.is_some(),
             Stage::Fin if told.copy == Copy::Retransmission => was.stage == Stage::FinAcked,
@@ -348,7 +433,7 @@ impl Recorder {
             Event::Segment(told) => Some(told),
             _ => None,
         });
-        if let Some(was) = run.chain(kept).find(|was| refuted(was)) {
+        for was in run.chain(kept).filter(|was| refuted(was)) {
             was.in_vain = true;
         }
     }
@@ -389,8 +474,13 @@ impl Recorder {
         if self.tail.len() == MOST_TAIL
             && let Some(oldest) = self.tail.pop_front()
         {
-            let (frame, time_ns) = oldest.place();
-            self.middle.get_or_insert_with(|| Run::new(frame, time_ns)).add(&oldest);
+            match (oldest.place(), oldest) {
+                (None, Event::File(file)) => self.middle_file = Some(file),
+                (place, oldest) => {
+                    let (frame, time_ns) = place.unwrap_or_default();
+                    self.middle.get_or_insert_with(|| Run::new(frame, time_ns)).add(&oldest);
+                }
+            }
         }
         self.tail.push_back(event);
     }
@@ -423,6 +513,19 @@ fn relative(number: u32, base: Option<u32>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn octets_are_sent_again_where_they_were_sent_before() {
+        let mut stream = Stream::default();
+        let sent = [(9, 0, true), (10, 5, false), (10, 5, false), (13, 4, false), (30, 5, false)];
+        let again = sent.map(|(sequence, len, syn)| stream.take(sequence, len, syn));
+        assert_eq!(again, [0, 0, 5, 2, 0]);
+        // What fills the gap was not there before, and what is behind it may be.
+        assert_eq!([17, 30].map(|sequence| stream.take(sequence, 5, false)), [0, 0]);
+        assert_eq!((stream.octets, stream.again), (22, 7));
+        let mut stream = Stream::default();
+        assert_eq!([u32::MAX, u32::MAX].map(|it| stream.take(it, 3, false)), [0, 3]);
+    }
 
     #[test]
     fn numbers_are_relative_and_may_lie_before() {

@@ -140,11 +140,7 @@ fn brief(anomaly: Anomaly, told: &Told) -> Option<String> {
 /// `… 214 segments, client 12.3 kB, server 1.2 MB, in 3.20 s …`
 pub fn of_run(run: &Run) -> String {
     let mut parts = vec![count(run.segments, "segment")];
-    for (end, sent) in [End::Client, End::Server].into_iter().zip(run.octets) {
-        if sent > 0 {
-            parts.push(format!("{} sends {}", end.name(), octets(sent)));
-        }
-    }
+    parts.extend(sends(run));
     let lasted = run.last_ns.saturating_sub(run.first_ns).max(0) as u64;
     if run.octets == [0, 0] && !run.remarkable {
         parts.push("no data".into());
@@ -156,6 +152,25 @@ pub fn of_run(run: &Run) -> String {
         parts.push("some of them repeated or unusual".into());
     }
     format!("… {} …", parts.join(", "))
+}
+
+/// `client sends 7 octets and 14 again`, for each end that sends any.
+pub fn sends(run: &Run) -> impl Iterator<Item = String> {
+    [End::Client, End::Server].into_iter().filter_map(|end| {
+        let (all, again) = (run.octets[end as usize], run.again[end as usize]);
+        let what = match all - again {
+            0 if again == 0 => return None,
+            0 => format!("{} again", octets(again)),
+            new if again == 0 => octets(new),
+            new => format!("{} and {again} again", octets(new)),
+        };
+        Some(format!("{} sends {what}", end.name()))
+    })
+}
+
+/// `from here on in b.pcap`
+pub fn of_file(name: &str) -> String {
+    format!("from here on in {name}")
 }
 
 /// `ICMP host unreachable from 10.0.0.254`

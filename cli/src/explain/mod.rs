@@ -11,7 +11,7 @@ use dissector_core::connection::{
 use terminal_size::{Width, terminal_size};
 
 use crate::args::ExplainArgs;
-use crate::output::{Output, duration};
+use crate::output::{Output, duration, octets};
 use crate::stories;
 use crate::story::{Event, Story};
 use crate::style::{FAINT, STRONG, outcome_style};
@@ -130,24 +130,33 @@ fn at_the_end(story: &Story) -> String {
         Some(Event::Segment(told)) => told.time_ns,
         Some(Event::Error(error)) => error.time_ns,
         Some(Event::Run(run)) => run.last_ns,
-        None => story.last_ns,
+        Some(Event::File(_)) | None => story.last_ns,
     };
     let lasted = last_ns.saturating_sub(story.first_ns).max(0) as u64;
     let after = match lasted {
         0 => "Nothing more of it is in the capture:".into(),
         _ => format!("{} after it began, nothing more comes:", duration(lasted)),
     };
-    let (client, server) = (state(story.client_state), state(story.server_state));
-    let mut text = format!("{after} the client is in {client}, the server in {server}.");
+    let client = state(story.client_state);
+    let server = match story.verdict.outcome {
+        _ if story.server_state.proven() => {
+            format!(", the server in {}", story.server_state.after())
+        }
+        Outcome::NoReply => "; whether the SYN has reached the server cannot be seen".into(),
+        Outcome::Unreachable => "; the server holds nothing of it, as far as can be seen".into(),
+        Outcome::Challenged => "; the server holds the older connection".into(),
+        Outcome::NotAccepted if story.server_state.after() == State::Established => {
+            ", the server still in SYN-RECEIVED, unless it has taken the last ACK".into()
+        }
+        _ => format!(", the server in {}", state(story.server_state)),
+    };
+    let mut text = format!("{after} the client is in {client}{server}.");
     if was_cleared(story)
         && let Some(frame) = story.verdict.frames.rst
     {
         text.push_str(&format!(
             " The RST of frame {frame}, which belongs to the next attempt on these ports, cleared it."
         ));
-    }
-    if story.several_files {
-        text.push_str(" It goes on in more than one file; frames count in each from 1.");
     }
     text
 }
@@ -183,6 +192,22 @@ fn remarks(story: &Story) -> Vec<String> {
              TcpExtListenOverflows` tells whether it was the queue."
                 .into(),
         );
+    }
+    if verdict.outcome == Outcome::Complete
+        && verdict.seen == Seen::Both
+        && !story.server_went_on
+        && story.verdict.rst_reason.is_none()
+        && story.again[0] > 0
+    {
+        remarks.push(format!(
+            "The server has sent nothing since its SYN/ACK, not even an acknowledgment of the {} that \
+             the client has sent, some of them more than once. It may never have taken the final ACK: \
+             a server that works with SYN cookies and whose accept queue is full drops it and does not \
+             repeat its SYN/ACK; or what the client sends is lost on the way. On the server, `nstat \
+             -az TcpExtListenOverflows TcpExtSyncookiesRecv` and `ss -ltn 'sport = :{}'` tell.",
+            octets(story.octets[0]),
+            story.server.port()
+        ));
     }
     let lost = verdict.outcome == Outcome::NotAccepted
         || verdict.syn_count > 1

@@ -35,6 +35,9 @@ pub fn all(story: &Story) -> Vec<(String, String)> {
                 last_ns = Some(error.time_ns);
                 (when, icmp(error))
             }
+            Group::File(name) => {
+                (format!("In {name}:"), "it goes on there; frames count anew.".into())
+            }
             Group::Run(run) => {
                 let when = if run.first_frame == run.last_frame {
                     moment(run.first_frame, run.first_ns, last_ns)
@@ -59,6 +62,7 @@ enum Group<'a> {
     Error(&'a ToldError),
     /// Nothing but data and its acknowledgments.
     Run(Run),
+    File(&'a str),
 }
 
 fn grouped(events: &[Event]) -> Vec<Group<'_>> {
@@ -81,6 +85,7 @@ fn grouped(events: &[Event]) -> Vec<Group<'_>> {
             (Event::Segment(told), _) => groups.push(Group::Alone(told)),
             (Event::Error(error), _) => groups.push(Group::Error(error)),
             (Event::Run(run), _) => groups.push(Group::Run(run.clone())),
+            (Event::File(name), _) => groups.push(Group::File(name)),
         }
     }
     groups
@@ -99,9 +104,11 @@ fn is_again(told: &Told) -> bool {
 fn moment(frame: u64, time_ns: i64, last_ns: Option<i64>) -> String {
     match last_ns {
         None => format!("Frame {frame}:"),
+        Some(last_ns) if time_ns < last_ns => {
+            format!("Frame {frame}, {} before that:", duration(last_ns.abs_diff(time_ns)))
+        }
         Some(last_ns) => {
-            let later = time_ns.saturating_sub(last_ns).max(0) as u64;
-            format!("Frame {frame}, {} later:", duration(later))
+            format!("Frame {frame}, {} later:", duration(last_ns.abs_diff(time_ns)))
         }
     }
 }
@@ -282,6 +289,9 @@ fn segment(
             cover(&[Anomaly::IllegalFlags]);
             format!("the {who} sends {}: no TCP does that. A scan, or damage.", told.flags)
         }
+        _ if told.len > 0 && told.again == told.len => {
+            format!("the {who} sends {} again.", octets(told.len.into()))
+        }
         _ if told.len > 0 => format!("the {who} sends {}.", octets(told.len.into())),
         _ => format!("the {who} sends an ACK without data."),
     };
@@ -350,12 +360,7 @@ fn icmp(error: &ToldError) -> String {
 }
 
 fn data(run: &Run) -> String {
-    let sent: Vec<_> = [End::Client, End::Server]
-        .into_iter()
-        .zip(run.octets)
-        .filter(|(_, sent)| *sent > 0)
-        .map(|(end, sent)| format!("the {} sends {}", end.name(), octets(sent)))
-        .collect();
+    let sent: Vec<_> = words::sends(run).map(|what| format!("the {what}")).collect();
     let lasted = run.last_ns.saturating_sub(run.first_ns).max(0) as u64;
     let unusual = if run.remarkable { " Some of them are repeated or unusual." } else { "" };
     match (run.segments, sent.is_empty()) {

@@ -51,6 +51,10 @@ pub fn draw(story: &Story) -> String {
                 let line = format!("Note over C,S: {}", escaped(&words::of_run(run)));
                 (run.first_ns, line, None)
             }
+            Event::File(name) => {
+                let line = format!("Note over C,S: {}", escaped(&words::of_file(name)));
+                (last_ns, line, None)
+            }
         };
         let pause_ns = time_ns.saturating_sub(last_ns);
         if pause_ns >= PAUSE_NS {

@@ -86,6 +86,7 @@ pub fn draw(story: &Story) -> String {
         Event::Segment(told) => words::on_arrow(told).chars().count(),
         Event::Error(error) => words::of_error(error).chars().count() + 8,
         Event::Run(run) => words::of_run(run).chars().count(),
+        Event::File(name) => words::of_file(name).chars().count(),
     });
     let longest = labels.max().unwrap_or(0) as f64;
     let server = CLIENT + (longest * CHARACTER + 64.0).max(400.0);
@@ -136,6 +137,7 @@ impl Picture {
                 Event::Segment(told) => (told.time_ns, told.time_ns),
                 Event::Error(error) => (error.time_ns, error.time_ns),
                 Event::Run(run) => (run.first_ns, run.last_ns),
+                Event::File(_) => (last_ns, last_ns),
             };
             if place > 0 {
                 let silence_ns = time_ns.saturating_sub(last_ns).max(0) as u64;
@@ -159,6 +161,7 @@ impl Picture {
                     self.error(y, error);
                 }
                 Event::Run(run) => self.run(y, run),
+                Event::File(name) => self.between(y + SLANT / 2.0, &words::of_file(name)),
             }
         }
         let bottom = y + SLANT + 26.0;
@@ -226,8 +229,13 @@ impl Picture {
             );
             self.since[end as usize] = y + 12.0;
         }
+        self.between(y, &words::of_run(run));
+    }
+
+    /// Words in the middle between the two ends.
+    fn between(&mut self, y: f64, words: &str) {
         let middle = (CLIENT + self.server) / 2.0;
-        self.text(middle, y + 4.0, "faint", "middle", &words::of_run(run));
+        self.text(middle, y + 4.0, "faint", "middle", words);
     }
 
     /// A line from `from` to `to`, sinking on its way, with a head; a cross where it was in vain.

@@ -32,7 +32,7 @@ pub fn draw(story: &Story) -> String {
     let labels = story.events.iter().map(|event| match event {
         Event::Segment(told) => words::on_arrow(told).chars().count() + 5,
         Event::Error(error) => words::of_error(error).chars().count() + 6,
-        Event::Run(_) => 0,
+        Event::Run(_) | Event::File(_) => 0,
     });
     let width = labels.max().unwrap_or(0).max(ARROW);
     let (client, server) = ("client", "server");
@@ -69,12 +69,8 @@ pub fn draw(story: &Story) -> String {
                 row(&mut text, error.frame, since_first(error.time_ns), states, &arrow);
                 beside_it(&mut text, error.server, "", FAINT);
             }
-            Event::Run(run) => {
-                let words = words::of_run(run);
-                let middle = 22 + STATE + 2 + width / 2;
-                let before = middle.saturating_sub(words.chars().count() / 2);
-                let _ = writeln!(text, "{:before$}{FAINT}{words}{FAINT:#}", "");
-            }
+            Event::Run(run) => between(&mut text, width, &words::of_run(run)),
+            Event::File(name) => between(&mut text, width, &words::of_file(name)),
         }
     }
     let meaning = words::meaning(story);
@@ -82,6 +78,13 @@ pub fn draw(story: &Story) -> String {
         let _ = writeln!(text, "{meaning}");
     }
     text
+}
+
+/// Words in the middle between the two ends.
+fn between(text: &mut String, width: usize, words: &str) {
+    let middle = 22 + STATE + 2 + width / 2;
+    let before = middle.saturating_sub(words.chars().count() / 2);
+    let _ = writeln!(text, "{:before$}{FAINT}{words}{FAINT:#}", "");
 }
 
 /// A row up to where the server's state begins.

@@ -1,0 +1,135 @@
+//! What `ladder` and `explain` tell of connections that no sample holds.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::stdout;
+use tempfile::TempDir;
+
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+const PSH_ACK: u8 = 0x18;
+
+/// A segment: milliseconds, whether it is the client's, flags, numbers, octets of payload.
+type Sent = (u32, bool, u8, u32, u32, u16);
+
+/// The client's numbers begin at 100, the server's at 500.
+const HANDSHAKE: [Sent; 3] =
+    [(0, true, SYN, 100, 0, 0), (20, false, SYN | ACK, 500, 101, 0), (21, true, ACK, 101, 501, 0)];
+
+/// A capture of one connection, from 10.0.0.1:40000 to 10.0.0.2:80; RAW, little-endian.
+fn capture(folder: &TempDir, name: &str, segments: &[Sent]) -> String {
+    let mut file = Vec::from(b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x65\0\0\0");
+    for (ms, from_client, flags, seq, ack, len) in segments {
+        let octets = 40 + len;
+        for word in [ms / 1000, ms % 1000 * 1000, octets.into(), octets.into()] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend([0x45, 0]);
+        file.extend(octets.to_be_bytes());
+        // Each packet has an identification of its own.
+        file.extend(((file.len() % 65_000) as u16 + 1).to_be_bytes());
+        file.extend([0, 0, 64, 6, 0, 0]);
+        let ends = [[10, 0, 0, 1], [10, 0, 0, 2]];
+        let ports = [40_000_u16, 80];
+        let order = if *from_client { [0, 1] } else { [1, 0] };
+        order.iter().for_each(|end| file.extend(ends[*end]));
+        order.iter().for_each(|end| file.extend(ports[*end].to_be_bytes()));
+        file.extend(seq.to_be_bytes());
+        file.extend(ack.to_be_bytes());
+        file.extend([0x50, *flags, 0xff, 0xff, 0, 0, 0, 0]);
+        file.resize(file.len() + usize::from(*len), b'x');
+    }
+    let path = folder.path().join(name);
+    fs::write(&path, file).expect("there is room");
+    path.display().to_string()
+}
+
+fn told(command: &str, segments: &[Sent]) -> String {
+    let folder = tempfile::tempdir().expect("there is room");
+    one_line(&stdout(&[command, &capture(&folder, "a.pcap", segments)]))
+}
+
+/// `text` however it was wrapped.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn it_is_said_where_a_connection_goes_on_in_another_file() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let (first, second) = HANDSHAKE.split_at(1);
+    let files = [capture(&folder, "a.pcap", first), capture(&folder, "b.pcap", second)];
+    let b = Path::new(&files[1]).display();
+    for (command, words) in [
+        ("explain", format!("In {b}: it goes on there; frames count anew. Frame 1, 20.0 ms later")),
+        ("ladder", format!("from here on in {b} 1 0.020000")),
+    ] {
+        let text = one_line(&stdout(&[command, &files[0], &files[1]]));
+        assert!(text.contains(&words), "{text}");
+    }
+    for format in ["mermaid", "svg"] {
+        let text = stdout(&["ladder", "--format", format, &files[0], &files[1]]);
+        assert!(text.contains(&format!("from here on in {b}")), "{text}");
+    }
+}
+
+#[test]
+fn octets_sent_again_are_no_more_octets() {
+    let mut segments = HANDSHAKE.to_vec();
+    for ms in [30, 230, 630] {
+        segments.push((ms, true, PSH_ACK, 101, 501, 10));
+    }
+    segments.push((650, false, ACK, 501, 111, 0));
+    let text = told("explain", &segments);
+    assert!(text.contains("the client sends 10 octets and 20 again, in 4 segments"), "{text}");
+    assert!(!text.contains("SYN cookies"), "{text}");
+}
+
+#[test]
+fn a_server_that_has_said_nothing_since_its_synack_may_not_have_taken_the_ack() {
+    let mut segments = HANDSHAKE.to_vec();
+    for ms in [30, 230, 630, 1430] {
+        segments.push((ms, true, PSH_ACK, 101, 501, 10));
+    }
+    let text = told("explain", &segments);
+    let words = "The server has sent nothing since its SYN/ACK, not even an acknowledgment of the 10 \
+                 octets that the client has sent";
+    assert!(text.contains(words), "{text}");
+}
+
+/// What was under way when the server repeated its SYN/ACK may have arrived.
+#[test]
+fn everything_that_did_not_arrive_has_a_cross() {
+    let mut segments = HANDSHAKE.to_vec();
+    segments.extend([
+        (30, true, PSH_ACK, 101, 501, 10),
+        (1015, true, PSH_ACK, 101, 501, 10),
+        (1020, false, SYN | ACK, 500, 101, 0),
+        (3020, false, SYN | ACK, 500, 101, 0),
+    ]);
+    assert_eq!(crossed(&segments), ["3", "4", "5"]);
+    assert_eq!(crossed(&segments[..6]), ["3", "4"]);
+}
+
+/// The frames whose arrows end in a cross.
+fn crossed(segments: &[Sent]) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("there is room");
+    let text = stdout(&["ladder", &capture(&folder, "a.pcap", segments)]);
+    let crossed = text.lines().filter(|line| line.contains('×'));
+    crossed.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_frame_from_earlier_is_told_as_such() {
+    let text = told("explain", &[HANDSHAKE[0], (2_000, true, SYN, 100, 0, 0), HANDSHAKE[1]]);
+    assert!(text.contains("Frame 3, 1.98 s before that: the server answers"), "{text}");
+}
+
+#[test]
+fn nothing_is_said_of_a_server_that_was_not_reached() {
+    let text = told("explain", &[HANDSHAKE[0], (1_000, true, SYN, 100, 0, 0)]);
+    assert!(text.contains("in SYN-SENT; whether the SYN has reached the server"), "{text}");
+}

@@ -26,7 +26,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
         None => {
             let mut output = Output::open(arguments.output()?)?;
             output.text(&header())?;
-            Writer::Table { output, start_ns: None }
+            Writer::Table { output, start_ns: None, ends: ENDS }
         }
     };
     let input = Input::open(&arguments.source, !arguments.writes_to_terminal())?;
@@ -51,9 +51,9 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
                 Writer::Rows(rows) => {
                     rows.write(&PacketRow::new(step.file, segment, step.seen, connection))
                 }
-                Writer::Table { output, start_ns } => {
+                Writer::Table { output, start_ns, ends } => {
                     let start_ns = *start_ns.get_or_insert(segment.packet.time_ns);
-                    Ok(output.text(&line(segment, step.seen, start_ns))?)
+                    Ok(output.text(&line(segment, step.seen, start_ns, ends))?)
                 }
             }
         },
@@ -75,7 +75,12 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
 
 enum Writer {
     Rows(RowWriter),
-    Table { output: Output, start_ns: Option<i64> },
+    Table {
+        output: Output,
+        start_ns: Option<i64>,
+        /// Columns of the two ends of a segment.
+        ends: usize,
+    },
 }
 
 impl Writer {
@@ -87,15 +92,19 @@ impl Writer {
     }
 }
 
+/// Columns of the two ends of a segment at first.
+const ENDS: usize = 48;
+
 /// Written line by line, so with columns of fixed widths.
 fn header() -> String {
     format!(
-        "{:>6} {:>12} {:>5}  {:<48} {:<5} {:<5} {:<28} {:<14} Server\n",
+        "{:>6} {:>12} {:>5}  {:<ENDS$} {:<5} {:<5} {:<28} {:<14} Server\n",
         "Frame", "Time", "Conn", "Segment", "Flags", "Step", "Stage", "Client"
     )
 }
 
-fn line(segment: &Segment<'_>, seen: &Annotation, start_ns: i64) -> String {
+/// Ends that need more columns than those before have them from then on.
+fn line(segment: &Segment<'_>, seen: &Annotation, start_ns: i64, ends: &mut usize) -> String {
     let (packet, tcp) = (&segment.packet, &segment.tcp);
     let source = SocketAddr::new(packet.source, tcp.source_port);
     let destination = SocketAddr::new(packet.destination, tcp.destination_port);
@@ -103,13 +112,15 @@ fn line(segment: &Segment<'_>, seen: &Annotation, start_ns: i64) -> String {
         Copy::Original => String::new(),
         copy => format!(" ({copy})"),
     };
+    let between = format!("{source} → {destination}");
+    let width = between.chars().count().max(*ends);
+    *ends = width;
     let (stage, states) = (stage_style(seen.stage), FAINT);
     format!(
-        "{:>6} {:>12.6} {:>5}  {:<48} {:<5} {stage}{:<5} {:<28}{stage:#} {states}{:<14} {}{states:#}\n",
+        "{:>6} {:>12.6} {:>5}  {between:<width$} {:<5} {stage}{:<5} {:<28}{stage:#} {states}{:<14} {}{states:#}\n",
         packet.frame,
         packet.time_ns.saturating_sub(start_ns) as f64 / 1e9,
         seen.connection,
-        format!("{source} → {destination}"),
         tcp.flags.tcpdump().to_string(),
         seen.stage.step().unwrap_or(""),
         format!("{}{copy}", seen.stage.name()),

@@ -24,8 +24,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     let mut writer = match arguments.row_format() {
         Some(format) => Writer::Rows(RowWriter::new::<PacketRow<'_>>(format, arguments.output()?)?),
         None => {
-            let mut output = Output::open(arguments.output()?)?;
-            output.text(&header())?;
+            let output = Output::open(arguments.output()?)?;
             Writer::Table { output, start_ns: None, ends: ENDS }
         }
     };
@@ -52,8 +51,13 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
                     rows.write(&PacketRow::new(step.file, segment, step.seen, connection))
                 }
                 Writer::Table { output, start_ns, ends } => {
-                    let start_ns = *start_ns.get_or_insert(segment.packet.time_ns);
-                    Ok(output.text(&line(segment, step.seen, start_ns, ends))?)
+                    let now_ns = segment.packet.time_ns;
+                    let line = line(segment, step.seen, start_ns.unwrap_or(now_ns), ends);
+                    if start_ns.is_none() {
+                        *start_ns = Some(now_ns);
+                        output.text(&header(*ends))?;
+                    }
+                    Ok(output.text(&line)?)
                 }
             }
         },
@@ -66,7 +70,12 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     )?;
     match writer {
         Writer::Rows(rows) => rows.finish()?,
-        Writer::Table { mut output, .. } => output.flush()?,
+        Writer::Table { mut output, start_ns, ends } => {
+            if start_ns.is_none() {
+                output.text(&header(ends))?;
+            }
+            output.flush()?;
+        }
     }
     ending.report()?;
     choose::known(&arguments.select, connections)?;
@@ -95,10 +104,10 @@ impl Writer {
 /// Columns of the two ends of a segment at first.
 const ENDS: usize = 48;
 
-/// Written line by line, so with columns of fixed widths.
-fn header() -> String {
+/// Written with the first line, when as much is known of the widths as will be.
+fn header(ends: usize) -> String {
     format!(
-        "{:>6} {:>12} {:>5}  {:<ENDS$} {:<5} {:<5} {:<28} {:<14} Server\n",
+        "{:>6} {:>12} {:>5}  {:<ends$} {:<5} {:<5} {:<28} {:<14} Server\n",
         "Frame", "Time", "Conn", "Segment", "Flags", "Step", "Stage", "Client"
     )
 }

@@ -25,6 +25,9 @@ const LEAST_WIDTH: f64 = 980.0;
 const REMARK_CHARACTERS: usize = 42;
 /// Of a character on an arrow.
 const CHARACTER: f64 = 7.25;
+/// Of a character in the title, and of one in small letters.
+const TITLE_CHARACTER: f64 = 10.3;
+const FAINT_CHARACTER: f64 = 6.65;
 /// From one event to the next.
 const STEP: f64 = 46.0;
 /// How far a segment sinks on its way.
@@ -89,17 +92,32 @@ pub fn draw(story: &Story) -> String {
         Event::File(name) => words::of_file(name).chars().count(),
     });
     let longest = labels.max().unwrap_or(0) as f64;
-    let server = CLIENT + (longest * CHARACTER + 64.0).max(400.0);
+    let [client, at_server] = [story.client, story.server].map(|end| faint_width(&end.to_string()));
+    // The addresses stand side by side above the lifelines.
+    let client_end = (client / 2.0).max(AXIS + 8.0 + client - CLIENT);
+    let apart = client_end + at_server / 2.0 + 24.0;
+    let server = CLIENT + (longest * CHARACTER + 64.0).max(400.0).max(apart);
+    let least = [
+        server + ASIDE + STATE_WIDTH + 80.0,
+        server + at_server / 2.0 + 24.0,
+        words::ends(story).chars().count() as f64 * TITLE_CHARACTER + 160.0,
+        words::circumstances(story).chars().count() as f64 * CHARACTER + 190.0,
+        words::meaning(story).chars().count() as f64 * CHARACTER + 48.0,
+    ];
     let mut picture = Picture {
         body: String::new(),
         server,
         first_ns: story.first_ns,
         ends: [None, None],
         since: [BEFORE; 2],
-        width: (server + ASIDE + STATE_WIDTH + 80.0).max(LEAST_WIDTH),
+        width: least.into_iter().fold(LEAST_WIDTH, f64::max),
     };
     let bottom = picture.events(story);
     picture.around(story, bottom)
+}
+
+fn faint_width(text: &str) -> f64 {
+    text.chars().count() as f64 * FAINT_CHARACTER
 }
 
 struct Picture {
@@ -367,7 +385,10 @@ impl Picture {
         self.text(24.0 + chip + 12.0, 65.0, "", "start", &words::circumstances(story));
         for (end, address) in [(End::Client, story.client), (End::Server, story.server)] {
             self.text(self.x(end), 98.0, "head", "middle", end.name());
-            self.text(self.x(end), 114.0, "faint", "middle", &address.to_string());
+            let address = address.to_string();
+            // A long one must not run into the times.
+            let x = self.x(end).max(AXIS + 8.0 + faint_width(&address) / 2.0);
+            self.text(x, 114.0, "faint", "middle", &address);
         }
         self.text(FRAMES, 114.0, "faint", "end", "frame");
         self.text(TIMES, 114.0, "faint", "end", "time (s)");

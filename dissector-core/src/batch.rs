@@ -145,6 +145,9 @@ pub(crate) struct Found<'a> {
 }
 
 impl Batch {
+    /// How many packets there may be in a batch.
+    pub const MOST_PACKETS: usize = 1 << 24;
+
     /// For so many shards, whose indexes have this hasher.
     pub(crate) fn new(shards: usize, hasher: RandomState) -> Self {
         let parts = (0..shards).map(|_| Part::default()).collect();
@@ -159,7 +162,7 @@ impl Batch {
         self.now_ns = i64::MIN;
     }
 
-    /// How many packets are in it. There should be no more than 16 millions.
+    /// How many packets are in it.
     pub fn len(&self) -> usize {
         self.count as usize
     }

@@ -42,6 +42,30 @@ impl<'a> Segment<'a> {
     ///
     /// # Errors
     /// [`HeaderError`] where there is no whole TCP header.
+    ///
+    /// ```
+    /// use dissector_core::{PacketInfo, Segment};
+    ///
+    /// let packet = PacketInfo {
+    ///     frame: 1,
+    ///     time_ns: 0,
+    ///     source: [10, 0, 0, 1].into(),
+    ///     destination: [10, 0, 0, 2].into(),
+    ///     ttl: 64,
+    ///     ip_id: Some(1),
+    ///     tcp_octets: 22,
+    /// };
+    /// let header = b"\x9c\x40\x00\x50\0\0\0\x07\0\0\0\x09\x50\x18\xff\xff\0\0\0\0";
+    /// let captured = [&header[..], b"hi", &[0; 4]].concat();
+    /// let segment = Segment::parse(packet, &captured)?;
+    /// assert_eq!(segment.tcp.flags.to_string(), "PSH, ACK");
+    /// assert_eq!(segment.tcp.payload, b"hi");
+    ///
+    /// // Of a capture that holds headers only, the length is known all the same.
+    /// assert_eq!(Segment::parse(packet, header)?.payload_octets(), 2);
+    /// assert!(Segment::parse(packet, &header[..19]).is_err());
+    /// # Ok::<(), dissector_core::wire::HeaderError>(())
+    /// ```
     #[inline]
     pub fn parse(packet: PacketInfo, captured: &'a [u8]) -> Result<Self, HeaderError> {
         let sent = captured.len().min(packet.tcp_octets as usize);

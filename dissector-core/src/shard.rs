@@ -19,7 +19,7 @@ const SEGMENTS_A_LOOK: u32 = 16;
 const SLOTS_AN_ADVANCE: u32 = 1 << 10;
 
 /// Within a batch, connections are numbered from here on until their own numbers are known.
-const PROVISIONAL: u32 = u32::MAX - (1 << 24);
+const PROVISIONAL: u32 = u32::MAX - Batch::MOST_PACKETS as u32;
 
 /// The part of the connections of a [`ConnectionTable`](crate::ConnectionTable) that one thread can
 /// follow while other threads follow the others.
@@ -96,6 +96,11 @@ impl Shard {
         }
     }
 
+    /// Whether it is one of the table with this hasher.
+    pub(crate) fn hashes_as(&self, hasher: &RandomState) -> bool {
+        self.index.hashes_as(hasher)
+    }
+
     /// Which of the shards it is.
     pub(crate) fn place(&self) -> usize {
         self.place
@@ -105,9 +110,11 @@ impl Shard {
     /// [number](crate::ConnectionTable::end_batch) what they have opened.
     ///
     /// # Panics
-    /// Where the batch is one of another table: its packets are not to be found here.
+    /// Where the batch is one of another table: its packets are not to be found here. Where it has more
+    /// than [`Batch::MOST_PACKETS`].
     pub fn observe_batch(&mut self, batch: &Batch) {
-        assert!(self.index.hashes_as(batch.hasher()), "a batch of another table");
+        assert!(self.hashes_as(batch.hasher()), "a batch of another table");
+        assert!(batch.len() <= Batch::MOST_PACKETS, "a batch of {} packets", batch.len());
         let mut packets = batch.packets(self.place);
         loop {
             let coming = packets.coming();

@@ -55,8 +55,10 @@ pub struct ConnectionTable {
     shards: Vec<Shard>,
     /// Of the indexes of all shards.
     hasher: RandomState,
-    /// The shard of the packet observed last.
-    latest: usize,
+    /// How many of them there are, lent or not.
+    shard_count: usize,
+    /// The shard of the packet observed last, unless that was one of a batch.
+    latest: Option<usize>,
     left: Vec<Connection>,
     next_id: u32,
     now_ns: i64,
@@ -92,7 +94,8 @@ impl ConnectionTable {
         Self {
             shards: (0..shards).map(shard).collect(),
             hasher,
-            latest: 0,
+            shard_count: shards,
+            latest: None,
             left: Vec::new(),
             next_id: 0,
             now_ns: i64::MIN,
@@ -102,11 +105,11 @@ impl ConnectionTable {
     /// Takes in one segment and says what it was.
     pub fn observe(&mut self, segment: &Segment<'_>) -> Annotation {
         let direction = direction_of(segment);
-        self.turn_to(&direction, segment.packet.time_ns);
-        let shard = &mut self.shards[self.latest];
+        let place = self.turn_to(&direction, segment.packet.time_ns);
+        let shard = &mut self.shards[place];
         let seen = shard.observe(segment, &direction, self.now_ns, &mut self.next_id);
         if !shard.left().is_empty() {
-            self.take_from(self.latest);
+            self.take_from(place);
         }
         seen
     }
@@ -114,10 +117,9 @@ impl ConnectionTable {
     /// Takes in an ICMP error; `None` if no connection in the table sent what it quotes.
     pub fn observe_icmp(&mut self, error: &IcmpError) -> Option<Annotation> {
         let direction = Direction::new(error.quoted.source, error.quoted.destination);
-        self.turn_to(&direction, error.packet.time_ns);
-        let shard = &mut self.shards[self.latest];
-        let seen = shard.observe_icmp(error, &direction, self.now_ns);
-        self.take_from(self.latest);
+        let place = self.turn_to(&direction, error.packet.time_ns);
+        let seen = self.shards[place].observe_icmp(error, &direction, self.now_ns);
+        self.take_from(place);
         seen
     }
 
@@ -164,29 +166,33 @@ impl ConnectionTable {
 
     /// Sets the clock, and finds the shard.
     #[inline]
-    fn turn_to(&mut self, direction: &Direction, time_ns: i64) {
+    fn turn_to(&mut self, direction: &Direction, time_ns: i64) -> usize {
         // A segment with an earlier time does not turn the clock back.
         self.now_ns = self.now_ns.max(time_ns);
-        self.latest = shard_of(direction, self.shards.len());
+        let place = shard_of(direction, self.shards.len());
+        self.latest = Some(place);
+        place
     }
 
-    /// The connection of the segment observed last.
+    /// The connection of the segment that was [observed](Self::observe) last; `None` after a
+    /// [`Batch`].
     pub fn latest(&self) -> Option<&Connection> {
-        let shard = &self.shards[self.latest];
+        let shard = self.shards.get(self.latest?)?;
         shard.latest().map(|slot| shard.slots().get(slot))
     }
 
-    /// Where the connection of the segment observed last is kept, for [`get`](Self::get).
+    /// Where that connection is kept, for [`get`](Self::get).
     pub fn latest_slot(&self) -> Option<u32> {
-        let slot = self.shards[self.latest].latest()?;
-        Some(place(slot, self.latest as u32, self.shards.len() as u32))
+        let latest = self.latest?;
+        let slot = self.shards.get(latest)?.latest()?;
+        Some(place(slot, latest as u32, self.shard_count as u32))
     }
 
     /// The connection number `id`, if it is still in the table, in the slot that
     /// [`latest_slot`](Self::latest_slot) gave for one of its segments.
     pub fn get(&self, slot: u32, id: u32) -> Option<&Connection> {
-        let (slot, shard) = slot_and_shard(slot, self.shards.len() as u32);
-        self.shards[shard as usize].slots().holding(slot, id)
+        let (slot, shard) = slot_and_shard(slot, self.shard_count as u32);
+        self.shards.get(shard as usize)?.slots().holding(slot, id)
     }
 
     /// The clock: the latest time seen, in nanoseconds since 1970 UTC. Outcomes are judged by it.
@@ -238,6 +244,7 @@ impl ConnectionTable {
     /// own; [`end_batch`](Self::end_batch) has to follow.
     pub fn shards_mut(&mut self) -> impl Iterator<Item = &mut Shard> {
         let now_ns = self.now_ns;
+        self.latest = None;
         self.shards.iter_mut().for_each(|shard| shard.set_clock(now_ns));
         self.shards.iter_mut()
     }
@@ -251,15 +258,25 @@ impl ConnectionTable {
     }
 
     /// Takes back the shards that were lent, in whatever order.
+    ///
+    /// # Panics
+    /// Where they are not all of this table's shards, and nothing else.
     pub fn give_back(&mut self, mut shards: Vec<Shard>) {
         shards.sort_unstable_by_key(Shard::place);
+        let own = shards.iter().all(|shard| shard.hashes_as(&self.hasher));
+        let all = shards.iter().map(Shard::place).eq(0..self.shard_count);
+        assert!(own && all && self.shards.is_empty(), "shards that this table has not lent");
         self.shards = shards;
     }
 
     /// All shards have observed `batch`: the connections that it has opened get their numbers, and
     /// those that have left are given. `opened` is told the number of each new connection, in order,
     /// and the file of its first packet.
+    ///
+    /// # Panics
+    /// Where shards are [lent](Self::lend_shards) still.
     pub fn end_batch(&mut self, batch: &Batch, mut opened: impl FnMut(u32, u32)) -> Left {
+        assert_eq!(self.shards.len(), self.shard_count, "some shards are lent");
         self.now_ns = self.now_ns.max(batch.now_ns());
         let last =
             self.shards.iter().filter_map(|shard| shard.opened().last()).max_by_key(|it| it.packet);
@@ -386,5 +403,41 @@ mod tests {
     fn a_batch_of_another_table_is_refused() {
         let batch = ConnectionTable::new().new_batch();
         ConnectionTable::new().shards_mut().for_each(|shard| shard.observe_batch(&batch));
+    }
+
+    #[test]
+    fn while_shards_are_lent_there_is_no_connection() {
+        let mut table = ConnectionTable::new();
+        let mut shards = table.lend_shards();
+        assert_eq!((table.len(), table.latest().is_none(), table.latest_slot()), (0, true, None));
+        assert!((0..20).all(|slot| table.get(slot, 0).is_none()));
+        shards.reverse();
+        table.give_back(shards);
+        table.end_batch(&table.new_batch(), |_, _| {});
+    }
+
+    #[test]
+    #[should_panic(expected = "this table has not lent")]
+    fn shards_are_all_given_back() {
+        let mut table = ConnectionTable::new();
+        let mut shards = table.lend_shards();
+        shards.pop();
+        table.give_back(shards);
+    }
+
+    #[test]
+    #[should_panic(expected = "this table has not lent")]
+    fn shards_of_another_table_are_refused() {
+        let mut table = ConnectionTable::new();
+        drop(table.lend_shards());
+        table.give_back(ConnectionTable::new().lend_shards());
+    }
+
+    #[test]
+    #[should_panic(expected = "some shards are lent")]
+    fn a_batch_does_not_end_while_shards_are_lent() {
+        let mut table = ConnectionTable::new();
+        drop(table.lend_shards());
+        table.end_batch(&table.new_batch(), |_, _| {});
     }
 }

@@ -9,6 +9,37 @@ use crate::wire::TcpFlags;
 /// What a segment was: its stage, and the states of both ends before and after it.
 ///
 /// Small and `Copy`, so that a million of them can be kept.
+///
+/// ```
+/// use dissector_core::connection::{Anomaly, Role, Stage};
+/// use dissector_core::{ConnectionTable, PacketInfo, Segment};
+///
+/// let [client, server] = [[10, 0, 0, 1], [10, 0, 0, 2]];
+/// let syn = b"\x9c\x40\0\x50\0\0\0\x07\0\0\0\0\x50\x02\xff\xff\0\0\0\0";
+/// let syn_ack = b"\0\x50\x9c\x40\0\0\0\x09\0\0\0\x08\x50\x12\xff\xff\0\0\0\0";
+/// let ack = b"\x9c\x40\0\x50\0\0\0\x08\0\0\0\x0a\x50\x10\xff\xff\0\0\0\0";
+/// let sent = [(0, client, server, syn), (20, server, client, syn_ack), (21, client, server, ack)];
+///
+/// let mut table = ConnectionTable::new();
+/// for (frame, (ms, source, destination, octets)) in (1..).zip(sent) {
+///     let packet = PacketInfo {
+///         frame,
+///         time_ns: ms * 1_000_000,
+///         source: source.into(),
+///         destination: destination.into(),
+///         ttl: 64,
+///         ip_id: Some(frame as u16),
+///         tcp_octets: 20,
+///     };
+///     let seen = table.observe(&Segment::parse(packet, octets)?);
+///     let stages = [Stage::Syn, Stage::SynAck, Stage::FinalAck];
+///     assert_eq!((seen.connection, seen.stage), (0, stages[frame as usize - 1]));
+///     assert_eq!(seen.sender, if source == client { Role::Client } else { Role::Server });
+///     assert_eq!(seen.final_ack, seen.anomalies.contains(Anomaly::HandshakeComplete));
+///     assert_eq!(seen.retry, 0);
+/// }
+/// # Ok::<(), dissector_core::wire::HeaderError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Annotation {
     /// Number of its connection, from 0 in order of first segment.

@@ -4,6 +4,39 @@ use super::anomaly::AnomalySet;
 use super::names::{Close, ClosedBy, Ecn, OpenType, Outcome, RstReason, Seen, Vantage};
 
 /// What a connection came to, as things stand at some time: a plain value to show or to keep.
+///
+/// ```
+/// use dissector_core::connection::{Outcome, Vantage};
+/// use dissector_core::{ConnectionTable, PacketInfo, Segment};
+///
+/// let [client, server] = [[10, 0, 0, 1], [10, 0, 0, 2]];
+/// let syn = b"\x9c\x40\0\x50\0\0\0\x07\0\0\0\0\x50\x02\xff\xff\0\0\0\0";
+/// let syn_ack = b"\0\x50\x9c\x40\0\0\0\x09\0\0\0\x08\x50\x12\xff\xff\0\0\0\0";
+/// let ack = b"\x9c\x40\0\x50\0\0\0\x08\0\0\0\x0a\x50\x10\xff\xff\0\0\0\0";
+/// let sent = [(0, client, server, syn), (20, server, client, syn_ack), (21, client, server, ack)];
+///
+/// let mut table = ConnectionTable::new();
+/// for (frame, (ms, source, destination, octets)) in (1..).zip(sent) {
+///     let packet = PacketInfo {
+///         frame,
+///         time_ns: ms * 1_000_000,
+///         source: source.into(),
+///         destination: destination.into(),
+///         ttl: 64,
+///         ip_id: Some(frame as u16),
+///         tcp_octets: 20,
+///     };
+///     table.observe(&Segment::parse(packet, octets)?);
+/// }
+/// let verdict = table.latest().expect("the one of the last segment").verdict(table.now_ns());
+/// assert_eq!((verdict.outcome, verdict.established), (Outcome::Complete, true));
+/// assert_eq!((verdict.syn_count, verdict.synack_count), (1, 1));
+/// assert_eq!(verdict.times.rtt_server_ns, Some(20_000_000));
+/// assert_eq!(verdict.times.setup_time_ns, Some(21_000_000));
+/// assert_eq!(verdict.frames.final_ack, Some(3));
+/// assert_eq!(verdict.vantage, Vantage::NearClient);
+/// # Ok::<(), dissector_core::wire::HeaderError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -35,6 +35,39 @@ pub(super) struct Frames {
 ///
 /// Kept small, for millions of them: what few connections need is apart, and what follows from the
 /// rest is not kept at all.
+///
+/// ```
+/// use dissector_core::connection::{Outcome, State};
+/// use dissector_core::{ConnectionTable, PacketInfo, Segment};
+///
+/// let [client, server] = [[10, 0, 0, 1], [10, 0, 0, 2]];
+/// let syn = b"\x9c\x40\0\x50\0\0\0\x07\0\0\0\0\x50\x02\xff\xff\0\0\0\0";
+/// let syn_ack = b"\0\x50\x9c\x40\0\0\0\x09\0\0\0\x08\x50\x12\xff\xff\0\0\0\0";
+/// let ack = b"\x9c\x40\0\x50\0\0\0\x08\0\0\0\x0a\x50\x10\xff\xff\0\0\0\0";
+/// let sent = [(0, client, server, syn), (20, server, client, syn_ack), (21, client, server, ack)];
+///
+/// let mut table = ConnectionTable::new();
+/// for (frame, (ms, source, destination, octets)) in (1..).zip(sent) {
+///     let packet = PacketInfo {
+///         frame,
+///         time_ns: ms * 1_000_000,
+///         source: source.into(),
+///         destination: destination.into(),
+///         ttl: 64,
+///         ip_id: Some(frame as u16),
+///         tcp_octets: 20,
+///     };
+///     table.observe(&Segment::parse(packet, octets)?);
+/// }
+/// let connection = table.latest().expect("the one of the last segment");
+/// assert_eq!(connection.client().to_string(), "10.0.0.1:40000");
+/// assert_eq!(connection.server().to_string(), "10.0.0.2:80");
+/// assert_eq!((connection.id(), connection.attempt(), connection.packets()), (0, 1, 3));
+/// assert_eq!(connection.client_state().after(), State::Established);
+/// assert_eq!(connection.server_state().to_string(), "ESTABLISHED?");
+/// assert_eq!(connection.verdict(table.now_ns()).outcome, Outcome::Complete);
+/// # Ok::<(), dissector_core::wire::HeaderError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub(super) addresses: Ends,

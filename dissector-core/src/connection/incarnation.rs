@@ -90,7 +90,12 @@ impl Connection {
             // SYN/ACK still acknowledges the old SYN.
             let answers_old_syn =
                 receiver.has(Facts::ISS_KNOWN) && acknowledgment == receiver.iss + 1;
-            return self.is_closed() && elsewhere && !answers_old_syn;
+            // Where nothing of the client is captured, no close is: but who has closed its own side, and
+            // acknowledges a SYN from elsewhere, has taken up another connection.
+            let only_server_spoke = !receiver.has(Facts::SENT)
+                && sender.has(Facts::SYN_ACK | Facts::FIN)
+                && acknowledgment.since(sender.ack).unsigned_abs() > MOST_APART;
+            return (self.is_closed() || only_server_spoke) && elsewhere && !answers_old_syn;
         }
         if self.is_closed() {
             return true;

@@ -292,6 +292,27 @@ fn the_sides_seen_are_told() {
 }
 
 #[test]
+fn where_only_the_server_is_captured_each_of_its_connections_is_one() {
+    let mut script = Script::of_server_only();
+    script.used();
+    script.server().fin();
+    script.client().fin();
+    script.server().ack();
+    let _ = script.server().restarts(4_000_000_000);
+    script.client().restarts(3_000_000_000).syn();
+    script.server().syn_ack().of_connection(1).lacks(Anomaly::SynAckIsnChanged);
+    assert_eq!(script.connection_numbered(1).attempt(), 2);
+}
+
+#[test]
+fn a_second_responder_is_no_second_connection_even_after_the_first_has_closed() {
+    let mut script = Script::of_server_only();
+    script.used();
+    script.server().fin();
+    script.server().syn_ack().raw_seq(4_000_000_000).acking(1).of_connection(0);
+}
+
+#[test]
 fn a_segment_with_an_earlier_time_does_not_turn_the_clock_back() {
     let mut script = Script::new();
     script.client().syn();

@@ -118,6 +118,9 @@ const TITLES: &[Title] = &[
     Title("Slowest set-up", Align::Right),
 ];
 
+/// Columns to do without on a narrow terminal: times, then the kinds of failure from the last one on.
+const DISPENSABLE: &[usize] = &[14, 11, 13, 12, 10, 9, 8, 7, 6, 5, 4, 3];
+
 pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     let filter = Filter::new(&arguments.select);
     let mut servers: HashMap<SocketAddr, ServerTally> = HashMap::new();
@@ -171,7 +174,8 @@ impl Writer {
             }
             Self::Table(mut output) => {
                 let cells: Vec<_> = rows.iter().map(ServerRow::cells).collect();
-                output.text(&lay_out(TITLES, &cells))?;
+                let text = lay_out(TITLES, &cells, output.columns(), DISPENSABLE);
+                output.text(&text)?;
                 Ok(output.flush()?)
             }
         }

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
+use terminal_size::{Width, terminal_size_of};
 
 use crate::Failure;
 use crate::cell::Row;
@@ -30,6 +31,7 @@ pub struct Output {
     rows: Vec<u8>,
     most: usize,
     colours: bool,
+    columns: Option<usize>,
 }
 
 impl Output {
@@ -51,7 +53,14 @@ impl Output {
         // Who looks at a terminal wants to see a row when it is there.
         let most = if terminal { 0 } else { BUFFER_OCTETS };
         let colours = colour != ColorChoice::Never;
-        Ok(Self { to, rows: Vec::with_capacity(BUFFER_OCTETS + 4096), most, colours })
+        let size = if terminal { terminal_size_of(io::stdout()) } else { None };
+        let columns = size.map(|(Width(columns), _)| usize::from(columns));
+        Ok(Self { to, rows: Vec::with_capacity(BUFFER_OCTETS + 4096), most, colours, columns })
+    }
+
+    /// How many columns it has, if it is a terminal.
+    pub fn columns(&self) -> Option<usize> {
+        self.columns
     }
 
     /// From now on, each row is written when it is there: what comes from a pipe may be long in coming,

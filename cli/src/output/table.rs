@@ -2,6 +2,8 @@
 
 use anstyle::Style;
 
+use crate::style::FAINT;
+
 /// A column: its title, and whether it holds numbers, which stand at the right.
 #[derive(Clone, Copy)]
 pub struct Title(pub &'static str, pub Align);
@@ -31,17 +33,42 @@ impl<T: ToString> From<T> for Shown {
 }
 
 /// Lays out `rows` under `titles`: lines with two spaces between columns, none at the end.
-pub fn lay_out(titles: &[Title], rows: &[Vec<Shown>]) -> String {
+///
+/// Where there is no room for all `columns` of a terminal, some of the `dispensable` columns of the
+/// table are left out: those in which nothing is, then the first ones. A last line names them.
+pub fn lay_out(
+    titles: &[Title],
+    rows: &[Vec<Shown>],
+    columns: Option<usize>,
+    dispensable: &[usize],
+) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].text.chars().count());
         cells.chain([titles[column].0.chars().count()]).max().unwrap_or(0)
     };
     let widths: Vec<_> = (0..titles.len()).map(width).collect();
+    let is_empty = |column: usize| {
+        rows.iter().all(|row| matches!(row[column].text.as_str(), "" | "-" | "0" | "0.00"))
+    };
+    let mut without: Vec<_> = dispensable.to_vec();
+    without.sort_by_key(|column| !is_empty(*column));
+    let mut needed = widths.iter().map(|width| width + 2).sum::<usize>().saturating_sub(2);
+    let mut left_out = Vec::new();
+    for column in without {
+        if columns.is_none_or(|columns| needed <= columns) {
+            break;
+        }
+        needed -= widths[column] + 2;
+        left_out.push(column);
+    }
     let mut text = String::new();
     let header: Vec<_> = titles.iter().map(|Title(title, _)| Shown::from(*title)).collect();
     for row in std::iter::once(&header).chain(rows) {
         let mut spaces = 0;
-        for ((cell, Title(_, align)), width) in row.iter().zip(titles).zip(&widths) {
+        let cells = row.iter().zip(titles).zip(&widths).enumerate();
+        for (_, ((cell, Title(_, align)), width)) in
+            cells.filter(|(column, _)| !left_out.contains(column))
+        {
             let rest = width - cell.text.chars().count();
             let (before, after) = if *align == Align::Right { (rest, 0) } else { (0, rest) };
             // Spaces at the end of a line are left out, so they wait until something follows.
@@ -55,6 +82,12 @@ pub fn lay_out(titles: &[Title], rows: &[Vec<Shown>]) -> String {
             }
         }
         text.push('\n');
+    }
+    if !left_out.is_empty() {
+        left_out.sort_unstable();
+        let names: Vec<_> = left_out.iter().map(|column| titles[*column].0).collect();
+        let names = names.join(", ");
+        text.push_str(&format!("{FAINT}no room for: {names} (| less -S){FAINT:#}\n"));
     }
     text
 }
@@ -72,6 +105,21 @@ mod tests {
             vec![1000.into(), "long one".into(), "y".into()],
         ];
         let expected = "   N  What      X\n   7  → a\n1000  long one  y\n";
-        assert_eq!(lay_out(&titles, &rows), expected);
+        assert_eq!(lay_out(&titles, &rows, None, &[]), expected);
+        assert_eq!(lay_out(&titles, &rows, Some(17), &[0]), expected);
+    }
+
+    #[test]
+    fn of_what_finds_no_room_the_empty_goes_first() {
+        let titles = ["A", "Bee", "Sea", "Dee"].map(|title| Title(title, Align::Right));
+        let rows = [vec![1.into(), 2.into(), 0.into(), 4.into()]];
+        let fits = |columns| {
+            let text = lay_out(&titles, &rows, Some(columns), &[1, 2]);
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(fits(16), ["A  Bee  Sea  Dee", "1    2    0    4"]);
+        let faint = |names: &str| format!("{FAINT}no room for: {names} (| less -S){FAINT:#}");
+        assert_eq!(fits(15), ["A  Bee  Dee", "1    2    4", &faint("Sea")]);
+        assert_eq!(fits(5), ["A  Dee", "1    4", &faint("Bee, Sea")]);
     }
 }

@@ -197,7 +197,8 @@ fn length(file: &Path) -> Option<u64> {
     }
 }
 
-fn shown(name: &str) -> &str {
+/// A file as people know it.
+pub fn shown(name: &str) -> &str {
     if name == "-" { "standard input" } else { name }
 }
 

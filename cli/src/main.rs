@@ -18,6 +18,7 @@ mod rows;
 mod servers;
 mod stories;
 mod story;
+mod stream;
 mod style;
 mod threads;
 mod words;

@@ -113,8 +113,8 @@ const TITLES: &[Title] = &[
     Title("Other", Align::Right),
     Title("SYN retries", Align::Right),
     Title("RTT min", Align::Right),
-    Title("mean", Align::Right),
-    Title("max", Align::Right),
+    Title("RTT mean", Align::Right),
+    Title("RTT max", Align::Right),
     Title("Slowest set-up", Align::Right),
 ];
 

@@ -12,6 +12,8 @@ use dissector_core::wire::{TcpFlags, TcpOption};
 use dissector_core::{IcmpError, Segment};
 
 use crate::follow::Step;
+use crate::input::shown;
+use crate::stream::Stream;
 
 /// Segments without a part in handshake or close that are shown at the start of a run of them.
 const RUN_HEAD: u32 = 3;
@@ -137,13 +139,25 @@ pub struct Run {
     pub again: [u64; 2],
     /// Some of them had a part in handshake or close, or deserve a remark.
     pub remarkable: bool,
+    /// They are in more than one file.
+    pub several_files: bool,
 }
 
 impl Run {
     pub fn new(frame: u64, time_ns: i64) -> Self {
         let (first_frame, last_frame, first_ns, last_ns) = (frame, frame, time_ns, time_ns);
         let (segments, octets, again, remarkable) = (0, [0; 2], [0; 2], false);
-        Self { first_frame, last_frame, first_ns, last_ns, segments, octets, again, remarkable }
+        Self {
+            first_frame,
+            last_frame,
+            first_ns,
+            last_ns,
+            segments,
+            octets,
+            again,
+            remarkable,
+            several_files: false,
+        }
     }
 
     pub fn add(&mut self, event: &Event) {
@@ -166,9 +180,10 @@ impl Run {
                     self.again[end] += run.again[end];
                 }
                 self.remarkable |= run.remarkable;
+                self.several_files |= run.several_files;
                 (self.last_frame, self.last_ns) = (run.last_frame, run.last_ns);
             }
-            Event::File(_) => {}
+            Event::File(_) => self.several_files = true,
         }
     }
 }
@@ -178,7 +193,7 @@ pub enum Event {
     Segment(Told),
     Error(ToldError),
     Run(Run),
-    /// What follows is in this file, as it was named.
+    /// What follows is in this file, or in these by turns.
     File(String),
 }
 
@@ -215,11 +230,13 @@ pub struct Story {
     pub client_state: States,
     pub server_state: States,
     pub verdict: Verdict,
-    /// Octets that each end has sent after its SYN, without those sent again.
-    pub octets: [u64; 2],
-    /// How many were sent again.
-    pub again: [u64; 2],
-    /// The server has sent something since its SYN/ACK that shows that it took the ACK.
+    /// It is in several files, of which the frames come by turns.
+    pub by_turns: bool,
+    /// Octets that the client has sent after its SYN, each counted once.
+    pub client_octets: u64,
+    /// How many it has sent again.
+    pub client_again: u64,
+    /// The server has sent something besides SYNs, whatever it was.
     pub server_went_on: bool,
     pub events: Vec<Event>,
 }
@@ -227,8 +244,11 @@ pub struct Story {
 /// Collects the events of one connection.
 pub struct Recorder {
     file: String,
+    /// Those that it has been in so far.
+    files: Vec<String>,
     /// The one that the last event is in.
     current_file: String,
+    by_turns: bool,
     head: Vec<Event>,
     /// What does not fit in the head and is not among the last.
     middle: Option<Run>,
@@ -250,39 +270,13 @@ pub struct Recorder {
     synack_delay_ns: Option<i64>,
 }
 
-/// What one end has sent, as far as it tells what was sent again.
-#[derive(Clone, Copy, Debug, Default)]
-struct Stream {
-    /// Where the octets end that were sent one after the other, from the first on.
-    end: Option<u32>,
-    octets: u64,
-    again: u64,
-}
-
-impl Stream {
-    /// Takes in a segment; how many of its octets were sent before. Behind a gap, none are taken for
-    /// that: they may fill it.
-    fn take(&mut self, sequence: u32, len: u32, syn_or_fin: bool) -> u32 {
-        let end = *self.end.get_or_insert(sequence);
-        let before = end.wrapping_sub(sequence).cast_signed().max(0).cast_unsigned();
-        let again = before.min(len);
-        let new_end = sequence.wrapping_add(len).wrapping_add(syn_or_fin.into());
-        if sequence.wrapping_sub(end).cast_signed() <= 0
-            && new_end.wrapping_sub(end).cast_signed() > 0
-        {
-            self.end = Some(new_end);
-        }
-        self.again += u64::from(again);
-        self.octets += u64::from(len - again);
-        again
-    }
-}
-
 impl Recorder {
     pub fn new(file: &str) -> Self {
         Self {
             file: file.into(),
+            files: vec![file.into()],
             current_file: file.into(),
+            by_turns: false,
             head: Vec::new(),
             middle: None,
             middle_file: None,
@@ -291,7 +285,7 @@ impl Recorder {
             waiting: VecDeque::new(),
             run: None,
             bases: [None; 2],
-            streams: [Stream::default(); 2],
+            streams: Default::default(),
             server_went_on: false,
             syn_ns: None,
             synack_delay_ns: None,
@@ -301,9 +295,8 @@ impl Recorder {
     /// Takes in what `step` says of the connection.
     pub fn record(&mut self, step: &Step<'_>) {
         if self.current_file != step.file {
-            self.end_run();
             step.file.clone_into(&mut self.current_file);
-            self.add(Event::File(step.file.into()));
+            self.change_file();
         }
         match step.packet {
             Packet::Segment(segment) => {
@@ -324,6 +317,27 @@ impl Recorder {
         }
     }
 
+    /// The next event is in another file than the one before. It is told of each file once; where it
+    /// goes back to one, all of them are by turns from then on, and that is told once.
+    fn change_file(&mut self) {
+        let is_new = !self.files.contains(&self.current_file);
+        if is_new {
+            self.files.push(self.current_file.clone());
+        } else if self.by_turns {
+            return;
+        }
+        self.by_turns |= !is_new;
+        let names = match self.by_turns {
+            false => shown(&self.current_file).to_owned(),
+            true => {
+                let files: Vec<_> = self.files.iter().map(|file| shown(file)).collect();
+                format!("{}, by turns", files.join(", "))
+            }
+        };
+        self.end_run();
+        self.add(Event::File(names));
+    }
+
     /// The whole story, `connection` being at its end.
     pub fn finish(mut self, connection: &Connection, now_ns: i64) -> Story {
         self.end_run();
@@ -342,8 +356,9 @@ impl Recorder {
             client_state: connection.client_state(),
             server_state: connection.server_state(),
             verdict: connection.verdict(now_ns),
-            octets: self.streams.map(|stream| stream.octets),
-            again: self.streams.map(|stream| stream.again),
+            by_turns: self.by_turns,
+            client_octets: self.streams[0].octets,
+            client_again: self.streams[0].again,
             server_went_on: self.server_went_on,
             events,
         }
@@ -371,13 +386,12 @@ impl Recorder {
             self.bases[other].get_or_insert(ack.wrapping_sub(1));
         }
         let len = segment.payload_octets();
-        let once = !strange && seen.copy != Copy::Duplicate && !tcp.flags.contains(TcpFlags::RST);
-        let syn_or_fin = tcp.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
-        let again = match once {
-            true => self.streams[own].take(tcp.sequence.0, len, syn_or_fin),
+        let once = seen.copy != Copy::Duplicate && !syn;
+        let again = match once && !strange && !tcp.flags.contains(TcpFlags::RST) {
+            true => self.streams[own].take(tcp.sequence.0, len),
             false => 0,
         };
-        self.server_went_on |= from == End::Server && once && !syn;
+        self.server_went_on |= from == End::Server && once;
         Told {
             frame: segment.packet.frame,
             time_ns: segment.packet.time_ns,
@@ -475,7 +489,10 @@ impl Recorder {
             && let Some(oldest) = self.tail.pop_front()
         {
             match (oldest.place(), oldest) {
-                (None, Event::File(file)) => self.middle_file = Some(file),
+                (None, Event::File(file)) => {
+                    self.middle.iter_mut().for_each(|run| run.several_files = true);
+                    self.middle_file = Some(file);
+                }
                 (place, oldest) => {
                     let (frame, time_ns) = place.unwrap_or_default();
                     self.middle.get_or_insert_with(|| Run::new(frame, time_ns)).add(&oldest);
@@ -513,19 +530,6 @@ fn relative(number: u32, base: Option<u32>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn octets_are_sent_again_where_they_were_sent_before() {
-        let mut stream = Stream::default();
-        let sent = [(9, 0, true), (10, 5, false), (10, 5, false), (13, 4, false), (30, 5, false)];
-        let again = sent.map(|(sequence, len, syn)| stream.take(sequence, len, syn));
-        assert_eq!(again, [0, 0, 5, 2, 0]);
-        // What fills the gap was not there before, and what is behind it may be.
-        assert_eq!([17, 30].map(|sequence| stream.take(sequence, 5, false)), [0, 0]);
-        assert_eq!((stream.octets, stream.again), (22, 7));
-        let mut stream = Stream::default();
-        assert_eq!([u32::MAX, u32::MAX].map(|it| stream.take(it, 3, false)), [0, 3]);
-    }
 
     #[test]
     fn numbers_are_relative_and_may_lie_before() {

@@ -9,6 +9,7 @@ use common::stdout;
 use tempfile::TempDir;
 
 const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
 const ACK: u8 = 0x10;
 const PSH_ACK: u8 = 0x18;
 
@@ -64,7 +65,7 @@ fn it_is_said_where_a_connection_goes_on_in_another_file() {
     let files = [capture(&folder, "a.pcap", first), capture(&folder, "b.pcap", second)];
     let b = Path::new(&files[1]).display();
     for (command, words) in [
-        ("explain", format!("In {b}: it goes on there; frames count anew. Frame 1, 20.0 ms later")),
+        ("explain", format!("In {b}: it goes on there. Frame 1, 20.0 ms later")),
         ("ladder", format!("from here on in {b} 1 0.020000")),
     ] {
         let text = one_line(&stdout(&[command, &files[0], &files[1]]));
@@ -95,9 +96,55 @@ fn a_server_that_has_said_nothing_since_its_synack_may_not_have_taken_the_ack() 
         segments.push((ms, true, PSH_ACK, 101, 501, 10));
     }
     let text = told("explain", &segments);
-    let words = "The server has sent nothing since its SYN/ACK, not even an acknowledgment of the 10 \
-                 octets that the client has sent";
+    let words = "The server has sent nothing since its SYN/ACK, not even an acknowledgment of what the \
+                 client has sent since (10 octets, and again)";
     assert!(text.contains(words), "{text}");
+}
+
+#[test]
+fn a_server_that_has_said_anything_since_is_not_said_to_be_silent() {
+    let repeated = |from: usize| {
+        HANDSHAKE[from..]
+            .iter()
+            .copied()
+            .chain([30, 230, 630].map(|ms| (ms, true, PSH_ACK, 101, 501, 10)))
+    };
+    let told_of = |more: Sent| {
+        let mut segments: Vec<_> = repeated(0).collect();
+        segments.push(more);
+        told("explain", &segments)
+    };
+    for more in [
+        // It repeats its SYN/ACK, an RST that nobody takes, and an ACK of something else.
+        (1020, false, SYN | ACK, 500, 101, 0),
+        (1020, false, RST, 900_000, 0, 0),
+        (1020, false, ACK, 501, 101, 0),
+    ] {
+        let text = told_of(more);
+        assert!(!text.contains("has sent nothing since"), "{text}");
+    }
+    // Fast Open: what was in the SYN comes again because the server has not taken it.
+    let mut segments = HANDSHAKE.to_vec();
+    segments[0].5 = 5;
+    segments.push((22, true, PSH_ACK, 101, 501, 5));
+    let text = told("explain", &segments);
+    assert!(!text.contains("has sent nothing since"), "{text}");
+}
+
+#[test]
+fn files_that_come_by_turns_are_named_once() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let mut segments = HANDSHAKE.to_vec();
+    segments.extend((0..200).map(|place| (30 + place, true, PSH_ACK, 101 + 10 * place, 501, 10)));
+    let of = |file: u32| -> Vec<_> {
+        segments.iter().copied().filter(|(ms, ..)| ms % 2 == file).collect()
+    };
+    let files = [capture(&folder, "a.pcap", &of(0)), capture(&folder, "b.pcap", &of(1))];
+    for command in ["explain", "ladder"] {
+        let text = stdout(&[command, &files[0], &files[1]]);
+        assert!(text.lines().count() < 40, "{text}");
+        assert_eq!(one_line(&text).matches("b.pcap, by turns").count(), 1, "{text}");
+    }
 }
 
 /// What was under way when the server repeated its SYN/ACK may have arrived.

@@ -122,6 +122,65 @@ fn the_disorder_of_a_file_is_told_however_it_is_read() {
 }
 
 #[test]
+fn a_file_that_is_gone_when_its_turn_comes_costs_no_other_a_packet() {
+    let folder = Folder::new("gone");
+    let files = [folder.write("a", &pcap(&[1, 100, 200])), folder.write("b", &pcap(&[50, 60]))];
+    for batches in [false, true] {
+        let gone = folder.write("gone", &pcap(&[40]));
+        let [a, b] = files.clone();
+        let mut captures = Captures::open([a, gone.clone(), b]).unwrap();
+        std::fs::remove_file(gone).unwrap();
+        let (mut seconds, mut errors) = (0, Vec::new());
+        let mut batch = ConnectionTable::new().new_batch();
+        loop {
+            let more = match batches {
+                true => captures.fill(&mut batch, 1),
+                false => captures.next_packet().map(|packet| {
+                    seconds += usize::from(packet.is_some());
+                    packet.is_some()
+                }),
+            };
+            match more {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => errors.push(error.index),
+            }
+        }
+        assert_eq!((seconds + batch.len(), errors), (5, vec![1]), "{batches}");
+    }
+}
+
+/// Times so far apart that their difference has no place in 64 bits.
+#[test]
+fn the_disorder_of_times_ages_apart_is_told_however_it_is_read() {
+    let record = |ticks: u64| {
+        let mut block = hex!("06000000 48000000 00000000").to_vec();
+        block.extend(((ticks >> 32) as u32).to_le_bytes());
+        block.extend((ticks as u32).to_le_bytes());
+        block.extend(hex!("28000000 28000000"));
+        block.extend(hex!("45000028 0001 0000 40 06 0000 0a000001 0a000002 9c400035"));
+        block.extend(hex!("00000001 00000000 5002 ffff 00000000 48000000"));
+        block
+    };
+    let mut file = hex!("0a0d0d0a 1c000000 4d3c2b1a 0100 0000 ffffffffffffffff 1c000000").to_vec();
+    // In seconds, from 9 thousand million before 1970 on.
+    file.extend(hex!("01000000 28000000 6500 0000 00000000 0900 0100 00000000 0e00 0800"));
+    file.extend((-9_000_000_000_i64).to_le_bytes());
+    file.extend(hex!("28000000"));
+    for ticks in [0, 18_000_000_000, 0, 1, 18_000_000_000] {
+        file.extend(record(ticks));
+    }
+    let open = || Captures::open([Input::Reader(Box::new(Cursor::new(file.clone())))]).unwrap();
+    let mut one_by_one = open();
+    assert_eq!(std::iter::from_fn(|| one_by_one.next_packet().unwrap().map(|_| ())).count(), 5);
+    let mut captures = open();
+    let mut batch = ConnectionTable::new().new_batch();
+    while captures.fill(&mut batch, 100).unwrap() {}
+    assert_eq!(one_by_one.disorder(0).map(|it| it.frames), Some(2));
+    assert_eq!(captures.disorder(0), one_by_one.disorder(0));
+}
+
+#[test]
 fn of_many_files_in_a_row_one_is_open_at_a_time() {
     let folder = Folder::new("many");
     let files: Vec<PathBuf> = (0..300_u32)

@@ -53,7 +53,7 @@ fn tell(story: &Story, files: &[PathBuf], columns: usize) -> String {
         text.text,
         "{STRONG}Connection {} of {}: {}{STRONG:#}",
         story.id,
-        story.file,
+        input::shown(&story.file),
         words::ends(story)
     );
     let value = Outcome::TABLE.values.iter().find(|value| value.number == outcome.number());
@@ -126,12 +126,13 @@ fn at_the_end(story: &Story) -> String {
         (state, true) => format!("{state}"),
         (state, false) => format!("{state} (assumed)"),
     };
-    let last_ns = match story.events.last() {
-        Some(Event::Segment(told)) => told.time_ns,
-        Some(Event::Error(error)) => error.time_ns,
-        Some(Event::Run(run)) => run.last_ns,
-        Some(Event::File(_)) | None => story.last_ns,
-    };
+    let ended = story.events.iter().filter_map(|event| match event {
+        Event::Segment(told) => Some(told.time_ns),
+        Event::Error(error) => Some(error.time_ns),
+        Event::Run(run) => Some(run.last_ns),
+        Event::File(_) => None,
+    });
+    let last_ns = ended.max().unwrap_or(story.last_ns);
     let lasted = last_ns.saturating_sub(story.first_ns).max(0) as u64;
     let after = match lasted {
         0 => "Nothing more of it is in the capture:".into(),
@@ -194,18 +195,17 @@ fn remarks(story: &Story) -> Vec<String> {
         );
     }
     if verdict.outcome == Outcome::Complete
-        && verdict.seen == Seen::Both
+        && verdict.synack_count == 1
         && !story.server_went_on
-        && story.verdict.rst_reason.is_none()
-        && story.again[0] > 0
+        && story.client_again > 0
     {
         remarks.push(format!(
-            "The server has sent nothing since its SYN/ACK, not even an acknowledgment of the {} that \
-             the client has sent, some of them more than once. It may never have taken the final ACK: \
+            "The server has sent nothing since its SYN/ACK, not even an acknowledgment of what the \
+             client has sent since ({}, and again). It may never have taken the final ACK: \
              a server that works with SYN cookies and whose accept queue is full drops it and does not \
              repeat its SYN/ACK; or what the client sends is lost on the way. On the server, `nstat \
              -az TcpExtListenOverflows TcpExtSyncookiesRecv` and `ss -ltn 'sport = :{}'` tell.",
-            octets(story.octets[0]),
+            octets(story.client_octets),
             story.server.port()
         ));
     }

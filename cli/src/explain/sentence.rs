@@ -35,11 +35,11 @@ pub fn all(story: &Story) -> Vec<(String, String)> {
                 last_ns = Some(error.time_ns);
                 (when, icmp(error))
             }
-            Group::File(name) => {
-                (format!("In {name}:"), "it goes on there; frames count anew.".into())
-            }
+            Group::File(name) => (format!("In {name}:"), "it goes on there.".into()),
             Group::Run(run) => {
-                let when = if run.first_frame == run.last_frame {
+                let when = if run.several_files || story.by_turns && run.segments > 1 {
+                    "Then:".into()
+                } else if run.first_frame == run.last_frame {
                     moment(run.first_frame, run.first_ns, last_ns)
                 } else {
                     let to = if run.segments == 2 { "and" } else { "to" };

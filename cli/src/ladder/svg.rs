@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use dissector_core::connection::{Copy, Outcome, Stage, State, States};
 use jiff::Timestamp;
 
+use crate::input::shown;
 use crate::output::duration;
 use crate::story::{End, Event, Run, Story, Told, ToldError};
 use crate::words;
@@ -405,7 +406,7 @@ impl Picture {
         self.text(24.0, y, "faint", "start", legend);
         let start = Timestamp::from_nanosecond(story.first_ns.into());
         let start = start.map_or_else(|_| String::new(), |start| format!(", from {start}"));
-        let source = format!("{}{start}", story.file);
+        let source = format!("{}{start}", shown(&story.file));
         self.text(24.0, y + 17.0, "faint", "start", &source);
         let height = y + 36.0;
         format!(

@@ -87,7 +87,9 @@ pub fn lay_out(
         left_out.sort_unstable();
         let names: Vec<_> = left_out.iter().map(|column| titles[*column].0).collect();
         let names = names.join(", ");
-        text.push_str(&format!("{FAINT}no room for: {names} (| less -S){FAINT:#}\n"));
+        let told = format!("no room for: {names} (| less -S)");
+        let lines = textwrap::wrap(&told, columns.unwrap_or(usize::MAX));
+        lines.iter().for_each(|line| text.push_str(&format!("{FAINT}{line}{FAINT:#}\n")));
     }
     text
 }
@@ -118,8 +120,10 @@ mod tests {
             text.lines().map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(fits(16), ["A  Bee  Sea  Dee", "1    2    0    4"]);
-        let faint = |names: &str| format!("{FAINT}no room for: {names} (| less -S){FAINT:#}");
-        assert_eq!(fits(15), ["A  Bee  Dee", "1    2    4", &faint("Sea")]);
-        assert_eq!(fits(5), ["A  Dee", "1    4", &faint("Bee, Sea")]);
+        let faint = |text: &str| format!("{FAINT}{text}{FAINT:#}");
+        let [room, less] = ["no room for:", "Sea (| less -S)"].map(faint);
+        assert_eq!(fits(15), ["A  Bee  Dee", "1    2    4", &room, &less]);
+        let [room, bee, less, s] = ["no room", "for: Bee,", "Sea (|", "less -S)"].map(faint);
+        assert_eq!(fits(9), ["A  Dee", "1    4", &room, &bee, &less, &s]);
     }
 }

@@ -9,7 +9,7 @@ use crate::batch::{Batch, PlainIpv4};
 pub(super) struct Wanted {
     /// The number of the first of them.
     pub frame: u64,
-    /// They are not if they are as late as this.
+    /// They are not if they are as late as this. Nor are those far behind what is in the batch.
     pub until_ns: i64,
     pub most: usize,
 }
@@ -61,9 +61,9 @@ fn append_one(
     let captured = octets.get(frame.captured.clone())?;
     let packet = plain::untagged_ipv4(&frame, captured)?;
     let following = octets.get(frame.captured.start + packet.tcp.start..)?;
-    // Nor is what is far behind, or the first of all times.
-    let behind_ns = batch.now_ns().wrapping_sub(frame.time_ns);
-    if frame.time_ns >= until_ns || behind_ns > TOLERANCE_NS {
+    let (now_ns, time_ns) = (batch.now_ns(), frame.time_ns);
+    let is_behind = now_ns > time_ns && now_ns.abs_diff(time_ns) > TOLERANCE_NS;
+    if time_ns >= until_ns || is_behind {
         return None;
     }
     let known = PlainIpv4 {

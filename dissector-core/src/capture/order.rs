@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// By how much times go back where several cores or queues record: nothing to speak of.
-pub(super) const TOLERANCE_NS: i64 = 10_000_000;
+pub(super) const TOLERANCE_NS: u64 = 10_000_000;
 
 /// How far the times of the segments in a capture go back: those of several interfaces may be
 /// written one interface after the other. An answer may then come before what it answers, and what
@@ -71,7 +71,7 @@ impl Order {
     #[cold]
     fn earlier(&mut self, frame: u64, time_ns: i64) {
         let behind_ns = self.latest_ns.abs_diff(time_ns);
-        if behind_ns <= TOLERANCE_NS as u64 {
+        if behind_ns <= TOLERANCE_NS {
             return;
         }
         let disorder = &mut self.disorder;
@@ -107,7 +107,7 @@ mod tests {
     fn ten_milliseconds_are_in_order_and_so_is_any_first_time() {
         let mut order = Order::default();
         order.note(1, i64::MIN);
-        order.note(2, TOLERANCE_NS);
+        order.note(2, TOLERANCE_NS as i64);
         order.note(3, 0);
         assert_eq!(order.disorder(), None);
         order.note(4, -1);

@@ -238,6 +238,8 @@ impl Captures {
             }
             self.keep(index, found);
         }
+        // Where one of the next cannot be opened, this one has to wait for its turn all the same.
+        self.current = None;
         // Every file whose time has come is opened, and says when its first packet is.
         while let Some(&(start, index)) = self.closed.front()
             && self.open.peek().is_none_or(|Reverse(first)| (start, index) <= *first)

@@ -27,9 +27,10 @@ impl Stories {
         match (told, self.matching) {
             (0, 0) => Some("no connection is like that".into()),
             (_, matching) if matching > told => {
-                let count = if told == 1 { String::new() } else { format!(" {told}") };
-                let more =
-                    if told == 1 { String::new() } else { format!(", or more with {option}") };
+                let (count, more) = match told {
+                    1 => (String::new(), String::new()),
+                    _ => (format!(" {told}"), format!(", or more with {option}")),
+                };
                 let told_failed = self.list.iter().any(|story| story.verdict.outcome.failed());
                 let failed = match self.failed && !told_failed {
                     true => "Some of the others have failed: --failed. ",

@@ -198,12 +198,22 @@ pub enum Event {
 }
 
 impl Event {
-    /// Frame and time of what was captured.
-    fn place(&self) -> Option<(u64, i64)> {
+    /// When it began and when it was over, if it was captured.
+    pub fn times(&self) -> Option<(i64, i64)> {
         match self {
-            Self::Segment(told) => Some((told.frame, told.time_ns)),
-            Self::Error(error) => Some((error.frame, error.time_ns)),
-            Self::Run(run) => Some((run.first_frame, run.first_ns)),
+            Self::Segment(told) => Some((told.time_ns, told.time_ns)),
+            Self::Error(error) => Some((error.time_ns, error.time_ns)),
+            Self::Run(run) => Some((run.first_ns, run.last_ns)),
+            Self::File(_) => None,
+        }
+    }
+
+    /// Its first frame.
+    fn frame(&self) -> Option<u64> {
+        match self {
+            Self::Segment(told) => Some(told.frame),
+            Self::Error(error) => Some(error.frame),
+            Self::Run(run) => Some(run.first_frame),
             Self::File(_) => None,
         }
     }
@@ -243,11 +253,10 @@ pub struct Story {
 
 /// Collects the events of one connection.
 pub struct Recorder {
-    file: String,
-    /// Those that it has been in so far.
+    /// The files that it has been in so far, from the one that it begins in on.
     files: Vec<String>,
-    /// The one that the last event is in.
-    current_file: String,
+    /// The place of the one that the last event is in.
+    current_file: usize,
     by_turns: bool,
     head: Vec<Event>,
     /// What does not fit in the head and is not among the last.
@@ -273,9 +282,8 @@ pub struct Recorder {
 impl Recorder {
     pub fn new(file: &str) -> Self {
         Self {
-            file: file.into(),
             files: vec![file.into()],
-            current_file: file.into(),
+            current_file: 0,
             by_turns: false,
             head: Vec::new(),
             middle: None,
@@ -294,9 +302,8 @@ impl Recorder {
 
     /// Takes in what `step` says of the connection.
     pub fn record(&mut self, step: &Step<'_>) {
-        if self.current_file != step.file {
-            step.file.clone_into(&mut self.current_file);
-            self.change_file();
+        if self.files[self.current_file] != step.file {
+            self.change_file(step.file);
         }
         match step.packet {
             Packet::Segment(segment) => {
@@ -319,16 +326,17 @@ impl Recorder {
 
     /// The next event is in another file than the one before. It is told of each file once; where it
     /// goes back to one, all of them are by turns from then on, and that is told once.
-    fn change_file(&mut self) {
-        let is_new = !self.files.contains(&self.current_file);
-        if is_new {
-            self.files.push(self.current_file.clone());
+    fn change_file(&mut self, file: &str) {
+        let known = self.files.iter().position(|known| known == file);
+        self.current_file = known.unwrap_or(self.files.len());
+        if known.is_none() {
+            self.files.push(file.into());
         } else if self.by_turns {
             return;
         }
-        self.by_turns |= !is_new;
+        self.by_turns |= known.is_some();
         let names = match self.by_turns {
-            false => shown(&self.current_file).to_owned(),
+            false => shown(file).to_owned(),
             true => {
                 let files: Vec<_> = self.files.iter().map(|file| shown(file)).collect();
                 format!("{}, by turns", files.join(", "))
@@ -346,7 +354,7 @@ impl Recorder {
         events.extend(self.middle_file.map(Event::File));
         events.extend(self.tail);
         Story {
-            file: self.file,
+            file: self.files.swap_remove(0),
             id: connection.id(),
             attempt: connection.attempt(),
             client: connection.client(),
@@ -488,15 +496,14 @@ impl Recorder {
         if self.tail.len() == MOST_TAIL
             && let Some(oldest) = self.tail.pop_front()
         {
-            match (oldest.place(), oldest) {
-                (None, Event::File(file)) => {
-                    self.middle.iter_mut().for_each(|run| run.several_files = true);
-                    self.middle_file = Some(file);
-                }
-                (place, oldest) => {
-                    let (frame, time_ns) = place.unwrap_or_default();
-                    self.middle.get_or_insert_with(|| Run::new(frame, time_ns)).add(&oldest);
-                }
+            if let (Some(frame), Some((time_ns, _))) = (oldest.frame(), oldest.times()) {
+                self.middle.get_or_insert_with(|| Run::new(frame, time_ns));
+            }
+            if let Some(middle) = &mut self.middle {
+                middle.add(&oldest);
+            }
+            if let Event::File(file) = oldest {
+                self.middle_file = Some(file);
             }
         }
         self.tail.push_back(event);

@@ -20,6 +20,12 @@ type Sent = (u32, bool, u8, u32, u32, u16);
 const HANDSHAKE: [Sent; 3] =
     [(0, true, SYN, 100, 0, 0), (20, false, SYN | ACK, 500, 101, 0), (21, true, ACK, 101, 501, 0)];
 
+/// The handshake, and the same ten octets at each of these milliseconds.
+fn with_data_at<const N: usize>(ms: [u32; N]) -> Vec<Sent> {
+    let data = ms.map(|ms| (ms, true, PSH_ACK, 101, 501, 10));
+    HANDSHAKE.into_iter().chain(data).collect()
+}
+
 /// A capture of one connection, from 10.0.0.1:40000 to 10.0.0.2:80; RAW, little-endian.
 fn capture(folder: &TempDir, name: &str, segments: &[Sent]) -> String {
     let mut file = Vec::from(b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x65\0\0\0");
@@ -79,10 +85,7 @@ fn it_is_said_where_a_connection_goes_on_in_another_file() {
 
 #[test]
 fn octets_sent_again_are_no_more_octets() {
-    let mut segments = HANDSHAKE.to_vec();
-    for ms in [30, 230, 630] {
-        segments.push((ms, true, PSH_ACK, 101, 501, 10));
-    }
+    let mut segments = with_data_at([30, 230, 630]);
     segments.push((650, false, ACK, 501, 111, 0));
     let text = told("explain", &segments);
     assert!(text.contains("the client sends 10 octets and 20 again, in 4 segments"), "{text}");
@@ -91,11 +94,7 @@ fn octets_sent_again_are_no_more_octets() {
 
 #[test]
 fn a_server_that_has_said_nothing_since_its_synack_may_not_have_taken_the_ack() {
-    let mut segments = HANDSHAKE.to_vec();
-    for ms in [30, 230, 630, 1430] {
-        segments.push((ms, true, PSH_ACK, 101, 501, 10));
-    }
-    let text = told("explain", &segments);
+    let text = told("explain", &with_data_at([30, 230, 630, 1430]));
     let words = "The server has sent nothing since its SYN/ACK, not even an acknowledgment of what the \
                  client has sent since (10 octets, and again)";
     assert!(text.contains(words), "{text}");
@@ -103,24 +102,15 @@ fn a_server_that_has_said_nothing_since_its_synack_may_not_have_taken_the_ack() 
 
 #[test]
 fn a_server_that_has_said_anything_since_is_not_said_to_be_silent() {
-    let repeated = |from: usize| {
-        HANDSHAKE[from..]
-            .iter()
-            .copied()
-            .chain([30, 230, 630].map(|ms| (ms, true, PSH_ACK, 101, 501, 10)))
-    };
-    let told_of = |more: Sent| {
-        let mut segments: Vec<_> = repeated(0).collect();
-        segments.push(more);
-        told("explain", &segments)
-    };
     for more in [
         // It repeats its SYN/ACK, an RST that nobody takes, and an ACK of something else.
         (1020, false, SYN | ACK, 500, 101, 0),
         (1020, false, RST, 900_000, 0, 0),
         (1020, false, ACK, 501, 101, 0),
     ] {
-        let text = told_of(more);
+        let mut segments = with_data_at([30, 230, 630]);
+        segments.push(more);
+        let text = told("explain", &segments);
         assert!(!text.contains("has sent nothing since"), "{text}");
     }
     // Fast Open: what was in the SYN comes again because the server has not taken it.

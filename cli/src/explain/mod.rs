@@ -126,13 +126,8 @@ fn at_the_end(story: &Story) -> String {
         (state, true) => format!("{state}"),
         (state, false) => format!("{state} (assumed)"),
     };
-    let ended = story.events.iter().filter_map(|event| match event {
-        Event::Segment(told) => Some(told.time_ns),
-        Event::Error(error) => Some(error.time_ns),
-        Event::Run(run) => Some(run.last_ns),
-        Event::File(_) => None,
-    });
-    let last_ns = ended.max().unwrap_or(story.last_ns);
+    let times = story.events.iter().filter_map(Event::times);
+    let last_ns = times.map(|(_, last_ns)| last_ns).max().unwrap_or(story.last_ns);
     let lasted = last_ns.saturating_sub(story.first_ns).max(0) as u64;
     let after = match lasted {
         0 => "Nothing more of it is in the capture:".into(),

@@ -28,7 +28,8 @@ pub fn draw(story: &Story) -> String {
     note_states(&mut text, &states, &Default::default());
     let mut last_ns = story.first_ns;
     for event in &story.events {
-        let (time_ns, line, after) = match event {
+        let (time_ns, until_ns) = event.times().unwrap_or((last_ns, last_ns));
+        let (line, after) = match event {
             Event::Segment(told) => {
                 let arrow = match (told.in_vain, told.copy) {
                     (true, Copy::Original) => "-x",
@@ -41,29 +42,26 @@ pub fn draw(story: &Story) -> String {
                     if beside.is_empty() { beside } else { format!("<br/>{}", escaped(&beside)) };
                 let label = escaped(&words::on_arrow(told)).replace("  ", " ");
                 let line = line(told.from, arrow, &format!("{label}{beside}"));
-                (told.time_ns, line, Some([told.client, told.server]))
+                (line, Some([told.client, told.server]))
             }
             Event::Error(error) => {
                 let line = line(error.to.other(), "-->>", &escaped(&words::of_error(error)));
-                (error.time_ns, line, Some([error.client, error.server]))
+                (line, Some([error.client, error.server]))
             }
             Event::Run(run) => {
                 let line = format!("Note over C,S: {}", escaped(&words::of_run(run)));
-                (run.first_ns, line, None)
+                (line, None)
             }
             Event::File(name) => {
                 let line = format!("Note over C,S: {}", escaped(&words::of_file(name)));
-                (last_ns, line, None)
+                (line, None)
             }
         };
         let pause_ns = time_ns.saturating_sub(last_ns);
         if pause_ns >= PAUSE_NS {
             let _ = writeln!(text, "    Note over C,S: {} later", duration(pause_ns as u64));
         }
-        last_ns = match event {
-            Event::Run(run) => run.last_ns,
-            _ => time_ns,
-        };
+        last_ns = until_ns;
         let _ = writeln!(text, "    {line}");
         if let Some(after) = after {
             let after = after.map(|states: States| states.to_string());

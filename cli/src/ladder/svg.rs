@@ -95,8 +95,8 @@ pub fn draw(story: &Story) -> String {
     let longest = labels.max().unwrap_or(0) as f64;
     let [client, at_server] = [story.client, story.server].map(|end| faint_width(&end.to_string()));
     // The addresses stand side by side above the lifelines.
-    let client_end = (client / 2.0).max(AXIS + 8.0 + client - CLIENT);
-    let apart = client_end + at_server / 2.0 + 24.0;
+    let client_end = address_x(CLIENT, client) + client / 2.0;
+    let apart = client_end - CLIENT + at_server / 2.0 + 24.0;
     let server = CLIENT + (longest * CHARACTER + 64.0).max(400.0).max(apart);
     let least = [
         server + ASIDE + STATE_WIDTH + 80.0,
@@ -115,6 +115,11 @@ pub fn draw(story: &Story) -> String {
     };
     let bottom = picture.events(story);
     picture.around(story, bottom)
+}
+
+/// The middle of an address of this width above a lifeline: a long one must not run into the times.
+fn address_x(lifeline: f64, width: f64) -> f64 {
+    lifeline.max(AXIS + 8.0 + width / 2.0)
 }
 
 fn faint_width(text: &str) -> f64 {
@@ -152,12 +157,7 @@ impl Picture {
         let mut last_ns = story.first_ns;
         let mut remarks_until = 0.0;
         for (place, event) in story.events.iter().enumerate() {
-            let (time_ns, until_ns) = match event {
-                Event::Segment(told) => (told.time_ns, told.time_ns),
-                Event::Error(error) => (error.time_ns, error.time_ns),
-                Event::Run(run) => (run.first_ns, run.last_ns),
-                Event::File(_) => (last_ns, last_ns),
-            };
+            let (time_ns, until_ns) = event.times().unwrap_or((last_ns, last_ns));
             if place > 0 {
                 let silence_ns = time_ns.saturating_sub(last_ns).max(0) as u64;
                 let more = silence(silence_ns);
@@ -387,8 +387,7 @@ impl Picture {
         for (end, address) in [(End::Client, story.client), (End::Server, story.server)] {
             self.text(self.x(end), 98.0, "head", "middle", end.name());
             let address = address.to_string();
-            // A long one must not run into the times.
-            let x = self.x(end).max(AXIS + 8.0 + faint_width(&address) / 2.0);
+            let x = address_x(self.x(end), faint_width(&address));
             self.text(x, 114.0, "faint", "middle", &address);
         }
         self.text(FRAMES, 114.0, "faint", "end", "frame");

@@ -53,24 +53,24 @@ pub fn lay_out(
     let mut without: Vec<_> = dispensable.to_vec();
     without.sort_by_key(|column| !is_empty(*column));
     let mut needed = widths.iter().map(|width| width + 2).sum::<usize>().saturating_sub(2);
-    let mut left_out = Vec::new();
+    let mut left_out = vec![false; titles.len()];
     for column in without {
         if columns.is_none_or(|columns| needed <= columns) {
             break;
         }
         needed -= widths[column] + 2;
-        left_out.push(column);
+        left_out[column] = true;
     }
+    let (unshown, shown): (Vec<_>, Vec<_>) =
+        (0..titles.len()).partition(|column| left_out[*column]);
     let mut text = String::new();
     let header: Vec<_> = titles.iter().map(|Title(title, _)| Shown::from(*title)).collect();
     for row in std::iter::once(&header).chain(rows) {
         let mut spaces = 0;
-        let cells = row.iter().zip(titles).zip(&widths).enumerate();
-        for (_, ((cell, Title(_, align)), width)) in
-            cells.filter(|(column, _)| !left_out.contains(column))
-        {
+        for column in &shown {
+            let (cell, Title(_, align), width) = (&row[*column], titles[*column], widths[*column]);
             let rest = width - cell.text.chars().count();
-            let (before, after) = if *align == Align::Right { (rest, 0) } else { (0, rest) };
+            let (before, after) = if align == Align::Right { (rest, 0) } else { (0, rest) };
             // Spaces at the end of a line are left out, so they wait until something follows.
             if !cell.text.is_empty() {
                 text.extend(std::iter::repeat_n(' ', spaces + before));
@@ -83,9 +83,8 @@ pub fn lay_out(
         }
         text.push('\n');
     }
-    if !left_out.is_empty() {
-        left_out.sort_unstable();
-        let names: Vec<_> = left_out.iter().map(|column| titles[*column].0).collect();
+    if !unshown.is_empty() {
+        let names: Vec<_> = unshown.iter().map(|column| titles[*column].0).collect();
         let names = names.join(", ");
         let told = format!("no room for: {names} (| less -S)");
         let lines = textwrap::wrap(&told, columns.unwrap_or(usize::MAX));

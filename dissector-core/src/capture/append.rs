@@ -1,7 +1,7 @@
 //! The usual frame's way into a batch.
 
 use super::frame::Frame;
-use super::order::TOLERANCE_NS;
+use super::order::is_behind;
 use super::plain;
 use crate::batch::{Batch, PlainIpv4};
 
@@ -61,9 +61,8 @@ fn append_one(
     let captured = octets.get(frame.captured.clone())?;
     let packet = plain::untagged_ipv4(&frame, captured)?;
     let following = octets.get(frame.captured.start + packet.tcp.start..)?;
-    let (now_ns, time_ns) = (batch.now_ns(), frame.time_ns);
-    let is_behind = now_ns > time_ns && now_ns.abs_diff(time_ns) > TOLERANCE_NS;
-    if time_ns >= until_ns || is_behind {
+    let is_behind = is_behind(frame.time_ns, batch.now_ns());
+    if frame.time_ns >= until_ns || is_behind {
         return None;
     }
     let known = PlainIpv4 {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// By how much times go back where several cores or queues record: nothing to speak of.
-pub(super) const TOLERANCE_NS: u64 = 10_000_000;
+const TOLERANCE_NS: u64 = 10_000_000;
 
 /// How far the times of the segments in a capture go back: those of several interfaces may be
 /// written one interface after the other. An answer may then come before what it answers, and what
@@ -62,18 +62,18 @@ impl Order {
     #[inline]
     pub fn note(&mut self, frame: u64, time_ns: i64) {
         if self.latest_ns > time_ns {
-            self.earlier(frame, time_ns);
+            self.note_earlier(frame, time_ns);
         } else {
             self.latest_ns = time_ns;
         }
     }
 
     #[cold]
-    fn earlier(&mut self, frame: u64, time_ns: i64) {
-        let behind_ns = self.latest_ns.abs_diff(time_ns);
-        if behind_ns <= TOLERANCE_NS {
+    fn note_earlier(&mut self, frame: u64, time_ns: i64) {
+        if !is_behind(time_ns, self.latest_ns) {
             return;
         }
+        let behind_ns = self.latest_ns.abs_diff(time_ns);
         let disorder = &mut self.disorder;
         if frame != self.counted {
             self.counted = frame;
@@ -87,6 +87,13 @@ impl Order {
     pub fn disorder(&self) -> Option<Disorder> {
         (self.disorder.frames > 0).then_some(self.disorder)
     }
+}
+
+/// Whether a time is further behind the latest one than is usual. Nearly always it is the later one
+/// itself, and one comparison is enough.
+#[inline(always)]
+pub(super) fn is_behind(time_ns: i64, latest_ns: i64) -> bool {
+    latest_ns > time_ns && latest_ns.abs_diff(time_ns) > TOLERANCE_NS
 }
 
 #[cfg(test)]

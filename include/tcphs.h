@@ -518,207 +518,207 @@ enum tcphs_group {
 /**
  * Something worth a remark, on the segment or the connection it was seen on.
  */
-enum tcphs_anomaly {
+enum tcphs_finding {
     /**
      * The handshake is complete. Label: `handshake_complete`.
      */
-    TCPHS_ANOMALY_HANDSHAKE_COMPLETE = 0,
+    TCPHS_FINDING_HANDSHAKE_COMPLETE = 0,
     /**
      * SYN sent again. Label: `syn_retx`.
      */
-    TCPHS_ANOMALY_SYN_RETX = 1,
+    TCPHS_FINDING_SYN_RETX = 1,
     /**
      * SYN/ACK sent again: the server has no ACK yet. Label: `synack_retx`.
      */
-    TCPHS_ANOMALY_SYNACK_RETX = 2,
+    TCPHS_FINDING_SYNACK_RETX = 2,
     /**
      * SYN sent again although the SYN/ACK passed here. Label: `synack_not_received`.
      */
-    TCPHS_ANOMALY_SYNACK_NOT_RECEIVED = 3,
+    TCPHS_FINDING_SYNACK_NOT_RECEIVED = 3,
     /**
      * SYN/ACK sent again although the final ACK passed here. Label: `synack_retx_after_ack`.
      */
-    TCPHS_ANOMALY_SYNACK_RETX_AFTER_ACK = 4,
+    TCPHS_FINDING_SYNACK_RETX_AFTER_ACK = 4,
     /**
      * SYN/ACK sent again before the final ACK can have arrived. Label: `synack_retx_crossed`.
      */
-    TCPHS_ANOMALY_SYNACK_RETX_CROSSED = 5,
+    TCPHS_FINDING_SYNACK_RETX_CROSSED = 5,
     /**
      * Nothing answers the SYN. Label: `no_reply`.
      */
-    TCPHS_ANOMALY_NO_REPLY = 6,
+    TCPHS_FINDING_NO_REPLY = 6,
     /**
      * Nothing answers the SYN/ACK. Label: `no_final_ack`.
      */
-    TCPHS_ANOMALY_NO_FINAL_ACK = 7,
+    TCPHS_FINDING_NO_FINAL_ACK = 7,
     /**
      * The server does not take the final ACK. Label: `not_accepted`.
      */
-    TCPHS_ANOMALY_NOT_ACCEPTED = 8,
+    TCPHS_FINDING_NOT_ACCEPTED = 8,
     /**
      * Port closed, or a firewall rejects. Label: `refused`.
      */
-    TCPHS_ANOMALY_REFUSED = 9,
+    TCPHS_FINDING_REFUSED = 9,
     /**
      * An ICMP error answers the SYN. Label: `unreachable`.
      */
-    TCPHS_ANOMALY_UNREACHABLE = 10,
+    TCPHS_FINDING_UNREACHABLE = 10,
     /**
      * The client gives up during the handshake. Label: `aborted_by_client`.
      */
-    TCPHS_ANOMALY_ABORTED_BY_CLIENT = 11,
+    TCPHS_FINDING_ABORTED_BY_CLIENT = 11,
     /**
      * The server gives up during the handshake. Label: `aborted_by_server`.
      */
-    TCPHS_ANOMALY_ABORTED_BY_SERVER = 12,
+    TCPHS_FINDING_ABORTED_BY_SERVER = 12,
     /**
      * Accepted, then reset before any payload. Label: `rst_right_after_handshake`.
      */
-    TCPHS_ANOMALY_RST_RIGHT_AFTER_HANDSHAKE = 13,
+    TCPHS_FINDING_RST_RIGHT_AFTER_HANDSHAKE = 13,
     /**
      * The peer still holds an older connection. Label: `challenge_ack`.
      */
-    TCPHS_ANOMALY_CHALLENGE_ACK = 14,
+    TCPHS_FINDING_CHALLENGE_ACK = 14,
     /**
      * An RST clears an older connection. Label: `half_open_reset`.
      */
-    TCPHS_ANOMALY_HALF_OPEN_RESET = 15,
+    TCPHS_FINDING_HALF_OPEN_RESET = 15,
     /**
      * The SYN/ACK acknowledges something that was not sent. Label: `bad_synack`.
      */
-    TCPHS_ANOMALY_BAD_SYNACK = 16,
+    TCPHS_FINDING_BAD_SYNACK = 16,
     /**
      * A second SYN/ACK with another initial sequence number. Label: `synack_isn_changed`.
      */
-    TCPHS_ANOMALY_SYNACK_ISN_CHANGED = 17,
+    TCPHS_FINDING_SYNACK_ISN_CHANGED = 17,
     /**
      * The RST should be ignored: wrong numbers. Label: `rst_unacceptable`.
      */
-    TCPHS_ANOMALY_RST_UNACCEPTABLE = 18,
+    TCPHS_FINDING_RST_UNACCEPTABLE = 18,
     /**
      * The connection went on after the RST. Label: `rst_ignored`.
      */
-    TCPHS_ANOMALY_RST_IGNORED = 19,
+    TCPHS_FINDING_RST_IGNORED = 19,
     /**
      * The RST's TTL differs from that of its host's other packets. Label: `rst_ttl_mismatch`.
      */
-    TCPHS_ANOMALY_RST_TTL_MISMATCH = 20,
+    TCPHS_FINDING_RST_TTL_MISMATCH = 20,
     /**
      * A new connection on the addresses and ports of an older one. Label: `port_reused`.
      */
-    TCPHS_ANOMALY_PORT_REUSED = 21,
+    TCPHS_FINDING_PORT_REUSED = 21,
     /**
      * A SYN inside a live connection. Label: `syn_in_established`.
      */
-    TCPHS_ANOMALY_SYN_IN_ESTABLISHED = 22,
+    TCPHS_FINDING_SYN_IN_ESTABLISHED = 22,
     /**
      * Both sides opened at once. Label: `simultaneous_open`.
      */
-    TCPHS_ANOMALY_SIMULTANEOUS_OPEN = 23,
+    TCPHS_FINDING_SIMULTANEOUS_OPEN = 23,
     /**
      * The responder sent its ACK and its SYN apart. Label: `split_handshake`.
      */
-    TCPHS_ANOMALY_SPLIT_HANDSHAKE = 24,
+    TCPHS_FINDING_SPLIT_HANDSHAKE = 24,
     /**
      * Connected to itself. Label: `self_connect`.
      */
-    TCPHS_ANOMALY_SELF_CONNECT = 25,
+    TCPHS_FINDING_SELF_CONNECT = 25,
     /**
      * Fast Open was not accepted. Label: `tfo_fallback`.
      */
-    TCPHS_ANOMALY_TFO_FALLBACK = 26,
+    TCPHS_FINDING_TFO_FALLBACK = 26,
     /**
      * Data in a SYN that carries no Fast Open cookie. Label: `syn_data_without_cookie`.
      */
-    TCPHS_ANOMALY_SYN_DATA_WITHOUT_COOKIE = 27,
+    TCPHS_FINDING_SYN_DATA_WITHOUT_COOKIE = 27,
     /**
      * The server sent data before the final ACK. Label: `data_before_established`.
      */
-    TCPHS_ANOMALY_DATA_BEFORE_ESTABLISHED = 28,
+    TCPHS_FINDING_DATA_BEFORE_ESTABLISHED = 28,
     /**
      * The SYN/ACK carries an option that the SYN did not offer. Label: `synack_option_not_offered`.
      */
-    TCPHS_ANOMALY_SYNACK_OPTION_NOT_OFFERED = 29,
+    TCPHS_FINDING_SYNACK_OPTION_NOT_OFFERED = 29,
     /**
      * Only one side offers window scaling. Label: `wscale_one_sided`.
      */
-    TCPHS_ANOMALY_WSCALE_ONE_SIDED = 30,
+    TCPHS_FINDING_WSCALE_ONE_SIDED = 30,
     /**
      * Timestamps were negotiated and then left out. Label: `ts_dropped`.
      */
-    TCPHS_ANOMALY_TS_DROPPED = 31,
+    TCPHS_FINDING_TS_DROPPED = 31,
     /**
      * A maximum segment size below the default. Label: `mss_small`.
      */
-    TCPHS_ANOMALY_MSS_SMALL = 32,
+    TCPHS_FINDING_MSS_SMALL = 32,
     /**
      * A copy of the SYN has other options. Label: `syn_options_changed`.
      */
-    TCPHS_ANOMALY_SYN_OPTIONS_CHANGED = 33,
+    TCPHS_FINDING_SYN_OPTIONS_CHANGED = 33,
     /**
      * The SYN/ACK reflects the ECN bits of the SYN. Label: `ecn_broken`.
      */
-    TCPHS_ANOMALY_ECN_BROKEN = 34,
+    TCPHS_FINDING_ECN_BROKEN = 34,
     /**
      * MPTCP was offered and not taken up. Label: `mptcp_fallback`.
      */
-    TCPHS_ANOMALY_MPTCP_FALLBACK = 35,
+    TCPHS_FINDING_MPTCP_FALLBACK = 35,
     /**
      * Flags that no TCP sends together. Label: `illegal_flags`.
      */
-    TCPHS_ANOMALY_ILLEGAL_FLAGS = 36,
+    TCPHS_FINDING_ILLEGAL_FLAGS = 36,
     /**
      * The same packet captured twice. Label: `duplicate_frame`.
      */
-    TCPHS_ANOMALY_DUPLICATE_FRAME = 37,
+    TCPHS_FINDING_DUPLICATE_FRAME = 37,
     /**
      * The SYN/ACK was recorded before the SYN. Label: `out_of_order_handshake`.
      */
-    TCPHS_ANOMALY_OUT_OF_ORDER_HANDSHAKE = 38,
+    TCPHS_FINDING_OUT_OF_ORDER_HANDSHAKE = 38,
     /**
      * The SYN is not in the capture. Label: `syn_not_captured`.
      */
-    TCPHS_ANOMALY_SYN_NOT_CAPTURED = 39,
+    TCPHS_FINDING_SYN_NOT_CAPTURED = 39,
     /**
      * The SYN/ACK is not in the capture. Label: `synack_not_captured`.
      */
-    TCPHS_ANOMALY_SYNACK_NOT_CAPTURED = 40,
+    TCPHS_FINDING_SYNACK_NOT_CAPTURED = 40,
     /**
      * The final ACK is not in the capture. Label: `final_ack_not_captured`.
      */
-    TCPHS_ANOMALY_FINAL_ACK_NOT_CAPTURED = 41,
+    TCPHS_FINDING_FINAL_ACK_NOT_CAPTURED = 41,
     /**
      * Only one side was captured. Label: `one_way_capture`.
      */
-    TCPHS_ANOMALY_ONE_WAY_CAPTURE = 42,
+    TCPHS_FINDING_ONE_WAY_CAPTURE = 42,
     /**
      * The capture began after the handshake. Label: `midstream`.
      */
-    TCPHS_ANOMALY_MIDSTREAM = 43,
+    TCPHS_FINDING_MIDSTREAM = 43,
     /**
      * The set-up took long. Label: `slow_handshake`.
      */
-    TCPHS_ANOMALY_SLOW_HANDSHAKE = 44,
+    TCPHS_FINDING_SLOW_HANDSHAKE = 44,
     /**
      * The last FIN was not acknowledged. Label: `fin_unacked`.
      */
-    TCPHS_ANOMALY_FIN_UNACKED = 45,
+    TCPHS_FINDING_FIN_UNACKED = 45,
     /**
      * One side stayed open long after the other closed. Label: `half_closed_long`.
      */
-    TCPHS_ANOMALY_HALF_CLOSED_LONG = 46,
+    TCPHS_FINDING_HALF_CLOSED_LONG = 46,
     /**
      * Both sides closed at once. Label: `simultaneous_close`.
      */
-    TCPHS_ANOMALY_SIMULTANEOUS_CLOSE = 47,
+    TCPHS_FINDING_SIMULTANEOUS_CLOSE = 47,
     /**
      * Reset after a FIN. Label: `rst_after_fin`.
      */
-    TCPHS_ANOMALY_RST_AFTER_FIN = 48,
+    TCPHS_FINDING_RST_AFTER_FIN = 48,
     /**
      * The connection was reset. Label: `rst_abort`.
      */
-    TCPHS_ANOMALY_RST_ABORT = 49,
+    TCPHS_FINDING_RST_ABORT = 49,
 };
 
 /**

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use dissector_core::connection::AnomalySet;
+use dissector_core::connection::FindingSet;
 use dissector_core::wire::TcpFlags;
 
 /// A column of a table: its name, its type and what it says.
@@ -47,7 +47,7 @@ pub enum Value<'a> {
     /// Such labels with commas between them.
     Labels(&'a str),
     Address(IpAddr),
-    List(AnomalySet),
+    List(FindingSet),
 }
 
 /// Something that is done with each value of a row.
@@ -152,7 +152,7 @@ impl Cell for &str {
     }
 }
 
-impl Cell for AnomalySet {
+impl Cell for FindingSet {
     const KIND: Kind = Kind::List;
 
     #[inline]

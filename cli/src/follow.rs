@@ -80,7 +80,7 @@ fn one_by_one<'n, M: Default>(
             Packet::IcmpError(error) => drop(table.observe_icmp(error)),
             _ => {}
         }
-        let left = table.take_left();
+        let left = table.take_closed();
         tell(left.iter(), table.now_ns(), &origins, names, &make, &mut made, &mut put)
     })?;
     at_the_end(table, &origins, names, make, put)?;
@@ -195,7 +195,7 @@ pub fn steps<S>(
             Packet::IcmpError(error) => table.observe_icmp(error),
             _ => None,
         };
-        for connection in &table.take_left() {
+        for connection in &table.take_closed() {
             ended(state, connection, table.now_ns())?;
         }
         match (&seen, table.latest()) {

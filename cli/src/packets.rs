@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use dissector_core::Segment;
-use dissector_core::connection::{Annotation, Copy};
+use dissector_core::connection::{Annotation, Repeat};
 
 use crate::args::RowArgs;
 use crate::choose;
@@ -118,7 +118,7 @@ fn line(segment: &Segment<'_>, seen: &Annotation, start_ns: i64, ends: &mut usiz
     let source = SocketAddr::new(packet.source, tcp.source_port);
     let destination = SocketAddr::new(packet.destination, tcp.destination_port);
     let copy = match seen.copy {
-        Copy::Original => String::new(),
+        Repeat::Original => String::new(),
         copy => format!(" ({copy})"),
     };
     let between = format!("{source} → {destination}");

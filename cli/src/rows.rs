@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use dissector_core::Segment;
-use dissector_core::connection::{Annotation, AnomalySet, Connection, Verdict};
+use dissector_core::connection::{Annotation, Connection, FindingSet, Verdict};
 use dissector_core::wire::TcpFlags;
 
 use crate::cell::{Label, Tcpdump, row};
@@ -43,7 +43,7 @@ PacketRow<'a> {
     retry: Option<u8>,
     rto_ns: Option<u64>,
     rst_reason: Option<Name>,
-    anomalies: AnomalySet,
+    anomalies: FindingSet,
 }}
 
 impl<'a> PacketRow<'a> {
@@ -82,7 +82,7 @@ impl<'a> PacketRow<'a> {
             retry: seen.counts_copies().then_some(seen.retry),
             rto_ns: seen.rto_ns(),
             rst_reason: seen.rst_reason.map(|reason| Label(reason.label())),
-            anomalies: seen.anomalies,
+            anomalies: seen.findings,
         }
     }
 }
@@ -135,7 +135,7 @@ ConnectionRow<'a> {
     neg_wscale_server: Option<i8>,
     neg_sack: Option<bool>,
     neg_ts: Option<bool>,
-    anomalies: AnomalySet,
+    anomalies: FindingSet,
 }}
 
 impl<'a> ConnectionRow<'a> {
@@ -189,7 +189,7 @@ impl<'a> ConnectionRow<'a> {
             neg_wscale_server: negotiated.wscale_server,
             neg_sack: negotiated.sack,
             neg_ts: negotiated.ts,
-            anomalies: verdict.anomalies,
+            anomalies: verdict.findings,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use dissector_core::capture::Packet;
 use dissector_core::connection::{
-    Annotation, Anomaly, AnomalySet, Connection, Copy, Role, RstReason, Stage, States, Verdict,
+    Annotation, Connection, Finding, FindingSet, Repeat, Role, RstReason, Stage, States, Verdict,
 };
 use dissector_core::wire::{TcpFlags, TcpOption};
 use dissector_core::{IcmpError, Segment};
@@ -63,13 +63,13 @@ pub struct Told {
     /// How many of them were sent before.
     pub again: u32,
     pub stage: Stage,
-    pub copy: Copy,
+    pub copy: Repeat,
     /// On SYN, SYN/ACK and FIN: how many copies went before.
     pub retry: u8,
     pub rto_ns: Option<u64>,
     pub client: States,
     pub server: States,
-    pub anomalies: AnomalySet,
+    pub findings: FindingSet,
     pub rst_reason: Option<RstReason>,
     pub rst_ttl_delta: Option<i16>,
     /// What a SYN offers.
@@ -222,7 +222,7 @@ impl Event {
 impl Told {
     /// Neither a step nor worth a remark.
     pub fn is_plain(&self) -> bool {
-        self.stage == Stage::None && self.anomalies.is_empty() && self.copy == Copy::Original
+        self.stage == Stage::None && self.findings.is_empty() && self.copy == Repeat::Original
     }
 }
 
@@ -394,7 +394,7 @@ impl Recorder {
             self.bases[other].get_or_insert(ack.wrapping_sub(1));
         }
         let len = segment.payload_octets();
-        let once = seen.copy != Copy::Duplicate && !syn;
+        let once = seen.copy != Repeat::Duplicate && !syn;
         let again = match once && !strange && !tcp.flags.contains(TcpFlags::RST) {
             true => self.streams[own].take(tcp.sequence.0, len),
             false => 0,
@@ -415,7 +415,7 @@ impl Recorder {
             rto_ns: seen.rto_ns(),
             client: seen.client,
             server: seen.server,
-            anomalies: seen.anomalies,
+            findings: seen.findings,
             rst_reason: seen.rst_reason,
             rst_ttl_delta: seen.rst_ttl_delta(),
             offer: syn.then(|| Offer::of(segment)),
@@ -435,16 +435,16 @@ impl Recorder {
         // What the client has sent since may still have been under way to the server.
         let under_way_ns = self.synack_delay_ns.unwrap_or(0);
         let refuted = |was: &Told| match told.stage {
-            _ if told.anomalies.contains(Anomaly::SynAckNotReceived) => was.stage == Stage::SynAck,
-            _ if told.anomalies.contains(Anomaly::SynAckRetxAfterAck) => {
+            _ if told.findings.contains(Finding::SynAckNotReceived) => was.stage == Stage::SynAck,
+            _ if told.findings.contains(Finding::SynAckRetxAfterAck) => {
                 was.from == End::Client
                     && was.ack.is_some()
                     && !was.flags.contains(TcpFlags::RST)
                     && told.time_ns.saturating_sub(was.time_ns) >= under_way_ns
             }
-            _ if told.anomalies.contains(Anomaly::RstIgnored) => was.rst_reason.is_some(),
-            Stage::Fin if told.copy == Copy::Retransmission => was.stage == Stage::FinAcked,
-            Stage::SecondFin | Stage::FinAndAck if told.copy == Copy::Retransmission => {
+            _ if told.findings.contains(Finding::RstIgnored) => was.rst_reason.is_some(),
+            Stage::Fin if told.copy == Repeat::Retransmission => was.stage == Stage::FinAcked,
+            Stage::SecondFin | Stage::FinAndAck if told.copy == Repeat::Retransmission => {
                 was.stage == Stage::SecondFinAcked
             }
             _ => false,

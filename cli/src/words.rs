@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use dissector_core::connection::{Anomaly, Close, Copy, Severity, Stage};
+use dissector_core::connection::{Close, Finding, Repeat, Severity, Stage};
 use dissector_core::wire::TcpFlags;
 
 use crate::output::{count, duration, octets};
@@ -28,7 +28,7 @@ pub fn after_flags(told: &Told) -> String {
         words.push(named_flags(told.flags));
     }
     match told.copy {
-        Copy::Original => {}
+        Repeat::Original => {}
         copy => words.push(format!("({copy})")),
     }
     let syn_or_fin = told.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
@@ -41,7 +41,7 @@ pub fn after_flags(told: &Told) -> String {
     if told.len > 0 {
         words.push(format!("len={}", told.len));
     }
-    if told.copy == Copy::Original
+    if told.copy == Repeat::Original
         && let Some(mss) = told.offer.and_then(|offer| offer.mss)
     {
         words.push(format!("mss {mss}"));
@@ -60,15 +60,15 @@ fn named_flags(flags: TcpFlags) -> String {
 /// should be looked at.
 pub fn beside(told: &Told) -> (String, bool) {
     let step = match (told.stage.step(), told.stage) {
-        (Some(step), _) if told.copy == Copy::Original => step,
+        (Some(step), _) if told.copy == Repeat::Original => step,
         (None, Stage::None) | (Some(_), _) => "",
         (None, stage) => stage.label(),
     };
     let mut warns = false;
     let mut remarks = Vec::new();
-    for anomaly in told.anomalies.iter() {
-        let Some(remark) = brief(anomaly, told) else { continue };
-        warns |= matches!(anomaly.severity(), Severity::Warn | Severity::Error);
+    for finding in told.findings.iter() {
+        let Some(remark) = brief(finding, told) else { continue };
+        warns |= matches!(finding.severity(), Severity::Warn | Severity::Error);
         remarks.push(remark);
     }
     let remarks = remarks.join("; ");
@@ -82,57 +82,57 @@ pub fn beside(told: &Told) -> (String, bool) {
     (text, warns)
 }
 
-/// An anomaly in a few words; `None` where the step or the outcome says it already.
-fn brief(anomaly: Anomaly, told: &Told) -> Option<String> {
+/// An finding in a few words; `None` where the step or the outcome says it already.
+fn brief(finding: Finding, told: &Told) -> Option<String> {
     let again = || match told.rto_ns {
         Some(rto_ns) => format!("again, {} later", duration(rto_ns)),
         None => "again".into(),
     };
-    Some(match anomaly {
-        Anomaly::HandshakeComplete
-        | Anomaly::Refused
-        | Anomaly::ChallengeAck
-        | Anomaly::RstUnacceptable
-        | Anomaly::HalfOpenReset
-        | Anomaly::IllegalFlags
-        | Anomaly::RstAbort
-        | Anomaly::AbortedByClient
-        | Anomaly::AbortedByServer
-        | Anomaly::Unreachable
-        | Anomaly::SimultaneousOpen
-        | Anomaly::SimultaneousClose
-        | Anomaly::RstAfterFin => return None,
-        Anomaly::SynRetx if told.anomalies.contains(Anomaly::SynAckNotReceived) => return None,
-        Anomaly::SynAckRetx if told.anomalies.contains(Anomaly::SynAckRetxAfterAck) => return None,
-        Anomaly::SynAckRetx if told.anomalies.contains(Anomaly::SynAckRetxCrossed) => return None,
-        Anomaly::SynRetx | Anomaly::SynAckRetx => again(),
-        Anomaly::SynAckNotReceived => format!("{}: the client did not get the SYN/ACK", again()),
-        Anomaly::SynAckRetxAfterAck if told.retry > 1 => again(),
-        Anomaly::SynAckRetxAfterAck => "the server did not take the ACK".into(),
-        Anomaly::SynAckRetxCrossed => "sent before the ACK arrived".into(),
-        Anomaly::RstRightAfterHandshake => "accepted and reset without payload".into(),
-        Anomaly::RstIgnored => "the connection goes on after the RST".into(),
-        Anomaly::RstTtlMismatch => match told.rst_ttl_delta {
+    Some(match finding {
+        Finding::HandshakeComplete
+        | Finding::Refused
+        | Finding::ChallengeAck
+        | Finding::RstUnacceptable
+        | Finding::HalfOpenReset
+        | Finding::IllegalFlags
+        | Finding::RstAbort
+        | Finding::AbortedByClient
+        | Finding::AbortedByServer
+        | Finding::Unreachable
+        | Finding::SimultaneousOpen
+        | Finding::SimultaneousClose
+        | Finding::RstAfterFin => return None,
+        Finding::SynRetx if told.findings.contains(Finding::SynAckNotReceived) => return None,
+        Finding::SynAckRetx if told.findings.contains(Finding::SynAckRetxAfterAck) => return None,
+        Finding::SynAckRetx if told.findings.contains(Finding::SynAckRetxCrossed) => return None,
+        Finding::SynRetx | Finding::SynAckRetx => again(),
+        Finding::SynAckNotReceived => format!("{}: the client did not get the SYN/ACK", again()),
+        Finding::SynAckRetxAfterAck if told.retry > 1 => again(),
+        Finding::SynAckRetxAfterAck => "the server did not take the ACK".into(),
+        Finding::SynAckRetxCrossed => "sent before the ACK arrived".into(),
+        Finding::RstRightAfterHandshake => "accepted and reset without payload".into(),
+        Finding::RstIgnored => "the connection goes on after the RST".into(),
+        Finding::RstTtlMismatch => match told.rst_ttl_delta {
             Some(delta) => format!("TTL differs by {delta:+}: sent by a middlebox?"),
             None => "TTL differs: sent by a middlebox?".into(),
         },
-        Anomaly::BadSynAck => "does not acknowledge the SYN".into(),
-        Anomaly::SynAckIsnChanged => "numbers its octets anew: a second responder?".into(),
-        Anomaly::PortReused => "the port was used before".into(),
-        Anomaly::SynInEstablished => "inside a live connection".into(),
-        Anomaly::TfoFallback => "the data on the SYN was not taken".into(),
-        Anomaly::SynDataWithoutCookie => "data on a SYN without a cookie".into(),
-        Anomaly::DataBeforeEstablished => "data before the final ACK".into(),
-        Anomaly::SynAckOptionNotOffered => "an option that the SYN did not offer".into(),
-        Anomaly::WscaleOneSided => "no window scaling: only one side offers it".into(),
-        Anomaly::TsDropped => "timestamps are missing from here on".into(),
-        Anomaly::MssSmall => "small MSS".into(),
-        Anomaly::SynOptionsChanged => "other options than the first".into(),
-        Anomaly::EcnBroken => "reflects the ECN bits".into(),
-        Anomaly::MptcpFallback => "no multipath TCP".into(),
-        Anomaly::DuplicateFrame => "captured twice".into(),
-        Anomaly::OutOfOrderHandshake => "recorded after its answer".into(),
-        Anomaly::SlowHandshake => "slow".into(),
+        Finding::BadSynAck => "does not acknowledge the SYN".into(),
+        Finding::SynAckIsnChanged => "numbers its octets anew: a second responder?".into(),
+        Finding::PortReused => "the port was used before".into(),
+        Finding::SynInEstablished => "inside a live connection".into(),
+        Finding::TfoFallback => "the data on the SYN was not taken".into(),
+        Finding::SynDataWithoutCookie => "data on a SYN without a cookie".into(),
+        Finding::DataBeforeEstablished => "data before the final ACK".into(),
+        Finding::SynAckOptionNotOffered => "an option that the SYN did not offer".into(),
+        Finding::WscaleOneSided => "no window scaling: only one side offers it".into(),
+        Finding::TsDropped => "timestamps are missing from here on".into(),
+        Finding::MssSmall => "small MSS".into(),
+        Finding::SynOptionsChanged => "other options than the first".into(),
+        Finding::EcnBroken => "reflects the ECN bits".into(),
+        Finding::MptcpFallback => "no multipath TCP".into(),
+        Finding::DuplicateFrame => "captured twice".into(),
+        Finding::OutOfOrderHandshake => "recorded after its answer".into(),
+        Finding::SlowHandshake => "slow".into(),
         other => other.label().replace('_', " "),
     })
 }

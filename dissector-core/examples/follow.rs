@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     while let Some(segment) = capture.next_segment()? {
         let seen = table.observe(&segment);
         // Connections that are over are kept until somebody takes them.
-        drop(table.take_left());
+        drop(table.take_closed());
         if seen.connection != wanted {
             continue;
         }

@@ -50,15 +50,15 @@ fn main() {
                 if seen.final_ack {
                     println!("connection {} is open", seen.connection);
                 }
-                for anomaly in seen.anomalies.iter().filter(|one| !one.needs_the_future()) {
-                    println!("connection {}: {}", seen.connection, anomaly.text());
+                for finding in seen.findings.iter().filter(|one| !one.needs_the_future()) {
+                    println!("connection {}: {}", seen.connection, finding.text());
                 }
             }
             // Nothing comes, but time passes: what was silent for long is over.
             Err(RecvTimeoutError::Timeout) => table.advance(now_ns()),
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        table.take_left().iter().for_each(|connection| report(connection, table.now_ns()));
+        table.take_closed().iter().for_each(|connection| report(connection, table.now_ns()));
     }
     table.connections().for_each(|connection| report(connection, table.now_ns()));
 }

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => {}
         }
         // Taken from time to time, memory does not grow with the capture.
-        for connection in table.take_left() {
+        for connection in table.take_closed() {
             say(&connection, table.now_ns());
         }
     }

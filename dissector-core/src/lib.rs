@@ -81,7 +81,7 @@
 //!         Packet::IcmpError(error) => drop(table.observe_icmp(&error)),
 //!         _ => {}
 //!     }
-//!     for connection in table.take_left() {
+//!     for connection in table.take_closed() {
 //!         println!("{} {}", connection.server(), connection.verdict(table.now_ns()).outcome);
 //!     }
 //! }
@@ -98,28 +98,23 @@
 
 #![forbid(unsafe_code)]
 
-mod batch;
 #[cfg(feature = "capture")]
 pub mod capture;
+mod compact;
 pub mod connection;
-mod digest;
 mod icmp;
-mod index;
-mod predecessors;
-mod remaining;
+mod key;
+mod pipeline;
+pub mod schema;
 mod segment;
 #[cfg(feature = "serde")]
 mod serialize;
-mod shard;
-mod slots;
 mod table;
-mod tally;
+pub mod vocabulary;
 pub mod wire;
+mod zeek;
 
-pub use batch::Batch;
 pub use icmp::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, Quoted};
-pub use remaining::Remaining;
+pub use pipeline::batch::Batch;
 pub use segment::{PacketInfo, Segment};
-pub use shard::Shard;
-pub use table::{ConnectionTable, DEFAULT_LIMIT, LINGER_NS, Left};
-pub use tally::ServerTally;
+pub use table::{ConnectionTable, DEFAULT_LIMIT, LINGER_NS, Left, Remaining, ServerTally, Shard};

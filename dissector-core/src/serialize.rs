@@ -5,7 +5,7 @@
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::connection::{Annotation, AnomalySet, States};
+use crate::connection::{Annotation, FindingSet, States};
 use crate::wire::TcpFlags;
 
 /// As Wireshark writes them: `SYN, ACK`.
@@ -16,7 +16,7 @@ impl Serialize for TcpFlags {
 }
 
 /// The labels of its members.
-impl Serialize for AnomalySet {
+impl Serialize for FindingSet {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_seq(self.iter())
     }
@@ -49,7 +49,7 @@ impl Serialize for Annotation {
         fields.serialize_field("rst_reason", &self.rst_reason)?;
         fields.serialize_field("rst_acceptable", &self.rst_acceptable())?;
         fields.serialize_field("rst_ttl_delta", &self.rst_ttl_delta())?;
-        fields.serialize_field("anomalies", &self.anomalies)?;
+        fields.serialize_field("anomalies", &self.findings)?;
         fields.end()
     }
 }

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Problem};
-use dissector_core::connection::{Annotation, Copy, Outcome};
+use dissector_core::connection::{Annotation, Outcome, Repeat};
 use dissector_core::{ConnectionTable, PacketInfo, Segment};
 use hex_literal::hex;
 
@@ -97,7 +97,7 @@ fn what_has_left_its_table_is_judged_by_when_it_left() {
     observe(&mut table, 0, false, 7, 0x02);
     // There is room for one: the attempt leaves before its silence means something.
     observe(&mut table, 2, false, 99, 0x02);
-    let left = table.take_left();
+    let left = table.take_closed();
     assert!(!left.is_empty());
     for connection in left {
         let late_ns = 3_600_000_000_000;
@@ -139,7 +139,7 @@ fn time_to_let_go(connections: u32) -> Duration {
             syn(&mut table, client, number, seconds * 1_000_000_000, None);
         }
     }
-    assert_eq!(table.take_left().len(), 2 * connections as usize);
+    assert_eq!(table.take_closed().len(), 2 * connections as usize);
     start.elapsed()
 }
 
@@ -162,9 +162,9 @@ fn packets_captured_twice_a_tenth_of_a_second_apart() {
     let mut missed = 0;
     for number in 0..50_000 {
         let time_ns = i64::from(number) * 100_000;
-        assert_eq!(copy(number, time_ns), Copy::Original);
+        assert_eq!(copy(number, time_ns), Repeat::Original);
         if let Some(before) = number.checked_sub(BETWEEN) {
-            missed += u32::from(copy(before, time_ns + 10) != Copy::Duplicate);
+            missed += u32::from(copy(before, time_ns + 10) != Repeat::Duplicate);
         }
     }
     assert!(missed < 250, "{missed} of 49,000 were taken for segments sent twice");

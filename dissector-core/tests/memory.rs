@@ -91,7 +91,7 @@ fn a_flood_of_syns() -> (Flood, usize) {
             flood.send(host, true, TcpFlags::RST, (8, 0));
         }
         if host % 1000 == 0 {
-            drop(flood.table.take_left());
+            drop(flood.table.take_closed());
         }
     }
     assert!(flood.table.len() <= LIMIT);
@@ -121,7 +121,7 @@ fn the_worst_connections() -> usize {
         }
         flood.send(host, true, TcpFlags::RST, (1, 0));
     }
-    drop(flood.table.take_left());
+    drop(flood.table.take_closed());
     let taken = resident().saturating_sub(before);
     let bound = CONNECTIONS * WORST + RECENT + SLACK;
     assert!(taken <= bound, "{taken} octets, of {bound}: {} a connection", taken / CONNECTIONS);

@@ -131,7 +131,7 @@ proptest! {
         let mut left_single = Vec::new();
         for segment in &segments {
             single.observe(segment);
-            left_single.extend(single.take_left().iter().map(told));
+            left_single.extend(single.take_closed().iter().map(told));
         }
 
         let mut table = ConnectionTable::with_limit(limit);

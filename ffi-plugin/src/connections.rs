@@ -5,7 +5,7 @@
 //! its `Connection`, of which there is one, in the table or here.
 
 use dissector_core::ConnectionTable;
-use dissector_core::connection::{Annotation, Connection, Copy};
+use dissector_core::connection::{Annotation, Connection, Repeat};
 use dissector_core::wire::TcpFlags;
 
 use crate::chunks::Chunks;
@@ -48,7 +48,7 @@ impl Connections {
     /// To be called whenever the table has observed something, known to it or not: a connection may
     /// have left it on that occasion.
     pub fn keep_left(&mut self, table: &mut ConnectionTable) {
-        for connection in table.take_left() {
+        for connection in table.take_closed() {
             let index = connection.id() as usize;
             let home = self.keep(connection);
             if let Some(entry) = self.entries.get_mut(index) {
@@ -74,7 +74,7 @@ impl Connections {
                 last_fin: none,
             });
         }
-        if said.copy == Copy::Duplicate || !said.counts_copies() {
+        if said.copy == Repeat::Duplicate || !said.counts_copies() {
             return;
         }
         let entry = &mut self.entries[index];

@@ -3,7 +3,7 @@
 use libc::c_int;
 use std::ptr;
 
-use dissector_core::connection::{Anomaly, Group, Severity};
+use dissector_core::connection::{Finding, Group, Severity};
 
 use crate::boundary::{entry, guard};
 use crate::fields::{Registered, leak, unregistered};
@@ -32,29 +32,29 @@ pub extern "C" fn tcphs_remark_needs_later(nth: c_int) -> bool {
     guard(false, || {
         entry("remark_needs_later");
         let remark = usize::try_from(nth).ok().and_then(|nth| entries().nth(nth));
-        remark.is_some_and(|remark| remark.anomaly.needs_the_future())
+        remark.is_some_and(|remark| remark.finding.needs_the_future())
     })
 }
 
-fn register_info(Entry { anomaly, raised }: Entry) -> ei_register_info {
-    let severity = match anomaly.severity() {
+fn register_info(Entry { finding, raised }: Entry) -> ei_register_info {
+    let severity = match finding.severity() {
         _ if raised => headers::PI_WARN,
         Severity::Chat => headers::PI_CHAT,
         Severity::Warn => headers::PI_WARN,
         Severity::Error => headers::PI_ERROR,
         _ => headers::PI_NOTE,
     };
-    let group = match anomaly.group() {
+    let group = match finding.group() {
         Group::Protocol => headers::PI_PROTOCOL,
         _ => headers::PI_SEQUENCE,
     };
     ei_register_info {
         ids: Box::leak(Box::new(expert_field { ei: -1, hf: -1 })),
         eiinfo: expert_field_info {
-            name: leak(&format!("tcphs.expert.{anomaly}")),
+            name: leak(&format!("tcphs.expert.{finding}")),
             group: group as c_int,
             severity: severity as c_int,
-            summary: leak(summary(anomaly)),
+            summary: leak(summary(finding)),
             id: 0,
             protocol: ptr::null(),
             orig_severity: 0,
@@ -64,8 +64,8 @@ fn register_info(Entry { anomaly, raised }: Entry) -> ei_register_info {
 }
 
 /// What is seen, without the likely causes.
-fn summary(anomaly: Anomaly) -> &'static str {
-    let text = anomaly.text();
+fn summary(finding: Finding) -> &'static str {
+    let text = finding.text();
     let end = text.find([':', ';']).unwrap_or(text.len());
     text[..end].trim_end_matches('.')
 }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_summary_is_short() {
-        assert_eq!(summary(Anomaly::Refused), "The SYN is refused");
-        assert_eq!(summary(Anomaly::SimultaneousOpen), "Both sides opened at once");
+        assert_eq!(summary(Finding::Refused), "The SYN is refused");
+        assert_eq!(summary(Finding::SimultaneousOpen), "Both sides opened at once");
     }
 }

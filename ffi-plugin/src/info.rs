@@ -82,7 +82,7 @@ mod tests {
     use super::*;
     use crate::session::Session;
     use crate::session::tests::{first, handshake, octets, segment};
-    use dissector_core::connection::{Copy, Stage};
+    use dissector_core::connection::{Repeat, Stage};
     use dissector_core::wire::TcpFlags;
 
     #[test]
@@ -95,8 +95,9 @@ mod tests {
         let mut texts = InfoTexts::default();
         // More than there are slots, each twice in turn with its neighbours.
         for said in kept.iter().flat_map(|said| [said, &kept[0]]) {
-            for (stage, copy) in
-                Stage::ALL.iter().flat_map(|stage| Copy::ALL.iter().map(move |copy| (stage, copy)))
+            for (stage, copy) in Stage::ALL
+                .iter()
+                .flat_map(|stage| Repeat::ALL.iter().map(move |copy| (stage, copy)))
             {
                 for flags in [TcpFlags::SYN, TcpFlags::all()] {
                     let mut said = *said;

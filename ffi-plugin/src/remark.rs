@@ -1,27 +1,27 @@
 //! What is worth a remark about a segment: Wireshark's expert information.
 
-use dissector_core::connection::{Anomaly, AnomalySet};
+use dissector_core::connection::{Finding, FindingSet};
 
 use crate::abi::{TCPHS_MAX_REMARKS, TCPHS_NO_TEXT, tcphs_remark, tcphs_remarks};
 use crate::remark_text::Line;
 use crate::session::{Known, Steps};
 use crate::text::TextBuffer;
 
-/// What can be remarked, in the order of registration. A remark of another weight than its anomaly
+/// What can be remarked, in the order of registration. A remark of another weight than its finding
 /// has is an entry of its own, because Wireshark ties the weight to the entry.
 pub fn entries() -> impl Iterator<Item = Entry> {
-    let alone = Anomaly::ALL.iter().map(|&anomaly| Entry { anomaly, raised: false });
-    alone.chain(RAISED.map(|anomaly| Entry { anomaly, raised: true }))
+    let alone = Finding::ALL.iter().map(|&finding| Entry { finding, raised: false });
+    alone.chain(RAISED.map(|finding| Entry { finding, raised: true }))
 }
 
 /// What is a warning in some cases: a SYN that was repeated often, a port that was used again with
 /// numbers that are not new.
-const RAISED: [Anomaly; 2] = [Anomaly::SynRetx, Anomaly::PortReused];
+const RAISED: [Finding; 2] = [Finding::SynRetx, Finding::PortReused];
 
 /// An entry of Wireshark's expert information.
 pub struct Entry {
-    pub anomaly: Anomaly,
-    /// A warning here, though the anomaly alone is none.
+    pub finding: Finding,
+    /// A warning here, though the finding alone is none.
     pub raised: bool,
 }
 
@@ -31,26 +31,26 @@ const PERSISTENT: u8 = 3;
 /// Writes the remarks on a segment; on `later` passes also those that take the future to know.
 pub fn write(known: &Known<'_>, later: bool, remarks: &mut tcphs_remarks) {
     let said = known.said;
-    let mut anomalies = said.anomalies;
+    let mut findings = said.findings;
     let mut verdict = None;
     // The times of the set-up are known with the final ACK; the rest takes the future.
     if later && known.steps != Steps::default() || said.final_ack {
         let verdict = verdict.insert(known.connection.verdict(known.now_ns));
         // What is slow is for the user to say.
-        anomalies.remove(Anomaly::SlowHandshake);
+        findings.remove(Finding::SlowHandshake);
         let setup_ns = verdict.times.setup_time_ns.filter(|_| said.final_ack);
         if setup_ns.is_some_and(|setup_ns| setup_ns > known.settings.slow_ns) {
-            anomalies.insert(Anomaly::SlowHandshake);
+            findings.insert(Finding::SlowHandshake);
         }
         if later {
-            anomalies = anomalies.union(of_the_connection(verdict.anomalies, known.steps));
+            findings = findings.union(of_the_connection(verdict.findings, known.steps));
         }
     }
     let mut text = TextBuffer::new(&mut remarks.text);
     let mut count = 0;
-    for anomaly in anomalies.iter().take(TCPHS_MAX_REMARKS) {
-        let line = Line { anomaly, known, verdict: verdict.as_ref() };
-        let entry = entry_of(anomaly, known);
+    for finding in findings.iter().take(TCPHS_MAX_REMARKS) {
+        let line = Line { finding, known, verdict: verdict.as_ref() };
+        let entry = entry_of(finding, known);
         let place = text.push(line).map_or(TCPHS_NO_TEXT, |place| place as u32);
         remarks.items[count] = tcphs_remark { text: place, entry };
         count += 1;
@@ -58,30 +58,30 @@ pub fn write(known: &Known<'_>, later: bool, remarks: &mut tcphs_remarks) {
     remarks.count = count as u32;
 }
 
-/// The number of the entry of an anomaly: its own, or that of the warning.
-fn entry_of(anomaly: Anomaly, known: &Known<'_>) -> u8 {
-    let raised = match anomaly {
-        Anomaly::SynRetx => known.said.retry >= PERSISTENT,
-        Anomaly::PortReused => known.connection.reuses_numbers(),
+/// The number of the entry of an finding: its own, or that of the warning.
+fn entry_of(finding: Finding, known: &Known<'_>) -> u8 {
+    let raised = match finding {
+        Finding::SynRetx => known.said.retry >= PERSISTENT,
+        Finding::PortReused => known.connection.reuses_numbers(),
         _ => false,
     };
-    let place = RAISED.iter().position(|other| *other == anomaly).filter(|_| raised);
-    place.map_or(anomaly.number(), |place| (Anomaly::ALL.len() + place) as u8)
+    let place = RAISED.iter().position(|other| *other == finding).filter(|_| raised);
+    place.map_or(finding.number(), |place| (Finding::ALL.len() + place) as u8)
 }
 
-/// Which of the anomalies of a connection that need the future belong on this segment.
-fn of_the_connection(anomalies: AnomalySet, steps: Steps) -> AnomalySet {
-    let mut here = AnomalySet::EMPTY;
-    for anomaly in anomalies.iter().filter(|anomaly| anomaly.needs_the_future()) {
-        let belongs = match anomaly {
-            Anomaly::NoReply => steps.last_syn,
-            Anomaly::NoFinalAck | Anomaly::NotAccepted => steps.last_synack,
-            Anomaly::FinUnacked => steps.last_fin,
-            Anomaly::HalfClosedLong => steps.first_fin,
+/// Which of the findings of a connection that need the future belong on this segment.
+fn of_the_connection(findings: FindingSet, steps: Steps) -> FindingSet {
+    let mut here = FindingSet::EMPTY;
+    for finding in findings.iter().filter(|finding| finding.needs_the_future()) {
+        let belongs = match finding {
+            Finding::NoReply => steps.last_syn,
+            Finding::NoFinalAck | Finding::NotAccepted => steps.last_synack,
+            Finding::FinUnacked => steps.last_fin,
+            Finding::HalfClosedLong => steps.first_fin,
             _ => steps.first,
         };
         if belongs {
-            here.insert(anomaly);
+            here.insert(finding);
         }
     }
     here
@@ -92,24 +92,24 @@ mod tests {
     use super::*;
     #[test]
     fn what_needs_the_future_has_its_place() {
-        let mut all = AnomalySet::EMPTY;
-        Anomaly::ALL.iter().for_each(|anomaly| all.insert(*anomaly));
+        let mut all = FindingSet::EMPTY;
+        Finding::ALL.iter().for_each(|finding| all.insert(*finding));
         let on = |steps| of_the_connection(all, steps).iter().collect::<Vec<_>>();
         let none = Steps::default();
         assert_eq!(on(none), []);
-        assert_eq!(on(Steps { last_syn: true, ..none }), [Anomaly::NoReply]);
+        assert_eq!(on(Steps { last_syn: true, ..none }), [Finding::NoReply]);
         assert_eq!(
             on(Steps { last_synack: true, ..none }),
-            [Anomaly::NoFinalAck, Anomaly::NotAccepted]
+            [Finding::NoFinalAck, Finding::NotAccepted]
         );
-        assert_eq!(on(Steps { first: true, ..none }), [Anomaly::OneWayCapture, Anomaly::Midstream]);
+        assert_eq!(on(Steps { first: true, ..none }), [Finding::OneWayCapture, Finding::Midstream]);
     }
 
     #[test]
     fn the_entries_are_numbered_as_the_anomalies_are() {
         for (number, entry) in entries().enumerate() {
-            let own = usize::from(entry.anomaly.number()) == number && !entry.raised;
-            assert!(own || number >= Anomaly::ALL.len() && entry.raised);
+            let own = usize::from(entry.finding.number()) == number && !entry.raised;
+            assert!(own || number >= Finding::ALL.len() && entry.raised);
         }
     }
 }

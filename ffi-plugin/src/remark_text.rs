@@ -1,9 +1,9 @@
-//! What a remark says: the sentence of its anomaly, with the numbers that are at hand.
+//! What a remark says: the sentence of its finding, with the numbers that are at hand.
 
 use std::fmt::{self, Display, Formatter};
 
 use dissector_core::IcmpError;
-use dissector_core::connection::{Anomaly, OpenType, Verdict};
+use dissector_core::connection::{Finding, OpenType, Verdict};
 use dissector_core::wire::{TcpFlags, TcpOption};
 
 use crate::session::{IcmpSaid, Known};
@@ -11,7 +11,7 @@ use crate::text::Milliseconds;
 
 /// A remark on a segment.
 pub struct Line<'a> {
-    pub anomaly: Anomaly,
+    pub finding: Finding,
     pub known: &'a Known<'a>,
     /// Of its connection, where that is known by now.
     pub verdict: Option<&'a Verdict>,
@@ -19,7 +19,7 @@ pub struct Line<'a> {
 
 impl Display for Line<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let text = self.anomaly.text();
+        let text = self.finding.text();
         // Where the numbers are not known, the sentence says enough.
         match self.numbers(f) {
             Some(written) => written,
@@ -32,44 +32,44 @@ impl Line<'_> {
     /// Writes the sentence with its numbers; `None` if there are none.
     fn numbers(&self, f: &mut Formatter<'_>) -> Option<fmt::Result> {
         let said = self.known.said;
-        Some(match self.anomaly {
-            Anomaly::HandshakeComplete => write_complete(f, self.verdict?),
-            Anomaly::SlowHandshake => write_slow(f, self.verdict?),
-            Anomaly::SynRetx | Anomaly::SynAckRetx => write_copy(f, self, "")?,
-            Anomaly::SynAckRetxAfterAck | Anomaly::SynAckRetxCrossed => {
-                write_copy(f, self, self.anomaly.text())?
+        Some(match self.finding {
+            Finding::HandshakeComplete => write_complete(f, self.verdict?),
+            Finding::SlowHandshake => write_slow(f, self.verdict?),
+            Finding::SynRetx | Finding::SynAckRetx => write_copy(f, self, "")?,
+            Finding::SynAckRetxAfterAck | Finding::SynAckRetxCrossed => {
+                write_copy(f, self, self.finding.text())?
             }
-            Anomaly::NoReply | Anomaly::NoFinalAck | Anomaly::NotAccepted => {
+            Finding::NoReply | Finding::NoFinalAck | Finding::NotAccepted => {
                 self.write_silence(f, self.verdict?)
             }
-            Anomaly::Unreachable => {
+            Finding::Unreachable => {
                 let error = self.known.icmp?;
-                write_icmp(f, error).and_then(|()| write!(f, ": {}", causes(self.anomaly)))
+                write_icmp(f, error).and_then(|()| write!(f, ": {}", causes(self.finding)))
             }
-            Anomaly::BadSynAck => {
+            Finding::BadSynAck => {
                 let acknowledged = self.known.syn.as_ref()?.tcp.acknowledgment;
                 let expected = self.known.connection.client_isn()? + 1;
                 write!(f, "The SYN/ACK acknowledges {acknowledged}, expected {expected}: ")
-                    .and_then(|()| f.write_str(causes(self.anomaly)))
+                    .and_then(|()| f.write_str(causes(self.finding)))
             }
-            Anomaly::RstIgnored => {
+            Finding::RstIgnored => {
                 let frame = self.known.connection.ignored_rst_frame()?;
                 write!(f, "The connection goes on after the RST in frame {frame}: ")
-                    .and_then(|()| f.write_str(causes(self.anomaly)))
+                    .and_then(|()| f.write_str(causes(self.finding)))
             }
-            Anomaly::RstTtlMismatch => {
+            Finding::RstTtlMismatch => {
                 let (ttl, other) = said.differing_ttls()?;
                 write!(f, "TTL {ttl}, other packets of this host {other}: ")
-                    .and_then(|()| f.write_str(causes(self.anomaly)))
+                    .and_then(|()| f.write_str(causes(self.finding)))
             }
-            Anomaly::DuplicateFrame => {
+            Finding::DuplicateFrame => {
                 let (ttl, first) = said.differing_ttls()?;
-                write!(f, "{}; TTL {ttl}, first {first}", self.anomaly.text().trim_end_matches('.'))
+                write!(f, "{}; TTL {ttl}, first {first}", self.finding.text().trim_end_matches('.'))
             }
-            Anomaly::TfoFallback if !said.flags.contains(TcpFlags::ACK) => {
+            Finding::TfoFallback if !said.flags.contains(TcpFlags::ACK) => {
                 f.write_str("SYN sent again without Fast Open.")
             }
-            Anomaly::MssSmall => {
+            Finding::MssSmall => {
                 let mss = self.option(|option| match option {
                     TcpOption::Mss(mss) => Some(mss),
                     _ => None,
@@ -77,15 +77,15 @@ impl Line<'_> {
                 let default = if self.known.connection.client().is_ipv6() { 1220 } else { 536 };
                 write!(f, "The maximum segment size, {mss}, is below the default of {default} octets.")
             }
-            Anomaly::WscaleOneSided => {
+            Finding::WscaleOneSided => {
                 self.known.syn.as_ref()?;
                 let scaled = self
                     .option(|option| matches!(option, TcpOption::WindowScale(_)).then_some(()));
                 let side = if scaled.is_some() { "server" } else { "client" };
-                let rest = self.anomaly.text().trim_start_matches("Only one side ");
+                let rest = self.finding.text().trim_start_matches("Only one side ");
                 write!(f, "Only the {side} {rest}")
             }
-            Anomaly::PortReused if self.known.connection.reuses_numbers() => f.write_str(
+            Finding::PortReused if self.known.connection.reuses_numbers() => f.write_str(
                 "A new connection on addresses and ports that were used before, with an initial \
                  sequence number that the last one has used already: an end in TIME-WAIT may refuse \
                  it, unless timestamps tell the two apart.",
@@ -97,12 +97,12 @@ impl Line<'_> {
     /// `4 SYNs in 7.2 s, nothing came back: host down, …`.
     fn write_silence(&self, f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
         let connection = self.known.connection;
-        let (count, name, span_ns, what) = match self.anomaly {
-            Anomaly::NoReply => {
+        let (count, name, span_ns, what) = match self.finding {
+            Finding::NoReply => {
                 let span_ns = connection.last_ns().saturating_sub(connection.first_ns());
                 (verdict.syn_count, "SYN", span_ns.max(0) as u64, "nothing came back")
             }
-            Anomaly::NoFinalAck => {
+            Finding::NoFinalAck => {
                 let span_ns = connection.synack_span_ns();
                 (verdict.synack_count, "SYN/ACK", span_ns, "nothing came back")
             }
@@ -115,7 +115,7 @@ impl Line<'_> {
         if count > 1 {
             write!(f, " in {}", Seconds(span_ns))?;
         }
-        write!(f, ", {what}: {}", causes(self.anomaly))
+        write!(f, ", {what}: {}", causes(self.finding))
     }
 
     /// What `wanted` finds in the options of this SYN.
@@ -126,8 +126,8 @@ impl Line<'_> {
 }
 
 /// The likely causes: what stands behind the colon.
-fn causes(anomaly: Anomaly) -> &'static str {
-    let text = anomaly.text();
+fn causes(finding: Finding) -> &'static str {
+    let text = finding.text();
     text.split_once(": ").map_or(text, |(_, causes)| causes)
 }
 
@@ -182,7 +182,7 @@ fn write_complete(f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
 /// `The set-up took 1.04 s, of which 1.02 s for repeated SYNs`.
 fn write_slow(f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
     let Some(setup_ns) = verdict.times.setup_time_ns else {
-        return f.write_str(Anomaly::SlowHandshake.text());
+        return f.write_str(Finding::SlowHandshake.text());
     };
     write!(f, "The set-up took {}", Seconds(setup_ns))?;
     match retries_ns(verdict) {
@@ -240,15 +240,15 @@ mod tests {
         session
     }
 
-    /// What is said of an anomaly on a frame.
-    fn line(session: &Session, anomaly: Anomaly, frame: u32) -> String {
+    /// What is said of an finding on a frame.
+    fn line(session: &Session, finding: Finding, frame: u32) -> String {
         let known = session.segment(frame, 0).unwrap();
         let verdict = known.connection.verdict(known.now_ns);
         assert!(
-            known.said.anomalies.contains(anomaly) || verdict.anomalies.contains(anomaly),
-            "{anomaly} is noted"
+            known.said.findings.contains(finding) || verdict.findings.contains(finding),
+            "{finding} is noted"
         );
-        Line { anomaly, known: &known, verdict: Some(&verdict) }.to_string()
+        Line { finding, known: &known, verdict: Some(&verdict) }.to_string()
     }
 
     fn begins(text: &str, start: &str) {
@@ -262,7 +262,7 @@ mod tests {
     fn numbers_stand_in_the_text() {
         let mut session = Session::default();
         handshake(&mut session);
-        let complete = line(&session, Anomaly::HandshakeComplete, 3);
+        let complete = line(&session, Finding::HandshakeComplete, 3);
         assert_eq!(complete, "3-way handshake complete in 20.0 ms (server 10.0, client 10.0)");
         assert_eq!(Seconds(1_023_000_000).to_string(), "1.02 s");
         assert_eq!(Milliseconds(42_000).to_string(), "0.042");
@@ -273,7 +273,7 @@ mod tests {
         let syn = (octets(SYN, false, 100, 0), 64);
         let answer = (octets(SYN_ACK, true, 700, 101), 64);
         let session = learned(&[syn, syn, answer, (octets(0x10, false, 101, 701), 64)]);
-        let complete = line(&session, Anomaly::HandshakeComplete, 4);
+        let complete = line(&session, Finding::HandshakeComplete, 4);
         // Without timestamps, the last SYN is taken for the one that was answered.
         assert_eq!(
             complete,
@@ -286,14 +286,14 @@ mod tests {
     fn silence_is_counted() {
         let syn = (octets(SYN, false, 100, 0), 64);
         let session = learned(&[syn, syn, syn]);
-        begins(&line(&session, Anomaly::NoReply, 3), "3 SYNs in 0.020 s, nothing came back: host");
+        begins(&line(&session, Finding::NoReply, 3), "3 SYNs in 0.020 s, nothing came back: host");
         let answer = (octets(SYN_ACK, true, 700, 101), 64);
         let session = learned(&[syn, answer, answer]);
-        let text = line(&session, Anomaly::NoFinalAck, 3);
+        let text = line(&session, Finding::NoFinalAck, 3);
         begins(&text, "2 SYN/ACKs in 0.010 s, nothing came back: forged");
         let ack = (octets(0x10, false, 101, 701), 64);
         let session = learned(&[syn, answer, ack, ack, answer, answer]);
-        let text = line(&session, Anomaly::NotAccepted, 6);
+        let text = line(&session, Finding::NotAccepted, 6);
         begins(&text, "3 SYN/ACKs in 0.040 s, although it was acknowledged: accept queue full");
     }
 
@@ -301,7 +301,7 @@ mod tests {
     fn a_wrong_synack_shows_its_number() {
         let syn = (octets(SYN, false, 100, 0), 64);
         let session = learned(&[syn, (octets(SYN_ACK, true, 700, 600), 64)]);
-        let text = line(&session, Anomaly::BadSynAck, 2);
+        let text = line(&session, Finding::BadSynAck, 2);
         begins(&text, "The SYN/ACK acknowledges 600, expected 101: left over");
     }
 
@@ -315,9 +315,9 @@ mod tests {
             (octets(0x10, true, 701, 101), 53),
             (octets(0x10, true, 702, 101), 53),
         ]);
-        let text = line(&session, Anomaly::RstTtlMismatch, 4);
+        let text = line(&session, Finding::RstTtlMismatch, 4);
         begins(&text, "TTL 255, other packets of this host 53: a middlebox");
-        let text = line(&session, Anomaly::RstIgnored, 6);
+        let text = line(&session, Finding::RstIgnored, 6);
         begins(&text, "The connection goes on after the RST in frame 4: it did not arrive");
     }
 
@@ -336,7 +336,7 @@ mod tests {
         };
         session.learn_icmp(2, &error);
         session.end_frame(2);
-        let text = line(&session, Anomaly::Unreachable, 2);
+        let text = line(&session, Finding::Unreachable, 2);
         begins(&text, "ICMP 3/13 (administratively prohibited) from 198.51.100.2: no route");
     }
 
@@ -353,7 +353,7 @@ mod tests {
         for (isn, raised) in [(101, true), (50, true), (102, false), (5000, false)] {
             let again = (octets(SYN, false, isn, 0), 64);
             let session = learned(&[&closed[..], &[again]].concat());
-            let text = line(&session, Anomaly::PortReused, 7);
+            let text = line(&session, Finding::PortReused, 7);
             let warns = text.contains("TIME-WAIT");
             assert_eq!(warns, raised, "{isn}: {text}");
         }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter, Write};
 use std::net::SocketAddr;
 
-use dissector_core::connection::{Annotation, Copy, Stage, State, StateNames, States};
+use dissector_core::connection::{Annotation, Repeat, Stage, State, StateNames, States};
 
 /// How states are written in the Info column and in the packet details, as the user has it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -115,7 +115,7 @@ impl Display for EndpointLine<'_> {
 /// What is worth a word about the segment: its step, or that it is a copy. Whether there was any.
 fn write_event(out: &mut impl Write, said: &Annotation) -> Result<bool, fmt::Error> {
     match (said.stage, said.copy) {
-        (Stage::None, Copy::Original) => return Ok(false),
+        (Stage::None, Repeat::Original) => return Ok(false),
         (Stage::None, copy) => write!(out, "{copy}")?,
         _ => write_step(out, said)?,
     }
@@ -134,7 +134,7 @@ pub fn write_step(out: &mut impl Write, said: &Annotation) -> fmt::Result {
         stage => stage.name(),
     })?;
     match said.copy {
-        Copy::Original => Ok(()),
+        Repeat::Original => Ok(()),
         copy => write!(out, " ({copy})"),
     }
 }
@@ -198,7 +198,7 @@ mod tests {
     use dissector_core::wire::TcpFlags;
 
     /// A SYN with the given stage and copy: client CLOSED → SYN-SENT, server LISTEN → SYN-RECEIVED.
-    fn said(stage: Stage, copy: Copy) -> Annotation {
+    fn said(stage: Stage, copy: Repeat) -> Annotation {
         let mut session = Session::default();
         session.learn(1, &segment(&SYN));
         let mut said = first(&session, 1);
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn info_begins_with_the_step() {
-        let mut syn_ack = said(Stage::SynAck, Copy::Original);
+        let mut syn_ack = said(Stage::SynAck, Repeat::Original);
         syn_ack.flags = TcpFlags::SYN | TcpFlags::ACK;
         let mut info = String::new();
         write_info(&mut info, &syn_ack, Style::default()).unwrap();
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn every_stage_names_its_step_once() {
         let steps: Vec<_> =
-            Stage::ALL.iter().map(|&stage| step(&said(stage, Copy::Original))).collect();
+            Stage::ALL.iter().map(|&stage| step(&said(stage, Repeat::Original))).collect();
         assert_eq!(
             steps,
             [
@@ -256,9 +256,9 @@ mod tests {
 
     #[test]
     fn a_copy_says_so() {
-        let copy = said(Stage::Fin, Copy::Retransmission);
+        let copy = said(Stage::Fin, Repeat::Retransmission);
         assert_eq!(step(&copy), "1/4 FIN (retransmission)");
-        let copy = said(Stage::Syn, Copy::Duplicate);
+        let copy = said(Stage::Syn, Repeat::Duplicate);
         assert_eq!(step(&copy), "1/3 SYN (duplicate)");
     }
 
@@ -269,15 +269,15 @@ mod tests {
     #[test]
     fn the_summary_leaves_out_what_there_is_not() {
         assert_eq!(
-            summary(&said(Stage::Syn, Copy::Original)),
+            summary(&said(Stage::Syn, Repeat::Original)),
             "TCP Handshake, connection 0, 1/3 SYN, client SYN-SENT, server SYN-RECEIVED?"
         );
         assert_eq!(
-            summary(&said(Stage::None, Copy::Original)),
+            summary(&said(Stage::None, Repeat::Original)),
             "TCP Handshake, connection 0, client SYN-SENT, server SYN-RECEIVED?"
         );
         assert_eq!(
-            summary(&said(Stage::None, Copy::Duplicate)),
+            summary(&said(Stage::None, Repeat::Duplicate)),
             "TCP Handshake, connection 0, duplicate, client SYN-SENT, server SYN-RECEIVED?"
         );
     }

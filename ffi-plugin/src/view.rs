@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use dissector_core::connection::{Annotation, Copy, FieldId, RoleBasis, Stage, States};
+use dissector_core::connection::{Annotation, FieldId, Repeat, RoleBasis, Stage, States};
 use dissector_core::wire::{OptionsText, TcpFlags};
 
 use crate::abi::{TCPHS_NO_TEXT, tcphs_view, tcphs_wanted};
@@ -75,7 +75,7 @@ fn write_stage(known: &Known<'_>, later: bool, list: &mut List<'_>) {
     }
     list.enumeration(FieldId::Copy, FieldId::CopyStr, said.copy.number(), said.copy.label());
     // Worth a line only where it is news; of plain data the engine does not say it at all.
-    list.hide_last(said.copy == Copy::Original);
+    list.hide_last(said.copy == Repeat::Original);
     if said.counts_copies() {
         list.number(FieldId::Retry, said.retry);
         list.hide_last(said.retry == 0);

@@ -7,7 +7,7 @@ use std::fs;
 use std::process::Stdio;
 
 use dissector_core::connection::{
-    Anomaly, ENUMERATIONS, Enumeration, FIELDS, Field, FieldKind, Known, State, StateNames,
+    ENUMERATIONS, Enumeration, FIELDS, Field, FieldKind, Finding, Known, State, StateNames,
 };
 use tests::{sample, wireshark};
 use xtask::workspace_root;
@@ -74,14 +74,14 @@ fn expert_items(page: &mut String) {
          come up, an error\nthat the protocol is violated. P and C as above. From the third copy on, `syn_retx` is a \
          warning.\n\n| filter | severity | group | known | meaning |\n|---|---|---|---|---|\n",
     );
-    for anomaly in Anomaly::ALL {
-        let known = if anomaly.needs_the_future() { "C" } else { "P" };
+    for finding in Finding::ALL {
+        let known = if finding.needs_the_future() { "C" } else { "P" };
         writeln!(
             page,
-            "| `tcphs.expert.{anomaly}` | {} | {} | {known} | {} |",
-            anomaly.severity(),
-            anomaly.group(),
-            anomaly.text()
+            "| `tcphs.expert.{finding}` | {} | {} | {known} | {} |",
+            finding.severity(),
+            finding.group(),
+            finding.text()
         )
         .expect("a String takes it");
     }
@@ -209,7 +209,7 @@ fn wireshark_takes_every_example() {
     }
     let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();
     let mut examples: Vec<String> = FIELDS.iter().map(example).collect();
-    examples.extend(Anomaly::ALL.iter().map(|anomaly| format!("tcphs.expert.{anomaly}")));
+    examples.extend(Finding::ALL.iter().map(|finding| format!("tcphs.expert.{finding}")));
     let takes = |filter: &str| {
         let mut tshark = wireshark().with_plugin();
         tshark.args(["-n", "-2", "-r", &path, "-Y", filter]).stdin(Stdio::null());

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
-use dissector_core::connection::{Anomaly, FIELDS, Field, FieldKind, Known};
+use dissector_core::connection::{FIELDS, Field, FieldKind, Finding, Known};
 use tests::{
     at_length, fields, finish, in_parallel, less_once_more, once_more, sample, samples, tshark,
     wireshark,
@@ -225,16 +225,16 @@ fn are_registered_as_defined() {
         assert_eq!((row[1], row[3]), (field.title, kind), "{}", field.name);
         assert_eq!(row.last(), Some(&field.doc.trim_end_matches('.')), "{}", field.name);
     }
-    for anomaly in Anomaly::ALL {
-        let name = format!("tcphs.expert.{anomaly}");
+    for finding in Finding::ALL {
+        let name = format!("tcphs.expert.{finding}");
         let row = ours.get(&*name).unwrap_or_else(|| panic!("{name} is missing"));
-        assert!(anomaly.text().starts_with(row[1]), "{name}: {}", row[1]);
+        assert!(finding.text().starts_with(row[1]), "{name}: {}", row[1]);
         assert_eq!(row[3], "FT_NONE", "{name}");
     }
     let is_defined = |name: &str| {
         let remark = name.strip_prefix("tcphs.expert.");
         FIELDS.iter().any(|field| field.name == name)
-            || remark.is_some_and(|label| label.parse::<Anomaly>().is_ok())
+            || remark.is_some_and(|label| label.parse::<Finding>().is_ok())
             || ["tcphs.tcp", "tcphs.icmp_message", "tcphs.icmpv6_message"].contains(&name)
     };
     let unknown: Vec<_> = ours.keys().filter(|name| !is_defined(name)).collect();

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use dissector_core::connection::{
-    Advice, Anomaly, Outcome, RstReason, Seen, State, States, Vantage,
+    Advice, Finding, Outcome, RstReason, Seen, State, States, Vantage,
 };
 use terminal_size::{Width, terminal_size};
 
@@ -169,7 +169,7 @@ fn remarks(story: &Story) -> Vec<String> {
     let mut remarks = Vec::new();
     if let (Some(setup_ns), Some(total_ns)) = (times.setup_time_ns, times.rtt_total_ns) {
         let waited_ns = setup_ns.saturating_sub(total_ns);
-        let challenged = verdict.anomalies.contains(Anomaly::ChallengeAck);
+        let challenged = verdict.findings.contains(Finding::ChallengeAck);
         if waited_ns > 0 && verdict.syn_count > 1 && !challenged {
             remarks.push(format!(
                 "Of the {} that the set-up took, {} went by until a SYN was sent that got an \
@@ -180,7 +180,7 @@ fn remarks(story: &Story) -> Vec<String> {
         }
     }
     if verdict.outcome == Outcome::Complete
-        && verdict.anomalies.contains(Anomaly::SynAckRetxAfterAck)
+        && verdict.findings.contains(Finding::SynAckRetxAfterAck)
     {
         remarks.push(
             "The server did not take the final ACK at first. A lost ACK, a full accept queue and \
@@ -235,8 +235,8 @@ fn remarks(story: &Story) -> Vec<String> {
         Seen::ServerOnly => remarks.push("Nothing of the client is in the capture.".into()),
         _ => {}
     }
-    if verdict.anomalies.contains(Anomaly::HalfClosedLong) {
-        remarks.push(Anomaly::HalfClosedLong.text().into());
+    if verdict.findings.contains(Finding::HalfClosedLong) {
+        remarks.push(Finding::HalfClosedLong.text().into());
     }
     remarks
 }

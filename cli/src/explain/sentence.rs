@@ -1,6 +1,6 @@
 //! Each event as a sentence.
 
-use dissector_core::connection::{Anomaly, AnomalySet, Close, Copy, RstReason, Stage};
+use dissector_core::connection::{Close, Finding, FindingSet, Repeat, RstReason, Stage};
 
 use crate::output::{count, duration, octets};
 use crate::story::{End, Event, Offer, Run, Story, Told, ToldError};
@@ -11,7 +11,7 @@ pub fn all(story: &Story) -> Vec<(String, String)> {
     let mut told = Vec::new();
     let mut offered = None;
     let mut last_ns = None;
-    let mut said = AnomalySet::EMPTY;
+    let mut said = FindingSet::EMPTY;
     for group in grouped(&story.events) {
         let (when, sentence) = match &group {
             Group::Alone(one) => {
@@ -26,7 +26,7 @@ pub fn all(story: &Story) -> Vec<(String, String)> {
                     1 => moment(first.frame, first.time_ns, last_ns),
                     _ => format!("Frames {}:", joined(&frames)),
                 };
-                copies.iter().for_each(|one| said = said.union(one.anomalies));
+                copies.iter().for_each(|one| said = said.union(one.findings));
                 last_ns = Some(last.time_ns);
                 (frames, again(first, copies))
             }
@@ -93,11 +93,11 @@ fn grouped(events: &[Event]) -> Vec<Group<'_>> {
 
 /// A copy that says no more than that the one before it was not answered.
 fn is_again(told: &Told) -> bool {
-    let more = told.anomalies.iter().any(|anomaly| {
-        !matches!(anomaly, Anomaly::SynRetx | Anomaly::SynAckRetx | Anomaly::SynAckRetxAfterAck)
+    let more = told.findings.iter().any(|finding| {
+        !matches!(finding, Finding::SynRetx | Finding::SynAckRetx | Finding::SynAckRetxAfterAck)
     });
-    let first_refutation = told.anomalies.contains(Anomaly::SynAckRetxAfterAck) && told.retry < 2;
-    told.copy == Copy::Retransmission && !more && !first_refutation
+    let first_refutation = told.findings.contains(Finding::SynAckRetxAfterAck) && told.retry < 2;
+    told.copy == Repeat::Retransmission && !more && !first_refutation
 }
 
 /// `Frame 2, 20.0 ms later:`
@@ -142,7 +142,7 @@ fn again(first: &Told, copies: &[&Told]) -> String {
         times => format!("{times} times more"),
     };
     let why = match first.stage {
-        _ if first.anomalies.contains(Anomaly::SynAckRetxAfterAck) => {
+        _ if first.findings.contains(Finding::SynAckRetxAfterAck) => {
             "It still has not taken the ACK."
         }
         Stage::Syn => "No answer has reached it.",
@@ -157,22 +157,22 @@ fn again(first: &Told, copies: &[&Told]) -> String {
 fn segment(
     told: &Told,
     story: &Story,
-    said: &mut AnomalySet,
+    said: &mut FindingSet,
     offered: &mut Option<Offer>,
 ) -> String {
     let who = told.from.name();
-    let mut covered = AnomalySet::EMPTY;
-    let mut cover = |anomalies: &[Anomaly]| anomalies.iter().for_each(|one| covered.insert(*one));
+    let mut covered = FindingSet::EMPTY;
+    let mut cover = |findings: &[Finding]| findings.iter().for_each(|one| covered.insert(*one));
     let on_it = match told.len {
         0 => String::new(),
         len => format!(" with {} of data on it", octets(len.into())),
     };
     let copy = match told.copy {
-        Copy::Duplicate => {
-            cover(&[Anomaly::DuplicateFrame]);
+        Repeat::Duplicate => {
+            cover(&[Finding::DuplicateFrame]);
             return "the same packet again, captured twice; it was sent once.".into();
         }
-        Copy::Retransmission => " again",
+        Repeat::Retransmission => " again",
         _ => "",
     };
     let after = match told.rto_ns {
@@ -188,20 +188,20 @@ fn segment(
             format!("the {who} sends a SYN{on_it} and {what}.{}", offers(told.offer, offered))
         }
         Stage::Syn => {
-            cover(&[Anomaly::SynRetx]);
+            cover(&[Finding::SynRetx]);
             format!("the {who} sends its SYN again{after}.")
         }
         Stage::SynAck | Stage::SynAckSimultaneous
-            if told.anomalies.contains(Anomaly::SynAckRetxAfterAck) =>
+            if told.findings.contains(Finding::SynAckRetxAfterAck) =>
         {
-            cover(&[Anomaly::SynAckRetxAfterAck, Anomaly::SynAckRetx]);
+            cover(&[Finding::SynAckRetxAfterAck, Finding::SynAckRetx]);
             format!(
                 "the {who} sends its SYN/ACK again{after}. It would not if it had taken the ACK: \
                  either that was lost after it passed here, or the server dropped it. The client \
                  holds the connection for open, the server does not."
             )
         }
-        Stage::SynAck if told.anomalies.contains(Anomaly::BadSynAck) => {
+        Stage::SynAck if told.findings.contains(Finding::BadSynAck) => {
             format!("the {who} answers with SYN/ACK, but acknowledges something that was not sent.")
         }
         Stage::SynAck if copy.is_empty() => {
@@ -211,11 +211,11 @@ fn segment(
             )
         }
         Stage::SynAck | Stage::SynAckSimultaneous => {
-            cover(&[Anomaly::SynAckRetx]);
+            cover(&[Finding::SynAckRetx]);
             format!("the {who} sends SYN/ACK{copy}{after}.")
         }
         Stage::FinalAck => {
-            cover(&[Anomaly::HandshakeComplete]);
+            cover(&[Finding::HandshakeComplete]);
             let whose = if told.in_vain { "For the client, the" } else { "The" };
             let times = match words::setup(story) {
                 nothing if nothing.is_empty() => nothing,
@@ -234,29 +234,29 @@ fn segment(
             )
         }
         Stage::ChallengeAck => {
-            cover(&[Anomaly::ChallengeAck]);
+            cover(&[Finding::ChallengeAck]);
             format!(
                 "the {who} answers with an ACK that does not acknowledge the SYN: a challenge. It still \
                  holds an older connection on these addresses and ports, and asks whether that is gone."
             )
         }
         Stage::RstRefusal => {
-            cover(&[Anomaly::Refused]);
+            cover(&[Finding::Refused]);
             format!("the {who} answers with an RST that acknowledges the SYN: it refuses.")
         }
         Stage::RstHandshakeAbort => {
-            cover(&[Anomaly::AbortedByClient, Anomaly::AbortedByServer]);
+            cover(&[Finding::AbortedByClient, Finding::AbortedByServer]);
             format!("the {who} sends an RST and gives the handshake up.")
         }
         Stage::RstHalfOpen => {
-            cover(&[Anomaly::HalfOpenReset]);
+            cover(&[Finding::HalfOpenReset]);
             format!(
                 "the {who} answers the challenge with an RST: it knows nothing of the older connection, \
                  which is cleared by this."
             )
         }
         Stage::RstIgnored => {
-            cover(&[Anomaly::RstUnacceptable]);
+            cover(&[Finding::RstUnacceptable]);
             format!(
                 "the {who} sends an RST whose numbers fit nothing that the {} would accept: it should be \
                  ignored.",
@@ -264,7 +264,7 @@ fn segment(
             )
         }
         Stage::Rst => {
-            cover(&[Anomaly::RstAbort, Anomaly::RstAfterFin]);
+            cover(&[Finding::RstAbort, Finding::RstAfterFin]);
             format!("the {who} sends an RST{}.", reset(told.rst_reason))
         }
         Stage::Fin => format!("the {who} closes its side{on_it} (FIN){copy}."),
@@ -282,11 +282,11 @@ fn segment(
             format!("the {who} acknowledges that. The connection is closed on both sides.")
         }
         Stage::FinSimultaneous => {
-            cover(&[Anomaly::SimultaneousClose]);
+            cover(&[Finding::SimultaneousClose]);
             format!("the {who} closes, too (FIN): the FINs cross on their way.")
         }
         Stage::IllegalFlags => {
-            cover(&[Anomaly::IllegalFlags]);
+            cover(&[Finding::IllegalFlags]);
             format!("the {who} sends {}: no TCP does that. A scan, or damage.", told.flags)
         }
         _ if told.len > 0 && told.again == told.len => {
@@ -296,14 +296,14 @@ fn segment(
         _ => format!("the {who} sends an ACK without data."),
     };
     let mut sentence = sentence;
-    for anomaly in told.anomalies.iter().filter(|anomaly| !covered.contains(*anomaly)) {
-        if said.contains(anomaly) || anomaly == Anomaly::SlowHandshake {
+    for finding in told.findings.iter().filter(|finding| !covered.contains(*finding)) {
+        if said.contains(finding) || finding == Finding::SlowHandshake {
             continue;
         }
         sentence.push(' ');
-        sentence.push_str(anomaly.text());
+        sentence.push_str(finding.text());
     }
-    *said = said.union(told.anomalies);
+    *said = said.union(told.findings);
     sentence
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use dissector_core::connection::{Copy, States};
+use dissector_core::connection::{Repeat, States};
 
 use crate::output::duration;
 use crate::story::{End, Event, Story};
@@ -32,9 +32,9 @@ pub fn draw(story: &Story) -> String {
         let (line, after) = match event {
             Event::Segment(told) => {
                 let arrow = match (told.in_vain, told.copy) {
-                    (true, Copy::Original) => "-x",
+                    (true, Repeat::Original) => "-x",
                     (true, _) => "--x",
-                    (false, Copy::Original) => "->>",
+                    (false, Repeat::Original) => "->>",
                     (false, _) => "-->>",
                 };
                 let (beside, _) = words::beside(told);

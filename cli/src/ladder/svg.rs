@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use dissector_core::connection::{Copy, Outcome, Stage, State, States};
+use dissector_core::connection::{Outcome, Repeat, Stage, State, States};
 use jiff::Timestamp;
 
 use crate::input::shown;
@@ -207,7 +207,7 @@ impl Picture {
             }
             _ => "reset",
         };
-        let again = if told.copy == Copy::Original { "" } else { " again" };
+        let again = if told.copy == Repeat::Original { "" } else { " again" };
         let (from, to) = (self.x(told.from), self.x(told.from.other()));
         self.arrow(from, to, y, &format!("{colour}{again}"), told.in_vain);
         self.label(from, to, y, &words::on_arrow(told));

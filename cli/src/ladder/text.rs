@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anstyle::Style;
-use dissector_core::connection::{Copy, States};
+use dissector_core::connection::{Repeat, States};
 
 use crate::story::{End, Event, Story};
 use crate::style::{FAINT, STRONG, WARNING, outcome_style, stage_style};
@@ -49,7 +49,7 @@ pub fn draw(story: &Story) -> String {
             Event::Segment(told) => {
                 let (beside, warns) = words::beside(told);
                 let shaft = match told.copy {
-                    Copy::Original => '─',
+                    Repeat::Original => '─',
                     _ => '╌',
                 };
                 let label = words::on_arrow(told);

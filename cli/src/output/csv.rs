@@ -1,6 +1,6 @@
 //! Rows as CSV (RFC 4180, with plain line feeds): absent values empty, lists joined by semicolons.
 
-use dissector_core::connection::AnomalySet;
+use dissector_core::connection::FindingSet;
 
 use super::text;
 use crate::cell::{Column, Row, Value, Visit};
@@ -37,7 +37,7 @@ impl Visit for Fields<'_> {
             Value::Text(text) | Value::Labels(text) => any(to, text),
             Value::Label(text) => to.extend_from_slice(text.as_bytes()),
             Value::Address(value) => text::address(to, &value),
-            Value::List(anomalies) => list(to, anomalies),
+            Value::List(findings) => list(to, findings),
         }
         to.push(b',');
     }
@@ -61,12 +61,12 @@ fn any(to: &mut Vec<u8>, text: &str) {
     to.push(b'"');
 }
 
-fn list(to: &mut Vec<u8>, anomalies: AnomalySet) {
-    for (place, anomaly) in anomalies.iter().enumerate() {
+fn list(to: &mut Vec<u8>, findings: FindingSet) {
+    for (place, finding) in findings.iter().enumerate() {
         if place > 0 {
             to.push(b';');
         }
-        to.extend_from_slice(anomaly.label().as_bytes());
+        to.extend_from_slice(finding.label().as_bytes());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use dissector_core::connection::AnomalySet;
+use dissector_core::connection::FindingSet;
 
 use super::text;
 use crate::cell::{Column, Row, Value, Visit};
@@ -36,7 +36,7 @@ impl Visit for Members<'_> {
             Value::Text(text) => any(to, text),
             Value::Label(text) | Value::Labels(text) => quoted(to, text),
             Value::Address(value) => address(to, value),
-            Value::List(anomalies) => list(to, anomalies),
+            Value::List(findings) => list(to, findings),
         }
     }
 }
@@ -54,13 +54,13 @@ fn address(to: &mut Vec<u8>, address: IpAddr) {
     to.push(b'"');
 }
 
-fn list(to: &mut Vec<u8>, anomalies: AnomalySet) {
+fn list(to: &mut Vec<u8>, findings: FindingSet) {
     to.push(b'[');
-    for (place, anomaly) in anomalies.iter().enumerate() {
+    for (place, finding) in findings.iter().enumerate() {
         if place > 0 {
             to.push(b',');
         }
-        quoted(to, anomaly.label());
+        quoted(to, finding.label());
     }
     to.push(b']');
 }
@@ -94,7 +94,7 @@ fn float(to: &mut Vec<u8>, value: f64) {
 mod tests {
     use std::net::Ipv6Addr;
 
-    use dissector_core::connection::Anomaly;
+    use dissector_core::connection::Finding;
     use dissector_core::wire::TcpFlags;
 
     use super::*;
@@ -118,8 +118,8 @@ mod tests {
         ipv6: IpAddr,
         flags: TcpFlags,
         letters: Tcpdump,
-        none: AnomalySet,
-        some: AnomalySet,
+        none: FindingSet,
+        some: FindingSet,
     }}
 
     /// The same members, each as serde writes it.
@@ -127,7 +127,7 @@ mod tests {
 
     impl Visit for BySerde {
         fn visit(&mut self, column: &'static Column, value: Value<'_>) {
-            let labels = |anomalies: AnomalySet| anomalies.iter().map(|one| one.label()).collect();
+            let labels = |findings: FindingSet| findings.iter().map(|one| one.label()).collect();
             let value = match value {
                 Value::Null => serde_json::to_string(&()),
                 Value::Boolean(value) => serde_json::to_string(&value),
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn a_row_is_what_serde_would_write() {
-        let mut some = AnomalySet::EMPTY;
-        [Anomaly::SynRetx, Anomaly::RstAbort].into_iter().for_each(|one| some.insert(one));
+        let mut some = FindingSet::EMPTY;
+        [Finding::SynRetx, Finding::RstAbort].into_iter().for_each(|one| some.insert(one));
         let row = Example {
             text: "a \"capture\" of ours\t.pcap",
             label: Label("no_reply"),
@@ -165,7 +165,7 @@ mod tests {
             ipv6: Ipv6Addr::LOCALHOST.into(),
             flags: TcpFlags::SYN | TcpFlags::ACK,
             letters: Tcpdump(TcpFlags::SYN | TcpFlags::ACK),
-            none: AnomalySet::EMPTY,
+            none: FindingSet::EMPTY,
             some,
         };
         let mut text = b"before\n".to_vec();

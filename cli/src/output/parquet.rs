@@ -147,15 +147,15 @@ impl Values {
     }
 
     fn push(&mut self, value: Value<'_>) {
-        if let (Typed::List(values), Value::List(anomalies)) = (&mut self.of, value) {
-            if anomalies.is_empty() {
+        if let (Typed::List(values), Value::List(findings)) = (&mut self.of, value) {
+            if findings.is_empty() {
                 self.definitions.push(0);
                 self.repetitions.push(0);
             }
-            for (place, anomaly) in anomalies.iter().enumerate() {
+            for (place, finding) in findings.iter().enumerate() {
                 self.definitions.push(1);
                 self.repetitions.push(i16::from(place > 0));
-                values.push(text(anomaly.label()));
+                values.push(text(finding.label()));
             }
             return;
         }

@@ -3,7 +3,7 @@
 use super::frame::Frame;
 use super::order::is_behind;
 use super::plain;
-use crate::batch::{Batch, PlainIpv4};
+use crate::pipeline::batch::{Batch, PlainIpv4};
 
 /// Which frames are wanted.
 pub(super) struct Wanted {

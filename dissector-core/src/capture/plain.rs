@@ -9,7 +9,7 @@ use super::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use super::frame::Frame;
 use super::ip::PROTOCOL_TCP;
 use crate::PacketInfo;
-use crate::connection::ends;
+use crate::key;
 
 const ETHERNET_OCTETS: usize = 14;
 const VLAN_TAG_OCTETS: usize = 4;
@@ -92,7 +92,7 @@ fn ipv4(
     at: usize,
 ) -> Option<Range<usize>> {
     let InIpv4 { addresses, ttl, ip_id, tcp_octets, tcp } = in_ipv4(frame, captured, at)?;
-    let [source, destination] = ends::of_ipv4(addresses);
+    let [source, destination] = key::of_ipv4(addresses);
     packet.time_ns = frame.time_ns;
     packet.source = source.into();
     packet.destination = destination.into();

@@ -2,9 +2,9 @@
 
 use std::hint::black_box;
 
-use super::track::Connection;
-use super::usual::Course;
 use crate::LINGER_NS;
+use crate::connection::predict::Course;
+use crate::connection::track::Connection;
 use crate::wire::TcpFlags;
 
 impl Connection {

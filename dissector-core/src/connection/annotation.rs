@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::anomaly::{Anomaly, AnomalySet};
-use super::names::{Copy, Role, RstReason, Stage, State};
+use crate::vocabulary::{Finding, FindingSet};
+use crate::vocabulary::{Repeat, Role, RstReason, Stage, State};
 use crate::wire::TcpFlags;
 
 /// What a segment was: its stage, and the states of both ends before and after it.
@@ -11,7 +11,7 @@ use crate::wire::TcpFlags;
 /// Small and `Copy`, so that a million of them can be kept.
 ///
 /// ```
-/// use dissector_core::connection::{Anomaly, Role, Stage};
+/// use dissector_core::connection::{Finding, Role, Stage};
 /// use dissector_core::{ConnectionTable, PacketInfo, Segment};
 ///
 /// let [client, server] = [[10, 0, 0, 1], [10, 0, 0, 2]];
@@ -35,7 +35,7 @@ use crate::wire::TcpFlags;
 ///     let stages = [Stage::Syn, Stage::SynAck, Stage::FinalAck];
 ///     assert_eq!((seen.connection, seen.stage), (0, stages[frame as usize - 1]));
 ///     assert_eq!(seen.sender, if source == client { Role::Client } else { Role::Server });
-///     assert_eq!(seen.final_ack, seen.anomalies.contains(Anomaly::HandshakeComplete));
+///     assert_eq!(seen.final_ack, seen.findings.contains(Finding::HandshakeComplete));
 ///     assert_eq!(seen.retry, 0);
 /// }
 /// # Ok::<(), dissector_core::wire::HeaderError>(())
@@ -47,11 +47,11 @@ pub struct Annotation {
     /// Its flags.
     pub flags: TcpFlags,
     /// Time since the previous copy; of an RST and a duplicate the TTL.
-    pub(super) rto: [u16; 3],
+    pub(crate) rto: [u16; 3],
     /// Its part in the handshake or the close.
     pub stage: Stage,
     /// Whether it was sent before. Said of the handshake, the close and duplicates only.
-    pub copy: Copy,
+    pub copy: Repeat,
     /// Which end sent it.
     pub sender: Role,
     /// Whether it completes the handshake: the third segment of three.
@@ -64,9 +64,9 @@ pub struct Annotation {
     pub server: States,
     /// Why it was sent, if it is an RST.
     pub rst_reason: Option<RstReason>,
-    pub(super) ttl_delta: i16,
+    pub(crate) ttl_delta: i16,
     /// What is worth a remark about it.
-    pub anomalies: AnomalySet,
+    pub findings: FindingSet,
 }
 
 impl Annotation {
@@ -76,7 +76,7 @@ impl Annotation {
             flags,
             rto: [0; 3],
             stage: Stage::None,
-            copy: Copy::Original,
+            copy: Repeat::Original,
             sender,
             final_ack: false,
             retry: 0,
@@ -84,13 +84,13 @@ impl Annotation {
             server: States::new(State::Unknown, State::Unknown, false),
             rst_reason: None,
             ttl_delta: 0,
-            anomalies: AnomalySet::EMPTY,
+            findings: FindingSet::EMPTY,
         }
     }
 
     /// Marks the segment as copy number `retry`, sent `rto_ns` after the one before.
     pub(crate) fn retransmission(&mut self, retry: u8, rto_ns: u64) {
-        self.copy = Copy::Retransmission;
+        self.copy = Repeat::Retransmission;
         self.retry = retry;
         let rto = rto_ns.min((1 << 48) - 1);
         self.rto = [rto as u16, (rto >> 16) as u16, (rto >> 32) as u16];
@@ -104,8 +104,8 @@ impl Annotation {
     }
 
     /// Notes something worth a remark.
-    pub(crate) fn note(&mut self, anomaly: Anomaly) {
-        self.anomalies.insert(anomaly);
+    pub(crate) fn note(&mut self, finding: Finding) {
+        self.findings.insert(finding);
     }
 
     /// Of an RST or a duplicate, which have no time since a previous copy: its TTL, and the one it is
@@ -155,11 +155,11 @@ impl States {
     }
 
     /// The state before in the upper four bits, the state after in the lower.
-    pub(super) const fn packed(self) -> u8 {
+    pub(crate) const fn packed(self) -> u8 {
         self.packed
     }
 
-    pub(super) const fn unpacked(packed: u8, proven: bool) -> Self {
+    pub(crate) const fn unpacked(packed: u8, proven: bool) -> Self {
         Self { packed, proven }
     }
 

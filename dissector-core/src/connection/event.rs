@@ -1,8 +1,8 @@
 //! A segment in the terms of its connection.
 
-use super::names::Role;
-use super::offer::Offer;
 use crate::Segment;
+use crate::connection::state::offer::Offer;
+use crate::vocabulary::Role;
 use crate::wire::{SeqNumber, TcpFlags};
 
 /// One end of a connection.
@@ -13,14 +13,14 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    pub(super) const fn other(self) -> Self {
+    pub(crate) const fn other(self) -> Self {
         match self {
             Self::Client => Self::Server,
             Self::Server => Self::Client,
         }
     }
 
-    pub(super) const fn role(self) -> Role {
+    pub(crate) const fn role(self) -> Role {
         match self {
             Self::Client => Role::Client,
             Self::Server => Role::Server,
@@ -29,7 +29,7 @@ impl Side {
 }
 
 /// A segment in the terms of its connection.
-pub(super) struct Event<'a> {
+pub(crate) struct Event<'a> {
     pub segment: &'a Segment<'a>,
     pub flags: TcpFlags,
     /// Octets of payload sent.
@@ -66,7 +66,7 @@ impl Event<'_> {
 }
 
 /// Whether no TCP sends these flags together: SYN with FIN or RST, or neither SYN, RST nor ACK.
-pub(super) fn illegal(flags: TcpFlags) -> bool {
+pub(crate) fn illegal(flags: TcpFlags) -> bool {
     flags.contains(TcpFlags::SYN) && flags.intersects(TcpFlags::FIN | TcpFlags::RST)
         || !flags.intersects(TcpFlags::SYN | TcpFlags::RST | TcpFlags::ACK)
 }

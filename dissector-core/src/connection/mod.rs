@@ -1,54 +1,27 @@
-//! One connection: names of everything, states, stages, outcome.
+//! One connection: its states, the stage of each segment, its outcome.
 //!
 //! [`ConnectionTable`](crate::ConnectionTable) finds the connection of a segment; here it is
 //! followed. The rules are split by the part of a connection's life they belong to: opening,
 //! closing, reset.
 
-mod advice;
 mod ahead;
 mod annotation;
-mod anomaly;
-mod brief;
-mod closing;
-mod duplicate;
-mod endpoint;
-pub(crate) mod ends;
-mod enumeration;
-mod event;
-mod field;
-mod handshake;
-mod incarnation;
-mod meaning;
-mod moments;
-mod names;
-mod numbers;
-mod offer;
-mod opening;
-mod rare;
+mod compact_annotation;
+pub(crate) mod event;
+mod predict;
 mod refusal;
-mod reset;
-mod responders;
-mod state_names;
-mod summary;
+mod rules;
+pub(crate) mod state;
 #[cfg(test)]
 mod tests;
-mod times;
 mod track;
-mod usual;
 mod verdict;
-mod zeek;
 
-pub use advice::{Advice, Check};
+pub use crate::schema::{FIELDS, Field, FieldId, FieldKind, Known};
+pub use crate::vocabulary::*;
 pub use annotation::{Annotation, States};
-pub use anomaly::{Anomaly, AnomalySet, Group, Severity};
-pub use brief::{Brief, Remainder};
-pub(crate) use duplicate::Recent;
-pub(crate) use ends::Direction;
-pub use enumeration::{Enumeration, EnumerationValue, UnknownLabel};
+pub use compact_annotation::{Brief, Remainder};
 pub(crate) use event::Side;
-pub use field::{FIELDS, Field, FieldId, FieldKind, Known};
-pub(crate) use incarnation::Reuse;
-pub use names::*;
-pub use state_names::StateNames;
-pub use summary::{HandshakeTimes, IcmpSeen, Negotiated, StepFrames, Verdict};
+pub(crate) use rules::incarnation::Reuse;
 pub use track::Connection;
+pub use verdict::{HandshakeTimes, IcmpSeen, Negotiated, StepFrames, Verdict};

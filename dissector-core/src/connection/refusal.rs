@@ -3,20 +3,20 @@
 //! As on the [usual course](super::usual), the rules are those of the other files, and the same test
 //! compares both.
 
-use super::duplicate::{self, Identity, Recent};
-use super::endpoint::Facts;
-use super::event::Side;
-use super::moments::Moment;
-use super::names::{RstReason, Stage, State};
-use super::offer::Offer;
-use super::reset::Reset;
-use super::times;
-use super::track::Connection;
-use super::usual::{Course, KINDS, is_barred};
-use super::zeek::Zeek;
-use super::{Annotation, Anomaly};
-use crate::digest::Digested;
+use crate::compact::Digested;
+use crate::connection::event::Side;
+use crate::connection::predict::{Course, KINDS, is_barred};
+use crate::connection::rules::reset::Reset;
+use crate::connection::state::copies;
+use crate::connection::state::endpoint::Facts;
+use crate::connection::state::offer::Offer;
+use crate::connection::state::timestamps::Moment;
+use crate::connection::track::Connection;
+use crate::connection::{Annotation, Finding};
+use crate::table::recent::{self, Identity, Recent};
+use crate::vocabulary::{RstReason, Stage, State};
 use crate::wire::{SeqNumber, TcpFlags};
+use crate::zeek::Zeek;
 
 impl Connection {
     /// Takes in an RST that refuses the SYN as RFC 9293 §3.10.7.1 says, if it is one: with sequence
@@ -24,7 +24,7 @@ impl Connection {
     ///
     /// Nothing but its frame is kept; the rest follows, as long as nothing comes after it.
     #[inline(never)]
-    pub(super) fn take_refusal(
+    pub(crate) fn take_refusal(
         &mut self,
         seen: &Digested<'_>,
         now_ns: i64,
@@ -38,7 +38,7 @@ impl Connection {
         if !plain {
             return None;
         }
-        let timestamps = duplicate::timestamps(options);
+        let timestamps = recent::timestamps(options);
         let identity = Identity::of(digest, timestamps, self.before(Side::Server));
         if recent.first_capture(digest, &identity, now_ns).is_some()
             || !self.zeek.usual_refusal(digest, &mut self.rare)
@@ -47,7 +47,7 @@ impl Connection {
         }
         recent.remember(digest, &identity, now_ns, Stage::RstRefusal);
         self.frames.answer = digest.frame;
-        self.anomalies.insert(Anomaly::Refused);
+        self.findings.insert(Finding::Refused);
         self.client_end_mut().assume(State::Closed);
         let server = self.server_end_mut();
         server.prove(State::Closed);
@@ -60,12 +60,12 @@ impl Connection {
     }
 
     /// Whether an RST has refused the SYN, and nothing came after it.
-    pub(super) fn is_plainly_refused(&self) -> bool {
+    pub(crate) fn is_plainly_refused(&self) -> bool {
         self.server_end().has(Facts::REFUSED)
     }
 
     /// What follows from that.
-    pub(super) fn refusal(&self) -> Reset {
+    pub(crate) fn refusal(&self) -> Reset {
         Reset {
             by: Side::Server,
             reason: RstReason::PortClosed,
@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// Something comes after the refusal, if there was one.
-    pub(super) fn keep_refusal_in_full(&mut self) {
+    pub(crate) fn keep_refusal_in_full(&mut self) {
         if !self.is_plainly_refused() {
             return;
         }
@@ -91,7 +91,7 @@ impl Connection {
     }
 
     /// Takes in the client's SYN if it was sent before, just like this, and nothing has answered it.
-    pub(super) fn take_repeated_syn(
+    pub(crate) fn take_repeated_syn(
         &mut self,
         syn: &Digested<'_>,
         sender: Side,
@@ -123,10 +123,10 @@ impl Connection {
         let mut seen = Annotation::new(self.id, digest.flags, Side::Client.role());
         seen.stage = Stage::Syn;
         seen.retransmission(self.client_end().retries, since_ns.max(0) as u64);
-        seen.note(Anomaly::SynRetx);
-        self.anomalies.insert(Anomaly::SynRetx);
+        seen.note(Finding::SynRetx);
+        self.findings.insert(Finding::SynRetx);
         let timestamp = timestamps.map(|(value, _)| value);
-        let copy = times::Copy { time_ns: now_ns, timestamp, content };
+        let copy = copies::Copy { time_ns: now_ns, timestamp, content };
         self.rare_mut().copies_mut(Side::Client).push(copy);
         self.count_syn(Side::Client, false);
         self.set_time_of(Moment::LastOfClient, now_ns);

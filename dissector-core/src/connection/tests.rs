@@ -198,15 +198,15 @@ fn repeated_syn_and_synack() {
     let seen = trace.last();
     assert_eq!(
         (seen.copy, seen.retry, seen.rto_ns()),
-        (Copy::Retransmission, 1, Some(1_000_000_000))
+        (Repeat::Retransmission, 1, Some(1_000_000_000))
     );
     trace.server("S.", 300, 101, 0);
-    assert_eq!((trace.last().copy, trace.last().retry), (Copy::Original, 0));
+    assert_eq!((trace.last().copy, trace.last().retry), (Repeat::Original, 0));
     // The SYN/ACK did not reach the client.
     trace.client("S", 100, 0, 0).is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED");
     assert_eq!(trace.last().retry, 2);
     trace.server("S.", 300, 101, 0).is(Stage::SynAck, "ESTABLISHED?", "SYN-RECEIVED");
-    assert_eq!((trace.last().copy, trace.last().retry), (Copy::Retransmission, 1));
+    assert_eq!((trace.last().copy, trace.last().retry), (Repeat::Retransmission, 1));
     trace.client(".", 101, 301, 0).is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
     assert_eq!((trace.connection().syn_count(), trace.connection().synack_count()), (3, 2));
 }
@@ -233,7 +233,7 @@ fn a_synack_repeated_after_the_fin_was_sent_after_the_first_synack() {
     trace.handshake().server("F.", 301, 101, 0).wait(490);
     trace.server("S.", 300, 101, 0).is(Stage::SynAck, "CLOSE-WAIT?", "FIN-WAIT-1");
     let seen = trace.last();
-    assert_eq!((seen.copy, seen.rto_ns()), (Copy::Retransmission, Some(520 * MS as u64)));
+    assert_eq!((seen.copy, seen.rto_ns()), (Repeat::Retransmission, Some(520 * MS as u64)));
     trace.wait(90).server("S.", 300, 101, 0);
     assert_eq!(trace.last().rto_ns(), Some(100 * MS as u64));
     trace.wait(90).server("F.", 301, 101, 0);
@@ -348,7 +348,7 @@ fn a_repeated_fin_was_not_acknowledged() {
     trace.handshake();
     trace.client("F.", 101, 301, 0).server(".", 301, 102, 0);
     trace.client("F.", 101, 301, 0).is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT");
-    assert_eq!((trace.last().copy, trace.last().retry), (Copy::Retransmission, 1));
+    assert_eq!((trace.last().copy, trace.last().retry), (Repeat::Retransmission, 1));
     trace.server(".", 301, 102, 0).is(Stage::None, "FIN-WAIT-2?", "CLOSE-WAIT");
     assert_eq!(trace.connection().close(), Close::HalfClosed);
 }
@@ -392,7 +392,7 @@ fn the_synack_is_recorded_before_the_syn() {
     let mut trace = Trace::new();
     trace.server("S.", 300, 101, 0);
     trace.client("S", 100, 0, 0).is(Stage::Syn, "ESTABLISHED?", "SYN-RECEIVED");
-    assert_eq!(trace.last().copy, Copy::Late);
+    assert_eq!(trace.last().copy, Repeat::Late);
     trace.client(".", 101, 301, 0).is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
     assert_eq!(trace.connection().id(), 0);
 }
@@ -459,7 +459,7 @@ fn a_syn_inside_a_live_connection_is_challenged() {
     trace.handshake().client("P.", 101, 301, 5).server(".", 301, 106, 0);
     // The client has lost its state and connects anew.
     trace.client("S", 90_000, 0, 0).is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED?");
-    assert!(trace.last().anomalies.contains(Anomaly::SynInEstablished));
+    assert!(trace.last().findings.contains(Finding::SynInEstablished));
     // Data of the old connection is still the old connection's.
     trace.server("P.", 301, 106, 9).is(Stage::None, "ESTABLISHED", "ESTABLISHED");
     assert_eq!(trace.connection().id(), 0);
@@ -478,7 +478,7 @@ fn an_rst_that_nobody_believed() {
     trace.handshake().client("P.", 101, 301, 5).server(".", 301, 106, 0);
     trace.server("R.", 301, 106, 0).is(Stage::Rst, "CLOSED?", "CLOSED");
     trace.server("P.", 301, 106, 7).is(Stage::None, "ESTABLISHED", "ESTABLISHED");
-    assert!(trace.last().anomalies.contains(Anomaly::RstIgnored));
+    assert!(trace.last().findings.contains(Finding::RstIgnored));
     assert_eq!(trace.connection().close(), Close::Open);
 }
 
@@ -490,7 +490,7 @@ fn a_packet_captured_twice_changes_nothing() {
     // The same identification, 10 ms later.
     trace.frame = first - 1;
     trace.client("S", 100, 0, 0).is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED?");
-    assert_eq!((trace.last().copy, trace.last().retry), (Copy::Duplicate, 0));
+    assert_eq!((trace.last().copy, trace.last().retry), (Repeat::Duplicate, 0));
     assert_eq!((trace.connection().syn_count(), trace.connection().packets()), (1, 1));
 }
 
@@ -511,7 +511,7 @@ fn a_finished_connection_leaves_after_two_minutes_of_silence() {
     assert_eq!(trace.connection().id(), 0);
     trace.wait(121_000).client(".", 101, 301, 0);
     assert_eq!(trace.connection().id(), 1);
-    assert_eq!(trace.table.take_left().len(), 1);
+    assert_eq!(trace.table.take_closed().len(), 1);
 }
 
 #[test]
@@ -529,7 +529,7 @@ fn a_full_table_lets_finished_connections_go_first() {
     table.sent(hosts[1], SERVER, "S", 1, 0, 0).sent(SERVER, hosts[1], "R.", 0, 2, 0);
     table.sent(hosts[2], SERVER, "S", 1, 0, 0);
     assert_eq!(table.table.len(), 2);
-    let left: Vec<_> = table.table.take_left().iter().map(Connection::id).collect();
+    let left: Vec<_> = table.table.take_closed().iter().map(Connection::id).collect();
     assert_eq!(left, [1]);
 }
 
@@ -543,8 +543,8 @@ fn a_connection_stays_within_its_bound() {
 fn a_connection_stays_small() {
     // Three cache lines less a little: with its place in the index, under 192 octets.
     assert_eq!(size_of::<Option<Connection>>(), 176);
-    assert_eq!(size_of::<endpoint::Endpoint>(), 32);
-    assert!(size_of::<rare::Rare>() <= 136);
+    assert_eq!(size_of::<state::endpoint::Endpoint>(), 32);
+    assert!(size_of::<state::extra::Rare>() <= 136);
 }
 
 #[test]

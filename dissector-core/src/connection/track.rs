@@ -3,28 +3,28 @@
 //! A sender's state is proven by its segment. What the segment does to the receiver is assumed:
 //! the capture point cannot know that it arrives, until the receiver answers.
 
-use super::duplicate::{self, Before, Identity, Recent};
-use super::endpoint::{Endpoint, Facts};
-use super::ends::{self, Direction, Ends};
-use super::event::{Event, Side, illegal};
-use super::handshake::Handshake;
-use super::incarnation::{MOST_APART, Origin, Reuse, is_within};
-use super::moments::{Higher, Moment, Near};
-use super::names::{Close, Role, RoleBasis, Stage, State};
-use super::offer::{Offer, Offers};
-use super::rare::Rare;
-use super::times::{self, Answer, Answered, Content, FirstCopy, FurtherCopies};
-use super::usual::Course;
-use super::zeek::Zeek;
-use super::{Annotation, Anomaly, AnomalySet, Copy, IcmpSeen, States};
-use crate::digest::{Digest, Digested, number_of_32_bits};
+use crate::compact::{Digest, Digested, number_of_32_bits};
+use crate::connection::event::{Event, Side, illegal};
+use crate::connection::predict::Course;
+use crate::connection::rules::incarnation::{MOST_APART, Origin, Reuse, is_within};
+use crate::connection::state::copies::{self, Answer, Answered, Content, FirstCopy, FurtherCopies};
+use crate::connection::state::endpoint::{Endpoint, Facts};
+use crate::connection::state::extra::Rare;
+use crate::connection::state::handshake::Handshake;
+use crate::connection::state::offer::{Offer, Offers};
+use crate::connection::state::timestamps::{Higher, Moment, Near};
+use crate::connection::{Annotation, Finding, FindingSet, IcmpSeen, Repeat, States};
+use crate::key::{self, Direction, Ends};
+use crate::table::recent::{self, Before, Identity, Recent};
+use crate::vocabulary::{Close, Role, RoleBasis, Stage, State};
 use crate::wire::TcpFlags;
+use crate::zeek::Zeek;
 use crate::{IcmpError, Segment};
 
 /// The frames that the steps of a connection were in; 0 where the step was not seen, or its frame
 /// has a number of more than 32 bits.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     pub syn: u32,
     /// Of the SYN/ACK; of the RST, with [`Facts::REFUSED`].
     pub answer: u32,
@@ -70,27 +70,27 @@ pub(super) struct Frames {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Connection {
-    pub(super) addresses: Ends,
-    pub(super) ends: [Endpoint; 2],
-    pub(super) first_ns: i64,
-    pub(super) last_ns: i64,
+    pub(crate) addresses: Ends,
+    pub(crate) ends: [Endpoint; 2],
+    pub(crate) first_ns: i64,
+    pub(crate) last_ns: i64,
     /// When the first FIN of the side that closed first was seen.
-    pub(super) first_fin_ns: i64,
+    pub(crate) first_fin_ns: i64,
     /// When the other steps were.
-    pub(super) near: Near,
-    pub(super) higher: Higher,
+    pub(crate) near: Near,
+    pub(crate) higher: Higher,
     /// Segments of both sides, as far as 32 bits tell.
-    pub(super) packets: u32,
+    pub(crate) packets: u32,
     /// What its segments gave rise to.
-    pub(super) anomalies: AnomalySet,
-    pub(super) rare: Option<Box<Rare>>,
-    pub(super) zeek: Zeek,
-    pub(super) id: u32,
-    pub(super) frames: Frames,
-    pub(super) attempt: u16,
-    pub(super) handshake: Handshake,
-    pub(super) origin: Origin,
-    pub(super) course: Course,
+    pub(crate) findings: FindingSet,
+    pub(crate) rare: Option<Box<Rare>>,
+    pub(crate) zeek: Zeek,
+    pub(crate) id: u32,
+    pub(crate) frames: Frames,
+    pub(crate) attempt: u16,
+    pub(crate) handshake: Handshake,
+    pub(crate) origin: Origin,
+    pub(crate) course: Course,
 }
 
 impl Connection {
@@ -103,7 +103,7 @@ impl Connection {
         direction: &Direction,
         now_ns: i64,
     ) -> Self {
-        let (flags, [source_port, destination_port]) = (first.flags, ends::of_ports(first.ports));
+        let (flags, [source_port, destination_port]) = (first.flags, key::of_ports(first.ports));
         let syn = flags.contains(TcpFlags::SYN) && !illegal(flags);
         let (by_client, basis) = if syn && !flags.contains(TcpFlags::ACK) {
             (true, RoleBasis::Syn)
@@ -130,7 +130,7 @@ impl Connection {
             near: Near::default(),
             higher: Higher::default(),
             packets: 0,
-            anomalies: AnomalySet::EMPTY,
+            findings: FindingSet::EMPTY,
             rare: None,
             zeek: Zeek::new(sender as usize, first),
             id,
@@ -150,7 +150,7 @@ impl Connection {
     /// Its table lets it go: it is judged as it stands now.
     pub(crate) fn leave(&mut self, now_ns: i64) {
         if self.close() == Close::HalfClosed && self.closed_long_ago(now_ns) {
-            self.anomalies.insert(Anomaly::HalfClosedLong);
+            self.findings.insert(Finding::HalfClosedLong);
         }
         self.course = Course::Over(self.outcome(now_ns));
     }
@@ -208,7 +208,7 @@ impl Connection {
         let (offer, timestamps) = if flags.contains(TcpFlags::SYN) {
             Offer::of(digested)
         } else {
-            (Offer::default(), duplicate::timestamps(digested.options))
+            (Offer::default(), recent::timestamps(digested.options))
         };
         let event = Event {
             segment,
@@ -263,7 +263,7 @@ impl Connection {
 
         if illegal(event.flags) && !self.opens_and_closes(event) {
             seen.stage = Stage::IllegalFlags;
-            seen.note(Anomaly::IllegalFlags);
+            seen.note(Finding::IllegalFlags);
         } else if event.has(TcpFlags::RST) {
             self.on_rst(event, seen);
         } else {
@@ -283,7 +283,7 @@ impl Connection {
         self.end_mut(event.sender).facts |= Facts::SENT;
         self.count_packet();
         self.last_ns = event.now_ns;
-        self.anomalies = self.anomalies.union(seen.anomalies);
+        self.findings = self.findings.union(seen.findings);
         if self.is_self_connect() {
             self.mirror();
         }
@@ -296,9 +296,9 @@ impl Connection {
     fn duplicate(&mut self, event: &Event<'_>, stage: Stage, ttl: u8, seen: &mut Annotation) {
         seen.set_ttls(event.segment.packet.ttl, ttl);
         seen.stage = stage;
-        seen.copy = Copy::Duplicate;
-        seen.note(Anomaly::DuplicateFrame);
-        self.anomalies.insert(Anomaly::DuplicateFrame);
+        seen.copy = Repeat::Duplicate;
+        seen.note(Finding::DuplicateFrame);
+        self.findings.insert(Finding::DuplicateFrame);
         self.last_ns = event.now_ns;
         self.tell_states(seen, self.states());
     }
@@ -336,8 +336,8 @@ impl Connection {
             && !self.handshake.has(Handshake::COMPLETE)
             && !self.handshake.has(Handshake::CONFIRMED)
         {
-            seen.note(Anomaly::Unreachable);
-            self.anomalies.insert(Anomaly::Unreachable);
+            seen.note(Finding::Unreachable);
+            self.findings.insert(Finding::Unreachable);
         }
         if answers_syn && self.icmp().is_none() {
             let rare = self.rare_mut();
@@ -348,11 +348,11 @@ impl Connection {
         seen
     }
 
-    pub(super) fn states(&self) -> [State; 2] {
+    pub(crate) fn states(&self) -> [State; 2] {
         [self.ends[0].state, self.ends[1].state]
     }
 
-    pub(super) fn tell_states(&self, seen: &mut Annotation, before: [State; 2]) {
+    pub(crate) fn tell_states(&self, seen: &mut Annotation, before: [State; 2]) {
         let [client, server] = [0, 1].map(|side| {
             let end = &self.ends[side];
             States::new(before[side], end.state, end.proven())
@@ -364,15 +364,15 @@ impl Connection {
     #[inline(never)]
     fn begin(&self, event: &Event<'_>, seen: &mut Annotation) {
         if self.is_self_connect() {
-            seen.note(Anomaly::SelfConnect);
+            seen.note(Finding::SelfConnect);
         }
         match self.origin.reuse() {
             Reuse::No => {}
-            Reuse::AfterClose | Reuse::AfterCloseBehind => seen.note(Anomaly::PortReused),
-            Reuse::WhileAlive => seen.note(Anomaly::SynInEstablished),
+            Reuse::AfterClose | Reuse::AfterCloseBehind => seen.note(Finding::PortReused),
+            Reuse::WhileAlive => seen.note(Finding::SynInEstablished),
         }
         if self.origin.basis() == RoleBasis::SynAck && event.has(TcpFlags::SYN) {
-            seen.note(Anomaly::SynNotCaptured);
+            seen.note(Finding::SynNotCaptured);
         }
     }
 
@@ -480,7 +480,7 @@ impl Connection {
             && !handshake.has(Handshake::COMPLETE)
             && !handshake.has(Handshake::FAST_OPEN);
         if early && event.payload > 0 {
-            seen.note(Anomaly::DataBeforeEstablished);
+            seen.note(Finding::DataBeforeEstablished);
         }
         if event.payload > 0 {
             self.end_mut(event.sender).facts |= Facts::PAYLOAD;
@@ -489,7 +489,7 @@ impl Connection {
             && !self.end(event.sender).has(Facts::TS_DROPPED)
             && event.timestamps.is_none()
         {
-            seen.note(Anomaly::TsDropped);
+            seen.note(Finding::TsDropped);
             self.end_mut(event.sender).facts |= Facts::TS_DROPPED;
         }
         if self.awaits_join() {
@@ -502,16 +502,16 @@ impl Connection {
         }
     }
 
-    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
 
-    pub(super) fn icmp(&self) -> Option<IcmpSeen> {
+    pub(crate) fn icmp(&self) -> Option<IcmpSeen> {
         self.rare.as_ref()?.icmp
     }
 
     /// Takes note of a copy of a SYN or SYN/ACK.
-    pub(super) fn push_copy(&mut self, event: &Event<'_>) {
+    pub(crate) fn push_copy(&mut self, event: &Event<'_>) {
         let (time_ns, timestamp) = (event.now_ns, event.timestamps.map(|(value, _)| value));
         if self.end(event.sender).has(Facts::COPY) {
             let content = Content {
@@ -519,7 +519,7 @@ impl Connection {
                 payload: event.payload > 0,
                 synack: event.has(TcpFlags::ACK),
             };
-            let copy = times::Copy { time_ns, timestamp, content };
+            let copy = copies::Copy { time_ns, timestamp, content };
             self.rare_mut().copies_mut(event.sender).push(copy);
         } else {
             self.set_first_copy(event.sender, FirstCopy::new(time_ns, timestamp));
@@ -528,7 +528,7 @@ impl Connection {
 
     /// The SYN or SYN/ACK of `side` has its first answer. What the answered copy says is what the
     /// end has said.
-    pub(super) fn answer_copy(&mut self, side: Side, event: &Event<'_>) {
+    pub(crate) fn answer_copy(&mut self, side: Side, event: &Event<'_>) {
         if self.end(side).has(Facts::COPY_ANSWERED) {
             return;
         }
@@ -550,58 +550,58 @@ impl Connection {
     }
 
     /// What the last copy of the SYN of `side` says.
-    pub(super) fn last_content(&self, side: Side) -> Content {
+    pub(crate) fn last_content(&self, side: Side) -> Content {
         let copies = self.rare.as_ref().and_then(|rare| rare.copies(side));
         let last = copies.and_then(FurtherCopies::last).map(|copy| copy.content);
         last.unwrap_or_else(|| self.end(side).content())
     }
 
     /// Which copy of the SYN or SYN/ACK of `side` was answered.
-    pub(super) fn answered_copy(&self, side: Side) -> Option<Answered> {
+    pub(crate) fn answered_copy(&self, side: Side) -> Option<Answered> {
         let first = self.first_copy(side).answered();
         first.or_else(|| self.rare.as_ref()?.copies(side)?.answered())
     }
 
-    pub(super) fn end(&self, side: Side) -> &Endpoint {
+    pub(crate) fn end(&self, side: Side) -> &Endpoint {
         &self.ends[side as usize]
     }
 
-    pub(super) fn end_mut(&mut self, side: Side) -> &mut Endpoint {
+    pub(crate) fn end_mut(&mut self, side: Side) -> &mut Endpoint {
         &mut self.ends[side as usize]
     }
 
     /// What was sent before the next segment of `sender`.
-    pub(super) fn before(&self, sender: Side) -> Before {
+    pub(crate) fn before(&self, sender: Side) -> Before {
         Before { sent: self.end(sender).sent, received: self.end(sender.other()).sent }
     }
 
-    pub(super) fn client_end(&self) -> &Endpoint {
+    pub(crate) fn client_end(&self) -> &Endpoint {
         &self.ends[0]
     }
 
-    pub(super) fn client_end_mut(&mut self) -> &mut Endpoint {
+    pub(crate) fn client_end_mut(&mut self) -> &mut Endpoint {
         &mut self.ends[0]
     }
 
-    pub(super) fn server_end(&self) -> &Endpoint {
+    pub(crate) fn server_end(&self) -> &Endpoint {
         &self.ends[1]
     }
 
-    pub(super) fn server_end_mut(&mut self) -> &mut Endpoint {
+    pub(crate) fn server_end_mut(&mut self) -> &mut Endpoint {
         &mut self.ends[1]
     }
 
-    pub(super) fn is_self_connect(&self) -> bool {
+    pub(crate) fn is_self_connect(&self) -> bool {
         self.handshake.has(Handshake::SELF_CONNECT)
     }
 
     /// Who has sent the first FIN.
-    pub(super) fn first_closer(&self) -> Option<Side> {
+    pub(crate) fn first_closer(&self) -> Option<Side> {
         self.handshake.first_closer()
     }
 
     /// Whether a SYN of either side is in the capture.
-    pub(super) fn saw_syn(&self) -> bool {
+    pub(crate) fn saw_syn(&self) -> bool {
         self.ends.iter().any(|end| end.has(Facts::SYN))
     }
 }

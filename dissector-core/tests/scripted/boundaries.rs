@@ -1,6 +1,6 @@
 //! Exact limits: times, ranges, numbers of things.
 
-use dissector_core::connection::{Anomaly, Ecn, IcmpSeen, Outcome, Stage};
+use dissector_core::connection::{Ecn, Finding, IcmpSeen, Outcome, Stage};
 
 use crate::script::Script;
 
@@ -65,9 +65,9 @@ fn a_pending_connection_stays_until_it_is_decided() {
     let mut script = Script::new();
     script.client().syn();
     script.wait_ms(119_999).elsewhere();
-    assert!(script.take_left().is_empty());
+    assert!(script.take_closed().is_empty());
     script.wait_ms(1).elsewhere_for_a_while();
-    assert_eq!(script.take_left().len(), 1);
+    assert_eq!(script.take_closed().len(), 1);
 }
 
 #[test]
@@ -77,9 +77,9 @@ fn a_late_segment_prolongs_the_stay() {
     script.wait_ms(119_000);
     script.server().ack().of_connection(0);
     script.wait_ms(119_999).elsewhere();
-    assert!(script.take_left().is_empty());
+    assert!(script.take_closed().is_empty());
     script.wait_ms(1).elsewhere_for_a_while();
-    assert_eq!(script.take_left().len(), 1);
+    assert_eq!(script.take_closed().len(), 1);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn after_it_has_left_the_ports_begin_anew() {
     let mut script = Script::new();
     script.closed();
     script.wait_ms(120_000).elsewhere();
-    script.client().restarts(90_000).syn().lacks(Anomaly::PortReused);
+    script.client().restarts(90_000).syn().lacks(Finding::PortReused);
     assert_eq!(script.connection().attempt(), 1);
 }
 
@@ -106,7 +106,7 @@ fn an_open_connection_never_leaves_by_itself() {
     let mut script = Script::new();
     script.used();
     script.wait_ms(86_400_000).elsewhere();
-    assert!(script.take_left().is_empty());
+    assert!(script.take_closed().is_empty());
     script.server().data(5).of_connection(0);
 }
 
@@ -126,7 +126,7 @@ fn every_code_of_icmp() {
             let is_error = matches!(kind, 3 | 11 | 12);
             assert_eq!(seen.is_some(), is_error, "{kind}/{code}");
             if let Some(seen) = seen {
-                seen.stage(Stage::IcmpError).has(Anomaly::Unreachable).of_connection(0);
+                seen.stage(Stage::IcmpError).has(Finding::Unreachable).of_connection(0);
                 assert_eq!(script.verdict().icmp, Some(IcmpSeen { kind, code }));
                 assert_eq!(script.verdict().frames.icmp, Some(2));
             }
@@ -191,7 +191,7 @@ fn the_table_of_accurate_ecn() {
         let mut script = Script::new();
         script.client().syn().ace(syn);
         let answer = script.server().syn_ack().ace(syn_ack).sent();
-        let broken = answer.0.anomalies.contains(Anomaly::EcnBroken);
+        let broken = answer.0.findings.contains(Finding::EcnBroken);
         assert_eq!(script.verdict().ecn, ecn, "{syn:03b} {syn_ack:03b}");
         assert_eq!(broken, ecn == Ecn::Broken, "{syn:03b} {syn_ack:03b}");
         script.client().ack().stage(Stage::FinalAck);
@@ -215,9 +215,9 @@ fn the_final_ack_may_lie_on_either_side_of_zero() {
         script.client().restarts(client);
         script.server().restarts(server);
         script.client().syn();
-        script.server().syn_ack().lacks(Anomaly::BadSynAck);
+        script.server().syn_ack().lacks(Finding::BadSynAck);
         assert!(script.client().ack().sent().0.final_ack, "{client} {server}");
-        script.server().syn_ack().after_ms(1000).has(Anomaly::SynAckRetxAfterAck);
+        script.server().syn_ack().after_ms(1000).has(Finding::SynAckRetxAfterAck);
     }
 }
 
@@ -249,6 +249,6 @@ fn a_half_close_is_long_after_a_minute_exactly() {
         script.used();
         script.client().fin();
         let verdict = script.verdict_after_ms(ms);
-        assert_eq!(verdict.anomalies.contains(Anomaly::HalfClosedLong), long, "{ms}");
+        assert_eq!(verdict.findings.contains(Finding::HalfClosedLong), long, "{ms}");
     }
 }

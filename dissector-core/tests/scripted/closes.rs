@@ -1,6 +1,6 @@
 //! How connections close, and what only looks like it.
 
-use dissector_core::connection::{Anomaly, Close, ClosedBy, Copy, Stage};
+use dissector_core::connection::{Close, ClosedBy, Finding, Repeat, Stage};
 
 use crate::script::Script;
 
@@ -30,10 +30,10 @@ fn both_fins_with_the_last_unacknowledged() {
     script.server().fin().stage(Stage::FinAndAck);
     let verdict = script.verdict();
     assert_eq!((verdict.close, verdict.closed_by), (Close::FinUnacked, Some(ClosedBy::Client)));
-    assert!(verdict.anomalies.contains(Anomaly::FinUnacked));
+    assert!(verdict.findings.contains(Finding::FinUnacked));
     script.client().ack();
     assert_eq!(script.verdict().close, Close::Fin);
-    assert!(!script.verdict().anomalies.contains(Anomaly::FinUnacked));
+    assert!(!script.verdict().findings.contains(Finding::FinUnacked));
 }
 
 #[test]
@@ -51,8 +51,8 @@ fn a_simultaneous_close_whose_acks_are_missing_is_unacknowledged() {
 fn a_simultaneous_close_is_noted() {
     let mut script = Script::new();
     script.used();
-    script.client().fin().lost().lacks(Anomaly::SimultaneousClose);
-    script.server().fin().has(Anomaly::SimultaneousClose).stage(Stage::FinSimultaneous);
+    script.client().fin().lost().lacks(Finding::SimultaneousClose);
+    script.server().fin().has(Finding::SimultaneousClose).stage(Stage::FinSimultaneous);
     script.client().ack().stage(Stage::SecondFinAcked);
     // The client's FIN arrives at last.
     let ack = script.server().ack().acking(7);
@@ -68,7 +68,7 @@ fn an_ordinary_close_is_not_simultaneous() {
     script.closed();
     let verdict = script.verdict();
     assert_eq!((verdict.close, verdict.closed_by), (Close::Fin, Some(ClosedBy::Client)));
-    assert!(!verdict.anomalies.contains(Anomaly::SimultaneousClose));
+    assert!(!verdict.findings.contains(Finding::SimultaneousClose));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_repeated_fin_is_not_the_second_one() {
     let mut script = Script::new();
     script.used();
     script.client().fin().lost();
-    let again = script.client().repeat().after_ms(300).copy(Copy::Retransmission);
+    let again = script.client().repeat().after_ms(300).copy(Repeat::Retransmission);
     again.is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
     assert_eq!((again.0.retry, again.0.rto_ns()), (1, Some(300_000_000)));
     assert_eq!(script.verdict().close, Close::HalfClosed);
@@ -146,7 +146,7 @@ fn a_fin_repeated_together_with_the_data_before_it_is_the_same() {
     script.client().data(10).lost();
     script.client().fin().lost();
     let again = script.client().data(10).and_fin().seq(6).after_ms(300);
-    again.copy(Copy::Retransmission).is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
+    again.copy(Repeat::Retransmission).is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
     script.server().ack().is(Stage::FinAcked, "FIN-WAIT-2?", "CLOSE-WAIT");
 }
 
@@ -174,7 +174,7 @@ fn a_keep_alive_in_fin_wait_2_is_no_second_fin() {
     script.used();
     script.client().fin();
     script.server().ack();
-    let probe = script.client().keep_alive(0).copy(Copy::Original);
+    let probe = script.client().keep_alive(0).copy(Repeat::Original);
     probe.is(Stage::None, "FIN-WAIT-2?", "CLOSE-WAIT");
 }
 
@@ -203,7 +203,7 @@ fn a_half_closed_connection_is_noted_after_a_minute() {
     script.used();
     script.client().fin();
     script.server().ack();
-    let noted = |ms| script.verdict_after_ms(ms).anomalies.contains(Anomaly::HalfClosedLong);
+    let noted = |ms| script.verdict_after_ms(ms).findings.contains(Finding::HalfClosedLong);
     assert!(!noted(59_000));
     assert!(noted(61_000));
 }
@@ -216,7 +216,7 @@ fn a_second_fin_after_more_than_a_minute_is_noted_too() {
     script.server().ack();
     script.server().fin().after_ms(61_000);
     script.client().ack();
-    assert!(script.verdict().anomalies.contains(Anomaly::HalfClosedLong));
+    assert!(script.verdict().findings.contains(Finding::HalfClosedLong));
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_connection_closed_by_both_is_not_half_closed() {
     let mut script = Script::new();
     script.closed();
     let verdict = script.verdict_after_ms(100_000);
-    assert!(!verdict.anomalies.contains(Anomaly::HalfClosedLong));
+    assert!(!verdict.findings.contains(Finding::HalfClosedLong));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The same packet captured twice, told from one that was sent twice.
 
-use dissector_core::connection::{Anomaly, Close, Copy, Outcome};
+use dissector_core::connection::{Close, Finding, Outcome, Repeat};
 
 use crate::script::Script;
 
@@ -13,7 +13,7 @@ fn without_ids(mut script: Script, timestamps: bool) -> Script {
 }
 
 /// What a second frame is taken for that comes `us` microseconds after 100 octets of data.
-fn data_again(mut script: Script, ip_id: u16, us: i64) -> Copy {
+fn data_again(mut script: Script, ip_id: u16, us: i64) -> Repeat {
     script.client().data(100).ip_id(ip_id);
     script.mirrored().after_us(us).sent().0.copy
 }
@@ -21,10 +21,10 @@ fn data_again(mut script: Script, ip_id: u16, us: i64) -> Copy {
 #[test]
 fn the_same_ip_id_marks_a_duplicate_for_a_second() {
     for (us, copy) in [
-        (1, Copy::Duplicate),
-        (250_000, Copy::Duplicate),
-        (1_000_000, Copy::Duplicate),
-        (1_000_001, Copy::Original),
+        (1, Repeat::Duplicate),
+        (250_000, Repeat::Duplicate),
+        (1_000_000, Repeat::Duplicate),
+        (1_000_001, Repeat::Original),
     ] {
         let mut script = Script::new();
         script.handshake();
@@ -38,8 +38,8 @@ fn another_ip_id_is_another_packet_however_soon() {
     script.handshake();
     script.client().data(100).ip_id(77);
     let again = script.client().repeat().ip_id(78).after_us(1).sent();
-    again.lacks(Anomaly::DuplicateFrame);
-    assert_ne!(again.0.copy, Copy::Duplicate);
+    again.lacks(Finding::DuplicateFrame);
+    assert_ne!(again.0.copy, Repeat::Duplicate);
 }
 
 #[test]
@@ -47,16 +47,16 @@ fn an_ip_id_of_zero_equals_no_other() {
     let mut script = Script::new();
     script.handshake();
     script.client().data(100).ip_id(0);
-    assert_ne!(script.client().repeat().ip_id(5).after_us(1).sent().0.copy, Copy::Duplicate);
+    assert_ne!(script.client().repeat().ip_id(5).after_us(1).sent().0.copy, Repeat::Duplicate);
 }
 
 #[test]
 fn without_ip_ids_the_timestamp_marks_a_duplicate_for_100_ms() {
     for (us, copy) in [
-        (1, Copy::Duplicate),
-        (5_001, Copy::Duplicate),
-        (100_000, Copy::Duplicate),
-        (100_001, Copy::Original),
+        (1, Repeat::Duplicate),
+        (5_001, Repeat::Duplicate),
+        (100_000, Repeat::Duplicate),
+        (100_001, Repeat::Original),
     ] {
         assert_eq!(data_again(without_ids(Script::new(), true), 0, us), copy, "{us} µs");
     }
@@ -67,16 +67,16 @@ fn without_ip_ids_another_timestamp_is_another_packet() {
     let mut script = without_ids(Script::new(), true);
     script.client().data(100).ip_id(0);
     let again = script.client().repeat().ip_id(0).after_ms(1);
-    assert_ne!(again.sent().0.copy, Copy::Duplicate);
+    assert_ne!(again.sent().0.copy, Repeat::Duplicate);
 }
 
 #[test]
 fn without_ip_ids_and_timestamps_five_milliseconds_mark_a_duplicate() {
     for (us, copy) in [
-        (1, Copy::Duplicate),
-        (5_000, Copy::Duplicate),
-        (5_001, Copy::Original),
-        (50_000, Copy::Original),
+        (1, Repeat::Duplicate),
+        (5_000, Repeat::Duplicate),
+        (5_001, Repeat::Original),
+        (50_000, Repeat::Original),
     ] {
         assert_eq!(data_again(without_ids(Script::new(), false), 0, us), copy, "{us} µs");
     }
@@ -85,10 +85,10 @@ fn without_ip_ids_and_timestamps_five_milliseconds_mark_a_duplicate() {
 #[test]
 fn ipv6_is_judged_as_without_ip_ids() {
     for (timestamps, us, copy) in [
-        (true, 100_000, Copy::Duplicate),
-        (true, 100_001, Copy::Original),
-        (false, 5_000, Copy::Duplicate),
-        (false, 5_001, Copy::Original),
+        (true, 100_000, Repeat::Duplicate),
+        (true, 100_001, Repeat::Original),
+        (false, 5_000, Repeat::Duplicate),
+        (false, 5_001, Repeat::Original),
     ] {
         let script = without_ids(Script::over_ipv6(), timestamps);
         assert_eq!(data_again(script, 0, us), copy, "{timestamps} {us} µs");
@@ -97,7 +97,9 @@ fn ipv6_is_judged_as_without_ip_ids() {
 
 #[test]
 fn empty_segments_are_duplicates_within_a_millisecond_only() {
-    for (us, copy) in [(1, Copy::Duplicate), (1_000, Copy::Duplicate), (1_001, Copy::Original)] {
+    for (us, copy) in
+        [(1, Repeat::Duplicate), (1_000, Repeat::Duplicate), (1_001, Repeat::Original)]
+    {
         let mut script = Script::new();
         script.used();
         assert_eq!(script.mirrored().after_us(us).sent().0.copy, copy, "{us} µs");
@@ -108,15 +110,15 @@ fn empty_segments_are_duplicates_within_a_millisecond_only() {
 fn empty_segments_with_another_ttl_are_duplicates_for_longer() {
     let mut script = Script::new();
     script.used();
-    script.mirrored().ttl(63).after_us(900_000).copy(Copy::Duplicate);
-    script.mirrored().ttl(63).after_us(1_000_001).lacks(Anomaly::DuplicateFrame);
+    script.mirrored().ttl(63).after_us(900_000).copy(Repeat::Duplicate);
+    script.mirrored().ttl(63).after_us(1_000_001).lacks(Finding::DuplicateFrame);
 }
 
 #[test]
 fn a_syn_is_judged_by_the_ip_id_although_it_is_empty() {
     let mut script = Script::new();
     script.client().syn();
-    script.mirrored().after_us(2_000).copy(Copy::Duplicate).has(Anomaly::DuplicateFrame);
+    script.mirrored().after_us(2_000).copy(Repeat::Duplicate).has(Finding::DuplicateFrame);
 }
 
 #[test]
@@ -124,14 +126,16 @@ fn another_ttl_alone_makes_no_other_packet() {
     let mut script = Script::new();
     script.handshake();
     script.client().data(100);
-    script.mirrored().ttl(63).copy(Copy::Duplicate).has(Anomaly::DuplicateFrame);
+    script.mirrored().ttl(63).copy(Repeat::Duplicate).has(Finding::DuplicateFrame);
 }
 
 /// Captured in one host before and after the network card's part of the work: on an interface of a
 /// container or a tunnel the checksum is not there yet, on the one behind it is.
 #[test]
 fn another_checksum_is_the_same_packet_within_five_milliseconds() {
-    for (us, copy) in [(1, Copy::Duplicate), (5_000, Copy::Duplicate), (5_001, Copy::Original)] {
+    for (us, copy) in
+        [(1, Repeat::Duplicate), (5_000, Repeat::Duplicate), (5_001, Repeat::Original)]
+    {
         let mut script = Script::new();
         script.handshake();
         script.client().data(100);
@@ -145,7 +149,7 @@ fn a_synack_without_ip_id_may_have_another_checksum_too() {
         let mut script = Script::new();
         script.client().syn().ts_if(timestamps);
         script.server().syn_ack().ts_if(timestamps).ip_id(0);
-        script.mirrored().damaged().copy(Copy::Duplicate).lacks(Anomaly::SynAckRetx);
+        script.mirrored().damaged().copy(Repeat::Duplicate).lacks(Finding::SynAckRetx);
     }
 }
 
@@ -155,14 +159,14 @@ fn without_ip_ids_empty_segments_with_another_checksum_are_others() {
     script.client().data(100);
     script.server().ack();
     // As duplicate ACKs are which acknowledge more and more behind a gap.
-    script.mirrored().damaged().after_us(100).copy(Copy::Original);
+    script.mirrored().damaged().after_us(100).copy(Repeat::Original);
 }
 
 #[test]
 fn another_window_is_another_packet() {
     let mut script = Script::new();
     script.used();
-    script.mirrored().window(77).after_us(100).copy(Copy::Original);
+    script.mirrored().window(77).after_us(100).copy(Repeat::Original);
 }
 
 #[test]
@@ -172,17 +176,17 @@ fn each_segment_to_a_host_without_the_connection_has_an_rst_of_its_own() {
     for _ in 0..2 {
         script.client().data(100);
         let answer = script.server().reflex().raw_seq(9).ip_id(0).after_us(50).sent();
-        assert_eq!(answer.0.copy, Copy::Original);
-        script.mirrored().copy(Copy::Duplicate);
+        assert_eq!(answer.0.copy, Repeat::Original);
+        script.mirrored().copy(Repeat::Duplicate);
     }
     // Seen behind a router, although something came meanwhile.
     script.client().data(100);
-    script.mirror_of(7).ttl(63).after_us(100).copy(Copy::Duplicate);
+    script.mirror_of(7).ttl(63).after_us(100).copy(Repeat::Duplicate);
 }
 
 #[test]
 fn the_last_four_segments_of_a_direction_are_compared() {
-    for (others, copy) in [(3, Copy::Duplicate), (4, Copy::Original)] {
+    for (others, copy) in [(3, Repeat::Duplicate), (4, Repeat::Original)] {
         let mut script = Script::new();
         script.handshake();
         script.client().data(100);
@@ -199,11 +203,11 @@ fn the_last_four_segments_of_a_direction_are_compared() {
 fn a_duplicate_is_counted_nowhere() {
     let mut script = Script::new();
     script.client().syn();
-    script.mirrored().lacks(Anomaly::SynRetx);
+    script.mirrored().lacks(Finding::SynRetx);
     script.server().syn_ack();
-    script.mirrored().lacks(Anomaly::SynAckRetx);
+    script.mirrored().lacks(Finding::SynAckRetx);
     script.client().ack();
-    let again = script.mirrored().copy(Copy::Duplicate);
+    let again = script.mirrored().copy(Repeat::Duplicate);
     assert!(!again.0.final_ack);
     let verdict = script.verdict();
     assert_eq!((verdict.syn_count, verdict.synack_count), (1, 1));
@@ -219,7 +223,7 @@ fn a_duplicate_has_no_retry_number() {
     script.client().syn();
     let again = script.mirrored().sent();
     assert_eq!((again.0.retry, again.0.rto_ns()), (0, None));
-    let real = script.client().repeat().after_ms(1000).copy(Copy::Retransmission);
+    let real = script.client().repeat().after_ms(1000).copy(Repeat::Retransmission);
     assert_eq!(real.0.retry, 1);
 }
 
@@ -228,7 +232,7 @@ fn a_duplicate_syn_takes_nothing_back() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack();
-    let again = script.mirror_of(1).lacks(Anomaly::SynAckNotReceived).copy(Copy::Duplicate);
+    let again = script.mirror_of(1).lacks(Finding::SynAckNotReceived).copy(Repeat::Duplicate);
     assert_eq!(again.0.client.to_string(), "ESTABLISHED?");
     assert_eq!(again.0.server.to_string(), "SYN-RECEIVED");
 }
@@ -237,8 +241,8 @@ fn a_duplicate_syn_takes_nothing_back() {
 fn a_duplicate_synack_does_not_refute_the_final_ack() {
     let mut script = Script::new();
     script.handshake();
-    let again = script.mirror_of(2).copy(Copy::Duplicate);
-    again.lacks(Anomaly::SynAckRetxAfterAck).lacks(Anomaly::SynAckRetxCrossed);
+    let again = script.mirror_of(2).copy(Repeat::Duplicate);
+    again.lacks(Finding::SynAckRetxAfterAck).lacks(Finding::SynAckRetxCrossed);
     assert_eq!(again.0.server.to_string(), "ESTABLISHED?");
     assert_eq!(script.outcome(), Outcome::Complete);
 }
@@ -249,7 +253,7 @@ fn a_duplicate_fin_takes_nothing_back() {
     script.used();
     script.client().fin();
     script.server().ack();
-    let again = script.mirror_of(6).copy(Copy::Duplicate);
+    let again = script.mirror_of(6).copy(Repeat::Duplicate);
     assert_eq!(again.0.client.to_string(), "FIN-WAIT-2?");
     assert_eq!(script.verdict().close, Close::HalfClosed);
 }
@@ -259,7 +263,7 @@ fn a_duplicate_of_a_refused_syn_opens_no_new_connection() {
     let mut script = Script::new();
     script.client().syn();
     script.server().refusal();
-    script.mirror_of(1).copy(Copy::Duplicate).of_connection(0);
+    script.mirror_of(1).copy(Repeat::Duplicate).of_connection(0);
     assert_eq!(script.outcome(), Outcome::Refused);
 }
 
@@ -277,7 +281,7 @@ fn the_whole_exchange_seen_twice_is_one_connection() {
     let mut script = Script::new();
     for step in steps {
         step(&mut script);
-        script.mirrored().ttl(63).copy(Copy::Duplicate);
+        script.mirrored().ttl(63).copy(Repeat::Duplicate);
     }
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.close), (Outcome::Complete, Close::Fin));

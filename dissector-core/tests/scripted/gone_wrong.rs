@@ -1,6 +1,6 @@
 //! Captures that lack, swap or cut something, and numbers that wrap.
 
-use dissector_core::connection::{Anomaly, Close, Copy, OpenType, Outcome, RoleBasis, Stage};
+use dissector_core::connection::{Close, Finding, OpenType, Outcome, Repeat, RoleBasis, Stage};
 
 use crate::script::Script;
 
@@ -21,7 +21,7 @@ fn a_synack_recorded_after_the_final_ack_refutes_nothing() {
     script.client().syn();
     script.server().syn_ack().held();
     script.client().ack().is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
-    let late = script.frame(3).lacks(Anomaly::SynAckRetxAfterAck).lacks(Anomaly::SynAckRetxCrossed);
+    let late = script.frame(3).lacks(Finding::SynAckRetxAfterAck).lacks(Finding::SynAckRetxCrossed);
     late.stage(Stage::SynAck).of_connection(0);
     script.client().data(5);
     script.server().ack();
@@ -35,7 +35,7 @@ fn a_whole_handshake_recorded_backwards_by_the_server_side() {
     let mut script = Script::new();
     script.client().syn().held();
     script.server().syn_ack().is(Stage::SynAck, "UNKNOWN", "SYN-RECEIVED");
-    script.frame(2).copy(Copy::Late).of_connection(0);
+    script.frame(2).copy(Repeat::Late).of_connection(0);
     script.client().data(5).stage(Stage::FinalAck);
     script.server().fin();
     script.client().fin();
@@ -96,7 +96,7 @@ fn fast_open_wraps() {
     let mut script = Script::new();
     script.client().restarts(u32::MAX - 3);
     script.client().syn().cookie(&[1; 8]).carrying(10);
-    script.server().syn_ack().taking(10).lacks(Anomaly::BadSynAck);
+    script.server().syn_ack().taking(10).lacks(Finding::BadSynAck);
     script.client().ack().stage(Stage::FinalAck);
     assert_eq!(script.verdict().open_type, OpenType::FastOpen);
 }
@@ -133,7 +133,7 @@ fn a_challenge_may_be_repeated() {
     script.used();
     script.client().restarts(900_000).syn().of_connection(1);
     script.server().ack().lost().stage(Stage::ChallengeAck).of_connection(1);
-    script.client().repeat().after_ms(1000).copy(Copy::Retransmission).of_connection(1);
+    script.client().repeat().after_ms(1000).copy(Repeat::Retransmission).of_connection(1);
     script.server().ack().stage(Stage::ChallengeAck).of_connection(1);
     assert_eq!(script.outcome(), Outcome::Challenged);
     assert_eq!(script.connections(), 2);
@@ -162,7 +162,7 @@ fn a_lost_first_syn_does_not_make_a_repeated_synack_a_crossed_one() {
         script.server().syn_ack().ts_if(timestamps).after_ms(20);
         script.client().ack().after_ms(1).stage(Stage::FinalAck);
         let again = script.server().syn_ack().ts_if(timestamps).after_ms(1000);
-        again.has(Anomaly::SynAckRetxAfterAck).lacks(Anomaly::SynAckRetxCrossed);
+        again.has(Finding::SynAckRetxAfterAck).lacks(Finding::SynAckRetxCrossed);
         let third = script.server().syn_ack().ts_if(timestamps).after_ms(2000).sent();
         assert_eq!(third.0.server.to_string(), "SYN-RECEIVED");
         assert_eq!(script.outcome(), Outcome::NotAccepted);
@@ -191,7 +191,7 @@ fn a_repeated_synack_is_a_copy_whoever_answered_in_between() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack();
-    script.server().syn_ack().raw_seq(9000).copy(Copy::Original);
-    let again = script.server().syn_ack().after_ms(1000).copy(Copy::Retransmission);
-    again.lacks(Anomaly::SynAckIsnChanged);
+    script.server().syn_ack().raw_seq(9000).copy(Repeat::Original);
+    let again = script.server().syn_ack().after_ms(1000).copy(Repeat::Retransmission);
+    again.lacks(Finding::SynAckIsnChanged);
 }

@@ -1,6 +1,6 @@
 //! How connections open: the final ACK, Fast Open, simultaneous open, split handshake, MPTCP.
 
-use dissector_core::connection::{Anomaly, Copy, OpenType, Outcome, Role, RoleBasis, Stage};
+use dissector_core::connection::{Finding, OpenType, Outcome, Repeat, Role, RoleBasis, Stage};
 use dissector_core::wire::TcpFlags;
 
 use crate::script::Script;
@@ -10,11 +10,11 @@ const COOKIE: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
 #[test]
 fn the_final_ack_completes_the_handshake_and_says_so() {
     let mut script = Script::new();
-    script.client().syn().lacks(Anomaly::HandshakeComplete);
-    script.server().syn_ack().lacks(Anomaly::HandshakeComplete);
-    let third = script.client().ack().has(Anomaly::HandshakeComplete);
+    script.client().syn().lacks(Finding::HandshakeComplete);
+    script.server().syn_ack().lacks(Finding::HandshakeComplete);
+    let third = script.client().ack().has(Finding::HandshakeComplete);
     assert!(third.0.final_ack);
-    script.client().ack().lacks(Anomaly::HandshakeComplete);
+    script.client().ack().lacks(Finding::HandshakeComplete);
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.open_type), (Outcome::Complete, OpenType::ThreeWay));
     assert!(verdict.established);
@@ -80,8 +80,8 @@ fn the_capture_length_does_not_count() {
 #[test]
 fn fast_open_accepted() {
     let mut script = Script::new();
-    script.client().syn().cookie(COOKIE).carrying(10).lacks(Anomaly::SynDataWithoutCookie);
-    script.server().syn_ack().taking(10).lacks(Anomaly::TfoFallback);
+    script.client().syn().cookie(COOKIE).carrying(10).lacks(Finding::SynDataWithoutCookie);
+    script.server().syn_ack().taking(10).lacks(Finding::TfoFallback);
     script.client().ack().seq(11).is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
     assert_eq!(script.verdict().open_type, OpenType::FastOpen);
     assert_eq!(script.outcome(), Outcome::Complete);
@@ -101,7 +101,7 @@ fn fast_open_ignored_is_a_fallback() {
     script.client().syn().cookie(COOKIE).carrying(10);
     script.server().syn_ack().is(Stage::SynAck, "ESTABLISHED?", "SYN-RECEIVED");
     script.client().data(10).seq(1).stage(Stage::FinalAck);
-    assert!(script.verdict().anomalies.contains(Anomaly::TfoFallback));
+    assert!(script.verdict().findings.contains(Finding::TfoFallback));
     assert_eq!(script.verdict().open_type, OpenType::ThreeWay);
 }
 
@@ -110,23 +110,23 @@ fn a_syn_repeated_without_fast_open_is_a_fallback() {
     let mut script = Script::new();
     script.client().syn().mss(1460).cookie(COOKIE).carrying(10).lost();
     let again = script.client().syn().mss(1460).after_ms(1000);
-    again.has(Anomaly::TfoFallback).copy(Copy::Retransmission);
+    again.has(Finding::TfoFallback).copy(Repeat::Retransmission);
 }
 
 #[test]
 fn a_cookie_request_is_an_ordinary_handshake() {
     let mut script = Script::new();
     let syn = script.client().syn().cookie(&[]).sent();
-    syn.lacks(Anomaly::SynDataWithoutCookie).lacks(Anomaly::TfoFallback);
-    script.server().syn_ack().cookie(COOKIE).lacks(Anomaly::SynAckOptionNotOffered);
-    script.client().ack().lacks(Anomaly::TfoFallback);
+    syn.lacks(Finding::SynDataWithoutCookie).lacks(Finding::TfoFallback);
+    script.server().syn_ack().cookie(COOKIE).lacks(Finding::SynAckOptionNotOffered);
+    script.client().ack().lacks(Finding::TfoFallback);
     assert_eq!(script.verdict().open_type, OpenType::ThreeWay);
 }
 
 #[test]
 fn data_in_a_syn_without_a_cookie_is_noted() {
     let mut script = Script::new();
-    script.client().syn().carrying(10).has(Anomaly::SynDataWithoutCookie);
+    script.client().syn().carrying(10).has(Finding::SynDataWithoutCookie);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn with_fast_open_the_server_may_send_before_the_final_ack() {
     let mut script = Script::new();
     script.client().syn().cookie(COOKIE).carrying(10);
     script.server().syn_ack().taking(10);
-    let early = script.server().data(20).lacks(Anomaly::DataBeforeEstablished);
+    let early = script.server().data(20).lacks(Finding::DataBeforeEstablished);
     early.is(Stage::None, "ESTABLISHED?", "SYN-RECEIVED");
     script.client().ack().is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
 }
@@ -160,19 +160,19 @@ fn without_fast_open_data_before_the_final_ack_is_noted() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack();
-    script.server().data(20).has(Anomaly::DataBeforeEstablished);
-    script.client().ack().lacks(Anomaly::DataBeforeEstablished);
-    script.server().data(20).lacks(Anomaly::DataBeforeEstablished);
+    script.server().data(20).has(Finding::DataBeforeEstablished);
+    script.client().ack().lacks(Finding::DataBeforeEstablished);
+    script.server().data(20).lacks(Finding::DataBeforeEstablished);
 }
 
 #[test]
 fn simultaneous_open_is_noted_and_is_no_retransmission() {
     let mut script = Script::new();
     script.client().syn();
-    let crossing = script.server().syn().has(Anomaly::SimultaneousOpen).copy(Copy::Original);
-    crossing.stage(Stage::SynCrossing).of_connection(0).lacks(Anomaly::SynRetx);
-    script.client().syn_ack().copy(Copy::Original).lacks(Anomaly::SynRetx);
-    script.server().syn_ack().copy(Copy::Original).has(Anomaly::HandshakeComplete);
+    let crossing = script.server().syn().has(Finding::SimultaneousOpen).copy(Repeat::Original);
+    crossing.stage(Stage::SynCrossing).of_connection(0).lacks(Finding::SynRetx);
+    script.client().syn_ack().copy(Repeat::Original).lacks(Finding::SynRetx);
+    script.server().syn_ack().copy(Repeat::Original).has(Finding::HandshakeComplete);
     assert_eq!(script.verdict().open_type, OpenType::Simultaneous);
     assert_eq!(script.verdict().syn_count, 1);
     assert_eq!(script.connections(), 1);
@@ -182,9 +182,9 @@ fn simultaneous_open_is_noted_and_is_no_retransmission() {
 fn an_ordinary_handshake_is_not_simultaneous() {
     let mut script = Script::new();
     script.used();
-    let anomalies = script.verdict().anomalies;
-    for anomaly in [Anomaly::SimultaneousOpen, Anomaly::SplitHandshake, Anomaly::SelfConnect] {
-        assert!(!anomalies.contains(anomaly));
+    let findings = script.verdict().findings;
+    for finding in [Finding::SimultaneousOpen, Finding::SplitHandshake, Finding::SelfConnect] {
+        assert!(!findings.contains(finding));
     }
 }
 
@@ -205,8 +205,8 @@ fn a_repeated_synack_of_a_simultaneous_open_keeps_its_stage() {
     script.client().syn();
     script.server().syn();
     script.client().syn_ack().lost();
-    let again = script.client().repeat().after_ms(1000).copy(Copy::Retransmission);
-    again.stage(Stage::SynAckSimultaneous).has(Anomaly::SynAckRetx);
+    let again = script.client().repeat().after_ms(1000).copy(Repeat::Retransmission);
+    again.stage(Stage::SynAckSimultaneous).has(Finding::SynAckRetx);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn split_handshake_in_four_segments() {
     assert!(last.0.final_ack);
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.open_type), (Outcome::Complete, OpenType::Split));
-    assert!(verdict.anomalies.contains(Anomaly::SplitHandshake));
+    assert!(verdict.findings.contains(Finding::SplitHandshake));
 }
 
 #[test]
@@ -236,14 +236,14 @@ fn split_handshake_in_five_segments() {
     let mut script = Script::new();
     script.client().syn();
     let ack = script.server().ack().seq(0).raw_ack(1001);
-    ack.stage(Stage::SplitAck).lacks(Anomaly::ChallengeAck);
+    ack.stage(Stage::SplitAck).lacks(Finding::ChallengeAck);
     script.server().syn().of_connection(0);
     let both_acknowledged = script.client().syn_ack().sent();
     assert!(both_acknowledged.0.final_ack);
     assert!(!script.server().ack().sent().0.final_ack);
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.open_type), (Outcome::Complete, OpenType::Split));
-    assert!(verdict.anomalies.contains(Anomaly::SplitHandshake));
+    assert!(verdict.findings.contains(Finding::SplitHandshake));
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn the_number_of_a_lone_ack_says_nothing_of_the_syn_that_follows() {
 #[test]
 fn a_connection_to_itself_has_no_roles() {
     let mut script = Script::between(("10.0.0.1", 40_000), ("10.0.0.1", 40_000));
-    let syn = script.client().syn().has(Anomaly::SelfConnect);
+    let syn = script.client().syn().has(Finding::SelfConnect);
     assert_eq!(syn.0.sender, Role::Unknown);
     let syn_ack = script.client().syn_ack().raw_ack(1001).sent();
     assert_eq!(syn_ack.0.sender, Role::Unknown);
@@ -285,7 +285,7 @@ fn a_connection_to_itself_has_no_roles() {
 fn the_fourth_segment_of_an_mptcp_join() {
     let mut script = Script::new();
     script.client().syn().mp_join();
-    script.server().syn_ack().mp_join().lacks(Anomaly::MptcpFallback);
+    script.server().syn_ack().mp_join().lacks(Finding::MptcpFallback);
     script.client().ack().mp_join().is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
     script.server().ack().stage(Stage::MpJoinAck);
     script.server().ack().stage(Stage::None);
@@ -302,8 +302,8 @@ fn an_ordinary_connection_has_no_fourth_step() {
 fn the_third_segment_of_mptcp_may_carry_the_keys() {
     let mut script = Script::new();
     script.client().syn().mp_capable();
-    script.server().syn_ack().mp_capable().lacks(Anomaly::MptcpFallback);
-    script.client().ack().mp_capable().stage(Stage::FinalAck).lacks(Anomaly::MptcpFallback);
+    script.server().syn_ack().mp_capable().lacks(Finding::MptcpFallback);
+    script.client().ack().mp_capable().stage(Stage::FinalAck).lacks(Finding::MptcpFallback);
     assert_eq!(script.verdict().open_type, OpenType::ThreeWay);
 }
 
@@ -311,7 +311,7 @@ fn the_third_segment_of_mptcp_may_carry_the_keys() {
 fn mptcp_that_is_not_taken_up_is_a_fallback() {
     let mut script = Script::new();
     script.client().syn().mp_capable();
-    script.server().syn_ack().has(Anomaly::MptcpFallback);
+    script.server().syn_ack().has(Finding::MptcpFallback);
     script.client().ack();
     assert_eq!(script.outcome(), Outcome::Complete);
 }
@@ -321,9 +321,9 @@ fn either_of_two_synacks_may_be_acknowledged() {
     for choice in [5000, 9000] {
         let mut script = Script::new();
         script.client().syn();
-        script.server().syn_ack().lacks(Anomaly::SynAckIsnChanged);
-        let second = script.server().syn_ack().raw_seq(9000).has(Anomaly::SynAckIsnChanged);
-        second.copy(Copy::Original).lacks(Anomaly::SynAckRetx);
+        script.server().syn_ack().lacks(Finding::SynAckIsnChanged);
+        let second = script.server().syn_ack().raw_seq(9000).has(Finding::SynAckIsnChanged);
+        second.copy(Repeat::Original).lacks(Finding::SynAckRetx);
         script.client().ack().raw_ack(choice + 1).stage(Stage::FinalAck);
         assert_eq!(script.outcome(), Outcome::Complete, "{choice}");
     }
@@ -343,10 +343,10 @@ fn a_synack_has_to_acknowledge_the_syn() {
     for ack in [0, 2, 0x8000_0000] {
         let mut script = Script::new();
         script.client().syn();
-        let bad = script.server().syn_ack().acking(ack).has(Anomaly::BadSynAck);
+        let bad = script.server().syn_ack().acking(ack).has(Finding::BadSynAck);
         assert_eq!(bad.0.client.to_string(), "SYN-SENT", "{ack}");
         // The right one is accepted all the same.
-        script.server().syn_ack().lacks(Anomaly::BadSynAck);
+        script.server().syn_ack().lacks(Finding::BadSynAck);
         script.client().ack().stage(Stage::FinalAck);
         assert_eq!(script.outcome(), Outcome::Complete);
     }
@@ -356,7 +356,7 @@ fn a_synack_has_to_acknowledge_the_syn() {
 fn the_capture_lacks_the_syn() {
     let mut script = Script::new();
     script.client().syn().uncaptured();
-    script.server().syn_ack().has(Anomaly::SynNotCaptured);
+    script.server().syn_ack().has(Finding::SynNotCaptured);
     script.client().ack().stage(Stage::FinalAck);
     assert_eq!(script.connection().role_basis(), RoleBasis::SynAck);
     assert_eq!(script.connection().client().port(), 40_000);
@@ -368,7 +368,7 @@ fn the_capture_lacks_the_synack() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack().uncaptured();
-    let third = script.client().ack().has(Anomaly::SynAckNotCaptured);
+    let third = script.client().ack().has(Finding::SynAckNotCaptured);
     third.is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
     assert_eq!(script.verdict().frames.synack, None);
 }
@@ -387,7 +387,7 @@ fn the_capture_lacks_the_final_ack() {
     script.client().syn();
     script.server().syn_ack();
     script.client().data(5).uncaptured();
-    let next = script.client().data(5).has(Anomaly::FinalAckNotCaptured);
+    let next = script.client().data(5).has(Finding::FinalAckNotCaptured);
     next.is(Stage::None, "ESTABLISHED", "ESTABLISHED?");
     assert_eq!((script.outcome(), script.verdict().frames.final_ack), (Outcome::Complete, None));
 }
@@ -396,11 +396,11 @@ fn the_capture_lacks_the_final_ack() {
 fn a_whole_handshake_lacks_nothing() {
     let mut script = Script::new();
     script.used();
-    let anomalies = script.verdict().anomalies;
-    for anomaly in
-        [Anomaly::SynNotCaptured, Anomaly::SynAckNotCaptured, Anomaly::FinalAckNotCaptured]
+    let findings = script.verdict().findings;
+    for finding in
+        [Finding::SynNotCaptured, Finding::SynAckNotCaptured, Finding::FinalAckNotCaptured]
     {
-        assert!(!anomalies.contains(anomaly));
+        assert!(!findings.contains(finding));
     }
 }
 
@@ -409,7 +409,7 @@ fn a_syn_recorded_after_its_synack_is_late() {
     let mut script = Script::new();
     script.client().syn().held();
     script.server().syn_ack();
-    let syn = script.frame(2).has(Anomaly::OutOfOrderHandshake).copy(Copy::Late);
+    let syn = script.frame(2).has(Finding::OutOfOrderHandshake).copy(Repeat::Late);
     syn.is(Stage::Syn, "ESTABLISHED?", "SYN-RECEIVED").of_connection(0);
     script.client().ack().stage(Stage::FinalAck);
     let verdict = script.verdict();
@@ -421,7 +421,7 @@ fn a_syn_recorded_after_its_synack_is_late() {
 fn a_handshake_in_order_is_not_out_of_order() {
     let mut script = Script::new();
     script.used();
-    assert!(!script.verdict().anomalies.contains(Anomaly::OutOfOrderHandshake));
+    assert!(!script.verdict().findings.contains(Finding::OutOfOrderHandshake));
 }
 
 #[test]
@@ -434,8 +434,8 @@ fn flags_that_do_not_go_together_are_noted() {
         TcpFlags::FIN | TcpFlags::PSH | TcpFlags::URG,
     ] {
         let mut script = Script::new();
-        script.client().send(flags).stage(Stage::IllegalFlags).has(Anomaly::IllegalFlags);
-        script.client().syn().lacks(Anomaly::IllegalFlags);
+        script.client().send(flags).stage(Stage::IllegalFlags).has(Finding::IllegalFlags);
+        script.client().syn().lacks(Finding::IllegalFlags);
     }
 }
 
@@ -456,7 +456,7 @@ fn a_synack_recorded_after_the_final_ack_is_late() {
     script.client().syn();
     script.server().syn_ack().held();
     script.client().ack().stage(Stage::FinalAck);
-    script.frame(3).stage(Stage::SynAck).copy(Copy::Late);
+    script.frame(3).stage(Stage::SynAck).copy(Repeat::Late);
 }
 
 #[test]
@@ -465,7 +465,7 @@ fn a_synack_recorded_late_was_captured() {
     script.client().syn();
     script.server().syn_ack().held();
     script.client().ack().stage(Stage::FinalAck);
-    assert!(!script.verdict().anomalies.contains(Anomaly::SynAckNotCaptured));
+    assert!(!script.verdict().findings.contains(Finding::SynAckNotCaptured));
 }
 
 // Simultaneous open where the tap misses one of the SYNs: both sides send SYN/ACKs.
@@ -498,7 +498,7 @@ fn a_synack_that_comes_a_second_after_the_final_ack_is_not_late() {
     script.client().syn();
     script.server().syn_ack().uncaptured();
     script.client().ack().stage(Stage::FinalAck);
-    script.server().syn_ack().after_ms(1000).copy(Copy::Original);
+    script.server().syn_ack().after_ms(1000).copy(Repeat::Original);
 }
 
 #[test]
@@ -506,8 +506,8 @@ fn a_split_handshake_is_no_simultaneous_open() {
     let mut script = Script::new();
     script.client().syn();
     script.server().ack().stage(Stage::SplitAck);
-    script.server().syn().has(Anomaly::SplitHandshake);
-    script.client().syn_ack().lacks(Anomaly::SimultaneousOpen);
+    script.server().syn().has(Finding::SplitHandshake);
+    script.client().syn_ack().lacks(Finding::SimultaneousOpen);
     script.server().ack();
     assert_eq!(script.verdict().open_type, OpenType::Split);
 }

@@ -1,6 +1,6 @@
 //! ICMP errors, tied to the segment that they quote.
 
-use dissector_core::connection::{Anomaly, IcmpSeen, Outcome, Stage};
+use dissector_core::connection::{Finding, IcmpSeen, Outcome, Stage};
 
 use crate::script::Script;
 
@@ -9,7 +9,7 @@ fn an_error_that_quotes_the_syn_makes_the_host_unreachable() {
     let mut script = Script::new();
     script.client().syn();
     let error = script.icmp(3, 1, 1).expect("it is tied to the SYN");
-    error.of_connection(0).has(Anomaly::Unreachable);
+    error.of_connection(0).has(Finding::Unreachable);
     error.is(Stage::IcmpError, "SYN-SENT", "SYN-RECEIVED?");
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.established), (Outcome::Unreachable, false));
@@ -131,7 +131,7 @@ fn an_error_in_an_open_connection_leaves_it_complete() {
     script.used();
     script.client().data(1000);
     let error = script.icmp(3, 4, 6).expect("it is tied to the data");
-    error.stage(Stage::IcmpError).lacks(Anomaly::Unreachable);
+    error.stage(Stage::IcmpError).lacks(Finding::Unreachable);
     assert_eq!(script.outcome(), Outcome::Complete);
 }
 
@@ -156,7 +156,7 @@ fn an_icmp_error_about_data_midstream_is_not_unreachable() {
     script.server().ack();
     script.client().data(1400);
     let error = script.icmp(3, 4, 3).expect("it is tied to the data");
-    error.stage(Stage::IcmpError).lacks(Anomaly::Unreachable);
+    error.stage(Stage::IcmpError).lacks(Finding::Unreachable);
 }
 
 #[test]
@@ -169,5 +169,5 @@ fn an_icmp_error_about_data_is_not_unreachable_where_the_synack_was_missed() {
     script.client().data(1400);
     assert_eq!(script.outcome(), Outcome::Complete);
     let error = script.icmp(3, 4, 4).expect("it is tied to the data");
-    error.lacks(Anomaly::Unreachable);
+    error.lacks(Finding::Unreachable);
 }

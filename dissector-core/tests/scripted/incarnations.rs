@@ -1,6 +1,6 @@
 //! One connection told from the next on the same addresses and ports.
 
-use dissector_core::connection::{Anomaly, Close, Copy, Outcome, RoleBasis, Seen, Stage};
+use dissector_core::connection::{Close, Finding, Outcome, Repeat, RoleBasis, Seen, Stage};
 
 use crate::script::Script;
 
@@ -17,14 +17,14 @@ fn challenged() -> Script {
 fn a_syn_in_a_live_connection_is_challenged_cleared_and_repeated() {
     let mut script = Script::new();
     script.used();
-    let syn = script.client().restarts(900_000).syn().has(Anomaly::SynInEstablished);
+    let syn = script.client().restarts(900_000).syn().has(Finding::SynInEstablished);
     syn.stage(Stage::Syn).of_connection(1);
-    let challenge = script.server().ack().has(Anomaly::ChallengeAck);
+    let challenge = script.server().ack().has(Finding::ChallengeAck);
     challenge.stage(Stage::ChallengeAck).of_connection(1);
-    let rst = script.client().reflex().has(Anomaly::HalfOpenReset);
-    rst.stage(Stage::RstHalfOpen).of_connection(1).lacks(Anomaly::RstUnacceptable);
+    let rst = script.client().reflex().has(Finding::HalfOpenReset);
+    rst.stage(Stage::RstHalfOpen).of_connection(1).lacks(Finding::RstUnacceptable);
     script.server().restarts(800_000);
-    let again = script.client().repeat().after_ms(1000).copy(Copy::Retransmission);
+    let again = script.client().repeat().after_ms(1000).copy(Repeat::Retransmission);
     again.stage(Stage::Syn).of_connection(1);
     script.server().syn_ack().of_connection(1).stage(Stage::SynAck);
     script.client().ack().of_connection(1).stage(Stage::FinalAck);
@@ -108,7 +108,7 @@ fn a_synack_ends_the_time_of_two_connections() {
 fn a_syn_with_the_same_isn_belongs_to_the_live_connection() {
     let mut script = Script::new();
     script.used();
-    let syn = script.client().syn().after_ms(2000).has(Anomaly::SynInEstablished);
+    let syn = script.client().syn().after_ms(2000).has(Finding::SynInEstablished);
     syn.of_connection(0);
     assert_eq!(script.connections(), 1);
 }
@@ -117,7 +117,7 @@ fn a_syn_with_the_same_isn_belongs_to_the_live_connection() {
 fn a_repeated_first_syn_is_not_inside_a_live_connection() {
     let mut script = Script::new();
     script.client().syn();
-    script.client().repeat().after_ms(1000).lacks(Anomaly::SynInEstablished).of_connection(0);
+    script.client().repeat().after_ms(1000).lacks(Finding::SynInEstablished).of_connection(0);
     script.server().syn_ack();
     script.client().ack();
     assert_eq!(script.connections(), 1);
@@ -127,8 +127,8 @@ fn a_repeated_first_syn_is_not_inside_a_live_connection() {
 fn another_isn_before_any_answer_is_another_attempt() {
     let mut script = Script::new();
     script.client().syn();
-    let syn = script.client().restarts(70_000).syn().has(Anomaly::PortReused);
-    syn.of_connection(1).copy(Copy::Original).lacks(Anomaly::SynInEstablished);
+    let syn = script.client().restarts(70_000).syn().has(Finding::PortReused);
+    syn.of_connection(1).copy(Repeat::Original).lacks(Finding::SynInEstablished);
     assert_eq!(script.connection().attempt(), 2);
     assert_eq!(script.verdict().syn_count, 1);
 }
@@ -137,9 +137,9 @@ fn another_isn_before_any_answer_is_another_attempt() {
 fn a_closed_connection_gives_its_ports_to_the_next() {
     let mut script = Script::new();
     script.closed();
-    let syn = script.client().restarts(90_000).syn().has(Anomaly::PortReused);
+    let syn = script.client().restarts(90_000).syn().has(Finding::PortReused);
     syn.of_connection(1).is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED?");
-    syn.lacks(Anomaly::SynInEstablished);
+    syn.lacks(Finding::SynInEstablished);
     assert_eq!(script.connection().attempt(), 2);
     script.server().restarts(700_000);
     script.client().repeat().after_ms(1000).of_connection(1);
@@ -152,7 +152,7 @@ fn a_closed_connection_gives_its_ports_to_the_next() {
 fn a_closed_connection_ends_even_for_the_same_isn() {
     let mut script = Script::new();
     script.closed();
-    script.client().syn().after_ms(2000).of_connection(1).has(Anomaly::PortReused);
+    script.client().syn().after_ms(2000).of_connection(1).has(Finding::PortReused);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_believed_rst_ends_a_connection_even_for_the_same_isn() {
     let mut script = Script::new();
     script.client().syn();
     script.server().refusal();
-    script.client().repeat().after_ms(500).of_connection(1).copy(Copy::Original);
+    script.client().repeat().after_ms(500).of_connection(1).copy(Repeat::Original);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn an_unacceptable_rst_ends_no_connection() {
     let mut script = Script::new();
     script.client().syn();
     script.server().refusal().acking(0);
-    script.client().repeat().after_ms(1000).of_connection(0).copy(Copy::Retransmission);
+    script.client().repeat().after_ms(1000).of_connection(0).copy(Repeat::Retransmission);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn one_fin_ends_no_connection() {
 #[test]
 fn a_first_connection_reuses_nothing() {
     let mut script = Script::new();
-    script.client().syn().lacks(Anomaly::PortReused);
+    script.client().syn().lacks(Finding::PortReused);
 }
 
 #[test]
@@ -210,10 +210,10 @@ fn a_closed_connection_leaves_after_two_minutes() {
     let mut script = Script::new();
     script.closed();
     script.wait_ms(119_999).elsewhere();
-    assert!(script.take_left().is_empty());
+    assert!(script.take_closed().is_empty());
     script.wait_ms(1);
     script.elsewhere_for_a_while();
-    assert_eq!(script.take_left().len(), 1);
+    assert_eq!(script.take_closed().len(), 1);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_decided_failure_leaves_after_two_minutes() {
     script.client().repeat().after_ms(1000);
     script.wait_ms(120_000);
     script.elsewhere_for_a_while();
-    let left = script.take_left();
+    let left = script.take_closed();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].outcome(left[0].last_ns()), Outcome::NoReply);
 }
@@ -235,7 +235,7 @@ fn a_half_closed_connection_stays() {
     script.client().fin();
     script.server().ack();
     script.wait_ms(10_000_000).elsewhere();
-    assert!(script.take_left().is_empty());
+    assert!(script.take_closed().is_empty());
     script.server().data(5).of_connection(0);
 }
 
@@ -286,7 +286,7 @@ fn the_sides_seen_are_told() {
     ] {
         script.used();
         assert_eq!(script.verdict().seen, seen);
-        let one_way = script.verdict().anomalies.contains(Anomaly::OneWayCapture);
+        let one_way = script.verdict().findings.contains(Finding::OneWayCapture);
         assert_eq!(one_way, seen != Seen::Both, "{seen:?}");
     }
 }
@@ -300,7 +300,7 @@ fn where_only_the_server_is_captured_each_of_its_connections_is_one() {
     script.server().ack();
     let _ = script.server().restarts(4_000_000_000);
     script.client().restarts(3_000_000_000).syn();
-    script.server().syn_ack().of_connection(1).lacks(Anomaly::SynAckIsnChanged);
+    script.server().syn_ack().of_connection(1).lacks(Finding::SynAckIsnChanged);
     assert_eq!(script.connection_numbered(1).attempt(), 2);
 }
 
@@ -330,13 +330,13 @@ fn a_port_used_again_should_count_from_beyond() {
     for (isn, behind) in [(90_000, false), (1007, false), (1006, true), (500, true)] {
         let mut script = Script::new();
         script.closed();
-        script.client().restarts(isn).syn().has(Anomaly::PortReused);
+        script.client().restarts(isn).syn().has(Finding::PortReused);
         assert_eq!(script.connection().reuses_numbers(), behind, "{isn}");
     }
     // An RST leaves no TIME-WAIT behind.
     let mut script = Script::new();
     script.used();
     script.client().rst_ack();
-    script.client().restarts(500).syn().has(Anomaly::PortReused);
+    script.client().restarts(500).syn().has(Finding::PortReused);
     assert!(!script.connection().reuses_numbers());
 }

@@ -1,7 +1,7 @@
 //! Loss, delay, repetition and swapped order together, at the tap and beyond it.
 
 use dissector_core::connection::{
-    Anomaly, Close, Copy, OpenType, Outcome, RoleBasis, RstReason, Stage,
+    Close, Finding, OpenType, Outcome, Repeat, RoleBasis, RstReason, Stage,
 };
 
 use crate::script::Script;
@@ -12,11 +12,11 @@ const COOKIE: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
 fn the_syn_is_lost_then_the_synack_then_the_final_ack() {
     let mut script = Script::new();
     script.client().syn().lost();
-    script.client().repeat().after_ms(1000).has(Anomaly::SynRetx);
+    script.client().repeat().after_ms(1000).has(Finding::SynRetx);
     script.server().syn_ack().lost().is(Stage::SynAck, "ESTABLISHED?", "SYN-RECEIVED");
-    let third = script.client().repeat().after_ms(2000).has(Anomaly::SynAckNotReceived);
+    let third = script.client().repeat().after_ms(2000).has(Finding::SynAckNotReceived);
     third.is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED");
-    let again = script.server().repeat().after_ms(20).has(Anomaly::SynAckRetx);
+    let again = script.server().repeat().after_ms(20).has(Finding::SynAckRetx);
     again.is(Stage::SynAck, "ESTABLISHED?", "SYN-RECEIVED");
     script.client().ack().lost().is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
     script.client().data(5).is(Stage::None, "ESTABLISHED", "ESTABLISHED?");
@@ -33,15 +33,15 @@ fn the_syn_is_lost_then_the_synack_then_the_final_ack() {
 fn every_packet_twice_and_a_real_retransmission_among_them() {
     let mut script = Script::new();
     script.client().syn();
-    script.mirrored().copy(Copy::Duplicate);
-    script.client().repeat().after_ms(1000).copy(Copy::Retransmission);
-    script.mirrored().copy(Copy::Duplicate);
+    script.mirrored().copy(Repeat::Duplicate);
+    script.client().repeat().after_ms(1000).copy(Repeat::Retransmission);
+    script.mirrored().copy(Repeat::Duplicate);
     script.server().syn_ack();
-    script.mirrored().copy(Copy::Duplicate);
-    script.server().repeat().after_ms(1000).copy(Copy::Retransmission).has(Anomaly::SynAckRetx);
-    script.mirrored().copy(Copy::Duplicate).lacks(Anomaly::SynAckRetx);
+    script.mirrored().copy(Repeat::Duplicate);
+    script.server().repeat().after_ms(1000).copy(Repeat::Retransmission).has(Finding::SynAckRetx);
+    script.mirrored().copy(Repeat::Duplicate).lacks(Finding::SynAckRetx);
     assert!(script.client().ack().sent().0.final_ack);
-    assert!(!script.mirrored().copy(Copy::Duplicate).0.final_ack);
+    assert!(!script.mirrored().copy(Repeat::Duplicate).0.final_ack);
     let verdict = script.verdict();
     assert_eq!((verdict.syn_count, verdict.synack_count), (2, 2));
     assert_eq!((verdict.outcome, verdict.frames.final_ack), (Outcome::Complete, Some(9)));
@@ -53,7 +53,7 @@ fn a_repeated_syn_recorded_after_the_synack_it_did_not_wait_for() {
     script.client().syn();
     script.client().repeat().after_ms(1000).held();
     script.server().syn_ack().after_ms(1);
-    script.frame(3).stage(Stage::Syn).copy(Copy::Retransmission).of_connection(0);
+    script.frame(3).stage(Stage::Syn).copy(Repeat::Retransmission).of_connection(0);
     script.client().ack().stage(Stage::FinalAck);
     assert_eq!((script.outcome(), script.connections()), (Outcome::Complete, 1));
 }
@@ -62,17 +62,17 @@ fn a_repeated_syn_recorded_after_the_synack_it_did_not_wait_for() {
 fn the_final_ack_and_the_syn_are_both_recorded_late() {
     let mut script = Script::new();
     script.client().syn().uncaptured();
-    script.server().syn_ack().has(Anomaly::SynNotCaptured);
+    script.server().syn_ack().has(Finding::SynNotCaptured);
     script.client().ack().stage(Stage::FinalAck);
     let late =
-        script.client().syn().after_us(50).copy(Copy::Late).has(Anomaly::OutOfOrderHandshake);
+        script.client().syn().after_us(50).copy(Repeat::Late).has(Finding::OutOfOrderHandshake);
     late.is(Stage::Syn, "ESTABLISHED", "ESTABLISHED?").of_connection(0);
     script.client().data(5);
     script.server().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED");
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.open_type), (Outcome::Complete, OpenType::ThreeWay));
-    assert!(!verdict.anomalies.contains(Anomaly::SynNotCaptured));
-    assert!(!verdict.anomalies.contains(Anomaly::SynInEstablished));
+    assert!(!verdict.findings.contains(Finding::SynNotCaptured));
+    assert!(!verdict.findings.contains(Finding::SynInEstablished));
     assert_eq!(verdict.times.rtt_server_ns, None);
 }
 
@@ -121,12 +121,12 @@ fn a_zero_window_takes_an_rst_with_the_next_number_only() {
 fn resets_that_cross() {
     let mut script = Script::new();
     script.used();
-    script.client().rst_ack().is(Stage::Rst, "CLOSED", "CLOSED?").has(Anomaly::RstAbort);
+    script.client().rst_ack().is(Stage::Rst, "CLOSED", "CLOSED?").has(Finding::RstAbort);
     let second = script.server().rst_ack().after_ms(1).is(Stage::Rst, "CLOSED", "CLOSED");
-    second.lacks(Anomaly::RstAbort).lacks(Anomaly::RstIgnored);
+    second.lacks(Finding::RstAbort).lacks(Finding::RstIgnored);
     let verdict = script.verdict();
     assert_eq!((verdict.close, verdict.frames.rst), (Close::Rst, Some(6)));
-    assert!(!verdict.anomalies.contains(Anomaly::RstIgnored));
+    assert!(!verdict.findings.contains(Finding::RstIgnored));
 }
 
 #[test]
@@ -150,13 +150,13 @@ fn a_forged_rst_does_not_stop_the_handshake_whatever_it_acknowledges() {
             1 => script.server().refusal().acking(2),
             _ => script.server().rst().raw_seq(0),
         };
-        let rst = rst.ttl(200).has(Anomaly::RstUnacceptable);
-        rst.is(Stage::RstIgnored, "SYN-SENT", "SYN-RECEIVED?").lacks(Anomaly::Refused);
+        let rst = rst.ttl(200).has(Finding::RstUnacceptable);
+        rst.is(Stage::RstIgnored, "SYN-SENT", "SYN-RECEIVED?").lacks(Finding::Refused);
         script.server().syn_ack().is(Stage::SynAck, "ESTABLISHED?", "SYN-RECEIVED");
         script.client().ack().is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
         let verdict = script.verdict();
         assert_eq!((verdict.outcome, verdict.close), (Outcome::Complete, Close::Open));
-        assert!(!verdict.anomalies.contains(Anomaly::RstIgnored), "it was not believed before");
+        assert!(!verdict.findings.contains(Finding::RstIgnored), "it was not believed before");
     }
 }
 
@@ -164,9 +164,9 @@ fn a_forged_rst_does_not_stop_the_handshake_whatever_it_acknowledges() {
 fn a_forged_rst_with_the_right_numbers_shows_by_its_ttl_and_by_what_follows() {
     let mut script = Script::new();
     script.used();
-    let forged = script.server().rst_ack().ttl(63).has(Anomaly::RstTtlMismatch);
+    let forged = script.server().rst_ack().ttl(63).has(Finding::RstTtlMismatch);
     assert_eq!((forged.0.rst_acceptable(), forged.0.rst_ttl_delta()), (Some(true), Some(-1)));
-    let next = script.server().data(5).has(Anomaly::RstIgnored);
+    let next = script.server().data(5).has(Finding::RstIgnored);
     next.is(Stage::None, "ESTABLISHED", "ESTABLISHED");
     let verdict = script.verdict();
     assert_eq!((verdict.close, verdict.frames.rst), (Close::Open, None));
@@ -179,7 +179,7 @@ fn the_capture_starts_midstream_and_the_ports_are_used_again() {
     script.client().data(5).of_connection(0);
     script.server().ack().of_connection(0);
     let syn = script.client().restarts(900_000).syn().of_connection(1);
-    syn.has(Anomaly::SynInEstablished).is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED?");
+    syn.has(Finding::SynInEstablished).is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED?");
     script.server().restarts(800_000);
     script.client().repeat().after_ms(1000);
     script.server().syn_ack().of_connection(1).stage(Stage::SynAck);
@@ -196,18 +196,18 @@ fn the_capture_starts_midstream_the_connection_closes_and_the_ports_are_used_aga
     script.server().fin();
     script.client().ack().stage(Stage::SecondFinAcked);
     let syn = script.client().restarts(900_000).syn().of_connection(1);
-    syn.has(Anomaly::PortReused).lacks(Anomaly::SynInEstablished);
+    syn.has(Finding::PortReused).lacks(Finding::SynInEstablished);
 }
 
 #[test]
 fn time_wait_is_reopened_with_a_higher_number() {
     let mut script = Script::new();
     script.closed();
-    let syn = script.client().restarts(2_000_000).syn().after_ms(200).has(Anomaly::PortReused);
+    let syn = script.client().restarts(2_000_000).syn().after_ms(200).has(Finding::PortReused);
     syn.of_connection(1);
     script.server().restarts(9_000_000);
     script.client().repeat().after_ms(1000);
-    script.server().syn_ack().of_connection(1).lacks(Anomaly::PortReused);
+    script.server().syn_ack().of_connection(1).lacks(Finding::PortReused);
     script.client().ack().of_connection(1).stage(Stage::FinalAck);
     assert_eq!((script.outcome(), script.connection().attempt()), (Outcome::Complete, 2));
 }
@@ -219,14 +219,14 @@ fn time_wait_answers_a_lower_number_with_its_last_ack() {
     script.server().fin();
     script.client().fin();
     script.server().ack().is(Stage::SecondFinAcked, "CLOSED?", "TIME-WAIT");
-    script.client().restarts(10).syn().of_connection(1).has(Anomaly::PortReused);
-    let last_ack = script.server().ack().of_connection(1).has(Anomaly::ChallengeAck);
+    script.client().restarts(10).syn().of_connection(1).has(Finding::PortReused);
+    let last_ack = script.server().ack().of_connection(1).has(Finding::ChallengeAck);
     last_ack.stage(Stage::ChallengeAck);
     script.client().reflex().of_connection(1).stage(Stage::RstHalfOpen);
     assert_eq!(script.outcome(), Outcome::Challenged);
     script.server().restarts(7_000_000);
     let again = script.client().repeat().after_ms(1000).of_connection(1);
-    again.copy(Copy::Retransmission);
+    again.copy(Repeat::Retransmission);
     script.server().syn_ack().of_connection(1);
     script.client().ack().of_connection(1).stage(Stage::FinalAck);
     assert_eq!(script.outcome(), Outcome::Complete);
@@ -261,7 +261,7 @@ fn a_synack_with_the_numbers_of_an_older_syn_does_not_complete_the_newer() {
     let mut script = Script::new();
     script.client().syn();
     script.client().restarts(70_000).syn().of_connection(1);
-    script.server().syn_ack().raw_ack(1001).has(Anomaly::BadSynAck).of_connection(1);
+    script.server().syn_ack().raw_ack(1001).has(Finding::BadSynAck).of_connection(1);
     assert_eq!(script.outcome(), Outcome::BadSynAck);
 }
 
@@ -287,9 +287,9 @@ fn the_fin_overtakes_data_and_its_ack_comes_twice() {
     script.client().data(10).held();
     script.client().fin().stage(Stage::Fin);
     script.server().ack().is(Stage::FinAcked, "FIN-WAIT-2?", "CLOSE-WAIT");
-    script.mirrored().copy(Copy::Duplicate).stage(Stage::FinAcked);
+    script.mirrored().copy(Repeat::Duplicate).stage(Stage::FinAcked);
     script.server().fin().is(Stage::SecondFin, "TIME-WAIT?", "LAST-ACK");
-    script.mirrored().copy(Copy::Duplicate);
+    script.mirrored().copy(Repeat::Duplicate);
     script.client().ack().is(Stage::SecondFinAcked, "TIME-WAIT", "CLOSED?");
     assert_eq!(script.verdict().close, Close::Fin);
 }
@@ -300,7 +300,7 @@ fn a_fin_that_is_resent_after_its_ack_was_lost() {
     script.used();
     script.client().fin();
     script.server().ack().lost().stage(Stage::FinAcked);
-    let again = script.client().repeat().after_ms(200).copy(Copy::Retransmission);
+    let again = script.client().repeat().after_ms(200).copy(Repeat::Retransmission);
     again.is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT");
     assert_eq!((again.0.retry, again.0.rto_ns()), (1, Some(210_000_000)));
     script.server().ack().is(Stage::None, "FIN-WAIT-2?", "CLOSE-WAIT");
@@ -311,8 +311,8 @@ fn both_syns_of_a_simultaneous_open_are_lost_and_repeated() {
     let mut script = Script::new();
     script.client().syn().lost();
     script.server().syn().lost();
-    script.client().syn().after_ms(1000).copy(Copy::Retransmission).of_connection(0);
-    script.server().syn().copy(Copy::Retransmission).of_connection(0);
+    script.client().syn().after_ms(1000).copy(Repeat::Retransmission).of_connection(0);
+    script.server().syn().copy(Repeat::Retransmission).of_connection(0);
     script.client().syn_ack().raw_ack(5001).stage(Stage::SynAckSimultaneous);
     script.server().syn_ack().raw_ack(1001).stage(Stage::SynAckSimultaneous);
     assert_eq!(script.outcome(), Outcome::Complete);
@@ -333,7 +333,7 @@ fn a_refusal_after_the_ack_of_the_syn() {
 fn a_syn_repeated_without_its_data_is_answered_as_any_other() {
     let mut script = Script::new();
     script.client().syn().cookie(COOKIE).carrying(10).lost();
-    script.client().syn().after_ms(1000).has(Anomaly::TfoFallback);
+    script.client().syn().after_ms(1000).has(Finding::TfoFallback);
     script.server().syn_ack().raw_ack(1001).is(Stage::SynAck, "ESTABLISHED?", "SYN-RECEIVED");
     script.client().data(10).seq(1).stage(Stage::FinalAck);
     assert_eq!(script.verdict().open_type, OpenType::ThreeWay);
@@ -349,7 +349,7 @@ fn data_in_flight_towards_a_client_that_has_reset() {
     script.server().data(1000).after_ms(1);
     script.client().reflex();
     assert_eq!(script.verdict().close, Close::Rst);
-    assert!(!script.verdict().anomalies.contains(Anomaly::RstIgnored));
+    assert!(!script.verdict().findings.contains(Finding::RstIgnored));
 }
 
 #[test]
@@ -397,7 +397,7 @@ fn data_of_the_server_overtake_its_synack() {
 fn the_syn_arrives_again_after_the_handshake() {
     let mut script = Script::new();
     script.handshake();
-    script.client().syn().after_ms(3).copy(Copy::Retransmission).has(Anomaly::SynInEstablished);
+    script.client().syn().after_ms(3).copy(Repeat::Retransmission).has(Finding::SynInEstablished);
     assert_eq!(script.outcome(), Outcome::Complete);
 }
 
@@ -415,11 +415,11 @@ fn the_client_starts_anew_while_the_server_waits_for_the_final_ack() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack();
-    script.client().restarts(70_000).syn().of_connection(1).lacks(Anomaly::SynInEstablished);
+    script.client().restarts(70_000).syn().of_connection(1).lacks(Finding::SynInEstablished);
     script.server().syn_ack().raw_ack(1001);
     script.client().rst().raw_seq(1001);
     script.server().restarts(60_000);
-    script.client().syn().after_ms(1000).copy(Copy::Retransmission).of_connection(1);
+    script.client().syn().after_ms(1000).copy(Repeat::Retransmission).of_connection(1);
     script.server().syn_ack().of_connection(1);
     script.client().ack().raw_ack(60_001).stage(Stage::FinalAck).of_connection(1);
     assert_eq!((script.outcome(), script.connections()), (Outcome::Complete, 2));

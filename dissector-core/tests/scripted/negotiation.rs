@@ -1,7 +1,7 @@
 //! What client and server agree on in their SYNs: options and explicit congestion notification.
 
 use dissector_core::connection::{
-    Anomaly, Close, Copy, Ecn, Negotiated, OpenType, Outcome, Severity, Stage,
+    Close, Ecn, Finding, Negotiated, OpenType, Outcome, Repeat, Severity, Stage,
 };
 
 use crate::script::Script;
@@ -31,16 +31,16 @@ fn everything_offered_and_taken_up() {
     assert_eq!((in_force.mss_client, in_force.mss_server), (Some(1460), Some(1400)));
     assert_eq!((in_force.wscale_client, in_force.wscale_server), (Some(7), Some(2)));
     assert_eq!((in_force.sack, in_force.ts), (Some(true), Some(true)));
-    let anomalies = script.verdict().anomalies;
-    for anomaly in [
-        Anomaly::SynAckOptionNotOffered,
-        Anomaly::WscaleOneSided,
-        Anomaly::TsDropped,
-        Anomaly::MssSmall,
-        Anomaly::SynOptionsChanged,
-        Anomaly::MptcpFallback,
+    let findings = script.verdict().findings;
+    for finding in [
+        Finding::SynAckOptionNotOffered,
+        Finding::WscaleOneSided,
+        Finding::TsDropped,
+        Finding::MssSmall,
+        Finding::SynOptionsChanged,
+        Finding::MptcpFallback,
     ] {
-        assert!(!anomalies.contains(anomaly), "{anomaly:?}");
+        assert!(!findings.contains(finding), "{finding:?}");
     }
 }
 
@@ -52,7 +52,7 @@ fn nothing_offered() {
     assert_eq!((in_force.mss_client, in_force.mss_server), (Some(536), Some(536)));
     assert_eq!((in_force.wscale_client, in_force.wscale_server), (Some(-1), Some(-1)));
     assert_eq!((in_force.sack, in_force.ts), (Some(false), Some(false)));
-    assert!(!script.verdict().anomalies.contains(Anomaly::WscaleOneSided));
+    assert!(!script.verdict().findings.contains(Finding::WscaleOneSided));
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn a_small_segment_size_is_noted() {
     for (mss, small) in [(535, true), (536, false)] {
         let mut script = Script::new();
         let syn = script.client().syn().mss(mss).sent();
-        assert_eq!(syn.0.anomalies.contains(Anomaly::MssSmall), small, "{mss}");
+        assert_eq!(syn.0.findings.contains(Finding::MssSmall), small, "{mss}");
         let syn_ack = script.server().syn_ack().mss(mss).sent();
-        assert_eq!(syn_ack.0.anomalies.contains(Anomaly::MssSmall), small, "{mss}");
+        assert_eq!(syn_ack.0.findings.contains(Finding::MssSmall), small, "{mss}");
     }
 }
 
@@ -79,21 +79,21 @@ fn a_small_segment_size_of_ipv6_is_noted() {
     for (mss, small) in [(1219, true), (1220, false)] {
         let mut script = Script::over_ipv6();
         let syn = script.client().syn().mss(mss).sent();
-        assert_eq!(syn.0.anomalies.contains(Anomaly::MssSmall), small, "{mss}");
+        assert_eq!(syn.0.findings.contains(Finding::MssSmall), small, "{mss}");
     }
 }
 
 #[test]
 fn a_missing_segment_size_is_not_small() {
     let mut script = Script::new();
-    script.client().syn().lacks(Anomaly::MssSmall);
+    script.client().syn().lacks(Finding::MssSmall);
 }
 
 #[test]
 fn window_scaling_takes_both_sides() {
     let mut script = Script::new();
     script.client().syn().ws(7);
-    script.server().syn_ack().has(Anomaly::WscaleOneSided);
+    script.server().syn_ack().has(Finding::WscaleOneSided);
     script.client().ack();
     let in_force = negotiated(&script);
     assert_eq!((in_force.wscale_client, in_force.wscale_server), (Some(-1), Some(-1)));
@@ -110,7 +110,7 @@ fn sack_and_timestamps_take_both_sides() {
 
 #[test]
 fn a_synack_must_not_bring_what_was_not_offered() {
-    assert_eq!(Anomaly::SynAckOptionNotOffered.severity(), Severity::Error);
+    assert_eq!(Finding::SynAckOptionNotOffered.severity(), Severity::Error);
     for option in 0..3 {
         let mut script = Script::new();
         script.client().syn().mss(1460);
@@ -120,7 +120,7 @@ fn a_synack_must_not_bring_what_was_not_offered() {
             1 => answer.sack(),
             _ => answer.ts(),
         };
-        answer.has(Anomaly::SynAckOptionNotOffered);
+        answer.has(Finding::SynAckOptionNotOffered);
     }
 }
 
@@ -128,14 +128,14 @@ fn a_synack_must_not_bring_what_was_not_offered() {
 fn a_segment_size_needs_no_offer() {
     let mut script = Script::new();
     script.client().syn();
-    script.server().syn_ack().mss(1460).lacks(Anomaly::SynAckOptionNotOffered);
+    script.server().syn_ack().mss(1460).lacks(Finding::SynAckOptionNotOffered);
 }
 
 #[test]
 fn an_unsolicited_synack_is_not_judged_by_a_syn_that_was_not_seen() {
     let mut script = Script::of_server_only();
     script.client().syn().ws(7).sack().ts();
-    script.server().syn_ack().ws(7).sack().ts().lacks(Anomaly::SynAckOptionNotOffered);
+    script.server().syn_ack().ws(7).sack().ts().lacks(Finding::SynAckOptionNotOffered);
     assert_eq!(negotiated(&script).mss_client, None);
 }
 
@@ -144,8 +144,8 @@ fn timestamps_once_negotiated_must_stay() {
     let mut script = Script::new();
     script.client().syn().ts();
     script.server().syn_ack().ts();
-    script.client().ack().lacks(Anomaly::TsDropped);
-    script.client().data(5).without_options().has(Anomaly::TsDropped);
+    script.client().ack().lacks(Finding::TsDropped);
+    script.client().data(5).without_options().has(Finding::TsDropped);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn an_rst_may_lack_the_timestamps() {
     script.client().syn().ts();
     script.server().syn_ack().ts();
     script.client().ack();
-    script.client().rst_ack().lacks(Anomaly::TsDropped);
+    script.client().rst_ack().lacks(Finding::TsDropped);
 }
 
 #[test]
@@ -162,32 +162,32 @@ fn timestamps_that_were_not_negotiated_are_not_missed() {
     let mut script = Script::new();
     script.client().syn().ts();
     script.server().syn_ack();
-    script.client().ack().lacks(Anomaly::TsDropped);
+    script.client().ack().lacks(Finding::TsDropped);
 }
 
 #[test]
 fn a_syn_copy_with_other_options_is_a_fallback() {
     let mut script = Script::new();
     script.client().syn().mss(1460).ws(7).sack().lost();
-    script.client().repeat().after_ms(1000).lacks(Anomaly::SynOptionsChanged);
-    let third = script.client().syn().mss(1460).after_ms(2000).has(Anomaly::SynOptionsChanged);
-    third.copy(Copy::Retransmission);
+    script.client().repeat().after_ms(1000).lacks(Finding::SynOptionsChanged);
+    let third = script.client().syn().mss(1460).after_ms(2000).has(Finding::SynOptionsChanged);
+    third.copy(Repeat::Retransmission);
 }
 
 #[test]
 fn a_newer_timestamp_is_no_other_option() {
     let mut script = Script::new();
     script.client().syn().mss(1460).ts().lost();
-    script.client().repeat().after_ms(1000).lacks(Anomaly::SynOptionsChanged);
+    script.client().repeat().after_ms(1000).lacks(Finding::SynOptionsChanged);
 }
 
 #[test]
 fn a_syn_copy_without_the_ecn_bits_is_a_fallback_and_no_new_attempt() {
     let mut script = Script::new();
     script.client().syn().ace(0b111).lost();
-    script.client().repeat().after_ms(1000).lacks(Anomaly::SynOptionsChanged);
-    let third = script.client().repeat().ace(0).after_ms(1000).has(Anomaly::SynOptionsChanged);
-    third.copy(Copy::Retransmission).of_connection(0);
+    script.client().repeat().after_ms(1000).lacks(Finding::SynOptionsChanged);
+    let third = script.client().repeat().ace(0).after_ms(1000).has(Finding::SynOptionsChanged);
+    third.copy(Repeat::Retransmission).of_connection(0);
     assert_eq!(script.verdict().syn_count, 3);
 }
 
@@ -234,11 +234,11 @@ fn accurate_ecn_is_refused() {
 fn accurate_ecn_is_reflected_by_a_broken_responder() {
     let mut script = Script::new();
     script.client().syn().ace(0b111);
-    script.server().syn_ack().ace(0b111).has(Anomaly::EcnBroken);
+    script.server().syn_ack().ace(0b111).has(Finding::EcnBroken);
     script.client().ack();
     assert_eq!(script.verdict().ecn, Ecn::Broken);
     let verdict = ecn(0b111, 0b010).verdict();
-    assert!(!verdict.anomalies.contains(Anomaly::EcnBroken));
+    assert!(!verdict.findings.contains(Finding::EcnBroken));
 }
 
 #[test]
@@ -268,9 +268,9 @@ fn a_synack_may_take_up_what_an_earlier_copy_of_the_syn_offered() {
     let mut script = Script::new();
     script.client().syn().mss(1460).ws(7).sack().ts();
     let first = script.clock_ms();
-    script.client().syn().mss(1460).after_ms(1000).has(Anomaly::SynOptionsChanged);
+    script.client().syn().mss(1460).after_ms(1000).has(Finding::SynOptionsChanged);
     let answer = script.server().syn_ack().mss(1460).ws(7).sack().ts_echo(first);
-    answer.lacks(Anomaly::SynAckOptionNotOffered);
+    answer.lacks(Finding::SynAckOptionNotOffered);
     let in_force = script.verdict().negotiated;
     assert_eq!((in_force.sack, in_force.ts), (Some(true), Some(true)));
     assert_eq!((in_force.wscale_client, in_force.wscale_server), (Some(7), Some(7)));
@@ -294,7 +294,7 @@ fn a_synack_of_fast_open_may_carry_a_fin() {
     let mut script = Script::new();
     script.client().syn().cookie(COOKIE).carrying(10);
     let answer = script.server().syn_ack().taking(10).carrying(20).and_fin();
-    let answer = answer.stage(Stage::SynAck).lacks(Anomaly::IllegalFlags);
+    let answer = answer.stage(Stage::SynAck).lacks(Finding::IllegalFlags);
     assert_eq!(answer.0.server.to_string(), "FIN-WAIT-1");
     script.client().ack().seq(11).stage(Stage::FinalAck);
     assert_eq!(script.verdict().close, Close::HalfClosed);
@@ -306,7 +306,7 @@ fn a_synack_of_fast_open_may_carry_a_fin() {
 fn classic_ecn_reflected_is_no_broken_accurate_ecn() {
     let mut script = Script::new();
     script.client().syn().ace(0b011);
-    script.server().syn_ack().ace(0b011).lacks(Anomaly::EcnBroken);
+    script.server().syn_ack().ace(0b011).lacks(Finding::EcnBroken);
     assert_eq!(script.verdict().ecn, Ecn::Refused);
 }
 
@@ -327,6 +327,6 @@ fn a_subflow_that_the_server_did_not_join_is_no_join() {
 fn a_syn_that_is_repeated_without_fast_open_falls_back_once() {
     let mut script = Script::new();
     script.client().syn().mss(1460).cookie(COOKIE).carrying(10).lost();
-    script.client().syn().mss(1460).after_ms(1000).lost().has(Anomaly::TfoFallback);
-    script.client().syn().mss(1460).after_ms(1000).lacks(Anomaly::TfoFallback);
+    script.client().syn().mss(1460).after_ms(1000).lost().has(Finding::TfoFallback);
+    script.client().syn().mss(1460).after_ms(1000).lacks(Finding::TfoFallback);
 }

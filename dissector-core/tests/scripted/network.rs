@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use dissector_core::connection::{Anomaly, Copy, Outcome, Stage, State};
+use dissector_core::connection::{Finding, Outcome, Repeat, Stage, State};
 use dissector_core::wire::TcpFlags;
 
 use crate::script::{Script, Seen};
@@ -247,7 +247,7 @@ fn check(seed: u64) -> Outcome {
     }
     for (packet, seen, twice) in seen {
         assert_eq!(
-            seen.0.copy == Copy::Duplicate,
+            seen.0.copy == Repeat::Duplicate,
             *twice,
             "seed {seed}: {packet:?} {seen:?}",
             seen = seen.0
@@ -282,7 +282,7 @@ fn check(seed: u64) -> Outcome {
         Outcome::NotAccepted => {
             let ack = first_ack.expect("there was a final ACK");
             let late = seen[ack..].iter().any(|(packet, seen, _)| {
-                packet.from == 1 && seen.0.anomalies.contains(Anomaly::SynAckRetxAfterAck)
+                packet.from == 1 && seen.0.findings.contains(Finding::SynAckRetxAfterAck)
             });
             assert!(late && round_trip > 0, "seed {seed}");
             let answered = seen.iter().any(|(packet, ..)| packet.from == 1 && flags(packet) == ACK);
@@ -389,9 +389,9 @@ fn repeats_of_the_synack() -> (usize, usize, Vec<(u64, usize)>) {
             }
             let late = times[nth] - times[third] >= 2 * delay[1];
             let expected =
-                if late { Anomaly::SynAckRetxAfterAck } else { Anomaly::SynAckRetxCrossed };
+                if late { Finding::SynAckRetxAfterAck } else { Finding::SynAckRetxCrossed };
             *(if late { &mut refused } else { &mut crossed }) += 1;
-            if !said.0.anomalies.contains(expected) {
+            if !said.0.findings.contains(expected) {
                 wrong.push((seed, nth + 1));
             }
         }

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use dissector_core::connection::{Close, ClosedBy, Copy, Stage, State};
+use dissector_core::connection::{Close, ClosedBy, Repeat, Stage, State};
 use dissector_core::wire::TcpFlags;
 
 use crate::network::Dice;
@@ -211,7 +211,7 @@ fn check(seed: u64) -> Close {
     let of = |side: usize| seen.iter().filter(move |(packet, _)| packet.from == side);
     let fins = [0, 1].map(|side| of(side).filter(|(packet, _)| packet.fin).count());
     for (side, fins) in fins.into_iter().enumerate() {
-        let first = of(side).filter(|(packet, seen)| packet.fin && seen.0.copy == Copy::Original);
+        let first = of(side).filter(|(packet, seen)| packet.fin && seen.0.copy == Repeat::Original);
         assert_eq!(first.count(), fins.min(1), "seed {seed}");
     }
     let stages = |stage| seen.iter().filter(|(_, seen)| seen.0.stage == stage).count();

@@ -1,15 +1,15 @@
 //! What a connection came to, and when that can be said.
 
-use dissector_core::connection::{Anomaly, Close, Outcome, Stage};
+use dissector_core::connection::{Close, Finding, Outcome, Stage};
 
 use crate::script::Script;
 
 /// Verdicts that need the future stand on no segment.
 #[track_caller]
-fn said_of_the_connection_only(script: &Script, frames: usize, anomaly: Anomaly) {
-    assert!(script.verdict_after_ms(10_000).anomalies.contains(anomaly));
+fn said_of_the_connection_only(script: &Script, frames: usize, finding: Finding) {
+    assert!(script.verdict_after_ms(10_000).findings.contains(finding));
     for frame in 1..=frames {
-        script.frame(frame).lacks(anomaly);
+        script.frame(frame).lacks(finding);
     }
 }
 
@@ -19,8 +19,8 @@ fn one_syn_waits_three_seconds_for_a_reply() {
     script.client().syn();
     assert_eq!(script.outcome_after_ms(2_999), Outcome::Pending);
     assert_eq!(script.outcome_after_ms(3_000), Outcome::NoReply);
-    assert!(!script.verdict_after_ms(2_999).anomalies.contains(Anomaly::NoReply));
-    said_of_the_connection_only(&script, 1, Anomaly::NoReply);
+    assert!(!script.verdict_after_ms(2_999).findings.contains(Finding::NoReply));
+    said_of_the_connection_only(&script, 1, Finding::NoReply);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_synack_waits_three_seconds_for_its_ack() {
     script.server().syn_ack();
     assert_eq!(script.outcome_after_ms(2_999), Outcome::Pending);
     assert_eq!(script.outcome_after_ms(3_000), Outcome::NoFinalAck);
-    said_of_the_connection_only(&script, 2, Anomaly::NoFinalAck);
+    said_of_the_connection_only(&script, 2, Finding::NoFinalAck);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn one_repeat_of_the_synack_after_the_final_ack_waits_three_seconds() {
     script.server().syn_ack().after_ms(1000);
     assert_eq!(script.outcome_after_ms(2_999), Outcome::Pending);
     assert_eq!(script.outcome_after_ms(3_000), Outcome::NotAccepted);
-    said_of_the_connection_only(&script, 4, Anomaly::NotAccepted);
+    said_of_the_connection_only(&script, 4, Finding::NotAccepted);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_repeat_that_crossed_refutes_nothing() {
     script.client().syn();
     script.server().syn_ack().after_ms(500);
     script.client().ack().after_ms(600);
-    script.server().repeat().after_ms(100).has(Anomaly::SynAckRetxCrossed);
+    script.server().repeat().after_ms(100).has(Finding::SynAckRetxCrossed);
     assert_eq!(script.outcome_after_ms(10_000), Outcome::Complete);
 }
 
@@ -109,7 +109,7 @@ fn the_server_takes_the_final_ack_in_the_end() {
     script.client().data(5);
     script.server().ack();
     assert_eq!(script.outcome(), Outcome::Complete);
-    assert!(!script.verdict().anomalies.contains(Anomaly::NotAccepted));
+    assert!(!script.verdict().findings.contains(Finding::NotAccepted));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_wrong_synack_outweighs_a_challenge() {
 fn a_challenge_outweighs_the_clients_rst() {
     let mut script = Script::new();
     script.client().syn();
-    script.server().ack().raw_seq(70_000).raw_ack(90_000).has(Anomaly::ChallengeAck);
+    script.server().ack().raw_seq(70_000).raw_ack(90_000).has(Finding::ChallengeAck);
     script.client().reflex().stage(Stage::RstHalfOpen);
     assert_eq!(script.outcome(), Outcome::Challenged);
 }
@@ -192,7 +192,7 @@ fn a_challenge_ack_carries_neither_data_nor_fin() {
     let mut script = Script::new();
     script.client().syn();
     script.server().data(5).raw_seq(70_000).raw_ack(90_000).stage(Stage::None);
-    script.server().fin().raw_seq(70_000).raw_ack(90_000).lacks(Anomaly::ChallengeAck);
+    script.server().fin().raw_seq(70_000).raw_ack(90_000).lacks(Finding::ChallengeAck);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn after_a_synack_there_is_no_challenge() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack();
-    script.server().ack().raw_ack(90_000).stage(Stage::None).lacks(Anomaly::ChallengeAck);
+    script.server().ack().raw_ack(90_000).stage(Stage::None).lacks(Finding::ChallengeAck);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_client_alone_that_goes_on_is_one_way() {
     script.client().data(20);
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.established), (Outcome::OneWay, true));
-    said_of_the_connection_only(&script, 3, Anomaly::OneWayCapture);
+    said_of_the_connection_only(&script, 3, Finding::OneWayCapture);
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn an_unanswered_syn_is_no_one_way_capture() {
     let mut script = Script::new();
     script.client().syn();
     script.client().repeat().after_ms(1000);
-    assert!(!script.verdict_after_ms(10_000).anomalies.contains(Anomaly::OneWayCapture));
+    assert!(!script.verdict_after_ms(10_000).findings.contains(Finding::OneWayCapture));
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn a_synack_and_its_ack_are_complete() {
     script.server().syn_ack();
     script.client().ack();
     assert_eq!(script.outcome(), Outcome::Complete);
-    assert!(script.verdict().anomalies.contains(Anomaly::SynNotCaptured));
+    assert!(script.verdict().findings.contains(Finding::SynNotCaptured));
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn midstream_is_established_where_both_acknowledge() {
     assert_eq!((script.outcome(), script.verdict().established), (Outcome::Midstream, false));
     script.server().ack();
     assert_eq!((script.outcome(), script.verdict().established), (Outcome::Midstream, true));
-    said_of_the_connection_only(&script, 2, Anomaly::Midstream);
+    said_of_the_connection_only(&script, 2, Finding::Midstream);
 }
 
 #[test]
@@ -327,16 +327,16 @@ fn an_rst_does_not_establish_a_midstream_connection() {
 fn a_whole_connection_is_not_midstream() {
     let mut script = Script::new();
     script.closed();
-    let anomalies = script.verdict_after_ms(100_000).anomalies;
-    for anomaly in [
-        Anomaly::Midstream,
-        Anomaly::OneWayCapture,
-        Anomaly::NoReply,
-        Anomaly::NoFinalAck,
-        Anomaly::NotAccepted,
-        Anomaly::FinUnacked,
+    let findings = script.verdict_after_ms(100_000).findings;
+    for finding in [
+        Finding::Midstream,
+        Finding::OneWayCapture,
+        Finding::NoReply,
+        Finding::NoFinalAck,
+        Finding::NotAccepted,
+        Finding::FinUnacked,
     ] {
-        assert!(!anomalies.contains(anomaly), "{anomaly:?}");
+        assert!(!findings.contains(finding), "{finding:?}");
     }
 }
 
@@ -388,7 +388,7 @@ fn a_server_that_is_proven_to_be_open_has_had_its_ack() {
     assert_eq!(ack.0.server.to_string(), "ESTABLISHED");
     script.server().data(20);
     assert_eq!(script.outcome_after_ms(10_000), Outcome::Complete);
-    assert!(!script.verdict_after_ms(10_000).anomalies.contains(Anomaly::NoFinalAck));
+    assert!(!script.verdict_after_ms(10_000).findings.contains(Finding::NoFinalAck));
 }
 
 #[test]

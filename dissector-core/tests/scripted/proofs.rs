@@ -1,6 +1,6 @@
 //! What a segment proves, what it only lets assume, and what takes an assumption back.
 
-use dissector_core::connection::{Anomaly, Close, Copy, Outcome, Stage, State};
+use dissector_core::connection::{Close, Finding, Outcome, Repeat, Stage, State};
 
 use crate::script::Script;
 
@@ -128,8 +128,8 @@ fn a_repeated_syn_shows_that_the_synack_was_not_received() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack().lost();
-    let again = script.client().repeat().after_ms(1000).has(Anomaly::SynAckNotReceived);
-    again.is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED").copy(Copy::Retransmission);
+    let again = script.client().repeat().after_ms(1000).has(Finding::SynAckNotReceived);
+    again.is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED").copy(Repeat::Retransmission);
     script.server().repeat().is(Stage::SynAck, "ESTABLISHED?", "SYN-RECEIVED");
     script.client().ack();
     assert_eq!(script.outcome(), Outcome::Complete);
@@ -139,24 +139,24 @@ fn a_repeated_syn_shows_that_the_synack_was_not_received() {
 fn a_syn_repeated_before_any_synack_shows_no_such_thing() {
     let mut script = Script::new();
     script.client().syn();
-    script.client().repeat().after_ms(1000).lacks(Anomaly::SynAckNotReceived).has(Anomaly::SynRetx);
+    script.client().repeat().after_ms(1000).lacks(Finding::SynAckNotReceived).has(Finding::SynRetx);
 }
 
 #[test]
 fn a_synack_repeated_before_the_final_ack_is_a_plain_retransmission() {
     let mut script = Script::new();
     script.client().syn();
-    script.server().syn_ack().lacks(Anomaly::SynAckRetx);
-    let again = script.server().repeat().after_ms(1000).has(Anomaly::SynAckRetx);
-    again.lacks(Anomaly::SynAckRetxAfterAck).lacks(Anomaly::SynAckRetxCrossed);
+    script.server().syn_ack().lacks(Finding::SynAckRetx);
+    let again = script.server().repeat().after_ms(1000).has(Finding::SynAckRetx);
+    again.lacks(Finding::SynAckRetxAfterAck).lacks(Finding::SynAckRetxCrossed);
 }
 
 #[test]
 fn a_synack_repeated_long_after_the_final_ack_was_not_answered() {
     let mut script = Script::new();
     script.handshake();
-    let again = script.server().syn_ack().after_ms(1000).has(Anomaly::SynAckRetxAfterAck);
-    again.is(Stage::SynAck, "ESTABLISHED", "SYN-RECEIVED").lacks(Anomaly::SynAckRetxCrossed);
+    let again = script.server().syn_ack().after_ms(1000).has(Finding::SynAckRetxAfterAck);
+    again.is(Stage::SynAck, "ESTABLISHED", "SYN-RECEIVED").lacks(Finding::SynAckRetxCrossed);
     let Some(rto) = again.0.rto_ns() else { panic!("it is a retransmission") };
     assert_eq!(rto, 1_010_000_000);
 }
@@ -165,8 +165,8 @@ fn a_synack_repeated_long_after_the_final_ack_was_not_answered() {
 fn a_synack_repeated_within_the_time_to_the_server_has_crossed() {
     // The SYN/ACK came 10 ms after the SYN.
     for (us, noted, not) in [
-        (9_999, Anomaly::SynAckRetxCrossed, Anomaly::SynAckRetxAfterAck),
-        (10_000, Anomaly::SynAckRetxAfterAck, Anomaly::SynAckRetxCrossed),
+        (9_999, Finding::SynAckRetxCrossed, Finding::SynAckRetxAfterAck),
+        (10_000, Finding::SynAckRetxAfterAck, Finding::SynAckRetxCrossed),
     ] {
         let mut script = Script::new();
         script.handshake();
@@ -179,7 +179,7 @@ fn a_synack_with_another_isn_refutes_nothing() {
     let mut script = Script::new();
     script.handshake();
     let other = script.server().syn_ack().raw_seq(90_000).after_ms(1000);
-    let other = other.has(Anomaly::SynAckIsnChanged).lacks(Anomaly::SynAckRetxAfterAck);
+    let other = other.has(Finding::SynAckIsnChanged).lacks(Finding::SynAckRetxAfterAck);
     assert_eq!(other.0.server.to_string(), "ESTABLISHED?");
     assert_eq!(script.outcome(), Outcome::Complete);
 }
@@ -238,7 +238,7 @@ fn a_repeated_last_fin_was_not_acknowledged() {
     script.client().fin();
     script.server().fin();
     script.client().ack().lost();
-    let again = script.server().repeat().after_ms(300).copy(Copy::Retransmission);
+    let again = script.server().repeat().after_ms(300).copy(Repeat::Retransmission);
     assert_eq!(again.0.server.to_string(), "LAST-ACK");
     let answer = script.client().ack().sent();
     assert_eq!(answer.0.server.to_string(), "CLOSED?");
@@ -252,7 +252,7 @@ fn an_rst_is_refuted_by_its_sender_going_on() {
     script.server().rst_ack().is(Stage::Rst, "CLOSED?", "CLOSED");
     let next = script.server().data(5).stage(Stage::None);
     assert_eq!(next.0.server.to_string(), "ESTABLISHED");
-    assert!(script.verdict().anomalies.contains(Anomaly::RstIgnored));
+    assert!(script.verdict().findings.contains(Finding::RstIgnored));
     assert_eq!(script.verdict().close, Close::Open);
 }
 
@@ -263,7 +263,7 @@ fn an_rst_is_refuted_by_its_sender_acknowledging_more() {
     script.client().data(7);
     script.server().rst_ack().acking(6);
     script.server().ack();
-    assert!(script.verdict().anomalies.contains(Anomaly::RstIgnored));
+    assert!(script.verdict().findings.contains(Finding::RstIgnored));
     assert_eq!(script.verdict().close, Close::Open);
 }
 
@@ -274,7 +274,7 @@ fn an_rst_is_not_refuted_by_its_sender_without_news() {
     script.server().rst_ack();
     script.server().ack();
     script.server().rst_ack().seq(1).after_ms(2000);
-    assert!(!script.verdict().anomalies.contains(Anomaly::RstIgnored));
+    assert!(!script.verdict().findings.contains(Finding::RstIgnored));
     assert_eq!(script.verdict().close, Close::Rst);
 }
 
@@ -285,7 +285,7 @@ fn data_in_flight_refute_no_rst() {
     script.server().rst_ack();
     script.client().data(100);
     script.client().data(100);
-    assert!(!script.verdict().anomalies.contains(Anomaly::RstIgnored));
+    assert!(!script.verdict().findings.contains(Finding::RstIgnored));
     assert_eq!(script.verdict().close, Close::Rst);
 }
 
@@ -297,7 +297,7 @@ fn an_rst_is_refuted_by_its_receiver_going_on_after_a_second() {
         script.server().rst_ack();
         script.client().data(5).after_us(us);
         assert_eq!(script.verdict().close, close, "{us} µs");
-        let ignored = script.verdict().anomalies.contains(Anomaly::RstIgnored);
+        let ignored = script.verdict().findings.contains(Finding::RstIgnored);
         assert_eq!(ignored, close == Close::Open);
     }
 }

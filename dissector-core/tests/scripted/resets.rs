@@ -1,6 +1,6 @@
 //! RSTs: which are believed, why they were sent, what they leave behind.
 
-use dissector_core::connection::{Anomaly, Close, ClosedBy, Copy, Outcome, RstReason, Stage};
+use dissector_core::connection::{Close, ClosedBy, Finding, Outcome, Repeat, RstReason, Stage};
 
 use crate::script::Script;
 
@@ -33,8 +33,8 @@ fn a_refusal_may_acknowledge_the_data_of_the_syn() {
 fn a_refusal_is_noted() {
     let mut script = Script::new();
     script.client().syn();
-    let rst = script.server().refusal().has(Anomaly::Refused).lacks(Anomaly::RstUnacceptable);
-    rst.lacks(Anomaly::RstAbort).reason(RstReason::PortClosed);
+    let rst = script.server().refusal().has(Finding::Refused).lacks(Finding::RstUnacceptable);
+    rst.lacks(Finding::RstAbort).reason(RstReason::PortClosed);
     assert_eq!(rst.0.rst_acceptable(), Some(true));
     assert_eq!(script.verdict().frames.rst, Some(2));
     assert_eq!(script.verdict().rst_reason, Some(RstReason::PortClosed));
@@ -44,8 +44,8 @@ fn a_refusal_is_noted() {
 fn what_is_no_refusal_is_unacceptable() {
     let mut script = Script::new();
     script.client().syn();
-    let rst = script.server().refusal().acking(0).has(Anomaly::RstUnacceptable);
-    rst.lacks(Anomaly::Refused).reason(RstReason::Unacceptable);
+    let rst = script.server().refusal().acking(0).has(Finding::RstUnacceptable);
+    rst.lacks(Finding::Refused).reason(RstReason::Unacceptable);
     assert_eq!(rst.0.rst_acceptable(), Some(false));
     assert_eq!((script.verdict().frames.rst, script.verdict().rst_reason), (None, None));
 }
@@ -67,7 +67,7 @@ fn a_later_synack_cancels_the_refusal() {
     script.server().syn_ack().stage(Stage::SynAck);
     script.client().ack().stage(Stage::FinalAck);
     assert_eq!(script.outcome(), Outcome::Complete);
-    assert!(script.verdict().anomalies.contains(Anomaly::RstIgnored));
+    assert!(script.verdict().findings.contains(Finding::RstIgnored));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn the_client_gives_up_after_the_synack() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack();
-    let rst = script.client().rst_ack().has(Anomaly::AbortedByClient);
+    let rst = script.client().rst_ack().has(Finding::AbortedByClient);
     rst.is(Stage::RstHandshakeAbort, "CLOSED", "LISTEN?").reason(RstReason::HandshakeAbort);
     assert_eq!(script.outcome(), Outcome::AbortedByClient);
 }
@@ -95,8 +95,8 @@ fn a_bare_rst_of_the_client_after_the_synack_clears_no_older_connection() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack();
-    let rst = script.client().reflex().has(Anomaly::AbortedByClient);
-    rst.stage(Stage::RstHandshakeAbort).lacks(Anomaly::HalfOpenReset);
+    let rst = script.client().reflex().has(Finding::AbortedByClient);
+    rst.stage(Stage::RstHandshakeAbort).lacks(Finding::HalfOpenReset);
     assert_eq!(script.outcome(), Outcome::AbortedByClient);
 }
 
@@ -104,7 +104,7 @@ fn a_bare_rst_of_the_client_after_the_synack_clears_no_older_connection() {
 fn the_client_gives_up_before_any_answer() {
     let mut script = Script::new();
     script.client().syn();
-    script.client().rst_ack().stage(Stage::RstHandshakeAbort).has(Anomaly::AbortedByClient);
+    script.client().rst_ack().stage(Stage::RstHandshakeAbort).has(Finding::AbortedByClient);
     assert_eq!(script.outcome(), Outcome::AbortedByClient);
 }
 
@@ -113,7 +113,7 @@ fn the_server_gives_up_after_its_synack() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack();
-    let rst = script.server().rst_ack().has(Anomaly::AbortedByServer);
+    let rst = script.server().rst_ack().has(Finding::AbortedByServer);
     rst.is(Stage::RstHandshakeAbort, "CLOSED?", "CLOSED").reason(RstReason::HandshakeAbort);
     assert_eq!(script.outcome(), Outcome::AbortedByServer);
 }
@@ -123,7 +123,7 @@ fn a_bare_rst_answers_the_final_ack() {
     let mut script = Script::new();
     script.handshake();
     let rst = script.server().reflex().stage(Stage::RstHandshakeAbort);
-    rst.has(Anomaly::AbortedByServer).lacks(Anomaly::RstRightAfterHandshake);
+    rst.has(Finding::AbortedByServer).lacks(Finding::RstRightAfterHandshake);
     assert_eq!(script.outcome(), Outcome::AbortedByServer);
 }
 
@@ -139,7 +139,7 @@ fn the_sequence_number_has_to_be_in_the_window() {
         rst.stage(if acceptable { Stage::Rst } else { Stage::RstIgnored });
         let close = if acceptable { Close::Rst } else { Close::Open };
         assert_eq!(script.verdict().close, close, "{seq}");
-        assert_eq!(script.verdict().anomalies.contains(Anomaly::RstUnacceptable), !acceptable);
+        assert_eq!(script.verdict().findings.contains(Finding::RstUnacceptable), !acceptable);
     }
 }
 
@@ -264,15 +264,15 @@ fn an_unacceptable_rst_moves_nothing() {
     script.server().rst().seq(70_000).is(Stage::RstIgnored, "ESTABLISHED", "ESTABLISHED");
     script.client().data(5).is(Stage::None, "ESTABLISHED", "ESTABLISHED");
     script.server().ack();
-    assert!(!script.verdict().anomalies.contains(Anomaly::RstIgnored));
+    assert!(!script.verdict().findings.contains(Finding::RstIgnored));
 }
 
 #[test]
 fn an_abort_of_the_owner_carries_an_ack() {
     let mut script = Script::new();
     script.used();
-    let rst = script.server().rst_ack().reason(RstReason::Abort).has(Anomaly::RstAbort);
-    rst.lacks(Anomaly::RstAfterFin).lacks(Anomaly::RstRightAfterHandshake);
+    let rst = script.server().rst_ack().reason(RstReason::Abort).has(Finding::RstAbort);
+    rst.lacks(Finding::RstAfterFin).lacks(Finding::RstRightAfterHandshake);
     assert_eq!(script.verdict().rst_reason, Some(RstReason::Abort));
 }
 
@@ -290,8 +290,8 @@ fn an_rst_after_the_own_fin() {
     script.used();
     script.client().fin();
     script.server().data(10);
-    let rst = script.client().rst().reason(RstReason::AfterFin).has(Anomaly::RstAfterFin);
-    rst.lacks(Anomaly::RstAbort);
+    let rst = script.client().rst().reason(RstReason::AfterFin).has(Finding::RstAfterFin);
+    rst.lacks(Finding::RstAbort);
     assert_eq!(script.verdict().close, Close::RstAfterFin);
     assert_eq!(script.verdict().closed_by, Some(ClosedBy::Client));
 }
@@ -310,7 +310,7 @@ fn an_rst_in_reply_to_a_fin_is_not_after_the_own_fin() {
 fn an_rst_right_after_the_handshake_is_noted() {
     let mut script = Script::new();
     script.handshake();
-    script.server().rst_ack().has(Anomaly::RstRightAfterHandshake);
+    script.server().rst_ack().has(Finding::RstRightAfterHandshake);
     assert_eq!(script.outcome(), Outcome::Complete);
 }
 
@@ -321,7 +321,7 @@ fn payload_of_either_side_makes_an_rst_an_ordinary_one() {
         script.handshake();
         let sender = if from_client { script.client() } else { script.server() };
         sender.data(5);
-        script.server().rst_ack().lacks(Anomaly::RstRightAfterHandshake);
+        script.server().rst_ack().lacks(Finding::RstRightAfterHandshake);
     }
 }
 
@@ -329,7 +329,7 @@ fn payload_of_either_side_makes_an_rst_an_ordinary_one() {
 fn an_rst_with_another_ttl_is_suspect() {
     let mut script = Script::new();
     script.used();
-    let rst = script.server().rst_ack().ttl(50).has(Anomaly::RstTtlMismatch);
+    let rst = script.server().rst_ack().ttl(50).has(Finding::RstTtlMismatch);
     assert_eq!(rst.0.rst_ttl_delta(), Some(-14));
 }
 
@@ -337,7 +337,7 @@ fn an_rst_with_another_ttl_is_suspect() {
 fn an_rst_with_the_usual_ttl_is_not_suspect() {
     let mut script = Script::new();
     script.used();
-    let rst = script.server().rst_ack().lacks(Anomaly::RstTtlMismatch);
+    let rst = script.server().rst_ack().lacks(Finding::RstTtlMismatch);
     assert_eq!(rst.0.rst_ttl_delta(), Some(0));
 }
 
@@ -345,7 +345,7 @@ fn an_rst_with_the_usual_ttl_is_not_suspect() {
 fn a_first_segment_has_no_ttl_to_differ_from() {
     let mut script = Script::new();
     script.client().syn().ttl(64);
-    script.server().refusal().ttl(200).lacks(Anomaly::RstTtlMismatch);
+    script.server().refusal().ttl(200).lacks(Finding::RstTtlMismatch);
 }
 
 #[test]
@@ -387,9 +387,9 @@ fn a_reset_connection_is_closed_by_the_sender() {
 fn the_rst_that_answers_a_wrong_synack_leaves_the_client_in_syn_sent() {
     let mut script = Script::new();
     script.client().syn();
-    script.server().syn_ack().acking(500).has(Anomaly::BadSynAck);
+    script.server().syn_ack().acking(500).has(Finding::BadSynAck);
     let rst = script.client().rst().acking(0).raw_seq(1500);
-    let rst = rst.lacks(Anomaly::AbortedByClient);
+    let rst = rst.lacks(Finding::AbortedByClient);
     assert_eq!(rst.0.client.to_string(), "SYN-SENT");
 }
 
@@ -399,9 +399,9 @@ fn a_right_synack_after_a_wrong_one_and_its_rst_is_no_ignored_rst() {
     script.client().syn();
     script.server().syn_ack().acking(500);
     script.client().rst().raw_seq(1500);
-    script.server().syn_ack().raw_seq(90_000).lacks(Anomaly::BadSynAck);
+    script.server().syn_ack().raw_seq(90_000).lacks(Finding::BadSynAck);
     assert_eq!(script.outcome_after_ms(3000), Outcome::NoFinalAck);
-    script.client().ack().raw_ack(90_001).stage(Stage::FinalAck).lacks(Anomaly::RstIgnored);
+    script.client().ack().raw_ack(90_001).stage(Stage::FinalAck).lacks(Finding::RstIgnored);
     assert_eq!(script.outcome(), Outcome::Complete);
 }
 
@@ -412,7 +412,7 @@ fn the_syn_repeated_after_a_wrong_synack_and_its_rst_is_the_same_attempt() {
     script.server().syn_ack().acking(500);
     script.client().rst().raw_seq(1500);
     let again = script.client().repeat().after_ms(1000).of_connection(0);
-    again.copy(Copy::Retransmission);
+    again.copy(Repeat::Retransmission);
 }
 
 // `no_final_ack`: the client never acknowledges nor resets. It did reset.
@@ -422,7 +422,7 @@ fn an_rst_of_the_client_that_is_lost_beyond_the_tap_is_an_abort_all_the_same() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack();
-    script.client().rst().lost().has(Anomaly::AbortedByClient);
+    script.client().rst().lost().has(Finding::AbortedByClient);
     script.server().repeat().after_ms(1200);
     assert_eq!(script.outcome_after_ms(10_000), Outcome::AbortedByClient);
 }
@@ -435,7 +435,7 @@ fn data_that_the_server_took_from_the_syn_are_payload() {
     script.client().syn().cookie(COOKIE).carrying(10);
     script.server().syn_ack().taking(10);
     script.client().ack();
-    script.server().rst_ack().lacks(Anomaly::RstRightAfterHandshake).has(Anomaly::RstAbort);
+    script.server().rst_ack().lacks(Finding::RstRightAfterHandshake).has(Finding::RstAbort);
 }
 
 // An RST that answers a SYN/ACK nobody asked for comes from a host without the connection.
@@ -446,7 +446,7 @@ fn an_rst_that_answers_backscatter_is_no_abort_by_a_client() {
     script.client().syn().uncaptured();
     script.server().syn_ack();
     let rst = script.client().reflex().reason(RstReason::NoConnection);
-    rst.lacks(Anomaly::AbortedByClient);
+    rst.lacks(Finding::AbortedByClient);
 }
 
 // The server is proven to be open, so both SYNs were acknowledged: the connection has not failed.
@@ -468,9 +468,9 @@ fn the_rst_in_spite_of_which_it_went_on_is_remembered() {
     script.used();
     script.server().rst_ack();
     assert_eq!(script.connection().ignored_rst_frame(), None);
-    script.server().data(5).has(Anomaly::RstIgnored);
+    script.server().data(5).has(Finding::RstIgnored);
     assert_eq!(script.connection().ignored_rst_frame(), Some(6));
     script.server().rst_ack();
-    script.server().data(5).has(Anomaly::RstIgnored);
+    script.server().data(5).has(Finding::RstIgnored);
     assert_eq!(script.connection().ignored_rst_frame(), None, "there were two");
 }

@@ -16,7 +16,7 @@ mod end;
 use std::net::IpAddr;
 
 use dissector_core::connection::{
-    Annotation, Anomaly, Connection, Copy, Outcome, RstReason, Stage, Verdict,
+    Annotation, Connection, Finding, Outcome, Repeat, RstReason, Stage, Verdict,
 };
 use dissector_core::{ConnectionTable, IcmpError, PacketInfo, Segment};
 
@@ -208,8 +208,8 @@ impl Script {
         Some(Seen(seen))
     }
 
-    pub fn take_left(&mut self) -> Vec<Connection> {
-        self.table.take_left()
+    pub fn take_closed(&mut self) -> Vec<Connection> {
+        self.table.take_closed()
     }
 
     /// What was said of frame `number`, from 1.
@@ -302,21 +302,21 @@ impl Seen {
     }
 
     #[track_caller]
-    pub fn copy(self, copy: Copy) -> Self {
+    pub fn copy(self, copy: Repeat) -> Self {
         assert_eq!(self.0.copy, copy);
         self
     }
 
     #[track_caller]
-    pub fn has(self, anomaly: Anomaly) -> Self {
-        let all: Vec<_> = self.0.anomalies.iter().collect();
-        assert!(all.contains(&anomaly), "{anomaly:?} is not among {all:?}");
+    pub fn has(self, finding: Finding) -> Self {
+        let all: Vec<_> = self.0.findings.iter().collect();
+        assert!(all.contains(&finding), "{finding:?} is not among {all:?}");
         self
     }
 
     #[track_caller]
-    pub fn lacks(self, anomaly: Anomaly) -> Self {
-        assert!(!self.0.anomalies.contains(anomaly), "{anomaly:?} is noted");
+    pub fn lacks(self, finding: Finding) -> Self {
+        assert!(!self.0.findings.contains(finding), "{finding:?} is noted");
         self
     }
 

@@ -1,7 +1,7 @@
 //! Numbers, labels and weights that filters and files rely on: once released they never change.
 
 use dissector_core::connection::{
-    Anomaly, Close, ClosedBy, Copy, Ecn, Group, OpenType, Outcome, Role, RoleBasis, RstReason,
+    Close, ClosedBy, Ecn, Finding, Group, OpenType, Outcome, Repeat, Role, RoleBasis, RstReason,
     Seen, Severity, Stage, State, Vantage,
 };
 
@@ -92,7 +92,7 @@ fn outcomes() {
 
 #[test]
 fn the_small_enumerations() {
-    in_order(&["original", "retransmission", "duplicate", "late"], &known!(Copy));
+    in_order(&["original", "retransmission", "duplicate", "late"], &known!(Repeat));
     in_order(
         &["three_way", "fast_open", "simultaneous", "split", "self_connect", "mp_join", "unknown"],
         &known!(OpenType),
@@ -123,7 +123,7 @@ fn the_small_enumerations() {
 
 /// Id, weight, group, and whether it takes the future to know.
 #[test]
-fn anomalies() {
+fn findings() {
     use Group::{Protocol, Sequence};
     use Severity::{Chat, Error, Note, Warn};
     let expected = [
@@ -178,9 +178,9 @@ fn anomalies() {
         ("rst_after_fin", Note, Sequence, false),
         ("rst_abort", Warn, Sequence, false),
     ];
-    let known = Anomaly::ALL.iter().map(|anomaly| {
-        (anomaly.label(), anomaly.severity(), anomaly.group(), anomaly.needs_the_future())
+    let known = Finding::ALL.iter().map(|finding| {
+        (finding.label(), finding.severity(), finding.group(), finding.needs_the_future())
     });
     assert_eq!(known.collect::<Vec<_>>(), expected);
-    in_order(&expected.map(|(id, ..)| id), &known!(Anomaly));
+    in_order(&expected.map(|(id, ..)| id), &known!(Finding));
 }

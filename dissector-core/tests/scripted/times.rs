@@ -1,6 +1,6 @@
 //! Times of the handshake: round trips under retransmission, vantage, retries.
 
-use dissector_core::connection::{Anomaly, Copy, Severity, Stage, Vantage};
+use dissector_core::connection::{Finding, Repeat, Severity, Stage, Vantage};
 
 use crate::script::Script;
 
@@ -175,7 +175,7 @@ fn without_both_round_trips_the_vantage_is_unknown() {
 fn a_set_up_of_more_than_a_second_is_slow() {
     for (us, slow) in [(990_000, false), (990_001, true)] {
         let verdict = apart(us, 10_000).verdict();
-        assert_eq!(verdict.anomalies.contains(Anomaly::SlowHandshake), slow, "{us}");
+        assert_eq!(verdict.findings.contains(Finding::SlowHandshake), slow, "{us}");
     }
 }
 
@@ -185,18 +185,18 @@ fn retries_count_towards_a_slow_set_up() {
     script.client().syn().lost();
     script.client().repeat().after_ms(1000);
     script.server().syn_ack();
-    script.client().ack().has(Anomaly::SlowHandshake);
+    script.client().ack().has(Finding::SlowHandshake);
 }
 
 #[test]
 fn copies_of_a_syn_are_numbered_and_timed() {
     let mut script = Script::new();
-    let first = script.client().syn().copy(Copy::Original).lacks(Anomaly::SynRetx);
+    let first = script.client().syn().copy(Repeat::Original).lacks(Finding::SynRetx);
     assert_eq!((first.0.retry, first.0.rto_ns()), (0, None));
     // Linear at first, then doubled: no rule is laid down.
     for (number, wait) in [(1, 1030), (2, 1020), (3, 1020), (4, 2020)] {
-        let copy = script.client().repeat().after_ms(wait).has(Anomaly::SynRetx);
-        copy.stage(Stage::Syn).copy(Copy::Retransmission);
+        let copy = script.client().repeat().after_ms(wait).has(Finding::SynRetx);
+        copy.stage(Stage::Syn).copy(Repeat::Retransmission);
         assert_eq!((copy.0.retry, copy.0.rto_ns()), (number, Some(wait as u64 * MS)));
     }
     assert_eq!(script.verdict().syn_count, 5);
@@ -217,7 +217,7 @@ fn the_number_of_a_copy_stops_at_255() {
 fn a_syn_repeated_after_25_ms_is_a_retransmission() {
     let mut script = Script::new();
     script.client().syn();
-    script.client().repeat().after_ms(25).copy(Copy::Retransmission);
+    script.client().repeat().after_ms(25).copy(Repeat::Retransmission);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn retries_of_a_synack_are_numbered_and_timed() {
     script.client().syn();
     script.server().syn_ack().ip_id(0).lost();
     // Linux numbers no SYN/ACK: only the time tells it from a duplicate.
-    let again = script.server().repeat().ip_id(0).after_ms(1000).copy(Copy::Retransmission);
+    let again = script.server().repeat().ip_id(0).after_ms(1000).copy(Repeat::Retransmission);
     assert_eq!((again.0.retry, again.0.rto_ns()), (1, Some(1000 * MS)));
     assert_eq!(script.verdict().synack_count, 2);
 }
@@ -245,38 +245,38 @@ fn only_syn_synack_and_fin_count_copies() {
 
 #[test]
 fn the_remarks_have_the_severity_of_their_kind() {
-    for (severity, anomalies) in [
-        (Severity::Chat, &[Anomaly::HandshakeComplete, Anomaly::SimultaneousClose][..]),
+    for (severity, findings) in [
+        (Severity::Chat, &[Finding::HandshakeComplete, Finding::SimultaneousClose][..]),
         (
             Severity::Note,
             &[
-                Anomaly::SynRetx,
-                Anomaly::SynAckRetx,
-                Anomaly::SynAckRetxCrossed,
-                Anomaly::ChallengeAck,
-                Anomaly::HalfOpenReset,
-                Anomaly::RstUnacceptable,
-                Anomaly::PortReused,
-                Anomaly::DuplicateFrame,
+                Finding::SynRetx,
+                Finding::SynAckRetx,
+                Finding::SynAckRetxCrossed,
+                Finding::ChallengeAck,
+                Finding::HalfOpenReset,
+                Finding::RstUnacceptable,
+                Finding::PortReused,
+                Finding::DuplicateFrame,
             ],
         ),
         (
             Severity::Warn,
             &[
-                Anomaly::SynAckNotReceived,
-                Anomaly::SynAckRetxAfterAck,
-                Anomaly::NoReply,
-                Anomaly::Refused,
-                Anomaly::BadSynAck,
-                Anomaly::RstIgnored,
-                Anomaly::SplitHandshake,
-                Anomaly::DataBeforeEstablished,
-                Anomaly::RstAbort,
+                Finding::SynAckNotReceived,
+                Finding::SynAckRetxAfterAck,
+                Finding::NoReply,
+                Finding::Refused,
+                Finding::BadSynAck,
+                Finding::RstIgnored,
+                Finding::SplitHandshake,
+                Finding::DataBeforeEstablished,
+                Finding::RstAbort,
             ],
         ),
     ] {
-        for anomaly in anomalies {
-            assert_eq!(anomaly.severity(), severity, "{anomaly:?}");
+        for finding in findings {
+            assert_eq!(finding.severity(), severity, "{finding:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use dissector_core::connection::{
-    Copy, ENUMERATIONS, Enumeration, Role, RoleBasis, RstReason, Stage, State,
+    ENUMERATIONS, Enumeration, Repeat, Role, RoleBasis, RstReason, Stage, State,
 };
 use libc::c_char;
 
@@ -35,7 +35,7 @@ pub extern "C" fn tcphs_stage_label(stage: u8) -> *const c_char {
 /// Name of a kind of copy, for instance `retransmission`; null if there is none of this number.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_copy_label(copy: u8) -> *const c_char {
-    label(Copy::TABLE, copy)
+    label(Repeat::TABLE, copy)
 }
 
 /// Name of a role, for instance `client`; null if there is none of this number.

@@ -80,7 +80,7 @@ impl State {
             assert!(matches!(told, Error(_)) && self.table.len() <= before);
         }
         if packet.frame.is_multiple_of(16) {
-            self.take_left();
+            self.take_closed();
         }
     }
 
@@ -94,10 +94,10 @@ impl State {
         }
     }
 
-    fn take_left(&mut self) {
-        let left = self.table.take_left();
+    fn take_closed(&mut self) {
+        let left = self.table.take_closed();
         self.taken += left.len();
-        for (connection, other) in left.iter().zip(self.twin.take_left()) {
+        for (connection, other) in left.iter().zip(self.twin.take_closed()) {
             assert_eq!(connection.id(), other.id());
             check_end(connection, self.now_ns);
             assert_eq!(connection.verdict(self.now_ns), other.verdict(self.now_ns));
@@ -133,7 +133,7 @@ fn check_end(connection: &Connection, now_ns: i64) {
         if now.outcome != Outcome::Pending {
             assert_eq!(now.outcome, later.outcome, "what was decided changes with time alone");
         }
-        assert!(later.anomalies.iter().count() >= now.anomalies.iter().count());
+        assert!(later.findings.iter().count() >= now.findings.iter().count());
     }
     facts::check_verdict(&now, connection);
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use dissector_core::connection::Anomaly;
+use dissector_core::connection::Finding;
 use serde_json::Value;
 use tests::{OPENED_LAYERS, corpus, in_parallel, samples, wireshark};
 
@@ -221,7 +221,7 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
     };
     let mut names = vec!["frame.number", "tcphs.conn", "frame.time_epoch"];
     names.extend(SAME_VERDICT.iter().map(|(field, _)| *field));
-    let remarks: Vec<_> = Anomaly::ALL.iter().map(|&anomaly| remark(anomaly)).collect();
+    let remarks: Vec<_> = Finding::ALL.iter().map(|&finding| remark(finding)).collect();
     names.extend(remarks.iter().map(String::as_str));
     // An ICMP error that quotes a segment has the verdict and may have the remark, but no row.
     names.push("tcphs.stage");
@@ -246,7 +246,7 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
     }
     let by_number: BTreeMap<String, &Value> =
         connections.iter().map(|row| (row["conn"].to_string(), row)).collect();
-    // Each anomaly of a connection is on one of its packets, and none is that is not its own.
+    // Each finding of a connection is on one of its packets, and none is that is not its own.
     let mut remarked: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let (verdict_end, several) = (3 + SAME_VERDICT.len(), |row: &[String]| row[1].contains(';'));
     for row in theirs.iter().filter(|row| !several(row)) {
@@ -268,9 +268,9 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
             }
         }
         let here = remarked.entry(&row[1]).or_default();
-        for (anomaly, seen) in Anomaly::ALL.iter().zip(&row[verdict_end..]) {
+        for (finding, seen) in Finding::ALL.iter().zip(&row[verdict_end..]) {
             if !seen.is_empty() {
-                here.insert(anomaly.label());
+                here.insert(finding.label());
             }
         }
         tally.equal += 1;

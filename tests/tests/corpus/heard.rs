@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
-use dissector_core::connection::Anomaly;
+use dissector_core::connection::Finding;
 use serde_json::Value;
 use tests::fields;
 
@@ -55,8 +55,8 @@ pub fn of(capture: &Path) -> Arc<Heard> {
 }
 
 /// Name of the field that holds a remark.
-pub fn remark(anomaly: Anomaly) -> String {
-    format!("tcphs.expert.{anomaly}")
+pub fn remark(finding: Finding) -> String {
+    format!("tcphs.expert.{finding}")
 }
 
 /// Every field that is asked for.
@@ -64,7 +64,7 @@ static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let pairs = SAME.iter().chain(SAME_VERDICT).map(|(field, _)| *field);
     let plain = ABOUT.iter().chain(WIRESHARKS).chain(flags::ASKED).copied().chain(pairs);
     let mut names: Vec<String> = Vec::new();
-    for name in plain.map(str::to_owned).chain(Anomaly::ALL.iter().map(|&anomaly| remark(anomaly)))
+    for name in plain.map(str::to_owned).chain(Finding::ALL.iter().map(|&finding| remark(finding)))
     {
         if !names.contains(&name) {
             names.push(name);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use dissector_core::connection::{Anomaly, Copy, RstReason, Stage};
+use dissector_core::connection::{Finding, Repeat, RstReason, Stage};
 use dissector_core::wire::TcpFlags;
 
 use super::end::End;
@@ -382,18 +382,18 @@ impl<'a> Draft<'a> {
     }
 
     #[track_caller]
-    pub fn copy(self, copy: Copy) -> Seen {
+    pub fn copy(self, copy: Repeat) -> Seen {
         self.sent().copy(copy)
     }
 
     #[track_caller]
-    pub fn has(self, anomaly: Anomaly) -> Seen {
-        self.sent().has(anomaly)
+    pub fn has(self, finding: Finding) -> Seen {
+        self.sent().has(finding)
     }
 
     #[track_caller]
-    pub fn lacks(self, anomaly: Anomaly) -> Seen {
-        self.sent().lacks(anomaly)
+    pub fn lacks(self, finding: Finding) -> Seen {
+        self.sent().lacks(finding)
     }
 
     #[track_caller]

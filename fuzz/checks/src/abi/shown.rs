@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::hash::{DefaultHasher, Hasher};
 
-use dissector_core::connection::{Anomaly, FIELDS};
+use dissector_core::connection::{FIELDS, Finding};
 use tcphs::abi::*;
 
 /// The C string at `place`, which ends within `text`.
@@ -42,7 +42,7 @@ pub fn of_view(view: &tcphs_view) -> u64 {
 /// The remarks on a segment, likewise.
 pub fn of_remarks(remarks: &tcphs_remarks) -> u64 {
     let items = remarks.items.get(..remarks.count as usize).expect("as many as there is room for");
-    let entries = Anomaly::ALL.len() + 2;
+    let entries = Finding::ALL.len() + 2;
     let mut all = DefaultHasher::new();
     for item in items {
         assert!(usize::from(item.entry) < entries, "{}", item.entry);

@@ -1,8 +1,8 @@
 //! What was seen of one connection so far, in the plainest terms, and what follows from it.
 
 use dissector_core::connection::{
-    Annotation, Anomaly, AnomalySet, Close, Connection, Copy, Outcome, Role, Stage, State, States,
-    Verdict,
+    Annotation, Close, Connection, Finding, FindingSet, Outcome, Repeat, Role, Stage, State,
+    States, Verdict,
 };
 use dissector_core::wire::TcpFlags;
 
@@ -23,7 +23,7 @@ pub struct Facts {
     sent: [TcpFlags; 2],
     last: Option<Last>,
     final_ack: bool,
-    remarks: AnomalySet,
+    remarks: FindingSet,
     totals: Option<Totals>,
     left: bool,
 }
@@ -48,7 +48,7 @@ impl Facts {
         check_row(seen, told);
         self.check_ends(seen, told, connection);
         self.remember(seen, connection);
-        let fresh = matches!(told, Told::Sent(_)) && seen.copy != Copy::Duplicate;
+        let fresh = matches!(told, Told::Sent(_)) && seen.copy != Repeat::Duplicate;
         self.check_states(seen, connection, fresh);
         let totals = Totals::of(connection);
         totals.check(connection, now_ns);
@@ -94,9 +94,9 @@ impl Facts {
             }
         }
         // Everything that was remarked stays, but for what a late SYN or SYN/ACK takes back.
-        let mut kept = self.remarks.union(seen.anomalies);
-        let all = connection.verdict(i64::MAX).anomalies;
-        for taken_back in [Anomaly::SynNotCaptured, Anomaly::SynAckNotCaptured] {
+        let mut kept = self.remarks.union(seen.findings);
+        let all = connection.verdict(i64::MAX).findings;
+        for taken_back in [Finding::SynNotCaptured, Finding::SynAckNotCaptured] {
             if !all.contains(taken_back) {
                 kept.remove(taken_back);
             }
@@ -187,7 +187,7 @@ fn check_row(seen: &Annotation, told: &Told<'_>) {
         };
         assert!(fits, "{} is no {}", flags, seen.stage);
         // What was captured twice is the final ACK once.
-        let third = seen.stage == Stage::FinalAck && seen.copy != Copy::Duplicate;
+        let third = seen.stage == Stage::FinalAck && seen.copy != Repeat::Duplicate;
         assert_eq!(third, seen.final_ack && !has(syn), "{seen:?}");
     } else {
         assert_eq!(
@@ -196,7 +196,7 @@ fn check_row(seen: &Annotation, told: &Told<'_>) {
         );
         assert_eq!([seen.client, seen.server].map(|end| end.before() == end.after()), [true; 2]);
     }
-    let duplicate = seen.copy == Copy::Duplicate;
+    let duplicate = seen.copy == Repeat::Duplicate;
     if duplicate || seen.stage == Stage::IllegalFlags {
         assert_eq!([seen.client, seen.server].map(|end| end.before() == end.after()), [true; 2]);
     }
@@ -205,10 +205,10 @@ fn check_row(seen: &Annotation, told: &Told<'_>) {
         has(rst) && !duplicate && seen.stage != Stage::IllegalFlags
     );
     assert_eq!(seen.rst_acceptable(), seen.rst_reason.map(|_| seen.stage != Stage::RstIgnored));
-    assert_eq!(seen.rto_ns().is_some(), seen.copy == Copy::Retransmission);
+    assert_eq!(seen.rto_ns().is_some(), seen.copy == Repeat::Retransmission);
     assert!(seen.retry == 0 || seen.counts_copies());
-    assert_eq!(duplicate, seen.anomalies.contains(Anomaly::DuplicateFrame));
-    assert!(!seen.anomalies.iter().any(Anomaly::needs_the_future), "{:?}", seen.anomalies);
+    assert_eq!(duplicate, seen.findings.contains(Finding::DuplicateFrame));
+    assert!(!seen.findings.iter().any(Finding::needs_the_future), "{:?}", seen.findings);
     let labels = [
         seen.stage.label(),
         seen.copy.label(),
@@ -301,5 +301,5 @@ pub fn check_verdict(verdict: &Verdict, connection: &Connection) {
         connection.role_basis().label(),
     ];
     assert!(labels.iter().all(|label| !label.is_empty()));
-    assert!(verdict.anomalies.iter().all(|remark| !remark.text().is_empty()));
+    assert!(verdict.findings.iter().all(|remark| !remark.text().is_empty()));
 }

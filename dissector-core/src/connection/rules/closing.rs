@@ -1,0 +1,151 @@
+//! The close: FINs and what acknowledges them (RFC 9293 §3.6).
+
+use crate::connection::event::Event;
+use crate::connection::state::endpoint::Facts;
+use crate::connection::state::timestamps::Moment;
+use crate::connection::track::Connection;
+use crate::connection::{Annotation, Finding};
+use crate::vocabulary::{Stage, State};
+
+/// How long one side may stay open after the other closed without a remark, in nanoseconds.
+pub(crate) const HALF_CLOSED_LONG_NS: i64 = 60_000_000_000;
+
+impl Connection {
+    /// Does this segment acknowledge the other end's FIN, as the first one?
+    pub(crate) fn acknowledge_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) -> bool {
+        if !self.fin_acknowledged_by(event.receiver, event.acknowledgment()) {
+            return false;
+        }
+        let closer = self.end_mut(event.receiver);
+        let first_time = !closer.has(Facts::FIN_ACKED);
+        closer.facts |= Facts::FIN_ACKED;
+        match closer.state {
+            State::FinWait1 => closer.assume(State::FinWait2),
+            State::Closing => closer.assume(State::TimeWait),
+            State::LastAck => closer.assume(State::Closed),
+            _ => {}
+        }
+        let of_first = self.first_closer() == Some(event.receiver);
+        if first_time && seen.stage == Stage::None {
+            seen.stage = if of_first { Stage::FinAcked } else { Stage::SecondFinAcked };
+        }
+        // It answers the FIN, so it has received it. Where that FIN was sent without knowing of the
+        // sender's own, this says nothing of whether the sender's has been acknowledged.
+        let crossed = self.end(event.receiver).fin_stage() == Stage::FinSimultaneous
+            || self.end(event.sender).fin_stage() == Stage::FinSimultaneous;
+        let sender = self.end_mut(event.sender);
+        // Of who is ahead of what was captured, something was missed: an own FIN, perhaps.
+        let missed = sender.has(Facts::SENT) && event.sequence().is_after(sender.nxt);
+        match sender.state {
+            State::Established | State::SynReceived if missed => sender.assume(State::CloseWait),
+            // Back in LISTEN by an RST, it seemed; but it has a FIN to acknowledge.
+            State::Established | State::SynReceived | State::Listen => {
+                sender.prove(State::CloseWait);
+            }
+            State::FinWait1 if crossed => sender.prove(State::Closing),
+            // The peer's FIN acknowledged its own, whatever was sent again in the meantime.
+            State::FinWait1 => sender.prove(State::TimeWait),
+            // That its own FIN was acknowledged is assumed too.
+            State::FinWait2 if crossed => sender.assume(State::TimeWait),
+            State::FinWait2 => sender.prove(State::TimeWait),
+            State::TimeWait if crossed => {}
+            State::CloseWait if missed => {}
+            State::CloseWait | State::Closing | State::TimeWait => sender.facts |= Facts::PROVEN,
+            _ => {}
+        }
+        first_time
+    }
+
+    /// A FIN, which may also be the first segment to acknowledge the other end's.
+    pub(crate) fn on_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {
+        let sender = self.end(event.sender);
+        if sender.has(Facts::FIN) && !event.end().is_after(self.fin_end(event.sender)) {
+            self.repeat_fin(event, seen);
+        } else {
+            self.first_fin(event, seen, acks_fin);
+        }
+        self.set_time_of(Moment::last(event.sender), event.now_ns);
+    }
+
+    fn first_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {
+        if self.first_closer().is_none() {
+            self.first_fin_ns = event.now_ns;
+            self.handshake.set_first_closer(event.sender);
+        }
+        if event.now_ns.saturating_sub(self.first_fin_ns) > HALF_CLOSED_LONG_NS {
+            self.findings.insert(Finding::HalfClosedLong);
+        }
+        let stage = if self.first_closer() == Some(event.sender) {
+            Stage::Fin
+        } else if !self.fin_acknowledged_by(event.receiver, event.acknowledgment()) {
+            Stage::FinSimultaneous
+        } else if acks_fin {
+            Stage::FinAndAck
+        } else {
+            Stage::SecondFin
+        };
+        // A handshake stage wins: the final ACK may carry the FIN.
+        if matches!(seen.stage, Stage::None | Stage::FinAcked | Stage::SecondFinAcked) {
+            seen.stage = stage;
+        }
+        let simultaneous = stage == Stage::FinSimultaneous;
+        if simultaneous {
+            seen.note(Finding::SimultaneousClose);
+        }
+        let sender = self.end(event.sender);
+        let last = !sender.has(Facts::SENT) || !sender.nxt.is_after(event.end());
+        self.set_fin_end(event.sender, event.end(), last);
+        let sender = self.end_mut(event.sender);
+        sender.take_fin(stage);
+        sender.facts -= Facts::FIN_ACKED;
+        sender.retries = 0;
+        match sender.state {
+            _ if simultaneous => {
+                // Sent before the other FIN arrived; that one is still under way to it.
+                sender.prove(State::FinWait1);
+                sender.set_upcoming(Facts::TO_CLOSING);
+            }
+            State::CloseWait => sender.prove(State::LastAck),
+            State::TimeWait | State::Closing | State::Closed => {}
+            _ => sender.prove(State::FinWait1),
+        }
+        self.deliver_fin(event);
+        if self.first_closer() != Some(event.sender) {
+            self.set_time_of(Moment::SecondFin, event.now_ns);
+        }
+    }
+
+    /// A further copy of a FIN: its acknowledgment did not arrive.
+    fn repeat_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        let since = event.now_ns.saturating_sub(self.last_copy_ns(event.sender));
+        let answers = self.fin_acknowledged_by(event.receiver, event.acknowledgment());
+        let reset = self.reset().is_some();
+        let sender = self.end_mut(event.sender);
+        sender.retries = sender.retries.saturating_add(1);
+        seen.retransmission(sender.retries, since.max(0) as u64);
+        if !seen.stage.is_handshake() {
+            seen.stage = sender.fin_stage();
+        }
+        match sender.state {
+            State::FinWait2 => sender.prove(State::FinWait1),
+            State::TimeWait if answers => sender.prove(State::Closing),
+            State::TimeWait => sender.prove(State::FinWait1),
+            State::Closed if !reset => sender.prove(State::LastAck),
+            _ => {}
+        }
+        self.deliver_fin(event);
+    }
+
+    /// What a FIN that arrives does to its receiver.
+    fn deliver_fin(&mut self, event: &Event<'_>) {
+        let receiver = self.end_mut(event.receiver);
+        match receiver.state {
+            State::Established | State::SynReceived | State::SynSent | State::Unknown => {
+                receiver.assume(State::CloseWait);
+            }
+            State::FinWait1 if receiver.upcoming().is_none() => receiver.assume(State::Closing),
+            State::FinWait2 => receiver.assume(State::TimeWait),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What is known of one end of a connection.
+
+use crate::connection::state::copies::Content;
+use crate::connection::state::offer::Offer;
+use crate::vocabulary::{Stage, State};
+use crate::wire::SeqNumber;
+
+bitflags::bitflags! {
+    /// What one end has sent, and what the other has said of it.
+    #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+    pub(crate) struct Facts: u32 {
+        /// Any segment.
+        const SENT = 1 << 0;
+        /// A SYN, with or without ACK.
+        const SYN = 1 << 1;
+        /// A SYN with ACK that is acceptable, or whose acceptability cannot be told.
+        const SYN_ACK = 1 << 2;
+        /// Its initial sequence number is known, from its SYN or from what acknowledges it.
+        const ISS_KNOWN = 1 << 3;
+        /// Its SYN was acknowledged by the other end.
+        const SYN_ACKED = 1 << 4;
+        /// A FIN.
+        const FIN = 1 << 5;
+        /// Its FIN was acknowledged by the other end.
+        const FIN_ACKED = 1 << 6;
+        /// A segment with ACK that is no RST.
+        const ACK = 1 << 7;
+        /// A segment that is no RST: its TTL is known.
+        const TTL = 1 << 8;
+        /// A SYN/ACK that does not acknowledge the SYN.
+        const BAD_SYN_ACK = 1 << 9;
+        /// A challenge ACK.
+        const CHALLENGE = 1 << 10;
+        /// Something besides SYNs and RSTs.
+        const MORE = 1 << 11;
+        /// Payload after its SYN.
+        const PAYLOAD = 1 << 12;
+        /// Payload in its SYN.
+        const SYN_PAYLOAD = 1 << 13;
+        /// A segment without the timestamps that were negotiated.
+        const TS_DROPPED = 1 << 14;
+        /// A window that is subject to scaling: not that of a SYN (RFC 7323 §2.2).
+        const SCALED = 1 << 15;
+        /// Its own segments prove its state.
+        const PROVEN = 1 << 16;
+        /// A SYN or SYN/ACK of which the first copy is known: when it was sent.
+        const COPY = 1 << 17;
+        /// That copy carried a timestamp.
+        const COPY_TIMESTAMP = 1 << 18;
+        /// That copy had its first answer when there was no other.
+        const COPY_ANSWERED = 1 << 19;
+        /// Its FIN came after the other end's, and after the acknowledgment of that.
+        const SECOND_FIN = 1 << 20;
+        /// Its FIN was the first to acknowledge the other end's.
+        const FIN_AND_ACK = 1 << 21;
+        /// Its FIN was sent without knowing of the other end's.
+        const FIN_SIMULTANEOUS = 1 << 22;
+        /// What is under way to it will take it to SYN-RECEIVED.
+        const TO_SYN_RECEIVED = 1 << 23;
+        /// What is under way to it will take it to ESTABLISHED.
+        const TO_ESTABLISHED = 1 << 24;
+        /// What is under way to it will take it to CLOSING.
+        const TO_CLOSING = 1 << 25;
+        /// It has refused the other end's SYN as RFC 9293 §3.10.7.1 says, and nothing came after
+        /// that: see [`refusal`](super::refusal).
+        const REFUSED = 1 << 26;
+        /// Of the client: the sequence numbers that Zeek has of both ends do not follow from ours,
+        /// and are kept apart.
+        const NUMBERS_APART = 1 << 27;
+    }
+}
+
+/// One end of a connection. Half a cache line: of what is usually implied by the rest, only the
+/// exceptions are kept, in [`Rare`](crate::connection::state::extra::Rare).
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    /// Initial sequence number; means something with [`Facts::ISS_KNOWN`].
+    pub iss: SeqNumber,
+    /// Highest sequence number sent, plus one; means something once anything was sent.
+    pub nxt: SeqNumber,
+    /// Highest acknowledgment number sent; means something with [`Facts::ACK`].
+    pub ack: SeqNumber,
+    /// Timestamp of the first copy of its SYN or SYN/ACK; means something with
+    /// [`Facts::COPY_TIMESTAMP`].
+    pub copy_timestamp: u32,
+    pub facts: Facts,
+    /// What its SYN offers.
+    pub offer: Offer,
+    /// Window of its last segment with ACK, not scaled.
+    pub window: u16,
+    /// How many SYNs without and with ACK it has sent; of [`MANY`], the numbers are kept apart.
+    pub syns: [u8; 2],
+    /// TTL of its last segment that is no RST; means something with [`Facts::TTL`].
+    pub ttl: u8,
+    /// How many segments it has sent, in a circle: what [`Recent`](crate::table::recent::Recent)
+    /// counts by.
+    pub sent: u8,
+    /// Copies of the current SYN or FIN after the first.
+    pub retries: u8,
+    pub state: State,
+}
+
+/// As many as an octet can tell.
+pub(crate) const MANY: u8 = u8::MAX;
+
+const TO: Facts = Facts::TO_SYN_RECEIVED.union(Facts::TO_ESTABLISHED).union(Facts::TO_CLOSING);
+const STAGE_OF_FIN: Facts =
+    Facts::SECOND_FIN.union(Facts::FIN_AND_ACK).union(Facts::FIN_SIMULTANEOUS);
+
+impl Endpoint {
+    pub fn new(state: State) -> Self {
+        Self {
+            iss: SeqNumber(0),
+            nxt: SeqNumber(0),
+            ack: SeqNumber(0),
+            copy_timestamp: 0,
+            facts: Facts::empty(),
+            offer: Offer::default(),
+            window: 0,
+            syns: [0; 2],
+            ttl: 0,
+            sent: 0,
+            retries: 0,
+            state,
+        }
+    }
+
+    #[inline]
+    pub const fn has(&self, facts: Facts) -> bool {
+        self.facts.contains(facts)
+    }
+
+    /// Whether its own segments prove its state.
+    #[inline]
+    pub const fn proven(&self) -> bool {
+        self.has(Facts::PROVEN)
+    }
+
+    /// Its own segment shows this state.
+    pub fn prove(&mut self, state: State) {
+        self.state = state;
+        self.facts = self.facts.difference(TO) | Facts::PROVEN;
+    }
+
+    /// A segment that it should receive takes it to this state.
+    pub fn assume(&mut self, state: State) {
+        self.state = state;
+        self.facts -= Facts::PROVEN;
+    }
+
+    /// The state that what is under way to it will take it to; from the next segment of the
+    /// connection on.
+    pub fn upcoming(&self) -> Option<State> {
+        match self.facts & TO {
+            Facts::TO_SYN_RECEIVED => Some(State::SynReceived),
+            Facts::TO_ESTABLISHED => Some(State::Established),
+            Facts::TO_CLOSING => Some(State::Closing),
+            _ => None,
+        }
+    }
+
+    pub fn set_upcoming(&mut self, fact: Facts) {
+        self.facts = self.facts.difference(TO) | fact;
+    }
+
+    /// What was under way to it has arrived.
+    #[inline]
+    pub fn arrive(&mut self) {
+        if self.facts.intersects(TO)
+            && let Some(state) = self.upcoming()
+        {
+            self.set_upcoming(Facts::empty());
+            self.assume(state);
+        }
+    }
+
+    /// Stage of its FIN.
+    pub fn fin_stage(&self) -> Stage {
+        match self.facts & (Facts::FIN | STAGE_OF_FIN) {
+            Facts::FIN => Stage::Fin,
+            facts if facts.contains(Facts::SECOND_FIN) => Stage::SecondFin,
+            facts if facts.contains(Facts::FIN_AND_ACK) => Stage::FinAndAck,
+            facts if facts.contains(Facts::FIN_SIMULTANEOUS) => Stage::FinSimultaneous,
+            _ => Stage::None,
+        }
+    }
+
+    /// It sends a FIN, which is this stage of the close.
+    pub fn take_fin(&mut self, stage: Stage) {
+        let fact = match stage {
+            Stage::SecondFin => Facts::SECOND_FIN,
+            Stage::FinAndAck => Facts::FIN_AND_ACK,
+            Stage::FinSimultaneous => Facts::FIN_SIMULTANEOUS,
+            _ => Facts::empty(),
+        };
+        self.facts = self.facts.difference(STAGE_OF_FIN) | Facts::FIN | fact;
+    }
+
+    /// The first answer to its SYN came, and there is no other copy that it could be for.
+    pub fn answer_copy(&mut self) {
+        self.facts.set(Facts::COPY_ANSWERED, self.has(Facts::COPY));
+    }
+
+    /// What its SYN says.
+    pub fn content(&self) -> Content {
+        Content {
+            offer: self.offer,
+            payload: self.has(Facts::SYN_PAYLOAD),
+            synack: self.has(Facts::SYN_ACK),
+        }
+    }
+
+    /// Whether `number` acknowledges its SYN, and nothing that it has not sent.
+    pub fn syn_acknowledged_by(&self, number: SeqNumber) -> bool {
+        number.acknowledges(self.iss, self.nxt)
+    }
+}

@@ -1,0 +1,463 @@
+//! What a connection came to.
+
+use std::net::SocketAddr;
+
+use crate::connection::event::Side;
+use crate::connection::predict::Course;
+use crate::connection::rules::closing::HALF_CLOSED_LONG_NS;
+use crate::connection::rules::incarnation::Reuse;
+use crate::connection::state::endpoint::{Endpoint, Facts};
+use crate::connection::state::extra::SEVERAL;
+use crate::connection::state::handshake::Handshake;
+use crate::connection::state::offer::{self, Offers};
+use crate::connection::state::timestamps::Moment;
+use crate::connection::track::Connection;
+use crate::connection::verdict::summary::{HandshakeTimes, Negotiated, StepFrames, Verdict};
+use crate::connection::{Ecn, Finding, FindingSet, Stage, States, Vantage};
+use crate::vocabulary::{Close, ClosedBy, OpenType, Outcome, RoleBasis, RstReason, Seen};
+use crate::wire::SeqNumber;
+
+/// How long a silence has to be before it counts as one, in nanoseconds.
+const SILENCE_NS: i64 = 3_000_000_000;
+
+impl Connection {
+    /// What the connection came to, seen from `now_ns`: the end of the capture, or the present. Once
+    /// it has left its table, what counts is when it left.
+    pub fn verdict(&self, now_ns: i64) -> Verdict {
+        let (outcome, close, times) = (self.outcome(now_ns), self.close(), self.times());
+        Verdict {
+            outcome,
+            established: self.came_up(outcome),
+            open_type: self.open_type(),
+            close,
+            closed_by: self.closer(close),
+            seen: self.seen(),
+            vantage: vantage(&times),
+            ecn: self.ecn(),
+            syn_count: self.syn_count(),
+            synack_count: self.synack_count(),
+            times,
+            frames: StepFrames {
+                syn: self.syn_frame(),
+                synack: self.synack_frame(),
+                final_ack: self.final_ack_frame(),
+                rst: self.rst_frame(),
+                icmp: self.rare.as_ref().and_then(|rare| frame(rare.icmp_frame)),
+            },
+            rst_reason: self.rst_reason(),
+            icmp: self.icmp(),
+            negotiated: self.negotiated(),
+            findings: self.findings.union(self.anomalies_of_the_whole(outcome, close, now_ns)),
+        }
+    }
+
+    /// Number of the connection, from 0 in order of first segment.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Number of the incarnation within its addresses and ports, from 1.
+    pub fn attempt(&self) -> u16 {
+        self.attempt
+    }
+
+    /// What the roles of client and server rest on.
+    pub fn role_basis(&self) -> RoleBasis {
+        self.origin.basis()
+    }
+
+    /// Address and port of the client.
+    pub fn client(&self) -> SocketAddr {
+        self.addresses.client()
+    }
+
+    /// Address and port of the server.
+    pub fn server(&self) -> SocketAddr {
+        self.addresses.server()
+    }
+
+    /// Segments of both sides.
+    pub fn packets(&self) -> u64 {
+        let further = self.rare.as_ref().map_or(0, |rare| rare.packets);
+        u64::from(further) << 32 | u64::from(self.packets)
+    }
+
+    /// Time of the first segment, in nanoseconds since 1970 UTC.
+    pub fn first_ns(&self) -> i64 {
+        self.first_ns
+    }
+
+    /// Time of the last segment, in nanoseconds since 1970 UTC.
+    pub fn last_ns(&self) -> i64 {
+        self.last_ns
+    }
+
+    /// State of the client after the last segment.
+    pub fn client_state(&self) -> States {
+        let end = self.client_end();
+        States::new(end.state, end.state, end.proven())
+    }
+
+    /// State of the server after the last segment.
+    pub fn server_state(&self) -> States {
+        let end = self.server_end();
+        States::new(end.state, end.state, end.proven())
+    }
+
+    /// SYNs without ACK that the client sent.
+    pub fn syn_count(&self) -> u16 {
+        self.syns(Side::Client, false)
+    }
+
+    /// SYN/ACKs that the server sent.
+    pub fn synack_count(&self) -> u16 {
+        self.syns(Side::Server, true)
+    }
+
+    /// Frame of the first SYN.
+    pub fn syn_frame(&self) -> Option<u64> {
+        frame(self.frames.syn)
+    }
+
+    /// Frame of the first SYN/ACK.
+    pub fn synack_frame(&self) -> Option<u64> {
+        frame(self.frames.answer).filter(|_| !self.is_plainly_refused())
+    }
+
+    /// Frame of the segment that completes the handshake.
+    pub fn final_ack_frame(&self) -> Option<u64> {
+        frame(self.frames.final_ack)
+    }
+
+    /// Frame of the first RST that was believed.
+    pub fn rst_frame(&self) -> Option<u64> {
+        match self.is_plainly_refused() {
+            true => frame(self.frames.answer),
+            false => frame(self.rare.as_ref()?.rst_frame),
+        }
+    }
+
+    /// The client's initial sequence number, if its SYN was captured.
+    pub fn client_isn(&self) -> Option<SeqNumber> {
+        let client = self.client_end();
+        client.has(Facts::SYN).then_some(client.iss)
+    }
+
+    /// First to last copy of the SYN/ACK, in nanoseconds. Means something as long as the server has
+    /// sent no FIN.
+    pub fn synack_span_ns(&self) -> u64 {
+        let first_ns = self.time_of(Moment::SynAck);
+        self.last_copy_ns(Side::Server).saturating_sub(first_ns).max(0) as u64
+    }
+
+    /// Frame of the RST in spite of which the connection went on; `None` if there were several.
+    pub fn ignored_rst_frame(&self) -> Option<u64> {
+        let number = self.rare.as_ref()?.ignored_rst_frame;
+        frame(number).filter(|_| number != SEVERAL)
+    }
+
+    /// Whether the connection follows one on the same addresses and ports that ended with FINs, and
+    /// its initial sequence number is not beyond what that one has used: an end in TIME-WAIT may
+    /// refuse it (RFC 9293 §3.6.1, RFC 6191).
+    pub fn reuses_numbers(&self) -> bool {
+        self.origin.reuse() == Reuse::AfterCloseBehind
+    }
+
+    /// Why that RST was sent.
+    pub fn rst_reason(&self) -> Option<RstReason> {
+        self.reset().map(|reset| reset.reason)
+    }
+
+    /// First SYN to final ACK, in nanoseconds.
+    pub fn setup_time_ns(&self) -> Option<u64> {
+        let captured = self.client_end().has(Facts::COPY) && self.frames.syn > 0;
+        let syn_ns = captured.then(|| self.time_of(Moment::ClientCopy))?;
+        let seen = self.frames.final_ack > 0;
+        seen.then(|| self.time_of(Moment::FinalAck).saturating_sub(syn_ns).max(0) as u64)
+    }
+
+    /// The times of the handshake.
+    pub fn times(&self) -> HandshakeTimes {
+        let since = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).ok();
+        let final_ack_ns = (self.frames.final_ack > 0).then(|| self.time_of(Moment::FinalAck));
+        let answers = |side| {
+            let answered = self.handshake.acknowledged(side) || self.is_self_connect();
+            final_ack_ns.filter(|_| answered)
+        };
+        let late = self.findings.contains(Finding::OutOfOrderHandshake);
+        // The server answers with its SYN/ACK, or else completes the handshake.
+        let server_ns = if self.handshake.has(Handshake::SYNACK_SEEN) {
+            (!late).then(|| self.time_of(Moment::SynAck))
+        } else {
+            answers(Side::Client)
+        };
+        // The client answers with the final ACK, or in a simultaneous open with a SYN/ACK.
+        let crossed_ns = self.exact_time_of(Moment::ClientSynAck);
+        let client_ns = crossed_ns.or_else(|| answers(Side::Server));
+        let syn = self.answered_copy(Side::Client);
+        let synack = self.answered_copy(Side::Server).filter(|_| client_ns.is_some());
+        HandshakeTimes {
+            rtt_server_ns: syn.and_then(|syn| since(syn.time_ns, server_ns?)),
+            rtt_client_ns: synack.and_then(|synack| since(synack.time_ns, client_ns?)),
+            rtt_total_ns: syn.filter(|_| !late).and_then(|syn| since(syn.time_ns, final_ack_ns?)),
+            rtt_exact: syn.zip(synack).map(|(syn, synack)| syn.exact && synack.exact),
+            setup_time_ns: self.setup_time_ns(),
+        }
+    }
+
+    /// From the copy of the SYN that was answered to the first SYN/ACK.
+    pub(crate) fn synack_delay_ns(&self) -> i64 {
+        let syn = self.answered_copy(Side::Client);
+        syn.map_or(0, |syn| self.time_of(Moment::SynAck).saturating_sub(syn.time_ns))
+    }
+
+    pub(crate) fn rtt_total_ns(&self) -> Option<u64> {
+        self.times().rtt_total_ns
+    }
+
+    fn ecn(&self) -> Ecn {
+        let (client, server) = (self.client_end(), self.server_end());
+        if !client.has(Facts::SYN) {
+            return Ecn::Unknown;
+        }
+        let answer = server.has(Facts::SYN_ACK).then_some(server.offer.ecn());
+        offer::ecn(client.offer.ecn(), answer)
+    }
+
+    fn negotiated(&self) -> Negotiated {
+        let (client, server) = (self.client_end(), self.server_end());
+        let known = |end: &Endpoint| end.has(Facts::SYN);
+        let both = known(client) && known(server);
+        let mss =
+            |end: &Endpoint| known(end).then(|| end.offer.mss().unwrap_or(self.default_mss()));
+        let scaled = both && [client, server].iter().all(|end| end.offer.window_scale().is_some());
+        let scale = |end: &Endpoint| {
+            let shift = end.offer.window_scale().filter(|_| scaled);
+            both.then(|| shift.map_or(-1, |shift| shift as i8))
+        };
+        let agree = |option| both.then(|| client.offer.has(option) && server.offer.has(option));
+        Negotiated {
+            mss_client: mss(client),
+            mss_server: mss(server),
+            wscale_client: scale(client),
+            wscale_server: scale(server),
+            sack: agree(Offers::SACK),
+            ts: agree(Offers::TIMESTAMPS),
+        }
+    }
+
+    /// What only the connection as a whole gives rise to.
+    fn anomalies_of_the_whole(&self, outcome: Outcome, close: Close, now_ns: i64) -> FindingSet {
+        let mut set = FindingSet::EMPTY;
+        match outcome {
+            Outcome::NoReply => set.insert(Finding::NoReply),
+            Outcome::NoFinalAck => set.insert(Finding::NoFinalAck),
+            Outcome::NotAccepted => set.insert(Finding::NotAccepted),
+            Outcome::OneWay => set.insert(Finding::OneWayCapture),
+            Outcome::Midstream => set.insert(Finding::Midstream),
+            _ => {}
+        }
+        match close {
+            Close::FinUnacked => set.insert(Finding::FinUnacked),
+            Close::HalfClosed if !self.is_over() && self.closed_long_ago(now_ns) => {
+                set.insert(Finding::HalfClosedLong);
+            }
+            _ => {}
+        }
+        set
+    }
+
+    /// Whether it has left its table.
+    fn is_over(&self) -> bool {
+        matches!(self.course, Course::Over(_))
+    }
+
+    /// Whether the first FIN, if there is one, was long ago.
+    pub(crate) fn closed_long_ago(&self, now_ns: i64) -> bool {
+        now_ns.saturating_sub(self.first_fin_ns) > HALF_CLOSED_LONG_NS
+    }
+
+    /// Of which sides segments were captured.
+    pub fn seen(&self) -> Seen {
+        match [self.client_end(), self.server_end()].map(|end| end.has(Facts::SENT)) {
+            [true, false] => Seen::ClientOnly,
+            [false, true] => Seen::ServerOnly,
+            _ => Seen::Both,
+        }
+    }
+
+    /// How the connection was opened.
+    pub fn open_type(&self) -> OpenType {
+        let handshake = &self.handshake;
+        if self.is_self_connect() {
+            OpenType::SelfConnect
+        } else if handshake.has(Handshake::JOIN) && handshake.has(Handshake::COMPLETE) {
+            OpenType::MpJoin
+        } else if handshake.has(Handshake::SPLIT) {
+            OpenType::Split
+        } else if handshake.has(Handshake::SIMULTANEOUS) {
+            OpenType::Simultaneous
+        } else if handshake.has(Handshake::FAST_OPEN) {
+            OpenType::FastOpen
+        } else if self.server_end().has(Facts::SYN_ACK) || handshake.has(Handshake::COMPLETE) {
+            OpenType::ThreeWay
+        } else {
+            OpenType::Unknown
+        }
+    }
+
+    /// The connection in Zeek's letters: what was sent, in upper case by Zeek's originator.
+    pub fn history(&self) -> String {
+        self.zeek.history(self.rare.as_deref())
+    }
+
+    /// Zeek's `conn_state`: `S0`, `REJ`, `SF`, …
+    pub fn conn_state(&self) -> &'static str {
+        self.zeek.conn_state(&self.zeek_numbers(), self.rare.as_deref())
+    }
+
+    /// Whether nothing more is expected: both FINs acknowledged, or reset.
+    pub fn is_closed(&self) -> bool {
+        self.reset().is_some() || self.ends.iter().all(|end| end.has(Facts::FIN_ACKED))
+    }
+
+    /// How the connection went, seen from `now_ns`: the end of the capture, or the present. Once it
+    /// has left its table, what counts is when it left.
+    pub fn outcome(&self, now_ns: i64) -> Outcome {
+        if let Course::Over(outcome) = self.course {
+            return outcome;
+        }
+        let quiet = |since: i64| now_ns.saturating_sub(since) >= SILENCE_NS;
+        let unless_pending = |decided: bool, outcome| {
+            if decided { outcome } else { Outcome::Pending }
+        };
+        let (client, server) = (self.client_end(), self.server_end());
+        let both_sides = self.seen() == Seen::Both;
+        if self.handshake.has(Handshake::COMPLETE) && !self.handshake.has(Handshake::REFUTED) {
+            let one_sided = self.handshake.has(Handshake::SYNACK_MISSING) && !both_sides;
+            return if one_sided { Outcome::OneWay } else { Outcome::Complete };
+        }
+        if self.handshake.has(Handshake::COMPLETE) {
+            let by_server = self.reset().filter(|reset| reset.by == Side::Server);
+            if by_server.is_some_and(|reset| reset.bare && !reset.after_confirmation) {
+                return Outcome::AbortedByServer;
+            }
+            let repeats = self.rare.as_ref().map_or(0, |rare| rare.repeats);
+            let decided = repeats >= 2
+                || by_server.is_some()
+                || repeats > 0 && quiet(self.last_copy_ns(Side::Server));
+            return unless_pending(decided, Outcome::NotAccepted);
+        }
+        if client.has(Facts::SYN) && server.has(Facts::SYN_ACK) {
+            if self.handshake.has(Handshake::CONFIRMED) {
+                // The final ACK was not captured; what the server sent shows that it came.
+                return Outcome::Complete;
+            }
+            return match self.reset().map(|reset| reset.by) {
+                Some(Side::Client) => Outcome::AbortedByClient,
+                Some(Side::Server) => Outcome::AbortedByServer,
+                None => unless_pending(
+                    server.retries > 0 || quiet(self.last_copy_ns(Side::Server)),
+                    Outcome::NoFinalAck,
+                ),
+            };
+        }
+        if client.has(Facts::SYN) {
+            if self.reset().is_some_and(|reset| reset.by == Side::Server) {
+                return Outcome::Refused;
+            }
+            if server.has(Facts::BAD_SYN_ACK) {
+                return Outcome::BadSynAck;
+            }
+            if server.has(Facts::CHALLENGE) {
+                return Outcome::Challenged;
+            }
+            if self.reset().is_some() {
+                return Outcome::AbortedByClient;
+            }
+            let goes_on = self.findings.contains(Finding::SynAckNotCaptured);
+            if (self.handshake.has(Handshake::CONFIRMED) || goes_on) && both_sides {
+                // The SYN/ACK was not captured; what one of them sent shows that it is open.
+                return Outcome::Complete;
+            }
+            if client.has(Facts::MORE) && !both_sides {
+                return Outcome::OneWay;
+            }
+            if self.icmp().is_some() {
+                return Outcome::Unreachable;
+            }
+            return unless_pending(
+                client.syns[0] > 1 || quiet(self.last_copy_ns(Side::Client)),
+                Outcome::NoReply,
+            );
+        }
+        if server.has(Facts::SYN_ACK) {
+            let more = client.has(Facts::MORE) || server.has(Facts::MORE);
+            return match (more, both_sides) {
+                (false, _) => Outcome::UnsolicitedSynAck,
+                (true, false) => Outcome::OneWay,
+                (true, true) => Outcome::Midstream,
+            };
+        }
+        Outcome::Midstream
+    }
+
+    /// Whether the connection is known to have come up.
+    pub fn established(&self, now_ns: i64) -> bool {
+        self.came_up(self.outcome(now_ns))
+    }
+
+    fn came_up(&self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Complete | Outcome::OneWay => true,
+            Outcome::Midstream => self.ends.iter().all(|end| end.has(Facts::ACK)),
+            _ => false,
+        }
+    }
+
+    /// How the connection ended.
+    pub fn close(&self) -> Close {
+        let fins = self.ends.iter().filter(|end| end.has(Facts::FIN)).count();
+        let acked = self.ends.iter().all(|end| end.has(Facts::FIN_ACKED));
+        let simultaneous = self.ends.iter().any(|end| end.fin_stage() == Stage::FinSimultaneous);
+        match (fins, self.reset()) {
+            (2, _) if acked && simultaneous => Close::Simultaneous,
+            (2, _) if acked => Close::Fin,
+            (0, Some(_)) => Close::Rst,
+            (_, Some(_)) => Close::RstAfterFin,
+            (0, None) => Close::Open,
+            (1, None) => Close::HalfClosed,
+            (_, None) => Close::FinUnacked,
+        }
+    }
+
+    /// Who ended the connection first.
+    pub fn closed_by(&self) -> Option<ClosedBy> {
+        self.closer(self.close())
+    }
+
+    fn closer(&self, close: Close) -> Option<ClosedBy> {
+        if close == Close::Simultaneous {
+            return Some(ClosedBy::Both);
+        }
+        let side = self.first_closer().or(self.reset().map(|reset| reset.by))?;
+        Some(match side {
+            Side::Client => ClosedBy::Client,
+            Side::Server => ClosedBy::Server,
+        })
+    }
+}
+
+/// Where on the path the capture was taken: nearer to the end that answers sooner.
+fn vantage(times: &HandshakeTimes) -> Vantage {
+    match (times.rtt_server_ns, times.rtt_client_ns) {
+        (Some(server), Some(client)) if server >= client.saturating_mul(4) => Vantage::NearClient,
+        (Some(server), Some(client)) if client >= server.saturating_mul(4) => Vantage::NearServer,
+        (Some(_), Some(_)) => Vantage::Middle,
+        _ => Vantage::Unknown,
+    }
+}
+
+fn frame(number: u32) -> Option<u64> {
+    (number > 0).then_some(number.into())
+}

@@ -1,0 +1,141 @@
+//! What a connection came to, all in one place.
+
+use crate::vocabulary::FindingSet;
+use crate::vocabulary::{Close, ClosedBy, Ecn, OpenType, Outcome, RstReason, Seen, Vantage};
+
+/// What a connection came to, as things stand at some time: a plain value to show or to keep.
+///
+/// ```
+/// use dissector_core::connection::{Outcome, Vantage};
+/// use dissector_core::{ConnectionTable, PacketInfo, Segment};
+///
+/// let [client, server] = [[10, 0, 0, 1], [10, 0, 0, 2]];
+/// let syn = b"\x9c\x40\0\x50\0\0\0\x07\0\0\0\0\x50\x02\xff\xff\0\0\0\0";
+/// let syn_ack = b"\0\x50\x9c\x40\0\0\0\x09\0\0\0\x08\x50\x12\xff\xff\0\0\0\0";
+/// let ack = b"\x9c\x40\0\x50\0\0\0\x08\0\0\0\x0a\x50\x10\xff\xff\0\0\0\0";
+/// let sent = [(0, client, server, syn), (20, server, client, syn_ack), (21, client, server, ack)];
+///
+/// let mut table = ConnectionTable::new();
+/// for (frame, (ms, source, destination, octets)) in (1..).zip(sent) {
+///     let packet = PacketInfo {
+///         frame,
+///         time_ns: ms * 1_000_000,
+///         source: source.into(),
+///         destination: destination.into(),
+///         ttl: 64,
+///         ip_id: Some(frame as u16),
+///         tcp_octets: 20,
+///     };
+///     table.observe(&Segment::parse(packet, octets)?);
+/// }
+/// let verdict = table.latest().expect("the one of the last segment").verdict(table.now_ns());
+/// assert_eq!((verdict.outcome, verdict.established), (Outcome::Complete, true));
+/// assert_eq!((verdict.syn_count, verdict.synack_count), (1, 1));
+/// assert_eq!(verdict.times.rtt_server_ns, Some(20_000_000));
+/// assert_eq!(verdict.times.setup_time_ns, Some(21_000_000));
+/// assert_eq!(verdict.frames.final_ack, Some(3));
+/// assert_eq!(verdict.vantage, Vantage::NearClient);
+/// # Ok::<(), dissector_core::wire::HeaderError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Verdict {
+    /// How it went.
+    pub outcome: Outcome,
+    /// Whether it is known to have come up.
+    pub established: bool,
+    /// How it was opened.
+    pub open_type: OpenType,
+    /// How it ended.
+    pub close: Close,
+    /// Who ended it first.
+    pub closed_by: Option<ClosedBy>,
+    /// Of which sides segments were captured.
+    pub seen: Seen,
+    /// Where on the path it was captured.
+    pub vantage: Vantage,
+    /// What became of explicit congestion notification.
+    pub ecn: Ecn,
+    /// SYNs without ACK that the client sent, without duplicates.
+    pub syn_count: u16,
+    /// SYN/ACKs that the server sent, without duplicates.
+    pub synack_count: u16,
+    /// Times of the handshake.
+    pub times: HandshakeTimes,
+    /// Frames of its steps.
+    pub frames: StepFrames,
+    /// Why the first believed RST was sent.
+    pub rst_reason: Option<RstReason>,
+    /// The first ICMP error that quotes it.
+    pub icmp: Option<IcmpSeen>,
+    /// What was negotiated.
+    pub negotiated: Negotiated,
+    /// Everything worth a remark, on any of its segments or on it as a whole.
+    #[cfg_attr(feature = "serde", serde(rename = "anomalies"))]
+    pub findings: FindingSet,
+}
+
+/// Times of a handshake, in nanoseconds; `None` where a step was not seen.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct HandshakeTimes {
+    /// From the SYN copy that the SYN/ACK answers to the SYN/ACK: capture point to server and back.
+    pub rtt_server_ns: Option<u64>,
+    /// From the SYN/ACK to the final ACK: capture point to client and back.
+    pub rtt_client_ns: Option<u64>,
+    /// From the answered SYN copy to the final ACK.
+    pub rtt_total_ns: Option<u64>,
+    /// Whether it is certain which copies answer each other: none was sent again, or the
+    /// timestamps tell.
+    pub rtt_exact: Option<bool>,
+    /// From the first SYN to the final ACK, retries included.
+    pub setup_time_ns: Option<u64>,
+}
+
+/// Frames in which the steps of a connection were seen.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct StepFrames {
+    /// First SYN of the client.
+    pub syn: Option<u64>,
+    /// First SYN/ACK.
+    pub synack: Option<u64>,
+    /// The segment that completes the handshake.
+    pub final_ack: Option<u64>,
+    /// First RST that was believed.
+    pub rst: Option<u64>,
+    /// First ICMP error.
+    pub icmp: Option<u64>,
+}
+
+/// An ICMP or ICMPv6 error that quotes a segment of the connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct IcmpSeen {
+    /// Its type.
+    pub kind: u8,
+    /// Its code.
+    pub code: u8,
+}
+
+/// What client and server agreed on in their SYNs; `None` where a SYN was not seen.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Negotiated {
+    /// Largest segment the client accepts, in octets; 536 or 1220 where its SYN does not say.
+    pub mss_client: Option<u16>,
+    /// Largest segment the server accepts, in octets.
+    pub mss_server: Option<u16>,
+    /// Shift count of the client's window; -1 where scaling is not in effect.
+    pub wscale_client: Option<i8>,
+    /// Shift count of the server's window; -1 where scaling is not in effect.
+    pub wscale_server: Option<i8>,
+    /// Both permit selective acknowledgments.
+    pub sack: Option<bool>,
+    /// Both send timestamps.
+    pub ts: Option<bool>,
+}

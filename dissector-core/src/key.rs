@@ -1,0 +1,188 @@
+//! The addresses and ports of a connection.
+
+use std::hash::BuildHasher;
+use std::hint::select_unpredictable;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use foldhash::fast::RandomState;
+
+use crate::connection::event::Side;
+
+/// Addresses and ports of client and server.
+#[derive(Clone, Debug)]
+pub(crate) enum Ends {
+    V4 { addresses: u64, ports: u32 },
+    V6 { addresses: Box<[u128; 2]>, ports: u32 },
+}
+
+/// Addresses and ports of a segment: those of the sender in the upper half, of the receiver in the
+/// lower.
+///
+/// In whole words, which are written and read at once: to read what was written in pieces just before
+/// takes longer than all else that is done with it here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Direction {
+    V4 { addresses: u64, ports: u32 },
+    V6 { addresses: [u128; 2], ports: u32 },
+}
+
+impl Ends {
+    /// Those of a segment of this direction, which this side has sent.
+    pub fn new(direction: &Direction, sender: Side) -> Self {
+        let of_client = match sender {
+            Side::Client => *direction,
+            Side::Server => direction.turned(),
+        };
+        match of_client {
+            Direction::V4 { addresses, ports } => Self::V4 { addresses, ports },
+            Direction::V6 { addresses, ports } => {
+                Self::V6 { addresses: Box::new(addresses), ports }
+            }
+        }
+    }
+
+    pub fn client(&self) -> SocketAddr {
+        self.direction().sender()
+    }
+
+    pub fn server(&self) -> SocketAddr {
+        self.direction().turned().sender()
+    }
+
+    pub const fn are_ipv6(&self) -> bool {
+        matches!(self, Self::V6 { .. })
+    }
+
+    /// Client to server.
+    pub fn direction(&self) -> Direction {
+        match self {
+            Self::V4 { addresses, ports } => Direction::V4 { addresses: *addresses, ports: *ports },
+            Self::V6 { addresses, ports } => {
+                Direction::V6 { addresses: **addresses, ports: *ports }
+            }
+        }
+    }
+
+    /// Who has sent a segment of this direction; `None` if it is not of this connection.
+    #[inline]
+    pub fn sender(&self, direction: &Direction) -> Option<Side> {
+        // Who has sent it is anybody's guess, and wrong guesses cost: no branch depends on it. What
+        // differs from the direction of the client, and of the server:
+        let (client, server) = match (self, direction) {
+            (Self::V4 { addresses, ports }, Direction::V4 { addresses: others, ports: their }) => (
+                (addresses ^ others) | u64::from(ports ^ their),
+                (addresses.rotate_left(32) ^ others) | u64::from(ports.rotate_left(16) ^ their),
+            ),
+            (Self::V6 { addresses, ports }, Direction::V6 { addresses: others, ports: their }) => {
+                let differ = |[a, b]: [u128; 2], ports: u32| {
+                    let bits = (a ^ others[0]) | (b ^ others[1]) | u128::from(ports ^ their);
+                    bits as u64 | (bits >> 64) as u64
+                };
+                let [a, b] = **addresses;
+                (differ([a, b], *ports), differ([b, a], ports.rotate_left(16)))
+            }
+            _ => return None,
+        };
+        let side = select_unpredictable(client == 0, Side::Client, Side::Server);
+        (client.min(server) == 0).then_some(side)
+    }
+}
+
+impl Direction {
+    pub fn new(sender: SocketAddr, receiver: SocketAddr) -> Self {
+        Self::of(&sender.ip(), sender.port(), &receiver.ip(), receiver.port())
+    }
+
+    #[inline(always)]
+    pub fn of(sender: &IpAddr, from: u16, receiver: &IpAddr, to: u16) -> Self {
+        match (sender, receiver) {
+            (IpAddr::V4(sender), IpAddr::V4(receiver)) => {
+                let (addresses, ports) = ipv4([sender.to_bits(), receiver.to_bits()], [from, to]);
+                Self::V4 { addresses, ports }
+            }
+            // The two ends of a segment are of one family; where a caller mixes them, both are
+            // mapped.
+            (sender, receiver) => {
+                let ports = u32::from(from) << 16 | u32::from(to);
+                Self::V6 { addresses: [to_v6(sender), to_v6(receiver)], ports }
+            }
+        }
+    }
+
+    /// Address and port of the sender.
+    fn sender(&self) -> SocketAddr {
+        let (address, ports) = match *self {
+            Self::V4 { addresses, ports } => (of_ipv4(addresses)[0].into(), ports),
+            Self::V6 { addresses: [sender, _], ports } => {
+                (Ipv6Addr::from_bits(sender).into(), ports)
+            }
+        };
+        SocketAddr::new(address, of_ports(ports)[0])
+    }
+
+    /// Whether both ends are one.
+    pub fn is_to_itself(&self) -> bool {
+        match *self {
+            Self::V4 { addresses, ports } => {
+                addresses.rotate_left(32) == addresses && ports.rotate_left(16) == ports
+            }
+            Self::V6 { addresses: [sender, receiver], ports } => {
+                sender == receiver && ports.rotate_left(16) == ports
+            }
+        }
+    }
+
+    /// The other way round.
+    fn turned(&self) -> Self {
+        match *self {
+            Self::V4 { addresses, ports } => {
+                Self::V4 { addresses: addresses.rotate_left(32), ports: ports.rotate_left(16) }
+            }
+            Self::V6 { addresses: [sender, receiver], ports } => {
+                Self::V6 { addresses: [receiver, sender], ports: ports.rotate_left(16) }
+            }
+        }
+    }
+
+    /// The same for both directions of a connection.
+    #[inline(always)]
+    pub fn hash(&self, state: &RandomState) -> u32 {
+        let hash = match *self {
+            Self::V4 { addresses, ports } => {
+                let a = addresses >> 32 << 16 | u64::from(ports >> 16);
+                let b = (addresses & 0xffff_ffff) << 16 | u64::from(ports & 0xffff);
+                state.hash_one((a.min(b), a.max(b)))
+            }
+            Self::V6 { addresses: [sender, receiver], ports } => {
+                let (a, b) = ((sender, ports >> 16), (receiver, ports & 0xffff));
+                state.hash_one((a.min(b), a.max(b)))
+            }
+        };
+        (hash ^ hash >> 32) as u32
+    }
+}
+
+/// Addresses and ports as a [`Direction`] has them.
+#[inline(always)]
+pub(crate) fn ipv4([sender, receiver]: [u32; 2], [from, to]: [u16; 2]) -> (u64, u32) {
+    (u64::from(sender) << 32 | u64::from(receiver), u32::from(from) << 16 | u32::from(to))
+}
+
+/// The addresses that were put together.
+#[inline(always)]
+pub(crate) fn of_ipv4(addresses: u64) -> [Ipv4Addr; 2] {
+    [(addresses >> 32) as u32, addresses as u32].map(Ipv4Addr::from_bits)
+}
+
+/// The ports that were put together.
+#[inline(always)]
+pub(crate) fn of_ports(ports: u32) -> [u16; 2] {
+    [(ports >> 16) as u16, ports as u16]
+}
+
+fn to_v6(address: &IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => Ipv6Addr::to_bits(v4.to_ipv6_mapped()),
+        IpAddr::V6(v6) => Ipv6Addr::to_bits(*v6),
+    }
+}

@@ -1,0 +1,454 @@
+//! Packets on their way from the thread that reads them to those that follow connections.
+
+use std::net::Ipv6Addr;
+use std::slice;
+
+use foldhash::fast::RandomState;
+
+#[cfg(feature = "capture")]
+use crate::compact::number_of_32_bits;
+use crate::compact::{Digest, Digested, Kind, options};
+use crate::key::{self, Direction};
+use crate::table::{direction_of, shard_of};
+#[cfg(feature = "capture")]
+use crate::wire::FIXED_OCTETS;
+use crate::wire::{MOST_OPTION_OCTETS, TcpFlags, TcpHeader};
+use crate::{IcmpError, PacketInfo, Segment};
+
+/// Packets of a capture, in order, sorted by the shard that follows their connection.
+///
+/// One thread fills a batch; then each [shard](crate::ConnectionTable::shards_mut) observes its part
+/// of it, in whatever thread. Of a segment, header and options are kept, not the payload. A batch
+/// keeps its memory when it is [cleared](Self::clear).
+///
+/// ```
+/// use dissector_core::{ConnectionTable, PacketInfo, Segment};
+///
+/// let syn = b"\x9c\x40\x00\x50\x00\x00\x00\x07\x00\x00\x00\x00\x50\x02\xff\xff\x00\x00\x00\x00";
+/// let mut table = ConnectionTable::new();
+/// let mut batch = table.new_batch();
+/// for host in 1..=100 {
+///     let packet = PacketInfo {
+///         frame: host.into(),
+///         time_ns: 0,
+///         source: [10, 0, 0, host].into(),
+///         destination: [10, 0, 1, 1].into(),
+///         ttl: 64,
+///         ip_id: None,
+///         tcp_octets: 20,
+///     };
+///     batch.push_segment(0, &Segment::parse(packet, syn)?);
+/// }
+/// std::thread::scope(|scope| {
+///     for shard in table.shards_mut() {
+///         let batch = &batch;
+///         scope.spawn(move || shard.observe_batch(batch));
+///     }
+/// });
+/// table.end_batch(&batch, |_, _| {});
+/// let clients = table.connections().map(|connection| connection.client().ip());
+/// assert!(clients.eq((1..=100).map(|host| std::net::IpAddr::from([10, 0, 0, host]))));
+/// # Ok::<(), dissector_core::wire::HeaderError>(())
+/// ```
+#[derive(Debug)]
+pub struct Batch {
+    parts: Vec<Part>,
+    hasher: RandomState,
+    count: u32,
+    /// The files that the packets are in: the first packet of each run, and its file.
+    files: Vec<(u32, u32)>,
+    now_ns: i64,
+}
+
+/// The packets of one shard.
+///
+/// Small, and in as few streams as can be: what is written in one core and read in another costs by
+/// the cache line. Of both streams, the beginning is in use, and what follows is room.
+#[derive(Debug, Default)]
+struct Part {
+    packets: Vec<Digest>,
+    count: usize,
+    /// Of each segment the options; before them of IPv6 the addresses.
+    octets: Vec<u8>,
+    octets_used: usize,
+    errors: Vec<IcmpError>,
+}
+
+/// What one more packet may need of [`Part::octets`].
+const MOST_OCTETS: usize = 32 + MOST_OPTION_OCTETS;
+
+/// How many packets there is room for at first.
+const FIRST_ROOM: usize = 64;
+
+impl Part {
+    fn clear(&mut self) {
+        (self.count, self.octets_used) = (0, 0);
+        self.errors.clear();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        if self.count == self.packets.len() {
+            self.packets.resize((2 * self.count).max(FIRST_ROOM), Digest::NOTHING);
+        }
+        if self.octets.len() - self.octets_used < MOST_OCTETS {
+            self.octets.resize(2 * self.octets.len() + MOST_OCTETS, 0);
+        }
+    }
+
+    fn push(&mut self, packet: Digest) {
+        if self.count == self.packets.len() {
+            self.make_room();
+        }
+        self.packets[self.count] = packet;
+        self.count += 1;
+    }
+
+    fn append(&mut self, octets: &[u8]) {
+        if self.octets.len() - self.octets_used < MOST_OCTETS {
+            self.make_room();
+        }
+        let end = self.octets_used + octets.len();
+        self.octets[self.octets_used..end].copy_from_slice(octets);
+        self.octets_used = end;
+    }
+}
+
+/// What the layers below TCP say of a segment in IPv4.
+#[cfg(feature = "capture")]
+pub(crate) struct PlainIpv4 {
+    pub frame: u64,
+    pub time_ns: i64,
+    /// As a [`Direction`] has them.
+    pub addresses: u64,
+    pub ip_id: u16,
+    pub ttl: u8,
+    pub tcp_octets: u32,
+}
+
+/// The packets of one shard.
+pub(crate) struct Packets<'a> {
+    packets: slice::Iter<'a, Digest>,
+    octets: &'a [u8],
+    errors: slice::Iter<'a, IcmpError>,
+}
+
+/// A packet of a batch.
+pub(crate) struct Found<'a> {
+    digest: &'a Digest,
+    /// The addresses of IPv6.
+    addresses: Option<&'a [u8; 32]>,
+    /// What it is, if it is no segment.
+    pub error: Option<&'a IcmpError>,
+    options: &'a [u8],
+}
+
+impl Batch {
+    /// How many packets there may be in a batch.
+    pub const MOST_PACKETS: usize = 1 << 24;
+
+    /// For so many shards, whose indexes have this hasher.
+    pub(crate) fn new(shards: usize, hasher: RandomState) -> Self {
+        let parts = (0..shards).map(|_| Part::default()).collect();
+        Self { parts, hasher, count: 0, files: Vec::new(), now_ns: i64::MIN }
+    }
+
+    /// Empties it.
+    pub fn clear(&mut self) {
+        self.parts.iter_mut().for_each(Part::clear);
+        self.files.clear();
+        self.count = 0;
+        self.now_ns = i64::MIN;
+    }
+
+    /// How many packets are in it.
+    pub fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether no packet is in it.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Appends a segment of a file, which may have any number.
+    #[inline]
+    pub fn push_segment(&mut self, file: u32, segment: &Segment<'_>) {
+        let number = self.count(file, segment.packet.time_ns);
+        let now_ns = self.now_ns;
+        let direction = direction_of(segment);
+        let hash = direction.hash(&self.hasher);
+        let part = self.part(&direction);
+        if let Direction::V6 { addresses, .. } = direction {
+            addresses.iter().for_each(|address| part.append(&address.to_be_bytes()));
+        }
+        part.append(options(&segment.tcp));
+        part.push(Digest { now_ns, number, hash, ..Digest::of(segment) });
+    }
+
+    /// The same of a segment in IPv4, in the file that was [begun](Self::begin_file). Its header and
+    /// payload are the first `captured` octets of `following`, which goes as far as anything is
+    /// there. `Some(false)`, and nothing changed, where [more room](Self::make_room) has to be made
+    /// first; `None` if it has no TCP header, or too little follows to copy as many octets as there
+    /// can be options.
+    ///
+    /// One thing is read and written after the other: few have to be kept meanwhile.
+    #[inline(always)]
+    #[cfg(feature = "capture")]
+    pub(crate) fn push_ipv4(
+        &mut self,
+        packet: &PlainIpv4,
+        captured: usize,
+        following: &[u8],
+    ) -> Option<bool> {
+        let addresses = packet.addresses;
+        let ports = u32::from_be_bytes(*following.first_chunk()?);
+        let direction = Direction::V4 { addresses, ports };
+        let shard = shard_of(&direction, self.parts.len());
+        let part = &mut self.parts[shard];
+        let (count, used) = (part.count, part.octets_used);
+        let (Some(place), Some(room)) = (part.packets.get_mut(count), part.octets.get_mut(used..))
+        else {
+            return Some(false);
+        };
+        let Some(room) = room.first_chunk_mut::<MOST_OPTION_OCTETS>() else { return Some(false) };
+        let now_ns = self.now_ns.max(packet.time_ns);
+        place.now_ns = now_ns;
+        place.addresses = addresses;
+        place.ports = ports;
+        place.hash = direction.hash(&self.hasher);
+        place.number = self.count;
+        place.frame = number_of_32_bits(packet.frame);
+        place.tcp_octets = packet.tcp_octets;
+        place.ip_id = packet.ip_id;
+        place.ttl = packet.ttl;
+        place.kind = Kind::Ipv4;
+        let tcp = TcpHeader::parse(following.get(..captured)?).ok()?;
+        place.read_header(&tcp);
+        let options = options(&tcp);
+        // As many octets are written as there can be options: how many there are is anybody's guess,
+        // and so no branch depends on it.
+        *room = *following.get(FIXED_OCTETS..)?.first_chunk()?;
+        part.octets_used = used + options.len();
+        part.count = count + 1;
+        self.now_ns = now_ns;
+        self.count += 1;
+        Some(true)
+    }
+
+    /// Makes room for one more packet, or more.
+    #[cold]
+    #[inline(never)]
+    #[cfg(feature = "capture")]
+    pub(crate) fn make_room(&mut self) {
+        self.parts.iter_mut().for_each(Part::make_room);
+    }
+
+    /// Appends an ICMP error of a file.
+    pub fn push_icmp(&mut self, file: u32, error: &IcmpError) {
+        let number = self.count(file, error.packet.time_ns);
+        let now_ns = self.now_ns;
+        let direction = Direction::new(error.quoted.source, error.quoted.destination);
+        let hash = direction.hash(&self.hasher);
+        let part = self.part(&direction);
+        part.push(Digest { now_ns, number, hash, ..Digest::NOTHING });
+        part.errors.push(*error);
+    }
+
+    /// Counts a packet; its place.
+    #[inline]
+    fn count(&mut self, file: u32, time_ns: i64) -> u32 {
+        self.begin_file(file);
+        let number = self.count;
+        self.count += 1;
+        self.now_ns = self.now_ns.max(time_ns);
+        number
+    }
+
+    /// What comes next is in this file.
+    #[inline]
+    pub(crate) fn begin_file(&mut self, file: u32) {
+        if self.files.last().is_none_or(|(_, last)| *last != file) {
+            self.files.push((self.count, file));
+        }
+    }
+
+    #[inline]
+    fn part(&mut self, direction: &Direction) -> &mut Part {
+        let shard = shard_of(direction, self.parts.len());
+        &mut self.parts[shard]
+    }
+
+    /// The file that the packet in this place is in.
+    pub(crate) fn file(&self, number: u32) -> u32 {
+        let run = self.files.partition_point(|(first, _)| *first <= number);
+        run.checked_sub(1).map_or(0, |run| self.files[run].1)
+    }
+
+    /// The latest time in it.
+    pub(crate) fn now_ns(&self) -> i64 {
+        self.now_ns
+    }
+
+    /// What the packets are hashed with.
+    pub(crate) fn hasher(&self) -> &RandomState {
+        &self.hasher
+    }
+
+    /// The packets of a shard, in order.
+    #[inline]
+    pub(crate) fn packets(&self, shard: usize) -> Packets<'_> {
+        let part = &self.parts[shard];
+        let (packets, errors) = (part.packets[..part.count].iter(), part.errors.iter());
+        Packets { packets, octets: &part.octets[..part.octets_used], errors }
+    }
+}
+
+impl<'a> Iterator for Packets<'a> {
+    type Item = Found<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Found<'a>> {
+        let digest = self.packets.next()?;
+        let (addresses, error) = match digest.kind {
+            Kind::Ipv4 | Kind::Ipv4WithoutId => (None, None),
+            Kind::Ipv6 => {
+                let (addresses, rest) = self.octets.split_first_chunk()?;
+                self.octets = rest;
+                (Some(addresses), None)
+            }
+            Kind::IcmpError => (None, Some(self.errors.next()?)),
+        };
+        let (options, rest) = self.octets.split_at_checked(digest.option_octets.into())?;
+        self.octets = rest;
+        Some(Found { digest, addresses, error, options })
+    }
+}
+
+impl<'a> Packets<'a> {
+    /// Those that come next, and whether their shard has them or not: only their hashes are of use.
+    #[inline(always)]
+    pub(crate) fn coming(&self) -> &'a [Digest] {
+        self.packets.as_slice()
+    }
+}
+
+impl<'a> Found<'a> {
+    /// The place of the packet in the batch.
+    #[inline(always)]
+    pub(crate) fn number(&self) -> u32 {
+        self.digest.number
+    }
+
+    /// The clock when it came, as far as the batch tells.
+    #[inline(always)]
+    pub(crate) fn now_ns(&self) -> i64 {
+        self.digest.now_ns
+    }
+
+    /// Of its addresses and ports.
+    #[inline(always)]
+    pub(crate) fn hash(&self) -> u32 {
+        self.digest.hash
+    }
+
+    /// Between which ends it, or what it quotes, was sent.
+    #[inline(always)]
+    pub(crate) fn direction(&self) -> Direction {
+        let Digest { addresses, ports, .. } = *self.digest;
+        match (self.addresses, self.error) {
+            (None, None) => Direction::V4 { addresses, ports },
+            (Some(addresses), _) => {
+                let [source, destination] = of_ipv6(addresses);
+                Direction::V6 { addresses: [source, destination], ports }
+            }
+            (None, Some(error)) => Direction::new(error.quoted.source, error.quoted.destination),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn flags(&self) -> TcpFlags {
+        self.digest.flags
+    }
+
+    /// The segment as it was kept, if it is one.
+    #[inline(always)]
+    pub(crate) fn digested(&self) -> Digested<'a> {
+        Digested { digest: self.digest, options: self.options }
+    }
+
+    /// The segment put together again, if it is one.
+    pub(crate) fn segment(&self) -> Segment<'a> {
+        let packet = self.digest;
+        let (source, destination) = match self.direction() {
+            Direction::V4 { addresses, .. } => {
+                let [source, destination] = key::of_ipv4(addresses);
+                (source.into(), destination.into())
+            }
+            Direction::V6 { addresses: [source, destination], .. } => {
+                (Ipv6Addr::from_bits(source).into(), Ipv6Addr::from_bits(destination).into())
+            }
+        };
+        let [source_port, destination_port] = key::of_ports(packet.ports);
+        Segment {
+            packet: PacketInfo {
+                frame: packet.frame.into(),
+                // Who follows connections is told the clock.
+                time_ns: packet.now_ns,
+                source,
+                destination,
+                ttl: packet.ttl,
+                ip_id: (packet.kind == Kind::Ipv4).then_some(packet.ip_id),
+                tcp_octets: packet.tcp_octets,
+            },
+            tcp: TcpHeader {
+                source_port,
+                destination_port,
+                sequence: packet.sequence,
+                acknowledgment: packet.acknowledgment,
+                data_offset: packet.data_offset,
+                flags: packet.flags,
+                window: packet.window,
+                checksum: packet.checksum,
+                urgent_pointer: packet.urgent_pointer,
+                option_octets: self.options,
+                payload: &[],
+            },
+        }
+    }
+}
+
+fn of_ipv6(addresses: &[u8; 32]) -> [u128; 2] {
+    let (addresses, _) = addresses.as_chunks::<16>();
+    let bits = |place: usize| addresses.get(place).map_or(0, |it| u128::from_be_bytes(*it));
+    [bits(0), bits(1)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ConnectionTable;
+
+    #[test]
+    fn more_options_than_a_header_has_room_for_are_cut() {
+        let fixed = b"\x9c\x40\x00\x50\x00\x00\x00\x07\x00\x00\x00\x00\x50\x02\xff\xff\0\0\0\0";
+        let mut tcp = TcpHeader::parse(fixed).expect("it is whole");
+        tcp.option_octets = &[1; 300];
+        let packet = PacketInfo {
+            frame: 1,
+            time_ns: 0,
+            source: [10, 0, 0, 1].into(),
+            destination: [10, 0, 0, 2].into(),
+            ttl: 64,
+            ip_id: None,
+            tcp_octets: 20,
+        };
+        let mut table = ConnectionTable::new();
+        let mut batch = table.new_batch();
+        (0..100).for_each(|_| batch.push_segment(0, &Segment { packet, tcp }));
+        table.shards_mut().for_each(|shard| shard.observe_batch(&batch));
+        table.end_batch(&batch, |_, _| {});
+        assert_eq!(table.len(), 1);
+    }
+}

@@ -170,10 +170,10 @@ fn list(before: &str, recorded: &[&str], kernel: &str) -> String {
     let mut text = String::from(
         "# Samples
 
-Real Linux TCP stacks talking to each other: two network namespaces joined by a veth pair, tcpdump on
-the client's side, recorded by `cargo xtask samples` (the tables in `xtask/src/samples/scenarios/`
-say what each does). Only the addresses were changed afterwards, and the checksums with them.
-The flags are tcpdump's: `S` SYN, `F` FIN, `R` RST, `P` PSH, `.` ACK. `ICMP` is an ICMP message.
+Captures of real Linux TCP stacks. `cargo xtask samples` records them between two network namespaces
+joined by a veth pair, with tcpdump on the client's side; the tables in `xtask/src/samples/scenarios/`
+say what each does. Afterwards only the addresses were changed, and the checksums with them.
+The segments are in tcpdump's notation: `S` SYN, `F` FIN, `R` RST, `P` PSH, `.` ACK; `ICMP` is an ICMP message.
 
 | file | shows | segments | recorded on |
 |---|---|---|---|

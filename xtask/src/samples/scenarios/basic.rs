@@ -20,14 +20,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "refused",
-        shows: "A SYN to a port where nobody listens, answered by a reset",
+        shows: "A SYN to a closed port, answered by an RST",
         client: refused_client,
         flags: "S R.",
         ..PLAIN
     },
     Scenario {
         name: "no-reply",
-        shows: "A SYN that nobody answers, sent again after 1, 2 and 4 seconds",
+        shows: "A SYN without an answer, retransmitted after 1, 2 and 4 seconds",
         prepare: no_reply_prepare,
         client: no_reply_client,
         filter: "tcp or icmp",
@@ -37,7 +37,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "reset",
-        shows: "An open connection that the server resets, because it closes with octets unread",
+        shows: "An open connection that the server resets because it closes its socket with \
+                unread data",
         server: Some(reset_server),
         client: reset_client,
         flags: "S S. . P. . P. . P. . R.",

@@ -12,7 +12,8 @@ use crate::samples::lab::Side;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "half-close",
-        shows: "The client closes its half after the question; the answer comes a second later",
+        shows: "The client closes its direction after the request; the response comes a second \
+                later",
         server: Some(half_close_server),
         client: half_close_client,
         flags: "S S. . P. . F. . P. . P. . F. .",

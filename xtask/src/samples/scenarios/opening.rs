@@ -14,7 +14,7 @@ use crate::samples::socket;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "final-ack-lost",
-        shows: "The final ACK does not reach the server, which sends its SYN/ACK again",
+        shows: "The final ACK does not reach the server, which retransmits its SYN/ACK",
         prepare: final_ack_lost_prepare,
         server: Some(plain_server),
         client: patient_client,
@@ -24,7 +24,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "defer-accept",
         shows: "A server with `TCP_DEFER_ACCEPT` waits for data, ignores the bare final ACK and \
-                sends its SYN/ACK again",
+                retransmits its SYN/ACK",
         server: Some(defer_accept_server),
         client: patient_client,
         flags: "S S. . S. . P. . F. . F. .",
@@ -32,7 +32,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "syn-cookies",
-        shows: "A server that keeps nothing before the final ACK, because it uses SYN cookies",
+        shows: "A server that keeps no state before the final ACK because it uses SYN cookies",
         prepare: syn_cookies_prepare,
         server: Some(plain_server),
         client: || say_hello(connect("10.77.0.2:7000")?),
@@ -41,8 +41,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "fast-open",
-        shows: "Fast Open: a first connection fetches the cookie, the second has data on its SYN, \
-                and the server takes it",
+        shows: "Fast Open: the first connection fetches the cookie; the second sends data in its \
+                SYN, and the server accepts it",
         prepare: fast_open_prepare,
         server: Some(fast_open_server),
         client: fast_open_client,
@@ -51,8 +51,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "fast-open-ignored",
-        shows: "Data on the SYN with a good cookie, but the server acknowledges the SYN alone: the \
-                client sends the data again",
+        shows: "Data in the SYN with a valid cookie, but the server acknowledges only the SYN, \
+                and the client sends the data again",
         prepare: fast_open_prepare,
         server: Some(fast_open_ignored_server),
         client: fast_open_ignored_client,

@@ -15,8 +15,8 @@ use crate::samples::socket;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "accept-queue-full",
-        shows: "The server accepts nobody: two connections wait, and the SYNs of the third are \
-                dropped without a word",
+        shows: "The server does not accept connections: two wait in its queue, and the SYNs of \
+                the third are dropped silently",
         prepare: double_timeouts,
         server: Some(accept_queue_full_server),
         client: accept_queue_full_client,
@@ -25,8 +25,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "not-accepted",
-        shows: "The server's accept queue is full when the final ACK arrives: it drops it and \
-                sends its SYN/ACK again, and again",
+        shows: "The server's accept queue is full when the final ACK arrives: it drops the ACK \
+                and keeps retransmitting its SYN/ACK",
         prepare: |lab| slow(lab, Side::Server),
         server: Some(not_accepted_server),
         client: not_accepted_client,
@@ -36,7 +36,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "abort-on-overflow",
-        shows: "The same with `tcp_abort_on_overflow`: the server answers the final ACK by a reset",
+        shows: "The same with `tcp_abort_on_overflow`: the server answers the final ACK with an \
+                RST",
         prepare: abort_on_overflow_prepare,
         server: Some(not_accepted_server),
         client: abort_on_overflow_client,
@@ -46,7 +47,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "icmp-reject",
-        shows: "A firewall rejects by ICMP: port unreachable, then administratively prohibited",
+        shows: "A firewall rejects with ICMP errors: port unreachable, then administratively \
+                prohibited",
         prepare: icmp_reject_prepare,
         client: || icmp_reject("10.77.0.2", ErrorKind::HostUnreachable),
         filter: "tcp or icmp",

@@ -21,7 +21,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "time-wait-reuse",
-        shows: "The client opens a connection from a port that is in TIME-WAIT at the server",
+        shows: "The client opens a connection from a port that the server still holds in \
+                TIME-WAIT",
         server: Some(time_wait_reuse_server),
         client: time_wait_reuse_client,
         flags: "S S. . F. . F. . S S. . P. . F. . F. .",
@@ -29,8 +30,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "challenge-ack",
-        shows: "The client's host crashes and uses the same port again: the server, which still \
-                has the old connection, challenges the SYN; a reset clears the way",
+        shows: "The client's host crashes and reuses the port: the server still has the old \
+                connection and challenges the SYN; an RST clears it, and the next SYN succeeds",
         server: Some(reset_then_hear_out),
         client: challenge_ack_client,
         flags: "S S. . P. . S . R S S. . P. . F. . F. .",
@@ -38,7 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "midstream",
-        shows: "A recording that begins after the handshake",
+        shows: "A capture that begins after the handshake",
         server: Some(plain_server),
         client: midstream_client,
         late: true,

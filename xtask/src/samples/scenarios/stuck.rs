@@ -15,7 +15,7 @@ use crate::samples::socket;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "cut-short",
-        shows: "A recording that ends right after the SYN",
+        shows: "A capture that ends right after the SYN",
         prepare: |lab| filter(lab, Side::Server, "tcp dport 7000 drop"),
         client: || give_up_after(500),
         flags: "S",
@@ -23,8 +23,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "synack-dropped",
-        shows: "The SYN/ACK is dropped in front of the client, which gives up; the server sends it \
-                again, and again",
+        shows: "The SYN/ACK is dropped before it reaches the client, which gives up; the server \
+                keeps retransmitting it",
         prepare: |lab| filter(lab, Side::Client, "tcp flags & (syn|ack) == syn|ack drop"),
         server: Some(|| listen_for(4000)),
         client: synack_dropped_client,
@@ -33,7 +33,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "given-up",
-        shows: "The client gives up before the SYN/ACK comes, and answers it by a reset",
+        shows: "The client gives up before the SYN/ACK arrives, and answers it with an RST",
         prepare: |lab| slow(lab, Side::Server),
         server: Some(given_up_server),
         client: given_up_client,
@@ -42,8 +42,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "challenge-unanswered",
-        shows: "The client's host crashes and uses the same port again; the server's challenge ACK \
-                is dropped by a firewall in front of the client",
+        shows: "The client's host crashes and reuses the port; a firewall in front of the client \
+                drops the server's challenge ACK",
         prepare: challenge_unanswered_prepare,
         server: Some(challenge_unanswered_server),
         client: challenge_unanswered_client,
@@ -52,8 +52,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "renumbered-synack",
-        shows: "Something on the way changes the acknowledgment number of the SYN/ACK, and the \
-                client answers it by a reset",
+        shows: "A device on the path changes the acknowledgment number of the SYN/ACK, and the \
+                client answers with an RST",
         prepare: |lab| {
             mangle(lab, "postrouting", "tcp flags & (syn|ack) == syn|ack tcp ackseq set 1000000")
         },
@@ -64,7 +64,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "one-direction",
-        shows: "A whole connection, of which the recording has the client's segments only",
+        shows: "A whole connection, captured in the client's direction only",
         server: Some(plain_server),
         client: || say_hello(connect("10.77.0.2:7000")?),
         filter: "tcp and src host 10.77.0.1",
@@ -73,8 +73,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "backscatter",
-        shows: "Somebody sends the server a SYN in another host's name: that host gets a SYN/ACK \
-                for nothing, and answers it by a reset",
+        shows: "A SYN with a forged source address: the owner of the address gets a SYN/ACK it \
+                never asked for, and answers with an RST",
         prepare: backscatter_prepare,
         server: Some(|| listen_for(1000)),
         client: || give_up_after(500),

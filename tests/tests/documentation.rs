@@ -1,7 +1,7 @@
 //! What README.md and docs/ quote of a command is what the command says.
 //!
-//! A fenced block whose lines begin with `$ cargo xtask tshark …` or `$ tcphs …` is run in the
-//! project's folder. What follows is compared line by line:
+//! A line of a fenced block that begins with `$ cargo xtask tshark …`, `$ tcphs …` or `$ tcpdump …` is
+//! run in the project's folder. The lines below it are compared one by one:
 //!
 //! - a line `…` stands for any number of lines, also none;
 //! - where the command is followed by `(cut to fit)`, a line that ends in ` …` only has to be the
@@ -13,9 +13,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use tests::{finish, tcphs, text, tshark, wireshark};
 use xtask::workspace_root;
+
+/// How the line of a quoted command begins.
+const PROMPTS: [&str; 3] = ["$ cargo xtask tshark ", "$ tcphs ", "$ tcpdump "];
 
 /// The longest line of a block that is cut to fit, in characters.
 const WIDTH: usize = 136;
@@ -39,10 +43,8 @@ impl Quoted {
     /// Whether it is checked here. Wireshark's own words change from version to version; the pages
     /// have those of 4.0.
     fn checked(&self) -> bool {
-        self.command().starts_with("tcphs ")
-            || self.command().starts_with("cargo xtask tshark ")
-                && wireshark().version.0 == 4
-                && wireshark().version.1 == 0
+        !self.command().starts_with("cargo xtask tshark ")
+            || wireshark().version.0 == 4 && wireshark().version.1 == 0
     }
 
     fn run(&self) -> Vec<String> {
@@ -52,6 +54,9 @@ impl Quoted {
             ["cargo", "xtask", "tshark", ref arguments @ ..] => tshark(arguments),
             ["tcphs", ref arguments @ ..] => {
                 text(&finish(tcphs().args(arguments).current_dir(workspace_root())))
+            }
+            ["tcpdump", ref arguments @ ..] => {
+                text(&finish(Command::new("tcpdump").args(arguments)))
             }
             _ => unreachable!("{}", self.line),
         };
@@ -124,7 +129,7 @@ fn pieces(page: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut fenced = false;
     for line in page.lines() {
-        let command = line.starts_with("$ cargo xtask tshark ") || line.starts_with("$ tcphs ");
+        let command = PROMPTS.iter().any(|prompt| line.starts_with(prompt));
         if line.starts_with("```") {
             fenced = !fenced;
             pieces.push(Piece::Text(line.to_owned()));
@@ -143,7 +148,9 @@ fn pages() -> Vec<PathBuf> {
     let entries = fs::read_dir(workspace_root().join("docs")).expect("docs/ can be read");
     let mut pages: Vec<_> = entries.map(|entry| entry.expect("likewise").path()).collect();
     pages.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
-    pages.push(workspace_root().join("README.md"));
+    for page in ["README.md", "README.ko.md", "SECURITY.md", "CHANGELOG.md", "samples/README.md"] {
+        pages.push(workspace_root().join(page));
+    }
     pages.sort();
     pages
 }

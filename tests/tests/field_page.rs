@@ -15,17 +15,17 @@ use xtask::workspace_root;
 const INTRODUCTION: &str = "\
 # Fields
 
-Every field of the plugin, for filters, columns and `-T fields`; written from the engine's own tables by
-`TCPHS_BLESS=1 cargo test -p tests --test field_page`.
+Every field of the plugin, for filters, columns and `-T fields`. `TCPHS_BLESS=1 cargo test -p tests --test field_page` writes
+this page from the engine's own tables.
 
-- **P**: known with the packet, good in one pass (`tshark -Y`, and while a file is being opened).
+- **P**: known with the packet, so one pass is enough (`tshark -Y`, and while a file is being opened).
 - **F**: P on the final ACK, C on the connection's other packets.
-- **C**: known at the end, and then on every packet of the connection. In Wireshark's window it is there when the file is
-  open; tshark needs `-2`.
+- **C**: known at the end of the connection, and then available on each of its packets: in Wireshark's window once the file is
+  open, in tshark with `-2`.
 
-A field with an enumeration takes the labels listed below (`tcphs.outcome == \"refused\"`) or their numbers. Its twin `…_str`
-is the same as text: `-T fields` prints the numbers of enumerations, and `matches` and `contains` want text.
-The rows of the command `tcphs` have the same names without `tcphs.`, with underscores for dots.
+A field with an enumeration accepts the labels listed below (`tcphs.outcome == \"refused\"`) or their numbers. Its twin `…_str`
+contains the same as text: `-T fields` prints the numbers of enumerations, and `matches` and `contains` need text.
+The rows of the command `tcphs` use the same names without `tcphs.`, with underscores instead of dots.
 ";
 
 fn generate() -> String {
@@ -69,10 +69,11 @@ fn generate() -> String {
 
 fn expert_items(page: &mut String) {
     page.push_str(
-        "\n## Expert items\n\nIn Analyze → Expert Information, in `-z expert`, and as filters. Severity as in Wireshark: \
-         a chat is a\nnormal milestone, a note legal but unusual; a warning says that the connection suffers or did not \
-         come up, an error\nthat the protocol is violated. P and C as above. From the third copy on, `syn_retx` is a \
-         warning.\n\n| filter | severity | group | known | meaning |\n|---|---|---|---|---|\n",
+        "\n## Findings\n\nWireshark calls them expert items: in Analyze → Expert Information, in `-z expert`, and as filters. \
+         In rows they are in\nthe column `anomalies`. Severities are those of Wireshark: a chat is a normal milestone, a \
+         note is legal but unusual, a\nwarning means that the connection suffers or did not come up, an error that the \
+         protocol is violated. P and C as above.\nFrom the third copy on, `syn_retx` is a warning.\n\n| filter | severity \
+         | group | known | meaning |\n|---|---|---|---|---|\n",
     );
     for finding in Finding::ALL {
         let known = if finding.needs_the_future() { "C" } else { "P" };
@@ -89,8 +90,9 @@ fn expert_items(page: &mut String) {
 
 fn state_names(page: &mut String) {
     page.push_str(
-        "\n## Names of the states\n\nWhat others call them. All work in filters (`tcphs.server.state == \"SYN_RECV\"`); \
-         the preference `tcphs.state_names`\nchooses those of the Info column and the packet details.\n\n\
+        "\n## Names of the states\n\nThe names that other tools use. All of them work in filters \
+         (`tcphs.server.state == \"SYN_RECV\"`); the preference\n`tcphs.state_names` selects the names in the Info \
+         column and the packet details.\n\n\
          | RFC 9293 | `netstat`, conntrack | `ss` | Windows and others |\n|---|---|---|---|\n",
     );
     for state in State::ALL {

@@ -1,15 +1,15 @@
-//! What README.md and docs/ quote of a command is what the command says.
+//! The output of commands quoted in README.md and docs/ is what the commands print.
 //!
 //! A line of a fenced block that begins with `$ cargo xtask tshark …`, `$ tcphs …` or `$ tcpdump …` is
 //! run in the project's folder. The lines below it are compared one by one:
 //!
-//! - a line `…` stands for any number of lines, also none;
-//! - where the command is followed by `(cut to fit)`, a line that ends in ` …` only has to be the
-//!   beginning;
-//! - everything else is compared as it is.
+//! - a line `…` stands for any number of lines, including none;
+//! - if `(cut to fit)` follows the command, a line that ends in ` …` only has to be the beginning of
+//!   the real one;
+//! - all other lines have to be equal.
 //!
-//! `TCPHS_BLESS=1 cargo test -p tests --test documentation` writes the outputs anew: a block with
-//! nothing but its command gets all of it, lines between two `…` are left to you.
+//! `TCPHS_BLESS=1 cargo test -p tests --test documentation` writes the outputs again. A block that
+//! contains only its command gets the whole output; lines between two `…` are left unchanged.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,9 +24,9 @@ const PROMPTS: [&str; 3] = ["$ cargo xtask tshark ", "$ tcphs ", "$ tcpdump "];
 /// The longest line of a block that is cut to fit, in characters.
 const WIDTH: usize = 136;
 
-/// A command as it stands in a page, and what the page says that it prints.
+/// A command quoted in a page, and the output quoted below it.
 struct Quoted {
-    /// As in the page, with `$ ` and the remark.
+    /// As in the page, including `$ ` and `(cut to fit)`.
     line: String,
     output: Vec<String>,
 }
@@ -40,8 +40,8 @@ impl Quoted {
         self.line.ends_with("(cut to fit)")
     }
 
-    /// Whether it is checked here. Wireshark's own words change from version to version; the pages
-    /// have those of 4.0.
+    /// True if the output is compared. Wireshark's own texts change from version to version; the
+    /// pages quote those of 4.0.
     fn checked(&self) -> bool {
         !self.command().starts_with("cargo xtask tshark ")
             || wireshark().version.0 == 4 && wireshark().version.1 == 0
@@ -64,7 +64,7 @@ impl Quoted {
     }
 }
 
-/// The words of a command line; quotes hold words together.
+/// Splits a command line into words; a quoted part is one word.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
@@ -80,7 +80,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// Whether `quoted` is what the rules above allow for `said`.
+/// True if `quoted` stands for the output `said` by the rules above.
 fn agrees(quoted: &[String], said: &[String], cut: bool) -> bool {
     match (quoted, said) {
         ([], []) => true,
@@ -99,7 +99,7 @@ fn agrees(quoted: &[String], said: &[String], cut: bool) -> bool {
     }
 }
 
-/// The output to write in place of what is quoted.
+/// The lines that replace the quoted output.
 fn renewed(quoted: &Quoted, said: &[String]) -> Vec<String> {
     let shown = |line: &String| match line.char_indices().nth(WIDTH) {
         Some((end, _)) if quoted.cut() => {
@@ -119,7 +119,7 @@ fn renewed(quoted: &Quoted, said: &[String]) -> Vec<String> {
     lines
 }
 
-/// A page in pieces: text as it is, and quoted commands.
+/// A piece of a page: a line of text, or a quoted command with its output.
 enum Piece {
     Text(String),
     Quoted(Quoted),
@@ -174,7 +174,7 @@ fn what_the_pages_quote_is_what_commands_say() {
             let mut output = quoted.output.clone();
             if quoted.checked() {
                 checked += 1;
-                // A blank line between two commands belongs to neither.
+                // A blank line between two commands belongs to neither of them.
                 let end = output.iter().rposition(|line| !line.is_empty()).map_or(0, |at| at + 1);
                 let blank = output.split_off(end);
                 let said = quoted.run();
@@ -208,7 +208,7 @@ fn what_the_pages_quote_is_what_commands_say() {
     }
 }
 
-/// What the pages link to is there.
+/// Every link leads to an existing file and heading.
 #[test]
 fn links_lead_somewhere() {
     for path in pages() {
@@ -230,7 +230,7 @@ fn links_lead_somewhere() {
     }
 }
 
-/// As Markdown's readers make it of a heading.
+/// The anchor that Markdown renderers derive from a heading.
 fn anchor(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
     let text = heading.trim_start_matches('#').trim().to_lowercase();

@@ -1,6 +1,6 @@
-//! `docs/FIELDS.md` is what the tables of the core say, and its examples are filters.
+//! `docs/FIELDS.md` equals what is generated from the core's tables, and Wireshark accepts its examples.
 //!
-//! `TCPHS_BLESS=1 cargo test -p tests --test field_page` writes it anew.
+//! `TCPHS_BLESS=1 cargo test -p tests --test field_page` writes it again.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -107,7 +107,7 @@ fn state_names(page: &mut String) {
     }
 }
 
-/// The type as people know it from Wireshark.
+/// The name of the type, as Wireshark users know it.
 fn kind(kind: FieldKind) -> &'static str {
     match kind {
         FieldKind::None => "present or not",
@@ -126,7 +126,7 @@ fn kind(kind: FieldKind) -> &'static str {
     }
 }
 
-/// Filters that say more than what can be made of a field's kind.
+/// Examples for fields for which [`example`] cannot derive a useful one.
 const EXAMPLES: &[(&str, &str)] = &[
     ("tcphs.stage", "tcphs.stage in {\"SYN\", \"SYN/ACK\"}"),
     ("tcphs.stage_str", "tcphs.stage_str contains \"RST\""),
@@ -198,11 +198,11 @@ fn the_page_is_up_to_date() {
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == generated,
-        "docs/FIELDS.md is out of date; write it anew: TCPHS_BLESS=1 cargo test -p tests --test field_page"
+        "docs/FIELDS.md is out of date; write it again: TCPHS_BLESS=1 cargo test -p tests --test field_page"
     );
 }
 
-/// Every example is for a field, and Wireshark takes it.
+/// Every example belongs to a field, and Wireshark accepts it as a filter.
 #[test]
 fn wireshark_takes_every_example() {
     for (name, example) in EXAMPLES {
@@ -217,12 +217,12 @@ fn wireshark_takes_every_example() {
         tshark.args(["-n", "-2", "-r", &path, "-Y", filter]).stdin(Stdio::null());
         tshark.output().expect("tshark starts").status.success()
     };
-    // All in one filter, for starting tshark takes the time; only where that fails, one by one.
+    // Starting tshark takes the time, so all go into one filter first, and one by one if that fails.
     let all: Vec<_> = examples.iter().map(|example| format!("({example})")).collect();
     if !takes(&all.join(" || ")) {
         let wrong: Vec<_> = examples.iter().filter(|example| !takes(example)).collect();
         panic!("not taken: {wrong:?}");
     }
-    // A filter that is wrong is one that is found.
+    // The check notices a wrong filter.
     assert!(!takes(&format!("{} || (tcphs.no_such_field)", all.join(" || "))));
 }

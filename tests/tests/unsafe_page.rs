@@ -1,14 +1,14 @@
-//! `docs/UNSAFE.md` has a line for each piece of unsafe code that there is, and for no other.
+//! `docs/UNSAFE.md` has a line for each piece of unsafe code, and no other lines.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where there is any. Everything else forbids it, or has none.
+/// The folders that are searched.
 const FOLDERS: [&str; 5] = ["dissector-core", "ffi-plugin", "cli", "tests", "xtask"];
 
-/// Pieces of unsafe code by file and by the function, type or block of declarations that they are
-/// in; how often each. What tests do is not counted: it is not in what is handed out.
+/// Counts the pieces of unsafe code by file, and by the function, type or block of declarations that
+/// contains them. Unsafe code in tests does not count, because it is not part of a release.
 fn pieces() -> BTreeMap<String, BTreeMap<String, usize>> {
     let root = xtask::workspace_root();
     let mut found = BTreeMap::new();
@@ -71,8 +71,8 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What the page lists: a heading for each file, and below it a line for each place,
-/// "* `place` (2): …" where there is more than one piece.
+/// Reads the page: a heading for each file, and below it a line for each place, "* `place` (2): …" if
+/// the place has more than one piece.
 fn listed(page: &str) -> BTreeMap<String, BTreeMap<String, usize>> {
     let mut listed: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     let mut file = String::new();

@@ -34,16 +34,9 @@ fn main() {
         match packets.recv_timeout(Duration::from_millis(100)) {
             Ok(raw) => {
                 frame += 1;
-                let packet = PacketInfo {
-                    frame,
-                    time_ns: raw.time_ns,
-                    source: raw.source.into(),
-                    destination: raw.destination.into(),
-                    ttl: 64,
-                    ip_id: None,
-                    // What the IP header says; what was captured may be less.
-                    tcp_octets: raw.octets.len() as u32,
-                };
+                let packet = PacketInfo::new(raw.source, raw.destination, raw.time_ns)
+                    .with_frame(frame)
+                    .with_ttl(64);
                 // A damaged packet costs its own row.
                 let Ok(segment) = Segment::parse(packet, &raw.octets) else { continue };
                 let seen = table.observe(&segment);

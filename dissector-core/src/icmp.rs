@@ -2,7 +2,7 @@
 //!
 //! The quoted header is not a segment: nobody sent it again.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use nom::Parser;
 use nom::bytes::complete::take;
@@ -23,15 +23,7 @@ const PROTOCOL_TCP: u8 = 6;
 /// ```
 /// use dissector_core::{IcmpError, PacketInfo};
 ///
-/// let packet = PacketInfo {
-///     frame: 2,
-///     time_ns: 0,
-///     source: [10, 0, 0, 254].into(),
-///     destination: [10, 0, 0, 1].into(),
-///     ttl: 64,
-///     ip_id: Some(1),
-///     tcp_octets: 36,
-/// };
+/// let packet = PacketInfo::new([10, 0, 0, 254], [10, 0, 0, 1], 0).with_frame(2);
 /// // Destination unreachable, host unreachable; then the quoted IP header and 8 octets of TCP.
 /// let octets = b"\x03\x01\0\0\0\0\0\0\
 ///     \x45\0\0\x28\0\0\0\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02\
@@ -42,41 +34,49 @@ const PROTOCOL_TCP: u8 = 6;
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct IcmpError {
-    /// The packet that carries the error. Its source is who complains.
+    /// The packet that carries the error. Its source is the router or host that sent it.
     pub packet: PacketInfo,
     /// Type of the message.
     pub kind: u8,
     /// Code of the message.
     pub code: u8,
-    /// The segment that gave rise to it.
+    /// The segment that caused it.
     pub quoted: Quoted,
 }
 
-/// What an ICMP error tells of a segment.
+/// The segment that an ICMP error quotes: its addresses, ports and sequence number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Quoted {
     /// Its sender.
-    pub source: std::net::SocketAddr,
+    pub source: SocketAddr,
     /// Its receiver.
-    pub destination: std::net::SocketAddr,
+    pub destination: SocketAddr,
     /// Its sequence number.
     pub sequence: SeqNumber,
 }
 
 impl IcmpError {
+    /// An error whose message was read elsewhere; [`parse`](Self::parse) reads it.
+    pub const fn new(packet: PacketInfo, kind: u8, code: u8, quoted: Quoted) -> Self {
+        Self { packet, kind, code, quoted }
+    }
+
     /// Reads the error whose ICMP header `octets` starts with; which ICMP it is follows from the
     /// addresses of `packet`.
     ///
     /// `None` if it is no error, or quotes no TCP segment, or not its first 8 octets.
-    pub fn parse(packet: PacketInfo, octets: &[u8]) -> Option<Self> {
+    pub fn parse(mut packet: PacketInfo, octets: &[u8]) -> Option<Self> {
         let (quote, (kind, code, _)) = (u8, u8, take::<_, _, ()>(6usize)).parse(octets).ok()?;
         let (is_error, quoted) = match packet.source {
             // Redirects (5) and source quench (4) are no errors.
             IpAddr::V4(_) => (matches!(kind, 3 | 11 | 12), quoted_ipv4(quote)),
             IpAddr::V6(_) => (matches!((kind, code), (1, 0..=6) | (3 | 4, _)), quoted_ipv6(quote)),
         };
+        packet.tcp_octets = packet.octets_if_unknown(octets.len());
         Some(Self { packet, kind, code, quoted: quoted.filter(|_| is_error)? })
     }
 
@@ -113,6 +113,13 @@ impl IcmpError {
             (true, 3, 0) => "hop limit exceeded",
             _ => return None,
         })
+    }
+}
+
+impl Quoted {
+    /// The segment between these ends that begins with this sequence number.
+    pub const fn new(source: SocketAddr, destination: SocketAddr, sequence: SeqNumber) -> Self {
+        Self { source, destination, sequence }
     }
 }
 
@@ -154,8 +161,7 @@ mod tests {
     use hex_literal::hex;
 
     fn packet(source: IpAddr) -> PacketInfo {
-        let (frame, time_ns, ttl) = (1, 0, 64);
-        PacketInfo { frame, time_ns, source, destination: source, ttl, ip_id: None, tcp_octets: 0 }
+        PacketInfo::new(source, source, 0)
     }
 
     const QUOTE: [u8; 36] = hex!(

@@ -44,15 +44,8 @@
 //! let mut table = ConnectionTable::new();
 //! let mut shown = Vec::new();
 //! for (index, (source, destination, octets)) in (0..).zip(&handshake) {
-//!     let packet = PacketInfo {
-//!         frame: index + 1,
-//!         time_ns: index as i64 * 10_000_000,
-//!         source: (*source).into(),
-//!         destination: (*destination).into(),
-//!         ttl: 64,
-//!         ip_id: None,
-//!         tcp_octets: octets.len() as u32,
-//!     };
+//!     let time_ns = index as i64 * 10_000_000;
+//!     let packet = PacketInfo::new(*source, *destination, time_ns).with_frame(index + 1);
 //!     let seen = table.observe(&Segment::parse(packet, octets)?);
 //!     shown.push(format!("{}: {} / {}", seen.stage, seen.client, seen.server));
 //! }

@@ -62,15 +62,10 @@ mod tests {
 
     #[test]
     fn values_are_names_and_nanoseconds() {
-        let packet = PacketInfo {
-            frame: 1,
-            time_ns: 5,
-            source: [10, 0, 0, 1].into(),
-            destination: [10, 0, 0, 2].into(),
-            ttl: 64,
-            ip_id: None,
-            tcp_octets: 20,
-        };
+        let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], 5)
+            .with_frame(1)
+            .with_ttl(64)
+            .with_tcp_octets(20);
         let syn = b"\x9c\x40\0\x50\0\0\0\x07\0\0\0\0\x50\x02\xff\xff\0\0\0\0";
         let mut table = ConnectionTable::new();
         let segment = Segment::parse(packet, syn).unwrap();

@@ -69,15 +69,10 @@ fn observe(table: &mut ConnectionTable, seconds: i64, back: bool, seq: u32, flag
     }
     tcp[4..8].copy_from_slice(&seq.to_be_bytes());
     tcp[13] = flags;
-    let packet = PacketInfo {
-        frame: 1,
-        time_ns: seconds * 1_000_000_000,
-        source: ends[0].into(),
-        destination: ends[1].into(),
-        ttl: 64,
-        ip_id: None,
-        tcp_octets: 20,
-    };
+    let packet = PacketInfo::new(ends[0], ends[1], seconds * 1_000_000_000)
+        .with_frame(1)
+        .with_ttl(64)
+        .with_tcp_octets(20);
     table.observe(&Segment::parse(packet, &tcp).unwrap());
 }
 
@@ -116,15 +111,11 @@ fn syn(
 ) -> Annotation {
     let mut tcp = hex!("9c400050 00000000 00000000 5002ffff 00000000");
     tcp[4..8].copy_from_slice(&number.to_be_bytes());
-    let packet = PacketInfo {
-        frame: 1,
-        time_ns,
-        source: Ipv4Addr::from(0x0a00_0000 | client).into(),
-        destination: [192, 168, 0, 1].into(),
-        ttl: 64,
-        ip_id,
-        tcp_octets: 20,
-    };
+    let packet = PacketInfo::new(Ipv4Addr::from(0x0a00_0000 | client), [192, 168, 0, 1], time_ns)
+        .with_frame(1)
+        .with_ttl(64)
+        .with_ip_id(ip_id)
+        .with_tcp_octets(20);
     table.observe(&Segment::parse(packet, &tcp).unwrap())
 }
 

@@ -10,15 +10,10 @@ const RST_ACK: u8 = 0x14;
 fn observe(table: &mut ConnectionTable, tenths: i64, port: u16, to_server: bool) -> Annotation {
     let (client, server) = ([10, 0, 0, 1], [10, 0, 0, 2]);
     let (source, destination) = if to_server { (client, server) } else { (server, client) };
-    let packet = PacketInfo {
-        frame: 1,
-        time_ns: tenths * 100_000_000,
-        source: source.into(),
-        destination: destination.into(),
-        ttl: 64,
-        ip_id: None,
-        tcp_octets: 20,
-    };
+    let packet = PacketInfo::new(source, destination, tenths * 100_000_000)
+        .with_frame(1)
+        .with_ttl(64)
+        .with_tcp_octets(20);
     let ports = if to_server { [port, 80] } else { [80, port] };
     let mut octets: Vec<u8> = ports.iter().flat_map(|port| port.to_be_bytes()).collect();
     // The SYN has 100, which the RST acknowledges.

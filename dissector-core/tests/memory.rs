@@ -38,8 +38,8 @@ impl Flood {
     /// From host number `host` to the server, or back.
     fn send(&mut self, host: u32, back: bool, flags: TcpFlags, numbers: (u32, u32)) {
         self.frame += 1;
-        let client = (host.to_be_bytes().into(), 40_000);
-        let mut ends = [client, ([10, 0, 0, 2].into(), 80)];
+        let client = (host.to_be_bytes(), 40_000);
+        let mut ends = [client, ([10, 0, 0, 2], 80)];
         if back {
             ends.swap(0, 1);
         }
@@ -47,17 +47,13 @@ impl Flood {
         // Another timestamp in each: none of them is a duplicate.
         let mut options = [1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0];
         options[4..8].copy_from_slice(&(self.frame as u32).to_be_bytes());
-        self.table.observe(&Segment {
-            packet: PacketInfo {
-                frame: self.frame,
-                time_ns: self.frame as i64 * 1_000_000,
-                source,
-                destination,
-                ttl: 64,
-                ip_id: Some(self.frame as u16),
-                tcp_octets: 32,
-            },
-            tcp: TcpHeader {
+        self.table.observe(&Segment::new(
+            PacketInfo::new(source, destination, self.frame as i64 * 1_000_000)
+                .with_frame(self.frame)
+                .with_ttl(64)
+                .with_ip_id(self.frame as u16)
+                .with_tcp_octets(32),
+            TcpHeader {
                 source_port,
                 destination_port,
                 sequence: SeqNumber(numbers.0),
@@ -70,7 +66,7 @@ impl Flood {
                 option_octets: &options,
                 payload: &[],
             },
-        });
+        ));
     }
 }
 

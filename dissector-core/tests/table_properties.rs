@@ -43,17 +43,12 @@ fn sent() -> impl Strategy<Value = Sent> {
 }
 
 fn segment(sent: &Sent, frame: u64, time_ns: i64) -> Segment<'static> {
-    Segment {
-        packet: PacketInfo {
-            frame,
-            time_ns,
-            source: [10, 0, 0, sent.hosts.0].into(),
-            destination: [10, 0, 0, sent.hosts.1].into(),
-            ttl: 64,
-            ip_id: None,
-            tcp_octets: 20 + sent.payload,
-        },
-        tcp: TcpHeader {
+    Segment::new(
+        PacketInfo::new([10, 0, 0, sent.hosts.0], [10, 0, 0, sent.hosts.1], time_ns)
+            .with_frame(frame)
+            .with_ttl(64)
+            .with_tcp_octets(20 + sent.payload),
+        TcpHeader {
             source_port: sent.ports.0,
             destination_port: sent.ports.1,
             sequence: SeqNumber(sent.sequence),
@@ -66,7 +61,7 @@ fn segment(sent: &Sent, frame: u64, time_ns: i64) -> Segment<'static> {
             option_octets: &[],
             payload: &[],
         },
-    }
+    )
 }
 
 proptest! {

@@ -153,7 +153,8 @@ mod tests {
         let error = b"\x03\x01\0\0\0\0\0\0\
             \x45\0\0\x28\0\0\0\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02\
             \x9c\x40\0\x50\0\0\0\x64";
-        let packet = PacketInfo { time_ns: 2 * LINGER_NS, ..refusal.packet };
+        let packet =
+            PacketInfo::new(refusal.packet.source, refusal.packet.destination, 2 * LINGER_NS);
         session.learn_icmp(3, &IcmpError::parse(packet, error).expect("it quotes the SYN"));
         for frame in [1, 2] {
             assert_eq!(session.segment(frame, 0).expect("it was learned").connection.id(), 0);

@@ -218,9 +218,9 @@ impl Display for Seconds {
 mod tests {
     use super::*;
     use crate::session::Session;
-    use crate::session::tests::{self, handshake, octets, segment};
-    use dissector_core::PacketInfo;
+    use crate::session::tests::{handshake, octets, segment};
     use dissector_core::wire::SeqNumber;
+    use dissector_core::{PacketInfo, Quoted};
 
     /// A session that has learned these segments, ten milliseconds apart.
     fn learned(segments: &[([u8; 20], u8)]) -> Session {
@@ -324,16 +324,9 @@ mod tests {
     #[test]
     fn an_icmp_error_says_what_and_who() {
         let mut session = learned(&[(octets(SYN, false, 100, 0), 64)]);
-        let error = IcmpError {
-            packet: PacketInfo { source: [198, 51, 100, 2].into(), ..segment(&tests::SYN).packet },
-            kind: 3,
-            code: 13,
-            quoted: dissector_core::Quoted {
-                source: "10.0.0.1:40000".parse().unwrap(),
-                destination: "10.0.0.2:80".parse().unwrap(),
-                sequence: SeqNumber(100),
-            },
-        };
+        let [client, server] = [([10, 0, 0, 1], 40_000).into(), ([10, 0, 0, 2], 80).into()];
+        let router = PacketInfo::new([198, 51, 100, 2], [10, 0, 0, 1], 0).with_ttl(64);
+        let error = IcmpError::new(router, 3, 13, Quoted::new(client, server, SeqNumber(100)));
         session.learn_icmp(2, &error);
         session.end_frame(2);
         let text = line(&session, Finding::Unreachable, 2);

@@ -191,15 +191,7 @@ pub(crate) mod tests {
     pub const SYN: [u8; 20] = hex!("9c40 0050 00000064 00000000 5002 ffff 0000 0000");
 
     pub fn segment(octets: &[u8]) -> Segment<'_> {
-        let packet = PacketInfo {
-            frame: 1,
-            time_ns: 0,
-            source: [10, 0, 0, 1].into(),
-            destination: [10, 0, 0, 2].into(),
-            ttl: 64,
-            ip_id: None,
-            tcp_octets: octets.len() as u32,
-        };
+        let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], 0).with_frame(1).with_ttl(64);
         Segment::parse(packet, octets).unwrap()
     }
 

@@ -22,15 +22,7 @@ use crate::wire::TcpFlags;
 ///
 /// let mut table = ConnectionTable::new();
 /// for (frame, (ms, source, destination, octets)) in (1..).zip(sent) {
-///     let packet = PacketInfo {
-///         frame,
-///         time_ns: ms * 1_000_000,
-///         source: source.into(),
-///         destination: destination.into(),
-///         ttl: 64,
-///         ip_id: Some(frame as u16),
-///         tcp_octets: 20,
-///     };
+///     let packet = PacketInfo::new(source, destination, ms * 1_000_000).with_frame(frame);
 ///     let seen = table.observe(&Segment::parse(packet, octets)?);
 ///     let stages = [Stage::Syn, Stage::SynAck, Stage::FinalAck];
 ///     assert_eq!((seen.connection, seen.stage), (0, stages[frame as usize - 1]));

@@ -17,15 +17,7 @@ use crate::wire::TcpFlags;
 ///     assert_eq!(brief.annotation(remainder.as_ref()), *seen);
 /// }
 /// # use dissector_core::{ConnectionTable, PacketInfo, Segment};
-/// # let packet = PacketInfo {
-/// #     frame: 1,
-/// #     time_ns: 0,
-/// #     source: [10, 0, 0, 1].into(),
-/// #     destination: [10, 0, 0, 2].into(),
-/// #     ttl: 64,
-/// #     ip_id: None,
-/// #     tcp_octets: 20,
-/// # };
+/// # let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], 0).with_frame(1);
 /// # let syn = b"\x9c\x40\x00\x50\x00\x00\x00\x07\x00\x00\x00\x00\x50\x02\xff\xff\x00\x00\x00\x00";
 /// # keep(&ConnectionTable::new().observe(&Segment::parse(packet, syn)?));
 /// # Ok::<(), dissector_core::wire::HeaderError>(())

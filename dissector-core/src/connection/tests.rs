@@ -57,15 +57,11 @@ impl Trace {
         self.time_ns += 10 * MS;
         self.frame += 1;
         let segment = Segment {
-            packet: PacketInfo {
-                frame: self.frame,
-                time_ns: self.time_ns,
-                source: from.0.into(),
-                destination: to.0.into(),
-                ttl: 64,
-                ip_id: Some(self.frame as u16),
-                tcp_octets: 20 + payload,
-            },
+            packet: PacketInfo::new(from.0, to.0, self.time_ns)
+                .with_frame(self.frame)
+                .with_ttl(64)
+                .with_ip_id(self.frame as u16)
+                .with_tcp_octets(20 + payload),
             tcp: TcpHeader {
                 source_port: from.1,
                 destination_port: to.1,

@@ -28,15 +28,7 @@ use crate::{IcmpError, PacketInfo, Segment};
 /// let mut table = ConnectionTable::new();
 /// let mut batch = table.new_batch();
 /// for host in 1..=100 {
-///     let packet = PacketInfo {
-///         frame: host.into(),
-///         time_ns: 0,
-///         source: [10, 0, 0, host].into(),
-///         destination: [10, 0, 1, 1].into(),
-///         ttl: 64,
-///         ip_id: None,
-///         tcp_octets: 20,
-///     };
+///     let packet = PacketInfo::new([10, 0, 0, host], [10, 0, 1, 1], 0).with_frame(host.into());
 ///     batch.push_segment(0, &Segment::parse(packet, syn)?);
 /// }
 /// std::thread::scope(|scope| {
@@ -435,15 +427,10 @@ mod tests {
         let fixed = b"\x9c\x40\x00\x50\x00\x00\x00\x07\x00\x00\x00\x00\x50\x02\xff\xff\0\0\0\0";
         let mut tcp = TcpHeader::parse(fixed).expect("it is whole");
         tcp.option_octets = &[1; 300];
-        let packet = PacketInfo {
-            frame: 1,
-            time_ns: 0,
-            source: [10, 0, 0, 1].into(),
-            destination: [10, 0, 0, 2].into(),
-            ttl: 64,
-            ip_id: None,
-            tcp_octets: 20,
-        };
+        let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], 0)
+            .with_frame(1)
+            .with_ttl(64)
+            .with_tcp_octets(20);
         let mut table = ConnectionTable::new();
         let mut batch = table.new_batch();
         (0..100).for_each(|_| batch.push_segment(0, &Segment { packet, tcp }));

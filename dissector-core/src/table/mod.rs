@@ -45,15 +45,7 @@ pub const DEFAULT_LIMIT: usize = 4_000_000;
 /// use dissector_core::{ConnectionTable, PacketInfo, Segment};
 ///
 /// let mut table = ConnectionTable::new();
-/// let packet = PacketInfo {
-///     frame: 1,
-///     time_ns: 0,
-///     source: [10, 0, 0, 1].into(),
-///     destination: [10, 0, 0, 2].into(),
-///     ttl: 64,
-///     ip_id: Some(1),
-///     tcp_octets: 20,
-/// };
+/// let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], 0).with_frame(1);
 /// let syn = b"\x9c\x40\x00\x50\x00\x00\x00\x07\x00\x00\x00\x00\x50\x02\xff\xff\x00\x00\x00\x00";
 /// let seen = table.observe(&Segment::parse(packet, syn)?);
 /// assert_eq!(seen.stage, Stage::Syn);
@@ -146,15 +138,7 @@ impl ConnectionTable {
     /// let mut table = ConnectionTable::new();
     /// // A SYN from port 1024 to port 80.
     /// let octets = [4, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0, 0, 0, 0, 0, 0];
-    /// let packet = PacketInfo {
-    ///     frame: 1,
-    ///     time_ns: 0,
-    ///     source: [10, 0, 0, 1].into(),
-    ///     destination: [10, 0, 0, 2].into(),
-    ///     ttl: 64,
-    ///     ip_id: None,
-    ///     tcp_octets: 20,
-    /// };
+    /// let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], 0).with_frame(1);
     /// table.observe(&Segment::parse(packet, &octets)?);
     /// table.advance(3_600_000_000_000);
     /// let left = table.take_closed();

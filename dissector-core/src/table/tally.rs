@@ -123,15 +123,14 @@ mod tests {
         octets[7] = u8::from(flags == 0x10);
         octets[11] = u8::from(flags & 0x10 != 0);
         (octets[12], octets[13]) = (0x50, flags);
-        let packet = PacketInfo {
-            frame: 1,
-            time_ns: ms * 1_000_000,
-            source: if back { server } else { client }.into(),
-            destination: if back { client } else { server }.into(),
-            ttl: 64,
-            ip_id: None,
-            tcp_octets: 20,
-        };
+        let packet = PacketInfo::new(
+            if back { server } else { client },
+            if back { client } else { server },
+            ms * 1_000_000,
+        )
+        .with_frame(1)
+        .with_ttl(64)
+        .with_tcp_octets(20);
         table.observe(&Segment::parse(packet, &octets).unwrap());
     }
 

@@ -156,15 +156,11 @@ impl Script {
     /// Another host sends a SYN somewhere: the clock moves on, this connection does not.
     pub fn elsewhere(&mut self) {
         let octets = b"\x9c\x40\x00\x50\0\0\0\x07\0\0\0\0\x50\x02\xff\xff\0\0\0\0";
-        let packet = PacketInfo {
-            frame: self.recorded.len() as u64 + 1,
-            time_ns: self.time_ns,
-            source: [192, 0, 2, 1].into(),
-            destination: [192, 0, 2, 2].into(),
-            ttl: 64,
-            ip_id: Some(7),
-            tcp_octets: 20,
-        };
+        let packet = PacketInfo::new([192, 0, 2, 1], [192, 0, 2, 2], self.time_ns)
+            .with_frame(self.recorded.len() as u64 + 1)
+            .with_ttl(64)
+            .with_ip_id(7)
+            .with_tcp_octets(20);
         let seen = self.table.observe(&Segment::parse(packet, octets).expect("a whole header"));
         self.recorded.push((seen, None));
     }
@@ -194,15 +190,10 @@ impl Script {
             IpAddr::V4(_) => IpAddr::from([10, 0, 0, 254]),
             IpAddr::V6(_) => "2001:db8::fe".parse().expect("an address"),
         };
-        let packet = PacketInfo {
-            frame: self.recorded.len() as u64 + 1,
-            time_ns: self.time_ns,
-            source: router,
-            destination: source.address,
-            ttl: 60,
-            ip_id: Some(1),
-            tcp_octets: octets.len() as u32,
-        };
+        let packet = PacketInfo::new(router, source.address, self.time_ns)
+            .with_frame(self.recorded.len() as u64 + 1)
+            .with_ttl(60)
+            .with_ip_id(1);
         let seen = self.table.observe_icmp(&IcmpError::parse(packet, &octets)?)?;
         self.recorded.push((seen, None));
         Some(Seen(seen))
@@ -259,15 +250,15 @@ impl Script {
     fn record(&mut self, from: usize, wire: &Wire) -> Annotation {
         let (source, destination) = (&self.ends[from], &self.ends[1 - from]);
         let octets = wire.octets(source, destination);
-        let packet = PacketInfo {
-            frame: self.recorded.len() as u64 + 1,
-            time_ns: wire.recorded_ns.unwrap_or(self.time_ns),
-            source: source.address,
-            destination: destination.address,
-            ttl: wire.ttl,
-            ip_id: source.address.is_ipv4().then_some(wire.ip_id),
-            tcp_octets: octets.len() as u32,
-        };
+        let packet = PacketInfo::new(
+            source.address,
+            destination.address,
+            wire.recorded_ns.unwrap_or(self.time_ns),
+        )
+        .with_frame(self.recorded.len() as u64 + 1)
+        .with_ttl(wire.ttl)
+        .with_ip_id(source.address.is_ipv4().then_some(wire.ip_id))
+        .with_tcp_octets(octets.len() as u32);
         let captured = octets.len() - if wire.snapped { wire.payload } else { 0 };
         let segment = Segment::parse(packet, &octets[..captured]).expect("a whole header");
         let seen = self.table.observe(&segment);

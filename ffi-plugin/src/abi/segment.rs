@@ -65,15 +65,12 @@ impl tcphs_segment {
             6 => |octets| Ipv6Addr::from(*octets).into(),
             _ => return Err(tcphs_status::TCPHS_INVALID_ARGUMENT),
         };
-        let packet = PacketInfo {
-            frame: self.frame,
-            time_ns: self.time_ns,
-            source: address(&self.source),
-            destination: address(&self.destination),
-            ttl: self.ttl,
-            ip_id: u16::try_from(self.ip_id).ok(),
-            tcp_octets: self.tcp_octets,
-        };
+        let packet =
+            PacketInfo::new(address(&self.source), address(&self.destination), self.time_ns)
+                .with_frame(self.frame)
+                .with_ttl(self.ttl)
+                .with_ip_id(u16::try_from(self.ip_id).ok())
+                .with_tcp_octets(self.tcp_octets);
         // SAFETY: not null, and the caller vouches for the length.
         let captured = unsafe { std::slice::from_raw_parts(self.captured, self.captured_octets) };
         Ok((packet, captured))

@@ -150,15 +150,10 @@ fn compare(seed: u64, segments: u32) -> (u32, u32) {
             _ => i64::from(numbers.below(30_000_000)),
         };
         let ends = [[10, 0, 0, 1], [10, 0, 0, 2]];
-        let packet = PacketInfo {
-            frame,
-            time_ns,
-            source: ends[sender].into(),
-            destination: ends[1 - sender].into(),
-            ttl: 64 - numbers.below(2) as u8,
-            ip_id: Some(numbers.below(3) as u16),
-            tcp_octets: octets.len() as u32,
-        };
+        let packet = PacketInfo::new(ends[sender], ends[1 - sender], time_ns)
+            .with_frame(frame)
+            .with_ttl(64 - numbers.below(2) as u8)
+            .with_ip_id(numbers.below(3) as u16);
         let segment = Segment::parse(packet, &octets).expect("a header");
         ALWAYS_THE_LONG_WAY.set(true);
         let expected = long.observe(&segment);

@@ -17,15 +17,7 @@ use crate::vocabulary::{Close, ClosedBy, Ecn, OpenType, Outcome, RstReason, Seen
 ///
 /// let mut table = ConnectionTable::new();
 /// for (frame, (ms, source, destination, octets)) in (1..).zip(sent) {
-///     let packet = PacketInfo {
-///         frame,
-///         time_ns: ms * 1_000_000,
-///         source: source.into(),
-///         destination: destination.into(),
-///         ttl: 64,
-///         ip_id: Some(frame as u16),
-///         tcp_octets: 20,
-///     };
+///     let packet = PacketInfo::new(source, destination, ms * 1_000_000).with_frame(frame);
 ///     table.observe(&Segment::parse(packet, octets)?);
 /// }
 /// let verdict = table.latest().expect("the one of the last segment").verdict(table.now_ns());

@@ -122,16 +122,14 @@ pub fn next(octets: &mut Octets<'_>, frame: u64, time_ns: &mut i64) -> Packet {
     let (one, other) = ends(who & 7);
     let (source, destination) = if who & 8 == 0 { (one, other) } else { (other, one) };
     let header_octets = 20 + options.len().next_multiple_of(4);
-    let packet = PacketInfo {
-        frame,
-        time_ns: *time_ns,
-        source: source.ip(),
-        destination: destination.ip(),
-        ttl: if marks & 1 == 0 { 64 } else { 63 },
-        ip_id: [None, Some(0), Some(u16::from(marks >> 4)), Some(frame as u16)]
-            [usize::from(marks >> 1 & 3)],
-        tcp_octets: header_octets as u32 + payload,
-    };
+    let packet = PacketInfo::new(source.ip(), destination.ip(), *time_ns)
+        .with_frame(frame)
+        .with_ttl(if marks & 1 == 0 { 64 } else { 63 })
+        .with_ip_id(
+            [None, Some(0), Some(u16::from(marks >> 4)), Some(frame as u16)]
+                [usize::from(marks >> 1 & 3)],
+        )
+        .with_tcp_octets(header_octets as u32 + payload);
     if who & 0xf0 == 0xf0 {
         return icmp_error(packet, [source, destination], sequence, flags);
     }
@@ -176,7 +174,8 @@ fn icmp_error(packet: PacketInfo, ends: [SocketAddr; 2], sequence: u32, code: u8
     octets.extend(ends[0].port().to_be_bytes());
     octets.extend(ends[1].port().to_be_bytes());
     octets.extend(sequence.to_be_bytes());
-    let info = PacketInfo { source: router, destination: ends[0].ip(), ..packet };
+    let mut info = packet;
+    (info.source, info.destination) = (router, ends[0].ip());
     Packet { info, icmp: true, octets }
 }
 

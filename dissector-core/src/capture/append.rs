@@ -1,8 +1,8 @@
 //! The usual frame's way into a batch.
 
-use super::frame::Frame;
-use super::order::is_behind;
-use super::plain;
+use super::disorder::is_behind;
+use super::fast_path;
+use super::format::record::Frame;
 use crate::pipeline::batch::{Batch, PlainIpv4};
 
 /// Which frames are wanted.
@@ -59,7 +59,7 @@ fn append_one(
 ) -> Option<Option<usize>> {
     let (frame, record_octets) = read(octets)?;
     let captured = octets.get(frame.captured.clone())?;
-    let packet = plain::untagged_ipv4(&frame, captured)?;
+    let packet = fast_path::untagged_ipv4(&frame, captured)?;
     let following = octets.get(frame.captured.start + packet.tcp.start..)?;
     let is_behind = is_behind(frame.time_ns, batch.now_ns());
     if frame.time_ns >= until_ns || is_behind {

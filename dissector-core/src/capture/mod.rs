@@ -16,30 +16,15 @@
 //! several segments (802.11 aggregates): each is returned by itself, with the same number. Frames
 //! that give no segment are counted by reason: see [`Capture::skipped`].
 
-mod ahead;
 mod append;
-mod buffer;
-mod clock;
-mod compression;
+mod captures;
+mod decode;
+mod disorder;
 mod error;
-mod ethernet;
-mod fragments;
-mod frame;
-mod ip;
-mod layers;
-mod link;
-mod mpls;
-mod octets;
-mod order;
-mod pcap;
-mod pcapng;
-mod plain;
-mod ppp;
-mod several;
+mod fast_path;
+mod format;
+mod link_type;
 mod skipped;
-mod tunnel;
-mod udp;
-mod wlan;
 
 use std::fs::File;
 use std::io::Read;
@@ -47,27 +32,26 @@ use std::ops::Range;
 use std::path::Path;
 
 use self::append::{Wanted, append};
-use self::buffer::Buffer;
-use self::frame::{Frame, Record};
-use self::layers::{Deep, Found, Place};
-use self::order::Order;
-use self::pcap::PcapRecords;
-use self::pcapng::PcapngRecords;
+use self::decode::layers::{self, Deep, Found, Place};
+use self::disorder::Order;
+use self::format::buffer::Buffer;
+use self::format::pcap::{self, PcapRecords};
+use self::format::pcapng::PcapngRecords;
+use self::format::record::{Frame, Record};
 use self::skipped::Tally;
 use crate::wire::TcpHeader;
 use crate::{Batch, IcmpError, PacketInfo, Segment};
 
-pub use ahead::Ahead;
+pub use captures::{Captures, FileError, Input};
+pub use disorder::Disorder;
 pub use error::{CaptureError, CaptureWarning, Problem};
-pub use link::LinkType;
-pub use order::Disorder;
-pub use several::{Captures, FileError, Input};
+pub use format::pcapng::MAX_INTERFACES;
+pub use format::read_ahead::Ahead;
+pub use link_type::LinkType;
 pub use skipped::{IpVersion, Layer, Skipped};
 
 /// Longest record that is read, in octets; a longer one ends the reading with a warning.
 pub const MAX_RECORD_OCTETS: usize = 64 * 1024 * 1024;
-/// Interfaces that a pcapng section may describe; more end the reading with a warning.
-pub const MAX_INTERFACES: usize = 65_536;
 
 /// A capture being read.
 ///
@@ -288,7 +272,7 @@ impl<R: Read> Capture<R> {
             Records::Pcapng(records) => records.straight(octets)?,
         };
         let captured = octets.get(frame.captured.clone())?;
-        let tcp = plain::segment(&mut self.usual, &frame, captured)?;
+        let tcp = fast_path::segment(&mut self.usual, &frame, captured)?;
         let start = self.buffer.start() + frame.captured.start;
         self.buffer.consume(record_octets);
         self.frames += 1;

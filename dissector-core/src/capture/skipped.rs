@@ -5,7 +5,7 @@ use std::fmt;
 
 use etherparse::IpNumber;
 
-use super::LinkType;
+use super::link_type::LinkType;
 
 /// Why a frame gave no TCP segment.
 ///

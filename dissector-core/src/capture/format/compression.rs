@@ -15,7 +15,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 const INPUT_OCTETS: usize = 64 * 1024;
 
 /// Where the octets of a capture come from.
-pub(super) enum Source<R> {
+pub(crate) enum Source<R> {
     Plain(R),
     Gzip(Box<Gzip<R>>),
     Zstd(Box<Zstd<R>>),
@@ -26,20 +26,20 @@ pub(super) enum Source<R> {
 type Input<R> = BufReader<Noting<io::Chain<Cursor<Vec<u8>>, R>>>;
 
 /// A reader that keeps the error of another one: a decoder does not tell it from damage.
-pub(super) struct Noting<R> {
+pub(crate) struct Noting<R> {
     reader: R,
     error: Option<io::Error>,
     octets: u64,
 }
 
 /// flate2's own reader drops what it has decompressed in the call that meets the damage.
-pub(super) struct Gzip<R> {
+pub(crate) struct Gzip<R> {
     input: Input<R>,
     /// Of the member being read.
     member: Option<Decompress>,
 }
 
-pub(super) struct Zstd<R> {
+pub(crate) struct Zstd<R> {
     input: Input<R>,
     decoder: FrameDecoder,
     in_frame: bool,
@@ -54,14 +54,14 @@ const GZIP_WINDOW_BITS: u8 = 15;
 const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
 /// What reading comes to.
-pub(super) enum Octets {
+pub(crate) enum Octets {
     Read(usize),
     /// The compressed data is damaged, or ends too early.
     Damaged,
 }
 
 /// Whether a file that starts so is compressed.
-pub(super) fn is_compressed(start: &[u8]) -> bool {
+pub(crate) fn is_compressed(start: &[u8]) -> bool {
     is_gzip(start) || is_zstd(start)
 }
 
@@ -76,7 +76,7 @@ fn is_zstd(start: &[u8]) -> bool {
 
 impl<R: Read> Source<R> {
     /// The same input decompressed, where it is plain so far; `start` is what was read of it.
-    pub(super) fn decompressed(self, start: Vec<u8>) -> Self {
+    pub(crate) fn decompressed(self, start: Vec<u8>) -> Self {
         let Self::Plain(reader) = self else { return self };
         let zstd = is_zstd(&start);
         let reader = Noting { reader: Cursor::new(start).chain(reader), error: None, octets: 0 };
@@ -90,7 +90,7 @@ impl<R: Read> Source<R> {
     }
 
     /// Octets read so far from the reader itself; `None` where nothing is compressed.
-    pub(super) fn compressed_octets(&self) -> Option<u64> {
+    pub(crate) fn compressed_octets(&self) -> Option<u64> {
         match self {
             Self::Plain(_) => None,
             Self::Gzip(decoder) => Some(decoder.input.get_ref().octets),
@@ -103,7 +103,7 @@ impl<R: Read> Source<R> {
     ///
     /// # Errors
     /// Those of the reader itself.
-    pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<Octets> {
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<Octets> {
         let (result, noted) = match self {
             Self::Plain(reader) => return reader.read(into).map(Octets::Read),
             Self::Gzip(decoder) => {

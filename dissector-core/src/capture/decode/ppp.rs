@@ -1,16 +1,14 @@
 //! PPP (RFC 1661), its framings, and its neighbours on serial lines.
 
 use super::ethernet::{self, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
-use super::ip::Network;
-use super::layers::{Next, Step};
-use super::octets::Octets;
-use super::skipped::{Layer, Skipped};
+use super::next::{Network, Next, Octets, Step};
+use crate::capture::skipped::{Layer, Skipped};
 
 const CUT: Skipped = Skipped::Truncated(Layer::Ppp);
 
 /// The protocol field and what it tells of; in front there may be the octets of HDLC-like framing
 /// (RFC 1662 §3.1).
-pub(super) fn ppp(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn ppp(octets: Octets<'_>) -> Step<'_> {
     let octets = match octets.captured {
         [0xff, ..] => octets.after(2).ok_or(CUT)?,
         _ => octets,
@@ -34,7 +32,7 @@ pub(super) fn ppp(octets: Octets<'_>) -> Step<'_> {
 }
 
 /// What a serial line carries: PPP, or Cisco HDLC, which has other addresses.
-pub(super) fn ppp_hdlc(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn ppp_hdlc(octets: Octets<'_>) -> Step<'_> {
     match octets.captured {
         [0x0f | 0x8f, ..] => cisco_hdlc(octets),
         _ => ppp(octets),
@@ -42,20 +40,20 @@ pub(super) fn ppp_hdlc(octets: Octets<'_>) -> Step<'_> {
 }
 
 /// Cisco HDLC: address, control, EtherType.
-pub(super) fn cisco_hdlc(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn cisco_hdlc(octets: Octets<'_>) -> Step<'_> {
     let &[_, _, a, b] = octets.header().ok_or(CUT)?;
     Ok((Next::EtherType(u16::from_be_bytes([a, b])), octets.after(4).ok_or(CUT)?))
 }
 
 /// PPP over Ethernet (RFC 2516 §4), the session stage.
-pub(super) fn pppoe(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn pppoe(octets: Octets<'_>) -> Step<'_> {
     let &[_, _, _, _, a, b] = octets.header().ok_or(CUT)?;
     let length = u16::from_be_bytes([a, b]);
     Ok((Next::Ppp, octets.after(6).ok_or(CUT)?.limited(length.into())))
 }
 
 /// Frame relay (RFC 2427), or Cisco's, which has an EtherType behind the address.
-pub(super) fn frame_relay(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn frame_relay(octets: Octets<'_>) -> Step<'_> {
     const UNNUMBERED: u8 = 0x03;
     // The last octet of the address is an odd one.
     let address = octets.captured.iter().take(4).position(|octet| octet & 1 != 0).ok_or(CUT)? + 1;

@@ -2,35 +2,37 @@
 
 use std::ops::Range;
 
-use super::{LinkType, Problem};
+use super::clock::Clock;
+use crate::capture::error::Problem;
+use crate::capture::link_type::LinkType;
 
 /// Where a packet was captured: a pcap file, or an interface of a pcapng section.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Interface {
-    pub(super) link_type: LinkType,
+pub(crate) struct Interface {
+    pub(crate) link_type: LinkType,
     /// Octets of frame check sequence at the end of each packet.
-    pub(super) fcs_octets: u8,
+    pub(crate) fcs_octets: u8,
     /// Captured octets per packet at most; 0 is no limit.
-    pub(super) snap_octets: u32,
-    pub(super) clock: super::clock::Clock,
+    pub(crate) snap_octets: u32,
+    pub(crate) clock: Clock,
 }
 
 /// One packet of the file.
 #[derive(Clone, Debug)]
-pub(super) struct Frame {
+pub(crate) struct Frame {
     /// In nanoseconds since 1970; 0 where the file gives no time.
-    pub(super) time_ns: i64,
-    pub(super) link_type: LinkType,
+    pub(crate) time_ns: i64,
+    pub(crate) link_type: LinkType,
     /// The captured octets, counted from the start of the record.
-    pub(super) captured: Range<usize>,
+    pub(crate) captured: Range<usize>,
     /// Octets on the wire, without the frame check sequence.
-    pub(super) original_octets: u32,
+    pub(crate) original_octets: u32,
 }
 
 impl Frame {
     /// A packet of `interface` whose captured octets lie at `captured` in the record.
     #[inline]
-    pub(super) fn new(
+    pub(crate) fn new(
         interface: &Interface,
         timestamp: u64,
         captured: Range<usize>,
@@ -42,7 +44,7 @@ impl Frame {
 
     /// The same at a time that is known.
     #[inline(always)]
-    pub(super) fn at(
+    pub(crate) fn at(
         interface: &Interface,
         time_ns: i64,
         captured: Range<usize>,
@@ -59,7 +61,7 @@ impl Frame {
 
 /// What lies at the start of the octets not yet consumed.
 #[derive(Clone, Debug)]
-pub(super) enum Record {
+pub(crate) enum Record {
     /// A packet, in a record of `octets` octets.
     Packet { frame: Frame, octets: usize },
     /// Something else that Wireshark numbers as a frame.

@@ -1,9 +1,7 @@
 //! Tunnels that stand directly on IP, and service chains.
 
-use super::ip::Network;
-use super::layers::{Next, Step};
-use super::octets::Octets;
-use super::skipped::{Layer, Skipped};
+use super::next::{Network, Next, Octets, Step};
+use crate::capture::skipped::{Layer, Skipped};
 
 const CUT: Skipped = Skipped::Truncated(Layer::Gre);
 
@@ -18,7 +16,7 @@ const PROTOCOL_PPP: u16 = 0x880b;
 const PROTOCOL_WCCP: u16 = 0x883e;
 
 /// What an IP protocol number tells of, where it is a tunnel.
-pub(super) fn over_ip(protocol: u8, octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn over_ip(protocol: u8, octets: Octets<'_>) -> Step<'_> {
     let next = match protocol {
         4 => Next::Ip(Network::Ipv4OrIpv6),
         41 => Next::Ip(Network::Ipv6),
@@ -33,7 +31,7 @@ pub(super) fn over_ip(protocol: u8, octets: Octets<'_>) -> Step<'_> {
 }
 
 /// Generic routing encapsulation (RFC 2784, RFC 2890; RFC 1701 with routing; RFC 2637).
-pub(super) fn gre(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn gre(octets: Octets<'_>) -> Step<'_> {
     let &[a, b, c, d] = octets.header().ok_or(CUT)?;
     let (flags, protocol) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
     let has = |flag: u16| flags & flag != 0;
@@ -93,7 +91,7 @@ fn erspan_3(octets: Octets<'_>) -> Step<'_> {
 }
 
 /// A network service header (RFC 8300 §2).
-pub(super) fn nsh(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn nsh(octets: Octets<'_>) -> Step<'_> {
     let cut = Skipped::Truncated(Layer::Tunnel);
     let &[_, words, _, protocol] = octets.header().ok_or(cut)?;
     let payload = octets.after(usize::from(words & 0x3f) * 4).ok_or(cut)?;
@@ -101,7 +99,7 @@ pub(super) fn nsh(octets: Octets<'_>) -> Step<'_> {
 }
 
 /// The protocol numbers that a network service header and VXLAN-GPE have in common.
-pub(super) fn next_protocol(number: u8) -> Result<Next, Skipped> {
+pub(crate) fn next_protocol(number: u8) -> Result<Next, Skipped> {
     match number {
         1 => Ok(Next::Ip(Network::Ipv4OrIpv6)),
         2 => Ok(Next::Ip(Network::Ipv6)),

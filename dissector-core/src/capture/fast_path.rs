@@ -1,13 +1,13 @@
 //! The straight way through the usual frame: Ethernet, perhaps a VLAN tag or two, IPv4 or IPv6
-//! without options, TCP. Everything else goes the [long way](super::layers), which finds the same.
+//! without options, TCP. Everything else goes the [long way](super::decode::layers), which finds the same.
 
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
-use super::LinkType;
-use super::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
-use super::frame::Frame;
-use super::ip::PROTOCOL_TCP;
+use super::decode::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
+use super::decode::ip::PROTOCOL_TCP;
+use super::format::record::Frame;
+use super::link_type::LinkType;
 use crate::PacketInfo;
 use crate::key;
 

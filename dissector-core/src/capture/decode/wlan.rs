@@ -1,15 +1,14 @@
 //! IEEE 802.11: data frames that are not encrypted, and the headers that receivers put in front.
 
-use super::LinkType;
-use super::layers::{Next, Step};
-use super::octets::Octets;
-use super::skipped::{Layer, Skipped};
+use super::next::{Next, Octets, Step};
+use crate::capture::link_type::LinkType;
+use crate::capture::skipped::{Layer, Skipped};
 
 const CUT: Skipped = Skipped::Truncated(Layer::Wlan);
 const ADDRESS_OCTETS: usize = 6;
 
 /// A data frame (IEEE 802.11-2020 §9.3.2), down to its LLC header or its subframes.
-pub(super) fn data_frame(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn data_frame(octets: Octets<'_>) -> Step<'_> {
     let &[kind, flags] = octets.header().ok_or(CUT)?;
     const DATA: u8 = 2;
     const NO_DATA: u8 = 0x40;
@@ -43,7 +42,7 @@ pub(super) fn data_frame(octets: Octets<'_>) -> Step<'_> {
 }
 
 /// The first subframe of an aggregate (§9.3.2.2.2), and what follows it.
-pub(super) fn subframe(octets: Octets<'_>) -> Result<(Octets<'_>, Octets<'_>), Skipped> {
+pub(crate) fn subframe(octets: Octets<'_>) -> Result<(Octets<'_>, Octets<'_>), Skipped> {
     let &[.., a, b] = octets.header::<14>().ok_or(CUT)?;
     let length = usize::from(u16::from_be_bytes([a, b]));
     let subframe = octets.after(14).ok_or(CUT)?;
@@ -53,7 +52,7 @@ pub(super) fn subframe(octets: Octets<'_>) -> Result<(Octets<'_>, Octets<'_>), S
 }
 
 /// Radiotap: what a receiver says of a frame, in fields that a bit map tells of.
-pub(super) fn radiotap(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn radiotap(octets: Octets<'_>) -> Step<'_> {
     const TIME: u32 = 1;
     const FLAGS: u32 = 2;
     const ANOTHER_MAP: u32 = 1 << 31;
@@ -89,7 +88,7 @@ pub(super) fn radiotap(octets: Octets<'_>) -> Step<'_> {
 }
 
 /// Prism or AVS: an older header of receivers, whose length is its second field.
-pub(super) fn prism_or_avs(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn prism_or_avs(octets: Octets<'_>) -> Step<'_> {
     let &[magic @ .., a, b, c, d] = octets.header::<8>().ok_or(CUT)?;
     let big = u32::from_be_bytes([a, b, c, d]) as usize;
     let little = u32::from_le_bytes([a, b, c, d]) as usize;
@@ -99,7 +98,7 @@ pub(super) fn prism_or_avs(octets: Octets<'_>) -> Step<'_> {
 }
 
 /// Per-packet information, in front of a frame of any link type.
-pub(super) fn per_packet_information(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn per_packet_information(octets: Octets<'_>) -> Step<'_> {
     let &[_, _, a, b, c, d, e, f] = octets.header().ok_or(CUT)?;
     let header = usize::from(u16::from_le_bytes([a, b])).max(8);
     let link_type = u16::try_from(u32::from_le_bytes([c, d, e, f])).map_err(|_| CUT)?;

@@ -6,9 +6,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::layers::{Envelope, Next};
-use super::octets::Octets;
-use super::skipped::{IpVersion, Layer, Skipped};
+use super::next::{Envelope, Network, Next, Octets};
+use crate::capture::skipped::{IpVersion, Layer, Skipped};
 
 const IPV4_HEADER_OCTETS: usize = 20;
 const IPV6_HEADER_OCTETS: usize = 40;
@@ -25,13 +24,13 @@ const OPTION_LOOSE_ROUTE: u8 = 0x83;
 const OPTION_STRICT_ROUTE: u8 = 0x89;
 
 /// IP protocol number of TCP.
-pub(super) const PROTOCOL_TCP: u8 = 6;
+pub(crate) const PROTOCOL_TCP: u8 = 6;
 /// IP protocol number of UDP.
-pub(super) const PROTOCOL_UDP: u8 = 17;
+pub(crate) const PROTOCOL_UDP: u8 = 17;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 /// The IPv6 fragment header.
-pub(super) const FRAGMENT: u8 = 44;
+pub(crate) const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION_OPTIONS: u8 = 60;
 const SHIM6: u8 = 140;
@@ -42,49 +41,40 @@ const OPTION_JUMBO: u8 = 0xc2;
 /// Home Address (RFC 6275 §6.3).
 const OPTION_HOME_ADDRESS: u8 = 0xc9;
 
-/// Which IP header comes next.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Network {
-    /// What the layer below calls IPv4. Wireshark trusts the version field more, and so do we.
-    Ipv4OrIpv6,
-    /// What the layer below calls IPv6.
-    Ipv6,
-}
-
 /// An IP packet whose fixed header has been read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Datagram<'a> {
-    pub(super) envelope: Envelope,
+pub(crate) struct Datagram<'a> {
+    pub(crate) envelope: Envelope,
     /// Of the payload, or of its first extension header.
-    pub(super) protocol: u8,
-    pub(super) payload: Octets<'a>,
+    pub(crate) protocol: u8,
+    pub(crate) payload: Octets<'a>,
     /// `None` for a whole datagram.
-    pub(super) fragment: Option<Part>,
+    pub(crate) fragment: Option<Part>,
 }
 
 /// The part of a datagram that a fragment is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
-    pub(super) version: IpVersion,
-    pub(super) offset: usize,
+pub(crate) struct Part {
+    pub(crate) version: IpVersion,
+    pub(crate) offset: usize,
     /// Whether others follow.
-    pub(super) more: bool,
+    pub(crate) more: bool,
     /// Its length by the IP header.
-    pub(super) octets: usize,
+    pub(crate) octets: usize,
 }
 
 /// A fragment header of IPv6.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FragmentHeader<'a> {
-    pub(super) next: Next,
-    pub(super) payload: Octets<'a>,
-    pub(super) id: u32,
+pub(crate) struct FragmentHeader<'a> {
+    pub(crate) next: Next,
+    pub(crate) payload: Octets<'a>,
+    pub(crate) id: u32,
     /// `None` for a datagram in one fragment (RFC 6946).
-    pub(super) fragment: Option<Part>,
+    pub(crate) fragment: Option<Part>,
 }
 
 /// Reads the IP header that the layer below says is there.
-pub(super) fn datagram(network: Network, octets: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
+pub(crate) fn datagram(network: Network, octets: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
     let version = octets.captured.first().map(|first| first >> 4);
     match (network, version) {
         (Network::Ipv4OrIpv6, Some(4)) => ipv4(octets),
@@ -174,7 +164,7 @@ fn ipv6(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
 /// Steps over an extension header (RFC 8200 §4) other than the fragment header, which may change
 /// the addresses; `None` where `kind` is none. After IPv4 they mean nothing, but Wireshark opens
 /// them there too.
-pub(super) fn extension<'a>(
+pub(crate) fn extension<'a>(
     kind: u8,
     octets: Octets<'a>,
     envelope: &mut Envelope,
@@ -208,7 +198,7 @@ pub(super) fn extension<'a>(
 }
 
 /// Reads a fragment header (RFC 8200 §4.5), which has one length.
-pub(super) fn fragment_header(octets: Octets<'_>) -> Result<FragmentHeader<'_>, Skipped> {
+pub(crate) fn fragment_header(octets: Octets<'_>) -> Result<FragmentHeader<'_>, Skipped> {
     let cut = Skipped::Truncated(Layer::ExtensionHeader);
     let &[next, _, a, b, id @ ..] = octets.header::<8>().ok_or(cut)?;
     let payload = octets.after(8).ok_or(cut)?;

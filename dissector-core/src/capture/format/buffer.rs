@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read, Result};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::ahead::{Ahead, HEADROOM, Piece};
 use super::compression::{self, Octets, Source};
+use super::read_ahead::{Ahead, HEADROOM, Piece};
 
 /// Octets the buffer starts with: it stays in a core's own cache, which reads twice as fast as a
 /// buffer of several megaoctets does.
@@ -14,7 +14,7 @@ const INITIAL_OCTETS: usize = 256 * 1024;
 
 /// Octets read from `R` but not yet consumed.
 #[derive(Debug)]
-pub(super) struct Buffer<R> {
+pub(crate) struct Buffer<R> {
     source: Source<R>,
     /// Where the octets come from instead, once they are read ahead.
     ahead: Option<Ahead<R>>,
@@ -28,7 +28,7 @@ pub(super) struct Buffer<R> {
 }
 
 impl<R: Read> Buffer<R> {
-    pub(super) fn new(reader: R) -> Self {
+    pub(crate) fn new(reader: R) -> Self {
         let octets = vec![0; INITIAL_OCTETS];
         Self {
             source: Source::Plain(reader),
@@ -43,7 +43,7 @@ impl<R: Read> Buffer<R> {
     }
 
     /// Goes on with the decompressed octets, if those that are there are compressed ones.
-    pub(super) fn decompress(&mut self) {
+    pub(crate) fn decompress(&mut self) {
         if compression::is_compressed(self.filled()) {
             let start = self.filled().to_vec();
             self.source = std::mem::replace(&mut self.source, Source::Ended(0)).decompressed(start);
@@ -52,7 +52,7 @@ impl<R: Read> Buffer<R> {
     }
 
     /// Who reads ahead from now on; `file` is what is read, if it is a file.
-    pub(super) fn ahead(&mut self, file: Option<&Arc<File>>) -> Ahead<R> {
+    pub(crate) fn ahead(&mut self, file: Option<&Arc<File>>) -> Ahead<R> {
         if let Some(ahead) = &self.ahead {
             return ahead.clone();
         }
@@ -62,13 +62,13 @@ impl<R: Read> Buffer<R> {
     }
 
     /// Whether the next record may have to be waited for.
-    pub(super) fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         let Some(ahead) = &self.ahead else { return false };
         self.filled().len() < HEADROOM && !ahead.is_ready()
     }
 
     /// Octets taken from the reader.
-    pub(super) fn octets_read(&self) -> u64 {
+    pub(crate) fn octets_read(&self) -> u64 {
         match self.ahead {
             Some(_) => self.read,
             None => self.source.compressed_octets().unwrap_or(self.read),
@@ -76,37 +76,37 @@ impl<R: Read> Buffer<R> {
     }
 
     /// Whether compressed data ended before its end, or could not be decompressed.
-    pub(super) fn is_damaged(&self) -> bool {
+    pub(crate) fn is_damaged(&self) -> bool {
         self.damaged
     }
 
     /// The octets that are there.
     #[inline]
-    pub(super) fn filled(&self) -> &[u8] {
+    pub(crate) fn filled(&self) -> &[u8] {
         &self.octets[self.start..self.end]
     }
 
     /// Position in the buffer of `filled()[0]`; valid until the next [`fill`](Self::fill).
     #[inline]
-    pub(super) fn start(&self) -> usize {
+    pub(crate) fn start(&self) -> usize {
         self.start
     }
 
     /// Octets from `start` on, consumed or not; valid as long as `start` is.
     #[inline]
-    pub(super) fn from(&self, start: usize) -> &[u8] {
+    pub(crate) fn from(&self, start: usize) -> &[u8] {
         &self.octets[start..self.end]
     }
 
     /// The octets at `place`, consumed or not; valid as long as `start` is.
     #[inline]
-    pub(super) fn at(&self, place: Range<usize>) -> &[u8] {
+    pub(crate) fn at(&self, place: Range<usize>) -> &[u8] {
         &self.octets[place]
     }
 
     /// Steps over the first `octets` of [`filled`](Self::filled).
     #[inline]
-    pub(super) fn consume(&mut self, octets: usize) {
+    pub(crate) fn consume(&mut self, octets: usize) {
         self.start = self.end.min(self.start + octets);
     }
 
@@ -115,7 +115,7 @@ impl<R: Read> Buffer<R> {
     ///
     /// The buffer only grows when it is full, so a length field that lies costs no memory.
     #[cold]
-    pub(super) fn fill(&mut self, required: usize) -> Result<bool> {
+    pub(crate) fn fill(&mut self, required: usize) -> Result<bool> {
         if let Some(ahead) = self.ahead.clone() {
             return self.fill_from(&ahead, required);
         }

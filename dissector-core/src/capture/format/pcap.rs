@@ -4,11 +4,12 @@ use pcap_file::pcap::{PcapHeader, PcapParser, PcapTsResolution};
 use pcap_file::{DataLink, Endianness};
 
 use super::clock::Clock;
-use super::frame::{Frame, Interface, Record};
-use super::{CaptureError, LinkType};
+use super::record::{Frame, Interface, Record};
+use crate::capture::error::CaptureError;
+use crate::capture::link_type::LinkType;
 
 /// Octets of the file header.
-pub(super) const HEADER_OCTETS: usize = 24;
+pub(crate) const HEADER_OCTETS: usize = 24;
 /// Octets in front of each packet.
 const RECORD_HEADER_OCTETS: usize = 16;
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
@@ -19,7 +20,7 @@ const ETHERNET_FCS_OCTETS: u8 = 4;
 /// pcap-file only cuts the records out: its checks of times and lengths would lose whole files
 /// that every other reader opens.
 #[derive(Debug)]
-pub(super) struct PcapRecords {
+pub(crate) struct PcapRecords {
     parser: PcapParser,
     interface: Interface,
     units_per_second: u64,
@@ -29,12 +30,12 @@ pub(super) struct PcapRecords {
 
 impl PcapRecords {
     /// Whether a file that starts so is a pcap file.
-    pub(super) fn recognises(magic: [u8; 4]) -> bool {
+    pub(crate) fn recognises(magic: [u8; 4]) -> bool {
         matches!(u32::from_be_bytes(magic), 0xa1b2_c3d4 | 0xa1b2_3c4d | 0xd4c3_b2a1 | 0x4d3c_b2a1)
     }
 
     /// Reads the file header.
-    pub(super) fn new(header: &[u8]) -> Result<Self, CaptureError> {
+    pub(crate) fn new(header: &[u8]) -> Result<Self, CaptureError> {
         let Ok((_, parser)) = PcapParser::new(header) else {
             return Err(CaptureError::HeaderCut {
                 required: HEADER_OCTETS,
@@ -53,7 +54,7 @@ impl PcapRecords {
         Ok(Self { parser, interface, units_per_second, fraction_ns, big_endian })
     }
 
-    pub(super) fn is_big_endian(&self) -> bool {
+    pub(crate) fn is_big_endian(&self) -> bool {
         self.big_endian
     }
 
@@ -63,7 +64,7 @@ impl PcapRecords {
     /// The four numbers in front are read here, at a third of the cost; whether they are
     /// [big-endian](Self::is_big_endian) is not asked of each.
     #[inline(always)]
-    pub(super) fn straight<const BIG_ENDIAN: bool>(&self, octets: &[u8]) -> Option<(Frame, usize)> {
+    pub(crate) fn straight<const BIG_ENDIAN: bool>(&self, octets: &[u8]) -> Option<(Frame, usize)> {
         let (header, rest) = octets.split_first_chunk::<RECORD_HEADER_OCTETS>()?;
         let (fields, _) = header.as_chunks::<4>();
         let &[seconds, fraction, captured, original] = fields else { return None };
@@ -81,7 +82,7 @@ impl PcapRecords {
     }
 
     /// Reads the record at the start of `octets`, or says what is missing.
-    pub(super) fn next(&self, octets: &[u8]) -> Record {
+    pub(crate) fn next(&self, octets: &[u8]) -> Record {
         match self.parser.next_raw_packet(octets) {
             Ok((rest, packet)) => {
                 // A fraction of a second or more is simply added.

@@ -19,36 +19,36 @@ const MAX_FRAGMENTS: usize = 2048;
 
 /// What the fragments of one datagram have in common.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct DatagramId {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
+pub(crate) struct DatagramId {
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
     /// Zero for IPv6, as in Wireshark.
-    pub(super) protocol: u8,
-    pub(super) vlan: u16,
-    pub(super) identification: u32,
+    pub(crate) protocol: u8,
+    pub(crate) vlan: u16,
+    pub(crate) identification: u32,
 }
 
 /// Where a fragment belongs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fragment {
-    pub(super) id: DatagramId,
+pub(crate) struct Fragment {
+    pub(crate) id: DatagramId,
     /// Octets of the payload in front of it.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
     /// Whether others follow.
-    pub(super) more: bool,
+    pub(crate) more: bool,
 }
 
 /// A payload put together.
 #[derive(Debug)]
-pub(super) struct Whole {
-    pub(super) octets: Vec<u8>,
+pub(crate) struct Whole {
+    pub(crate) octets: Vec<u8>,
     /// Fragments that were waiting for the one that completed it.
-    pub(super) waiting: u64,
+    pub(crate) waiting: u64,
 }
 
 /// Fragments of datagrams that are not complete yet.
 #[derive(Debug, Default)]
-pub(super) struct Fragments {
+pub(crate) struct Fragments {
     waiting: HashMap<DatagramId, Waiting>,
     /// Datagrams in the order in which they began, with the number of the beginning: one that is
     /// complete leaves its entry behind.
@@ -81,7 +81,7 @@ struct Part {
 
 impl Fragments {
     /// Takes a fragment; the whole payload if this completes it.
-    pub(super) fn add(&mut self, fragment: &Fragment, octets: &[u8]) -> Option<Whole> {
+    pub(crate) fn add(&mut self, fragment: &Fragment, octets: &[u8]) -> Option<Whole> {
         let Fragment { id, offset, more } = *fragment;
         let known = self.waiting.contains_key(&id);
         if !known {

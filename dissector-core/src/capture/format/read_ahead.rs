@@ -18,7 +18,7 @@ use super::compression::{Octets, Source};
 /// Octets that are read at a time.
 const BLOCK_OCTETS: usize = 256 * 1024;
 /// Room in front of them, at least.
-pub(super) const HEADROOM: usize = 64 * 1024;
+pub(crate) const HEADROOM: usize = 64 * 1024;
 /// Blocks begin with a page, in memory and in the file: where the kernel copies to something that lies
 /// a little further behind the beginning of a page, it takes three times as long.
 const PAGE_OCTETS: usize = 4096;
@@ -28,7 +28,7 @@ const MOST: usize = 3;
 /// How many threads may read a file at once: each its own part.
 const READERS: usize = 2;
 
-/// Reads a capture ahead, in whatever thread: see [`Captures::ahead`](super::Captures::ahead).
+/// Reads a capture ahead, in whatever thread: see [`Captures::ahead`](crate::capture::Captures::ahead).
 ///
 /// ```
 /// use dissector_core::ConnectionTable;
@@ -81,7 +81,7 @@ struct Blocks {
 }
 
 /// What reading has come to.
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Block {
         octets: Vec<u8>,
         /// Where they are; before that there are [`HEADROOM`] octets or more.
@@ -96,7 +96,7 @@ pub(super) enum Piece {
 impl<R: Read> Ahead<R> {
     /// Goes on with a source that so many octets were read from. If it is a file, and that is given,
     /// several threads can read it at once.
-    pub(super) fn new(source: Source<R>, octets_read: u64, file: Option<Arc<File>>) -> Self {
+    pub(crate) fn new(source: Source<R>, octets_read: u64, file: Option<Arc<File>>) -> Self {
         let file = file.filter(|_| cfg!(unix) && matches!(source, Source::Plain(_)));
         let source = Mutex::new(source);
         let blocks = Mutex::new(Blocks { offset: octets_read, ..Blocks::default() });
@@ -178,7 +178,7 @@ impl<R: Read> Ahead<R> {
     }
 
     /// What was read next; waits for it, or reads it, if it is not there.
-    pub(super) fn next(&self) -> Piece {
+    pub(crate) fn next(&self) -> Piece {
         let mut blocks = self.blocks();
         loop {
             blocks = match blocks.read.front() {
@@ -199,7 +199,7 @@ impl<R: Read> Ahead<R> {
     }
 
     /// Takes a block back, to be filled again.
-    pub(super) fn take_back(&self, octets: Vec<u8>) {
+    pub(crate) fn take_back(&self, octets: Vec<u8>) {
         // It may have grown, or be of another kind.
         if octets.len() == ALL_OCTETS {
             self.blocks().empty.push(octets);

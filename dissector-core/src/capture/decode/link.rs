@@ -1,22 +1,10 @@
 //! What a frame of each link type starts with.
 
 use super::ethernet::IEEE_802_3_MAX_LENGTH;
-use super::ip::Network;
-use super::layers::{Next, Step};
-use super::octets::Octets;
-use super::skipped::{Layer, Skipped};
+use super::next::{Network, Next, Octets, Step};
 use super::wlan;
-
-/// Link-layer type of a capture, by its number in the registry of pcap and pcapng.
-///
-/// ```
-/// use dissector_core::capture::LinkType;
-///
-/// assert_eq!(LinkType::ETHERNET.to_string(), "1 (Ethernet)");
-/// assert_eq!(LinkType(4242).to_string(), "4242");
-/// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct LinkType(pub u16);
+use crate::capture::link_type::LinkType;
+use crate::capture::skipped::{Layer, Skipped};
 
 impl LinkType {
     /// BSD loopback, in the byte order of the capturing host.
@@ -102,7 +90,7 @@ const CUT: Skipped = Skipped::Truncated(Layer::Link);
 
 /// What the first header of a frame is, and where; here the headers that are the file's own and
 /// have no protocol's name are read.
-pub(super) fn first(link_type: LinkType, frame: Octets<'_>) -> Step<'_> {
+pub(crate) fn first(link_type: LinkType, frame: Octets<'_>) -> Step<'_> {
     match link_type {
         LinkType::ETHERNET => Ok((Next::Ethernet, frame)),
         LinkType::LINUX_SLL => {

@@ -3,17 +3,15 @@
 //! Labels do not say what they carry. Wireshark goes by the first four bits, and so do we.
 
 use super::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
-use super::ip::Network;
-use super::layers::{Next, Step};
-use super::octets::Octets;
-use super::skipped::{Layer, Skipped};
+use super::next::{Network, Next, Octets, Step};
+use crate::capture::skipped::{Layer, Skipped};
 
 const CUT: Skipped = Skipped::Truncated(Layer::Mpls);
 /// The label of the generic associated channel (RFC 5586).
 const GENERIC_ASSOCIATED_CHANNEL: u32 = 13;
 
 /// Steps over all labels.
-pub(super) fn labels(mut octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn labels(mut octets: Octets<'_>) -> Step<'_> {
     loop {
         let entry = u32::from_be_bytes(*octets.header().ok_or(CUT)?);
         octets = octets.after(4).ok_or(CUT)?;

@@ -9,11 +9,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
 use super::fragments::{DatagramId, Fragment, Fragments};
-use super::frame::Frame;
-use super::ip::{self, Network};
-use super::octets::Octets;
-use super::skipped::{Layer, Skipped, Tally};
-use super::{LinkType, ethernet, link, mpls, ppp, tunnel, udp, wlan};
+use super::next::{Envelope, Next, Octets};
+use super::{ethernet, ip, link, mpls, ppp, tunnel, udp, wlan};
+use crate::capture::format::record::Frame;
+use crate::capture::skipped::{Layer, Skipped, Tally};
 use crate::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PacketInfo};
 
 /// Layers in a frame that are opened; beyond that the frame is an attack.
@@ -23,37 +22,8 @@ const MAX_NESTED: u32 = 8;
 /// Segments of one frame: an aggregate of 64 KiB holds fewer.
 const MAX_SEGMENTS: usize = 4096;
 
-/// What comes next in a frame.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Next {
-    Link(LinkType),
-    /// With its two addresses.
-    Ethernet,
-    /// What an EtherType tells of.
-    EtherType(u16),
-    /// The same where small values are a length (IEEE 802.3).
-    EtherTypeOrLength(u16),
-    Llc,
-    CiscoHdlc,
-    FrameRelay,
-    /// PPP, perhaps with HDLC's address and control octets.
-    Ppp,
-    /// PPP or Cisco HDLC, as a serial line carries them.
-    PppHdlc,
-    Pppoe,
-    Mpls,
-    Nsh,
-    Wlan,
-    /// The subframes of an 802.11 aggregate (A-MSDU).
-    WlanAggregate,
-    Gre,
-    Ip(Network),
-    /// What an IP protocol number tells of, extension headers included.
-    Protocol(u8),
-}
-
 /// Before anything was found.
-pub(super) const NOTHING: PacketInfo = PacketInfo {
+pub(crate) const NOTHING: PacketInfo = PacketInfo {
     frame: 0,
     time_ns: 0,
     source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -63,27 +33,15 @@ pub(super) const NOTHING: PacketInfo = PacketInfo {
     tcp_octets: 0,
 };
 
-/// What follows a header: what it is, and where.
-pub(super) type Step<'a> = Result<(Next, Octets<'a>), Skipped>;
-
-/// What an IP header says of its payload.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Envelope {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
-    pub(super) ttl: u8,
-    pub(super) ip_id: Option<u16>,
-}
-
 /// Something found in a frame.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(crate) enum Found {
     Segment(PacketInfo, Place),
     IcmpError(IcmpError),
 }
 
 impl Found {
-    pub(super) fn time_ns(&self) -> i64 {
+    pub(crate) fn time_ns(&self) -> i64 {
         match self {
             Self::Segment(packet, _) => packet.time_ns,
             Self::IcmpError(error) => error.packet.time_ns,
@@ -93,7 +51,7 @@ impl Found {
 
 /// Where a segment lies.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// In the buffer.
     Buffer(Range<usize>),
     /// In a payload that was put together.
@@ -102,19 +60,19 @@ pub(super) enum Place {
 
 /// What the slow way through a frame keeps, and leaves behind.
 #[derive(Debug, Default)]
-pub(super) struct Deep {
+pub(crate) struct Deep {
     fragments: Fragments,
     /// What the last frame holds, last one first.
-    pub(super) found: Vec<Found>,
+    pub(crate) found: Vec<Found>,
     /// The payloads that were put together for it.
-    pub(super) wholes: Vec<Vec<u8>>,
+    pub(crate) wholes: Vec<Vec<u8>>,
 }
 
 impl Deep {
     /// Opens a frame whose captured octets lie at `start` in the buffer; what it holds is in
     /// `found` then. A reason for an empty one goes to `skipped`.
     #[cold]
-    pub(super) fn open(
+    pub(crate) fn open(
         &mut self,
         number: u64,
         frame: &Frame,

@@ -3,15 +3,13 @@
 //! The fixed fields are read here and not by etherparse: it does not keep the length on the wire
 //! (which the payload length follows from), stops at three VLAN tags, and opens no tunnel.
 
-use super::ip::Network;
-use super::layers::{Next, Step};
-use super::octets::Octets;
-use super::skipped::{Layer, Skipped};
+use super::next::{Network, Next, Octets, Step};
+use crate::capture::skipped::{Layer, Skipped};
 
-pub(super) const ETHERTYPE_IPV4: u16 = 0x0800;
-pub(super) const ETHERTYPE_IPV6: u16 = 0x86dd;
+pub(crate) const ETHERTYPE_IPV4: u16 = 0x0800;
+pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// Up to this value the field is a length.
-pub(super) const IEEE_802_3_MAX_LENGTH: u16 = 1500;
+pub(crate) const IEEE_802_3_MAX_LENGTH: u16 = 1500;
 /// A tag of Wireshark's needs two levels of its 50; with this many tags TCP is still reached.
 const MAX_VLAN_TAGS: usize = 20;
 
@@ -19,7 +17,7 @@ const SAP_IP: u8 = 0x06;
 const SAP_SNAP: u8 = 0xaa;
 
 /// An Ethernet header; or Cisco's FabricPath header, which looks like one, and another behind it.
-pub(super) fn ethernet(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn ethernet(octets: Octets<'_>) -> Step<'_> {
     let cut = Skipped::Truncated(Layer::Link);
     let &[.., a, b] = octets.header::<14>().ok_or(cut)?;
     match u16::from_be_bytes([a, b]) {
@@ -33,7 +31,7 @@ pub(super) fn ethernet(octets: Octets<'_>) -> Step<'_> {
 }
 
 /// Goes by the field behind two Ethernet addresses, or in a tag.
-pub(super) fn ethertype_or_length(value: u16, octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn ethertype_or_length(value: u16, octets: Octets<'_>) -> Step<'_> {
     if value > IEEE_802_3_MAX_LENGTH {
         return Ok((Next::EtherType(value), octets));
     }
@@ -46,7 +44,7 @@ pub(super) fn ethertype_or_length(value: u16, octets: Octets<'_>) -> Step<'_> {
 
 /// Goes by an EtherType, through VLAN tags (IEEE 802.1Q, 802.1ad and the older 0x9100), of which
 /// the last one's number is left in `vlan`.
-pub(super) fn ethertype<'a>(
+pub(crate) fn ethertype<'a>(
     mut ethertype: u16,
     mut octets: Octets<'a>,
     vlan: &mut u16,
@@ -117,7 +115,7 @@ fn macsec(octets: Octets<'_>) -> Step<'_> {
 }
 
 /// IEEE 802.2 logical link control, with SNAP.
-pub(super) fn llc(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn llc(octets: Octets<'_>) -> Step<'_> {
     let cut = Skipped::Truncated(Layer::Llc);
     let &[destination, source, control] = octets.header().ok_or(cut)?;
     let header = if control & 3 == 3 { 3 } else { 4 };
@@ -131,7 +129,7 @@ pub(super) fn llc(octets: Octets<'_>) -> Step<'_> {
 }
 
 /// An organisation and its protocol, with `padding` octets in front of bridged Ethernet.
-pub(super) fn snap(octets: Octets<'_>, padding: usize) -> Step<'_> {
+pub(crate) fn snap(octets: Octets<'_>, padding: usize) -> Step<'_> {
     let cut = Skipped::Truncated(Layer::Llc);
     let &[a, b, c, d, e] = octets.header().ok_or(cut)?;
     let payload = octets.after(5).ok_or(cut)?;

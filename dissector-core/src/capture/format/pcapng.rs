@@ -7,8 +7,12 @@ use nom::{IResult, Parser};
 use pcap_file::pcapng::{PcapNgParseError, PcapNgParser};
 
 use super::clock::Clock;
-use super::frame::{Frame, Interface, Record};
-use super::{LinkType, MAX_INTERFACES, Problem};
+use super::record::{Frame, Interface, Record};
+use crate::capture::error::Problem;
+use crate::capture::link_type::LinkType;
+
+/// Interfaces that a pcapng section may describe; more end the reading with a warning.
+pub const MAX_INTERFACES: usize = 65_536;
 
 /// Type of a Section Header Block; it reads the same in both byte orders.
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -45,7 +49,7 @@ type Parsed<'a, T> = IResult<&'a [u8], T, ()>;
 /// pcap-file cuts the blocks out; section headers and interface descriptions never reach it,
 /// since it decodes those on the way, refuses the unusual ones and keeps the rest without a limit.
 #[derive(Debug)]
-pub(super) struct PcapngRecords {
+pub(crate) struct PcapngRecords {
     section: Option<Section>,
 }
 
@@ -58,19 +62,19 @@ struct Section {
 
 impl PcapngRecords {
     /// Whether a file that starts so is a pcapng file.
-    pub(super) fn recognises(magic: [u8; 4]) -> bool {
+    pub(crate) fn recognises(magic: [u8; 4]) -> bool {
         u32::from_be_bytes(magic) == SECTION_HEADER
     }
 
     /// Starts before the first section header.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { section: None }
     }
 
     /// Reads the block at the start of `octets` if it is an Enhanced Packet Block and all there: the
     /// frame, and the octets of all of the block.
     #[inline(always)]
-    pub(super) fn straight(&self, octets: &[u8]) -> Option<(Frame, usize)> {
+    pub(crate) fn straight(&self, octets: &[u8]) -> Option<(Frame, usize)> {
         /// With type, length, and the five numbers in front of the captured octets.
         const START_OCTETS: usize = BLOCK_START_OCTETS + 20;
         let section = self.section.as_ref()?;
@@ -97,7 +101,7 @@ impl PcapngRecords {
     }
 
     /// Reads the block at the start of `octets`.
-    pub(super) fn next(&mut self, octets: &[u8]) -> Record {
+    pub(crate) fn next(&mut self, octets: &[u8]) -> Record {
         let Some((&kind, _)) = octets.split_first_chunk() else {
             return Record::Incomplete { required: BLOCK_FRAME_OCTETS as u64 };
         };

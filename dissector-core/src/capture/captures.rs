@@ -9,9 +9,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::ahead::Ahead;
-use super::layers::Found;
-use super::order::{Disorder, Order};
+use super::decode::layers::Found;
+use super::disorder::{Disorder, Order};
+use super::format::read_ahead::Ahead;
 use super::skipped::{Skipped, Tally};
 use super::{Capture, CaptureError, CaptureWarning, Packet};
 use crate::Batch;

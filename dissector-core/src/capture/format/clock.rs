@@ -2,7 +2,7 @@
 
 /// Unit and zero of an interface's timestamps.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     unit: Unit,
     offset_ns: i128,
 }
@@ -20,12 +20,12 @@ enum Unit {
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
 impl Clock {
-    pub(super) const MICROSECONDS: Self = Self { unit: Unit::Nanoseconds(1000), offset_ns: 0 };
-    pub(super) const NANOSECONDS: Self = Self { unit: Unit::Nanoseconds(1), offset_ns: 0 };
+    pub(crate) const MICROSECONDS: Self = Self { unit: Unit::Nanoseconds(1000), offset_ns: 0 };
+    pub(crate) const NANOSECONDS: Self = Self { unit: Unit::Nanoseconds(1), offset_ns: 0 };
 
     /// Reads the values of the options `if_tsresol` and `if_tsoffset` of a pcapng interface: a
     /// power of 10, or of 2 where the top bit is set, and seconds.
-    pub(super) fn new(resolution: u8, offset_seconds: i64) -> Self {
+    pub(crate) fn new(resolution: u8, offset_seconds: i64) -> Self {
         let exponent = u32::from(resolution & 0x7f);
         let unit = if resolution & 0x80 != 0 {
             Unit::Binary(exponent)
@@ -41,7 +41,7 @@ impl Clock {
 
     /// `timestamp` in nanoseconds since 1970, at the nearest end of `i64` where it does not fit.
     #[inline]
-    pub(super) fn nanoseconds(&self, timestamp: u64) -> i64 {
+    pub(crate) fn nanoseconds(&self, timestamp: u64) -> i64 {
         if let Unit::Nanoseconds(unit) = self.unit
             && self.offset_ns == 0
         {

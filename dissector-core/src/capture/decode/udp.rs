@@ -1,16 +1,14 @@
 //! Tunnels over UDP, told by their port.
 
-use super::ip::Network;
-use super::layers::{Next, Step};
-use super::octets::Octets;
-use super::skipped::{Layer, Skipped};
+use super::next::{Network, Next, Octets, Step};
 use super::{ethernet, ip, tunnel};
+use crate::capture::skipped::{Layer, Skipped};
 
 const CUT: Skipped = Skipped::Truncated(Layer::Tunnel);
 
 /// Reads the UDP header and opens the tunnel behind it; both ports count, the lower one first, as
 /// in Wireshark.
-pub(super) fn datagram(octets: Octets<'_>) -> Step<'_> {
+pub(crate) fn datagram(octets: Octets<'_>) -> Step<'_> {
     let cut = Skipped::Truncated(Layer::Udp);
     let &[a, b, c, d, length_1, length_2, _, _] = octets.header().ok_or(cut)?;
     let (source, destination) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));

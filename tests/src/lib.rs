@@ -11,7 +11,7 @@ use std::thread;
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use xtask::wireshark::Wireshark;
+use testkit::wireshark::Wireshark;
 
 /// Layers that the command opens, by Wireshark's names. A segment in a frame made of these alone is
 /// seen by the plugin and by the command.
@@ -91,14 +91,14 @@ pub const OPENED_LAYERS: &[&str] = &[
 pub fn wireshark() -> &'static Wireshark {
     static WIRESHARK: OnceLock<Wireshark> = OnceLock::new();
     WIRESHARK.get_or_init(|| {
-        xtask::plugin::build_and_place().expect("the plugin builds");
+        testkit::wireshark::plugin::build_and_place().expect("the plugin builds");
         Wireshark::find().expect("tshark is installed")
     })
 }
 
 /// Path of a committed sample.
 pub fn sample(name: &str) -> PathBuf {
-    xtask::workspace_root().join("samples").join(name)
+    testkit::workspace_root().join("samples").join(name)
 }
 
 /// Lets everybody into `folder`: run by root, tshark may be nobody.
@@ -113,7 +113,7 @@ pub fn open_to_all(folder: &Path) {
 
 /// Every committed sample.
 pub fn samples() -> Vec<PathBuf> {
-    files_below(&xtask::workspace_root().join("samples"))
+    files_below(&testkit::workspace_root().join("samples"))
         .into_iter()
         .filter(|file| file.extension().is_some_and(|ending| ending == "pcapng"))
         .collect()
@@ -123,7 +123,7 @@ pub fn samples() -> Vec<PathBuf> {
 pub fn everything() -> &'static str {
     static FILE: OnceLock<String> = OnceLock::new();
     FILE.get_or_init(|| {
-        let folder = xtask::wireshark::target_folder().expect("cargo knows it").join("tests");
+        let folder = testkit::folders::target_folder().expect("cargo knows it").join("tests");
         std::fs::create_dir_all(&folder).expect("the folder can be made");
         let made = NamedTempFile::new_in(&folder).expect("a file can be made");
         let mut merge = Command::new("mergecap");
@@ -146,7 +146,7 @@ pub fn at_length() -> bool {
 /// Whether the tests run with a version of Wireshark that was named, after they have run with the
 /// installed one.
 pub fn once_more() -> bool {
-    xtask::wireshark::named_version().is_ok_and(|named| named.is_some())
+    testkit::wireshark::named_version().is_ok_and(|named| named.is_some())
 }
 
 /// All of them; of what has been tried with the installed version, another tries every `step`th, or
@@ -162,8 +162,8 @@ pub fn corpus() -> Vec<PathBuf> {
 }
 
 fn whole_corpus() -> Vec<PathBuf> {
-    let Some(folder) = xtask::shared_captures() else {
-        eprintln!("SKIPPED: no corpus of captures beside the project");
+    let Some(folder) = testkit::shared_captures() else {
+        testkit::skip!(testkit::skip::test_name(), "no corpus of captures beside the project");
         return Vec::new();
     };
     let captures = files_below(&folder.join("public"));
@@ -233,11 +233,12 @@ pub fn fields(arguments: &[&str], names: &[&str]) -> Vec<Vec<String>> {
 pub fn tcphs() -> Command {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let program = BUILT.get_or_init(|| {
-        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.current_dir(xtask::workspace_root());
-        build.args(["build", "--quiet", "--release", "--package", "tcphs"]);
-        finish(&mut build);
-        xtask::wireshark::target_folder().expect("cargo knows it").join("release/tcphs")
+        if std::env::var_os(testkit::folders::BUILT_VARIABLE).is_none() {
+            let mut build = testkit::command::cargo();
+            build.current_dir(testkit::workspace_root());
+            finish(build.args(["build", "--quiet", "--release", "--package", "tcphs"]));
+        }
+        testkit::folders::target_folder().expect("cargo knows it").join("release/tcphs")
     });
     Command::new(program)
 }

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
+use testkit::wireshark::plugin;
+use testkit::wireshark::profile::NAME;
 use tests::{finish, sample, text, wireshark};
-use xtask::bundle::{STRIPPED, archive_name, dist};
-use xtask::profile::NAME;
 
 /// A home that whoever runs tshark may write, with the archive unpacked in it.
 struct Home {
     folder: TempDir,
+    /// The archive's folder.
+    name: String,
 }
 
 impl Home {
@@ -21,11 +23,11 @@ impl Home {
         let folder = tempfile::tempdir().expect("there is room");
         let everybody = fs::Permissions::from_mode(0o777);
         fs::set_permissions(folder.path(), everybody).expect("it is ours");
-        let [archive] = &dist(&[wireshark().series()]).expect("an archive is made")[..] else {
-            panic!("one archive")
-        };
-        finish(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(folder.path()));
-        Self { folder }
+        let archive = archive();
+        finish(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder.path()));
+        let name = archive.file_name().expect("it has a name").to_string_lossy();
+        let name = name.strip_suffix(".tar.gz").expect("it is compressed").to_owned();
+        Self { folder, name }
     }
 
     fn path(&self, below: &str) -> PathBuf {
@@ -33,7 +35,7 @@ impl Home {
     }
 
     fn unpacked(&self) -> PathBuf {
-        self.path(&archive_name(&wireshark().series()))
+        self.path(&self.name)
     }
 
     fn script(&self, arguments: &[&str]) -> Output {
@@ -51,6 +53,14 @@ impl Home {
     fn profile(&self) -> PathBuf {
         self.path(".config/wireshark/profiles").join(NAME)
     }
+}
+
+/// Makes an archive for this Wireshark, by `cargo xtask dist`.
+fn archive() -> PathBuf {
+    let mut xtask = testkit::command::cargo();
+    xtask.args(["run", "--quiet", "--package", "xtask", "--", "dist", "--wireshark"]);
+    xtask.arg(wireshark().series()).current_dir(testkit::workspace_root());
+    PathBuf::from(text(&finish(&mut xtask)).trim_end())
 }
 
 fn said(output: &Output) -> String {
@@ -136,10 +146,7 @@ fn another_wireshark_is_refused_in_one_sentence() {
 /// made them.
 #[test]
 fn archives_are_reproducible() {
-    let make = || {
-        let archives = dist(&[wireshark().series()]).expect("an archive is made");
-        fs::read(&archives[0]).expect("it can be read")
-    };
+    let make = || fs::read(archive()).expect("it can be read");
     let first = make();
     std::thread::sleep(std::time::Duration::from_millis(1100));
     assert!(first == make(), "the second archive differs from the first");
@@ -148,7 +155,7 @@ fn archives_are_reproducible() {
     let series = wireshark().series();
     let plugin = home.unpacked().join(format!("plugins/{series}/epan/tcphs.so"));
     let octets = fs::read(plugin).expect("it is there");
-    let root = xtask::workspace_root();
+    let root = testkit::workspace_root();
     let named = contains(&octets, root.to_string_lossy().as_bytes());
     assert!(!named, "the plugin names {}", root.display());
     assert!(is_owned_by_nobody_in_particular(&home.unpacked()));
@@ -162,12 +169,12 @@ fn the_plugin_is_the_same_wherever_it_is_built() {
     let stripped = |library: &Path| {
         let file = folder.path().join("libtcphs.so");
         fs::copy(library, &file).expect("cargo has built it");
-        finish(Command::new("strip").args(STRIPPED).arg(&file));
+        finish(Command::new("strip").args(plugin::STRIP).arg(&file));
         fs::read(file).expect("it is there")
     };
-    let here = stripped(&xtask::plugin::build(wireshark()).expect("the plugin builds"));
+    let here = stripped(&plugin::build(wireshark()).expect("the plugin builds"));
 
-    let root = xtask::workspace_root();
+    let root = testkit::workspace_root();
     let elsewhere = folder.path().join("sources");
     fs::create_dir(&elsewhere).expect("there is room");
     let mut copy = Command::new("cp");

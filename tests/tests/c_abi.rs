@@ -66,7 +66,7 @@ fn a_c_program_sees_the_handshake() {
     assert_eq!(loaded, said);
 
     if Command::new("valgrind").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: no valgrind to look for leaks with");
+        testkit::skip!("a_c_program_sees_the_handshake", "no valgrind to look for leaks with");
         return;
     }
     // The labels live as long as the program, so only what is lost for certain counts.
@@ -79,7 +79,7 @@ fn a_c_program_sees_the_handshake() {
 /// naming the version that the plugin was built for.
 #[test]
 fn the_plugin_imports_wireshark_weakly() {
-    let plugin = xtask::plugin::build(tests::wireshark()).expect("the plugin builds");
+    let plugin = testkit::wireshark::plugin::build(tests::wireshark()).expect("the plugin builds");
     let imports = succeeds(Command::new("nm").args(["-D", "--undefined-only"]).arg(&plugin));
     // Wireshark's symbols have no version; those of libc and libgcc have.
     let wireshark: Vec<_> = imports

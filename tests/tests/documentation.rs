@@ -15,8 +15,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use testkit::workspace_root;
 use tests::{finish, tcphs, text, tshark, wireshark};
-use xtask::workspace_root;
 
 /// How the line of a quoted command begins.
 const PROMPTS: [&str; 3] = ["$ cargo xtask tshark ", "$ tcphs ", "$ tcpdump "];

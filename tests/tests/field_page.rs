@@ -9,8 +9,8 @@ use std::process::Stdio;
 use dissector_core::connection::{
     ENUMERATIONS, Enumeration, FIELDS, Field, FieldKind, Finding, Known, State, StateNames,
 };
+use testkit::workspace_root;
 use tests::{sample, wireshark};
-use xtask::workspace_root;
 
 const INTRODUCTION: &str = "\
 # Fields

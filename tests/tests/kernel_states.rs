@@ -64,8 +64,9 @@ const POLLED_NS: i64 = 20_000_000;
 
 #[test]
 fn proven_states_are_those_the_kernel_was_in() {
-    let Some(folder) = xtask::shared_captures() else {
-        eprintln!("SKIPPED: no corpus of captures beside the project");
+    let Some(folder) = testkit::shared_captures() else {
+        let reason = "no corpus of captures beside the project";
+        testkit::skip!("proven_states_are_those_the_kernel_was_in", reason);
         return;
     };
     let answers = std::fs::read_to_string(folder.join("answers/kernel_states.jsonl"));

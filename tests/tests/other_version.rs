@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use testkit::wireshark::plugin;
+use testkit::wireshark::unpacked;
+use testkit::wireshark::{VERSION_VARIABLE, Wireshark};
 use tests::{sample, wireshark};
-use xtask::plugin;
-use xtask::unpacked;
-use xtask::wireshark::{VERSION_VARIABLE, Wireshark};
 
 /// The installed version and those that are unpacked, less the one that the tests run with.
 fn others() -> Vec<Wireshark> {
@@ -50,9 +50,8 @@ fn wireshark_says_which_one_the_plugin_is_for() {
     let others = others();
     if others.is_empty() {
         assert!(std::env::var_os(VERSION_VARIABLE).is_none(), "no other Wireshark is here");
-        eprintln!(
-            "SKIPPED: no other Wireshark is here; `cargo xtask test --wireshark 4.4` gets one"
-        );
+        let reason = "no other Wireshark is here; `cargo xtask test --wireshark 4.4` gets one";
+        testkit::skip!("wireshark_says_which_one_the_plugin_is_for", reason);
     }
     for other in &others {
         is_refused(wireshark(), other);

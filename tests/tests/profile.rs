@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::process::Stdio;
 
+use testkit::wireshark::profile::NAME;
+use testkit::wireshark::profile::table::{BUTTONS, COLUMNS, RULES};
 use tests::{sample, tshark, wireshark};
-use xtask::profile::NAME;
-use xtask::profile::table::{BUTTONS, COLUMNS, RULES};
 
 /// The rows of a capture as the profile's columns show them, the titles first.
 fn list(capture: &str, more: &[&str]) -> (Vec<String>, Vec<Vec<String>>) {
@@ -101,7 +101,8 @@ fn every_colour_is_where_it_belongs() {
 #[test]
 fn wireshark_takes_every_filter() {
     let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();
-    let mut filters: Vec<String> = RULES.iter().map(xtask::profile::table::Rule::filter).collect();
+    let mut filters: Vec<String> =
+        RULES.iter().map(testkit::wireshark::profile::table::Rule::filter).collect();
     filters.extend(BUTTONS.iter().map(|(_, filter)| (*filter).to_owned()));
     let said = |filter: &str| {
         let mut command = wireshark().with_plugin();

@@ -8,10 +8,15 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
+use testkit::wireshark::profile;
 use tests::window::{Accessible, Desktop, Window, wait, wait_until};
 use tests::{finish, sample, tshark};
-use xtask::profile;
-use xtask::screenshots::{FOLDER_VARIABLE, MOST_OCTETS};
+
+/// Names the folder that the pictures go to.
+const FOLDER_VARIABLE: &str = "TCPHS_SCREENSHOTS";
+
+/// No picture is larger, in octets: a page with all of them is to open at once.
+const MOST_OCTETS: u64 = 120_000;
 
 const WIDTH: i32 = 1200;
 const HEIGHT: i32 = 700;
@@ -125,7 +130,7 @@ fn one_after_the_other(folder: &Path, name: &str, samples: &[&str]) -> PathBuf {
 #[test]
 fn pictures() {
     let Some(folder) = std::env::var_os(FOLDER_VARIABLE) else {
-        eprintln!("SKIPPED: `cargo xtask screenshots` takes the pictures");
+        testkit::skip!("pictures", "`cargo xtask screenshots` takes the pictures");
         return;
     };
     let desktop = Desktop::start(WIDTH as u32, HEIGHT as u32).expect("everything is installed");

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::slice::from_ref;
 
+use testkit::traffic::{self, Kind};
 use tests::{corpus, in_parallel, tcphs};
-use xtask::traffic::{self, Kind};
 
 fn with_threads(threads: &str, arguments: &[&str], files: &[PathBuf]) -> Output {
     let mut command = tcphs();

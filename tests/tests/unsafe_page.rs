@@ -1,16 +1,16 @@
-//! `docs/UNSAFE.md` has a line for each piece of unsafe code, and no other lines.
+//! `docs/UNSAFE.md` has a line for each piece of unsafe code that there is, and for no other.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders that are searched.
-const FOLDERS: [&str; 5] = ["dissector-core", "ffi-plugin", "cli", "tests", "xtask"];
+const FOLDERS: [&str; 6] = ["dissector-core", "ffi-plugin", "cli", "testkit", "tests", "xtask"];
 
-/// Counts the pieces of unsafe code by file, and by the function, type or block of declarations that
-/// contains them. Unsafe code in tests does not count, because it is not part of a release.
+/// Pieces of unsafe code by file and by the function, type or block of declarations that they are
+/// in; how often each. What tests do is not counted: it is not in what is handed out.
 fn pieces() -> BTreeMap<String, BTreeMap<String, usize>> {
-    let root = xtask::workspace_root();
+    let root = testkit::workspace_root();
     let mut found = BTreeMap::new();
     for file in FOLDERS.iter().flat_map(|folder| sources(&root.join(folder).join("src"))) {
         let source = fs::read_to_string(&file).expect("it can be read");
@@ -71,8 +71,8 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Reads the page: a heading for each file, and below it a line for each place, "* `place` (2): …" if
-/// the place has more than one piece.
+/// What the page lists: a heading for each file, and below it a line for each place,
+/// "* `place` (2): …" where there is more than one piece.
 fn listed(page: &str) -> BTreeMap<String, BTreeMap<String, usize>> {
     let mut listed: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     let mut file = String::new();
@@ -96,7 +96,7 @@ fn listed(page: &str) -> BTreeMap<String, BTreeMap<String, usize>> {
 
 #[test]
 fn every_piece_of_unsafe_code_is_argued_for() {
-    let page = xtask::workspace_root().join("docs/UNSAFE.md");
+    let page = testkit::workspace_root().join("docs/UNSAFE.md");
     let page = fs::read_to_string(page).expect("it is there");
     let (pieces, listed) = (pieces(), listed(&page));
     for (file, places) in &pieces {

@@ -1,63 +1,102 @@
-//! `cargo xtask test`: everything that has to hold, one step after another, the quick ones first.
+//! `cargo xtask test`: everything that has to hold.
+//!
+//! Builds go side by side where their locks allow it, and so do the test programs: see
+//! [`crate::programs`].
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Instant;
 
-use crate::bench;
-use crate::command::{cannot_run, cargo, run, succeeds};
+use anyhow::{Context, Result, anyhow, bail};
+use testkit::command::{cannot_run, cargo, run, succeeds};
+use testkit::folders::{At, BUILT_VARIABLE, target_folder, workspace_root};
+use testkit::wireshark::fetch::{self, Provided};
+use testkit::wireshark::packages::{
+    self, Need, PLUGIN_BUILD, TCPDUMP, TSHARK, VALGRIND, WINDOW_TESTS,
+};
+use testkit::wireshark::{VERSION_VARIABLE, Wireshark, plugin};
+
 use crate::cost::{self, DESIGNS};
-use crate::packages::{self, Need, PLUGIN_BUILD, TCPDUMP, TSHARK, VALGRIND, WINDOW_TESTS};
-use crate::unpacked::{self, Provided};
-use crate::wireshark::{VERSION_VARIABLE, Wireshark, about};
-use crate::{plugin, supply, workspace_root};
+use crate::programs::{self, Program};
+use crate::skipped::{self, Skipped};
+use crate::{bench, supply};
 
 /// The plugin may make tshark's plain listing this many times as expensive.
-pub const COST_LIMIT: f64 = 1.08;
+const COST_LIMIT: f64 = 1.08;
 
-/// Runs every check; `full` adds what takes minutes. With `arguments`, only the tests run, and get
-/// them: `cargo xtask test --test header`.
-pub fn test(full: bool, arguments: &[String]) -> Result<(), String> {
+/// The tests of the whole workspace, as cargo is asked for them.
+const ALL_TESTS: &str = "cargo test --workspace";
+
+/// Runs every check; `full` adds those that take minutes. With `arguments`, only the tests run, and
+/// get them: `cargo xtask test --test header`.
+pub fn test(full: bool, arguments: &[OsString]) -> Result<()> {
     let mut needs: Vec<&Need> = PLUGIN_BUILD.iter().chain([&TSHARK, &TCPDUMP]).collect();
     if full {
         needs.push(&VALGRIND);
     }
     packages::ensure(needs)?;
-    // The window is looked at where it can be had; where everything has to hold, it must be.
+    // The window is tested where it can be had; in CI it must be.
     if let Err(error) = packages::ensure(&WINDOW_TESTS) {
-        if std::env::var_os("CI").is_some() {
+        if env::var_os("CI").is_some() {
             return Err(error);
         }
-        eprintln!("xtask: SKIPPED: the tests of the window: {error}");
+        eprintln!("xtask: SKIPPED: the tests of the window: {error:#}");
     }
+    let mut tests = Tests::begin()?;
+    let done = if arguments.is_empty() {
+        everything(full, &mut tests)
+    } else {
+        build_plugin().and_then(|()| {
+            step("tests", ALL_TESTS, || tests.by_cargo(&["--workspace"], arguments, None))
+        })
+    };
+    tests.end(done)
+}
 
-    let everything = arguments.is_empty();
-    let mut counted = Counts::default();
-    if everything {
-        step("format", "cargo fmt --all --check", || component("fmt", &["--all", "--check"]))?;
-        step("lints", "cargo clippy --workspace --all-targets -- -D warnings", || {
+fn everything(full: bool, tests: &mut Tests) -> Result<()> {
+    let format = "cargo fmt --all --check";
+    step("format", format, || component("fmt", &["--all", "--check"]))?;
+    // Debug and release builds have a lock each, and neither keeps all cores busy.
+    let built = thread::scope(|scope| {
+        let release = scope.spawn(|| {
+            build_plugin()?;
+            let command = "cargo build --release --package tcphs";
+            step("command", command, || {
+                run(&mut in_workspace(&["build", "--release", "--quiet", "--package", "tcphs"]))
+            })
+        });
+        let lints = "cargo clippy --workspace --all-targets -- -D warnings";
+        let debug = step("lints", lints, || {
             component("clippy", &["--workspace", "--all-targets", "--", "-D", "warnings"])
-        })?;
-    }
-    step("plugin", "cargo build --release --package ffi-plugin", || {
-        plugin::build_and_place().map(|_| ())
+        })
+        .and_then(|()| {
+            // Debug: overflow checks and assertions are on. The plugin in tshark is the release one.
+            step("build of the tests", ALL_TESTS, || {
+                programs::build(in_workspace(&["test", "--workspace"]))
+            })
+        });
+        release.join().unwrap_or_else(|_| Err(anyhow!("a thread panicked"))).and(debug)
     })?;
-    // Debug: overflow checks and assertions are on. What they run in tshark is the release plugin.
-    step("tests", "cargo test --workspace", || tests(arguments, &mut counted))?;
-    if full && everything {
-        let slow = ["--".to_owned(), "--ignored".to_owned()];
-        let again = "cargo test --workspace -- --ignored";
-        step("slow tests", again, || tests(&slow, &mut counted))?;
-    }
-    if everything {
-        let doc = "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace";
-        step("documentation", doc, || {
-            let mut doc = in_workspace(&["doc", "--no-deps", "--workspace", "--quiet"]);
-            run(doc.env("RUSTDOCFLAGS", "-D warnings"))
-        })?;
-    }
-    if full && everything {
+    let mut doc = in_workspace(&["doc", "--no-deps", "--workspace", "--quiet"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    let examples = in_workspace(&["test", "--workspace", "--doc"]);
+    let mut all = vec![
+        Program::new(
+            "documentation: RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace",
+            doc,
+        ),
+        Program::new("examples in the documentation: cargo test --workspace --doc", examples),
+    ];
+    all.splice(0..0, built);
+    step("tests", ALL_TESTS, || tests.side_by_side(all, &[], None))?;
+    if full {
+        let slow = format!("{ALL_TESTS} -- --ignored");
+        let built = programs::build(in_workspace(&["test", "--workspace"]))?;
+        step("slow tests", &slow, || tests.side_by_side(built, &["--ignored"], None))?;
         let again = format!("cargo xtask cost --limit {COST_LIMIT}");
         step("cost", &again, || {
             let limit = Some(COST_LIMIT);
@@ -66,23 +105,29 @@ pub fn test(full: bool, arguments: &[String]) -> Result<(), String> {
         step("dependencies", "cargo deny check", supply::check)?;
         step("instructions", "cargo xtask bench --instructions", bench::check_instructions)?;
     }
-    println!("{} passed, {} failed", counted.passed, counted.failed);
     Ok(())
 }
 
-/// Runs the end-to-end tests with the tshark of each version in `versions` (`X.Y`), fetching what is
-/// not here. A version that no suite of Debian has is reported; it is a failure only if `full`.
-pub fn test_versions(full: bool, versions: &[String], arguments: &[String]) -> Result<(), String> {
+fn build_plugin() -> Result<()> {
+    step("plugin", "cargo build --release --package ffi-plugin", || {
+        plugin::build_and_place().map(|_| ())
+    })
+}
+
+/// Runs the end-to-end tests with the tshark of each version in `versions` (`X.Y`), and fetches
+/// versions that are not here. A version that no suite of Debian has is reported; it is a failure
+/// only if `full`.
+pub fn test_versions(full: bool, versions: &[String], arguments: &[OsString]) -> Result<()> {
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK, &TCPDUMP]))?;
-    let mut counted = Counts::default();
+    let mut tests = Tests::begin()?;
     let mut unavailable = Vec::new();
-    for series in versions {
+    let done = versions.iter().try_for_each(|series| {
         let again = format!("cargo xtask test --wireshark {series}");
         let installed = Wireshark::installed().is_ok_and(|there| there.series() == *series);
-        if !installed && let Provided::Unavailable(reason) = unpacked::provide(series)? {
+        if !installed && let Provided::Unavailable(reason) = fetch::provide(series)? {
             println!("Wireshark {series}: UNAVAILABLE, not tested: {reason}");
             unavailable.push(series.as_str());
-            continue;
+            return Ok(());
         }
         let wireshark = Wireshark::of(series)?;
         let (major, minor, micro) = wireshark.version;
@@ -90,53 +135,54 @@ pub fn test_versions(full: bool, versions: &[String], arguments: &[String]) -> R
         step(&format!("plugin for Wireshark {series}"), &again, || {
             plugin::place(&wireshark, &plugin::build(&wireshark)?).map(|_| ())
         })?;
+        let version = Some(series.as_str());
         step(&format!("end-to-end tests with Wireshark {series}"), &again, || {
-            let mut command = in_workspace(&["test"]);
-            if arguments.is_empty() {
-                // Of the whole workspace, though only `tests` matters: what `cargo test` has built
-                // for all of it has other features than what it builds for one package.
-                command.arg("--workspace").args(programs_with_wireshark()?);
-            } else {
-                command.args(["--package", "tests"]).args(arguments);
+            if !arguments.is_empty() {
+                return tests.by_cargo(&["--package", "tests"], arguments, version);
             }
-            command.env(VERSION_VARIABLE, series);
-            run_tests(command, &mut counted)
-        })?;
-    }
-    println!("{} passed, {} failed", counted.passed, counted.failed);
+            // With --workspace, though only `tests` matters: the features are those that the tests
+            // of the workspace are built with.
+            let mut build = in_workspace(&["test", "--workspace"]);
+            build.args(programs_with_wireshark()?);
+            tests.side_by_side(programs::build(build)?, &[], version)
+        })
+    });
+    tests.end(done)?;
     if full && !unavailable.is_empty() {
-        return Err(format!("not tested with Wireshark {}", unavailable.join(", ")));
+        bail!("not tested with Wireshark {}", unavailable.join(", "));
     }
     Ok(())
 }
 
-/// Test programs of `tests/` that start no program of Wireshark's: they say the same whatever its
-/// version.
+/// Test programs of `tests/` that start no program of Wireshark's: their results are the same for
+/// every version.
 const WITHOUT_WIRESHARK: [&str; 5] =
     ["header", "kernel_states", "public_api", "threads", "unsafe_page"];
 
 /// The others, as arguments of `cargo test`.
-fn programs_with_wireshark() -> Result<Vec<String>, String> {
+fn programs_with_wireshark() -> Result<Vec<String>> {
     let folder = workspace_root().join("tests/tests");
-    let entries = std::fs::read_dir(&folder).map_err(|error| about(&folder, &error))?;
-    let stem = |path: PathBuf| Some(path.file_stem()?.to_string_lossy().into_owned());
-    let mut names: Vec<_> = entries.flatten().filter_map(|entry| stem(entry.path())).collect();
-    names.retain(|name| !WITHOUT_WIRESHARK.contains(&&**name));
+    let entries = fs::read_dir(&folder).at(&folder)?.flatten();
+    let mut names: Vec<_> = entries
+        .filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned()))
+        .filter(|name| !WITHOUT_WIRESHARK.contains(&&**name))
+        .collect();
     names.sort();
     Ok(names.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect())
 }
 
 /// Announces a step on standard error and says how it ended; `again` is how to run it alone.
-fn step(name: &str, again: &str, work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+fn step<T>(name: &str, again: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     eprintln!("xtask: {name}: {again}");
     let start = Instant::now();
-    work().map_err(|error| format!("{name} failed: {error}\nto run it alone: {again}"))?;
+    let done =
+        work().map_err(|error| anyhow!("{name} failed: {error:#}\nto run it alone: {again}"))?;
     eprintln!("xtask: {name}: done in {:.1} s", start.elapsed().as_secs_f64());
-    Ok(())
+    Ok(done)
 }
 
 /// Runs a part of the toolchain that not every machine has.
-fn component(name: &str, arguments: &[&str]) -> Result<(), String> {
+fn component(name: &str, arguments: &[&str]) -> Result<()> {
     if !succeeds(&mut in_workspace(&[name, "--version"])) {
         eprintln!("xtask: skipped: this toolchain has no `cargo {name}`");
         return Ok(());
@@ -150,6 +196,79 @@ fn in_workspace(arguments: &[&str]) -> Command {
     command
 }
 
+/// The tests of a run, counted.
+struct Tests {
+    counts: Counts,
+    skipped: Skipped,
+}
+
+impl Tests {
+    fn begin() -> Result<Self> {
+        Ok(Self { counts: Counts::default(), skipped: Skipped::begin()? })
+    }
+
+    /// Runs test programs, which are built, with these arguments; `version` names the Wireshark.
+    fn side_by_side(
+        &mut self,
+        mut programs: Vec<Program>,
+        arguments: &[&str],
+        version: Option<&str>,
+    ) -> Result<()> {
+        let (variable, list) = self.skipped.variable();
+        let target = target_folder()?;
+        for program in &mut programs {
+            program.command.args(arguments).env(variable, list).env(BUILT_VARIABLE, &target);
+            program.command.envs(version.map(|series| (VERSION_VARIABLE, series)));
+        }
+        let counts = &mut self.counts;
+        programs::run_all(programs, |output| output.lines().for_each(|line| counts.add(line)))
+            .map_err(|error| {
+                anyhow!("{} passed, {} failed: {error}", self.counts.passed, self.counts.failed)
+            })
+    }
+
+    /// Runs `cargo test` with these arguments; its output is passed on as it comes.
+    fn by_cargo(
+        &mut self,
+        packages: &[&str],
+        arguments: &[OsString],
+        version: Option<&str>,
+    ) -> Result<()> {
+        let mut command = in_workspace(&["test"]);
+        let (variable, list) = self.skipped.variable();
+        command.args(packages).args(arguments).env(variable, list).stdout(Stdio::piped());
+        command.envs(version.map(|series| (VERSION_VARIABLE, series)));
+        let mut child = command.spawn().with_context(|| cannot_run(&command))?;
+        let output = child.stdout.take().context("the tests have no standard output")?;
+        let mut stdout = io::stdout().lock();
+        for line in BufReader::new(output).split(b'\n').map_while(io::Result::ok) {
+            self.counts.add(&String::from_utf8_lossy(&line));
+            // If our output is closed, the exit status still counts.
+            let _ = stdout.write_all(&[&line[..], b"\n"].concat()).and_then(|()| stdout.flush());
+        }
+        let status = child.wait().with_context(|| cannot_run(&command))?;
+        if !status.success() {
+            bail!("{} passed, {} failed ({status})", self.counts.passed, self.counts.failed);
+        }
+        Ok(())
+    }
+
+    /// Prints the skipped tests and the counts. `done` is the result of the run; in CI, a test that
+    /// may not be skipped is a failure.
+    fn end(self, done: Result<()>) -> Result<()> {
+        let skipped = self.skipped.tests()?;
+        for (test, reason) in &skipped {
+            println!("SKIPPED {test}: {reason}");
+        }
+        let Counts { passed, failed } = self.counts;
+        // The test harness counts them as passed.
+        let passed = passed.saturating_sub(skipped.len() as u64);
+        println!("{passed} passed, {failed} failed, {} skipped", skipped.len());
+        done?;
+        if env::var_os("CI").is_some() { skipped::check(&skipped) } else { Ok(()) }
+    }
+}
+
 #[derive(Debug, Default, Eq, PartialEq)]
 struct Counts {
     passed: u64,
@@ -157,7 +276,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Adds what one line of a test program says, if it is its last.
+    /// Adds the numbers in the last line of a test program; other lines have none.
     fn add(&mut self, line: &str) {
         let Some((_, counts)) = line.split_once("test result: ") else { return };
         let mut words = counts.split([' ', ';']).peekable();
@@ -166,38 +285,10 @@ impl Counts {
             match *what {
                 "passed" => self.passed += number,
                 "failed" => self.failed += number,
-
                 _ => {}
             }
         }
     }
-}
-
-/// The tests and the examples in the documentation; their output goes on as it comes.
-fn tests(arguments: &[String], counts: &mut Counts) -> Result<(), String> {
-    let mut command = in_workspace(&["test", "--workspace"]);
-    command.args(arguments);
-    run_tests(command, counts)
-}
-
-fn run_tests(mut command: Command, counts: &mut Counts) -> Result<(), String> {
-    command.stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| cannot_run(&command, &error))?;
-    let output = child.stdout.take().ok_or("the tests have no standard output")?;
-    let mut lines = BufReader::new(output);
-    let mut line = Vec::new();
-    let mut stdout = std::io::stdout().lock();
-    while lines.read_until(b'\n', &mut line).is_ok_and(|octets| octets > 0) {
-        counts.add(&String::from_utf8_lossy(&line));
-        // Whoever closed our output still wants the exit status.
-        let _ = stdout.write_all(&line).and_then(|()| stdout.flush());
-        line.clear();
-    }
-    let status = child.wait().map_err(|error| cannot_run(&command, &error))?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(format!("{} passed, {} failed ({status})", counts.passed, counts.failed))
 }
 
 #[cfg(test)]
@@ -205,11 +296,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_with_other_versions_starts_no_wireshark() {
+    fn programs_left_out_with_other_versions_start_no_wireshark() {
         let folder = workspace_root().join("tests/tests");
         for name in WITHOUT_WIRESHARK {
             let file = folder.join(format!("{name}.rs"));
-            let source = std::fs::read_to_string(file).expect("the program is there");
+            let source = fs::read_to_string(file).expect("the program is there");
             for starts in ["wireshark()", "tshark(", "fields(", "with_plugin", "Window::open"] {
                 assert!(!source.contains(starts), "{name}: {starts}");
             }

@@ -1,21 +1,18 @@
 //! `cargo xtask fuzz`: the targets of `fuzz/`, by cargo-fuzz.
 
 use std::collections::{BTreeSet, BinaryHeap};
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::command::{cargo, run, succeeds};
-use crate::workspace_root;
+use anyhow::{Result, bail};
+use testkit::workspace_root;
+use xshell::{Cmd, Shell, cmd};
 
-/// Longest input: what a capture holds at its start has to be enough.
+/// Longest input: enough for the first packets of a capture.
 const MAX_LEN: &str = "-max_len=4096";
 /// Seconds that one input may take before it counts as a finding.
 const TIMEOUT: &str = "-timeout=60";
 /// How many inputs of a target are committed.
 const MOST_INPUTS: usize = 190;
-/// What instrumentation needs is not in stable Rust; this lets stable have it.
-const ALLOW: (&str, &str) = ("RUSTC_BOOTSTRAP", "1");
 
 /// What to run.
 #[derive(Debug)]
@@ -24,101 +21,96 @@ pub struct Request {
     pub target: Option<String>,
     /// For how long each.
     pub minutes: u64,
-    /// Make the committed corpus anew, from what is in it and what was found.
+    /// Write the committed corpus anew, from its inputs and those that were found.
     pub keep: bool,
 }
 
-/// Runs the targets. What was found and worth keeping goes to `target/fuzz/corpus`, what broke
+/// Runs the targets. Inputs that reach new code go to `target/fuzz/corpus`, those that break
 /// something to `fuzz/artifacts`.
-pub fn fuzz(request: &Request) -> Result<(), String> {
-    let targets = targets()?;
-    let chosen: Vec<_> = match &request.target {
-        None => targets.iter().collect(),
-        Some(name) => targets.iter().filter(|target| *target == name).collect(),
-    };
+pub fn fuzz(request: &Request) -> Result<()> {
+    let shell = Shell::new()?;
+    shell.change_dir(workspace_root());
+    let targets = targets(&shell)?;
+    let is_chosen = |target: &&String| request.target.as_ref().is_none_or(|name| name == *target);
+    let chosen: Vec<_> = targets.iter().filter(is_chosen).collect();
     if chosen.is_empty() {
-        return Err(format!("there is no such target; known are {}", targets.join(", ")));
+        bail!("there is no such target; known are {}", targets.join(", "));
     }
-    if !succeeds(cargo().args(["fuzz", "--version"])) {
-        run(cargo().args(["install", "--locked", "cargo-fuzz"]))?;
+    if cmd!(shell, "cargo fuzz --version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
+        cmd!(shell, "cargo install --locked cargo-fuzz").quiet().run()?;
     }
     for target in chosen {
         let (found, committed) = (found(target), committed(target));
         for folder in [&found, &committed] {
-            fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+            shell.create_dir(folder)?;
         }
         if request.minutes > 0 {
             let time = format!("-max_total_time={}", request.minutes * 60);
-            let mut command = cargo_fuzz(target);
-            command.args([&found, &committed]);
-            run(command.args(["--", MAX_LEN, TIMEOUT, &time]))?;
+            let run = cargo_fuzz(&shell, target).args([&found, &committed]);
+            run.args(["--", MAX_LEN, TIMEOUT, &time]).run()?;
         }
         if request.keep {
-            keep(target)?;
+            keep(&shell, target)?;
         }
     }
     Ok(())
 }
 
-/// The corpus becomes the few inputs that reach most of what was ever reached.
-fn keep(target: &str) -> Result<(), String> {
+/// Replaces the committed corpus by the few inputs that reach most of all code that was reached.
+fn keep(shell: &Shell, target: &str) -> Result<()> {
     let (found, committed) = (found(target), committed(target));
     let fresh = found.with_file_name(format!("{target}.fresh"));
     let control = found.with_file_name(format!("{target}.control"));
-    let _ = (fs::remove_dir_all(&fresh), fs::remove_file(&control));
-    fs::create_dir_all(&fresh).map_err(|error| cannot_write(&fresh, &error))?;
-    let mut command = cargo_fuzz(target);
-    command.args([&fresh, &committed, &found]);
-    let mut file = std::ffi::OsString::from("-merge_control_file=");
-    file.push(&control);
-    // Which code is reached counts, not how often. The control file says who reaches what.
+    shell.remove_path(&fresh)?;
+    shell.remove_path(&control)?;
+    shell.create_dir(&fresh)?;
+    // What counts is which code is reached, not how often. The control file says which input
+    // reaches what.
     let merge = ["-merge=1", "-set_cover_merge=1", "-use_counters=0"];
-    run(command.args(["--", MAX_LEN]).args(merge).arg(file))?;
-    let reached = fs::read_to_string(&control).map_err(|error| cannot_read(&control, &error))?;
-    let inputs: Vec<_> = Reach::of(&reached).choose(MOST_INPUTS);
-    let inputs = inputs.into_iter().map(|file| Ok((file.file_name(), fs::read(file)?)));
-    let inputs: Vec<_> = inputs
-        .collect::<std::io::Result<_>>()
-        .map_err(|error| format!("cannot read an input of {target}: {error}"))?;
-    fs::remove_dir_all(&committed).map_err(|error| cannot_write(&committed, &error))?;
-    fs::create_dir_all(&committed).map_err(|error| cannot_write(&committed, &error))?;
+    let file = format!("-merge_control_file={}", control.display());
+    let run = cargo_fuzz(shell, target).args([&fresh, &committed, &found]);
+    run.args(["--", MAX_LEN]).args(merge).arg(file).run()?;
+    let reached = shell.read_file(&control)?;
+    let chosen = Reach::parse(&reached).choose(MOST_INPUTS);
+    let inputs =
+        chosen.into_iter().map(|file| Ok((file.file_name(), shell.read_binary_file(file)?)));
+    let inputs = inputs.collect::<Result<Vec<_>>>()?;
+    shell.remove_path(&committed)?;
     for (name, input) in inputs {
-        let place = committed.join(name.unwrap_or_default());
-        fs::write(&place, input).map_err(|error| cannot_write(&place, &error))?;
+        shell.write_file(committed.join(name.unwrap_or_default()), input)?;
     }
-    fs::remove_dir_all(&fresh).map_err(|error| cannot_write(&fresh, &error))
+    Ok(shell.remove_path(&fresh)?)
 }
 
-/// What each input reaches, as libFuzzer writes it down: how many inputs, how many of them were there
-/// before, their names, and lines of `FT NUMBER FEATURE…`.
+/// The code that each input reaches, as features with numbers.
 struct Reach<'a> {
     inputs: Vec<(&'a Path, BTreeSet<u32>)>,
 }
 
 impl<'a> Reach<'a> {
-    fn of(control: &'a str) -> Self {
+    /// Reads libFuzzer's control file: the number of inputs, how many of them were there before,
+    /// their names, and lines of `FT NUMBER FEATURE…`.
+    fn parse(control: &'a str) -> Self {
         let mut lines = control.lines();
         let count = lines.next().and_then(|line| line.parse().ok()).unwrap_or(0);
         let names = lines.by_ref().skip(1).take(count);
         let mut inputs: Vec<_> = names.map(|name| (Path::new(name), BTreeSet::new())).collect();
         for line in lines {
-            let mut words = line.split(' ');
-            if words.next() != Some("FT") {
-                continue;
-            }
-            let number = words.next().and_then(|word| word.parse::<usize>().ok());
-            if let Some((_, features)) = number.and_then(|number| inputs.get_mut(number)) {
-                features.extend(words.filter_map(|word| word.parse::<u32>().ok()));
+            let Some(numbers) = line.strip_prefix("FT ") else { continue };
+            let mut numbers = numbers.split(' ').filter_map(|word| word.parse::<u32>().ok());
+            let input = numbers.next().and_then(|number| inputs.get_mut(number as usize));
+            if let Some((_, features)) = input {
+                features.extend(numbers);
             }
         }
         Self { inputs }
     }
 
-    /// At most so many inputs: always the one that adds most.
+    /// At most so many inputs, each the one that adds most to those before it.
     fn choose(&self, most: usize) -> Vec<&'a Path> {
         let mut reached = BTreeSet::new();
         let mut chosen = Vec::new();
-        // What an input adds can only become less, so it is counted anew when it comes to the top.
+        // An input can only come to add less, so it is counted again when it comes to the top.
         let counts = self.inputs.iter().map(|(_, features)| features.len());
         let mut heap: BinaryHeap<_> = counts.zip(0..).collect();
         while chosen.len() < most
@@ -137,12 +129,12 @@ impl<'a> Reach<'a> {
     }
 }
 
-fn cargo_fuzz(target: &str) -> Command {
-    let root = workspace_root();
-    let mut command = cargo();
-    command.current_dir(&root).env(ALLOW.0, ALLOW.1).args(["fuzz", "run", "--fuzz-dir", "fuzz"]);
-    command.arg("--target-dir").arg(root.join("target/fuzz")).arg(target);
-    command
+fn cargo_fuzz<'a>(shell: &'a Shell, target: &str) -> Cmd<'a> {
+    let folder = workspace_root().join("target/fuzz");
+    // Instrumentation is not part of stable Rust; the variable lets a stable compiler have it.
+    cmd!(shell, "cargo fuzz run --fuzz-dir fuzz --target-dir {folder} {target}")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .quiet()
 }
 
 fn found(target: &str) -> PathBuf {
@@ -153,24 +145,11 @@ fn committed(target: &str) -> PathBuf {
     workspace_root().join("fuzz/corpus").join(target)
 }
 
-/// The names of all targets.
-fn targets() -> Result<Vec<String>, String> {
-    let folder = workspace_root().join("fuzz/fuzz_targets");
-    let files = fs::read_dir(&folder).map_err(|error| cannot_read(&folder, &error))?;
-    let mut targets: Vec<_> = files
-        .flatten()
-        .filter_map(|file| Some(file.path().file_stem()?.to_string_lossy().into_owned()))
-        .collect();
-    targets.sort_unstable();
-    Ok(targets)
-}
-
-fn cannot_read(path: &Path, error: &std::io::Error) -> String {
-    format!("cannot read {}: {error}", path.display())
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> String {
-    format!("cannot write {}: {error}", path.display())
+/// The names of all targets, sorted.
+fn targets(shell: &Shell) -> Result<Vec<String>> {
+    let files = shell.read_dir(workspace_root().join("fuzz/fuzz_targets"))?;
+    let stem = |file: PathBuf| Some(file.file_stem()?.to_string_lossy().into_owned());
+    Ok(files.into_iter().filter_map(stem).collect())
 }
 
 #[cfg(test)]
@@ -178,16 +157,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_the_inputs_those_that_add_most_are_kept() {
+    fn the_inputs_that_add_most_are_kept() {
         let control = "3\n0\na\nb\nc\nSTARTED 0 1\nFT 0 1 2\nCOV 0 5\nFT 1 1\nFT 2 3 2\n";
-        let chosen = |most| Reach::of(control).choose(most);
+        let chosen = |most| Reach::parse(control).choose(most);
         assert_eq!(chosen(9), [Path::new("c"), Path::new("b")]);
         assert_eq!(chosen(1), [Path::new("c")]);
     }
 
     #[test]
     fn each_target_has_a_corpus() {
-        for target in targets().expect("the folder is there") {
+        let shell = Shell::new().expect("the working folder is there");
+        for target in targets(&shell).expect("the folder is there") {
             let corpus = committed(&target);
             assert!(corpus.read_dir().is_ok_and(|mut files| files.next().is_some()), "{target}");
         }

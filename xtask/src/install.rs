@@ -1,28 +1,28 @@
 //! `cargo xtask install` and `uninstall`: plugin and profile in the user's own Wireshark.
 //!
-//! The work is done by `ffi-plugin/install.sh`, as for those who have an archive.
+//! `ffi-plugin/install.sh` does the work, as for users of an archive.
 
-use std::path::PathBuf;
+use anyhow::{Result, bail};
 use std::process::Command;
+use testkit::command::run;
+use testkit::folders::target_folder;
+use testkit::wireshark::packages::{self, PLUGIN_BUILD, TSHARK, as_root};
+use testkit::wireshark::privileges::is_root;
+use testkit::wireshark::{PLUGIN_FILE, Wireshark, plugin};
 
-use crate::bundle::assemble;
-use crate::command::{as_root, run};
-use crate::packages::{self, PLUGIN_BUILD, TSHARK};
-use crate::plugin;
-use crate::privileges::is_root;
-use crate::wireshark::{PLUGIN_FILE, Wireshark, target_folder};
+use crate::dist::assemble;
 
-/// For whom.
+/// The folders that plugin and profile go to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scope {
-    /// Everybody on this machine: Wireshark's own folders.
+    /// Wireshark's own folders, for all users of this machine.
     Global,
-    /// This user: the folders in their home.
+    /// The folders in the home of this user.
     Personal,
 }
 
 impl Scope {
-    /// What `cargo xtask install` means without an option: global for root, else personal.
+    /// The scope of `cargo xtask install` without an option: global for root, else personal.
     pub fn usual() -> Self {
         if is_root() { Self::Global } else { Self::Personal }
     }
@@ -35,40 +35,40 @@ impl Scope {
     }
 }
 
-/// Installs what is missing, builds the plugin, puts it in place and lets tshark confirm it.
-pub fn install(scope: Scope) -> Result<(), String> {
+/// Installs missing packages, builds the plugin, puts it in place and lets tshark confirm it.
+pub fn install(scope: Scope) -> Result<()> {
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]))?;
     let wireshark = Wireshark::installed()?;
     // The script that root runs does not look into this user's home.
     if scope == Scope::Global && !is_root() {
         let there = wireshark.personal_folder()?.join(PLUGIN_FILE);
         if there.exists() {
-            return Err(format!(
+            bail!(
                 "{} is there already, and Wireshark loads only one of the two: first run `cargo \
                  xtask uninstall {}`",
                 there.display(),
                 Scope::Personal.option()
-            ));
+            );
         }
     }
     let library = plugin::build(&wireshark)?;
-    let folder = folder()?;
-    assemble(&folder, &wireshark.series(), Some(&library))?;
-    run(script(scope)?.arg(folder.join("install.sh")).arg(scope.option()))
+    run_script(scope, &wireshark, Some(&library), &[])
 }
 
-/// Takes out what [`install`] put in. Nothing there is no error.
-pub fn uninstall(scope: Scope) -> Result<(), String> {
-    let folder = folder()?;
-    assemble(&folder, &Wireshark::installed()?.series(), None)?;
-    run(script(scope)?.arg(folder.join("install.sh")).args([scope.option(), "--uninstall"]))
+/// Takes out what [`install`] put in. It is no error if nothing is there.
+pub fn uninstall(scope: Scope) -> Result<()> {
+    run_script(scope, &Wireshark::installed()?, None, &["--uninstall"])
 }
 
-fn folder() -> Result<PathBuf, String> {
-    Ok(target_folder()?.join("install"))
-}
-
-/// The shell with the rights that the folders need.
-fn script(scope: Scope) -> Result<Command, String> {
-    if scope == Scope::Global { as_root("sh") } else { Ok(Command::new("sh")) }
+/// Runs the script, with the rights that the folders need.
+fn run_script(
+    scope: Scope,
+    wireshark: &Wireshark,
+    library: Option<&std::path::Path>,
+    more: &[&str],
+) -> Result<()> {
+    let folder = target_folder()?.join("install");
+    assemble(&folder, &wireshark.series(), library)?;
+    let mut shell = if scope == Scope::Global { as_root("sh")? } else { Command::new("sh") };
+    run(shell.arg(folder.join("install.sh")).arg(scope.option()).args(more))
 }

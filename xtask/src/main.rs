@@ -1,181 +1,142 @@
-//! `cargo xtask …`. What each command does is in the library's modules; this is the command line.
+//! `cargo xtask …`: the workspace's own commands. `help.txt` says what each of them does.
 
+mod arguments;
+mod bench;
+mod callgrind;
+mod checks;
+mod cost;
+mod dist;
+mod fuzz;
+mod install;
+mod programs;
+mod samples;
+mod skipped;
+mod soak;
+mod supply;
+mod table;
+
+use std::env;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::str::FromStr;
 
-use xtask::bench;
-use xtask::cost::{self, DESIGNS};
-use xtask::install::{self, Scope};
-use xtask::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WIRESHARK};
-use xtask::traffic::{self, Kind};
-use xtask::wireshark::{Wireshark, named_version};
-use xtask::{
-    bundle, checks, dist_command, fuzz, plugin, profile, samples, screenshots, settings, soak,
-    unpacked, workspace_root,
-};
+use anyhow::{Error, Result, ensure};
+use testkit::command::{cargo, run};
+use testkit::folders::{At, workspace_root};
+use testkit::traffic::{self, Kind};
+use testkit::wireshark::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WINDOW_TESTS, WIRESHARK};
+use testkit::wireshark::{Wireshark, fetch, named_version, plugin, profile, settings};
 
-const HELP: &str = "\
-cargo xtask COMMAND
+use arguments::{Arguments, usage};
+use cost::DESIGNS;
+use install::Scope;
 
-See it work
-  tshark ARGS…         run tshark with the plugin; every argument is tshark's own:
-                         cargo xtask tshark -r samples/telnet-dns.pcapng
-                         cargo xtask tshark -r some.pcapng -Y tcphs.failed
-  wireshark ARGS…      the same with the window, in the profile TCP Handshake
-Both install what is missing, build the plugin, and leave your Wireshark as it is.
-As root, Wireshark runs as nobody, and files it writes belong to nobody.
-
-Keep it
-  install              put plugin and profile into your Wireshark (as root: into everybody's)
-  uninstall            take it out again
-      --personal       the folders in your home
-      --global         Wireshark's own folders (by sudo)
-  dist                 archives for others in target/dist, one a version: plugin, profile, script
-      --wireshark X.Y  for that version; may be given more than once
-
-Work on it
-  test [ARGS…]         format, lints, tests, documentation; with ARGS only the tests, and
-                         cargo test gets them: cargo xtask test --package tests flags
-      --full           and what takes minutes: the cost of the plugin
-      --wireshark X.Y  only the end-to-end tests, with the tshark of that version; what is not
-                         installed is fetched from Debian into target/, without root. May be
-                         given more than once
-  cost [CAPTURE]       instructions a packet with the plugin and without
-      --limit RATIO    fail above it
-      --two-pass       with tshark -2
-      --fields         with tshark -T fields
-  bench [CAPTURE…]     CPU time of the engine beside tshark, tcptrace, tcpdump and a Lua script,
-                         and of two threads beside one
-      --rounds N       how often each has its turn (5)
-      --instructions   instead, instructions, which have limits
-      --concurrent, --flood, --large
-                       instead, memory and cost with up to 3 million connections at once, 10
-                         million SYNs, 5 GB; each makes captures of up to 7 GB, one at a time
-  fuzz [TARGET]        feed invented input to all targets of fuzz/, or to one; cargo-fuzz is
-                         installed where it is missing
-      --minutes N      for how long each (5)
-      --keep           and make fuzz/corpus/ anew from what was found
-  soak                 a live capture on the loopback interface with thousands of connections a
-                         second, compared with its file and with what memory it may take
-      --minutes N      for how long (10)
-      --rate N         connections a second (2000)
-  generate KIND N FILE a capture to measure with, of N connections: handshakes, data,
-                         concurrent or flood
-  header [--check]     write include/tcphs.h anew, or only compare
-  profile [--check]    write ffi-plugin/profile/ anew, or only compare
-  dist-command         the command as an archive in target/dist, with man pages and completions
-  screenshots          take the pictures of docs/images/ anew
-  samples [NAME…]      record samples/*.pcapng anew, all or some (needs root)
-
-Exit status: 0 done; 1 something failed, standard error says what; 2 a command line that
-makes no sense. `tshark` and `wireshark` end with the status of the program they run.
-";
+const HELP: &str = include_str!("help.txt");
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
+    let mut arguments = env::args_os().skip(1);
     let command = arguments.next().unwrap_or_default();
-    let arguments: Vec<OsString> = arguments.collect();
-    match dispatch(&command.to_string_lossy(), arguments) {
+    match dispatch(&command.to_string_lossy(), arguments.collect()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Usage(error)) => {
+        Err(error) if error.is::<lexopt::Error>() => {
             eprintln!("xtask: {error}\n`cargo xtask --help` lists the commands");
             ExitCode::from(2)
         }
-        Err(Failure::Work(error)) => {
-            eprintln!("xtask: {error}");
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Why a command did not do its work.
-enum Failure {
-    /// The command line makes no sense.
-    Usage(String),
-    /// Something went wrong on the way.
-    Work(String),
-}
-
-impl From<String> for Failure {
-    fn from(error: String) -> Self {
-        Self::Work(error)
-    }
-}
-
-fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<(), Failure> {
-    // These two pass on whatever they get, be it text or not.
+fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<()> {
+    let asks_for_help = arguments.iter().any(|argument| argument == "--help");
+    let parse = |flags: &[&str], valued: &[&str], most| {
+        Arguments::parse(arguments.clone(), flags, valued, most)
+    };
     match command {
-        "tshark" => return Ok(run_tshark(&arguments)?),
-        "wireshark" => return Ok(run_wireshark(&arguments)?),
-        _ => {}
-    }
-    let mut arguments: Vec<String> =
-        arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    if arguments.iter().any(|argument| argument == "--help") && command != "test" {
-        print!("{HELP}");
-        return Ok(());
-    }
-    match command {
+        // The first three pass on their arguments, which need not be UTF-8.
+        "tshark" => run_tshark(&arguments)?,
+        "wireshark" => run_wireshark(&arguments)?,
+        "test" => test(arguments)?,
         "" | "-h" | "--help" | "help" => print!("{HELP}"),
-        "install" => install::install(scope(arguments)?)?,
-        "uninstall" => install::uninstall(scope(arguments)?)?,
-        "test" => {
-            let full = take(&mut arguments, "--full");
-            match versions(&mut arguments)?.as_slice() {
-                [] => checks::test(full, &arguments)?,
-                versions => checks::test_versions(full, versions, &arguments)?,
-            }
-        }
+        _ if asks_for_help => print!("{HELP}"),
+        "install" => install::install(scope(&parse(&["global", "personal"], &[], 0)?)?)?,
+        "uninstall" => install::uninstall(scope(&parse(&["global", "personal"], &[], 0)?)?)?,
         "dist" => {
-            let versions = versions(&mut arguments)?;
-            nothing_left(&arguments)?;
-            for archive in bundle::dist(&versions)? {
+            let versions = parse(&[], &["wireshark"], 0)?.series("wireshark")?;
+            for archive in dist::plugins(&versions)? {
                 println!("{}", archive.display());
             }
         }
-        "cost" => cost::measure(&cost_request(arguments)?)?,
-        "bench" => bench::measure(&bench_request(arguments)?)?,
-        "fuzz" => fuzz::fuzz(&fuzz_request(arguments)?)?,
-        "soak" => soak::run_for(&soak_request(arguments)?)?,
-        "generate" => generate(&arguments)?,
-        "header" => {
-            let check = take(&mut arguments, "--check");
-            nothing_left(&arguments)?;
-            header(check)?;
-        }
-        "profile" => {
-            let check = take(&mut arguments, "--check");
-            nothing_left(&arguments)?;
-            if check { profile::check()? } else { profile::write()? }
-        }
         "dist-command" => {
-            nothing_left(&arguments)?;
-            println!("{}", dist_command::dist()?.display());
+            parse(&[], &[], 0)?;
+            println!("{}", dist::command()?.display());
         }
+        "cost" => {
+            let given = parse(&DESIGNS.map(|design| design.option), &["limit"], 1)?;
+            let chosen = |design: &&cost::Design| given.has(design.option);
+            cost::measure(&cost::Request {
+                capture: given.others.first().map(PathBuf::from),
+                limit: given.value("limit", "a ratio such as 1.08")?,
+                design: DESIGNS.iter().rfind(chosen).unwrap_or(&DESIGNS[0]),
+            })?;
+        }
+        "bench" => {
+            let growth = bench::Growth::ALL;
+            let flags = [&["instructions"], &growth.map(|(option, _)| option)[..]].concat();
+            let given = parse(&flags, &["rounds"], usize::MAX)?;
+            let growth = growth.iter().filter(|(option, _)| given.has(option));
+            bench::measure(&bench::Request {
+                rounds: given.value("rounds", "a number of rounds")?.unwrap_or(5),
+                instructions: given.has("instructions"),
+                growth: growth.map(|(_, growth)| *growth).collect(),
+                captures: given.others.iter().map(PathBuf::from).collect(),
+            })?;
+        }
+        "fuzz" => {
+            let given = parse(&["keep"], &["minutes"], 1)?;
+            fuzz::fuzz(&fuzz::Request {
+                target: given.texts().pop(),
+                minutes: given.value("minutes", "a number of minutes")?.unwrap_or(5),
+                keep: given.has("keep"),
+            })?;
+        }
+        "soak" => {
+            let given = parse(&[], &["minutes", "rate"], 0)?;
+            let minutes = given.value("minutes", "a number of minutes")?.unwrap_or(10);
+            let rate = given.value("rate", "a number a second")?.unwrap_or(2000);
+            if minutes == 0 || rate == 0 {
+                return Err(usage("--minutes and --rate are at least 1").into());
+            }
+            soak::run_for(&soak::Request { minutes, rate })?;
+        }
+        "generate" => generate(&parse(&[], &[], 3)?)?,
+        "header" => header(parse(&["check"], &[], 0)?.has("check"))?,
+        "profile" if parse(&["check"], &[], 0)?.has("check") => profile::check()?,
+        "profile" => profile::write()?,
         "screenshots" => {
-            nothing_left(&arguments)?;
-            screenshots::take()?;
+            parse(&[], &[], 0)?;
+            take_screenshots()?;
         }
-        "samples" => samples::record(&arguments)?,
-        samples::TALK => samples::talk(&arguments)?,
-        other => return Err(Failure::Usage(format!("there is no command `{other}`"))),
+        "samples" => samples::record(&parse(&[], &[], usize::MAX)?.texts())?,
+        samples::TALK => samples::talk(&parse(&[], &[], 2)?.texts())?,
+        other => return Err(usage(&format!("there is no command `{other}`")).into()),
     }
     Ok(())
 }
 
-fn run_tshark(arguments: &[OsString]) -> Result<(), String> {
+fn run_tshark(arguments: &[OsString]) -> Result<()> {
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]))?;
-    let wireshark = ready()?;
+    let wireshark = with_plugin_in_place()?;
     become_program(wireshark.with_plugin().args(arguments))
 }
 
-fn run_wireshark(arguments: &[OsString]) -> Result<(), String> {
-    // tshark too: it is the one that is asked for version and folders.
+fn run_wireshark(arguments: &[OsString]) -> Result<()> {
+    // tshark too: it tells its version and folders.
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK, &WIRESHARK]))?;
-    let wireshark = ready()?;
+    let wireshark = with_plugin_in_place()?;
     let mut window = wireshark.window()?;
     if !settings::choose_a_profile(arguments) {
         window.args(["-C", profile::NAME]);
@@ -184,9 +145,9 @@ fn run_wireshark(arguments: &[OsString]) -> Result<(), String> {
 }
 
 /// The plugin built and in its place, and Wireshark as its user has set it up.
-fn ready() -> Result<Wireshark, String> {
+fn with_plugin_in_place() -> Result<Wireshark> {
     let wireshark = match named_version()? {
-        Some(series) => unpacked::wireshark(&series)?,
+        Some(series) => fetch::wireshark(&series)?,
         None => Wireshark::installed()?,
     };
     let wireshark = wireshark.with_users_preferences();
@@ -196,139 +157,84 @@ fn ready() -> Result<Wireshark, String> {
 }
 
 /// Replaces this process, so that signals, standard streams and exit status are the program's own.
-fn become_program(command: &mut Command) -> Result<(), String> {
+fn become_program(command: &mut Command) -> Result<()> {
     let error = command.exec();
-    Err(format!("cannot run `{}`: {error}", command.get_program().display()))
+    let program = command.get_program().display().to_string();
+    Err(Error::new(error).context(format!("cannot run `{program}`")))
 }
 
-/// The test compares the committed header with what cbindgen writes; told so, it writes it.
-fn header(check: bool) -> Result<(), String> {
+/// `test`: takes `--full` and `--wireshark X.Y` out of the arguments; the rest is cargo's.
+fn test(arguments: Vec<OsString>) -> Result<()> {
+    let (mut full, mut versions, mut rest) = (false, Vec::new(), Vec::new());
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        match argument.to_str() {
+            Some("--full") => full = true,
+            Some("--wireshark") => {
+                versions.push(arguments::series(&arguments.next().unwrap_or_default())?);
+            }
+            // The arguments after it are those of the test programs.
+            Some("--") => rest.extend([argument].into_iter().chain(arguments.by_ref())),
+            _ => rest.push(argument),
+        }
+    }
+    match &versions[..] {
+        [] => checks::test(full, &rest),
+        versions => checks::test_versions(full, versions, &rest),
+    }
+}
+
+/// The test compares the committed header with what cbindgen writes; with the variable it writes
+/// the header.
+fn header(check: bool) -> Result<()> {
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK, &TCPDUMP]))?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut test = Command::new(cargo);
+    let mut test = cargo();
     test.args(["test", "--package", "tests", "--test", "header"]).current_dir(workspace_root());
     if !check {
         test.env("TCPHS_BLESS", "1");
     }
-    match test.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(_) if check => {
-            Err("include/tcphs.h is not what the code says: run `cargo xtask header`".into())
-        }
-        Ok(status) => Err(format!("include/tcphs.h was not written: {status}")),
-        Err(error) => Err(format!("cannot run cargo: {error}")),
-    }
+    let status = test.status()?;
+    ensure!(
+        status.success() || !check,
+        "include/tcphs.h is not what the code says: run `cargo xtask header`"
+    );
+    ensure!(status.success(), "include/tcphs.h was not written: {status}");
+    Ok(())
 }
 
-fn scope(mut arguments: Vec<String>) -> Result<Scope, Failure> {
-    let global = take(&mut arguments, "--global");
-    let personal = take(&mut arguments, "--personal");
-    nothing_left(&arguments)?;
-    match (global, personal) {
-        (true, true) => Err(Failure::Usage("--global or --personal, not both".into())),
+/// Takes all pictures of the README anew. The tests drive the window, so they take the pictures.
+fn take_screenshots() -> Result<()> {
+    packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]).chain(&WINDOW_TESTS))?;
+    let folder = workspace_root().join("docs/images");
+    std::fs::create_dir_all(&folder).at(&folder)?;
+    let mut tests = cargo();
+    tests.args(["test", "--quiet", "--package", "tests", "--test", "screenshots"]);
+    run(tests.current_dir(workspace_root()).env("TCPHS_SCREENSHOTS", &folder))?;
+    println!("{}", folder.display());
+    Ok(())
+}
+
+fn scope(given: &Arguments) -> Result<Scope> {
+    match (given.has("global"), given.has("personal")) {
+        (true, true) => Err(usage("--global or --personal, not both").into()),
         (true, false) => Ok(Scope::Global),
         (false, true) => Ok(Scope::Personal),
         (false, false) => Ok(Scope::usual()),
     }
 }
 
-fn bench_request(mut arguments: Vec<String>) -> Result<bench::Request, Failure> {
-    let instructions = take(&mut arguments, "--instructions");
-    let growth = bench::Growth::ALL.iter().filter(|(option, _)| take(&mut arguments, option));
-    let growth = growth.map(|(_, growth)| *growth).collect();
-    let rounds = take_value(&mut arguments, "--rounds", "a number of rounds")?.unwrap_or(5);
-    if let Some(option) = arguments.iter().find(|argument| argument.starts_with('-')) {
-        return Err(Failure::Usage(format!("`{option}` means nothing here")));
-    }
-    let captures = arguments.iter().map(PathBuf::from).collect();
-    Ok(bench::Request { rounds, instructions, growth, captures })
-}
-
-fn fuzz_request(mut arguments: Vec<String>) -> Result<fuzz::Request, Failure> {
-    let keep = take(&mut arguments, "--keep");
-    let minutes = take_value(&mut arguments, "--minutes", "a number of minutes")?.unwrap_or(5);
-    let target = arguments.first().filter(|argument| !argument.starts_with('-')).cloned();
-    nothing_left(&arguments[usize::from(target.is_some())..])?;
-    Ok(fuzz::Request { target, minutes, keep })
-}
-
-fn soak_request(mut arguments: Vec<String>) -> Result<soak::Request, Failure> {
-    let minutes = take_value(&mut arguments, "--minutes", "a number of minutes")?.unwrap_or(10);
-    let rate = take_value(&mut arguments, "--rate", "a number a second")?.unwrap_or(2000);
-    nothing_left(&arguments)?;
-    if minutes == 0 || rate == 0 {
-        return Err(Failure::Usage("--minutes and --rate are at least 1".into()));
-    }
-    Ok(soak::Request { minutes, rate })
-}
-
-fn generate(arguments: &[String]) -> Result<(), Failure> {
-    let [kind, connections, file] = arguments else {
-        return Err(Failure::Usage("generate takes a kind, a number and a file".into()));
+fn generate(given: &Arguments) -> Result<()> {
+    let texts = given.texts();
+    let [kind, connections, file] = &texts[..] else {
+        return Err(usage("generate takes a kind, a number and a file").into());
     };
     let known = Kind::ALL.map(|(name, _)| name).join(", ");
     let kind = Kind::named(kind)
-        .ok_or_else(|| Failure::Usage(format!("there is no kind `{kind}`; known are {known}")))?;
+        .ok_or_else(|| usage(&format!("there is no kind `{kind}`; known are {known}")))?;
     let connections = connections
         .parse()
-        .map_err(|_| Failure::Usage(format!("`{connections}` is no number of connections")))?;
+        .map_err(|_| usage(&format!("`{connections}` is no number of connections")))?;
     let packets = traffic::write(Path::new(file), kind, connections)?;
     eprintln!("xtask: {packets} packets in {file}");
     Ok(())
-}
-
-fn cost_request(mut arguments: Vec<String>) -> Result<cost::Request, Failure> {
-    let limit = take_value(&mut arguments, "--limit", "a ratio such as 1.08")?;
-    let mut design = &DESIGNS[0];
-    for other in &DESIGNS[1..] {
-        if take(&mut arguments, other.option) {
-            design = other;
-        }
-    }
-    let capture =
-        arguments.first().filter(|argument| !argument.starts_with('-')).map(PathBuf::from);
-    nothing_left(&arguments[usize::from(capture.is_some())..])?;
-    Ok(cost::Request { capture, limit, design })
-}
-
-/// Takes `option` out of `arguments`; whether it was there. What follows `--` is not ours.
-fn take(arguments: &mut Vec<String>, option: &str) -> bool {
-    let ours = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
-    let at = arguments[..ours].iter().position(|argument| argument == option);
-    at.map(|at| arguments.remove(at)).is_some()
-}
-
-/// Takes every `--wireshark X.Y` out of `arguments`.
-fn versions(arguments: &mut Vec<String>) -> Result<Vec<String>, Failure> {
-    const OPTION: &str = "--wireshark";
-    let mut versions = Vec::new();
-    while let Some(at) = arguments.iter().position(|argument| argument == OPTION) {
-        let text = arguments.get(at + 1).map_or("", String::as_str);
-        versions.push(unpacked::series(text).map_err(Failure::Usage)?);
-        arguments.drain(at..=at + 1);
-    }
-    Ok(versions)
-}
-
-/// Takes `option` and the number after it out of `arguments`.
-fn take_value<T: FromStr>(
-    arguments: &mut Vec<String>,
-    option: &str,
-    what: &str,
-) -> Result<Option<T>, Failure> {
-    let Some(at) = arguments.iter().position(|argument| argument == option) else {
-        return Ok(None);
-    };
-    let text = arguments.get(at + 1).cloned().unwrap_or_default();
-    let value =
-        text.parse().map_err(|_| Failure::Usage(format!("{option} takes {what}, not `{text}`")))?;
-    arguments.drain(at..=at + 1);
-    Ok(Some(value))
-}
-
-fn nothing_left(arguments: &[String]) -> Result<(), Failure> {
-    match arguments.first() {
-        None => Ok(()),
-        Some(argument) => Err(Failure::Usage(format!("`{argument}` means nothing here"))),
-    }
 }

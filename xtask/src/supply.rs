@@ -1,52 +1,44 @@
-//! What the workspace is made of: `cargo deny` by the rules in `deny.toml`.
+//! The dependencies of the workspace: `cargo deny` by the rules in `deny.toml`.
 
 use std::env;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use crate::command::{cannot_run, cargo, run, shown, which};
-use crate::wireshark::target_folder;
-use crate::workspace_root;
+use anyhow::{Result, bail};
+use testkit::command::{cargo, run, which};
+use testkit::folders::{target_folder, workspace_root};
+use xshell::{Shell, cmd};
 
-/// The version that is installed where there is none; it takes a few minutes, once.
+/// The version that is installed if there is none; it takes a few minutes, once.
 const VERSION: &str = "0.20.2";
 
-/// Licences, sources and duplicates can be checked anywhere; a list of advisories has to be fetched.
-const HERE: [&str; 3] = ["licenses", "bans", "sources"];
-const FETCHED: &str = "advisories";
-
-/// Checks what can be checked here, and says what cannot. Where everything has to hold, cargo-deny
-/// must be there or be installable.
-pub fn check() -> Result<(), String> {
+/// Runs the checks that can be run here, and names those that cannot. In CI, cargo-deny must be
+/// there or be installable.
+pub fn check() -> Result<()> {
     let program = match find_or_install() {
         Ok(program) => program,
         Err(error) if env::var_os("CI").is_some() => return Err(error),
         Err(error) => {
-            eprintln!("xtask: SKIPPED: licences, duplicates and advisories: {error}");
+            eprintln!("xtask: SKIPPED: licences, duplicates and advisories: {error:#}");
             return Ok(());
         }
     };
-    let deny = |what: &[&str]| {
-        let mut deny = Command::new(&program);
-        deny.arg("check").args(what).current_dir(workspace_root()).stdin(Stdio::null());
-        deny
-    };
-    run(&mut deny(&HERE))?;
-    let mut advisories = deny(&[FETCHED]);
-    let output = advisories.output().map_err(|error| cannot_run(&advisories, &error))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() {
-        return Ok(());
-    }
-    if said.contains("failed to fetch advisory database") {
+    let shell = Shell::new()?;
+    shell.change_dir(workspace_root());
+    cmd!(shell, "{program} check licenses bans sources").quiet().run()?;
+    // The list of advisories is fetched, which not every machine can.
+    let advisories = cmd!(shell, "{program} check advisories").quiet().ignore_status().output()?;
+    let stderr = String::from_utf8_lossy(&advisories.stderr);
+    if stderr.contains("failed to fetch advisory database") {
         eprintln!("xtask: SKIPPED: advisories: the list of them is out of reach from here");
-        return Ok(());
+    } else if !advisories.status.success() {
+        bail!("`cargo-deny check advisories`: {}: {}", advisories.status, stderr.trim());
     }
-    Err(format!("`{}`: {}: {}", shown(&advisories), output.status, said.trim()))
+    Ok(())
 }
 
 /// cargo-deny in `PATH`, or the one that was installed below the target folder, now or before.
-fn find_or_install() -> Result<PathBuf, String> {
+fn find_or_install() -> Result<PathBuf> {
     if let Some(program) = which("cargo-deny") {
         return Ok(program);
     }
@@ -56,7 +48,7 @@ fn find_or_install() -> Result<PathBuf, String> {
         eprintln!("xtask: installing cargo-deny {VERSION} below {}", tools.display());
         let mut install = cargo();
         install.args(["install", "--quiet", "--locked", "cargo-deny", "--version", VERSION]);
-        // It runs for seconds: not worth minutes of optimising.
+        // It runs for seconds, so minutes of optimising do not pay.
         install.envs([
             ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
             ("CARGO_PROFILE_RELEASE_LTO", "off"),

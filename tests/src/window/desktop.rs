@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 
 use tempfile::TempDir;
-use xtask::packages::{self, WINDOW_TESTS};
+use testkit::wireshark::packages::{self, WINDOW_TESTS};
 
 use super::bus::Bus;
 use super::picture::Picture;
@@ -41,11 +41,11 @@ impl Desktop {
             let why =
                 format!("the window needs {}: `cargo xtask test` installs it", missing.join(", "));
             assert!(std::env::var_os("CI").is_none(), "{why}");
-            eprintln!("SKIPPED: {why}");
+            testkit::skip!(testkit::skip::test_name(), why);
             return None;
         }
         if let Err(why) = crate::wireshark().window() {
-            eprintln!("SKIPPED: {why}");
+            testkit::skip!(testkit::skip::test_name(), why.to_string());
             return None;
         }
         // A test that failed before this one has let go of it.
@@ -172,7 +172,7 @@ impl Desktop {
 
     /// Keeps the screen of a test that fails, and says where. Must not panic: one is under way.
     pub(super) fn keep_failed(&self) {
-        let Ok(folder) = xtask::wireshark::target_folder() else { return };
+        let Ok(folder) = testkit::folders::target_folder() else { return };
         let folder = folder.join(FAILED);
         let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
         let file = folder.join(format!("{test}.png"));

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use xtask::profile;
+use testkit::wireshark::profile;
 
 use super::{Accessible, Desktop, end_group, wait, wait_until};
 

@@ -141,7 +141,7 @@ fn first_that_fails(whole: &Seen, read: impl Fn(&str) -> Seen) -> usize {
 
 /// Keeps what is in front of a frame that made a difference, to look at.
 fn keep(about: &str, frames: &Frames, frame: usize) {
-    let kept = xtask::wireshark::target_folder().expect("cargo knows it").join("hostile");
+    let kept = testkit::folders::target_folder().expect("cargo knows it").join("hostile");
     std::fs::create_dir_all(&kept).expect("the folder can be made");
     let file = kept.join(format!("{}.pcap", about.replace([' ', '/'], "-")));
     let mut until = frames.clone();

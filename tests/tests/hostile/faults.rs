@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
+use testkit::wireshark::Wireshark;
+use testkit::wireshark::plugin::{FAULTS, build_and_place_variant};
 use tests::{in_parallel, sample, samples, text, wireshark};
-use xtask::plugin::{FAULTS, build_and_place_variant};
-use xtask::wireshark::Wireshark;
 
 use crate::compare::without_ours;
 use crate::sharkd::{self, load};
@@ -205,7 +205,7 @@ fn statistics_that_cannot_be_freed() {
 /// No entry is without its place for a panic.
 #[test]
 fn every_entry_is_listed() {
-    let folder = xtask::workspace_root().join("ffi-plugin/src");
+    let folder = testkit::workspace_root().join("ffi-plugin/src");
     let mut known: BTreeSet<&str> = OF_LISTS.iter().chain(&OF_STATISTICS).copied().collect();
     known.extend(OTHERS.iter().chain(&TRIVIAL));
     known.retain(|name| !name.contains(':'));

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use testkit::wireshark::Wireshark;
 use tests::{text, wireshark};
-use xtask::wireshark::Wireshark;
 
 use crate::compare::without_ours;
 use crate::faults::faulty;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use testkit::wireshark::plugin::{ADDRESS_SANITIZER, build_and_place_variant};
 use tests::{finish, in_parallel, open_to_all, samples, text, wireshark};
-use xtask::plugin::{ADDRESS_SANITIZER, build_and_place_variant};
 
 use crate::frames::{Frames, folder};
 use crate::mutated::some_of_everything;
@@ -97,7 +97,8 @@ fn valgrind_runs_it() -> bool {
     let said = String::from_utf8_lossy(&output.stderr);
     let runs = !said.contains("Fatal error at startup: a function redirection");
     if !runs {
-        eprintln!("SKIPPED: valgrind cannot run a tshark whose loader has no names");
+        let reason = "valgrind cannot run a tshark whose loader has no names";
+        testkit::skip!(testkit::skip::test_name(), reason);
     }
     runs
 }
@@ -146,7 +147,7 @@ fn memcheck_of_many_files() {
         return;
     }
     if wireshark().beside_tshark("sharkd", true).is_none() {
-        eprintln!("SKIPPED: this Wireshark comes without sharkd");
+        testkit::skip!("memcheck_of_many_files", "this Wireshark comes without sharkd");
         return;
     }
     let opened = |times: usize| {

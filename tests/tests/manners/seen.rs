@@ -99,7 +99,7 @@ pub fn has_lua() -> bool {
 /// Says that something cannot be tested here; where everything has to be, that is a failure.
 pub fn skipped(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{why}");
-    eprintln!("SKIPPED: {why}");
+    testkit::skip!(testkit::skip::test_name(), why);
 }
 
 /// A file with this text that everybody can read, as long as the result lives.

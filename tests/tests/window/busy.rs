@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use testkit::loopback::Connections;
+use testkit::wireshark::profile;
 use tests::window::{Window, wait, wait_until};
-use xtask::profile;
-use xtask::soak::Connections;
 
 use crate::capture::may_capture;
 use crate::desktop;

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 
+use testkit::wireshark::profile;
 use tests::window::{Window, wait_until};
 use tests::wireshark;
-use xtask::profile;
 
 use crate::{desktop, info};
 
@@ -19,7 +19,7 @@ pub fn may_capture(home: &std::path::Path) -> bool {
     if !may {
         let why = "whoever runs Wireshark here may not capture on the loopback interface";
         assert!(std::env::var_os("CI").is_none(), "{why}");
-        eprintln!("SKIPPED: {why}");
+        testkit::skip!(testkit::skip::test_name(), why);
     }
     may
 }

@@ -1,9 +1,9 @@
 //! The packet list: what Wireshark shows without being asked.
 
+use testkit::wireshark::profile;
+use testkit::wireshark::profile::table::{COLUMNS, RULES};
 use tests::sample;
 use tests::window::{Colour, wait, wait_until};
-use xtask::profile;
-use xtask::profile::table::{COLUMNS, RULES};
 
 use crate::{desktop, info, open};
 

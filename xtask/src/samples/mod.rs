@@ -1,27 +1,27 @@
 //! `cargo xtask samples`: records `samples/*.pcapng` from the TCP stack of this machine's kernel.
 //!
-//! Two network namespaces joined by a cable (`lab`), this program as client and server in them
-//! (`scenarios`), tcpdump on the client's side; afterwards the laboratory's addresses are
-//! replaced (`rewrite`) and tcpdump has to read the flags that the scenario promises.
+//! Two network namespaces are joined by a cable (`lab`). This program is client and server in them
+//! (`scenarios`), and tcpdump records on the client's side. Afterwards the laboratory's addresses are
+//! replaced (`rewrite`), and tcpdump has to read the flags that the scenario promises.
 
 mod lab;
 mod rewrite;
 mod scenarios;
 mod socket;
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::command::{run, stdout_of, which};
-use crate::packages::{self, SAMPLES, TCPDUMP, TSHARK};
-use crate::pcap::Pcap;
-use crate::privileges::is_root;
-use crate::wireshark::{about, make_folder, target_folder};
-use crate::workspace_root;
+use anyhow::{Context, Result, bail};
+use pcap_file::pcap::{PcapReader, PcapWriter, RawPcapPacket};
+use testkit::command::which;
+use testkit::folders::{At, made_folder, workspace_root};
+use testkit::wireshark::packages::{self, SAMPLES, TCPDUMP, TSHARK};
+use testkit::wireshark::privileges::is_root;
+use xshell::{Shell, cmd};
 
 use lab::{Lab, Side};
 use scenarios::Scenario;
@@ -33,18 +33,15 @@ pub const TALK: &str = "talk";
 const ATTEMPTS: usize = 3;
 
 /// Records the named samples, or all.
-pub fn record(names: &[String]) -> Result<(), String> {
+pub fn record(names: &[String]) -> Result<()> {
     for name in names {
         scenario(name)?;
     }
     if !is_root() {
-        return Err(
-            "recording needs root, because it makes network namespaces: run it by sudo".into()
-        );
+        bail!("recording needs root, because it makes network namespaces: run it by sudo");
     }
     packages::ensure(SAMPLES.iter().chain([&TCPDUMP, &TSHARK]))?;
-    let work = target_folder()?.join("samples");
-    make_folder(&work)?;
+    let work = made_folder("samples")?;
     let kernel = kernel()?;
     let mut recorded = Vec::new();
     for scenario in scenarios::all() {
@@ -56,34 +53,33 @@ pub fn record(names: &[String]) -> Result<(), String> {
     }
     let readme = workspace_root().join("samples/README.md");
     let before = fs::read_to_string(&readme).unwrap_or_default();
-    fs::write(&readme, list(&before, &recorded, &kernel)).map_err(|error| about(&readme, &error))
+    fs::write(&readme, list(&before, &recorded, &kernel)).at(&readme)
 }
 
 /// Plays one side of a scenario, inside its namespace.
-pub fn talk(arguments: &[String]) -> Result<(), String> {
-    let [name, side] = arguments else {
-        return Err(format!("`{TALK}` takes a scenario and a side"));
-    };
+pub fn talk(arguments: &[String]) -> Result<()> {
+    let [name, side] = arguments else { bail!("`{TALK}` takes a scenario and a side") };
     let scenario = scenario(name)?;
     let part = if side == Side::Server.name() { scenario.server } else { Some(scenario.client) };
-    let part = part.ok_or_else(|| format!("{name} has no {side}"))?;
-    part().map_err(|error| format!("{name}, {side}: {error}"))
+    let part = part.with_context(|| format!("{name} has no {side}"))?;
+    part().with_context(|| format!("{name}, {side}"))
 }
 
-fn scenario(name: &str) -> Result<&'static Scenario, String> {
-    scenarios::all().find(|scenario| scenario.name == name).ok_or_else(|| {
+fn scenario(name: &str) -> Result<&'static Scenario> {
+    scenarios::all().find(|scenario| scenario.name == name).with_context(|| {
         let names: Vec<_> = scenarios::all().map(|scenario| scenario.name).collect();
         format!("there is no sample `{name}`; there are {}", names.join(", "))
     })
 }
 
-fn record_one(scenario: &Scenario, work: &Path, kernel: &str) -> Result<(), String> {
+fn record_one(scenario: &Scenario, work: &Path, kernel: &str) -> Result<()> {
     let raw = work.join(format!("{}.pcap", scenario.name));
-    let mut wrong = String::new();
-    for _ in 0..ATTEMPTS {
-        wrong = match capture(scenario, &raw).and_then(|()| flags_in(&raw)) {
+    let mut attempts = ATTEMPTS;
+    loop {
+        attempts -= 1;
+        let wrong = match capture(scenario, &raw).and_then(|()| flags_in(&raw)) {
             Ok(flags) if flags == scenario.flags => return finish(scenario, &raw, kernel),
-            Ok(flags) => format!(
+            Ok(flags) => anyhow::anyhow!(
                 "{} came out as `{flags}` and should be `{}`; the last recording is {}",
                 scenario.name,
                 scenario.flags,
@@ -91,19 +87,21 @@ fn record_one(scenario: &Scenario, work: &Path, kernel: &str) -> Result<(), Stri
             ),
             Err(error) => error,
         };
+        if attempts == 0 {
+            return Err(wrong);
+        }
     }
-    Err(wrong)
 }
 
 /// Runs the scenario in a laboratory of its own while tcpdump writes `raw`.
-fn capture(scenario: &Scenario, raw: &Path) -> Result<(), String> {
+fn capture(scenario: &Scenario, raw: &Path) -> Result<()> {
     let lab = Lab::new()?;
-    (scenario.prepare)(&lab)?;
-    let server = scenario.server.map(|_| lab.talk(scenario.name, Side::Server)).transpose()?;
-    if let Some(server) = &server {
+    scenario.prepare.iter().try_for_each(|change| change.apply(&lab))?;
+    let mut server = scenario.server.map(|_| lab.talk(scenario.name, Side::Server)).transpose()?;
+    if let Some(server) = &mut server {
         server.wait_until_ready()?;
     }
-    let client;
+    let mut client;
     let recording;
     if scenario.late {
         client = lab.talk(scenario.name, Side::Client)?;
@@ -117,38 +115,42 @@ fn capture(scenario: &Scenario, raw: &Path) -> Result<(), String> {
     if let Some(server) = server {
         server.wait()?;
     }
-    // What is still on its way, such as the ACK of the last FIN.
+    // Segments may still be on their way, such as the ACK of the last FIN.
     sleep(Duration::from_millis(500));
-    recording.stop()
+    recording.interrupt()
 }
 
 /// Replaces the addresses and writes `samples/NAME.pcapng`.
-fn finish(scenario: &Scenario, raw: &Path, kernel: &str) -> Result<(), String> {
+fn finish(scenario: &Scenario, raw: &Path, kernel: &str) -> Result<()> {
     let mut addresses: Vec<(IpAddr, IpAddr)> = Vec::new();
     for (inside, outside) in scenario.addresses {
-        let parse = |text: &str| text.parse().map_err(|_| format!("`{text}` is no address"));
-        addresses.push((parse(inside)?, parse(outside)?));
+        addresses.push((inside.parse()?, outside.parse()?));
     }
-    let mut pcap = Pcap::read(raw)?;
-    pcap.each_frame(|frame| rewrite::replace_addresses(frame, &addresses));
+    let mut reader = PcapReader::new(File::open(raw).at(raw)?)?;
     let rewritten = raw.with_extension("rewritten.pcap");
-    pcap.write(&rewritten)?;
-    let editcap = which("editcap").ok_or("editcap (package wireshark-common) is missing")?;
-    let sample = file(scenario);
-    run(Command::new(editcap)
-        .args(["-F", "pcapng", "--capture-comment"])
-        .arg(format!("{}; {kernel}; cargo xtask samples {}", scenario.shows, scenario.name))
-        .args([&rewritten, &sample]))
-}
-
-fn file(scenario: &Scenario) -> PathBuf {
-    workspace_root().join("samples").join(format!("{}.pcapng", scenario.name))
+    let mut writer =
+        PcapWriter::with_header(File::create(&rewritten).at(&rewritten)?, reader.header())?;
+    while let Some(packet) = reader.next_raw_packet().transpose()? {
+        let mut frame = packet.data.to_vec();
+        rewrite::replace_addresses(&mut frame, &addresses);
+        writer.write_raw_packet(&RawPcapPacket { data: frame.into(), ..packet })?;
+    }
+    let editcap = which("editcap").context("editcap (package wireshark-common) is missing")?;
+    let name = scenario.name;
+    let comment = format!("{}; {kernel}; cargo xtask samples {name}", scenario.shows);
+    let sample = workspace_root().join(format!("samples/{name}.pcapng"));
+    let shell = Shell::new()?;
+    cmd!(shell, "{editcap} -F pcapng --capture-comment {comment} {rewritten} {sample}")
+        .quiet()
+        .run()?;
+    Ok(())
 }
 
 /// The flags of each TCP segment as tcpdump prints them, and `ICMP` for each ICMP message, in order.
-fn flags_in(capture: &Path) -> Result<String, String> {
-    let tcpdump = which("tcpdump").ok_or("tcpdump is missing")?;
-    let text = stdout_of(Command::new(tcpdump).args(["-nn", "-r"]).arg(capture))?;
+fn flags_in(capture: &Path) -> Result<String> {
+    let tcpdump = which("tcpdump").context("tcpdump is missing")?;
+    let shell = Shell::new()?;
+    let text = cmd!(shell, "{tcpdump} -nn -r {capture}").quiet().ignore_stderr().read()?;
     let flags = text.lines().filter_map(|line| match line.split_once("Flags [") {
         Some((_, after)) => Some(after.split_once(']')?.0),
         None => line.contains(": ICMP").then_some("ICMP"),
@@ -156,16 +158,16 @@ fn flags_in(capture: &Path) -> Result<String, String> {
     Ok(flags.collect::<Vec<_>>().join(" "))
 }
 
-/// `Linux 6.1.0`, without what the builder of the kernel added.
-fn kernel() -> Result<String, String> {
+/// `Linux 6.1.0`: the release without the suffix that distributions add.
+fn kernel() -> Result<String> {
     let file = Path::new("/proc/sys/kernel/osrelease");
-    let release = fs::read_to_string(file).map_err(|error| about(file, &error))?;
+    let release = fs::read_to_string(file).at(file)?;
     let release = release.trim();
     let end = release.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(release.len());
     Ok(format!("Linux {}", &release[..end]))
 }
 
-/// The text of `samples/README.md`: new lines for what was recorded, the others as before.
+/// The text of `samples/README.md`: new lines for the recorded samples, the others as before.
 fn list(before: &str, recorded: &[&str], kernel: &str) -> String {
     let mut text = String::from(
         "# Samples
@@ -196,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_keeps_what_was_not_recorded_again() {
+    fn the_list_keeps_samples_that_were_not_recorded_again() {
         let names: Vec<_> = scenarios::all().map(|scenario| scenario.name).collect();
         let (first, second) = (names[0], names[1]);
         let before = list("", &[first, second], "Linux 1.0");

@@ -56,7 +56,7 @@ impl Capture {
 
 #[test]
 fn every_rule_is_explained() {
-    let file = xtask::workspace_root().join("docs/DIFFERENCES.md");
+    let file = testkit::workspace_root().join("docs/DIFFERENCES.md");
     let text = std::fs::read_to_string(file).expect("it can be read");
     for rule in differences::rules() {
         assert!(text.contains(&format!("### {rule} ")), "docs/DIFFERENCES.md lacks {rule}");
@@ -66,7 +66,7 @@ fn every_rule_is_explained() {
 #[test]
 fn with_zeek_and_wireshark() {
     let files = corpus();
-    let Some(folder) = xtask::shared_captures().filter(|_| !files.is_empty()) else { return };
+    let Some(folder) = testkit::shared_captures().filter(|_| !files.is_empty()) else { return };
     let root = folder.join("public");
     let captures = in_parallel(&files, |file| Capture::read(&root, file).with_frames());
     let mut wrong = Vec::new();

@@ -4,8 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::{PLAIN, Scenario, accept, connect, double_timeouts, expect, finish, hear_out, nap};
-use crate::samples::lab::{Lab, Side};
+use super::Prepare::{Run, Set};
+use super::{DOUBLE_TIMEOUTS, PLAIN, Scenario, accept, connect, expect, finish, hear_out, nap};
+use crate::samples::lab::Side;
 
 /// The first of `samples/README.md`.
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -28,7 +29,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "no-reply",
         shows: "A SYN without an answer, retransmitted after 1, 2 and 4 seconds",
-        prepare: no_reply_prepare,
+        // The client believes that 10.77.0.3 is at the server's Ethernet address. The server does not
+        // own that address, does not forward, and sends no ICMP.
+        prepare: &[
+            Set(Side::Server, "ipv4/ip_forward", "0"),
+            Run(
+                Side::Client,
+                "ip neighbour add 10.77.0.3 lladdr 02:00:00:00:00:02 dev eth0 nud permanent",
+            ),
+            DOUBLE_TIMEOUTS,
+        ],
         client: no_reply_client,
         filter: "tcp or icmp",
         addresses: &[("10.77.0.1", "192.0.2.1"), ("10.77.0.3", "198.51.100.3")],
@@ -73,17 +83,6 @@ fn telnet_client() -> io::Result<()> {
 
 fn refused_client() -> io::Result<()> {
     expect(TcpStream::connect("10.77.0.2:8080"), io::ErrorKind::ConnectionRefused)
-}
-
-fn no_reply_prepare(lab: &Lab) -> Result<(), String> {
-    // The client believes that 10.77.0.3 is at the server's Ethernet address; the server does not
-    // own that address, does not forward, and is silent. Nobody sends ICMP.
-    lab.set(Side::Server, "ipv4/ip_forward", "0")?;
-    lab.run(
-        Side::Client,
-        &format!("ip neighbour add 10.77.0.3 lladdr {} dev eth0 nud permanent", Side::Server.mac()),
-    )?;
-    double_timeouts(lab)
 }
 
 fn no_reply_client() -> io::Result<()> {

@@ -3,8 +3,9 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, UdpSocket};
 
+use super::Prepare::Slow;
 use super::{
-    PLAIN, SERVER, Scenario, accept, beat, beat_from, connect, finish, nap, patient, ready, slow,
+    PLAIN, SERVER, Scenario, accept, beat, beat_from, connect, finish, nap, patient, ready,
 };
 use crate::samples::lab::Side;
 
@@ -22,7 +23,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "simultaneous-close",
         shows: "Both sides close at the same time; their FINs cross",
-        prepare: |lab| slow(lab, Side::Server),
+        prepare: &[Slow(Side::Server)],
         server: Some(simultaneous_close_server),
         client: simultaneous_close_client,
         flags: "S S. . P. . F. F. . .",

@@ -1,8 +1,8 @@
-//! What can be recorded: one entry and its two small programs for each sample.
+//! The samples: an entry and two small programs for each.
 //!
-//! A new sample is a new entry in one of the tables: what to prepare in the laboratory, what the
-//! server and the client do, which flags tcpdump must see, and the addresses to write into the
-//! file. What an entry does not say is as in [`PLAIN`].
+//! A new sample is a new entry in one of the tables: the preparation of the laboratory, the programs
+//! of server and client, the flags that tcpdump must see, and the addresses to write into the file.
+//! [`PLAIN`] has the rest.
 
 mod basic;
 mod closing;
@@ -16,6 +16,8 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStr
 use std::thread::sleep;
 use std::time::Duration;
 
+use anyhow::Result;
+
 use super::lab::{Lab, Side};
 
 /// One sample.
@@ -24,22 +26,71 @@ pub(super) struct Scenario {
     pub(super) name: &'static str,
     /// One line for `samples/README.md`.
     pub(super) shows: &'static str,
-    /// What the laboratory needs beyond two hosts that reach each other.
-    pub(super) prepare: fn(&Lab) -> Result<(), String>,
+    /// Changes to two hosts that reach each other.
+    pub(super) prepare: &'static [Prepare],
     /// Runs on the server's side: binds, then says [`ready`], then serves.
     pub(super) server: Option<fn() -> io::Result<()>>,
     /// Runs on the client's side, to its end.
     pub(super) client: fn() -> io::Result<()>,
     /// Recording begins only when the client too has said [`ready`].
     pub(super) late: bool,
-    /// What tcpdump records.
+    /// tcpdump's filter.
     pub(super) filter: &'static str,
-    /// Addresses in the laboratory, and what the file says instead.
+    /// Addresses in the laboratory, and those that replace them in the file.
     pub(super) addresses: &'static [(&'static str, &'static str)],
     /// The flags of all segments in tcpdump's letters, and `ICMP` for each message of it; a
     /// recording that differs is made again.
     pub(super) flags: &'static str,
 }
+
+/// One change to the laboratory.
+#[derive(Clone, Copy)]
+pub(super) enum Prepare {
+    /// Sets a value below `/proc/sys/net`.
+    Set(Side, &'static str, &'static str),
+    /// The same for a value that not every kernel has.
+    SetIfKnown(Side, &'static str, &'static str),
+    /// Runs a command.
+    Run(Side, &'static str),
+    /// Makes what a side sends slow, so that segments of both sides can meet under way: 8000 bit/s,
+    /// after 100 octets at once. [`busy`] uses those up; the next segment then takes 0.06 seconds
+    /// and more. tcpdump sees what the client sends when it leaves, and what the server sends when
+    /// it arrives.
+    Slow(Side),
+    /// Adds a rule for packets that reach a side, which tcpdump on the other side has seen by then.
+    Filter(Side, &'static str),
+    /// Adds a rule that changes packets that enter (`prerouting`) or leave (`postrouting`) the
+    /// server.
+    Mangle(&'static str, &'static str),
+}
+
+impl Prepare {
+    /// Makes the change.
+    pub(super) fn apply(self, lab: &Lab) -> Result<()> {
+        // Adding a table or a chain that is there already does nothing.
+        let add_rule = |side, chain, hook, priority, rule| {
+            lab.run(side, "nft add table inet lab")?;
+            let kind = format!("{{ type filter hook {hook} priority {priority} ; }}");
+            lab.run(side, &format!("nft add chain inet lab {chain} {kind}"))?;
+            lab.run(side, &format!("nft add rule inet lab {chain} {rule}"))
+        };
+        match self {
+            Self::Set(side, name, value) => lab.set(side, name, value),
+            Self::SetIfKnown(side, name, value) => lab.set_if_known(side, name, value),
+            Self::Run(side, line) => lab.run(side, line),
+            Self::Slow(side) => {
+                lab.run(side, "tc qdisc add dev eth0 root tbf rate 8kbit burst 100 limit 20000")
+            }
+            Self::Filter(side, rule) => add_rule(side, "in", "input", 0, rule),
+            Self::Mangle(hook, rule) => add_rule(Side::Server, hook, hook, -300, rule),
+        }
+    }
+}
+
+/// Newer kernels retransmit the first SYNs each second. This has them double the time as RFC 6298
+/// does.
+const DOUBLE_TIMEOUTS: Prepare =
+    Prepare::SetIfKnown(Side::Client, "ipv4/tcp_syn_linear_timeouts", "0");
 
 /// All samples, in the order of `samples/README.md`.
 pub(super) fn all() -> impl Iterator<Item = &'static Scenario> {
@@ -54,11 +105,11 @@ pub(super) fn all() -> impl Iterator<Item = &'static Scenario> {
     tables.into_iter().flatten()
 }
 
-/// What most have in common.
+/// The values that most samples have in common.
 const PLAIN: Scenario = Scenario {
     name: "",
     shows: "",
-    prepare: nothing,
+    prepare: &[],
     server: None,
     client: || Ok(()),
     late: false,
@@ -70,23 +121,11 @@ const PLAIN: Scenario = Scenario {
 /// The networks of RFC 5737, one for each side.
 const DOCUMENTATION: &[(&str, &str)] = &[("10.77.0.1", "192.0.2.1"), ("10.77.0.2", "198.51.100.2")];
 
-/// The client's address with a port for those who choose it, and where most servers listen.
+/// The client's address with a port for clients that choose it, and the address of most servers.
 const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 1), 40000);
 const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 2), 7000);
 
-fn nothing(_: &Lab) -> Result<(), String> {
-    Ok(())
-}
-
-/// Makes what a side sends slow, so that segments of both sides can meet under way: 8000 bit/s,
-/// after 100 octets at once. [`busy`] uses those up; the next segment then takes 0.06 seconds and
-/// more. tcpdump sees what the client sends when it leaves, and what the server sends when it
-/// arrives.
-fn slow(lab: &Lab, side: Side) -> Result<(), String> {
-    lab.run(side, "tc qdisc add dev eth0 root tbf rate 8kbit burst 100 limit 20000")
-}
-
-/// Keeps the line of the sender, who is [`slow`], busy for a moment.
+/// Keeps the line of a [slow](Prepare::Slow) sender busy for a moment.
 fn busy(socket: &UdpSocket, to: SocketAddr) -> io::Result<()> {
     socket.send_to(&[0; 50], to).map(|_| ())
 }
@@ -105,28 +144,6 @@ fn beat() -> io::Result<()> {
     socket.recv(&mut [0; 50]).map(|_| ())
 }
 
-/// Adds a rule for what reaches a side, which tcpdump on the other side has seen by then.
-fn filter(lab: &Lab, side: Side, rule: &str) -> Result<(), String> {
-    // Adding what is there already does nothing.
-    lab.run(side, "nft add table inet lab")?;
-    lab.run(side, "nft add chain inet lab in { type filter hook input priority 0 ; }")?;
-    lab.run(side, &format!("nft add rule inet lab in {rule}"))
-}
-
-/// Adds a rule that changes what enters (`prerouting`) or leaves (`postrouting`) the server's side.
-fn mangle(lab: &Lab, hook: &str, rule: &str) -> Result<(), String> {
-    let side = Side::Server;
-    lab.run(side, "nft add table inet lab")?;
-    let chain = format!("{{ type filter hook {hook} priority -300 ; }}");
-    lab.run(side, &format!("nft add chain inet lab {hook} {chain}"))?;
-    lab.run(side, &format!("nft add rule inet lab {hook} {rule}"))
-}
-
-/// Newer kernels send the first SYNs again each second; the doubling of RFC 6298 is what most do.
-fn double_timeouts(lab: &Lab) -> Result<(), String> {
-    lab.set_if_known(Side::Client, "ipv4/tcp_syn_linear_timeouts", "0")
-}
-
 /// Listens, tells the recorder so, and takes one client.
 fn accept(address: &str) -> io::Result<TcpStream> {
     let listener = TcpListener::bind(address)?;
@@ -134,7 +151,7 @@ fn accept(address: &str) -> io::Result<TcpStream> {
     Ok(listener.accept()?.0)
 }
 
-/// What the recorder waits for before it goes on.
+/// Tells the recorder, which waits for it.
 fn ready() {
     println!("ready");
 }
@@ -145,12 +162,12 @@ fn connect(address: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// A side that waits for the other for ever would leave the recording hanging.
+/// Limits the time that a side waits for the other, so that the recording cannot hang.
 fn patient(stream: &TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))
 }
 
-/// A server for one client that only says something.
+/// A server for one client that sends a line and closes.
 fn plain_server() -> io::Result<()> {
     hear_out(accept("10.77.0.2:7000")?)
 }
@@ -164,7 +181,7 @@ fn hear_out(mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Says one line and closes; takes its time, so that each step is a segment of its own.
+/// Sends one line and closes, with pauses, so that each step is a segment of its own.
 fn say_hello(mut stream: TcpStream) -> io::Result<()> {
     patient(&stream)?;
     nap(200);

@@ -3,19 +3,27 @@
 use std::io::{self, Write};
 use std::net::{TcpListener, UdpSocket};
 
+use super::Prepare::{self, Filter, Set, Slow};
 use super::{
-    CLIENT, PLAIN, SERVER, Scenario, beat, beat_from, connect, filter, finish, hear_out, nap,
-    patient, plain_server, ready, say_hello, slow,
+    CLIENT, PLAIN, SERVER, Scenario, beat, beat_from, connect, finish, hear_out, nap, patient,
+    plain_server, ready, say_hello,
 };
-use crate::samples::lab::{Lab, Side};
+use crate::samples::lab::Side;
 use crate::samples::socket;
+
+/// Lets clients use Fast Open, 1, and servers that ask for it, 2.
+const FAST_OPEN: Prepare = Set(Side::Server, "ipv4/tcp_fastopen", "3");
 
 /// The second part of `samples/README.md`.
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "final-ack-lost",
         shows: "The final ACK does not reach the server, which retransmits its SYN/ACK",
-        prepare: final_ack_lost_prepare,
+        // The first of each hundred bare ACKs is dropped.
+        prepare: &[Filter(
+            Side::Server,
+            "tcp flags & (fin|syn|rst|psh|ack) == ack numgen inc mod 100 < 1 drop",
+        )],
         server: Some(plain_server),
         client: patient_client,
         flags: "S S. . S. . P. . F. . F. .",
@@ -33,7 +41,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "syn-cookies",
         shows: "A server that keeps no state before the final ACK because it uses SYN cookies",
-        prepare: syn_cookies_prepare,
+        // 1, the default, would use them only when too many handshakes are unfinished.
+        prepare: &[Set(Side::Server, "ipv4/tcp_syncookies", "2")],
         server: Some(plain_server),
         client: || say_hello(connect("10.77.0.2:7000")?),
         flags: "S S. . P. . F. . F. .",
@@ -43,7 +52,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "fast-open",
         shows: "Fast Open: the first connection fetches the cookie; the second sends data in its \
                 SYN, and the server accepts it",
-        prepare: fast_open_prepare,
+        prepare: &[FAST_OPEN],
         server: Some(fast_open_server),
         client: fast_open_client,
         flags: "S S. P. . F. . F. . S S. . F. . F. .",
@@ -53,7 +62,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "fast-open-ignored",
         shows: "Data in the SYN with a valid cookie, but the server acknowledges only the SYN, \
                 and the client sends the data again",
-        prepare: fast_open_prepare,
+        prepare: &[FAST_OPEN],
         server: Some(fast_open_ignored_server),
         client: fast_open_ignored_client,
         filter: "tcp port 7001",
@@ -63,7 +72,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "simultaneous-open",
         shows: "Both sides connect to each other at the same time; their SYNs cross",
-        prepare: |lab| slow(lab, Side::Server),
+        prepare: &[Slow(Side::Server)],
         server: Some(simultaneous_open_server),
         client: simultaneous_open_client,
         flags: "S S S. S. . . P. . F. . F. .",
@@ -71,13 +80,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-fn final_ack_lost_prepare(lab: &Lab) -> Result<(), String> {
-    let bare_ack = "tcp flags & (fin|syn|rst|psh|ack) == ack";
-    // The first of each hundred.
-    filter(lab, Side::Server, &format!("{bare_ack} numgen inc mod 100 < 1 drop"))
-}
-
-/// Says nothing until the server has sent its SYN/ACK again.
+/// Sends nothing until the server has retransmitted its SYN/ACK.
 fn patient_client() -> io::Result<()> {
     let stream = connect("10.77.0.2:7000")?;
     nap(4000);
@@ -86,19 +89,9 @@ fn patient_client() -> io::Result<()> {
 
 fn defer_accept_server() -> io::Result<()> {
     let listener = TcpListener::bind(SERVER)?;
-    socket::set(&listener, socket::DEFER_ACCEPT, 2)?;
+    socket::set(&listener, socket::DeferAccept, 2)?;
     ready();
     hear_out(listener.accept()?.0)
-}
-
-fn syn_cookies_prepare(lab: &Lab) -> Result<(), String> {
-    // 1, which is usual, would use them only when too many handshakes are unfinished.
-    lab.set(Side::Server, "ipv4/tcp_syncookies", "2")
-}
-
-fn fast_open_prepare(lab: &Lab) -> Result<(), String> {
-    // Clients may, 1; servers too that ask for it, 2.
-    lab.set(Side::Server, "ipv4/tcp_fastopen", "3")
 }
 
 fn fast_open_server() -> io::Result<()> {
@@ -112,7 +105,7 @@ fn fast_open_server() -> io::Result<()> {
 
 fn fast_open_listener() -> io::Result<TcpListener> {
     let listener = TcpListener::bind(SERVER)?;
-    socket::set(&listener, socket::FAST_OPEN, 5)?;
+    socket::set(&listener, socket::FastOpen, 5)?;
     Ok(listener)
 }
 
@@ -129,7 +122,7 @@ fn fast_open_client() -> io::Result<()> {
 
 fn fast_open_ignored_server() -> io::Result<()> {
     let listener = fast_open_listener()?;
-    // The client knows the cookie of a host, not of a port.
+    // A client knows the cookie of a host, not of a port.
     let without = TcpListener::bind("10.77.0.2:7001")?;
     ready();
     hear_out(listener.accept()?.0)?;

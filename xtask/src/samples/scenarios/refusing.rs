@@ -4,12 +4,21 @@ use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use super::Prepare::{self, Filter, Set, Slow};
 use super::{
-    CLIENT, PLAIN, SERVER, Scenario, beat, beat_from, busy, connect, double_timeouts, expect,
-    filter, nap, patient, ready, slow,
+    CLIENT, DOUBLE_TIMEOUTS, PLAIN, SERVER, Scenario, beat, beat_from, busy, connect, expect, nap,
+    patient, ready,
 };
-use crate::samples::lab::{Lab, Side};
+use crate::samples::lab::Side;
 use crate::samples::socket;
+
+const ICMP_REJECT: &[Prepare] = &[
+    Filter(Side::Server, "tcp dport 7000 reject with icmpx port-unreachable"),
+    Filter(Side::Server, "tcp dport 7001 reject with icmpx admin-prohibited"),
+    // The kernel does not believe an error that comes back while it is still in connect().
+    Slow(Side::Client),
+    Filter(Side::Server, "meta l4proto udp drop"),
+];
 
 /// The third part of `samples/README.md`.
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -17,7 +26,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "accept-queue-full",
         shows: "The server does not accept connections: two wait in its queue, and the SYNs of \
                 the third are dropped silently",
-        prepare: double_timeouts,
+        prepare: &[DOUBLE_TIMEOUTS],
         server: Some(accept_queue_full_server),
         client: accept_queue_full_client,
         flags: "S S. . S S. . S S S S",
@@ -27,7 +36,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "not-accepted",
         shows: "The server's accept queue is full when the final ACK arrives: it drops the ACK \
                 and keeps retransmitting its SYN/ACK",
-        prepare: |lab| slow(lab, Side::Server),
+        prepare: &[Slow(Side::Server)],
         server: Some(not_accepted_server),
         client: not_accepted_client,
         filter: "tcp port 40002",
@@ -38,7 +47,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "abort-on-overflow",
         shows: "The same with `tcp_abort_on_overflow`: the server answers the final ACK with an \
                 RST",
-        prepare: abort_on_overflow_prepare,
+        prepare: &[Slow(Side::Server), Set(Side::Server, "ipv4/tcp_abort_on_overflow", "1")],
         server: Some(not_accepted_server),
         client: abort_on_overflow_client,
         filter: "tcp port 40002",
@@ -49,7 +58,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "icmp-reject",
         shows: "A firewall rejects with ICMP errors: port unreachable, then administratively \
                 prohibited",
-        prepare: icmp_reject_prepare,
+        prepare: ICMP_REJECT,
         client: || icmp_reject("10.77.0.2", ErrorKind::HostUnreachable),
         filter: "tcp or icmp",
         flags: "S ICMP S ICMP",
@@ -58,9 +67,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "icmp-reject-ipv6",
         shows: "The same over IPv6",
-        prepare: icmp_reject_prepare,
+        prepare: ICMP_REJECT,
         client: || icmp_reject("[fd77::2]", ErrorKind::PermissionDenied),
-        // Of ICMPv6 only destination unreachable: the rest is the network talking to itself.
+        // No ICMPv6 but destination unreachable: the rest is neighbour discovery.
         filter: "tcp or (icmp6 and ip6[40] == 1)",
         addresses: &[("fd77::1", "2001:db8:1::1"), ("fd77::2", "2001:db8:2::2")],
         flags: "S ICMP S ICMP",
@@ -76,7 +85,7 @@ fn accept_queue_full_server() -> io::Result<()> {
     waiting.into_iter().try_for_each(socket::vanish)
 }
 
-/// A listener with room for two that nobody has accepted yet.
+/// A listener with room for two connections that have not been accepted yet.
 fn short_queue() -> io::Result<TcpListener> {
     let listener = TcpListener::bind(SERVER)?;
     socket::set_backlog(&listener, 1)?;
@@ -96,8 +105,8 @@ fn accept_queue_full_client() -> io::Result<()> {
     waiting.into_iter().try_for_each(socket::vanish)
 }
 
-/// One connection waits already; of the two that begin together, only one finds room. Its filter
-/// leaves the other two out of the recording.
+/// One connection waits already, and only one of the two that begin together finds room. The filter
+/// leaves the other two connections out of the recording.
 fn not_accepted_server() -> io::Result<()> {
     let signals = UdpSocket::bind(SERVER)?;
     let listener = short_queue()?;
@@ -113,11 +122,6 @@ fn not_accepted_client() -> io::Result<()> {
     // SYN/ACKs again after 1 and 3 seconds, the next would come after 7.
     nap(4000);
     three.into_iter().try_for_each(socket::vanish)
-}
-
-fn abort_on_overflow_prepare(lab: &Lab) -> Result<(), String> {
-    slow(lab, Side::Server)?;
-    lab.set(Side::Server, "ipv4/tcp_abort_on_overflow", "1")
 }
 
 fn abort_on_overflow_client() -> io::Result<()> {
@@ -137,14 +141,6 @@ fn three_at_a_short_queue() -> io::Result<[TcpStream; 3]> {
     let second = socket::start_from(from(40001), SERVER)?;
     let third = socket::start_from(from(40002), SERVER)?;
     Ok([first, second, third])
-}
-
-fn icmp_reject_prepare(lab: &Lab) -> Result<(), String> {
-    filter(lab, Side::Server, "tcp dport 7000 reject with icmpx port-unreachable")?;
-    filter(lab, Side::Server, "tcp dport 7001 reject with icmpx admin-prohibited")?;
-    // An error that comes back while the kernel is still in connect() is not believed.
-    slow(lab, Side::Client)?;
-    filter(lab, Side::Server, "meta l4proto udp drop")
 }
 
 fn icmp_reject(server: &str, prohibited: ErrorKind) -> io::Result<()> {

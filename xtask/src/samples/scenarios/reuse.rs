@@ -84,7 +84,7 @@ fn time_wait_reuse_server() -> io::Result<()> {
     ready();
     let (mut first, _) = listener.accept()?;
     patient(&first)?;
-    // Who closes first is the one with TIME-WAIT.
+    // The side that closes first is the one in TIME-WAIT.
     nap(200);
     finish(&mut first)?;
     hear_out(listener.accept()?.0)

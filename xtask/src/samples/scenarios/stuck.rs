@@ -4,11 +4,12 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use super::Prepare::{Filter, Mangle, Run, Set, Slow};
 use super::{
-    CLIENT, DOCUMENTATION, PLAIN, SERVER, Scenario, beat, beat_from, connect, double_timeouts,
-    expect, filter, mangle, nap, plain_server, ready, say_hello, slow,
+    CLIENT, DOCUMENTATION, DOUBLE_TIMEOUTS, PLAIN, SERVER, Scenario, beat, beat_from, connect,
+    expect, nap, plain_server, ready, say_hello,
 };
-use crate::samples::lab::{Lab, Side};
+use crate::samples::lab::Side;
 use crate::samples::socket;
 
 /// The fourth part of `samples/README.md`.
@@ -16,7 +17,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "cut-short",
         shows: "A capture that ends right after the SYN",
-        prepare: |lab| filter(lab, Side::Server, "tcp dport 7000 drop"),
+        prepare: &[Filter(Side::Server, "tcp dport 7000 drop")],
         client: || give_up_after(500),
         flags: "S",
         ..PLAIN
@@ -25,7 +26,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "synack-dropped",
         shows: "The SYN/ACK is dropped before it reaches the client, which gives up; the server \
                 keeps retransmitting it",
-        prepare: |lab| filter(lab, Side::Client, "tcp flags & (syn|ack) == syn|ack drop"),
+        prepare: &[Filter(Side::Client, "tcp flags & (syn|ack) == syn|ack drop")],
         server: Some(|| listen_for(4000)),
         client: synack_dropped_client,
         flags: "S S. S. S.",
@@ -34,7 +35,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "given-up",
         shows: "The client gives up before the SYN/ACK arrives, and answers it with an RST",
-        prepare: |lab| slow(lab, Side::Server),
+        prepare: &[Slow(Side::Server)],
         server: Some(given_up_server),
         client: given_up_client,
         flags: "S S. R",
@@ -44,7 +45,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "challenge-unanswered",
         shows: "The client's host crashes and reuses the port; a firewall in front of the client \
                 drops the server's challenge ACK",
-        prepare: challenge_unanswered_prepare,
+        prepare: &[
+            DOUBLE_TIMEOUTS,
+            // SYNs at 0, 1 and 3 seconds, the end at 7.
+            Set(Side::Client, "ipv4/tcp_syn_retries", "2"),
+            // The server sends no such segment of the first connection.
+            Filter(Side::Client, "tcp flags & (fin|syn|rst|ack) == ack drop"),
+        ],
         server: Some(challenge_unanswered_server),
         client: challenge_unanswered_client,
         flags: "S S. . S . S . S .",
@@ -54,9 +61,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "renumbered-synack",
         shows: "A device on the path changes the acknowledgment number of the SYN/ACK, and the \
                 client answers with an RST",
-        prepare: |lab| {
-            mangle(lab, "postrouting", "tcp flags & (syn|ack) == syn|ack tcp ackseq set 1000000")
-        },
+        prepare: &[Mangle(
+            "postrouting",
+            "tcp flags & (syn|ack) == syn|ack tcp ackseq set 1000000",
+        )],
         server: Some(|| listen_for(700)),
         client: || give_up_after(500),
         flags: "S S. R S S. R",
@@ -75,7 +83,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "backscatter",
         shows: "A SYN with a forged source address: the owner of the address gets a SYN/ACK it \
                 never asked for, and answers with an RST",
-        prepare: backscatter_prepare,
+        prepare: &[
+            Run(Side::Client, "ip address add 10.77.0.9/24 dev eth0"),
+            Run(
+                Side::Server,
+                "ip neighbour add 10.77.0.9 lladdr 02:00:00:00:00:01 dev eth0 nud permanent",
+            ),
+            Mangle("prerouting", "ip saddr 10.77.0.1 tcp dport 7000 ip saddr set 10.77.0.9"),
+        ],
         server: Some(|| listen_for(1000)),
         client: || give_up_after(500),
         filter: "tcp and host 10.77.0.9",
@@ -91,7 +106,7 @@ fn give_up_after(milliseconds: u64) -> io::Result<()> {
     expect(TcpStream::connect_timeout(&SocketAddr::V4(SERVER), limit), ErrorKind::TimedOut)
 }
 
-/// Listens for so many milliseconds; the kernel does the rest.
+/// Listens for so many milliseconds; the kernel answers.
 fn listen_for(milliseconds: u64) -> io::Result<()> {
     let _listener = TcpListener::bind(SERVER)?;
     ready();
@@ -123,14 +138,6 @@ fn given_up_client() -> io::Result<()> {
     Ok(())
 }
 
-fn challenge_unanswered_prepare(lab: &Lab) -> Result<(), String> {
-    double_timeouts(lab)?;
-    // SYNs at 0, 1 and 3 seconds, the end at 7.
-    lab.set(Side::Client, "ipv4/tcp_syn_retries", "2")?;
-    // Of the first connection the server sends no such segment.
-    filter(lab, Side::Client, "tcp flags & (fin|syn|rst|ack) == ack drop")
-}
-
 fn challenge_unanswered_server() -> io::Result<()> {
     let listener = TcpListener::bind(SERVER)?;
     ready();
@@ -145,11 +152,4 @@ fn challenge_unanswered_client() -> io::Result<()> {
     socket::vanish(first)?;
     nap(200);
     expect(socket::connect_from(CLIENT, SERVER), ErrorKind::TimedOut)
-}
-
-fn backscatter_prepare(lab: &Lab) -> Result<(), String> {
-    lab.run(Side::Client, "ip address add 10.77.0.9/24 dev eth0")?;
-    let known = format!("10.77.0.9 lladdr {} dev eth0 nud permanent", Side::Client.mac());
-    lab.run(Side::Server, &format!("ip neighbour add {known}"))?;
-    mangle(lab, "prerouting", "ip saddr 10.77.0.1 tcp dport 7000 ip saddr set 10.77.0.9")
 }

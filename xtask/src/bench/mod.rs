@@ -1,22 +1,24 @@
 //! `cargo xtask bench`: what the engine costs, beside other tools that do part of its work.
 //!
 //! Two measures. Seconds of CPU, of programs that run one after the other in rounds, so that a busy
-//! machine disturbs all alike; what is stated is the median of the ratios of one round. And
-//! instructions, which are the same on any machine of a kind: those have limits.
+//! machine disturbs all alike; the figure is the median of the ratios of one round. And
+//! instructions, which are the same on any machine of a kind and have limits.
 
 mod instructions;
 mod memory;
 mod peers;
+mod run;
 mod threads;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
-use crate::command::{cannot_run, cargo, json_strings, shown};
-use crate::packages::{self, TCPDUMP, TCPTRACE, TIME, TSHARK, VALGRIND};
-use crate::traffic::{self, Kind};
-use crate::wireshark::{make_folder, target_folder};
-use crate::workspace_root;
+use anyhow::{Context, Result};
+use testkit::command::{built, cargo, stdout_of};
+use testkit::folders::{At, made_folder, workspace_root};
+use testkit::traffic::{self, Kind};
+use testkit::wireshark::packages::{self, TCPDUMP, TCPTRACE, TIME, TSHARK, VALGRIND};
 
 pub use instructions::check as check_instructions;
 
@@ -27,35 +29,35 @@ pub struct Request {
     pub rounds: usize,
     /// Count instructions instead.
     pub instructions: bool,
-    /// Only what memory and cost come to as captures grow, by any of these.
+    /// Only memory and cost of captures that grow in these ways.
     pub growth: Vec<Growth>,
-    /// Captures of the user's own instead of those that are made.
+    /// Captures of the user's own instead of generated ones.
     pub captures: Vec<PathBuf>,
 }
 
-/// What there may be more and more of.
+/// A way in which captures grow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Growth {
     /// Connections at once.
     Concurrent,
-    /// Attempts that nobody answers.
+    /// Unanswered SYNs.
     Flood,
     /// Octets.
     Large,
 }
 
 impl Growth {
-    /// Every kind with its option on the command line.
+    /// Every way with its option on the command line.
     pub const ALL: [(&'static str, Self); 3] =
-        [("--concurrent", Self::Concurrent), ("--flood", Self::Flood), ("--large", Self::Large)];
+        [("concurrent", Self::Concurrent), ("flood", Self::Flood), ("large", Self::Large)];
 }
 
-/// As many packets as make start-up small beside the work.
+/// Enough packets to make start-up small beside the work.
 const HANDSHAKES: u32 = 96_000;
 const DATA: u32 = 8_400;
 
 /// Measures and prints the tables.
-pub fn measure(request: &Request) -> Result<(), String> {
+pub fn measure(request: &Request) -> Result<()> {
     packages::ensure([&TSHARK, &TCPDUMP, &TCPTRACE, &TIME, &VALGRIND])?;
     let programs = Programs::build()?;
     println!("{}", machine());
@@ -81,35 +83,30 @@ pub fn measure(request: &Request) -> Result<(), String> {
     threads::compare(&programs, &captures, request.rounds)
 }
 
-/// The machine and the day, for whoever keeps the tables.
+/// The machine and the day, to be kept with the tables.
 fn machine() -> String {
-    let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let named = |line: &&str| line.starts_with("model name");
     let model = processors.lines().find(named).and_then(|line| line.split(": ").nth(1));
     let cores = std::thread::available_parallelism().map_or(1, Into::into);
-    let date = Command::new("date").arg("+%Y-%m-%d").output();
-    let date = date.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    format!("{}, {cores} cores, {}", model.unwrap_or("unknown machine"), date.unwrap_or_default())
+    let date = stdout_of(Command::new("date").arg("+%Y-%m-%d")).unwrap_or_default();
+    format!("{}, {cores} cores, {}", model.unwrap_or("unknown machine"), date.trim())
 }
 
-/// Where captures are made.
-fn folder() -> Result<PathBuf, String> {
-    let folder = target_folder()?.join("bench");
-    make_folder(&folder)?;
-    Ok(folder)
+/// The folder of the captures that are made.
+fn folder() -> Result<PathBuf> {
+    made_folder("bench")
 }
 
 /// A capture of this kind below the target folder, made unless it is there.
-fn made(name: &str, kind: Kind, connections: u32) -> Result<PathBuf, String> {
-    let folder = folder()?;
-    let file = folder.join(format!("{name}-{connections}.pcap"));
+fn made(name: &str, kind: Kind, connections: u32) -> Result<PathBuf> {
+    let file = folder()?.join(format!("{name}-{connections}.pcap"));
     if !file.is_file() {
         eprintln!("xtask: making {}", file.display());
-        // Under another name until it is whole.
+        // Under another name until it is complete.
         let unfinished = file.with_extension("part");
         traffic::write(&unfinished, kind, connections)?;
-        std::fs::rename(&unfinished, &file)
-            .map_err(|error| crate::wireshark::about(&file, &error))?;
+        fs::rename(&unfinished, &file).at(&file)?;
     }
     Ok(file)
 }
@@ -123,17 +120,22 @@ struct Programs {
 }
 
 impl Programs {
-    fn build() -> Result<Self, String> {
+    fn build() -> Result<Self> {
         eprintln!("xtask: building the command and the benchmarks");
-        let command = executables(&["build", "--release", "--package", "tcphs"])?;
-        let benches =
-            executables(&["build", "--release", "--benches", "--package", "dissector-core"])?;
+        let release = |arguments: &[&str]| {
+            let mut build = cargo();
+            build.args(["build", "--release", "--quiet"]).args(arguments);
+            build.current_dir(workspace_root());
+            built(build)
+        };
+        let command = release(&["--package", "tcphs"])?;
+        let benches = release(&["--benches", "--package", "dissector-core"])?;
         let find = |all: &[PathBuf], name: &str| {
             let named = |file: &&PathBuf| {
                 let stem = file.file_name().unwrap_or_default().to_string_lossy();
                 stem == name || stem.starts_with(&format!("{name}-"))
             };
-            all.iter().find(named).cloned().ok_or_else(|| format!("cargo built no `{name}`"))
+            all.iter().find(named).cloned().with_context(|| format!("cargo built no `{name}`"))
         };
         Ok(Self {
             tcphs: find(&command, "tcphs")?,
@@ -142,18 +144,4 @@ impl Programs {
             parse: find(&benches, "parse")?,
         })
     }
-}
-
-/// Runs cargo; the programs it has built.
-fn executables(arguments: &[&str]) -> Result<Vec<PathBuf>, String> {
-    let mut build = cargo();
-    build.args(arguments).args(["--quiet", "--message-format=json-render-diagnostics"]);
-    build.current_dir(workspace_root()).stdin(Stdio::null()).stderr(Stdio::inherit());
-    let output = build.output().map_err(|error| cannot_run(&build, &error))?;
-    if !output.status.success() {
-        return Err(format!("`{}`: {}", shown(&build), output.status));
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let is_program = |string: &str| string.starts_with('/') && Path::new(string).is_file();
-    Ok(json_strings(&text, is_program).into_iter().map(PathBuf::from).collect())
 }

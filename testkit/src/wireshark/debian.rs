@@ -9,8 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use anyhow::Result;
+
 use crate::command::{run, stderr_as_stdout, stdout_of, which};
-use crate::wireshark::{about, make_folder};
+use crate::folders::{At, make_folder};
 
 /// What a machine's `sources.list` may call the suites of Debian's main archive.
 const MAIN_SUITES: [&str; 9] = [
@@ -25,14 +27,14 @@ const MAIN_SUITES: [&str; 9] = [
     "unstable",
 ];
 
-/// Where Debian keeps its keys; the second name is that of Debian 13.
+/// The keys that Debian's archive is signed with; the second name is that of Debian 13.
 const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.gpg",
     "/usr/share/keyrings/debian-archive-keyring.pgp",
 ];
 
-/// The mirror of Debian that this machine is set up with, as an URI; `None` where it has none.
-pub(crate) fn mirror() -> Option<String> {
+/// The URI of the mirror of Debian that this machine is set up with; `None` if it has none.
+pub(super) fn mirror() -> Option<String> {
     which("apt-get")?;
     let mut targets = Command::new("apt-get");
     targets.args(["indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)"]);
@@ -51,14 +53,14 @@ fn main_archive(targets: &str) -> Option<String> {
 }
 
 /// One suite of the archive, with folders of its own for apt.
-pub(crate) struct Suite {
+pub(super) struct Suite {
     folder: PathBuf,
 }
 
 impl Suite {
-    /// Fetches the package lists of `suites`, all of which packages may then come from, keeping
-    /// everything in `folder`.
-    pub(crate) fn open(folder: &Path, mirror: &str, suites: &[&str]) -> Result<Self, String> {
+    /// Fetches the package lists of `suites`, and keeps everything in `folder`. Packages may then
+    /// come from any of the suites.
+    pub(super) fn open(folder: &Path, mirror: &str, suites: &[&str]) -> Result<Self> {
         for name in ["lists/partial", "cache/archives/partial", "preferences.d", "sources.d"] {
             make_folder(&folder.join(name))?;
         }
@@ -78,7 +80,7 @@ impl Suite {
         ];
         for (name, text) in files {
             let file = folder.join(name);
-            fs::write(&file, text).map_err(|error| about(&file, &error))?;
+            fs::write(&file, text).at(&file)?;
         }
         let suite = Self { folder: folder.to_owned() };
         run(suite.apt_get().arg("update"))?;
@@ -86,26 +88,21 @@ impl Suite {
     }
 
     /// The newest version of `package` in the suite.
-    pub(crate) fn version(&self, package: &str) -> Result<Option<String>, String> {
+    pub(super) fn version(&self, package: &str) -> Result<Option<String>> {
         let text = stdout_of(self.apt("apt-cache").args(["policy", package]))?;
         let candidate = text.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
         Ok(candidate.filter(|version| *version != "(none)").map(str::to_owned))
     }
 
     /// Downloads `packages` with all they depend on, and `alone` without; unpacks them into `root`.
-    pub(crate) fn unpack(
-        &self,
-        packages: &[&str],
-        alone: &[&str],
-        root: &Path,
-    ) -> Result<(), String> {
+    pub(super) fn unpack(&self, packages: &[&str], alone: &[&str], root: &Path) -> Result<()> {
         let archives = self.folder.join("cache/archives");
         let mut install = self.apt_get();
         install.args(["install", "--download-only", "--yes", "--no-install-recommends"]);
         run(install.args(packages))?;
         run(self.apt_get().arg("download").args(alone).current_dir(&archives))?;
         make_folder(root)?;
-        let entries = fs::read_dir(&archives).map_err(|error| about(&archives, &error))?;
+        let entries = fs::read_dir(&archives).at(&archives)?;
         for entry in entries.flatten().map(|entry| entry.path()) {
             if entry.extension().is_some_and(|ending| ending == "deb") {
                 run(Command::new("dpkg-deb").arg("--extract").arg(entry).arg(root))?;
@@ -122,7 +119,7 @@ impl Suite {
 
     fn apt(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        // As the last configuration that is read, after this machine's own (its proxy, say).
+        // The last configuration that is read, after this machine's own (its proxy, for example).
         command
             .arg("-c")
             .arg(self.folder.join("apt.conf"))

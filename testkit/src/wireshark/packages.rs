@@ -1,15 +1,17 @@
-//! Installing what is missing: each need is one Debian package and a way to see that it is there.
+//! Installing missing packages: each need is one Debian package and a way to see that it is there.
 //!
-//! The check looks for the thing itself, not for the package: whoever built their own Wireshark is
-//! not asked to install Debian's.
+//! The check looks for the thing itself, not for the package, so a Wireshark that was built from
+//! sources is good enough.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::command::{as_root, run, stderr_as_stdout, succeeds, which};
-use crate::privileges::is_root;
+use anyhow::{Context, Result, bail};
+
+use super::privileges::is_root;
+use crate::command::{run, stderr_as_stdout, succeeds, which};
 
 /// One thing a command needs.
 #[derive(Debug)]
@@ -18,42 +20,61 @@ pub struct Need {
     pub package: &'static str,
     /// What it is, for those who have no Debian.
     pub what: &'static str,
-    present: fn() -> bool,
+    present: Present,
+}
+
+/// How to see that it is there.
+#[derive(Debug)]
+enum Present {
+    /// The program of that name can be found.
+    Program(&'static str),
+    /// The file is there.
+    File(&'static str),
+    /// pkg-config knows the module.
+    Module(&'static str),
+    /// libclang and its headers are there.
+    Libclang,
+}
+
+impl Need {
+    const fn program(package: &'static str, what: &'static str, program: &'static str) -> Self {
+        Self { package, what, present: Present::Program(program) }
+    }
+
+    fn is_present(&self) -> bool {
+        match self.present {
+            Present::Program(name) => which(name).is_some(),
+            Present::File(path) => Path::new(path).is_file(),
+            Present::Module("wireshark") if env::var_os("WIRESHARK_INCLUDE_DIR").is_some() => true,
+            Present::Module(name) => succeeds(Command::new("pkg-config").args(["--exists", name])),
+            Present::Libclang => libclang(),
+        }
+    }
 }
 
 /// tshark itself; its package brings capinfos and editcap too.
-pub const TSHARK: Need =
-    Need { package: "tshark", what: "tshark", present: || which("tshark").is_some() };
+pub const TSHARK: Need = Need::program("tshark", "tshark", "tshark");
 
 /// The window.
-pub const WIRESHARK: Need =
-    Need { package: "wireshark", what: "wireshark", present: || which("wireshark").is_some() };
+pub const WIRESHARK: Need = Need::program("wireshark", "wireshark", "wireshark");
 
 /// What the tests of the window need beside the window: a screen, a bus to read it through, mouse
-/// and keyboard, pictures, and letters.
+/// and keyboard, pictures, and fonts.
 pub const WINDOW_TESTS: [Need; 7] = [
     WIRESHARK,
-    Need { package: "xvfb", what: "Xvfb", present: || which("Xvfb").is_some() },
-    Need {
-        package: "dbus-daemon",
-        what: "dbus-daemon",
-        present: || which("dbus-daemon").is_some(),
-    },
+    Need::program("xvfb", "Xvfb", "Xvfb"),
+    Need::program("dbus-daemon", "dbus-daemon", "dbus-daemon"),
     Need {
         package: "at-spi2-core",
         what: "the accessibility service at-spi2",
-        present: || Path::new("/usr/share/dbus-1/services/org.a11y.Bus.service").is_file(),
+        present: Present::File("/usr/share/dbus-1/services/org.a11y.Bus.service"),
     },
-    Need { package: "xdotool", what: "xdotool", present: || which("xdotool").is_some() },
-    Need {
-        package: "imagemagick",
-        what: "import (ImageMagick)",
-        present: || which("import").is_some(),
-    },
+    Need::program("xdotool", "xdotool", "xdotool"),
+    Need::program("imagemagick", "import (ImageMagick)", "import"),
     Need {
         package: "fonts-dejavu-core",
         what: "the fonts DejaVu",
-        present: || Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").is_file(),
+        present: Present::File("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
     },
 ];
 
@@ -62,91 +83,90 @@ pub const PLUGIN_BUILD: [Need; 4] = [
     Need {
         package: "libwireshark-dev",
         what: "the headers of Wireshark",
-        present: || env::var_os("WIRESHARK_INCLUDE_DIR").is_some() || pkg_config("wireshark"),
+        present: Present::Module("wireshark"),
     },
     // Debian's libwireshark-dev does not bring it, although Wireshark's headers include it.
     Need {
         package: "libglib2.0-dev",
         what: "the headers of GLib 2",
-        present: || pkg_config("glib-2.0"),
+        present: Present::Module("glib-2.0"),
     },
-    Need { package: "pkg-config", what: "pkg-config", present: || which("pkg-config").is_some() },
-    Need { package: "libclang-dev", what: "libclang with its headers", present: libclang },
+    Need::program("pkg-config", "pkg-config", "pkg-config"),
+    Need { package: "libclang-dev", what: "libclang with its headers", present: Present::Libclang },
 ];
 
-/// What the end-to-end tests compare with.
-pub const TCPDUMP: Need =
-    Need { package: "tcpdump", what: "tcpdump", present: || which("tcpdump").is_some() };
+/// The end-to-end tests compare with it.
+pub const TCPDUMP: Need = Need::program("tcpdump", "tcpdump", "tcpdump");
 
-/// What counts instructions.
-pub const VALGRIND: Need =
-    Need { package: "valgrind", what: "valgrind", present: || which("valgrind").is_some() };
+/// Counts instructions.
+pub const VALGRIND: Need = Need::program("valgrind", "valgrind", "valgrind");
 
-/// A peer that `cargo xtask bench` runs beside ours.
-pub const TCPTRACE: Need =
-    Need { package: "tcptrace", what: "tcptrace", present: || which("tcptrace").is_some() };
+/// `cargo xtask bench` runs it beside our own programs.
+pub const TCPTRACE: Need = Need::program("tcptrace", "tcptrace", "tcptrace");
 
-/// What tells how much memory a program took.
-pub const TIME: Need =
-    Need { package: "time", what: "GNU time", present: || which("time").is_some() };
+/// Tells how much memory a program took.
+pub const TIME: Need = Need::program("time", "GNU time", "time");
 
 /// What recording samples needs beside tcpdump and tshark's package.
 pub const SAMPLES: [Need; 3] = [
-    Need { package: "iproute2", what: "ip (iproute2)", present: || which("ip").is_some() },
-    Need { package: "ethtool", what: "ethtool", present: || which("ethtool").is_some() },
-    Need { package: "nftables", what: "nft (nftables)", present: || which("nft").is_some() },
+    Need::program("iproute2", "ip (iproute2)", "ip"),
+    Need::program("ethtool", "ethtool", "ethtool"),
+    Need::program("nftables", "nft (nftables)", "nft"),
 ];
 
-/// What is not there of `needs`, for a sentence.
+/// The `needs` that are missing, for a sentence.
 pub fn missing<'a>(needs: impl IntoIterator<Item = &'a Need>) -> Vec<&'static str> {
-    needs.into_iter().filter(|need| !(need.present)()).map(|need| need.what).collect()
+    needs.into_iter().filter(|need| !need.is_present()).map(|need| need.what).collect()
 }
 
 /// Installs what is missing of `needs`: by apt-get, through sudo unless we are root. Silent when
 /// nothing is missing; never writes to standard output.
-pub fn ensure<'a>(needs: impl IntoIterator<Item = &'a Need>) -> Result<(), String> {
-    let missing: Vec<&Need> = needs.into_iter().filter(|need| !(need.present)()).collect();
+pub fn ensure<'a>(needs: impl IntoIterator<Item = &'a Need>) -> Result<()> {
+    let missing: Vec<&Need> = needs.into_iter().filter(|need| !need.is_present()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     if which("apt-get").is_none() {
         let what: Vec<_> = missing.iter().map(|need| need.what).collect();
-        return Err(format!(
-            "please install {}: this machine has no apt-get to do it with",
-            what.join(", ")
-        ));
+        bail!("please install {}: this machine has no apt-get to do it with", what.join(", "));
     }
     let packages: Vec<_> = missing.iter().map(|need| need.package).collect();
     if !is_root() && which("sudo").is_none() {
-        return Err(format!(
+        bail!(
             "`apt-get install {}` needs root, and this machine has no sudo: run it as root",
             packages.join(" ")
-        ));
+        );
     }
     eprintln!("xtask: installing {}", packages.join(" "));
     if let Err(error) = run(&mut apt_get(&["update"])?) {
         // Often one foreign source is out of reach and the package lists at hand will do.
-        eprintln!("xtask: {error}; trying with the package lists that are here");
+        eprintln!("xtask: {error:#}; trying with the package lists that are here");
     }
     run(apt_get(&["install", "--yes", "--no-install-recommends"])?.args(&packages))?;
-    match missing.iter().find(|need| !(need.present)()) {
-        None => Ok(()),
-        Some(need) => {
-            Err(format!("package {} is installed, but {} is not found", need.package, need.what))
-        }
+    if let Some(need) = missing.iter().find(|need| !need.is_present()) {
+        bail!("package {} is installed, but {} is not found", need.package, need.what);
     }
+    Ok(())
 }
 
-fn apt_get(arguments: &[&str]) -> Result<Command, String> {
+/// `program`, through sudo unless this process runs as root.
+pub fn as_root(program: &str) -> Result<Command> {
+    if is_root() {
+        return Ok(Command::new(program));
+    }
+    let sudo = which("sudo")
+        .with_context(|| format!("`{program}` needs root, and sudo is not installed"))?;
+    let mut command = Command::new(sudo);
+    command.arg(program);
+    Ok(command)
+}
+
+fn apt_get(arguments: &[&str]) -> Result<Command> {
     // By env, because sudo passes no environment on.
     let mut command = as_root("env")?;
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]).args(arguments);
     command.stdin(Stdio::null()).stdout(stderr_as_stdout());
     Ok(command)
-}
-
-fn pkg_config(module: &str) -> bool {
-    succeeds(Command::new("pkg-config").args(["--exists", module]))
 }
 
 /// bindgen loads libclang at run time and needs clang's own headers (`stddef.h`) beside it.
@@ -176,7 +196,7 @@ fn libclang() -> bool {
     libraries && headers
 }
 
-/// What is in `folder` under names that start with `prefix`.
+/// The entries of `folder` whose names start with `prefix`.
 fn entries(folder: impl AsRef<Path>, prefix: &str) -> Vec<PathBuf> {
     let Ok(read) = fs::read_dir(folder) else { return Vec::new() };
     read.flatten()

@@ -1,5 +1,5 @@
-//! Short connections on 127.0.0.1, thousands a second: whole ones, refused ones and ones that are
-//! reset.
+//! Live traffic for captures on the loopback interface: short connections on 127.0.0.1, thousands a
+//! second, most of them complete, some refused or reset.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -8,19 +8,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// So many servers: each has ports of clients of its own.
+/// The number of servers. Each is connected to from all of the ephemeral ports.
 const SERVERS: usize = 4;
 const CLIENTS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const REQUEST: &[u8] = b"hello\r\n";
 
-/// What the server says to a client that does not want to hear it.
+/// The server's answer. A client that closes before it has read all of it resets the connection.
 const ANSWER: &[u8] = b"good day\r\n";
 
-/// Servers and clients, each on a thread of its own, until they are told to stop.
+/// Servers and clients, each on a thread of its own, until [`Connections::end`].
 pub struct Connections {
-    /// The ports of the servers, and one where nobody listens.
+    /// The ports of the servers, and one that refuses connections.
     ports: Vec<u16>,
     stop: Arc<AtomicBool>,
     made: Arc<AtomicU64>,
@@ -29,13 +29,13 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Opens the servers; nobody connects yet.
+    /// Opens the servers. The clients connect from [`Self::begin`] on.
     pub fn listen() -> io::Result<(Self, Vec<TcpListener>)> {
         let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let servers = (0..SERVERS).map(|_| listen()).collect::<io::Result<Vec<_>>>()?;
         let ports = servers.iter().map(|server| Ok(server.local_addr()?.port()));
         let mut ports = ports.collect::<io::Result<Vec<_>>>()?;
-        // Closed again, so connections to it are refused.
+        // The listener is closed at once, so connections to its port are refused.
         ports.push(listen()?.local_addr()?.port());
         let [made, failed] = [Arc::default(), Arc::default()];
         let stop = Arc::default();
@@ -48,7 +48,7 @@ impl Connections {
         format!("tcp and ({})", ports.collect::<Vec<_>>().join(" or "))
     }
 
-    /// Begins: `rate` connections a second, `most` in all.
+    /// Begins to make `rate` connections a second, at most `most` in all.
     pub fn begin(&mut self, servers: Vec<TcpListener>, rate: u64, most: u64) {
         for server in servers {
             let stop = Arc::clone(&self.stop);
@@ -64,7 +64,7 @@ impl Connections {
                     if stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    // Late ones are made at once.
+                    // A connection that is late is made at once.
                     let due = Duration::from_micros(number * clients * 1_000_000 / rate);
                     thread::sleep(due.saturating_sub(start.elapsed()));
                     match connect(&ports, number * clients + client) {
@@ -76,7 +76,7 @@ impl Connections {
         }
     }
 
-    /// How many connections were made, and how many went otherwise than they should.
+    /// How many connections were made as intended, and how many failed.
     pub fn counts(&self) -> (u64, u64) {
         (self.made.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
     }
@@ -85,7 +85,7 @@ impl Connections {
     pub fn end(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for port in &self.ports {
-            // A server looks whether it is to stop when somebody comes.
+            // A server checks the flag when a client connects.
             let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, *port));
         }
         for thread in self.threads.drain(..) {
@@ -94,7 +94,7 @@ impl Connections {
     }
 }
 
-/// One connection of the kind that its number says.
+/// Makes one connection; its number decides of which kind.
 fn connect(ports: &[u16], number: u64) -> io::Result<()> {
     let (servers, refusing) = ports.split_at(SERVERS);
     if number % 16 == 7 {
@@ -125,7 +125,7 @@ fn serve(server: &TcpListener, stop: &AtomicBool) {
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        // What goes wrong with one connection is seen by its client.
+        // The client counts a connection that fails.
         let _ = stream.and_then(answer);
     }
 }

@@ -1,42 +1,43 @@
-//! Running Wireshark's programs when we are root.
+//! Running Wireshark's programs as root.
 //!
-//! Started by root (user or group 0), Wireshark silently ignores `WIRESHARK_PLUGIN_DIR` and the
-//! personal plugin folder. So root runs it as nobody, by setpriv, keeping three capabilities where
-//! the machine grants them: to read and write root's files, and to capture.
+//! If root (user or group 0) starts it, Wireshark silently ignores `WIRESHARK_PLUGIN_DIR` and the
+//! personal plugin folder. So root runs it as the user nobody, by setpriv, with three capabilities
+//! where the machine grants them: to read and write root's files, and to capture.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
+
+use anyhow::{Context, Result, bail};
 
 use crate::command::{succeeds, which};
 
 /// `nobody` and `nogroup`, the same numbers on every Linux.
 const NOBODY: &str = "65534";
 
-/// What nobody keeps: name for setpriv, and bit in `/proc/self/status`.
+/// The capabilities that the user nobody keeps: name for setpriv, and bit in `/proc/self/status`.
 const KEPT: [(&str, u32); 3] = [(READ_EVERYTHING, 1), ("net_admin", 12), ("net_raw", 13)];
 const READ_EVERYTHING: &str = "dac_override";
 
-/// As whom Wireshark's programs run.
+/// The user as whom Wireshark's programs run.
 #[derive(Clone, Debug)]
-pub(crate) enum RunAs {
-    /// As whoever we are: Wireshark looks where it is told.
+pub(super) enum RunAs {
+    /// The caller: Wireshark looks where it is told.
     Caller,
-    /// As nobody with these capabilities, because we are root.
+    /// The user nobody with these capabilities, because the caller is root.
     Nobody(Vec<&'static str>),
 }
 
 impl RunAs {
-    /// Nobody with as many of the capabilities as can be had when we are root, else the caller.
-    pub(crate) fn choose() -> Result<Self, String> {
+    /// For root the user nobody with as many of the capabilities as can be had, else the caller.
+    pub(super) fn choose() -> Result<Self> {
         if !is_root() && number("Gid:", 10) != Some(0) {
             return Ok(Self::Caller);
         }
         if which("setpriv").is_none() {
-            return Err(
+            bail!(
                 "Wireshark loads no plugin from our folder for root, and setpriv (package \
-                        util-linux), which would run it as nobody, is not installed"
-                    .into(),
+                 util-linux), which would run it as nobody, is not installed"
             );
         }
         // A container may hold back some of them, and a seccomp filter all.
@@ -45,15 +46,14 @@ impl RunAs {
         [Self::Nobody(kept.collect()), Self::Nobody(Vec::new())]
             .into_iter()
             .find(|nobody| succeeds(&mut nobody.command("true")))
-            .ok_or_else(|| {
+            .context(
                 "Wireshark loads no plugin from our folder for root, and setpriv cannot run it as \
-                 nobody here: run this command as an ordinary user"
-                    .into()
-            })
+                 nobody here: run this command as an ordinary user",
+            )
     }
 
-    /// `program` run as that user.
-    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    /// `program`, run as that user.
+    pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let Self::Nobody(kept) = self else { return Command::new(program) };
         let mut command = Command::new("setpriv");
         command.args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}")]);
@@ -67,7 +67,7 @@ impl RunAs {
     }
 
     /// Whether that user reads what the caller reads, whatever the files' modes are.
-    pub(crate) fn reads_what_we_read(&self) -> bool {
+    pub(super) fn reads_what_caller_reads(&self) -> bool {
         match self {
             Self::Caller => true,
             Self::Nobody(kept) => kept.contains(&READ_EVERYTHING),
@@ -76,7 +76,7 @@ impl RunAs {
 }
 
 /// Whether this process runs as root.
-pub(crate) fn is_root() -> bool {
+pub fn is_root() -> bool {
     number("Uid:", 10) == Some(0)
 }
 

@@ -10,15 +10,16 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::wireshark::about;
-use crate::workspace_root;
+use anyhow::{Result, bail};
+
+use crate::folders::{At, workspace_root};
 use table::{BUTTONS, COLUMNS, RULES};
 
 /// The name for `-C` and in the list of profiles, and of the folder.
 pub const NAME: &str = "TCP Handshake";
 
 /// The file that Wireshark writes anew whenever its window is closed: it is put in place once, and
-/// what comes after is nobody's change.
+/// a later difference is no change by the user.
 pub const NOTES: &str = "recent";
 
 /// The files by name, as Wireshark reads them.
@@ -37,23 +38,20 @@ pub fn folder() -> PathBuf {
 }
 
 /// Writes the files anew.
-pub fn write() -> Result<(), String> {
+pub fn write() -> Result<()> {
     for (name, text) in files() {
         let file = folder().join(name);
-        fs::write(&file, text).map_err(|error| about(&file, &error))?;
+        fs::write(&file, text).at(&file)?;
     }
     Ok(())
 }
 
 /// Fails where a file is not what the tables say.
-pub fn check() -> Result<(), String> {
+pub fn check() -> Result<()> {
     for (name, text) in files() {
         let file = folder().join(name);
-        if fs::read_to_string(&file).map_err(|error| about(&file, &error))? != text {
-            return Err(format!(
-                "{} is not what the tables say: run `cargo xtask profile`",
-                file.display()
-            ));
+        if fs::read_to_string(&file).at(&file)? != text {
+            bail!("{} is not what the tables say: run `cargo xtask profile`", file.display());
         }
     }
     Ok(())

@@ -1,28 +1,30 @@
-//! The settings that Wireshark is started with here: none, or the user's own by links, and in both
-//! cases the profile "TCP Handshake" beside them. What is installed stays as it is.
+//! The settings that Wireshark is started with: none, or links to the user's own, and in both cases
+//! the profile "TCP Handshake" beside them. Installed settings stay as they are.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use crate::profile;
-use crate::wireshark::{about, make_folder, mirror};
+use anyhow::Result;
 
-/// What Wireshark notes for itself, the last profile and the last files among it: ours is our own.
+use super::profile;
+use crate::folders::{At, make_folder, mirror, replace};
+
+/// Wireshark's own notes, among them the last profile and the last files: not linked.
 const NOTES: &str = "recent_common";
 
 const PROFILES: &str = "profiles";
 
 /// Makes `ours` hold the settings in `theirs`, if any, and the profile.
-pub(crate) fn prepare(ours: &Path, theirs: Option<&Path>) -> Result<(), String> {
+pub(super) fn prepare(ours: &Path, theirs: Option<&Path>) -> Result<()> {
     let profiles = ours.join(PROFILES);
     let installed = theirs
         .map(|theirs| theirs.join(PROFILES).join(profile::NAME))
         .is_some_and(|installed| installed.is_dir());
     let profile = profiles.join(profile::NAME);
     if installed && fs::symlink_metadata(&profile).is_ok_and(|there| there.is_dir()) {
-        // The user's own is the one to be shown.
-        fs::remove_dir_all(&profile).map_err(|error| about(&profile, &error))?;
+        // The installed profile is the one to be shown.
+        fs::remove_dir_all(&profile).at(&profile)?;
     }
     if let Some(theirs) = theirs {
         mirror(theirs, ours, |name| name == PROFILES || name == NOTES)?;
@@ -31,8 +33,8 @@ pub(crate) fn prepare(ours: &Path, theirs: Option<&Path>) -> Result<(), String> 
     if installed { Ok(()) } else { place_profile(&profile) }
 }
 
-/// Writes the files of the profile, but not over what somebody has made of them since.
-fn place_profile(folder: &Path) -> Result<(), String> {
+/// Writes the files of the profile, except those that have been changed since they were written.
+fn place_profile(folder: &Path) -> Result<()> {
     let originals = folder.join(".tcphs");
     make_folder(&originals)?;
     for (name, text) in profile::files() {
@@ -42,7 +44,7 @@ fn place_profile(folder: &Path) -> Result<(), String> {
             continue;
         }
         for file in [&file, &original] {
-            crate::wireshark::replace(file, |temporary| fs::write(temporary, &text))?;
+            replace(file, |temporary| fs::write(temporary, &text))?;
         }
     }
     Ok(())
@@ -83,7 +85,7 @@ mod tests {
         assert!(ours.join("profiles/Mine").is_dir() && is_ours());
         assert!(!theirs.join("profiles").join(profile::NAME).exists());
 
-        // What was changed here stays.
+        // A changed file stays.
         fs::write(profile.join("preferences"), "changed").expect("there is room");
         prepare(&ours, Some(&theirs)).expect("it is prepared");
         assert_eq!(fs::read(profile.join("preferences")).ok().as_deref(), Some(&b"changed"[..]));

@@ -1,32 +1,46 @@
 //! Building the plugin and putting it where our tshark looks for it.
 
+use std::env;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::command::{cannot_run, cargo, json_strings, shown};
-use crate::wireshark::{PLUGIN_FILE, Wireshark, about, make_folder, replace, target_folder};
-use crate::workspace_root;
+use anyhow::{Context, Result};
+
+use super::Wireshark;
+use crate::command::{built, cargo, shown};
+use crate::folders::{At, BUILT_VARIABLE, made_folder, replace, target_folder, workspace_root};
+
+const LIBRARY: &str = "libtcphs.so";
 
 /// Builds the plugin (release), places it as `<target>/wireshark/plugins/X.Y/epan/tcphs.so` beside
 /// links to Wireshark's own plugins, and gives that path.
 ///
-/// Quick when nothing changed. Several processes may call it at once.
-pub fn build_and_place() -> Result<PathBuf, String> {
+/// Quick when nothing changed, and quicker below `cargo xtask test`, which has done it already.
+/// Several processes may call it at the same time.
+pub fn build_and_place() -> Result<PathBuf> {
     let wireshark = Wireshark::find()?;
+    let file = wireshark.plugin_file();
+    if env::var_os(BUILT_VARIABLE).is_some() && file.is_file() {
+        return Ok(file);
+    }
     place(&wireshark, &build(&wireshark)?)
 }
 
-/// A way of building the plugin that serves a test, and is never handed out.
+/// Arguments of `strip` that make the plugin the same octets wherever its sources are, if tools and
+/// place of cargo's registry are the same.
+pub const STRIP: [&str; 2] = ["--strip-all", "--remove-section=.note.gnu.build-id"];
+
+/// A way of building the plugin for a test; such a plugin is never handed out.
 #[derive(Clone, Copy, Debug)]
 pub struct Variant {
     /// Names its folders.
     pub name: &'static str,
-    /// What cargo is told beside the package.
+    /// Arguments of cargo beside the package.
     pub arguments: &'static [&'static str],
-    /// What is set while it builds.
+    /// Environment of the build.
     pub environment: &'static [(&'static str, &'static str)],
 }
 
@@ -49,19 +63,13 @@ pub const ADDRESS_SANITIZER: Variant = Variant {
 
 /// Builds the variant and gives a Wireshark that has it in place of the plugin.
 ///
-/// Quick when nothing changed. Several processes may call it at once.
-pub fn build_and_place_variant(
-    wireshark: &Wireshark,
-    variant: &Variant,
-) -> Result<Wireshark, String> {
-    // One folder for all versions, for most of what is built is the same; so one at a time, until
-    // what was built has been copied.
-    let target = target_folder()?.join(variant.name);
-    make_folder(&target)?;
+/// Quick when nothing changed. Several processes may call it at the same time.
+pub fn build_and_place_variant(wireshark: &Wireshark, variant: &Variant) -> Result<Wireshark> {
+    // One folder for all versions, because most of the build is the same for all. The lock is held
+    // until the library has been copied.
+    let target = made_folder(variant.name)?;
     let lock = target.join("one-at-a-time");
-    let _locked = fs::File::create(&lock)
-        .and_then(|file| file.lock().map(|()| file))
-        .map_err(|error| about(&lock, &error))?;
+    let _locked = fs::File::create(&lock).and_then(|file| file.lock().map(|()| file)).at(&lock)?;
     let mut build = cargo();
     build.args(["build", "--package", "ffi-plugin"]).args(variant.arguments);
     build.envs(variant.environment.iter().copied());
@@ -74,20 +82,16 @@ pub fn build_and_place_variant(
 /// Builds the plugin (release) for `wireshark` and gives the path of cargo's `libtcphs.so`.
 ///
 /// Cargo's progress goes to standard error: always the first time, which takes a while, later only
-/// onto a terminal.
-pub fn build(wireshark: &Wireshark) -> Result<PathBuf, String> {
-    let target = target_of(wireshark)?;
+/// to a terminal.
+pub fn build(wireshark: &Wireshark) -> Result<PathBuf> {
+    // Each version has a target folder of its own, so that none is built anew after another.
+    let target = match &wireshark.unpacked {
+        Some(unpacked) => unpacked.build_folder(),
+        None => target_folder()?,
+    };
     let mut build = cargo();
     build.args(["build", "--release", "--package", "ffi-plugin"]);
     run_build(wireshark, build, &target, "release")
-}
-
-/// Cargo's target folder: each version has its own, so that none is built anew after the other.
-fn target_of(wireshark: &Wireshark) -> Result<PathBuf, String> {
-    match &wireshark.unpacked {
-        Some(unpacked) => Ok(unpacked.build_folder()),
-        None => target_folder(),
-    }
 }
 
 fn run_build(
@@ -95,38 +99,31 @@ fn run_build(
     mut build: Command,
     target: &Path,
     profile: &str,
-) -> Result<PathBuf, String> {
+) -> Result<PathBuf> {
     let first_time = !target.join(profile).join(LIBRARY).exists();
     if first_time {
         eprintln!("xtask: building the plugin; the first time takes a minute or two");
     }
-    build.arg("--message-format=json-render-diagnostics").current_dir(workspace_root());
-    build.arg("--target-dir").arg(target);
+    build.current_dir(workspace_root()).arg("--target-dir").arg(target);
     if let Some(unpacked) = &wireshark.unpacked {
         build.env("WIRESHARK_INCLUDE_DIR", unpacked.headers());
     }
     if !first_time && !io::stderr().is_terminal() {
         build.arg("--quiet");
     }
-    let output = build
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| cannot_run(&build, &error))?;
-    if !output.status.success() {
-        return Err(format!("the plugin does not build: `{}`: {}", shown(&build), output.status));
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    json_strings(&text, |string| string.ends_with(&format!("/{LIBRARY}")))
-        .pop()
-        .map(PathBuf::from)
-        .ok_or_else(|| format!("`{}` made no {LIBRARY}", shown(&build)))
+    let name = shown(&build);
+    built(build)
+        .context("the plugin does not build")?
+        .into_iter()
+        .rfind(|file| file.ends_with(LIBRARY))
+        .with_context(|| format!("`{name}` made no {LIBRARY}"))
 }
 
 /// Places a built plugin for `wireshark` and gives its new path.
-pub fn place(wireshark: &Wireshark, library: &Path) -> Result<PathBuf, String> {
-    let file = wireshark.prepare_stage()?.join(PLUGIN_FILE);
-    let built = fs::read(library).map_err(|error| about(library, &error))?;
+pub fn place(wireshark: &Wireshark, library: &Path) -> Result<PathBuf> {
+    wireshark.prepare_stage()?;
+    let file = wireshark.plugin_file();
+    let built = fs::read(library).at(library)?;
     // A copy, not a link: a tshark that runs now keeps its own while cargo writes the next.
     if fs::read(&file).ok().as_deref() != Some(&built[..]) {
         replace(&file, |temporary| {
@@ -136,5 +133,3 @@ pub fn place(wireshark: &Wireshark, library: &Path) -> Result<PathBuf, String> {
     }
     Ok(file)
 }
-
-const LIBRARY: &str = "libtcphs.so";

@@ -1,0 +1,10 @@
+//! What the tests and `cargo xtask` share: Wireshark with the plugin, captures and traffic.
+
+pub mod command;
+pub mod folders;
+pub mod loopback;
+pub mod skip;
+pub mod traffic;
+pub mod wireshark;
+
+pub use folders::{shared_captures, workspace_root};

@@ -1,15 +1,77 @@
 //! The names of everything that is shown: states, stages, outcomes, findings, and the texts that
-//! explain them. One table each.
+//! explain them. One table each; numbers and labels never change.
 
 mod advice;
+mod close;
 pub(crate) mod enumeration;
 mod finding;
-mod meaning;
-mod names;
-mod state_names;
+mod opening;
+mod outcome;
+mod side;
+mod stage;
+mod state;
 
 pub use advice::{Advice, Check};
+pub use close::{Close, RstReason};
 pub use enumeration::{Enumeration, EnumerationValue, UnknownLabel};
 pub use finding::{Finding, FindingSet, Group, Severity};
-pub use names::*;
-pub use state_names::StateNames;
+pub use opening::{Ecn, OpenType};
+pub use outcome::Outcome;
+pub use side::{ClosedBy, Role, RoleBasis, Seen, Vantage};
+pub use stage::{Repeat, Stage};
+pub use state::{State, StateNames};
+
+/// Every enumeration, in the order of their first use in a row.
+pub const ENUMERATIONS: &[&Enumeration] = &[
+    State::TABLE,
+    Stage::TABLE,
+    Repeat::TABLE,
+    Outcome::TABLE,
+    OpenType::TABLE,
+    Close::TABLE,
+    ClosedBy::TABLE,
+    RstReason::TABLE,
+    Role::TABLE,
+    RoleBasis::TABLE,
+    Vantage::TABLE,
+    Ecn::TABLE,
+    Seen::TABLE,
+    Severity::TABLE,
+    Group::TABLE,
+    Finding::TABLE,
+    StateNames::TABLE,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn labels_and_constants_are_unique_and_numbers_rise() {
+        for table in ENUMERATIONS {
+            let labels: HashSet<_> = table.values.iter().map(|v| v.label).collect();
+            let constants: HashSet<_> = table.values.iter().map(|v| v.constant).collect();
+            assert_eq!(labels.len(), table.values.len(), "{}", table.name);
+            assert_eq!(constants.len(), table.values.len(), "{}", table.name);
+            assert!(table.values.is_sorted_by(|a, b| a.number < b.number), "{}", table.name);
+        }
+    }
+
+    #[test]
+    fn numbers_and_labels_lead_back_to_the_value() {
+        for &stage in Stage::ALL {
+            assert_eq!(Stage::from_number(stage.number()), Some(stage));
+            assert_eq!(stage.label().parse::<Stage>().unwrap(), stage);
+        }
+        let error = "Syn".parse::<Role>().unwrap_err();
+        assert_eq!(error.to_string(), "no such role; known are unknown, client, server");
+    }
+
+    #[test]
+    fn documentation_is_a_sentence() {
+        for value in ENUMERATIONS.iter().flat_map(|table| table.values) {
+            assert!(value.doc.ends_with('.') && !value.doc.starts_with(' '), "{value:?}");
+        }
+    }
+}

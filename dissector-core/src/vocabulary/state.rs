@@ -1,7 +1,36 @@
-//! What others call the states.
+//! The states of RFC 9293, and what other tools call them.
 
 use crate::vocabulary::enumeration::enumeration;
-use crate::vocabulary::names::State;
+
+enumeration! {
+    /// State of one endpoint (RFC 9293 §3.3.2); numbers as in TCP-MIB (RFC 4022), 0 is ours.
+    State as "state" {
+        /// The capture began too late to tell.
+        Unknown = 0, UNKNOWN, "UNKNOWN";
+        /// No connection.
+        Closed = 1, CLOSED, "CLOSED";
+        /// Waiting for a connection request.
+        Listen = 2, LISTEN, "LISTEN";
+        /// SYN sent, waiting for the peer's.
+        SynSent = 3, SYN_SENT, "SYN-SENT";
+        /// Both SYNs exchanged, waiting for the acknowledgment of the own one.
+        SynReceived = 4, SYN_RECEIVED, "SYN-RECEIVED";
+        /// Open: data can flow both ways.
+        Established = 5, ESTABLISHED, "ESTABLISHED";
+        /// Closed here first, FIN not acknowledged yet.
+        FinWait1 = 6, FIN_WAIT_1, "FIN-WAIT-1";
+        /// Own FIN acknowledged, waiting for the peer's.
+        FinWait2 = 7, FIN_WAIT_2, "FIN-WAIT-2";
+        /// The peer has closed, this end has not.
+        CloseWait = 8, CLOSE_WAIT, "CLOSE-WAIT";
+        /// Closed after the peer, FIN not acknowledged yet.
+        LastAck = 9, LAST_ACK, "LAST-ACK";
+        /// Both closed at once, own FIN not acknowledged yet.
+        Closing = 10, CLOSING, "CLOSING";
+        /// Both FINs exchanged; waits so that late segments die out.
+        TimeWait = 11, TIME_WAIT, "TIME-WAIT";
+    }
+}
 
 enumeration! {
     /// Whose names the states are shown by.

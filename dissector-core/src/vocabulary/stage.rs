@@ -1,0 +1,223 @@
+//! What a segment is to the handshake or the close, and whether it was sent before.
+
+use crate::vocabulary::enumeration::enumeration;
+
+enumeration! {
+    /// What a segment is to the handshake or to the close of its connection.
+    Stage as "stage" {
+        /// Neither.
+        None = 0, NONE, "-";
+        /// Opens the connection.
+        Syn = 1, SYN, "SYN";
+        /// The responder's SYN, which acknowledges the first.
+        SynAck = 2, SYN_ACK, "SYN/ACK";
+        /// The final acknowledgment: the third segment of the handshake.
+        FinalAck = 3, FINAL_ACK, "ACK";
+        /// A SYN that meets the peer's own SYN on the way (simultaneous open).
+        SynCrossing = 4, SYN_CROSSING, "SYN (crossing)";
+        /// SYN repeated with the acknowledgment of the peer's SYN (simultaneous open).
+        SynAckSimultaneous = 5, SYN_ACK_SIMULTANEOUS, "SYN/ACK (simultaneous)";
+        /// The responder acknowledges the SYN without sending its own yet (split handshake).
+        SplitAck = 6, SPLIT_ACK, "ACK of SYN (split)";
+        /// The fourth segment of an MPTCP join (RFC 8684 §3.2).
+        MpJoinAck = 7, MP_JOIN_ACK, "ACK (4/4 MP_JOIN)";
+        /// The responder still holds an older connection and says so (RFC 5961 §4).
+        ChallengeAck = 8, CHALLENGE_ACK, "challenge ACK";
+        /// Nobody listens: the SYN is refused.
+        RstRefusal = 9, RST_REFUSAL, "RST (refusal)";
+        /// Reset before the handshake was complete.
+        RstHandshakeAbort = 10, RST_HANDSHAKE_ABORT, "RST (handshake abort)";
+        /// Clears an older connection that the peer still held (RFC 9293 §3.5.1).
+        RstHalfOpen = 11, RST_HALF_OPEN, "RST (half-open)";
+        /// Not acceptable: the receiver should ignore it.
+        RstIgnored = 12, RST_IGNORED, "RST (ignored?)";
+        /// Ends an established connection.
+        Rst = 13, RST, "RST";
+        /// An ICMP error that quotes a segment of the connection.
+        IcmpError = 14, ICMP_ERROR, "ICMP error";
+        /// First FIN.
+        Fin = 20, FIN, "FIN (1/4)";
+        /// Acknowledges the first FIN.
+        FinAcked = 21, FIN_ACKED, "ACK of FIN (2/4)";
+        /// Second FIN, after the first was acknowledged.
+        SecondFin = 22, SECOND_FIN, "FIN (3/4)";
+        /// Second FIN, which acknowledges the first.
+        FinAndAck = 23, FIN_AND_ACK, "FIN/ACK (2+3/4)";
+        /// Acknowledges the second FIN.
+        SecondFinAcked = 24, SECOND_FIN_ACKED, "ACK of FIN (4/4)";
+        /// Second FIN, sent without knowing of the first (simultaneous close).
+        FinSimultaneous = 25, FIN_SIMULTANEOUS, "FIN (simultaneous)";
+        /// A combination of flags that no TCP sends: SYN+FIN, SYN+RST, none, FIN without ACK.
+        IllegalFlags = 30, ILLEGAL_FLAGS, "illegal flags";
+    }
+}
+
+impl Stage {
+    /// Whether the segment is part of the handshake.
+    pub const fn is_handshake(self) -> bool {
+        matches!(self.number(), 1..=8)
+    }
+
+    /// The step, counted as in a textbook: `2/3`, `2+3/4`. `None` outside the three-way handshake
+    /// and the four-way close.
+    pub const fn step(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Syn => "1/3",
+            Self::SynAck => "2/3",
+            Self::FinalAck => "3/3",
+            Self::Fin => "1/4",
+            Self::FinAcked => "2/4",
+            Self::SecondFin => "3/4",
+            Self::FinAndAck => "2+3/4",
+            Self::SecondFinAcked => "4/4",
+            _ => return None,
+        })
+    }
+
+    /// The label without its step: `FIN/ACK`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fin | Self::SecondFin => "FIN",
+            Self::FinAcked | Self::SecondFinAcked => "ACK of FIN",
+            Self::FinAndAck => "FIN/ACK",
+            _ => self.label(),
+        }
+    }
+
+    /// What a segment of this stage does, in one sentence; `None` for segments without a stage.
+    ///
+    /// ```
+    /// use dissector_core::connection::Stage;
+    ///
+    /// let meaning = Stage::Syn.meaning().unwrap();
+    /// assert!(meaning.starts_with("The client asks the server to open a connection"));
+    /// ```
+    pub const fn meaning(self) -> Option<&'static str> {
+        Some(match self {
+            Self::None => return None,
+            Self::Syn => {
+                "The client asks the server to open a connection and says from which sequence \
+                 number it will count its octets."
+            }
+            Self::SynAck => {
+                "The server agrees: it acknowledges the client's SYN and says in its own SYN from \
+                 which sequence number it will count."
+            }
+            Self::FinalAck => {
+                "The client acknowledges the server's SYN: now both have heard from each other, \
+                 and data may flow both ways."
+            }
+            Self::SynCrossing => {
+                "Both ends ask to open the same connection at once; each will answer the other's \
+                 SYN."
+            }
+            Self::SynAckSimultaneous => {
+                "The sender acknowledges the SYN that crossed its own, which it repeats here."
+            }
+            Self::SplitAck => {
+                "The server acknowledges the client's SYN without sending its own yet, which it \
+                 usually does in the same segment."
+            }
+            Self::MpJoinAck => {
+                "The server confirms that it has checked the client's key: the new subflow of the \
+                 Multipath TCP connection may carry data."
+            }
+            Self::ChallengeAck => {
+                "The server still holds an older connection on the same ports and says where that \
+                 one stands; a client that knows nothing of it answers with an RST."
+            }
+            Self::RstRefusal => {
+                "Nobody listens on this port, or a firewall refuses on the server's behalf: the \
+                 connection does not come up."
+            }
+            Self::RstHandshakeAbort => {
+                "One end gives up before the handshake is complete: the connection does not come \
+                 up."
+            }
+            Self::RstHalfOpen => {
+                "The client tells the server that the older connection is gone, so that its SYN \
+                 can be accepted when it comes again."
+            }
+            Self::RstIgnored => {
+                "Its numbers do not fit the connection, so the receiver should ignore it: it is \
+                 late, or forged."
+            }
+            Self::Rst => {
+                "One end ends the connection at once: what is still under way is lost, and nothing \
+                 acknowledges an RST."
+            }
+            Self::IcmpError => {
+                "A router or a host reports that it could not deliver a segment of this connection."
+            }
+            Self::Fin => {
+                "The sender has sent all its data and closes its direction; it can still receive."
+            }
+            Self::FinAcked => {
+                "The sender has received the other's FIN: that direction is closed, and its own is \
+                 open until it sends a FIN too."
+            }
+            Self::SecondFin => {
+                "The sender closes its direction too: once its FIN is acknowledged, the connection \
+                 is over."
+            }
+            Self::FinAndAck => {
+                "The sender acknowledges the other's FIN and closes its own direction in the same \
+                 segment."
+            }
+            Self::SecondFinAcked => {
+                "The second FIN is acknowledged: the connection is over, and the sender waits in \
+                 TIME-WAIT until no late segment can arrive."
+            }
+            Self::FinSimultaneous => {
+                "Both ends close at once: this FIN was sent before the other's was received."
+            }
+            Self::IllegalFlags => {
+                "No TCP sends this combination of flags: it is damaged, or made to probe a host."
+            }
+        })
+    }
+}
+
+enumeration! {
+    /// Whether a segment of the handshake or the close was sent before.
+    Repeat as "copy" {
+        /// Sent for the first time.
+        Original = 0, ORIGINAL, "original";
+        /// Sent again by the endpoint.
+        Retransmission = 1, RETRANSMISSION, "retransmission";
+        /// Captured twice; sent once.
+        Duplicate = 2, DUPLICATE, "duplicate";
+        /// Recorded after a segment that answers it.
+        Late = 3, LATE, "late";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_stand_apart_from_names() {
+        let text = |stage: Stage| format!("{} {}", stage.step().unwrap_or(""), stage.name());
+        assert_eq!(text(Stage::FinalAck), "3/3 ACK");
+        assert_eq!(text(Stage::FinAndAck), "2+3/4 FIN/ACK");
+        assert_eq!(text(Stage::RstRefusal), " RST (refusal)");
+        for stage in
+            Stage::ALL.iter().filter(|stage| stage.number() >= 20 && stage.step().is_some())
+        {
+            let step = stage.step().unwrap();
+            assert_eq!(stage.label(), format!("{} ({step})", stage.name()));
+        }
+    }
+
+    #[test]
+    fn every_stage_has_one_sentence_of_its_own() {
+        let meanings: Vec<_> = Stage::ALL.iter().filter_map(|stage| stage.meaning()).collect();
+        assert_eq!(meanings.len(), Stage::ALL.len() - 1);
+        for (nth, meaning) in meanings.iter().enumerate() {
+            assert!(meaning.ends_with('.') && meaning.matches(". ").count() == 0, "{meaning}");
+            assert!(meaning.len() < 180, "{meaning}");
+            assert!(!meanings[..nth].contains(meaning), "{meaning}");
+        }
+    }
+}

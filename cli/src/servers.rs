@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
+use anstyle::Style;
 use dissector_core::ServerTally;
-use dissector_core::connection::{Outcome, Verdict};
+use dissector_core::connection::{FailureColumn, Verdict};
 
 use crate::args::RowArgs;
 use crate::cell::row;
@@ -13,7 +14,7 @@ use crate::follow::{self, Ended};
 use crate::input::Input;
 use crate::output::table::{Align, Shown, Title, lay_out};
 use crate::output::{Output, RowWriter, duration};
-use crate::style::outcome_style;
+use crate::style::colour_style;
 use crate::{Done, Failure};
 
 row! {
@@ -38,32 +39,23 @@ ServerRow {
     setup_time_max_ns: Option<u64>,
 }}
 
-/// The failures that have a column of their own.
-const NAMED: &[Outcome] = &[
-    Outcome::NoReply,
-    Outcome::Refused,
-    Outcome::Unreachable,
-    Outcome::NoFinalAck,
-    Outcome::NotAccepted,
-    Outcome::AbortedByClient,
-    Outcome::AbortedByServer,
-];
-
 impl ServerRow {
     fn new(server: SocketAddr, tally: &ServerTally) -> Self {
+        let [no_reply, refused, unreachable, no_final_ack, not_accepted, aborted, failed_otherwise] =
+            tally.failures();
         Self {
             server_addr: server.ip(),
             server_port: server.port(),
             attempts: tally.attempts(),
             complete: tally.complete(),
             complete_percent: tally.complete_percent(),
-            no_reply: tally.count(Outcome::NoReply),
-            refused: tally.count(Outcome::Refused),
-            unreachable: tally.count(Outcome::Unreachable),
-            no_final_ack: tally.count(Outcome::NoFinalAck),
-            not_accepted: tally.count(Outcome::NotAccepted),
-            aborted: tally.aborted(),
-            failed_otherwise: tally.failed_otherwise(NAMED),
+            no_reply,
+            refused,
+            unreachable,
+            no_final_ack,
+            not_accepted,
+            aborted,
+            failed_otherwise,
             syn_retries_per_attempt: tally.syn_retries_per_attempt(),
             rtt_server_min_ns: tally.rtt_min_ns(),
             rtt_server_mean_ns: tally.rtt_mean_ns(),
@@ -71,55 +63,40 @@ impl ServerRow {
             setup_time_max_ns: tally.slowest_setup_ns(),
         }
     }
-
-    fn cells(&self) -> Vec<Shown> {
-        let failures = |number: u32, outcome| match number {
-            0 => Shown::from(0),
-            number => Shown::styled(number, outcome_style(outcome)),
-        };
-        let time = |ns: Option<u64>| Shown::from(ns.map_or_else(|| "-".into(), duration));
-        let percent = self.complete_percent.map(|percent| format!("{percent:.1}"));
-        let retries = self.syn_retries_per_attempt.map(|retries| format!("{retries:.2}"));
-        vec![
-            SocketAddr::new(self.server_addr, self.server_port).into(),
-            self.attempts.into(),
-            percent.unwrap_or_else(|| "-".into()).into(),
-            failures(self.no_reply, Outcome::NoReply),
-            failures(self.refused, Outcome::Refused),
-            failures(self.unreachable, Outcome::Unreachable),
-            failures(self.no_final_ack, Outcome::NoFinalAck),
-            failures(self.not_accepted, Outcome::NotAccepted),
-            failures(self.aborted, Outcome::AbortedByServer),
-            failures(self.failed_otherwise, Outcome::BadSynAck),
-            retries.unwrap_or_else(|| "-".into()).into(),
-            time(self.rtt_server_min_ns),
-            time(self.rtt_server_mean_ns),
-            time(self.rtt_server_max_ns),
-            time(self.setup_time_max_ns),
-        ]
-    }
 }
 
-const TITLES: &[Title] = &[
-    Title("Server", Align::Left),
-    Title("Attempts", Align::Right),
-    Title("Complete %", Align::Right),
-    Title("No reply", Align::Right),
-    Title("Refused", Align::Right),
-    Title("Unreachable", Align::Right),
-    Title("No final ACK", Align::Right),
-    Title("Not accepted", Align::Right),
-    Title("Aborted", Align::Right),
-    Title("Other", Align::Right),
-    Title("SYN retries", Align::Right),
-    Title("RTT min", Align::Right),
-    Title("RTT mean", Align::Right),
-    Title("RTT max", Align::Right),
-    Title("Slowest set-up", Align::Right),
-];
+/// What the table shows of a server.
+fn cells(server: SocketAddr, tally: &ServerTally) -> Vec<Shown> {
+    let failures = FailureColumn::ALL.iter().zip(tally.failures()).map(|(column, count)| {
+        let style = if count == 0 { Style::new() } else { colour_style(column.colour()) };
+        Shown::styled(count, style)
+    });
+    let number = |text: Option<String>| Shown::from(text.unwrap_or_else(|| "-".into()));
+    let times =
+        [tally.rtt_min_ns(), tally.rtt_mean_ns(), tally.rtt_max_ns(), tally.slowest_setup_ns()];
+    let percent = tally.complete_percent().map(|percent| format!("{percent:.1}"));
+    let retries = tally.syn_retries_per_attempt().map(|retries| format!("{retries:.2}"));
+    let mut cells = vec![server.into(), tally.attempts().into(), number(percent)];
+    cells.extend(failures);
+    cells.push(number(retries));
+    cells.extend(times.map(|ns| number(ns.map(duration))));
+    cells
+}
 
-/// Columns to do without on a narrow terminal: times, then the kinds of failure from the last one on.
-const DISPENSABLE: &[usize] = &[14, 11, 13, 12, 10, 9, 8, 7, 6, 5, 4, 3];
+fn titles() -> Vec<Title> {
+    let failures = FailureColumn::ALL.iter().map(|column| column.title());
+    let others = ["SYN retries", "RTT min", "RTT mean", "RTT max", "Slowest set-up"];
+    let counts = ["Attempts", "Complete %"].into_iter().chain(failures).chain(others);
+    let counts = counts.map(|title| Title(title, Align::Right));
+    [Title("Server", Align::Left)].into_iter().chain(counts).collect()
+}
+
+/// Columns to leave out on a narrow terminal: times, then failures from the last kind on.
+fn dispensable() -> Vec<&'static str> {
+    let failures = FailureColumn::ALL.iter().rev().map(|column| column.title());
+    let times = ["Slowest set-up", "RTT min", "RTT max", "RTT mean", "SYN retries"];
+    times.into_iter().chain(failures).collect()
+}
 
 pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     let filter = Filter::new(&arguments.select);
@@ -145,9 +122,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     // The busiest first.
     let mut servers: Vec<_> = servers.into_iter().collect();
     servers.sort_by_key(|(server, tally)| (u32::MAX - tally.attempts(), *server));
-    let rows: Vec<_> =
-        servers.iter().map(|(server, tally)| ServerRow::new(*server, tally)).collect();
-    writer.write(&rows)?;
+    writer.write(&servers)?;
     ending.report()?;
     Ok(Done::unless(arguments.select.fail_on.is_some() && failed))
 }
@@ -166,15 +141,18 @@ impl Writer {
         })
     }
 
-    fn write(self, rows: &[ServerRow]) -> Result<(), Failure> {
+    fn write(self, servers: &[(SocketAddr, ServerTally)]) -> Result<(), Failure> {
         match self {
             Self::Rows(mut writer) => {
-                rows.iter().try_for_each(|row| writer.write(row))?;
+                for (server, tally) in servers {
+                    writer.write(&ServerRow::new(*server, tally))?;
+                }
                 writer.finish()
             }
             Self::Table(mut output) => {
-                let cells: Vec<_> = rows.iter().map(ServerRow::cells).collect();
-                let text = lay_out(TITLES, &cells, output.columns(), DISPENSABLE);
+                let rows: Vec<_> =
+                    servers.iter().map(|(server, tally)| cells(*server, tally)).collect();
+                let text = lay_out(&titles(), &rows, output.columns(), &dispensable());
                 output.text(&text)?;
                 Ok(output.flush()?)
             }

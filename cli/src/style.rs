@@ -1,14 +1,19 @@
 //! Colours, for a terminal.
 
 use anstyle::{AnsiColor, Style};
-use dissector_core::connection::{Outcome, Stage};
+use dissector_core::connection::{ColourRole, Outcome, Stage};
 
-/// Green what came up, red what did not; the words say it too.
+/// Green for what came up, red for what did not; the label says it too.
 pub fn outcome_style(outcome: Outcome) -> Style {
-    match outcome {
-        Outcome::Complete => AnsiColor::Green.on_default(),
-        Outcome::NotAccepted => AnsiColor::Yellow.on_default().bold(),
-        outcome if outcome.failed() => AnsiColor::Red.on_default().bold(),
+    colour_style(outcome.colour())
+}
+
+/// The style of a colour role.
+pub fn colour_style(colour: ColourRole) -> Style {
+    match colour {
+        ColourRole::Good => AnsiColor::Green.on_default(),
+        ColourRole::Bad => AnsiColor::Red.on_default().bold(),
+        ColourRole::Warning => AnsiColor::Yellow.on_default().bold(),
         _ => Style::new(),
     }
 }

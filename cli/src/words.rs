@@ -264,10 +264,5 @@ pub fn states_before(story: &Story) -> [String; 2] {
 /// A sentence for those who see only the picture; empty where the handshake went well.
 pub fn meaning(story: &Story) -> String {
     let outcome = story.verdict.outcome;
-    if !outcome.failed() {
-        return String::new();
-    }
-    let values = dissector_core::connection::Outcome::TABLE.values;
-    let value = values.iter().find(|value| value.number == outcome.number());
-    value.map_or_else(String::new, |value| format!("{}: {}", value.label, value.doc))
+    if outcome.failed() { format!("{outcome}: {}", outcome.doc()) } else { String::new() }
 }

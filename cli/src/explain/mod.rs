@@ -56,11 +56,7 @@ fn tell(story: &Story, files: &[PathBuf], columns: usize) -> String {
         input::shown(&story.file),
         words::ends(story)
     );
-    let value = Outcome::TABLE.values.iter().find(|value| value.number == outcome.number());
-    text.paragraph(&format!(
-        "Outcome: {style}{outcome}{style:#}. {}",
-        value.map_or("", |value| value.doc)
-    ));
+    text.paragraph(&format!("Outcome: {style}{outcome}{style:#}. {}", outcome.doc()));
 
     text.heading("What happened");
     for (when, sentence) in sentence::all(story) {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use dissector_core::connection::{Outcome, Repeat, Stage, State, States};
+use dissector_core::connection::{ColourRole, Repeat, Stage, State, States};
 use jiff::Timestamp;
 
 use crate::input::shown;
@@ -373,9 +373,9 @@ impl Picture {
         self.text(24.0, 36.0, "title", "start", &title);
         let label = outcome.label();
         let chip = label.len() as f64 * CHARACTER + 20.0;
-        let class = match outcome {
-            Outcome::Complete => "good",
-            outcome if outcome.failed() => "bad",
+        let class = match outcome.colour() {
+            ColourRole::Good => "good",
+            ColourRole::Bad | ColourRole::Warning => "bad",
             _ => "so",
         };
         let _ = write!(

@@ -40,7 +40,7 @@ pub fn lay_out(
     titles: &[Title],
     rows: &[Vec<Shown>],
     columns: Option<usize>,
-    dispensable: &[usize],
+    dispensable: &[&str],
 ) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].text.chars().count());
@@ -50,7 +50,8 @@ pub fn lay_out(
     let is_empty = |column: usize| {
         rows.iter().all(|row| matches!(row[column].text.as_str(), "" | "-" | "0" | "0.00"))
     };
-    let mut without: Vec<_> = dispensable.to_vec();
+    let place = |name: &&str| titles.iter().position(|Title(title, _)| title == name);
+    let mut without: Vec<_> = dispensable.iter().filter_map(place).collect();
     without.sort_by_key(|column| !is_empty(*column));
     let mut needed = widths.iter().map(|width| width + 2).sum::<usize>().saturating_sub(2);
     let mut left_out = vec![false; titles.len()];
@@ -107,7 +108,7 @@ mod tests {
         ];
         let expected = "   N  What      X\n   7  → a\n1000  long one  y\n";
         assert_eq!(lay_out(&titles, &rows, None, &[]), expected);
-        assert_eq!(lay_out(&titles, &rows, Some(17), &[0]), expected);
+        assert_eq!(lay_out(&titles, &rows, Some(17), &["N"]), expected);
     }
 
     #[test]
@@ -115,7 +116,7 @@ mod tests {
         let titles = ["A", "Bee", "Sea", "Dee"].map(|title| Title(title, Align::Right));
         let rows = [vec![1.into(), 2.into(), 0.into(), 4.into()]];
         let fits = |columns| {
-            let text = lay_out(&titles, &rows, Some(columns), &[1, 2]);
+            let text = lay_out(&titles, &rows, Some(columns), &["Bee", "Sea"]);
             text.lines().map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(fits(16), ["A  Bee  Sea  Dee", "1    2    0    4"]);

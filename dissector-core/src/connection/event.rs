@@ -2,31 +2,8 @@
 
 use crate::Segment;
 use crate::connection::state::offer::Offer;
-use crate::vocabulary::Role;
+pub(crate) use crate::vocabulary::Side;
 use crate::wire::{SeqNumber, TcpFlags};
-
-/// One end of a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Side {
-    Client,
-    Server,
-}
-
-impl Side {
-    pub(crate) const fn other(self) -> Self {
-        match self {
-            Self::Client => Self::Server,
-            Self::Server => Self::Client,
-        }
-    }
-
-    pub(crate) const fn role(self) -> Role {
-        match self {
-            Self::Client => Role::Client,
-            Self::Server => Role::Server,
-        }
-    }
-}
 
 /// A segment in the terms of its connection.
 pub(crate) struct Event<'a> {

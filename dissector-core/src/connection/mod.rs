@@ -21,7 +21,6 @@ pub use crate::schema::{FIELDS, Field, FieldId, FieldKind, Known};
 pub use crate::vocabulary::*;
 pub use annotation::{Annotation, States};
 pub use compact_annotation::{Brief, Remainder};
-pub(crate) use event::Side;
 pub(crate) use rules::incarnation::Reuse;
 pub use track::Connection;
 pub use verdict::{HandshakeTimes, IcmpSeen, Negotiated, StepFrames, Verdict};

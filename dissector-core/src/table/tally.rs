@@ -1,6 +1,6 @@
 //! How the connections to one server went, all together.
 
-use crate::connection::{Outcome, Verdict};
+use crate::connection::{FailureColumn, Outcome, OutcomeClass, Verdict};
 
 /// Counts and times over many connections, of one server for instance.
 ///
@@ -42,27 +42,21 @@ impl ServerTally {
         self.outcomes[usize::from(outcome.number())]
     }
 
-    /// How many connections somebody tried to open, as far as the capture shows: all but those that
-    /// were open before it began, and SYN/ACKs that nobody asked for.
+    /// How many attempts to open a connection the capture shows.
     pub fn attempts(&self) -> u32 {
-        let tried =
-            |outcome: &Outcome| !matches!(outcome, Outcome::Midstream | Outcome::UnsolicitedSynAck);
-        self.sum(tried)
+        self.sum(|class| class != OutcomeClass::NoAttempt)
     }
 
     /// How many of the attempts came up.
     pub fn complete(&self) -> u32 {
-        self.sum(|outcome| matches!(outcome, Outcome::Complete | Outcome::OneWay))
+        self.sum(|class| class == OutcomeClass::Open)
     }
 
-    /// How many did not come up, for another reason than those in `named`.
-    pub fn failed_otherwise(&self, named: &[Outcome]) -> u32 {
-        self.sum(|outcome| outcome.failed() && !named.contains(outcome))
-    }
-
-    /// How many were reset before they came up, by either side.
-    pub fn aborted(&self) -> u32 {
-        self.count(Outcome::AbortedByClient).saturating_add(self.count(Outcome::AbortedByServer))
+    /// How many did not come up, in the order of [`FailureColumn::ALL`].
+    pub fn failures(&self) -> [u32; FailureColumn::ALL.len()] {
+        std::array::from_fn(|column| {
+            self.sum(|class| class == OutcomeClass::Failed(FailureColumn::ALL[column]))
+        })
     }
 
     /// The part of the attempts that came up, in per cent.
@@ -101,9 +95,9 @@ impl ServerTally {
         (attempts > 0).then(|| value / f64::from(attempts))
     }
 
-    fn sum(&self, which: impl Fn(&Outcome) -> bool) -> u32 {
-        let counts = Outcome::ALL.iter().filter(|outcome| which(outcome));
-        counts.fold(0, |sum, outcome| sum.saturating_add(self.count(*outcome)))
+    fn sum(&self, counts: impl Fn(OutcomeClass) -> bool) -> u32 {
+        let outcomes = Outcome::ALL.iter().filter(|outcome| counts(outcome.class()));
+        outcomes.fold(0, |sum, outcome| sum.saturating_add(self.count(*outcome)))
     }
 }
 
@@ -152,8 +146,7 @@ mod tests {
         assert_eq!(tally.attempts(), 3);
         assert_eq!((tally.complete(), tally.count(Outcome::Refused)), (1, 1));
         assert_eq!(tally.count(Outcome::NoReply), 1);
-        assert_eq!(tally.failed_otherwise(&[Outcome::Refused]), 1);
-        assert_eq!(tally.aborted(), 0);
+        assert_eq!(tally.failures(), [1, 1, 0, 0, 0, 0, 0]);
         assert_eq!(tally.complete_percent(), Some(100.0 / 3.0));
         assert_eq!(tally.syn_retries_per_attempt(), Some(1.0 / 3.0));
         assert_eq!(tally.rtt_min_ns(), Some(20_000_000));

@@ -70,6 +70,11 @@ macro_rules! enumeration {
                 match self { $( Self::$variant => $label ),+ }
             }
 
+            /// What the value means, in one sentence.
+            pub const fn doc(self) -> &'static str {
+                match self { $( Self::$variant => concat!($($value_doc),+).trim_ascii_start() ),+ }
+            }
+
             /// The value with this number.
             pub const fn from_number(number: u8) -> Option<Self> {
                 match number { $( $number => Some(Self::$variant), )+ _ => None }

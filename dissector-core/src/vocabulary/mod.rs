@@ -16,8 +16,8 @@ pub use close::{Close, RstReason};
 pub use enumeration::{Enumeration, EnumerationValue, UnknownLabel};
 pub use finding::{Finding, FindingSet, Group, Severity};
 pub use opening::{Ecn, OpenType};
-pub use outcome::Outcome;
-pub use side::{ClosedBy, Role, RoleBasis, Seen, Vantage};
+pub use outcome::{ColourRole, FailureColumn, Outcome, OutcomeClass};
+pub use side::{ClosedBy, Role, RoleBasis, Seen, Side, Vantage};
 pub use stage::{Repeat, Stage};
 pub use state::{State, StateNames};
 

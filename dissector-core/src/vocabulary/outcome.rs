@@ -37,30 +37,121 @@ enumeration! {
     }
 }
 
+/// What an outcome counts as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum OutcomeClass {
+    /// The connection came up.
+    Open,
+    /// The connection did not come up; tables of servers count it in this column.
+    Failed(FailureColumn),
+    /// The connection may still come up.
+    Undecided,
+    /// The capture shows no attempt to open the connection.
+    NoAttempt,
+}
+
+enumeration! {
+    /// A column of a table of servers that counts failed connections; the label names it in rows.
+    FailureColumn as "failure_column" {
+        /// Outcome `no_reply`.
+        NoReply = 0, NO_REPLY, "no_reply";
+        /// Outcome `refused`.
+        Refused = 1, REFUSED, "refused";
+        /// Outcome `unreachable`.
+        Unreachable = 2, UNREACHABLE, "unreachable";
+        /// Outcome `no_final_ack`.
+        NoFinalAck = 3, NO_FINAL_ACK, "no_final_ack";
+        /// Outcome `not_accepted`.
+        NotAccepted = 4, NOT_ACCEPTED, "not_accepted";
+        /// Outcomes `aborted_by_client` and `aborted_by_server`.
+        Aborted = 5, ABORTED, "aborted";
+        /// Every other failure.
+        Other = 6, OTHER, "failed_otherwise";
+    }
+}
+
+impl FailureColumn {
+    /// The heading of the column.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::NoReply => "No reply",
+            Self::Refused => "Refused",
+            Self::Unreachable => "Unreachable",
+            Self::NoFinalAck => "No final ACK",
+            Self::NotAccepted => "Not accepted",
+            Self::Aborted => "Aborted",
+            Self::Other => "Other",
+        }
+    }
+
+    /// How a count above zero is coloured.
+    pub const fn colour(self) -> ColourRole {
+        match self {
+            Self::NotAccepted => ColourRole::Warning,
+            _ => ColourRole::Bad,
+        }
+    }
+}
+
+/// What a colour is meant to say, whatever the palette.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ColourRole {
+    /// All went well.
+    Good,
+    /// Something failed.
+    Bad,
+    /// Something failed in a way that is easily overlooked.
+    Warning,
+    /// Nothing.
+    Plain,
+}
+
 impl Outcome {
+    /// What the outcome counts as, how it is coloured, and what it means: one row an outcome.
+    #[rustfmt::skip]
+    const fn row(self) -> (OutcomeClass, ColourRole, &'static Advice) {
+        use ColourRole::{Bad, Good, Plain, Warning};
+        use FailureColumn as Column;
+        use OutcomeClass::{Failed, NoAttempt, Open, Undecided};
+
+        match self {
+            Self::Pending           => (Undecided,                   Plain,   &PENDING),
+            Self::Complete          => (Open,                        Good,    &COMPLETE),
+            Self::NoReply           => (Failed(Column::NoReply),     Bad,     &NO_REPLY),
+            Self::Refused           => (Failed(Column::Refused),     Bad,     &REFUSED),
+            Self::Unreachable       => (Failed(Column::Unreachable), Bad,     &UNREACHABLE),
+            Self::NoFinalAck        => (Failed(Column::NoFinalAck),  Bad,     &NO_FINAL_ACK),
+            Self::NotAccepted       => (Failed(Column::NotAccepted), Warning, &NOT_ACCEPTED),
+            Self::AbortedByClient   => (Failed(Column::Aborted),     Bad,     &ABORTED_BY_CLIENT),
+            Self::AbortedByServer   => (Failed(Column::Aborted),     Bad,     &ABORTED_BY_SERVER),
+            Self::Challenged        => (Failed(Column::Other),       Bad,     &CHALLENGED),
+            Self::BadSynAck         => (Failed(Column::Other),       Bad,     &BAD_SYNACK),
+            Self::OneWay            => (Open,                        Plain,   &ONE_WAY),
+            Self::Midstream         => (NoAttempt,                   Plain,   &MIDSTREAM),
+            Self::UnsolicitedSynAck => (NoAttempt,                   Plain,   &UNSOLICITED_SYNACK),
+        }
+    }
+
+    /// What the outcome counts as.
+    pub const fn class(self) -> OutcomeClass {
+        self.row().0
+    }
+
     /// Whether the connection did not come up.
     pub const fn failed(self) -> bool {
-        matches!(self.number(), 2..=10)
+        matches!(self.class(), OutcomeClass::Failed(_))
+    }
+
+    /// How the outcome is coloured.
+    pub const fn colour(self) -> ColourRole {
+        self.row().1
     }
 
     /// What it means, where it may come from and what to look at next.
     pub const fn advice(self) -> &'static Advice {
-        match self {
-            Self::Pending => &PENDING,
-            Self::Complete => &COMPLETE,
-            Self::NoReply => &NO_REPLY,
-            Self::Refused => &REFUSED,
-            Self::Unreachable => &UNREACHABLE,
-            Self::NoFinalAck => &NO_FINAL_ACK,
-            Self::NotAccepted => &NOT_ACCEPTED,
-            Self::AbortedByClient => &ABORTED_BY_CLIENT,
-            Self::AbortedByServer => &ABORTED_BY_SERVER,
-            Self::Challenged => &CHALLENGED,
-            Self::BadSynAck => &BAD_SYNACK,
-            Self::OneWay => &ONE_WAY,
-            Self::Midstream => &MIDSTREAM,
-            Self::UnsolicitedSynAck => &UNSOLICITED_SYNACK,
-        }
+        self.row().2
     }
 }
 

@@ -2,6 +2,96 @@
 
 use crate::vocabulary::enumeration::enumeration;
 
+/// One of the two sides of a connection.
+///
+/// ```
+/// use dissector_core::connection::{ClosedBy, Role, Side};
+///
+/// assert_eq!(Side::Client.other(), Side::Server);
+/// assert_eq!(Role::Server.side(), Some(Side::Server));
+/// assert_eq!(ClosedBy::from(Side::Client).label(), Side::Client.label());
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Side {
+    /// The side that opens the connection.
+    Client,
+    /// The side that is asked to.
+    Server,
+}
+
+impl Side {
+    /// Both sides, the client first.
+    pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
+
+    /// The peer.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    /// The role of a segment that the side sends.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Client => Role::Client,
+            Self::Server => Role::Server,
+        }
+    }
+
+    /// `client` or `server`.
+    pub const fn label(self) -> &'static str {
+        self.role().label()
+    }
+}
+
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.label())
+    }
+}
+
+impl From<Side> for ClosedBy {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Client => Self::Client,
+            Side::Server => Self::Server,
+        }
+    }
+}
+
+impl Role {
+    /// The side that has the role; `None` where it cannot be told.
+    pub const fn side(self) -> Option<Side> {
+        match self {
+            Self::Unknown => None,
+            Self::Client => Some(Side::Client),
+            Self::Server => Some(Side::Server),
+        }
+    }
+}
+
+impl Seen {
+    /// The one side of which segments were captured; `None` where both were.
+    pub const fn only(self) -> Option<Side> {
+        match self {
+            Self::Both => None,
+            Self::ClientOnly => Some(Side::Client),
+            Self::ServerOnly => Some(Side::Server),
+        }
+    }
+
+    /// From whether segments of the client and of the server were captured.
+    pub(crate) const fn of([client, server]: [bool; 2]) -> Self {
+        match (client, server) {
+            (true, false) => Self::ClientOnly,
+            (false, true) => Self::ServerOnly,
+            (true, true) | (false, false) => Self::Both,
+        }
+    }
+}
+
 enumeration! {
     /// Which end sent the segment.
     Role as "role" {

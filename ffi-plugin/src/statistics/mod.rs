@@ -43,9 +43,9 @@ pub enum Subject {
 }
 
 impl Subject {
-    pub const fn columns(self) -> &'static [Column] {
+    pub fn columns(self) -> &'static [Column] {
         match self {
-            Self::Servers => servers::COLUMNS,
+            Self::Servers => &servers::COLUMNS,
             Self::Connections => connections::COLUMNS,
             Self::Outcomes => outcomes::COLUMNS,
         }

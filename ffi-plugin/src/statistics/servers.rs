@@ -2,42 +2,26 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use dissector_core::ServerTally;
-use dissector_core::connection::{Connection, Outcome};
+use dissector_core::connection::{Connection, FailureColumn};
 
 use super::Table;
 use super::cell::{Cells, Column, count, number, text};
 
-pub const COLUMNS: &[Column] = &[
-    text("Server"),
-    count("Port"),
-    count("Attempts"),
-    number("Complete %"),
-    count("No reply"),
-    count("Refused"),
-    count("Unreachable"),
-    count("No final ACK"),
-    count("Not accepted"),
-    count("Aborted"),
-    count("Other"),
-    number("Retries/attempt"),
-    number("RTT min ms"),
-    number("RTT mean ms"),
-    number("RTT max ms"),
-    number("Slowest ms"),
-];
-
-/// The failures that have a column each.
-const NAMED: &[Outcome] = &[
-    Outcome::NoReply,
-    Outcome::Refused,
-    Outcome::Unreachable,
-    Outcome::NoFinalAck,
-    Outcome::NotAccepted,
-    Outcome::AbortedByClient,
-    Outcome::AbortedByServer,
-];
+pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
+    let before = [text("Server"), count("Port"), count("Attempts"), number("Complete %")];
+    let failures = FailureColumn::ALL.iter().map(|column| count(column.title()));
+    let after = [
+        number("Retries/attempt"),
+        number("RTT min ms"),
+        number("RTT mean ms"),
+        number("RTT max ms"),
+        number("Slowest ms"),
+    ];
+    before.into_iter().chain(failures).chain(after).collect()
+});
 
 #[derive(Default)]
 pub struct Servers {
@@ -76,13 +60,7 @@ impl Table for Servers {
         cells.count(server.port().into());
         cells.count(tally.attempts());
         cells.number(tally.complete_percent());
-        cells.count(tally.count(Outcome::NoReply));
-        cells.count(tally.count(Outcome::Refused));
-        cells.count(tally.count(Outcome::Unreachable));
-        cells.count(tally.count(Outcome::NoFinalAck));
-        cells.count(tally.count(Outcome::NotAccepted));
-        cells.count(tally.aborted());
-        cells.count(tally.failed_otherwise(NAMED));
+        tally.failures().into_iter().for_each(|count| cells.count(count));
         cells.number(tally.syn_retries_per_attempt());
         cells.time(tally.rtt_min_ns());
         cells.time(tally.rtt_mean_ns());

@@ -279,11 +279,7 @@ impl Connection {
 
     /// Of which sides segments were captured.
     pub fn seen(&self) -> Seen {
-        match [self.client_end(), self.server_end()].map(|end| end.has(Facts::SENT)) {
-            [true, false] => Seen::ClientOnly,
-            [false, true] => Seen::ServerOnly,
-            _ => Seen::Both,
-        }
+        Seen::of([self.client_end(), self.server_end()].map(|end| end.has(Facts::SENT)))
     }
 
     /// How the connection was opened.
@@ -441,10 +437,7 @@ impl Connection {
             return Some(ClosedBy::Both);
         }
         let side = self.first_closer().or(self.reset().map(|reset| reset.by))?;
-        Some(match side {
-            Side::Client => ClosedBy::Client,
-            Side::Server => ClosedBy::Server,
-        })
+        Some(side.into())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::disorder::is_behind;
 use super::fast_path;
-use super::format::record::Frame;
+use super::format::record::FrameRecord;
 use crate::pipeline::batch::{Batch, PlainIpv4};
 
 /// Which frames are wanted.
@@ -31,7 +31,7 @@ pub(super) fn append(
     batch: &mut Batch,
     octets: &[u8],
     wanted: &Wanted,
-    read: impl Fn(&[u8]) -> Option<(Frame, usize)>,
+    read: impl Fn(&[u8]) -> Option<(FrameRecord, usize)>,
 ) -> Appended {
     let (mut rest, mut frames) = (octets, 0);
     while frames < wanted.most {
@@ -55,7 +55,7 @@ fn append_one(
     octets: &[u8],
     number: u64,
     until_ns: i64,
-    read: impl Fn(&[u8]) -> Option<(Frame, usize)>,
+    read: impl Fn(&[u8]) -> Option<(FrameRecord, usize)>,
 ) -> Option<Option<usize>> {
     let (frame, record_octets) = read(octets)?;
     let captured = octets.get(frame.captured.clone())?;

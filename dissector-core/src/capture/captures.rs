@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::decode::layers::Found;
+use super::decode::layers::Decoded;
 use super::disorder::{Disorder, Order};
 use super::format::read_ahead::Ahead;
 use super::skipped::{Skipped, Tally};
@@ -82,7 +82,7 @@ struct Open {
     capture: Capture<Box<dyn Read + Send>>,
     /// What it is read from, where that can be read from anywhere.
     file: Option<Arc<File>>,
-    pending: Option<Found>,
+    pending: Option<Decoded>,
 }
 
 /// What is kept of a file that has been read.
@@ -156,13 +156,13 @@ impl Captures {
     /// # Errors
     /// [`FileError`] where a file cannot be read any more; after that the others go on.
     pub fn next_packet(&mut self) -> Result<Option<(usize, Packet<'_>)>, FileError> {
-        if let Some((index, place)) = self.straight() {
+        if let Some((index, tcp)) = self.fast_path() {
             let Item::Open(open) = &self.files[index] else { return Ok(None) };
-            return Ok(open.capture.usual(place).map(|packet| (index, packet)));
+            return Ok(open.capture.fast_packet(tcp).map(|packet| (index, packet)));
         }
-        let Some((index, found)) = self.step()? else { return Ok(None) };
+        let Some((index, decoded)) = self.step()? else { return Ok(None) };
         let Item::Open(open) = &self.files[index] else { return Ok(None) };
-        Ok(open.capture.packet(found).map(|packet| (index, packet)))
+        Ok(open.capture.packet(&decoded).map(|packet| (index, packet)))
     }
 
     /// Who reads on in another thread meanwhile, for the next calls to find the octets there: where
@@ -222,21 +222,21 @@ impl Captures {
 
     /// Goes on to the next segment of a file that no other has to wait for, if it is in a usual frame.
     #[inline]
-    fn straight(&mut self) -> Option<(usize, Range<usize>)> {
+    fn fast_path(&mut self) -> Option<(usize, Range<usize>)> {
         let (index, _) = self.current.filter(|(_, limit)| *limit == NEVER)?;
         let Item::Open(open) = &mut self.files[index] else { return None };
-        open.capture.straight().map(|place| (index, place))
+        open.capture.fast_path().map(|tcp| (index, tcp))
     }
 
     /// Goes on to the next thing found.
-    fn step(&mut self) -> Result<Option<(usize, Found)>, FileError> {
+    fn step(&mut self) -> Result<Option<(usize, Decoded)>, FileError> {
         if let Some((index, limit)) = self.current
-            && let Some(found) = self.advance(index)?
+            && let Some(decoded) = self.advance(index)?
         {
-            if (found.time_ns(), index) <= limit {
-                return Ok(Some((index, found)));
+            if (decoded.time_ns(), index) <= limit {
+                return Ok(Some((index, decoded)));
             }
-            self.keep(index, found);
+            self.keep(index, decoded);
         }
         // Where one of the next cannot be opened, this one has to wait for its turn all the same.
         self.current = None;
@@ -252,7 +252,7 @@ impl Captures {
         let closed = self.closed.front().copied().unwrap_or(NEVER);
         self.current = Some((index, waiting.min(closed)));
         let Item::Open(open) = &mut self.files[index] else { return Ok(None) };
-        Ok(open.pending.take().map(|found| (index, found)))
+        Ok(open.pending.take().map(|decoded| (index, decoded)))
     }
 
     /// Opens a file, and goes to its first packet.
@@ -277,25 +277,25 @@ impl Captures {
                 }
             }
         }
-        if let Some(found) = self.advance(index)? {
-            self.keep(index, found);
+        if let Some(decoded) = self.advance(index)? {
+            self.keep(index, decoded);
         }
         Ok(())
     }
 
-    fn keep(&mut self, index: usize, found: Found) {
+    fn keep(&mut self, index: usize, decoded: Decoded) {
         if let Item::Open(open) = &mut self.files[index] {
-            self.open.push(Reverse((found.time_ns(), index)));
-            open.pending = Some(found);
+            self.open.push(Reverse((decoded.time_ns(), index)));
+            open.pending = Some(decoded);
         }
     }
 
     /// The next thing in one file, which is closed at its end.
     #[inline]
-    fn advance(&mut self, index: usize) -> Result<Option<Found>, FileError> {
+    fn advance(&mut self, index: usize) -> Result<Option<Decoded>, FileError> {
         let Item::Open(open) = &mut self.files[index] else { return Ok(None) };
         let error = match open.capture.step() {
-            Ok(Some(found)) => return Ok(Some(found)),
+            Ok(Some(decoded)) => return Ok(Some(decoded)),
             Ok(None) => None,
             Err(error) => Some(FileError { index, error }),
         };
@@ -309,7 +309,8 @@ impl Captures {
         let finished = Item::Finished(Summary::default());
         if let Item::Open(open) = std::mem::replace(&mut self.files[index], finished) {
             let octets_read = open.capture.octets_read();
-            let Capture { frames, warning, order, skipped, .. } = open.capture;
+            let Capture { frames, warning, order, decoder, .. } = open.capture;
+            let skipped = decoder.skipped;
             let summary = Summary { frames, octets_read, warning, order, skipped };
             self.files[index] = Item::Finished(summary);
         }
@@ -355,7 +356,7 @@ impl Captures {
     pub fn skipped(&self, index: usize) -> impl Iterator<Item = (Skipped, u64)> {
         let tally = match &self.files[index] {
             Item::Closed(_) => None,
-            Item::Open(open) => Some(&open.capture.skipped),
+            Item::Open(open) => Some(&open.capture.decoder.skipped),
             Item::Finished(summary) => Some(&summary.skipped),
         };
         tally.into_iter().flat_map(Tally::iter)

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::decode::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use super::decode::ip::PROTOCOL_TCP;
-use super::format::record::Frame;
+use super::format::record::FrameRecord;
 use super::link_type::LinkType;
 use crate::PacketInfo;
 use crate::key;
@@ -24,7 +24,7 @@ const TCP_OCTETS: usize = 20;
 #[inline(always)]
 pub(super) fn segment(
     packet: &mut PacketInfo,
-    frame: &Frame,
+    frame: &FrameRecord,
     captured: &[u8],
 ) -> Option<Range<usize>> {
     let at = match frame.link_type {
@@ -51,7 +51,7 @@ pub(super) fn segment(
 
 /// One VLAN tag or two.
 #[inline(never)]
-fn tagged(packet: &mut PacketInfo, frame: &Frame, captured: &[u8]) -> Option<Range<usize>> {
+fn tagged(packet: &mut PacketInfo, frame: &FrameRecord, captured: &[u8]) -> Option<Range<usize>> {
     let mut at = ETHERNET_OCTETS + VLAN_TAG_OCTETS;
     loop {
         match u16::from_be_bytes(*captured.get(at - 2..)?.first_chunk()?) {
@@ -77,7 +77,7 @@ pub(super) struct InIpv4 {
 
 /// The segment in the most usual frame of all, without a tag and in IPv4.
 #[inline(always)]
-pub(super) fn untagged_ipv4(frame: &Frame, captured: &[u8]) -> Option<InIpv4> {
+pub(super) fn untagged_ipv4(frame: &FrameRecord, captured: &[u8]) -> Option<InIpv4> {
     let &[.., a, b] = captured.first_chunk::<ETHERNET_OCTETS>()?;
     let known = frame.link_type == LinkType::ETHERNET;
     (known && u16::from_be_bytes([a, b]) == ETHERTYPE_IPV4)
@@ -87,7 +87,7 @@ pub(super) fn untagged_ipv4(frame: &Frame, captured: &[u8]) -> Option<InIpv4> {
 #[inline(always)]
 fn ipv4(
     packet: &mut PacketInfo,
-    frame: &Frame,
+    frame: &FrameRecord,
     captured: &[u8],
     at: usize,
 ) -> Option<Range<usize>> {
@@ -103,7 +103,7 @@ fn ipv4(
 }
 
 #[inline(always)]
-fn in_ipv4(frame: &Frame, captured: &[u8], at: usize) -> Option<InIpv4> {
+fn in_ipv4(frame: &FrameRecord, captured: &[u8], at: usize) -> Option<InIpv4> {
     const MORE_FRAGMENTS_AND_OFFSET: u16 = 0x3fff;
     let (header, rest) = captured.get(at..)?.split_first_chunk::<IPV4_OCTETS>()?;
     let &[first, _, length_1, length_2, id_1, id_2, flags, offset, ttl, protocol, ..] = header;
@@ -122,7 +122,7 @@ fn in_ipv4(frame: &Frame, captured: &[u8], at: usize) -> Option<InIpv4> {
 #[inline(never)]
 fn ipv6(
     packet: &mut PacketInfo,
-    frame: &Frame,
+    frame: &FrameRecord,
     captured: &[u8],
     at: usize,
 ) -> Option<Range<usize>> {
@@ -147,12 +147,17 @@ fn ipv6(
 /// Where the first `octets` of the `rest` at `at` lie, if a TCP header is in them, and how many of
 /// them were sent: of a frame that was cut or padded, the shortest length counts.
 #[inline(always)]
-fn payload(frame: &Frame, rest: &[u8], at: usize, octets: usize) -> Option<(Range<usize>, u32)> {
+fn payload(
+    frame: &FrameRecord,
+    rest: &[u8],
+    at: usize,
+    octets: usize,
+) -> Option<(Range<usize>, u32)> {
     let captured = octets.min(rest.len());
     if captured < TCP_OCTETS || *rest.get(12)? < 0x50 {
         return None;
     }
-    // No frame was longer on the wire than in the file: see `Frame::new`.
-    let sent = octets.min(frame.original_octets as usize - at);
+    // No frame was longer on the wire than in the file: see `FrameRecord::new`.
+    let sent = octets.min(frame.wire_octets as usize - at);
     Some((at..at + captured, sent as u32))
 }

@@ -28,21 +28,23 @@ mod skipped;
 
 use std::fs::File;
 use std::io::Read;
+use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::path::Path;
 
 use self::append::{Wanted, append};
-use self::decode::layers::{self, Deep, Found, Place};
+use self::decode::layers::{Decoded, Location};
 use self::disorder::Order;
 use self::format::buffer::Buffer;
 use self::format::pcap::{self, PcapRecords};
 use self::format::pcapng::PcapngRecords;
-use self::format::record::{Frame, Record};
-use self::skipped::Tally;
+use self::format::record::{FrameRecord, Record};
 use crate::wire::TcpHeader;
-use crate::{Batch, IcmpError, PacketInfo, Segment};
+use crate::{Batch, PacketInfo, Segment};
 
 pub use captures::{Captures, FileError, Input};
+pub use decode::frame::{Frame, Packet};
+pub use decode::{Decoder, Packets};
 pub use disorder::Disorder;
 pub use error::{CaptureError, CaptureWarning, Problem};
 pub use format::pcapng::MAX_INTERFACES;
@@ -82,24 +84,13 @@ pub const MAX_RECORD_OCTETS: usize = 64 * 1024 * 1024;
 pub struct Capture<R> {
     buffer: Buffer<R>,
     records: Records,
-    /// The last segment found on the straight way.
-    usual: PacketInfo,
-    deep: Deep,
+    /// The last packet on the fast path. It is filled in place, for copies of it would be felt.
+    fast: PacketInfo,
+    decoder: Decoder,
     frames: u64,
     order: Order,
-    skipped: Tally,
     warning: Option<CaptureWarning>,
     finished: bool,
-}
-
-/// What [`Capture::next_packet`] finds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Packet<'a> {
-    /// A TCP segment.
-    Segment(Segment<'a>),
-    /// An ICMP error that quotes one.
-    IcmpError(IcmpError),
 }
 
 /// By file format.
@@ -111,7 +102,7 @@ enum Records {
 
 /// A frame that has been consumed, but is still in the buffer.
 struct Consumed {
-    frame: Frame,
+    frame: FrameRecord,
     /// Where its record starts in the buffer.
     start: usize,
 }
@@ -120,7 +111,7 @@ impl Capture<File> {
     /// Opens the capture file at `path`.
     ///
     /// # Errors
-    /// Those of [`Capture::new`], and [`CaptureError::Io`] where the file cannot be opened.
+    /// Those of [`Capture::new`], and [`CaptureError::Io`] if the file cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
         Self::new(File::open(path)?)
     }
@@ -130,8 +121,8 @@ impl<R: Read> Capture<R> {
     /// Reads the file header. `reader` needs no buffer of its own.
     ///
     /// # Errors
-    /// [`CaptureError`] where the octets are not those of a pcap or pcapng file, the file header
-    /// is not all there, or reading fails.
+    /// [`CaptureError`] if the octets are not those of a pcap or pcapng file, if the file header is
+    /// not all there, or if reading fails.
     pub fn new(reader: R) -> Result<Self, CaptureError> {
         let mut buffer = Buffer::new(reader);
         buffer.fill(pcap::HEADER_OCTETS)?;
@@ -155,17 +146,14 @@ impl<R: Read> Capture<R> {
         } else {
             return Err(CaptureError::NotACapture { magic });
         };
-        let skipped = Tally::default();
-        let deep = Deep::default();
-        let usual = layers::NOTHING;
         Ok(Self {
             buffer,
             records,
-            usual,
-            deep,
+            fast: PacketInfo::new(Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED, 0),
+            // Each frame brings the link type of its interface.
+            decoder: Decoder::new(LinkType::NULL),
             frames: 0,
             order: Order::default(),
-            skipped,
             warning: None,
             finished: false,
         })
@@ -177,14 +165,19 @@ impl<R: Read> Capture<R> {
     /// `None` may also mean that reading had to stop: then there is a [`warning`](Self::warning).
     ///
     /// # Errors
-    /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
+    /// [`CaptureError::Io`] if the reader fails; after that the capture is at its end.
     #[inline]
     pub fn next_segment(&mut self) -> Result<Option<Segment<'_>>, CaptureError> {
         loop {
             match self.step()? {
                 None => return Ok(None),
-                Some(Found::IcmpError(_)) => {}
-                Some(Found::Segment(packet, place)) => return Ok(self.segment(packet, place)),
+                Some(Decoded::IcmpError(_)) => {}
+                Some(decoded) => {
+                    return Ok(match self.packet(&decoded) {
+                        Some(Packet::Segment(segment)) => Some(segment),
+                        _ => None,
+                    });
+                }
             }
         }
     }
@@ -193,30 +186,30 @@ impl<R: Read> Capture<R> {
     /// [`next_segment`](Self::next_segment).
     ///
     /// # Errors
-    /// [`CaptureError::Io`] where the reader fails; after that the capture is at its end.
+    /// [`CaptureError::Io`] if the reader fails; after that the capture is at its end.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        let Some(place) = self.straight() else {
-            return Ok(match self.long_way()? {
+        let Some(tcp) = self.fast_path() else {
+            return Ok(match self.slow_path()? {
                 None => None,
-                Some(found) => self.packet(found),
+                Some(decoded) => self.packet(&decoded),
             });
         };
-        Ok(self.usual(place))
+        Ok(self.fast_packet(tcp))
     }
 
-    /// The segment that the straight way has found.
+    /// The segment of the last packet on the fast path.
     #[inline]
-    fn usual(&self, place: Range<usize>) -> Option<Packet<'_>> {
-        let tcp = TcpHeader::parse(self.buffer.at(place)).ok()?;
-        Some(Packet::Segment(Segment { packet: self.usual, tcp }))
+    fn fast_packet(&self, tcp: Range<usize>) -> Option<Packet<'_>> {
+        let tcp = TcpHeader::parse(self.buffer.at(tcp)).ok()?;
+        Some(Packet::Segment(Segment { packet: self.fast, tcp }))
     }
 
-    /// Appends segments to `batch` as those of a file, up to `most`, as long as each is in a usual
-    /// frame, all there, before `until_ns`; how many.
+    /// Appends at most `most` segments to `batch`, as those of a file, while each is in a frame for
+    /// the fast path, all there, and earlier than `until_ns`; returns how many.
     fn fill(&mut self, file: u32, batch: &mut Batch, most: usize, until_ns: i64) -> usize {
-        // What the batch has to know of the time is noted one by one.
-        if !self.deep.found.is_empty() || batch.now_ns() < self.order.latest_ns {
+        // Disorder is noted packet by packet.
+        if !self.decoder.is_drained() || batch.now_ns() < self.order.latest_ns {
             return 0;
         }
         batch.begin_file(file);
@@ -224,12 +217,12 @@ impl<R: Read> Capture<R> {
         let wanted = Wanted { frame: self.frames + 1, until_ns, most };
         let appended = match &self.records {
             Records::Pcap(records) if records.is_big_endian() => {
-                append(batch, octets, &wanted, |it| records.straight::<true>(it))
+                append(batch, octets, &wanted, |it| records.fast::<true>(it))
             }
             Records::Pcap(records) => {
-                append(batch, octets, &wanted, |it| records.straight::<false>(it))
+                append(batch, octets, &wanted, |it| records.fast::<false>(it))
             }
-            Records::Pcapng(records) => append(batch, octets, &wanted, |it| records.straight(it)),
+            Records::Pcapng(records) => append(batch, octets, &wanted, |it| records.fast(it)),
         };
         self.buffer.consume(appended.octets);
         self.frames += appended.frames as u64;
@@ -237,75 +230,65 @@ impl<R: Read> Capture<R> {
         appended.frames
     }
 
-    /// What was found last.
-    fn packet(&self, found: Found) -> Option<Packet<'_>> {
-        match found {
-            Found::IcmpError(error) => Some(Packet::IcmpError(error)),
-            Found::Segment(packet, place) => self.segment(packet, place).map(Packet::Segment),
-        }
+    /// The packet decoded last, with its octets.
+    fn packet(&self, decoded: &Decoded) -> Option<Packet<'_>> {
+        self.decoder.packet(decoded, self.buffer.from(0))
     }
 
-    /// Goes on to the next thing found; where it is in the buffer, not a borrow of it, so that the
-    /// caller may go on.
+    /// Goes on to the next packet. The result is no borrow of the buffer, so that the caller may go
+    /// on.
     #[inline]
-    fn step(&mut self) -> Result<Option<Found>, CaptureError> {
-        match self.straight() {
-            Some(place) => Ok(Some(Found::Segment(self.usual, Place::Buffer(place)))),
-            None => self.long_way(),
+    fn step(&mut self) -> Result<Option<Decoded>, CaptureError> {
+        match self.fast_path() {
+            Some(tcp) => Ok(Some(Decoded::Segment(self.fast, Location::Frame(tcp)))),
+            None => self.slow_path(),
         }
     }
 
-    /// Steps over the next record if it is a usual frame, all there, with a segment in it, and
-    /// nothing is left of the frame before; otherwise changes nothing. The segment is in `usual` then;
-    /// where its header and payload lie in the buffer.
+    /// Steps over the next record if the fast path takes its frame, it is all there, and no packet is
+    /// left of the frame before; otherwise changes nothing. The packet is in `fast` afterwards;
+    /// returns where TCP header and payload lie in the buffer.
     #[inline(never)]
-    fn straight(&mut self) -> Option<Range<usize>> {
-        if !self.deep.found.is_empty() {
+    fn fast_path(&mut self) -> Option<Range<usize>> {
+        if !self.decoder.is_drained() {
             return None;
         }
         let octets = self.buffer.filled();
         let (frame, record_octets) = match &self.records {
-            Records::Pcap(records) if records.is_big_endian() => {
-                records.straight::<true>(octets)?
-            }
-            Records::Pcap(records) => records.straight::<false>(octets)?,
-            Records::Pcapng(records) => records.straight(octets)?,
+            Records::Pcap(records) if records.is_big_endian() => records.fast::<true>(octets)?,
+            Records::Pcap(records) => records.fast::<false>(octets)?,
+            Records::Pcapng(records) => records.fast(octets)?,
         };
         let captured = octets.get(frame.captured.clone())?;
-        let tcp = fast_path::segment(&mut self.usual, &frame, captured)?;
+        let tcp = fast_path::segment(&mut self.fast, &frame, captured)?;
         let start = self.buffer.start() + frame.captured.start;
         self.buffer.consume(record_octets);
         self.frames += 1;
-        self.usual.frame = self.frames;
-        self.order.note(self.frames, self.usual.time_ns);
+        self.fast.frame = self.frames;
+        self.order.note(self.frames, self.fast.time_ns);
         Some(start + tcp.start..start + tcp.end)
     }
 
-    /// Goes on to the next thing found, whatever the records and the frames are.
+    /// Goes on to the next packet, whatever the records and the frames are.
     #[inline(never)]
-    fn long_way(&mut self) -> Result<Option<Found>, CaptureError> {
+    fn slow_path(&mut self) -> Result<Option<Decoded>, CaptureError> {
         loop {
-            if let Some(found) = self.deep.found.pop() {
-                self.order.note(self.frames, found.time_ns());
-                return Ok(Some(found));
+            if let Some(decoded) = self.decoder.pop() {
+                self.order.note(self.frames, decoded.time_ns());
+                return Ok(Some(decoded));
             }
-            if let Some(place) = self.straight() {
-                return Ok(Some(Found::Segment(self.usual, Place::Buffer(place))));
+            if let Some(tcp) = self.fast_path() {
+                return Ok(Some(Decoded::Segment(self.fast, Location::Frame(tcp))));
             }
             let Some(Consumed { frame, start }) = self.next_frame()? else { return Ok(None) };
             let start = start + frame.captured.start;
             let captured = &self.buffer.from(start)[..frame.captured.len()];
-            self.deep.open(self.frames, &frame, captured, start, &mut self.skipped);
+            let decoded = Frame::new(captured, frame.time_ns)
+                .with_wire_octets(frame.wire_octets)
+                .with_number(self.frames)
+                .with_link_type(frame.link_type);
+            self.decoder.decode_at(decoded, start);
         }
-    }
-
-    /// Reads the TCP header: a borrow that the step returned would outlive it.
-    fn segment(&self, packet: PacketInfo, place: Place) -> Option<Segment<'_>> {
-        let octets = match place {
-            Place::Buffer(range) => &self.buffer.from(range.start)[..range.len()],
-            Place::Whole(whole, range) => self.deep.wholes.get(whole)?.get(range)?,
-        };
-        Segment::parse(packet, octets).ok()
     }
 
     /// Frames read so far, of every kind: the number of the last one, as Wireshark counts them.
@@ -330,7 +313,7 @@ impl<R: Read> Capture<R> {
 
     /// The frames so far that gave no segment, counted by reason.
     pub fn skipped(&self) -> impl Iterator<Item = (Skipped, u64)> {
-        self.skipped.iter()
+        self.decoder.skipped()
     }
 
     /// Steps to the next packet, and counts it.
@@ -351,7 +334,7 @@ impl<R: Read> Capture<R> {
                 Record::Numbered { octets } => {
                     self.buffer.consume(octets);
                     self.frames += 1;
-                    self.skipped.add(Skipped::NotAPacket);
+                    self.decoder.skipped.add(Skipped::NotAPacket);
                 }
                 Record::Silent { octets } => self.buffer.consume(octets),
                 Record::Incomplete { required } => self.read_more(required)?,

@@ -116,6 +116,8 @@ pub enum Layer {
     Tcp,
 }
 
+impl std::error::Error for Skipped {}
+
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

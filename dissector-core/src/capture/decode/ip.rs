@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::next::{Envelope, Network, Next, Octets};
 use crate::capture::skipped::{IpVersion, Layer, Skipped};
+use crate::wire::HeaderError;
+use crate::{PacketInfo, Segment};
 
 const IPV4_HEADER_OCTETS: usize = 20;
 const IPV6_HEADER_OCTETS: usize = 40;
@@ -81,6 +83,67 @@ pub(crate) fn datagram(network: Network, octets: Octets<'_>) -> Result<Datagram<
         (_, Some(6)) => ipv6(octets),
         (_, Some(_)) => Err(Skipped::Damaged(Layer::Ip)),
         (_, None) => Err(Skipped::Truncated(Layer::Ip)),
+    }
+}
+
+impl<'a> Segment<'a> {
+    /// Reads an IPv4 or IPv6 packet, captured `time_ns` nanoseconds after 1970 UTC, that holds a TCP
+    /// segment.
+    ///
+    /// The packet may end before its IP length says so, if a snap length has cut it. Its frame is
+    /// number 1 unless you set [`packet.frame`](PacketInfo::frame). A
+    /// [`Decoder`](crate::capture::Decoder) also reads link layers, opens tunnels and reassembles
+    /// fragments.
+    ///
+    /// # Errors
+    /// [`Skipped`] says why there is no segment: another protocol, a fragment, or a header that is
+    /// damaged or not all there.
+    ///
+    /// ```
+    /// use dissector_core::Segment;
+    /// use dissector_core::capture::Skipped;
+    ///
+    /// let mut packet = *b"\x45\0\0\x28\0\x01\0\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02\
+    ///     \x9c\x40\0\x35\0\0\0\x07\0\0\0\0\x50\x02\xff\xff\0\0\0\0";
+    /// let segment = Segment::from_ip_packet(&packet, 1_000_000_000)?;
+    /// assert_eq!(segment.packet.destination.to_string(), "10.0.0.2");
+    /// assert_eq!((segment.packet.ttl, segment.packet.ip_id), (64, Some(1)));
+    /// assert_eq!(segment.tcp.flags.to_string(), "SYN");
+    ///
+    /// // Protocol 17 is UDP.
+    /// packet[9] = 17;
+    /// assert_eq!(Segment::from_ip_packet(&packet, 0), Err(Skipped::Protocol(17)));
+    /// # Ok::<(), Skipped>(())
+    /// ```
+    pub fn from_ip_packet(octets: &'a [u8], time_ns: i64) -> Result<Self, Skipped> {
+        // Only the IP length limits the payload; without one (see `ipv4`) all octets were captured.
+        let sent = if let [0x40..=0x4f, _, 0, 0, ..] = octets { octets.len() } else { usize::MAX };
+        let packet = Octets { captured: octets, sent, offset: 0 };
+        let Datagram { mut envelope, protocol, mut payload, mut fragment } =
+            datagram(Network::Ipv4OrIpv6, packet)?;
+        let mut next = Next::Protocol(protocol);
+        loop {
+            (next, payload) = match (next, fragment) {
+                (_, Some(part)) => return Err(Skipped::Fragment(part.version)),
+                (Next::Protocol(PROTOCOL_TCP), None) => break,
+                (Next::Protocol(FRAGMENT), None) => {
+                    let header = fragment_header(payload)?;
+                    fragment = header.fragment;
+                    (header.next, header.payload)
+                }
+                (Next::Protocol(number), None) => {
+                    extension(number, payload, &mut envelope)?.ok_or(Skipped::Protocol(number))?
+                }
+                _ => return Err(Skipped::NotIp),
+            };
+        }
+        let Envelope { source, destination, ttl, ip_id } = envelope;
+        let info = PacketInfo::new(source, destination, time_ns).with_ttl(ttl).with_ip_id(ip_id);
+        let info = info.with_tcp_octets(payload.sent as u32);
+        Self::parse(info, payload.captured).map_err(|error| match error {
+            HeaderError::Truncated { .. } => Skipped::Truncated(Layer::Tcp),
+            HeaderError::DataOffset { .. } => Skipped::Damaged(Layer::Tcp),
+        })
     }
 }
 

@@ -1,131 +1,136 @@
 //! From the first octet of a frame to the TCP segments in it, through all layers between.
 //!
-//! The layers are those that Wireshark opens by default, and its guesses are ours: plugin and
-//! command are to see the same segments. Each module of a protocol says what comes next and where;
-//! the loop here goes on from there, so nothing nests but the subframes of an 802.11 aggregate and
-//! the fragments of one datagram inside another's.
+//! The layers are those that Wireshark decodes by default, and where it guesses, we guess the same:
+//! plugin and command must see the same segments. The reader of a layer says what follows and where;
+//! the loop here continues there. It only recurses for the subframes of an 802.11 aggregate and for a
+//! reassembled datagram.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use super::fragments::{DatagramId, Fragment, Fragments};
+use super::frame::{Frame, Packet};
 use super::next::{Envelope, Next, Octets};
 use super::{ethernet, ip, link, mpls, ppp, tunnel, udp, wlan};
-use crate::capture::format::record::Frame;
+use crate::capture::link_type::LinkType;
 use crate::capture::skipped::{Layer, Skipped, Tally};
-use crate::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PacketInfo};
+use crate::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PacketInfo, Segment};
 
-/// Layers in a frame that are opened; beyond that the frame is an attack.
+/// Layers of a frame that are decoded; a frame with more is an attack.
 const MAX_LAYERS: u32 = 128;
-/// Subframes and fragments inside each other.
+/// Depth of aggregates and reassembled datagrams inside each other.
 const MAX_NESTED: u32 = 8;
-/// Segments of one frame: an aggregate of 64 KiB holds fewer.
-const MAX_SEGMENTS: usize = 4096;
+/// Packets of one frame: an aggregate of 64 KiB holds fewer.
+const MAX_PACKETS: usize = 4096;
 
-/// Before anything was found.
-pub(crate) const NOTHING: PacketInfo = PacketInfo {
-    frame: 0,
-    time_ns: 0,
-    source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-    destination: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-    ttl: 0,
-    ip_id: None,
-    tcp_octets: 0,
-};
-
-/// Something found in a frame.
+/// A packet of a frame. It holds no reference, so that the reader of a file can put it aside.
 #[derive(Debug)]
-pub(crate) enum Found {
-    Segment(PacketInfo, Place),
+pub(crate) enum Decoded {
+    Segment(PacketInfo, Location),
     IcmpError(IcmpError),
 }
 
-impl Found {
+/// Where TCP header and payload of a segment lie.
+#[derive(Clone, Debug)]
+pub(crate) enum Location {
+    /// In the octets that the frame lies in.
+    Frame(Range<usize>),
+    /// In the reassembled datagram with this index.
+    Reassembled(usize, Range<usize>),
+}
+
+/// The state that decoding keeps from frame to frame, and the packets of the last one.
+#[derive(Debug, Default)]
+pub(crate) struct Layers {
+    fragments: Fragments,
+    /// The packets of the last frame, the last one first.
+    pub(crate) decoded: Vec<Decoded>,
+    /// The payloads of the datagrams that the last frame has completed.
+    pub(crate) reassembled: Vec<Vec<u8>>,
+}
+
+impl Decoded {
     pub(crate) fn time_ns(&self) -> i64 {
         match self {
             Self::Segment(packet, _) => packet.time_ns,
             Self::IcmpError(error) => error.packet.time_ns,
         }
     }
-}
 
-/// Where a segment lies.
-#[derive(Clone, Debug)]
-pub(crate) enum Place {
-    /// In the buffer.
-    Buffer(Range<usize>),
-    /// In a payload that was put together.
-    Whole(usize, Range<usize>),
-}
-
-/// What the slow way through a frame keeps, and leaves behind.
-#[derive(Debug, Default)]
-pub(crate) struct Deep {
-    fragments: Fragments,
-    /// What the last frame holds, last one first.
-    pub(crate) found: Vec<Found>,
-    /// The payloads that were put together for it.
-    pub(crate) wholes: Vec<Vec<u8>>,
-}
-
-impl Deep {
-    /// Opens a frame whose captured octets lie at `start` in the buffer; what it holds is in
-    /// `found` then. A reason for an empty one goes to `skipped`.
-    #[cold]
-    pub(crate) fn open(
-        &mut self,
-        number: u64,
-        frame: &Frame,
-        captured: &[u8],
-        start: usize,
-        skipped: &mut Tally,
-    ) {
-        self.found.clear();
-        self.wholes.clear();
-        let nowhere = Ipv4Addr::UNSPECIFIED.into();
-        let envelope = Envelope { source: nowhere, destination: nowhere, ttl: 0, ip_id: None };
-        let (whole, layers, nested, vlan) = (None, 0, 0, 0);
-        let mut opener = Opener {
-            deep: self,
-            skipped,
-            number,
-            frame,
-            start,
-            whole,
-            layers,
-            nested,
-            vlan,
-            envelope,
+    /// The packet with its octets: those that the frame lies in, and the reassembled ones.
+    pub(crate) fn packet<'a>(
+        &self,
+        octets: &'a [u8],
+        reassembled: &'a [Vec<u8>],
+    ) -> Option<Packet<'a>> {
+        let (packet, tcp) = match self {
+            Self::IcmpError(error) => return Some(Packet::IcmpError(*error)),
+            Self::Segment(packet, Location::Frame(range)) => (packet, octets.get(range.clone())),
+            Self::Segment(packet, Location::Reassembled(index, range)) => {
+                (packet, reassembled.get(*index)?.get(range.clone()))
+            }
         };
-        let octets = Octets::new(captured, frame.original_octets as usize);
-        let result = opener.open(Next::Link(frame.link_type), octets);
-        let segments = self.found.iter().any(|found| matches!(found, Found::Segment(..)));
-        if let (Err(reason), false) = (result, segments) {
-            skipped.add(reason);
-        }
-        self.found.reverse();
+        Segment::parse(*packet, tcp?).ok().map(Packet::Segment)
     }
 }
 
-struct Opener<'d> {
-    deep: &'d mut Deep,
+impl Layers {
+    /// Decodes a frame that lies at `start` in the octets that locations count in. Its packets are in
+    /// `decoded` afterwards; returns the reason if no segment is among them.
+    #[cold]
+    pub(crate) fn decode(
+        &mut self,
+        link_type: LinkType,
+        number: u64,
+        frame: &Frame<'_>,
+        start: usize,
+        skipped: &mut Tally,
+    ) -> Option<Skipped> {
+        self.decoded.clear();
+        self.reassembled.clear();
+        let nowhere = Ipv4Addr::UNSPECIFIED.into();
+        let result = FrameDecoder {
+            state: self,
+            skipped,
+            number,
+            time_ns: frame.time_ns,
+            start,
+            datagram: None,
+            layers: 0,
+            nested: 0,
+            vlan: 0,
+            envelope: Envelope { source: nowhere, destination: nowhere, ttl: 0, ip_id: None },
+        }
+        .decode(Next::Link(link_type), Octets::new(frame.octets, frame.wire_octets as usize));
+        let has_segment = self.decoded.iter().any(|one| matches!(one, Decoded::Segment(..)));
+        self.decoded.reverse();
+        result.err().filter(|_| !has_segment)
+    }
+}
+
+/// Decodes one frame.
+struct FrameDecoder<'d> {
+    state: &'d mut Layers,
     skipped: &'d mut Tally,
     number: u64,
-    frame: &'d Frame,
-    /// Where the frame starts in the buffer.
+    time_ns: i64,
+    /// Position of the frame in the octets that locations count in.
     start: usize,
-    /// The payload put together that is being opened; `None` for the frame itself.
-    whole: Option<usize>,
+    /// Index of the reassembled datagram that is being decoded; `None` in the frame itself.
+    datagram: Option<usize>,
     layers: u32,
     nested: u32,
-    /// Of the last VLAN tag: fragments of different VLANs belong to different datagrams.
+    /// Number of the last VLAN tag: fragments in different VLANs belong to different datagrams.
     vlan: u16,
     envelope: Envelope,
 }
 
-impl Opener<'_> {
-    /// Opens one layer after another; why that ended, where it did not end with a segment.
-    fn open(&mut self, mut next: Next, mut octets: Octets<'_>) -> Result<(), Skipped> {
+impl FrameDecoder<'_> {
+    /// Decodes one layer after another, down to a segment.
+    ///
+    /// # Errors
+    /// The reason why there is none.
+    fn decode(&mut self, mut next: Next, mut octets: Octets<'_>) -> Result<(), Skipped> {
         loop {
             self.layers += 1;
             if self.layers > MAX_LAYERS {
@@ -166,7 +171,7 @@ impl Opener<'_> {
                 Next::Protocol(number @ (PROTOCOL_ICMP | PROTOCOL_ICMPV6)) => {
                     if let Some(error) = IcmpError::parse(self.packet_info(octets), octets.captured)
                     {
-                        self.deep.found.push(Found::IcmpError(error));
+                        self.state.decoded.push(Decoded::IcmpError(error));
                     }
                     return Err(Skipped::Protocol(number));
                 }
@@ -196,7 +201,7 @@ impl Opener<'_> {
         DatagramId { source, destination, protocol, vlan, identification }
     }
 
-    /// Takes a fragment, and opens the datagram that it completes.
+    /// Takes a fragment, and decodes the datagram that it completes.
     fn fragment(
         &mut self,
         next: Next,
@@ -205,10 +210,11 @@ impl Opener<'_> {
         payload: Octets<'_>,
     ) -> Result<(), Skipped> {
         let version = part.version;
-        // Of a fragment that was not captured to its end, Wireshark opens what there is.
+        // Wireshark reassembles no fragment that a snap length has cut, and decodes the first one
+        // by itself.
         if payload.captured.len() < part.octets {
             return if part.offset == 0 {
-                self.open(next, payload)
+                self.decode(next, payload)
             } else {
                 Err(Skipped::Fragment(version))
             };
@@ -217,23 +223,23 @@ impl Opener<'_> {
             return Err(Skipped::Depth);
         }
         let fragment = Fragment { id, offset: part.offset, more: part.more };
-        let Some(whole) = self.deep.fragments.add(&fragment, payload.captured) else {
+        let Some(datagram) = self.state.fragments.add(&fragment, payload.captured) else {
             return Err(Skipped::Fragment(version));
         };
         let parts = (Skipped::Fragment(version), Skipped::Reassembled(version));
-        self.skipped.rename(parts.0, parts.1, whole.waiting);
-        let place = self.deep.wholes.len();
-        self.deep.wholes.push(Vec::new());
-        let outer = self.whole.replace(place);
+        self.skipped.rename(parts.0, parts.1, datagram.waiting);
+        let index = self.state.reassembled.len();
+        self.state.reassembled.push(Vec::new());
+        let outer = self.datagram.replace(index);
         self.nested += 1;
-        let result = self.open(next, Octets::new(&whole.octets, whole.octets.len()));
+        let result = self.decode(next, Octets::new(&datagram.octets, datagram.octets.len()));
         self.nested -= 1;
-        self.whole = outer;
-        self.deep.wholes[place] = whole.octets;
+        self.datagram = outer;
+        self.state.reassembled[index] = datagram.octets;
         result
     }
 
-    /// Opens each subframe of an aggregate; the first reason, where none of them holds a segment.
+    /// Decodes each subframe of an aggregate. The first reason counts if none holds a segment.
     fn aggregate(&mut self, mut octets: Octets<'_>) -> Result<(), Skipped> {
         if self.nested == MAX_NESTED {
             return Err(Skipped::Depth);
@@ -243,13 +249,13 @@ impl Opener<'_> {
         }
         let (layers, mut result) = (self.layers, Ok(()));
         self.nested += 1;
-        while !octets.captured.is_empty() && self.deep.found.len() < MAX_SEGMENTS {
+        while !octets.captured.is_empty() && self.state.decoded.len() < MAX_PACKETS {
             self.layers = layers;
-            let opened = wlan::subframe(octets).and_then(|(subframe, rest)| {
+            let decoded = wlan::subframe(octets).and_then(|(subframe, rest)| {
                 octets = rest;
-                self.open(Next::Llc, subframe)
+                self.decode(Next::Llc, subframe)
             });
-            if let Err(reason) = opened {
+            if let Err(reason) = decoded {
                 result = result.and(Err(reason));
                 if let Skipped::Truncated(Layer::Wlan) = reason {
                     break;
@@ -261,18 +267,18 @@ impl Opener<'_> {
     }
 
     fn segment(&mut self, octets: Octets<'_>) -> Result<(), Skipped> {
-        // The same checks as `TcpHeader::parse`, which reads the header when it is asked for.
+        // The checks of `TcpHeader::parse`, which reads the header later.
         match octets.captured.get(..20) {
             None => return Err(Skipped::Truncated(Layer::Tcp)),
             Some(fixed) if fixed[12] < 0x50 => return Err(Skipped::Damaged(Layer::Tcp)),
             Some(_) => {}
         }
         let here = octets.offset..octets.offset + octets.captured.len();
-        let place = match self.whole {
-            None => Place::Buffer(self.start + here.start..self.start + here.end),
-            Some(whole) => Place::Whole(whole, here),
+        let location = match self.datagram {
+            None => Location::Frame(self.start + here.start..self.start + here.end),
+            Some(index) => Location::Reassembled(index, here),
         };
-        self.deep.found.push(Found::Segment(self.packet_info(octets), place));
+        self.state.decoded.push(Decoded::Segment(self.packet_info(octets), location));
         Ok(())
     }
 
@@ -280,7 +286,7 @@ impl Opener<'_> {
         let Envelope { source, destination, ttl, ip_id } = self.envelope;
         PacketInfo {
             frame: self.number,
-            time_ns: self.frame.time_ns,
+            time_ns: self.time_ns,
             source,
             destination,
             ttl,

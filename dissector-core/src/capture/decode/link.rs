@@ -1,4 +1,7 @@
-//! What a frame of each link type starts with.
+//! The link types: their names, and the first header of a frame of each.
+
+use std::fmt;
+use std::str::FromStr;
 
 use super::ethernet::IEEE_802_3_MAX_LENGTH;
 use super::next::{Network, Next, Octets, Step};
@@ -6,77 +9,163 @@ use super::wlan;
 use crate::capture::link_type::LinkType;
 use crate::capture::skipped::{Layer, Skipped};
 
-impl LinkType {
-    /// BSD loopback, in the byte order of the capturing host.
-    pub const NULL: Self = Self(0);
-    /// Ethernet II and IEEE 802.3.
-    pub const ETHERNET: Self = Self(1);
-    /// IPv4 or IPv6 without a link layer.
-    pub const RAW: Self = Self(101);
-    /// OpenBSD loopback, in network byte order.
-    pub const LOOP: Self = Self(108);
-    /// Linux "cooked" capture, version 1.
-    pub const LINUX_SLL: Self = Self(113);
-    /// IPv4 without a link layer.
-    pub const IPV4: Self = Self(228);
-    /// IPv6 without a link layer.
-    pub const IPV6: Self = Self(229);
-    /// Linux "cooked" capture, version 2.
-    pub const LINUX_SLL2: Self = Self(276);
+/// Defines the link types that are decoded; a new one needs a row here and nothing else.
+///
+/// A row: documentation; name in the registry of pcap and pcapng; number, and other numbers that old
+/// files have; name in messages; reader of the first header, which says what follows it and where.
+macro_rules! link_types {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident = $number:literal $(| $other:literal)*, $text:literal, $reader:expr;
+    )+) => {
+        impl LinkType {
+            $( $(#[doc = $doc])+ pub const $name: Self = Self($number); )+
+        }
 
-    fn name(self) -> Option<&'static str> {
-        Some(match self.0 {
-            0 => "NULL",
-            1 => "Ethernet",
-            3 => "AX.25",
-            6 => "token ring",
-            7 => "ARCNET",
-            8 => "SLIP",
-            9 => "PPP",
-            10 => "FDDI",
-            12 | 14 | 101 => "RAW",
-            50 => "PPP in HDLC-like framing",
-            51 => "PPPoE",
-            100 => "RFC 1483 ATM",
-            104 => "Cisco HDLC",
-            105 => "IEEE 802.11",
-            107 => "frame relay",
-            108 => "LOOP",
-            109 => "IPsec encapsulation",
-            113 => "Linux cooked",
-            117 => "PF log",
-            119 => "Prism",
-            122 => "IP over Fibre Channel",
-            127 => "radiotap",
-            129 => "ARCNET, Linux",
-            163 => "AVS",
-            178 => "Juniper Ethernet",
-            189 => "USB",
-            192 => "PPI",
-            195 | 215 | 230 | 283 => "IEEE 802.15.4",
-            197 => "ERF",
-            204 => "PPP with direction",
-            220 => "USB, Linux",
-            228 => "IPv4",
-            229 => "IPv6",
-            239 => "NFLOG",
-            242 => "InfiniBand over IP",
-            249 => "USBPcap",
-            252 => "Wireshark upper PDU",
-            253 => "netlink",
-            276 => "Linux cooked 2",
-            _ => return None,
-        })
+        const DECODED: &[(u16, &str, &str)] = &[ $(
+            ($number, stringify!($name), $text),
+            $( ($other, stringify!($name), $text), )*
+        )+ ];
+
+        /// Reads the first header of a frame.
+        pub(super) fn first(link_type: LinkType, frame: Octets<'_>) -> Step<'_> {
+            let reader: fn(Octets<'_>) -> Step<'_> = match link_type.0 {
+                $( $number $(| $other)* => $reader, )+
+                _ => return Err(Skipped::LinkType(link_type)),
+            };
+            reader(frame)
+        }
+    };
+}
+
+link_types! {
+    /// BSD loopback: an address family in the byte order of the capturing host.
+    NULL = 0, "NULL", null;
+    /// Ethernet II and IEEE 802.3.
+    ETHERNET = 1, "Ethernet", |frame| Ok((Next::Ethernet, frame));
+    /// Token ring (IEEE 802.5).
+    IEEE802_5 = 6, "token ring", token_ring;
+    /// ARCNET with the headers of RFC 1051 and RFC 1201.
+    ARCNET_BSD = 7, "ARCNET", |frame| arcnet(frame, false);
+    /// PPP, with the address and control octets of HDLC or without.
+    PPP = 9, "PPP", |frame| Ok((Next::PppHdlc, frame));
+    /// FDDI.
+    FDDI = 10, "FDDI", fddi;
+    /// PPP in HDLC-like framing (RFC 1662), or Cisco HDLC.
+    PPP_HDLC = 50, "PPP in HDLC-like framing", |frame| Ok((Next::PppHdlc, frame));
+    /// PPPoE session packets (RFC 2516).
+    PPP_ETHER = 51, "PPPoE", |frame| Ok((Next::Pppoe, frame));
+    /// LLC over ATM (RFC 1483).
+    ATM_RFC1483 = 100, "RFC 1483 ATM", |frame| Ok((Next::Llc, frame));
+    /// IPv4 or IPv6 without a link layer.
+    RAW = 101 | 12 | 14, "RAW", raw;
+    /// Cisco HDLC.
+    C_HDLC = 104, "Cisco HDLC", |frame| Ok((Next::CiscoHdlc, frame));
+    /// IEEE 802.11.
+    IEEE802_11 = 105, "IEEE 802.11", |frame| Ok((Next::Wlan, frame));
+    /// Frame relay (RFC 2427).
+    FRELAY = 107, "frame relay", |frame| Ok((Next::FrameRelay, frame));
+    /// OpenBSD loopback: an address family in network byte order.
+    LOOP = 108, "LOOP", loopback;
+    /// OpenBSD's encapsulating interface: packets of IPsec, decrypted.
+    ENC = 109, "IPsec encapsulation", encapsulation;
+    /// Linux "cooked" capture, version 1.
+    LINUX_SLL = 113, "Linux cooked", linux_sll;
+    /// OpenBSD's packet filter log.
+    PFLOG = 117, "PF log", packet_filter_log;
+    /// IEEE 802.11 behind a Prism header.
+    IEEE802_11_PRISM = 119, "Prism", wlan::prism_or_avs;
+    /// IEEE 802.11 behind a radiotap header.
+    IEEE802_11_RADIOTAP = 127, "radiotap", wlan::radiotap;
+    /// ARCNET as Linux captures it.
+    ARCNET_LINUX = 129, "ARCNET, Linux", |frame| arcnet(frame, true);
+    /// IEEE 802.11 behind an AVS header.
+    IEEE802_11_AVS = 163, "AVS", wlan::prism_or_avs;
+    /// Ethernet behind a header of Juniper's routers.
+    JUNIPER_ETHER = 178, "Juniper Ethernet", juniper_ethernet;
+    /// Per-packet information in front of a frame of any link type.
+    PPI = 192, "PPI", wlan::per_packet_information;
+    /// PPP behind an octet that tells the direction.
+    PPP_WITH_DIR = 204, "PPP with direction", |frame| Ok((Next::PppHdlc, frame.after(1).ok_or(CUT)?));
+    /// IPv4 without a link layer.
+    IPV4 = 228, "IPv4", |frame| Ok((Next::Ip(Network::Ipv4OrIpv6), frame));
+    /// IPv6 without a link layer.
+    IPV6 = 229, "IPv6", |frame| Ok((Next::Ip(Network::Ipv6), frame));
+    /// Packets that Linux's firewall logs.
+    NFLOG = 239, "NFLOG", nflog;
+    /// IP over InfiniBand (RFC 4391).
+    IPOIB = 242, "InfiniBand over IP", ip_over_infiniband;
+    /// Linux "cooked" capture, version 2.
+    LINUX_SLL2 = 276, "Linux cooked 2", linux_sll2;
+}
+
+/// Link types that are not decoded, but named in messages.
+const NOT_DECODED: &[(u16, &str, &str)] = &[
+    (3, "AX25", "AX.25"),
+    (8, "SLIP", "SLIP"),
+    (122, "IP_OVER_FC", "IP over Fibre Channel"),
+    (189, "USB_LINUX", "USB"),
+    (195, "IEEE802_15_4_WITHFCS", "IEEE 802.15.4"),
+    (197, "ERF", "ERF"),
+    (215, "IEEE802_15_4_NONASK_PHY", "IEEE 802.15.4"),
+    (220, "USB_LINUX_MMAPPED", "USB, Linux"),
+    (230, "IEEE802_15_4_NOFCS", "IEEE 802.15.4"),
+    (249, "USBPCAP", "USBPcap"),
+    (252, "WIRESHARK_UPPER_PDU", "Wireshark upper PDU"),
+    (253, "NETLINK", "netlink"),
+    (283, "IEEE802_15_4_TAP", "IEEE 802.15.4"),
+];
+
+fn rows() -> impl Iterator<Item = &'static (u16, &'static str, &'static str)> {
+    DECODED.iter().chain(NOT_DECODED)
+}
+
+impl LinkType {
+    /// The link type with this name in the [registry](https://www.tcpdump.org/linktypes.html), in any
+    /// case, with or without `LINKTYPE_` or `DLT_`; also libpcap's `EN10MB`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name = name.to_ascii_uppercase();
+        let name = name.strip_prefix("LINKTYPE_").or(name.strip_prefix("DLT_")).unwrap_or(&name);
+        let name = if name == "EN10MB" { "ETHERNET" } else { name };
+        rows().find(|row| row.1 == name).map(|row| Self(row.0))
+    }
+
+    /// Name in the registry, without `LINKTYPE_`; `None` for a number that is not known here.
+    pub fn name(self) -> Option<&'static str> {
+        rows().find(|row| row.0 == self.0).map(|row| row.1)
     }
 }
 
-impl std::fmt::Display for LinkType {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.name() {
-            Some(name) => write!(f, "{} ({name})", self.0),
+/// The number, and a name for people where one is known.
+impl fmt::Display for LinkType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match rows().find(|row| row.0 == self.0) {
+            Some((number, _, text)) => write!(f, "{number} ({text})"),
             None => write!(f, "{}", self.0),
         }
     }
+}
+
+/// A number, or a [name](LinkType::from_name).
+impl FromStr for LinkType {
+    type Err = UnknownLinkType;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLinkType> {
+        let number = text.parse().ok().map(Self);
+        number.or_else(|| Self::from_name(text)).ok_or(UnknownLinkType)
+    }
+}
+
+/// A text that is neither the name of a link type nor a number up to 65,535.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("no such link type; known are {}, and numbers", decoded_names())]
+#[non_exhaustive]
+pub struct UnknownLinkType;
+
+fn decoded_names() -> String {
+    let mut names: Vec<_> = DECODED.iter().map(|row| row.1).collect();
+    names.dedup();
+    names.join(", ")
 }
 
 const SLL_HEADER_OCTETS: usize = 16;
@@ -88,64 +177,38 @@ const ARPHRD_NETLINK: u16 = 824;
 const PPP_HDLC: [u8; 2] = [0xff, 0x03];
 const CUT: Skipped = Skipped::Truncated(Layer::Link);
 
-/// What the first header of a frame is, and where; here the headers that are the file's own and
-/// have no protocol's name are read.
-pub(crate) fn first(link_type: LinkType, frame: Octets<'_>) -> Step<'_> {
-    match link_type {
-        LinkType::ETHERNET => Ok((Next::Ethernet, frame)),
-        LinkType::LINUX_SLL => {
-            let &[_, _, a, b, .., c, d] = frame.header::<SLL_HEADER_OCTETS>().ok_or(CUT)?;
-            let (hardware, protocol) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-            cooked(hardware, protocol, frame.after(SLL_HEADER_OCTETS).ok_or(CUT)?)
-        }
-        LinkType::LINUX_SLL2 => {
-            let &[a, b, _, _, _, _, _, _, c, d, ..] =
-                frame.header::<SLL2_HEADER_OCTETS>().ok_or(CUT)?;
-            let (protocol, hardware) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-            cooked(hardware, protocol, frame.after(SLL2_HEADER_OCTETS).ok_or(CUT)?)
-        }
-        LinkType::NULL => {
-            let &header = frame.header::<4>().ok_or(CUT)?;
-            null(header, frame)
-        }
-        LinkType::LOOP => {
-            let &header = frame.header::<4>().ok_or(CUT)?;
-            family(u32::from_be_bytes(header), frame.after(4).ok_or(CUT)?)
-        }
-        LinkType(12 | 14) | LinkType::RAW => raw(frame),
-        LinkType::IPV4 => Ok((Next::Ip(Network::Ipv4OrIpv6), frame)),
-        LinkType::IPV6 => Ok((Next::Ip(Network::Ipv6), frame)),
-        LinkType(6) => token_ring(frame),
-        LinkType(7) => arcnet(frame, false),
-        LinkType(129) => arcnet(frame, true),
-        LinkType(9 | 50) => Ok((Next::PppHdlc, frame)),
-        // With a direction in front.
-        LinkType(204) => Ok((Next::PppHdlc, frame.after(1).ok_or(CUT)?)),
-        LinkType(10) => fddi(frame),
-        LinkType(51) => Ok((Next::Pppoe, frame)),
-        LinkType(100) => Ok((Next::Llc, frame)),
-        LinkType(104) => Ok((Next::CiscoHdlc, frame)),
-        LinkType(105) => Ok((Next::Wlan, frame)),
-        LinkType(107) => Ok((Next::FrameRelay, frame)),
-        LinkType(109) => {
-            let &[a, b, c, d] = frame.header().ok_or(CUT)?;
-            // In the byte order of the capturing host.
-            let family = if a != 0 { u32::from_le_bytes([a, b, c, d]) } else { d.into() };
-            self::family(family, frame.after(12).ok_or(CUT)?)
-        }
-        LinkType(117) => {
-            let &[length, family] = frame.header().ok_or(CUT)?;
-            let header = usize::from(length).next_multiple_of(4);
-            self::family(family.into(), frame.after(header).ok_or(CUT)?)
-        }
-        LinkType(119 | 163) => wlan::prism_or_avs(frame),
-        LinkType(127) => wlan::radiotap(frame),
-        LinkType(178) => juniper_ethernet(frame),
-        LinkType(192) => wlan::per_packet_information(frame),
-        LinkType(239) => nflog(frame),
-        LinkType(242) => ip_over_infiniband(frame),
-        other => Err(Skipped::LinkType(other)),
-    }
+/// Linux "cooked" capture, version 1.
+fn linux_sll(frame: Octets<'_>) -> Step<'_> {
+    let &[_, _, a, b, .., c, d] = frame.header::<SLL_HEADER_OCTETS>().ok_or(CUT)?;
+    let (hardware, protocol) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    cooked(hardware, protocol, frame.after(SLL_HEADER_OCTETS).ok_or(CUT)?)
+}
+
+/// Linux "cooked" capture, version 2.
+fn linux_sll2(frame: Octets<'_>) -> Step<'_> {
+    let &[a, b, _, _, _, _, _, _, c, d, ..] = frame.header::<SLL2_HEADER_OCTETS>().ok_or(CUT)?;
+    let (protocol, hardware) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    cooked(hardware, protocol, frame.after(SLL2_HEADER_OCTETS).ok_or(CUT)?)
+}
+
+/// OpenBSD loopback.
+fn loopback(frame: Octets<'_>) -> Step<'_> {
+    let &header = frame.header::<4>().ok_or(CUT)?;
+    family(u32::from_be_bytes(header), frame.after(4).ok_or(CUT)?)
+}
+
+/// Decrypted IPsec: an address family in the byte order of the capturing host, and two numbers.
+fn encapsulation(frame: Octets<'_>) -> Step<'_> {
+    let &[a, b, c, d] = frame.header().ok_or(CUT)?;
+    let family = if a != 0 { u32::from_le_bytes([a, b, c, d]) } else { d.into() };
+    self::family(family, frame.after(12).ok_or(CUT)?)
+}
+
+/// A packet filter's log: its length, an address family, and more.
+fn packet_filter_log(frame: Octets<'_>) -> Step<'_> {
+    let &[length, family] = frame.header().ok_or(CUT)?;
+    let header = usize::from(length).next_multiple_of(4);
+    self::family(family.into(), frame.after(header).ok_or(CUT)?)
 }
 
 /// Goes by the protocol field of a Linux cooked capture, which means what the kind of device says.
@@ -167,7 +230,8 @@ fn cooked(hardware: u16, protocol: u16, payload: Octets<'_>) -> Step<'_> {
 /// capturing host, 32 or 16 bits of it, or an EtherType from an old Linux.
 ///
 /// Which of them is guessed from the values, by the same rules as Wireshark's.
-fn null(header: [u8; 4], frame: Octets<'_>) -> Step<'_> {
+fn null(frame: Octets<'_>) -> Step<'_> {
+    let &header = frame.header::<4>().ok_or(CUT)?;
     if header.starts_with(&PPP_HDLC) {
         return Ok((Next::PppHdlc, frame));
     }

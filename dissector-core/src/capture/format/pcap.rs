@@ -4,7 +4,7 @@ use pcap_file::pcap::{PcapHeader, PcapParser, PcapTsResolution};
 use pcap_file::{DataLink, Endianness};
 
 use super::clock::Clock;
-use super::record::{Frame, Interface, Record};
+use super::record::{FrameRecord, Interface, Record};
 use crate::capture::error::CaptureError;
 use crate::capture::link_type::LinkType;
 
@@ -64,7 +64,10 @@ impl PcapRecords {
     /// The four numbers in front are read here, at a third of the cost; whether they are
     /// [big-endian](Self::is_big_endian) is not asked of each.
     #[inline(always)]
-    pub(crate) fn straight<const BIG_ENDIAN: bool>(&self, octets: &[u8]) -> Option<(Frame, usize)> {
+    pub(crate) fn fast<const BIG_ENDIAN: bool>(
+        &self,
+        octets: &[u8],
+    ) -> Option<(FrameRecord, usize)> {
         let (header, rest) = octets.split_first_chunk::<RECORD_HEADER_OCTETS>()?;
         let (fields, _) = header.as_chunks::<4>();
         let &[seconds, fraction, captured, original] = fields else { return None };
@@ -78,7 +81,7 @@ impl PcapRecords {
             + i64::from(field(fraction)) * self.fraction_ns;
         let end = RECORD_HEADER_OCTETS + captured;
         let record = RECORD_HEADER_OCTETS..end;
-        Some((Frame::at(&self.interface, time_ns, record, field(original)), end))
+        Some((FrameRecord::at(&self.interface, time_ns, record, field(original)), end))
     }
 
     /// Reads the record at the start of `octets`, or says what is missing.
@@ -90,7 +93,7 @@ impl PcapRecords {
                     u64::from(packet.ts_sec) * self.units_per_second + u64::from(packet.ts_frac);
                 let octets = octets.len() - rest.len();
                 let captured = RECORD_HEADER_OCTETS..octets;
-                let frame = Frame::new(&self.interface, timestamp, captured, packet.orig_len);
+                let frame = FrameRecord::new(&self.interface, timestamp, captured, packet.orig_len);
                 Record::Packet { frame, octets }
             }
             Err(_) => Record::Incomplete { required: self.required(octets) },

@@ -7,7 +7,7 @@ use nom::{IResult, Parser};
 use pcap_file::pcapng::{PcapNgParseError, PcapNgParser};
 
 use super::clock::Clock;
-use super::record::{Frame, Interface, Record};
+use super::record::{FrameRecord, Interface, Record};
 use crate::capture::error::Problem;
 use crate::capture::link_type::LinkType;
 
@@ -74,7 +74,7 @@ impl PcapngRecords {
     /// Reads the block at the start of `octets` if it is an Enhanced Packet Block and all there: the
     /// frame, and the octets of all of the block.
     #[inline(always)]
-    pub(crate) fn straight(&self, octets: &[u8]) -> Option<(Frame, usize)> {
+    pub(crate) fn fast(&self, octets: &[u8]) -> Option<(FrameRecord, usize)> {
         /// With type, length, and the five numbers in front of the captured octets.
         const START_OCTETS: usize = BLOCK_START_OCTETS + 20;
         let section = self.section.as_ref()?;
@@ -97,7 +97,7 @@ impl PcapngRecords {
         }
         let interface = section.interfaces.get(field(interface) as usize)?;
         let timestamp = u64::from(field(high)) << 32 | u64::from(field(low));
-        Some((Frame::new(interface, timestamp, START_OCTETS..end, field(original)), length))
+        Some((FrameRecord::new(interface, timestamp, START_OCTETS..end, field(original)), length))
     }
 
     /// Reads the block at the start of `octets`.
@@ -204,14 +204,14 @@ impl Section {
     }
 
     #[inline]
-    fn enhanced_packet(&self, body: &[u8]) -> Result<Frame, Record> {
+    fn enhanced_packet(&self, body: &[u8]) -> Result<FrameRecord, Record> {
         let number = || u32::<_, ()>(self.order);
         let (rest, (interface, high, low, captured, original)) =
             (number(), number(), number(), number(), number()).parse(body).map_err(too_short)?;
         self.packet(interface, high, low, captured, original, body.len(), rest.len())
     }
 
-    fn obsolete_packet(&self, body: &[u8]) -> Result<Frame, Record> {
+    fn obsolete_packet(&self, body: &[u8]) -> Result<FrameRecord, Record> {
         let number = || u32::<_, ()>(self.order);
         let (rest, (interface, _drops, high, low, captured, original)) =
             (u16(self.order), u16(self.order), number(), number(), number(), number())
@@ -233,7 +233,7 @@ impl Section {
         original: u32,
         body: usize,
         rest: usize,
-    ) -> Result<Frame, Record> {
+    ) -> Result<FrameRecord, Record> {
         let Some(description) = self.interfaces.get(interface as usize) else {
             return Err(Record::Damaged(Problem::Interface { id: interface }));
         };
@@ -242,12 +242,12 @@ impl Section {
         }
         let timestamp = u64::from(high) << 32 | u64::from(low);
         let start = BLOCK_START_OCTETS + body - rest;
-        Ok(Frame::new(description, timestamp, start..start + captured as usize, original))
+        Ok(FrameRecord::new(description, timestamp, start..start + captured as usize, original))
     }
 
     /// A Simple Packet Block belongs to the first interface, has no time, and its captured length
     /// follows from the others.
-    fn simple_packet(&self, body: &[u8]) -> Result<Frame, Record> {
+    fn simple_packet(&self, body: &[u8]) -> Result<FrameRecord, Record> {
         let Some(description) = self.interfaces.first() else {
             return Err(Record::Damaged(Problem::Interface { id: 0 }));
         };
@@ -260,8 +260,8 @@ impl Section {
             return Err(Record::Damaged(Problem::BlockContent));
         }
         let start = BLOCK_START_OCTETS + body.len() - rest.len();
-        let frame = Frame::new(description, 0, start..start + captured, original);
-        Ok(Frame { time_ns: 0, ..frame })
+        let frame = FrameRecord::new(description, 0, start..start + captured, original);
+        Ok(FrameRecord { time_ns: 0, ..frame })
     }
 }
 

@@ -19,27 +19,27 @@ pub(crate) struct Interface {
 
 /// One packet of the file.
 #[derive(Clone, Debug)]
-pub(crate) struct Frame {
+pub(crate) struct FrameRecord {
     /// In nanoseconds since 1970; 0 where the file gives no time.
     pub(crate) time_ns: i64,
     pub(crate) link_type: LinkType,
     /// The captured octets, counted from the start of the record.
     pub(crate) captured: Range<usize>,
     /// Octets on the wire, without the frame check sequence.
-    pub(crate) original_octets: u32,
+    pub(crate) wire_octets: u32,
 }
 
-impl Frame {
+impl FrameRecord {
     /// A packet of `interface` whose captured octets lie at `captured` in the record.
     #[inline]
     pub(crate) fn new(
         interface: &Interface,
         timestamp: u64,
         captured: Range<usize>,
-        original_octets: u32,
+        wire_octets: u32,
     ) -> Self {
         let time_ns = interface.clock.nanoseconds(timestamp);
-        Self::at(interface, time_ns, captured, original_octets)
+        Self::at(interface, time_ns, captured, wire_octets)
     }
 
     /// The same at a time that is known.
@@ -48,14 +48,14 @@ impl Frame {
         interface: &Interface,
         time_ns: i64,
         captured: Range<usize>,
-        original_octets: u32,
+        wire_octets: u32,
     ) -> Self {
         let fcs = u32::from(interface.fcs_octets);
         // A frame was at least as long as what was captured of it, whatever the file says.
-        let original = original_octets.max(captured.len() as u32).saturating_sub(fcs);
+        let original = wire_octets.max(captured.len() as u32).saturating_sub(fcs);
         let captured = captured.start..captured.end.min(captured.start + original as usize);
         let link_type = interface.link_type;
-        Self { time_ns, link_type, captured, original_octets: original }
+        Self { time_ns, link_type, captured, wire_octets: original }
     }
 }
 
@@ -63,7 +63,7 @@ impl Frame {
 #[derive(Clone, Debug)]
 pub(crate) enum Record {
     /// A packet, in a record of `octets` octets.
-    Packet { frame: Frame, octets: usize },
+    Packet { frame: FrameRecord, octets: usize },
     /// Something else that Wireshark numbers as a frame.
     Numbered { octets: usize },
     /// Something that is no frame.

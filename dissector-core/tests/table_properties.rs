@@ -54,7 +54,7 @@ fn segment(sent: &Sent, frame: u64, time_ns: i64) -> Segment<'static> {
             sequence: SeqNumber(sent.sequence),
             acknowledgment: SeqNumber(sent.acknowledgment),
             data_offset: 5,
-            flags: TcpFlags::from_bits_retain(sent.flags),
+            flags: TcpFlags::from_bits(sent.flags),
             window: 1000,
             checksum: 0,
             urgent_pointer: 0,

@@ -82,7 +82,7 @@ impl<'a> TcpHeader<'a> {
             sequence: SeqNumber(seq),
             acknowledgment: SeqNumber(ack),
             data_offset,
-            flags: TcpFlags::from_bits_truncate(offset_and_flags),
+            flags: TcpFlags::from_bits(offset_and_flags),
             window,
             checksum,
             urgent_pointer: urgent,

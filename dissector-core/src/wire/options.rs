@@ -1,6 +1,8 @@
 //! TCP options.
 
 use std::fmt;
+use std::iter::Map;
+use std::slice::Iter;
 
 use nom::Parser;
 use nom::number::complete::{be_u16, be_u32, u8};
@@ -111,19 +113,34 @@ pub enum TcpOption<'a> {
     },
 }
 
-/// The blocks of a SACK option: left and right edge of each range.
+/// The blocks of a SACK option (RFC 2018 §3): left edge (first octet) and right edge (octet after the
+/// last) of each.
+///
+/// ```
+/// use dissector_core::wire::{TcpOption, TcpOptions};
+///
+/// let mut options = TcpOptions::new(b"\x05\x0a\0\0\0\x07\0\0\0\x09", 0);
+/// let Some(Ok(TcpOption::Sack(blocks))) = options.next() else { panic!("it is SACK") };
+/// assert_eq!(blocks.into_iter().collect::<Vec<_>>(), [(7, 9)]);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SackBlocks<'a>(&'a [u8]);
 
-impl SackBlocks<'_> {
-    /// Left edge (first octet) and right edge (octet after the last) of each block.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
-        let (blocks, _) = self.0.as_chunks::<8>();
-        blocks.iter().map(|b| {
-            (
-                u32::from_be_bytes([b[0], b[1], b[2], b[3]]),
-                u32::from_be_bytes([b[4], b[5], b[6], b[7]]),
-            )
+impl<'a> SackBlocks<'a> {
+    /// The edges of each block.
+    pub fn iter(&self) -> <Self as IntoIterator>::IntoIter {
+        self.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for SackBlocks<'a> {
+    type Item = (u32, u32);
+    type IntoIter = Map<Iter<'a, [u8; 8]>, fn(&[u8; 8]) -> (u32, u32)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let (blocks, _) = self.0.as_chunks();
+        blocks.iter().map(|&[a, b, c, d, e, f, g, h]| {
+            (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
         })
     }
 }

@@ -32,11 +32,11 @@ fn play(passed: &[Passed]) -> (Script, Vec<Seen>) {
     let mut us = 0;
     for Passed { us: at, packet, .. } in passed {
         let sender = if packet.from == 0 { script.client() } else { script.server() };
-        let mut flags = TcpFlags::empty();
-        flags.set(TcpFlags::SYN, packet.syn);
-        flags.set(TcpFlags::FIN, packet.fin);
-        flags.set(TcpFlags::RST, packet.rst);
-        flags.set(TcpFlags::ACK, packet.ack.is_some());
+        let flags = TcpFlags::empty()
+            .with(TcpFlags::SYN, packet.syn)
+            .with(TcpFlags::FIN, packet.fin)
+            .with(TcpFlags::RST, packet.rst)
+            .with(TcpFlags::ACK, packet.ack.is_some());
         let draft = sender.send(flags).raw_seq(packet.seq).raw_ack(packet.ack.unwrap_or(0));
         said.push(draft.carrying(packet.payload as usize).after_us(at - us).sent());
         us = *at;

@@ -158,7 +158,7 @@ impl Network {
 
     fn arrive(&mut self, packet: Packet) {
         let to = 1 - packet.from;
-        let flags = TcpFlags::from_bits_retain(packet.flags);
+        let flags = TcpFlags::from_bits(packet.flags);
         let end = &mut self.ends[to];
         match (end.state, flags.contains(SYN), flags.contains(ACK)) {
             (State::SynSent, true, true) => {
@@ -209,7 +209,7 @@ impl Network {
         let us = self.now - self.recorded_us;
         self.recorded_us = self.now;
         let sender = if packet.from == 0 { self.script.client() } else { self.script.server() };
-        let flags = TcpFlags::from_bits_retain(packet.flags);
+        let flags = TcpFlags::from_bits(packet.flags);
         let draft = sender.send(flags).raw_seq(packet.seq).raw_ack(packet.ack);
         let seen = draft.carrying(packet.payload).after_us(us).sent();
         self.seen.push((packet, seen, false));
@@ -231,7 +231,7 @@ fn check(seed: u64) -> Outcome {
     if seen.is_empty() {
         return Outcome::Pending;
     }
-    let flags = |packet: &Packet| TcpFlags::from_bits_retain(packet.flags);
+    let flags = |packet: &Packet| TcpFlags::from_bits(packet.flags);
     let verdict = script.verdict_after_ms(10_000);
     assert_eq!(script.connections(), 1, "seed {seed}");
 

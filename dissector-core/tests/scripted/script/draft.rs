@@ -268,15 +268,13 @@ impl<'a> Draft<'a> {
 
     /// The three bits AE, CWR and ECE.
     pub fn ace(self, code: u16) -> Self {
-        let bits = TcpFlags::from_bits_retain(code << 6);
-        self.with(|draft| {
-            draft.wire.flags.remove(TcpFlags::AE | TcpFlags::CWR | TcpFlags::ECE);
-            draft.wire.flags.insert(bits);
-        })
+        let bits = TcpFlags::from_bits(code << 6);
+        let all = TcpFlags::AE | TcpFlags::CWR | TcpFlags::ECE;
+        self.with(|draft| draft.wire.flags = draft.wire.flags.with(all, false) | bits)
     }
 
     pub fn urgent(self) -> Self {
-        self.with(|draft| draft.wire.flags.insert(TcpFlags::URG))
+        self.with(|draft| draft.wire.flags |= TcpFlags::URG)
     }
 
     pub fn carrying(self, octets: usize) -> Self {
@@ -285,7 +283,7 @@ impl<'a> Draft<'a> {
 
     /// Closes as well.
     pub fn and_fin(self) -> Self {
-        self.with(|draft| draft.wire.flags.insert(TcpFlags::FIN))
+        self.with(|draft| draft.wire.flags |= TcpFlags::FIN)
     }
 
     /// Sequence number from the sender's first.

@@ -1,4 +1,4 @@
-//! What the tests and `cargo xtask` share: Wireshark with the plugin, captures and traffic.
+//! Shared by the tests and `cargo xtask`: Wireshark with the plugin, captures and traffic.
 
 pub mod command;
 pub mod folders;

@@ -59,7 +59,7 @@ pub const DESIGNS: [Design; 3] = [
     },
 ];
 
-/// What to measure.
+/// The options of the command.
 #[derive(Debug)]
 pub struct Request {
     /// The capture; without one, a capture with many handshakes is made.

@@ -14,7 +14,7 @@ const TIMEOUT: &str = "-timeout=60";
 /// How many inputs of a target are committed.
 const MOST_INPUTS: usize = 190;
 
-/// What to run.
+/// The options of the command.
 #[derive(Debug)]
 pub struct Request {
     /// One target, or all, one after the other.
@@ -64,8 +64,8 @@ fn keep(shell: &Shell, target: &str) -> Result<()> {
     shell.remove_path(&fresh)?;
     shell.remove_path(&control)?;
     shell.create_dir(&fresh)?;
-    // What counts is which code is reached, not how often. The control file says which input
-    // reaches what.
+    // The code that is reached counts, not how often. The control file says which input reaches
+    // which code.
     let merge = ["-merge=1", "-set_cover_merge=1", "-use_counters=0"];
     let file = format!("-merge_control_file={}", control.display());
     let run = cargo_fuzz(shell, target).args([&fresh, &committed, &found]);

@@ -20,7 +20,7 @@ use testkit::loopback::Connections;
 use testkit::wireshark::packages::{self, PLUGIN_BUILD, TSHARK};
 use testkit::wireshark::{Wireshark, plugin, stage};
 
-/// What to do.
+/// The options of the command.
 #[derive(Debug)]
 pub struct Request {
     /// For how long connections are made.
@@ -109,7 +109,7 @@ fn mib(octets: u64) -> String {
     format!("{:.1} MiB", octets as f64 / f64::from(1 << 20))
 }
 
-/// What a run of tshark showed, and the most memory it took, in octets.
+/// The frames that a run of tshark showed, and the most memory it took, in octets.
 #[derive(Default)]
 struct Reading {
     frames: u64,

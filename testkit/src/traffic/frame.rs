@@ -24,7 +24,7 @@ pub(super) const ACK: u8 = 0x10;
 pub(super) struct Segment<'a> {
     pub(super) source: SocketAddrV4,
     pub(super) destination: SocketAddrV4,
-    /// Of the IP header.
+    /// The identification of the IP header.
     pub(super) identification: u16,
     pub(super) sequence: u32,
     pub(super) acknowledgment: u32,

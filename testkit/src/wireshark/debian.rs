@@ -14,7 +14,7 @@ use anyhow::Result;
 use crate::command::{run, stderr_as_stdout, stdout_of, which};
 use crate::folders::{At, make_folder};
 
-/// What a machine's `sources.list` may call the suites of Debian's main archive.
+/// The names that a machine's `sources.list` may have for the suites of Debian's main archive.
 const MAIN_SUITES: [&str; 9] = [
     "bookworm",
     "trixie",
@@ -139,7 +139,7 @@ Dir::Etc::sourcelist "{folder}/sources.list";
 Dir::Etc::sourceparts "{folder}/sources.d";
 Dir::Etc::preferences "{folder}/preferences";
 Dir::Etc::preferencesparts "{folder}/preferences.d";
-// What runs after an update is for this machine's own packages.
+// The hooks around an update are for this machine's own packages.
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;

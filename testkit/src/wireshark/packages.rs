@@ -18,7 +18,7 @@ use crate::command::{run, stderr_as_stdout, succeeds, which};
 pub struct Need {
     /// The Debian package that brings it; Debian 12 and later, and Ubuntu, name it the same.
     pub package: &'static str,
-    /// What it is, for those who have no Debian.
+    /// Its name in a sentence, for machines without Debian.
     pub what: &'static str,
     present: Present,
 }
@@ -58,7 +58,7 @@ pub const TSHARK: Need = Need::program("tshark", "tshark", "tshark");
 /// The window.
 pub const WIRESHARK: Need = Need::program("wireshark", "wireshark", "wireshark");
 
-/// What the tests of the window need beside the window: a screen, a bus to read it through, mouse
+/// Needs of the tests of the window: the window, a screen, a bus to read it through, mouse
 /// and keyboard, pictures, and fonts.
 pub const WINDOW_TESTS: [Need; 7] = [
     WIRESHARK,
@@ -78,7 +78,7 @@ pub const WINDOW_TESTS: [Need; 7] = [
     },
 ];
 
-/// What building the plugin needs beside Rust and a C compiler.
+/// Needs of the build of the plugin, beside Rust and a C compiler.
 pub const PLUGIN_BUILD: [Need; 4] = [
     Need {
         package: "libwireshark-dev",
@@ -107,7 +107,7 @@ pub const TCPTRACE: Need = Need::program("tcptrace", "tcptrace", "tcptrace");
 /// Tells how much memory a program took.
 pub const TIME: Need = Need::program("time", "GNU time", "time");
 
-/// What recording samples needs beside tcpdump and tshark's package.
+/// Needs of recording samples, beside tcpdump and tshark's package.
 pub const SAMPLES: [Need; 3] = [
     Need::program("iproute2", "ip (iproute2)", "ip"),
     Need::program("ethtool", "ethtool", "ethtool"),
@@ -119,8 +119,8 @@ pub fn missing<'a>(needs: impl IntoIterator<Item = &'a Need>) -> Vec<&'static st
     needs.into_iter().filter(|need| !need.is_present()).map(|need| need.what).collect()
 }
 
-/// Installs what is missing of `needs`: by apt-get, through sudo unless we are root. Silent when
-/// nothing is missing; never writes to standard output.
+/// Installs the `needs` that are missing: by apt-get, through sudo unless this process runs as root.
+/// Prints nothing if none is missing, and never writes to standard output.
 pub fn ensure<'a>(needs: impl IntoIterator<Item = &'a Need>) -> Result<()> {
     let missing: Vec<&Need> = needs.into_iter().filter(|need| !need.is_present()).collect();
     if missing.is_empty() {

@@ -22,7 +22,7 @@ use testkit::wireshark::packages::{self, TCPDUMP, TCPTRACE, TIME, TSHARK, VALGRI
 
 pub use instructions::check as check_instructions;
 
-/// What to measure.
+/// The options of the command.
 #[derive(Debug)]
 pub struct Request {
     /// How many times each program runs.

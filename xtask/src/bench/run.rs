@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use testkit::command::{output_of, shown};
 use testkit::folders::At;
 
-/// What a run of a program took; a peak of 0 was not measured.
+/// The cost of a run. A peak of 0 was not measured.
 pub struct Run {
     pub cpu_s: f64,
     pub wall_s: f64,

@@ -1,4 +1,4 @@
-//! What the profile shows.
+//! The columns, colouring rules and filter buttons of the profile.
 
 /// A colouring rule.
 #[derive(Debug)]

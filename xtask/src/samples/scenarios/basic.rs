@@ -72,7 +72,7 @@ fn telnet_server() -> io::Result<()> {
 
 fn telnet_client() -> io::Result<()> {
     let mut stream = connect("10.77.0.2:53")?;
-    // The pauses of somebody who types; without the first, the data would ride on the third step.
+    // Pauses as in typing. Without the first, the final ACK would carry the data.
     for line in ["hello\r\n", "quit\r\n"] {
         nap(300);
         stream.write_all(line.as_bytes())?;

@@ -30,7 +30,7 @@ pub fn by_outcome(source: &Source, filter: &Filter) -> Result<Numbers, Failure> 
     let names = input.names();
     let make = |ended: Ended<'_, '_>, wanted: &mut Vec<u32>| {
         let connection = ended.connection;
-        if filter.takes(connection, connection.verdict(ended.now_ns).outcome) {
+        if filter.takes(connection, connection.verdict_at(ended.now_ns).outcome) {
             wanted.push(connection.id());
         }
     };

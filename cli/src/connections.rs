@@ -85,7 +85,7 @@ impl<'n> Made<'n> {
     fn add(&mut self, filter: &Filter, format: Option<RowFormat>, ended: Ended<'n, '_>) {
         let Ended { connection, file, now_ns } = ended;
         self.connections += 1;
-        let verdict = connection.verdict(now_ns);
+        let verdict = connection.verdict_at(now_ns);
         if !filter.takes(connection, verdict.outcome) {
             return;
         }

@@ -3,22 +3,23 @@
 use std::error::Error;
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use dissector_core::Batch;
-use dissector_core::capture::{self, Ahead, Captures, FileError, Packet};
+use dissector_core::capture::{self, Captures, FileError};
+use dissector_core::{DEFAULT_LIMIT, FollowOptions, FollowSummary};
 
 use crate::args::Source;
 use crate::progress::Progress;
-use crate::{Failure, interrupt, threads, warn};
+use crate::{Failure, interrupt, warn};
 
 /// Captures being read as one stream, in order of time.
 pub struct Input {
     names: Vec<String>,
     captures: Captures,
     progress: Progress,
-    failures: Vec<Failure>,
-    threads: usize,
+    threads: Option<NonZero<usize>>,
     live: bool,
 }
 
@@ -45,7 +46,7 @@ impl Input {
             inputs.push(match length {
                 Some(_) => capture::Input::File(file.clone()),
                 None if is_stdin(file) => capture::Input::Reader(Box::new(io::stdin())),
-                // A pipe with a name: it can be opened once.
+                // A named pipe can be opened only once.
                 None => {
                     let reader = File::open(file);
                     let reader = reader.map_err(|e| Failure::Read(format!("{name}: {e}")))?;
@@ -55,17 +56,11 @@ impl Input {
         }
         let captures = Captures::open(inputs).map_err(|error| failure(&names, &error))?;
         let live = !can_be_read_again(files);
-        let threads = if live { 1 } else { threads::number(source.threads) };
         let progress = Progress::new(total, progress);
-        Ok(Self { names, captures, progress, failures: Vec::new(), threads, live })
+        Ok(Self { names, captures, progress, threads: source.threads, live })
     }
 
-    /// How many threads may work on what is read.
-    pub fn threads(&self) -> usize {
-        self.threads
-    }
-
-    /// Whether some of it comes from a pipe: what comes from there is wanted as it comes.
+    /// Whether an input is a pipe: its results are wanted as they come.
     pub fn is_live(&self) -> bool {
         self.live
     }
@@ -75,67 +70,38 @@ impl Input {
         self.names.clone()
     }
 
-    /// Reads to the end and gives `take` each packet with the place of its file among those named.
+    /// Reads to the end, or until Ctrl-C. A file that cannot be read any further ends there, and the
+    /// ending tells why.
     ///
     /// # Errors
-    /// Those of `take`. Where a file cannot be read any more, the others go on, and the ending
-    /// tells; Ctrl-C ends the reading.
-    pub fn read(
+    /// Those of `follow`.
+    pub fn follow(
         mut self,
-        mut take: impl FnMut(u32, &Packet<'_>) -> Result<(), Failure>,
+        follow: impl FnOnce(&mut Captures, FollowOptions<'_>) -> Result<FollowSummary, Failure>,
     ) -> Result<Ending, Failure> {
-        while self.step(&mut take)? {}
-        Ok(self.end())
-    }
-
-    /// Who reads on in another thread meanwhile: see [`Captures::ahead`].
-    pub fn ahead(&mut self) -> Option<Ahead> {
-        self.captures.ahead()
-    }
-
-    /// Reads on until so many packets more are in `batch`, or until all is walked through that was
-    /// read [ahead](Self::ahead); `false` at the end.
-    pub fn fill(&mut self, batch: &mut Batch, packets: usize) -> bool {
-        let start = batch.len();
-        loop {
-            if interrupt::requested() {
-                self.failures.push(Failure::Interrupted);
-                return false;
-            }
-            match self.captures.fill(batch, start + packets - batch.len()) {
-                Ok(true) => break,
-                Ok(false) => return false,
-                Err(error) => self.failures.push(failure(&self.names, &error)),
-            }
+        let mut options = FollowOptions::new().packet_by_packet(self.live);
+        if let Some(threads) = self.threads {
+            options = options.with_threads(threads.get());
         }
-        let packets = batch.len() - start;
-        self.progress.packets(packets as u32, || self.captures.octets_read());
-        true
-    }
-
-    /// Reads on by a packet, or to where a file cannot be read any more; `false` at the end.
-    #[inline]
-    fn step(
-        &mut self,
-        take: &mut impl FnMut(u32, &Packet<'_>) -> Result<(), Failure>,
-    ) -> Result<bool, Failure> {
-        if interrupt::requested() {
-            self.failures.push(Failure::Interrupted);
-            return Ok(false);
+        if let Some(stop) = interrupt::flag() {
+            options = options.with_stop(stop);
         }
-        self.progress.packets(1, || self.captures.octets_read());
-        // A packet is large: it stays where it was put.
-        match &self.captures.next_packet() {
-            Ok(Some((file, packet))) => take(*file as u32, packet)?,
-            Ok(None) => return Ok(false),
-            Err(error) => self.failures.push(failure(&self.names, error)),
+        if self.progress.is_wanted() {
+            options = options.with_progress(|octets| self.progress.show(octets));
         }
-        Ok(true)
-    }
-
-    /// What there is to say about the reading.
-    pub fn end(mut self) -> Ending {
+        // The last connections are not freed one by one: the process is about to end.
+        let mut summary = ManuallyDrop::new(follow(&mut self.captures, options)?);
         self.progress.clear();
+        tell_of_evicted(summary.evicted);
+        let errors = std::mem::take(&mut summary.errors);
+        let failures = errors.iter().map(|error| failure(&self.names, error));
+        let interrupted = summary.stopped.then_some(Failure::Interrupted);
+        let failures = failures.chain(interrupted).collect();
+        Ok(Ending { warnings: self.warnings(), failures })
+    }
+
+    /// What of the files could not be used.
+    fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         for (index, file) in self.names.iter().enumerate() {
             let name = shown(file);
@@ -153,7 +119,7 @@ impl Input {
                 warnings.push(format!("{name}: frames not opened: {}", lost.join(", ")));
             }
         }
-        Ending { warnings, failures: self.failures }
+        warnings
     }
 }
 
@@ -197,7 +163,7 @@ fn length(file: &Path) -> Option<u64> {
     }
 }
 
-/// A file as people know it.
+/// The name of a file for people.
 pub fn shown(name: &str) -> &str {
     if name == "-" { "standard input" } else { name }
 }
@@ -216,4 +182,15 @@ fn failure(names: &[String], error: &FileError) -> Failure {
         cause = error.source();
     }
     Failure::Read(text)
+}
+
+/// Says that the table was full.
+fn tell_of_evicted(connections: u64) {
+    if connections > 0 {
+        warn(&format!(
+            "too many connections were open at once (some {DEFAULT_LIMIT} have room, an eighth of \
+             them in each part of the table): {connections} were let go, and what they sent after \
+             that is shown as of other connections"
+        ));
+    }
 }

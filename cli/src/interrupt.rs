@@ -1,8 +1,8 @@
-//! Ctrl-C: the first one ends the reading, and what is known is written; the second ends us.
+//! Ctrl-C: the first one ends the reading, and what is known is written; the second ends the process.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -12,7 +12,7 @@ static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 /// Exit status of a program that SIGINT ended, as shells count it.
 pub const STATUS: u8 = 130;
 
-/// From now on, [`requested`] says whether somebody wants us to stop.
+/// From now on, SIGINT and SIGTERM set the [`flag`].
 pub fn watch() {
     let stop = STOP.get_or_init(|| Arc::new(AtomicBool::new(false)));
     for signal in [SIGINT, SIGTERM] {
@@ -23,8 +23,7 @@ pub fn watch() {
     }
 }
 
-/// Whether somebody wants us to stop.
-#[inline]
-pub fn requested() -> bool {
-    STOP.get().is_some_and(|stop| stop.load(Ordering::Relaxed))
+/// The flag that a signal sets to end the reading.
+pub fn flag() -> Option<&'static AtomicBool> {
+    STOP.get().map(Arc::as_ref)
 }

@@ -12,7 +12,6 @@ mod interrupt;
 mod ladder;
 mod output;
 mod packets;
-mod plan;
 mod progress;
 mod rows;
 mod servers;
@@ -20,7 +19,6 @@ mod stories;
 mod story;
 mod stream;
 mod style;
-mod threads;
 mod words;
 
 use std::io::{self, IsTerminal, Write};

@@ -63,7 +63,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
         },
         |_, connection, now_ns| {
             connections += 1;
-            let outcome = connection.verdict(now_ns).outcome;
+            let outcome = connection.verdict_at(now_ns).outcome;
             failed |= outcome.failed() && filter.takes(connection, outcome);
             Ok(())
         },

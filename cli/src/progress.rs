@@ -1,4 +1,4 @@
-//! How far reading has come, for those who wait at a terminal.
+//! How far reading has come, on a terminal.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
@@ -7,16 +7,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Work below this needs no progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Packets between two looks at the clock.
-const PACKETS: u32 = 1 << 12;
 
 /// A bar on standard error with rate and time left, from the second second on.
 pub struct Progress {
     started: Instant,
-    /// Octets there are; `None` where nobody knows.
+    /// Octets of all files; `None` if an input is a pipe.
     total: Option<u64>,
-    /// Packets until the next look at the clock.
-    countdown: u32,
     bar: Option<ProgressBar>,
     wanted: bool,
 }
@@ -25,23 +21,16 @@ impl Progress {
     /// `wanted` unless rows go to the same terminal meanwhile.
     pub fn new(total: Option<u64>, wanted: bool) -> Self {
         let wanted = wanted && stderr().is_terminal();
-        Self { started: Instant::now(), total, countdown: PACKETS, bar: None, wanted }
+        Self { started: Instant::now(), total, bar: None, wanted }
     }
 
-    /// So many more packets; `octets` tells how many were read so far.
-    #[inline]
-    pub fn packets(&mut self, count: u32, octets: impl FnOnce() -> u64) {
-        if self.wanted {
-            self.countdown = self.countdown.saturating_sub(count);
-            if self.countdown == 0 {
-                self.countdown = PACKETS;
-                self.show(octets());
-            }
-        }
+    pub fn is_wanted(&self) -> bool {
+        self.wanted
     }
 
+    /// Shows that so many octets were read.
     #[cold]
-    fn show(&mut self, octets: u64) {
+    pub fn show(&mut self, octets: u64) {
         if self.bar.is_none() && self.started.elapsed() < PATIENCE {
             return;
         }
@@ -54,7 +43,6 @@ impl Progress {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        self.wanted = false;
     }
 }
 

@@ -107,7 +107,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     let names = input.names();
     let make = |ended: Ended<'_, '_>, verdicts: &mut Vec<(SocketAddr, Verdict)>| {
         let connection = ended.connection;
-        let verdict = connection.verdict(ended.now_ns);
+        let verdict = connection.verdict_at(ended.now_ns);
         if filter.takes(connection, verdict.outcome) {
             verdicts.push((connection.server(), verdict));
         }

@@ -78,7 +78,7 @@ pub fn collect(source: &Source, select: &Select, max: usize) -> Result<(Stories,
         },
         |collected, connection: &Connection, now_ns| {
             connections += 1;
-            let outcome = connection.verdict(now_ns).outcome;
+            let outcome = connection.verdict_at(now_ns).outcome;
             if filter.takes(connection, outcome) {
                 matching += 1;
                 failed |= outcome.failed();

@@ -363,7 +363,7 @@ impl Recorder {
             last_ns: connection.last_ns(),
             client_state: connection.client_state(),
             server_state: connection.server_state(),
-            verdict: connection.verdict(now_ns),
+            verdict: connection.verdict_at(now_ns),
             by_turns: self.by_turns,
             client_octets: self.streams[0].octets,
             client_again: self.streams[0].again,

@@ -1,19 +1,16 @@
-//! The engine without output, on one thread, the way that the command goes: reads a capture in
-//! batches, observes every packet, and comes to a verdict on each connection when it leaves, or at
-//! the end.
+//! The engine without output, in one thread: reads a capture, observes every packet, and gives the
+//! verdict on each connection when it leaves, or at the end.
 //!
 //! `cargo bench -p dissector-core --bench engine -- FILE` prints the time; under
 //! `valgrind --tool=callgrind` the same program counts instructions, which are the same on a busy
 //! machine.
 
+use std::convert::Infallible;
 use std::hint::black_box;
 use std::time::Instant;
 
-use dissector_core::ConnectionTable;
 use dissector_core::capture::Captures;
-
-/// As many packets as the command takes in at a time.
-const BATCH: usize = 1 << 11;
+use dissector_core::{FollowOptions, follow};
 
 fn main() {
     let Some(file) = std::env::args().skip(1).find(|argument| !argument.starts_with('-')) else {
@@ -21,32 +18,16 @@ fn main() {
         return;
     };
     let mut captures = Captures::open([&*file]).expect("the capture can be opened");
-    let mut table = ConnectionTable::new();
-    let mut batch = table.new_batch();
     let (mut packets, mut connections) = (0u64, 0u64);
     let start = Instant::now();
-    loop {
-        let more = captures.fill(&mut batch, BATCH).expect("the capture can be read");
-        packets += batch.len() as u64;
-        table.shards_mut().for_each(|shard| shard.observe_batch(&batch));
-        let left = table.end_batch(&batch, |_, _| {});
-        batch.clear();
-        for connection in left.iter() {
-            black_box(connection.verdict(table.now_ns()));
-            connections += 1;
-        }
-        if !more {
-            break;
-        }
-    }
-    let now_ns = table.now_ns();
-    let remaining = table.into_remaining();
-    for connection in remaining.iter() {
-        black_box(connection.verdict(now_ns));
+    let summary = follow(&mut captures, FollowOptions::new().with_threads(1), |closed| {
+        black_box(closed.verdict());
+        packets += closed.connection.packets();
         connections += 1;
-    }
-    // As the command, which ends here.
-    std::mem::forget(remaining);
+        Ok::<(), Infallible>(())
+    });
+    // Freeing the last connections is not measured: the command does not, either.
+    std::mem::forget(summary);
     let ns = start.elapsed().as_nanos();
     println!(
         "{packets} packets of {connections} connections: {} ns each",

@@ -51,13 +51,13 @@ fn main() {
             Err(RecvTimeoutError::Timeout) => table.advance(now_ns()),
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        table.take_closed().iter().for_each(|connection| report(connection, table.now_ns()));
+        table.take_closed().iter().for_each(|connection| report(connection, &table));
     }
-    table.connections().for_each(|connection| report(connection, table.now_ns()));
+    table.connections().for_each(|connection| report(connection, &table));
 }
 
-fn report(connection: &Connection, now_ns: i64) {
-    println!("{} → {}: {}", connection.client(), connection.server(), connection.outcome(now_ns));
+fn report(connection: &Connection, table: &ConnectionTable) {
+    println!("{} → {}: {}", connection.client(), connection.server(), table.outcome(connection));
 }
 
 fn now_ns() -> i64 {

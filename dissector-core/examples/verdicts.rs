@@ -9,7 +9,7 @@ use std::error::Error;
 
 use dissector_core::ConnectionTable;
 use dissector_core::capture::{Capture, Packet};
-use dissector_core::connection::Connection;
+use dissector_core::connection::{Connection, Verdict};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let file = env::args().nth(1).ok_or("usage: verdicts FILE")?;
@@ -24,18 +24,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         // Taken from time to time, memory does not grow with the capture.
         for connection in table.take_closed() {
-            say(&connection, table.now_ns());
+            say(&connection, &table.verdict(&connection));
         }
     }
     // Those that are still open, judged by the time of the last packet.
     for connection in table.connections() {
-        say(connection, table.now_ns());
+        say(connection, &table.verdict(connection));
     }
     Ok(())
 }
 
-fn say(connection: &Connection, now_ns: i64) {
-    let verdict = connection.verdict(now_ns);
+fn say(connection: &Connection, verdict: &Verdict) {
     println!(
         "{:>5}  {} → {}  {}",
         connection.id(),

@@ -6,7 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use foldhash::fast::RandomState;
 
+use crate::Segment;
 use crate::connection::event::Side;
+
+/// A finished connection leaves its table once it was silent for this long, in nanoseconds of
+/// capture time: late duplicates still find it until then.
+pub const LINGER_NS: i64 = 120_000_000_000;
+
+/// The most shards that connections are spread over; a power of two.
+pub(crate) const MOST_SHARDS: usize = 8;
 
 /// Addresses and ports of client and server.
 #[derive(Clone, Debug)]
@@ -93,6 +101,13 @@ impl Direction {
         Self::of(&sender.ip(), sender.port(), &receiver.ip(), receiver.port())
     }
 
+    /// The direction of a segment.
+    #[inline]
+    pub fn of_segment(segment: &Segment<'_>) -> Self {
+        let (packet, tcp) = (&segment.packet, &segment.tcp);
+        Self::of(&packet.source, tcp.source_port, &packet.destination, tcp.destination_port)
+    }
+
     #[inline(always)]
     pub fn of(sender: &IpAddr, from: u16, receiver: &IpAddr, to: u16) -> Self {
         match (sender, receiver) {
@@ -144,6 +159,25 @@ impl Direction {
         }
     }
 
+    /// Which of `shards` shards, 1 or [`MOST_SHARDS`], follows the connection: the same for both
+    /// directions and in every run, so that results do not depend on it.
+    #[inline(always)]
+    pub fn shard(&self, shards: usize) -> usize {
+        // Exclusive or is symmetric in sender and receiver.
+        let either = |ports: u32| (ports ^ ports >> 16) << 16;
+        let ends = match *self {
+            Self::V4 { addresses, ports } => (addresses ^ addresses >> 32) as u32 ^ either(ports),
+            Self::V6 { addresses: [a, b], ports } => {
+                let addresses = a ^ b;
+                let half = addresses as u64 ^ ((addresses >> 64) as u64).rotate_left(23);
+                (half ^ half >> 32) as u32 ^ either(ports)
+            }
+        };
+        // Every bit has a part in the highest bits of the product.
+        (ends.wrapping_mul(0x9e37_79b9) >> (u32::BITS - MOST_SHARDS.ilog2())) as usize
+            & (shards - 1)
+    }
+
     /// The same for both directions of a connection.
     #[inline(always)]
     pub fn hash(&self, state: &RandomState) -> u32 {
@@ -184,5 +218,31 @@ fn to_v6(address: &IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => Ipv6Addr::to_bits(v4.to_ipv6_mapped()),
         IpAddr::V6(v6) => Ipv6Addr::to_bits(*v6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(a: &str, b: &str) -> Direction {
+        Direction::new(a.parse().expect("an address"), b.parse().expect("an address"))
+    }
+
+    #[test]
+    fn both_directions_are_in_one_shard_and_shards_are_of_a_size() {
+        let mut counts = [0; MOST_SHARDS];
+        for port in 1024..9216 {
+            let ends = [
+                (format!("10.0.0.1:{port}"), "10.0.0.2:80"),
+                (format!("[2001:db8::1]:{port}"), "[2001:db8::2]:80"),
+            ];
+            for (a, b) in ends {
+                let shard = between(&a, b).shard(MOST_SHARDS);
+                assert_eq!(shard, between(b, &a).shard(MOST_SHARDS));
+                counts[shard] += 1;
+            }
+        }
+        assert!(counts.iter().all(|count| (1900..2200).contains(count)), "{counts:?}");
     }
 }

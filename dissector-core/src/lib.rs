@@ -54,7 +54,7 @@
 //!     "SYN/ACK: ESTABLISHED? / SYN-RECEIVED",
 //!     "ACK: ESTABLISHED / ESTABLISHED?",
 //! ]);
-//! let verdict = table.latest().expect("it is there").verdict(table.now_ns());
+//! let verdict = table.verdict(table.latest().expect("it is there"));
 //! assert_eq!(verdict.outcome, Outcome::Complete);
 //! assert_eq!(verdict.times.setup_time_ns, Some(20_000_000));
 //! # Ok::<(), dissector_core::wire::HeaderError>(())
@@ -74,12 +74,12 @@
 //!         Packet::IcmpError(error) => drop(table.observe_icmp(&error)),
 //!         _ => {}
 //!     }
-//!     for connection in table.take_closed() {
-//!         println!("{} {}", connection.server(), connection.verdict(table.now_ns()).outcome);
+//!     for connection in &table.take_closed() {
+//!         println!("{} {}", connection.server(), table.verdict(connection).outcome);
 //!     }
 //! }
 //! for connection in table.connections() {
-//!     println!("{} {}", connection.server(), connection.verdict(table.now_ns()).outcome);
+//!     println!("{} {}", connection.server(), table.verdict(connection).outcome);
 //! }
 //! # Ok::<(), dissector_core::capture::CaptureError>(())
 //! ```
@@ -97,17 +97,23 @@ mod compact;
 pub mod connection;
 mod icmp;
 mod key;
+#[cfg_attr(not(feature = "capture"), allow(dead_code, reason = "only files are read in batches"))]
 mod pipeline;
 pub mod schema;
 mod segment;
 #[cfg(feature = "serde")]
 mod serialize;
+#[cfg_attr(not(feature = "capture"), allow(dead_code, reason = "only files are read in batches"))]
 mod table;
 pub mod vocabulary;
 pub mod wire;
 mod zeek;
 
 pub use icmp::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, Quoted};
-pub use pipeline::batch::Batch;
+pub use key::LINGER_NS;
+#[cfg(feature = "capture")]
+pub use pipeline::{
+    ClosedConnection, FollowEvent, FollowOptions, FollowSummary, follow, follow_map, follow_packets,
+};
 pub use segment::{PacketInfo, Segment};
-pub use table::{ConnectionTable, DEFAULT_LIMIT, LINGER_NS, Left, Remaining, ServerTally, Shard};
+pub use table::{ConnectionTable, DEFAULT_CLOSED_LIMIT, DEFAULT_LIMIT, ServerTally};

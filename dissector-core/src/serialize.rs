@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(seen["server"], states);
         assert_eq!((&seen["retry"], &seen["rto_ns"]), (&json!(0), &json!(null)));
         assert_eq!(seen["anomalies"], json!([]));
-        let verdict = table.latest().unwrap().verdict(10_000_000_000);
+        let verdict = table.latest().unwrap().verdict_at(10_000_000_000);
         let verdict = serde_json::to_value(verdict).unwrap();
         assert_eq!(verdict["outcome"], "no_reply");
         assert_eq!(verdict["frames"]["syn"], 1);

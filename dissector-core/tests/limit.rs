@@ -31,18 +31,18 @@ fn those_that_are_closed_leave_first_and_nobody_has_to_be_told() {
     // The younger one is refused.
     observe(&mut table, 2, 1001, false);
     observe(&mut table, 3, 1002, true);
-    assert_eq!(table.let_go(), 0);
+    assert_eq!(table.evicted(), 0);
     let left: Vec<_> = table.take_closed();
     assert_eq!(
-        left.iter().map(|one| (one.id(), one.outcome(0))).collect::<Vec<_>>(),
+        left.iter().map(|one| (one.id(), one.outcome_at(0))).collect::<Vec<_>>(),
         [(1, Outcome::Refused)]
     );
 
     // Now only open ones are there: the one that was silent for longest goes.
     observe(&mut table, 4, 1003, true);
-    assert_eq!(table.let_go(), 1);
+    assert_eq!(table.evicted(), 1);
     assert_eq!(table.take_closed().iter().map(|one| one.id()).collect::<Vec<_>>(), [0]);
     // What it sends, or is sent, is of another connection.
     assert_eq!(observe(&mut table, 5, 1000, false).connection, 4);
-    assert_eq!(table.let_go(), 2);
+    assert_eq!(table.evicted(), 2);
 }

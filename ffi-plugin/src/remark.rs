@@ -35,7 +35,7 @@ pub fn write(known: &Known<'_>, later: bool, remarks: &mut tcphs_remarks) {
     let mut verdict = None;
     // The times of the set-up are known with the final ACK; the rest takes the future.
     if later && known.steps != Steps::default() || said.final_ack {
-        let verdict = verdict.insert(known.connection.verdict(known.now_ns));
+        let verdict = verdict.insert(known.connection.verdict_at(known.now_ns));
         // What is slow is for the user to say.
         findings.remove(Finding::SlowHandshake);
         let setup_ns = verdict.times.setup_time_ns.filter(|_| said.final_ack);

@@ -243,7 +243,7 @@ mod tests {
     /// What is said of an finding on a frame.
     fn line(session: &Session, finding: Finding, frame: u32) -> String {
         let known = session.segment(frame, 0).unwrap();
-        let verdict = known.connection.verdict(known.now_ns);
+        let verdict = known.connection.verdict_at(known.now_ns);
         assert!(
             known.said.findings.contains(finding) || verdict.findings.contains(finding),
             "{finding} is noted"

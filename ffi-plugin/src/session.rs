@@ -117,7 +117,7 @@ impl Session {
     /// number by this call, not by the number.
     pub fn end_frame(&mut self, frame: u32) -> Told {
         self.store.end_frame(frame);
-        if self.told_full || self.table.let_go() == 0 {
+        if self.told_full || self.table.evicted() == 0 {
             return Told::Nothing;
         }
         self.told_full = true;

@@ -157,7 +157,7 @@ mod tests {
         let mut session = Session::default();
         handshake(&mut session);
         let known = session.segment(4, 0).unwrap();
-        let verdict = known.connection.verdict(known.now_ns);
+        let verdict = known.connection.verdict_at(known.now_ns);
         let line = Line(&verdict).to_string();
         assert_eq!(line, "Outcome: complete in 20.0 ms (three_way); half closed by client");
     }

@@ -31,7 +31,7 @@ pub fn write(known: &Known<'_>, later: bool, wanted: Option<&tcphs_wanted>, view
     endpoint(&mut list, &CLIENT, connection.client(), &said.client, client, style);
     endpoint(&mut list, &SERVER, connection.server(), &said.server, server, style);
     if later && list.wants_verdict() {
-        verdict::write(connection, &connection.verdict(known.now_ns), &mut list);
+        verdict::write(connection, &connection.verdict_at(known.now_ns), &mut list);
     }
     write_stage(known, later, &mut list);
     if said.stage != Stage::IcmpError {
@@ -70,7 +70,7 @@ fn write_stage(known: &Known<'_>, later: bool, list: &mut List<'_>) {
     if said.final_ack {
         list.number(FieldId::FinalAck, 0u8);
         if !later && verdict::TIMES.into_iter().any(|time| list.wants(time)) {
-            verdict::write_times(&known.connection.verdict(known.now_ns).times, list);
+            verdict::write_times(&known.connection.verdict_at(known.now_ns).times, list);
         }
     }
     list.enumeration(FieldId::Copy, FieldId::CopyStr, said.copy.number(), said.copy.label());

@@ -14,7 +14,7 @@ use super::disorder::{Disorder, Order};
 use super::format::read_ahead::Ahead;
 use super::skipped::{Skipped, Tally};
 use super::{Capture, CaptureError, CaptureWarning, Packet};
-use crate::Batch;
+use crate::pipeline::batch::Batch;
 
 /// Several captures read as one stream, in order of time: rotated files, or files of several
 /// interfaces.
@@ -170,7 +170,7 @@ impl Captures {
     ///
     /// It holds for one file: ask again from time to time. Whether it reads or not makes no difference
     /// to what is found.
-    pub fn ahead(&mut self) -> Option<Ahead> {
+    pub(crate) fn ahead(&mut self) -> Option<Ahead> {
         let index = self.only_open()?;
         let Item::Open(only) = &mut self.files[index] else { return None };
         Some(only.capture.buffer.ahead(only.file.as_ref()))
@@ -189,7 +189,7 @@ impl Captures {
     ///
     /// # Errors
     /// [`FileError`] where a file cannot be read any more; after that the others go on.
-    pub fn fill(&mut self, batch: &mut Batch, most: usize) -> Result<bool, FileError> {
+    pub(crate) fn fill(&mut self, batch: &mut Batch, most: usize) -> Result<bool, FileError> {
         let end = batch.len() + most;
         while batch.len() < end {
             if let Some((index, (until_ns, _))) = self.current

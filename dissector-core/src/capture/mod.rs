@@ -39,8 +39,9 @@ use self::format::buffer::Buffer;
 use self::format::pcap::{self, PcapRecords};
 use self::format::pcapng::PcapngRecords;
 use self::format::record::{FrameRecord, Record};
+use crate::pipeline::batch::Batch;
 use crate::wire::TcpHeader;
-use crate::{Batch, PacketInfo, Segment};
+use crate::{PacketInfo, Segment};
 
 pub use captures::{Captures, FileError, Input};
 pub use decode::frame::{Frame, Packet};
@@ -48,7 +49,7 @@ pub use decode::{Decoder, Packets};
 pub use disorder::Disorder;
 pub use error::{CaptureError, CaptureWarning, Problem};
 pub use format::pcapng::MAX_INTERFACES;
-pub use format::read_ahead::Ahead;
+pub(crate) use format::read_ahead::Ahead;
 pub use link_type::LinkType;
 pub use skipped::{IpVersion, Layer, Skipped};
 

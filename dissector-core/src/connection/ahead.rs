@@ -2,9 +2,9 @@
 
 use std::hint::black_box;
 
-use crate::LINGER_NS;
 use crate::connection::predict::Course;
 use crate::connection::track::Connection;
+use crate::key::LINGER_NS;
 use crate::wire::TcpFlags;
 
 impl Connection {

@@ -105,7 +105,7 @@ impl Trace {
     }
 
     fn outcome(&self) -> Outcome {
-        self.connection().outcome(self.time_ns)
+        self.connection().outcome_at(self.time_ns)
     }
 
     /// The three-way handshake with ISNs 100 and 300.
@@ -241,7 +241,7 @@ fn nobody_answers() {
     let mut trace = Trace::new();
     trace.client("S", 100, 0, 0);
     assert_eq!(trace.outcome(), Outcome::Pending);
-    assert_eq!(trace.connection().outcome(trace.time_ns + 3_000 * MS), Outcome::NoReply);
+    assert_eq!(trace.connection().outcome_at(trace.time_ns + 3_000 * MS), Outcome::NoReply);
     trace.wait(1000).client("S", 100, 0, 0);
     assert_eq!(trace.outcome(), Outcome::NoReply);
 }
@@ -369,7 +369,7 @@ fn midstream() {
     assert_eq!(trace.connection().client().port(), 40_000);
     assert_eq!(trace.connection().role_basis(), RoleBasis::Port);
     assert_eq!(trace.outcome(), Outcome::Midstream);
-    assert!(trace.connection().established(0));
+    assert!(trace.connection().established_at(0));
     trace.client("F.", 900, 5010, 0).is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
 }
 
@@ -461,7 +461,7 @@ fn a_syn_inside_a_live_connection_is_challenged() {
     assert_eq!(trace.connection().id(), 0);
     trace.server(".", 310, 106, 0).is(Stage::ChallengeAck, "SYN-SENT", "SYN-RECEIVED?");
     trace.client("R", 106, 0, 0).is(Stage::RstHalfOpen, "SYN-SENT", "LISTEN?");
-    assert_eq!(trace.connection().outcome(trace.time_ns), Outcome::Challenged);
+    assert_eq!(trace.connection().outcome_at(trace.time_ns), Outcome::Challenged);
     trace.client("S", 90_000, 0, 0).server("S.", 700, 90_001, 0).client(".", 90_001, 701, 0);
     assert_eq!(trace.outcome(), Outcome::Complete);
     let close: Vec<_> = trace.table.connections().map(Connection::close).collect();

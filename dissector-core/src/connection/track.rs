@@ -57,7 +57,7 @@ pub(crate) struct Frames {
 /// assert_eq!((connection.id(), connection.attempt(), connection.packets()), (0, 1, 3));
 /// assert_eq!(connection.client_state().after(), State::Established);
 /// assert_eq!(connection.server_state().to_string(), "ESTABLISHED?");
-/// assert_eq!(connection.verdict(table.now_ns()).outcome, Outcome::Complete);
+/// assert_eq!(table.verdict(connection).outcome, Outcome::Complete);
 /// # Ok::<(), dissector_core::wire::HeaderError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -144,7 +144,7 @@ impl Connection {
         if self.close() == Close::HalfClosed && self.closed_long_ago(now_ns) {
             self.findings.insert(Finding::HalfClosedLong);
         }
-        self.course = Course::Over(self.outcome(now_ns));
+        self.course = Course::Over(self.outcome_at(now_ns));
     }
 
     /// Takes in the next segment, which comes from end `sender`, and says what it was.

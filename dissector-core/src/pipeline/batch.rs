@@ -1,75 +1,47 @@
-//! Packets on their way from the thread that reads them to those that follow connections.
+//! Packets on their way from the thread that reads them to the threads that follow connections.
 
 use std::net::Ipv6Addr;
 use std::slice;
 
 use foldhash::fast::RandomState;
 
-#[cfg(feature = "capture")]
-use crate::compact::number_of_32_bits;
-use crate::compact::{Digest, Digested, Kind, options};
+use crate::compact::{Digest, Digested, Kind, number_of_32_bits, options};
 use crate::key::{self, Direction};
-use crate::table::{direction_of, shard_of};
-#[cfg(feature = "capture")]
-use crate::wire::FIXED_OCTETS;
-use crate::wire::{MOST_OPTION_OCTETS, TcpFlags, TcpHeader};
+use crate::wire::{FIXED_OCTETS, MOST_OPTION_OCTETS, TcpFlags, TcpHeader};
 use crate::{IcmpError, PacketInfo, Segment};
 
 /// Packets of a capture, in order, sorted by the shard that follows their connection.
 ///
-/// One thread fills a batch; then each [shard](crate::ConnectionTable::shards_mut) observes its part
-/// of it, in whatever thread. Of a segment, header and options are kept, not the payload. A batch
-/// keeps its memory when it is [cleared](Self::clear).
-///
-/// ```
-/// use dissector_core::{ConnectionTable, PacketInfo, Segment};
-///
-/// let syn = b"\x9c\x40\x00\x50\x00\x00\x00\x07\x00\x00\x00\x00\x50\x02\xff\xff\x00\x00\x00\x00";
-/// let mut table = ConnectionTable::new();
-/// let mut batch = table.new_batch();
-/// for host in 1..=100 {
-///     let packet = PacketInfo::new([10, 0, 0, host], [10, 0, 1, 1], 0).with_frame(host.into());
-///     batch.push_segment(0, &Segment::parse(packet, syn)?);
-/// }
-/// std::thread::scope(|scope| {
-///     for shard in table.shards_mut() {
-///         let batch = &batch;
-///         scope.spawn(move || shard.observe_batch(batch));
-///     }
-/// });
-/// table.end_batch(&batch, |_, _| {});
-/// let clients = table.connections().map(|connection| connection.client().ip());
-/// assert!(clients.eq((1..=100).map(|host| std::net::IpAddr::from([10, 0, 0, host]))));
-/// # Ok::<(), dissector_core::wire::HeaderError>(())
-/// ```
+/// One thread fills a batch; then each shard observes its part, in any thread. Headers and options are
+/// kept, not payloads. A batch keeps its memory when it is [cleared](Self::clear).
 #[derive(Debug)]
-pub struct Batch {
+pub(crate) struct Batch {
     parts: Vec<Part>,
     hasher: RandomState,
     count: u32,
-    /// The files that the packets are in: the first packet of each run, and its file.
+    /// For each run of packets of one file, the first packet and the file.
     files: Vec<(u32, u32)>,
     now_ns: i64,
 }
 
 /// The packets of one shard.
 ///
-/// Small, and in as few streams as can be: what is written in one core and read in another costs by
-/// the cache line. Of both streams, the beginning is in use, and what follows is room.
+/// Small, and in as few streams as possible: octets that one core writes and another reads cost by the
+/// cache line. Only the beginnings of both streams are in use.
 #[derive(Debug, Default)]
 struct Part {
     packets: Vec<Digest>,
     count: usize,
-    /// Of each segment the options; before them of IPv6 the addresses.
+    /// The options of each segment, with IPv6 after its addresses.
     octets: Vec<u8>,
     octets_used: usize,
     errors: Vec<IcmpError>,
 }
 
-/// What one more packet may need of [`Part::octets`].
+/// The most octets that a packet takes of [`Part::octets`].
 const MOST_OCTETS: usize = 32 + MOST_OPTION_OCTETS;
 
-/// How many packets there is room for at first.
+/// Packets that there is room for at first.
 const FIRST_ROOM: usize = 64;
 
 impl Part {
@@ -107,12 +79,11 @@ impl Part {
     }
 }
 
-/// What the layers below TCP say of a segment in IPv4.
-#[cfg(feature = "capture")]
+/// What the layers below TCP say of a segment over IPv4.
 pub(crate) struct PlainIpv4 {
     pub frame: u64,
     pub time_ns: i64,
-    /// As a [`Direction`] has them.
+    /// In the form of [`Direction`].
     pub addresses: u64,
     pub ip_id: u16,
     pub ttl: u8,
@@ -131,45 +102,45 @@ pub(crate) struct Found<'a> {
     digest: &'a Digest,
     /// The addresses of IPv6.
     addresses: Option<&'a [u8; 32]>,
-    /// What it is, if it is no segment.
+    /// The ICMP error, if the packet is one.
     pub error: Option<&'a IcmpError>,
     options: &'a [u8],
 }
 
 impl Batch {
-    /// How many packets there may be in a batch.
-    pub const MOST_PACKETS: usize = 1 << 24;
+    /// The most packets of a batch.
+    pub(crate) const MOST_PACKETS: usize = 1 << 24;
 
-    /// For so many shards, whose indexes have this hasher.
+    /// An empty batch for `shards` shards whose indexes have this hasher.
     pub(crate) fn new(shards: usize, hasher: RandomState) -> Self {
         let parts = (0..shards).map(|_| Part::default()).collect();
         Self { parts, hasher, count: 0, files: Vec::new(), now_ns: i64::MIN }
     }
 
     /// Empties it.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.parts.iter_mut().for_each(Part::clear);
         self.files.clear();
         self.count = 0;
         self.now_ns = i64::MIN;
     }
 
-    /// How many packets are in it.
-    pub fn len(&self) -> usize {
+    /// Number of packets.
+    pub(crate) fn len(&self) -> usize {
         self.count as usize
     }
 
-    /// Whether no packet is in it.
-    pub fn is_empty(&self) -> bool {
+    /// Whether there is no packet.
+    pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Appends a segment of a file, which may have any number.
+    /// Appends a segment of file number `file`.
     #[inline]
-    pub fn push_segment(&mut self, file: u32, segment: &Segment<'_>) {
+    pub(crate) fn push_segment(&mut self, file: u32, segment: &Segment<'_>) {
         let number = self.count(file, segment.packet.time_ns);
         let now_ns = self.now_ns;
-        let direction = direction_of(segment);
+        let direction = Direction::of_segment(segment);
         let hash = direction.hash(&self.hasher);
         let part = self.part(&direction);
         if let Direction::V6 { addresses, .. } = direction {
@@ -179,15 +150,13 @@ impl Batch {
         part.push(Digest { now_ns, number, hash, ..Digest::of(segment) });
     }
 
-    /// The same of a segment in IPv4, in the file that was [begun](Self::begin_file). Its header and
-    /// payload are the first `captured` octets of `following`, which goes as far as anything is
-    /// there. `Some(false)`, and nothing changed, where [more room](Self::make_room) has to be made
-    /// first; `None` if it has no TCP header, or too little follows to copy as many octets as there
-    /// can be options.
+    /// Appends a segment over IPv4 of the file that was [begun](Self::begin_file). Its header and
+    /// payload are the first `captured` octets of `following`, which goes on to the end of the read
+    /// buffer. `Some(false)`, without a change, if [more room](Self::make_room) is needed first;
+    /// `None` if there is no TCP header, or if fewer octets follow than options can have.
     ///
-    /// One thing is read and written after the other: few have to be kept meanwhile.
+    /// Each value is written as soon as it is read, so that few registers are in use.
     #[inline(always)]
-    #[cfg(feature = "capture")]
     pub(crate) fn push_ipv4(
         &mut self,
         packet: &PlainIpv4,
@@ -197,7 +166,7 @@ impl Batch {
         let addresses = packet.addresses;
         let ports = u32::from_be_bytes(*following.first_chunk()?);
         let direction = Direction::V4 { addresses, ports };
-        let shard = shard_of(&direction, self.parts.len());
+        let shard = direction.shard(self.parts.len());
         let part = &mut self.parts[shard];
         let (count, used) = (part.count, part.octets_used);
         let (Some(place), Some(room)) = (part.packets.get_mut(count), part.octets.get_mut(used..))
@@ -219,8 +188,8 @@ impl Batch {
         let tcp = TcpHeader::parse(following.get(..captured)?).ok()?;
         place.read_header(&tcp);
         let options = options(&tcp);
-        // As many octets are written as there can be options: how many there are is anybody's guess,
-        // and so no branch depends on it.
+        // The most octets that options can have are written: their number cannot be predicted, so no
+        // branch may depend on it.
         *room = *following.get(FIXED_OCTETS..)?.first_chunk()?;
         part.octets_used = used + options.len();
         part.count = count + 1;
@@ -229,16 +198,15 @@ impl Batch {
         Some(true)
     }
 
-    /// Makes room for one more packet, or more.
+    /// Makes room for at least one more packet.
     #[cold]
     #[inline(never)]
-    #[cfg(feature = "capture")]
     pub(crate) fn make_room(&mut self) {
         self.parts.iter_mut().for_each(Part::make_room);
     }
 
-    /// Appends an ICMP error of a file.
-    pub fn push_icmp(&mut self, file: u32, error: &IcmpError) {
+    /// Appends an ICMP error of file number `file`.
+    pub(crate) fn push_icmp(&mut self, file: u32, error: &IcmpError) {
         let number = self.count(file, error.packet.time_ns);
         let now_ns = self.now_ns;
         let direction = Direction::new(error.quoted.source, error.quoted.destination);
@@ -248,7 +216,7 @@ impl Batch {
         part.errors.push(*error);
     }
 
-    /// Counts a packet; its place.
+    /// Counts a packet, and gives its place.
     #[inline]
     fn count(&mut self, file: u32, time_ns: i64) -> u32 {
         self.begin_file(file);
@@ -258,7 +226,7 @@ impl Batch {
         number
     }
 
-    /// What comes next is in this file.
+    /// The packets appended from now on are of this file.
     #[inline]
     pub(crate) fn begin_file(&mut self, file: u32) {
         if self.files.last().is_none_or(|(_, last)| *last != file) {
@@ -268,22 +236,22 @@ impl Batch {
 
     #[inline]
     fn part(&mut self, direction: &Direction) -> &mut Part {
-        let shard = shard_of(direction, self.parts.len());
+        let shard = direction.shard(self.parts.len());
         &mut self.parts[shard]
     }
 
-    /// The file that the packet in this place is in.
+    /// The file of the packet in this place.
     pub(crate) fn file(&self, number: u32) -> u32 {
         let run = self.files.partition_point(|(first, _)| *first <= number);
         run.checked_sub(1).map_or(0, |run| self.files[run].1)
     }
 
-    /// The latest time in it.
+    /// The latest time of its packets.
     pub(crate) fn now_ns(&self) -> i64 {
         self.now_ns
     }
 
-    /// What the packets are hashed with.
+    /// The hasher of the packets' addresses and ports.
     pub(crate) fn hasher(&self) -> &RandomState {
         &self.hasher
     }
@@ -319,7 +287,7 @@ impl<'a> Iterator for Packets<'a> {
 }
 
 impl<'a> Packets<'a> {
-    /// Those that come next, and whether their shard has them or not: only their hashes are of use.
+    /// The packets that come next; only their hashes are of use.
     #[inline(always)]
     pub(crate) fn coming(&self) -> &'a [Digest] {
         self.packets.as_slice()
@@ -333,19 +301,19 @@ impl<'a> Found<'a> {
         self.digest.number
     }
 
-    /// The clock when it came, as far as the batch tells.
+    /// The table's clock at this packet, as far as the batch tells.
     #[inline(always)]
     pub(crate) fn now_ns(&self) -> i64 {
         self.digest.now_ns
     }
 
-    /// Of its addresses and ports.
+    /// The hash of its addresses and ports.
     #[inline(always)]
     pub(crate) fn hash(&self) -> u32 {
         self.digest.hash
     }
 
-    /// Between which ends it, or what it quotes, was sent.
+    /// The direction of the segment, or of the segment that the error quotes.
     #[inline(always)]
     pub(crate) fn direction(&self) -> Direction {
         let Digest { addresses, ports, .. } = *self.digest;
@@ -386,7 +354,7 @@ impl<'a> Found<'a> {
         Segment {
             packet: PacketInfo {
                 frame: packet.frame.into(),
-                // Who follows connections is told the clock.
+                // The table's clock, which never runs backwards, instead of the packet's time.
                 time_ns: packet.now_ns,
                 source,
                 destination,
@@ -434,8 +402,7 @@ mod tests {
         let mut table = ConnectionTable::new();
         let mut batch = table.new_batch();
         (0..100).for_each(|_| batch.push_segment(0, &Segment { packet, tcp }));
-        table.shards_mut().for_each(|shard| shard.observe_batch(&batch));
-        table.end_batch(&batch, |_, _| {});
+        table.observe_batch(&batch, |_, _| {});
         assert_eq!(table.len(), 1);
     }
 }

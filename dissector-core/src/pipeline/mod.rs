@@ -1,3 +1,18 @@
-//! Packets on their way from the thread that reads them to those that follow connections.
+//! From capture files to closed connections: reading, following and handing out, in several threads.
 
 pub(crate) mod batch;
+#[cfg(feature = "capture")]
+mod follow;
+#[cfg(feature = "capture")]
+mod plan;
+#[cfg(feature = "capture")]
+mod reader;
+#[cfg(all(test, feature = "capture"))]
+mod tests;
+#[cfg(feature = "capture")]
+mod workers;
+
+#[cfg(feature = "capture")]
+pub use follow::{
+    ClosedConnection, FollowEvent, FollowOptions, FollowSummary, follow, follow_map, follow_packets,
+};

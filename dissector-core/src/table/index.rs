@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 use crate::key::Direction;
 use crate::table::slots::Slots;
 
-/// The slots of connections, by their addresses and ports; a place takes 32 bits.
+/// The slots of connections, by addresses and ports; an entry takes 32 bits.
 #[derive(Debug)]
 pub(crate) struct Index {
     listed: HashTable<Listed>,
@@ -16,17 +16,17 @@ pub(crate) struct Index {
     hasher: RandomState,
 }
 
-/// A slot in the index; above it, as much of the hash of its addresses and ports as there is room
-/// for, so that few connections are looked at that are others.
+/// A slot; in the bits above it, as much of the hash of addresses and ports as there is room for, so
+/// that few connections are compared in vain.
 #[derive(Clone, Copy, Debug)]
 struct Listed(u32);
 
-/// Which bits of it are the slot.
+/// The bits of an entry that are the slot.
 #[derive(Clone, Copy, Debug)]
 struct SlotBits(u32);
 
 impl SlotBits {
-    /// Enough for so many slots.
+    /// Enough bits for `slots` slots.
     fn of(slots: usize) -> Self {
         let most = u32::try_from(slots).unwrap_or(u32::MAX);
         Self(u32::MAX.checked_shr(most.leading_zeros()).unwrap_or(0))
@@ -42,35 +42,35 @@ impl SlotBits {
         listed.0 & self.0
     }
 
-    /// Whether it may be the one with this hash.
+    /// Whether the entry may have this hash.
     #[inline]
     const fn matches(self, listed: Listed, hash: u32) -> bool {
         (listed.0 ^ hash) & !self.0 == 0
     }
 }
 
-/// What the table is told of a hash: all its bits have to be of use.
+/// The hash for the hash table, which needs all 64 bits.
 #[inline]
 fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// To have room for more than so few costs less than to make room often.
+/// A smaller index grows fourfold: that costs less memory than growing often costs time.
 const FEW: usize = 1 << 12;
 
 impl Index {
-    /// An empty one, for up to so many slots.
+    /// An empty index for up to `slots` slots.
     pub(crate) fn new(slots: usize, hasher: RandomState) -> Self {
         Self { listed: HashTable::new(), slot_bits: SlotBits::of(slots), hasher }
     }
 
-    /// What addresses and ports are looked for by, in either direction.
+    /// The hash of addresses and ports, the same in either direction.
     #[inline(always)]
     pub(crate) fn hash(&self, direction: &Direction) -> u32 {
         direction.hash(&self.hasher)
     }
 
-    /// Whether `hasher` finds the same for everything.
+    /// Whether `hasher` gives the same hashes.
     pub(crate) fn hashes_as(&self, hasher: &RandomState) -> bool {
         self.hasher.hash_one(0_u64) == hasher.hash_one(0_u64)
     }
@@ -80,7 +80,7 @@ impl Index {
         self.hash(&slots.get(slot).direction())
     }
 
-    /// The first slot with this hash that is the one.
+    /// The first slot with this hash for which `is_it` holds.
     #[inline(always)]
     pub(crate) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let bits = self.slot_bits;
@@ -104,22 +104,22 @@ impl Index {
         });
     }
 
-    /// Strikes a slot off; whether it was listed.
+    /// Removes a slot; true if it was listed.
     pub(crate) fn remove(&mut self, slot: u32, slots: &Slots) -> bool {
         let (bits, hash) = (self.slot_bits, self.hash_at(slots, slot));
         let entry = self.listed.find_entry(spread(hash), |listed| bits.slot(*listed) == slot);
         entry.map(|entry| entry.remove()).is_ok()
     }
 
-    /// Makes room for as many slots again, or more. All are listed but those in `unlisted`.
+    /// Doubles the room, or more. `unlisted` are the slots in use that are not listed.
     ///
-    /// In the order of slots, which is that of the memory: in its own, each connection would have to
-    /// be waited for, only to know its hash. And what it had is given back before.
+    /// Lists the slots anew in the order of memory, after the old entries are freed. The hash table
+    /// would go through them in its own order, and wait for each connection to hash it.
     #[cold]
     pub(crate) fn enlarge(&mut self, slots: &Slots, unlisted: impl Iterator<Item = u32>) {
         let count = self.listed.len();
         if count < slots.places() as usize / 4 {
-            // Few are left of many: it does so itself.
+            // Few of many connections are left: the hash table grows by itself.
             return;
         }
         let growth = if count < FEW { 4 } else { 2 };

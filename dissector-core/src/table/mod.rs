@@ -1,5 +1,6 @@
 //! Many connections, told apart by their addresses and ports.
 
+pub(crate) mod batches;
 mod index;
 mod predecessors;
 pub(crate) mod recent;
@@ -7,38 +8,44 @@ mod remaining;
 mod shard;
 mod slots;
 mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
-use crate::connection::{Annotation, Connection};
-use crate::key::Direction;
-use crate::pipeline::batch::Batch;
+use crate::connection::{Annotation, Connection, Outcome, Verdict};
+use crate::key::{Direction, MOST_SHARDS};
 use crate::{IcmpError, Segment};
-pub use remaining::Remaining;
-use remaining::{in_order, place, slot_and_shard};
-pub use shard::Shard;
+pub(crate) use remaining::Remaining;
+pub(crate) use shard::Shard;
+use slots::{Slots, place, slot_and_shard};
 pub use tally::ServerTally;
-
-/// A finished connection leaves the table once it was silent for this long, in nanoseconds of
-/// capture time: late duplicates still find it until then.
-pub const LINGER_NS: i64 = 120_000_000_000;
 
 /// How many connections a table holds at once unless told otherwise.
 pub const DEFAULT_LIMIT: usize = 4_000_000;
 
-/// Many connections: finds the one a segment belongs to, and lets it say what the segment was.
+/// How many closed connections a table keeps for [`ConnectionTable::take_closed`] unless told
+/// otherwise.
+pub const DEFAULT_CLOSED_LIMIT: usize = 1 << 16;
+
+/// A table with a lower limit than this has one shard: small shards do not fill up evenly.
+const FEWEST_SHARDED: usize = 1 << 16;
+
+/// Many connections: finds the one that a segment belongs to, and follows it.
 ///
-/// Connections are numbered from 0 in the order of their first segment. A connection that is
-/// finished is past after [`LINGER_NS`] of silence: nothing belongs to it any more, and it leaves
-/// when the table next comes to look at it. When the table is full, finished
-/// connections leave first, then those silent for longest. What has left is kept for
-/// [`take_closed`](Self::take_closed); take it from time to time, or memory grows with the capture.
+/// Connections are numbered from 0 in the order of their first segments. Two addresses and two ports
+/// identify a connection: neither VLAN nor tunnel nor interface counts.
 ///
-/// Keys are two addresses and two ports, nothing else: no VLAN, tunnel or interface.
+/// A finished connection leaves the table after [`LINGER_NS`](crate::LINGER_NS) of silence, or when
+/// the next connection on its addresses and ports begins. When the table is full, a sixteenth of its
+/// connections is [evicted](Self::evicted): finished ones first, then those silent for longest.
 ///
-/// Connections are spread over a fixed number of shards, always in the same way. A shard knows
-/// nothing of the others, so that several threads can observe a [`Batch`] together; each shard holds
-/// its part of the limit, and what comes out is the same however many threads there are.
+/// [`take_closed`](Self::take_closed) gives the connections that have left. A program that never
+/// calls it runs in constant memory all the same: the table keeps the last
+/// [`DEFAULT_CLOSED_LIMIT`] of them and [counts](Self::forgotten) those that it forgets.
 ///
 /// ```
 /// use dissector_core::connection::{Stage, State};
@@ -55,26 +62,22 @@ pub const DEFAULT_LIMIT: usize = 4_000_000;
 /// ```
 #[derive(Debug)]
 pub struct ConnectionTable {
+    /// Connections are spread over a fixed number of shards by their addresses and ports. Each shard
+    /// holds its part of the limit and works without the others, so that threads can share a batch.
     shards: Vec<Shard>,
-    /// Of the indexes of all shards.
+    /// The hasher of the indexes of all shards.
     hasher: RandomState,
-    /// How many of them there are, lent or not.
+    /// How many shards there are, lent or not.
     shard_count: usize,
-    /// The shard of the packet observed last, unless that was one of a batch.
+    /// The shard of the packet observed last; `None` after a batch.
     latest: Option<usize>,
-    left: Vec<Connection>,
+    /// The connections that have left and were not taken.
+    closed: VecDeque<Connection>,
+    closed_limit: usize,
+    forgotten: u64,
     next_id: u32,
     now_ns: i64,
 }
-
-/// How many shards the connections are spread over: more than there are threads for, so that a
-/// thread that is done with one finds another.
-const SHARDS: usize = 8;
-
-const WORD_BITS: usize = u64::BITS as usize;
-
-/// With a limit below this there is one shard: small ones do not fill up evenly.
-const FEWEST_SHARED: usize = 1 << 16;
 
 impl Default for ConnectionTable {
     fn default() -> Self {
@@ -84,13 +87,15 @@ impl Default for ConnectionTable {
 
 impl ConnectionTable {
     /// An empty table that holds up to [`DEFAULT_LIMIT`] connections at once.
+    #[must_use]
     pub fn new() -> Self {
         Self::with_limit(DEFAULT_LIMIT)
     }
 
     /// An empty table that holds up to `limit` connections at once, at least one.
+    #[must_use]
     pub fn with_limit(limit: usize) -> Self {
-        let shards = if limit < FEWEST_SHARED { 1 } else { SHARDS };
+        let shards = if limit < FEWEST_SHARDED { 1 } else { MOST_SHARDS };
         let limit = (limit / shards).max(1);
         let hasher = RandomState::default();
         let shard = |place| Shard::new(place, limit, hasher.clone());
@@ -99,38 +104,75 @@ impl ConnectionTable {
             hasher,
             shard_count: shards,
             latest: None,
-            left: Vec::new(),
+            closed: VecDeque::new(),
+            closed_limit: DEFAULT_CLOSED_LIMIT,
+            forgotten: 0,
             next_id: 0,
             now_ns: i64::MIN,
         }
     }
 
-    /// Takes in one segment and says what it was.
-    pub fn observe(&mut self, segment: &Segment<'_>) -> Annotation {
-        let direction = direction_of(segment);
-        let place = self.turn_to(&direction, segment.packet.time_ns);
-        let shard = &mut self.shards[place];
-        let seen = shard.observe(segment, &direction, self.now_ns, &mut self.next_id);
-        if !shard.left().is_empty() {
-            self.take_from(place);
-        }
-        seen
+    /// The same table, which keeps up to `limit` connections that have left and were not
+    /// [taken](Self::take_closed).
+    ///
+    /// Those that left during the last call are kept in any case: a program that takes them after
+    /// each call gets every one.
+    ///
+    /// ```
+    /// use dissector_core::{ConnectionTable, PacketInfo, Segment};
+    ///
+    /// // One connection at a time: each SYN from another host evicts the connection before it.
+    /// let mut table = ConnectionTable::with_limit(1).with_closed_limit(2);
+    /// let syn = [4, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0, 0, 0, 0, 0, 0];
+    /// for host in 0..10 {
+    ///     let packet = PacketInfo {
+    ///         frame: 1,
+    ///         time_ns: 0,
+    ///         source: [10, 0, 0, host].into(),
+    ///         destination: [10, 0, 1, 1].into(),
+    ///         ttl: 64,
+    ///         ip_id: None,
+    ///         tcp_octets: 20,
+    ///     };
+    ///     table.observe(&Segment::parse(packet, &syn)?);
+    /// }
+    /// // Of the nine that left, the last two and the one of the last call are there.
+    /// assert_eq!(table.forgotten(), 6);
+    /// assert_eq!(table.take_closed().iter().map(|it| it.id()).collect::<Vec<_>>(), [6, 7, 8]);
+    /// # Ok::<(), dissector_core::wire::HeaderError>(())
+    /// ```
+    #[must_use]
+    pub fn with_closed_limit(self, limit: usize) -> Self {
+        Self { closed_limit: limit, ..self }
     }
 
-    /// Takes in an ICMP error; `None` if no connection in the table sent what it quotes.
+    /// Takes in one segment and says what it was.
+    pub fn observe(&mut self, segment: &Segment<'_>) -> Annotation {
+        let direction = Direction::of_segment(segment);
+        let place = self.turn_to(&direction, segment.packet.time_ns);
+        let shard = &mut self.shards[place];
+        let annotation = shard.observe(segment, &direction, self.now_ns, &mut self.next_id);
+        if !shard.closed().is_empty() {
+            self.keep_closed(place..place + 1);
+        }
+        annotation
+    }
+
+    /// Takes in an ICMP error and says what it did; `None` if no connection in the table sent the
+    /// segment that it quotes.
     pub fn observe_icmp(&mut self, error: &IcmpError) -> Option<Annotation> {
         let direction = Direction::new(error.quoted.source, error.quoted.destination);
         let place = self.turn_to(&direction, error.packet.time_ns);
-        let seen = self.shards[place].observe_icmp(error, &direction, self.now_ns);
-        self.take_from(place);
-        seen
+        let annotation = self.shards[place].observe_icmp(error, &direction, self.now_ns);
+        self.keep_closed(place..place + 1);
+        annotation
     }
 
-    /// Lets time pass where no segment does: turns the clock to `now_ns`, in nanoseconds since 1970 UTC,
-    /// unless it is later already, and lets connections leave that are past by then.
+    /// Turns the clock to `now_ns`, in nanoseconds since 1970 UTC, unless it is later already, and
+    /// lets finished connections leave that have been silent for long enough by then.
     ///
-    /// For a live loop, when its source has nothing to say. Segments look for connections that are past
-    /// as they come, a few at a time; this looks at a few thousand, the next ones at each call.
+    /// For a live program, while no packet comes. Each call looks at the next few thousand
+    /// connections; each packet, at a few.
     ///
     /// ```
     /// use dissector_core::{ConnectionTable, PacketInfo, Segment};
@@ -141,22 +183,27 @@ impl ConnectionTable {
     /// let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], 0).with_frame(1);
     /// table.observe(&Segment::parse(packet, &octets)?);
     /// table.advance(3_600_000_000_000);
-    /// let left = table.take_closed();
-    /// assert_eq!(left[0].outcome(table.now_ns()).label(), "no_reply");
+    /// let closed = table.take_closed();
+    /// assert_eq!(table.outcome(&closed[0]).label(), "no_reply");
     /// assert!(table.is_empty());
     /// # Ok::<(), dissector_core::wire::HeaderError>(())
     /// ```
     pub fn advance(&mut self, now_ns: i64) {
         self.now_ns = self.now_ns.max(now_ns);
-        for shard in 0..self.shards.len() {
-            self.shards[shard].advance(self.now_ns);
-            self.take_from(shard);
-        }
+        self.shards.iter_mut().for_each(|shard| shard.advance(self.now_ns));
+        self.keep_closed(0..self.shards.len());
     }
 
+    /// Keeps the connections that have just left these shards. Where too many had left before, the
+    /// oldest of those are forgotten.
     #[cold]
-    fn take_from(&mut self, shard: usize) {
-        self.left.append(self.shards[shard].left());
+    fn keep_closed(&mut self, shards: Range<usize>) {
+        let excess = self.closed.len().saturating_sub(self.closed_limit);
+        self.forgotten += excess as u64;
+        self.closed.drain(..excess);
+        for shard in &mut self.shards[shards] {
+            self.closed.extend(shard.closed().drain(..));
+        }
     }
 
     /// Sets the clock, and finds the shard.
@@ -164,19 +211,18 @@ impl ConnectionTable {
     fn turn_to(&mut self, direction: &Direction, time_ns: i64) -> usize {
         // A segment with an earlier time does not turn the clock back.
         self.now_ns = self.now_ns.max(time_ns);
-        let place = shard_of(direction, self.shards.len());
+        let place = direction.shard(self.shards.len());
         self.latest = Some(place);
         place
     }
 
-    /// The connection of the segment that was [observed](Self::observe) last; `None` after a
-    /// [`Batch`].
+    /// The connection of the segment that was [observed](Self::observe) last.
     pub fn latest(&self) -> Option<&Connection> {
         let shard = self.shards.get(self.latest?)?;
         shard.latest().map(|slot| shard.slots().get(slot))
     }
 
-    /// Where that connection is kept, for [`get`](Self::get).
+    /// The slot in which that connection is kept, for [`get`](Self::get).
     pub fn latest_slot(&self) -> Option<u32> {
         let latest = self.latest?;
         let slot = self.shards.get(latest)?.latest()?;
@@ -190,7 +236,7 @@ impl ConnectionTable {
         self.shards.get(shard as usize)?.slots().holding(slot, id)
     }
 
-    /// The clock: the latest time seen, in nanoseconds since 1970 UTC. Outcomes are judged by it.
+    /// The clock: the latest time seen, in nanoseconds since 1970 UTC. Verdicts are judged by it.
     pub fn now_ns(&self) -> i64 {
         self.now_ns
     }
@@ -205,234 +251,45 @@ impl ConnectionTable {
         self.len() == 0
     }
 
-    /// The connections that have left the table since the last call.
+    /// The connections that have left the table since the last call, in the order in which they left.
+    #[must_use]
     pub fn take_closed(&mut self) -> Vec<Connection> {
-        std::mem::take(&mut self.left)
+        std::mem::take(&mut self.closed).into()
     }
 
-    /// How many connections had to leave because the table was full, although they were not
-    /// closed: what they send after that is taken for other connections. 0 as long as there was
-    /// room.
-    pub fn let_go(&self) -> u64 {
-        self.shards.iter().map(Shard::let_go).sum()
+    /// How many connections were forgotten because too many had left without being
+    /// [taken](Self::take_closed).
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
-    /// Every connection that was not [taken](Self::take_closed), by number.
+    /// How many connections had to leave because the table was full, although they were not closed:
+    /// their later segments are taken for those of other connections.
+    pub fn evicted(&self) -> u64 {
+        self.shards.iter().map(Shard::evicted).sum()
+    }
+
+    /// The verdict on a connection of this table at the table's [clock](Self::now_ns); on one that
+    /// has left, at the time at which it left.
+    pub fn verdict(&self, connection: &Connection) -> Verdict {
+        connection.verdict_at(self.now_ns)
+    }
+
+    /// The outcome of a connection: that of its [verdict](Self::verdict), which costs more.
+    pub fn outcome(&self, connection: &Connection) -> Outcome {
+        connection.outcome_at(self.now_ns)
+    }
+
+    /// Every connection in the table, and those that have left and were not
+    /// [taken](Self::take_closed), by number.
     pub fn connections(&self) -> impl Iterator<Item = &Connection> {
         let slots: Vec<_> = self.shards.iter().map(Shard::slots).collect();
-        in_order(slots, &self.left, self.next_id)
+        remaining::in_order(slots, &self.closed, self.next_id)
     }
 
-    /// Every connection that was not [taken](Self::take_closed), at the end: with less memory than
-    /// [`connections`](Self::connections) takes besides the table.
-    pub fn into_remaining(self) -> Remaining {
-        Remaining::new(self.shards, self.left, self.next_id)
-    }
-
-    /// An empty batch for packets to be observed by several threads: those of this table, no other
-    /// one knows its packets.
-    pub fn new_batch(&self) -> Batch {
-        Batch::new(self.shards.len(), self.hasher.clone())
-    }
-
-    /// The shards, each of which observes its packets of one batch and may do so in a thread of its
-    /// own; [`end_batch`](Self::end_batch) has to follow.
-    pub fn shards_mut(&mut self) -> impl Iterator<Item = &mut Shard> {
-        let now_ns = self.now_ns;
-        self.latest = None;
-        self.shards.iter_mut().for_each(|shard| shard.set_clock(now_ns));
-        self.shards.iter_mut()
-    }
-
-    /// Takes the shards out, for threads that own what they work with; otherwise as
-    /// [`shards_mut`](Self::shards_mut). Until all of them are [given back](Self::give_back), the table
-    /// holds no connection, and to let it observe something panics.
-    pub fn lend_shards(&mut self) -> Vec<Shard> {
-        let _ = self.shards_mut();
-        std::mem::take(&mut self.shards)
-    }
-
-    /// Takes back the shards that were lent, in whatever order.
-    ///
-    /// # Panics
-    /// Where they are not all of this table's shards, and nothing else.
-    pub fn give_back(&mut self, mut shards: Vec<Shard>) {
-        shards.sort_unstable_by_key(Shard::place);
-        let own = shards.iter().all(|shard| shard.hashes_as(&self.hasher));
-        let all = shards.iter().map(Shard::place).eq(0..self.shard_count);
-        assert!(own && all && self.shards.is_empty(), "shards that this table has not lent");
-        self.shards = shards;
-    }
-
-    /// All shards have observed `batch`: the connections that it has opened get their numbers, and
-    /// those that have left are given. `opened` is told the number of each new connection, in order,
-    /// and the file of its first packet.
-    ///
-    /// # Panics
-    /// Where shards are [lent](Self::lend_shards) still.
-    pub fn end_batch(&mut self, batch: &Batch, mut opened: impl FnMut(u32, u32)) -> Left {
-        assert_eq!(self.shards.len(), self.shard_count, "some shards are lent");
-        self.now_ns = self.now_ns.max(batch.now_ns());
-        let last =
-            self.shards.iter().filter_map(|shard| shard.opened().last()).max_by_key(|it| it.packet);
-        // Of each packet, whether it has opened a connection, and the shard in which it has: few of
-        // many packets have, and where the next one is needs not be asked of each.
-        let packets = last.map_or(0, |it| it.packet as usize + 1);
-        let mut openers = vec![0u64; packets.div_ceil(WORD_BITS)];
-        let mut places = vec![0u8; packets];
-        let mut ids = Vec::with_capacity(self.shards.len());
-        for (place, shard) in (0..).zip(&self.shards) {
-            for opened in shard.opened() {
-                let packet = opened.packet as usize;
-                openers[packet / WORD_BITS] |= 1 << (packet % WORD_BITS);
-                places[packet] = place;
-            }
-            ids.push(Vec::with_capacity(shard.opened().len()));
-        }
-        for (first, mut bits) in (0..).step_by(WORD_BITS).zip(openers) {
-            while bits != 0 {
-                let packet = first + bits.trailing_zeros();
-                bits &= bits - 1;
-                opened(self.next_id, batch.file(packet));
-                ids[usize::from(places[packet as usize])].push(self.next_id);
-                self.next_id = self.next_id.wrapping_add(1);
-            }
-        }
-        let mut order = Vec::new();
-        for (place, shard) in self.shards.iter().enumerate() {
-            let left = shard.left_at().iter().enumerate();
-            order.extend(left.map(|(index, packet)| (*packet, place as u32, index as u32)));
-        }
-        order.sort();
-        for (shard, ids) in self.shards.iter_mut().zip(&ids) {
-            shard.number(ids);
-        }
-        let shards = self.shards.iter_mut().map(|shard| std::mem::take(shard.left())).collect();
-        Left { shards, order }
-    }
-}
-
-/// The connections that have left the table while a batch was observed.
-#[derive(Debug, Default)]
-pub struct Left {
-    shards: Vec<Vec<Connection>>,
-    /// The packet at which each has left, its shard and its place there.
-    order: Vec<(u32, u32, u32)>,
-}
-
-impl Left {
-    /// The connections, in the order in which they have left.
-    pub fn iter(&self) -> impl Iterator<Item = &Connection> {
-        (0..self.len()).filter_map(|place| self.get(place))
-    }
-
-    /// The one that has left in this place, from 0.
-    pub fn get(&self, place: usize) -> Option<&Connection> {
-        let &(_, shard, index) = self.order.get(place)?;
-        self.shards[shard as usize].get(index as usize)
-    }
-
-    /// How many have left.
-    pub fn len(&self) -> usize {
-        self.order.len()
-    }
-
-    /// Whether none has left.
-    pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
-    }
-}
-
-/// Addresses and ports of a segment.
-#[inline]
-pub(crate) fn direction_of(segment: &Segment<'_>) -> Direction {
-    let (packet, tcp) = (&segment.packet, &segment.tcp);
-    Direction::of(&packet.source, tcp.source_port, &packet.destination, tcp.destination_port)
-}
-
-/// Which of so many shards, a power of two, has a connection: the same one for both directions, and
-/// every time, so that all who read a capture find the same.
-#[inline(always)]
-pub(crate) fn shard_of(direction: &Direction, shards: usize) -> usize {
-    // The same whichever end comes first.
-    let either = |ports: u32| (ports ^ ports >> 16) << 16;
-    let ends = match *direction {
-        Direction::V4 { addresses, ports } => (addresses ^ addresses >> 32) as u32 ^ either(ports),
-        Direction::V6 { addresses: [a, b], ports } => {
-            let addresses = a ^ b;
-            let half = addresses as u64 ^ ((addresses >> 64) as u64).rotate_left(23);
-            (half ^ half >> 32) as u32 ^ either(ports)
-        }
-    };
-    // The highest bits are those that all the others have a part in.
-    (ends.wrapping_mul(0x9e37_79b9) >> (u32::BITS - SHARDS.ilog2())) as usize & (shards - 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn between(a: &str, b: &str) -> Direction {
-        Direction::new(a.parse().expect("an address"), b.parse().expect("an address"))
-    }
-
-    #[test]
-    fn both_directions_are_in_one_shard_and_shards_are_of_a_size() {
-        let mut counts = [0; SHARDS];
-        for port in 1024..9216 {
-            let ends = [
-                (format!("10.0.0.1:{port}"), "10.0.0.2:80"),
-                (format!("[2001:db8::1]:{port}"), "[2001:db8::2]:80"),
-            ];
-            for (a, b) in ends {
-                let shard = shard_of(&between(&a, b), SHARDS);
-                assert_eq!(shard, shard_of(&between(b, &a), SHARDS));
-                counts[shard] += 1;
-            }
-        }
-        assert!(counts.iter().all(|count| (1900..2200).contains(count)), "{counts:?}");
-    }
-
-    #[test]
-    #[should_panic(expected = "a batch of another table")]
-    fn a_batch_of_another_table_is_refused() {
-        let batch = ConnectionTable::new().new_batch();
-        ConnectionTable::new().shards_mut().for_each(|shard| shard.observe_batch(&batch));
-    }
-
-    #[test]
-    fn while_shards_are_lent_there_is_no_connection() {
-        let mut table = ConnectionTable::new();
-        let mut shards = table.lend_shards();
-        assert_eq!((table.len(), table.latest().is_none(), table.latest_slot()), (0, true, None));
-        assert!((0..20).all(|slot| table.get(slot, 0).is_none()));
-        shards.reverse();
-        table.give_back(shards);
-        table.end_batch(&table.new_batch(), |_, _| {});
-    }
-
-    #[test]
-    #[should_panic(expected = "this table has not lent")]
-    fn shards_are_all_given_back() {
-        let mut table = ConnectionTable::new();
-        let mut shards = table.lend_shards();
-        shards.pop();
-        table.give_back(shards);
-    }
-
-    #[test]
-    #[should_panic(expected = "this table has not lent")]
-    fn shards_of_another_table_are_refused() {
-        let mut table = ConnectionTable::new();
-        drop(table.lend_shards());
-        table.give_back(ConnectionTable::new().lend_shards());
-    }
-
-    #[test]
-    #[should_panic(expected = "some shards are lent")]
-    fn a_batch_does_not_end_while_shards_are_lent() {
-        let mut table = ConnectionTable::new();
-        drop(table.lend_shards());
-        table.end_batch(&table.new_batch(), |_, _| {});
+    /// The same connections, without what finds them: it takes less memory.
+    pub(crate) fn into_remaining(self) -> Remaining {
+        let slots: Vec<Slots> = self.shards.into_iter().map(Shard::into_slots).collect();
+        Remaining::new(slots, self.closed, self.next_id)
     }
 }

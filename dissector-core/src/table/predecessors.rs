@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-/// The slots of connections that have a successor which is not answered yet, each with the slot of
-/// that: a pair can be found by either, so that letting go of one costs the same however many there
-/// are.
+/// The slots of connections that have a successor which is not answered yet, and the slots of these
+/// successors. A pair is found by either slot, so that removing one takes constant time.
 #[derive(Debug, Default)]
 pub(crate) struct Predecessors {
     by_successor: HashMap<u32, u32, RandomState>,

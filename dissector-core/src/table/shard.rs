@@ -1,81 +1,79 @@
-//! One of the tables that connections are spread over.
+//! One of the parts that the connections of a table are spread over.
 
 use foldhash::fast::RandomState;
 
 use crate::compact::{Digest, Digested};
 use crate::connection::{Annotation, Connection, Reuse, Side, Stage};
-use crate::key::Direction;
+use crate::key::{Direction, LINGER_NS};
 use crate::pipeline::batch::{Batch, Found};
-use crate::table::LINGER_NS;
 use crate::table::index::Index;
 use crate::table::predecessors::Predecessors;
 use crate::table::recent::Recent;
 use crate::table::slots::Slots;
 use crate::{IcmpError, Segment};
 
-/// How many slots are looked at for a connection that is past when another is opened, and how many
-/// segments may go by without a look.
+/// Slots that are checked for an expired connection when another is opened.
 const SLOTS_AN_OPENING: u32 = 3;
-const SEGMENTS_A_LOOK: u32 = 16;
-/// How many when nothing else is to be done.
+/// Segments after which a slot is checked though no connection was opened.
+const SEGMENTS_A_CHECK: u32 = 16;
+/// Slots that are checked when the clock advances without a packet.
 const SLOTS_AN_ADVANCE: u32 = 1 << 10;
 
-/// Within a batch, connections are numbered from here on until their own numbers are known.
+/// The first of the numbers that connections have between their opening and the end of the batch.
 const PROVISIONAL: u32 = u32::MAX - Batch::MOST_PACKETS as u32;
 
-/// The part of the connections of a [`ConnectionTable`](crate::ConnectionTable) that one thread can
-/// follow while other threads follow the others.
+/// The part of the connections of a [`ConnectionTable`](crate::ConnectionTable) that one thread
+/// follows while other threads follow the others.
 #[derive(Debug)]
-pub struct Shard {
-    /// Which of the lists of a batch is this shard's.
+pub(crate) struct Shard {
+    /// The index of this shard's packets in a batch.
     place: usize,
-    /// The slot of each connection that may get segments, by addresses and ports: of several on
+    /// The slots of the connections that may get segments, by addresses and ports: of several on
     /// the same ones, the newest.
     index: Index,
     slots: Slots,
-    /// Slots of unanswered connections, each with the slot of the one before it on the same
-    /// addresses and ports, which may still be alive.
+    /// Connections that may still be alive beside an unanswered successor.
     older: Predecessors,
     recent: Recent,
-    left: Vec<Connection>,
+    /// The connections that have left and were not taken.
+    closed: Vec<Connection>,
     latest: Option<u32>,
     limit: usize,
-    /// How many left because the shard was full, although they were not closed.
-    let_go: u64,
+    /// How many had to leave because the shard was full, although they were not closed.
+    evicted: u64,
     now_ns: i64,
-    /// The slot to be looked at next for a connection that is past.
+    /// The slot to be checked next for an expired connection.
     hand: u32,
-    /// The longest silence among the slots that were looked at since the first of them, as the time
-    /// of its beginning.
+    /// When the longest silence began among the slots checked since the first one.
     silent_since_ns: i64,
-    /// Until then no connection can be past.
-    none_past_until_ns: i64,
-    /// How many segments came since a slot was looked at.
-    waited: u32,
-    /// What the batch observed last has opened.
+    /// No connection can expire before this time.
+    none_expires_before_ns: i64,
+    /// Segments since a slot was checked.
+    unchecked: u32,
+    /// The connections that the last batch has opened.
     opened: Vec<Opened>,
-    /// For each of those in `left`, the packet of the batch that it left at.
-    left_at: Vec<u32>,
-    /// How many connections have got a successor, in a circle.
+    /// For each connection in `closed`, the packet of the batch at which it left.
+    closed_at: Vec<u32>,
+    /// How many connections have been succeeded by another, modulo 2^32.
     successions: u32,
 }
 
-/// That a packet of a batch has opened a connection.
+/// A packet of a batch that has opened a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opened {
     pub packet: u32,
     slot: u32,
 }
 
-/// Where the connection of a packet is expected if it is not known: some place is looked at in any
-/// case, and that costs less than to find out whether one has to be.
+/// The slot that is fetched for a packet of an unknown connection: fetching one in any case costs less
+/// than a branch.
 const ANYWHERE: u32 = 0;
 
-/// How many packets are looked up before the first of them is observed.
+/// Packets that are looked up before the first of them is observed.
 const GROUP: usize = 16;
 
 impl Shard {
-    /// An empty one, which holds up to `limit` connections at once.
+    /// An empty shard that holds up to `limit` connections at once.
     pub(crate) fn new(place: usize, limit: usize, hasher: RandomState) -> Self {
         Self {
             place,
@@ -83,38 +81,37 @@ impl Shard {
             slots: Slots::default(),
             older: Predecessors::default(),
             recent: Recent::default(),
-            left: Vec::new(),
+            closed: Vec::new(),
             latest: None,
             limit,
-            let_go: 0,
+            evicted: 0,
             now_ns: i64::MIN,
             hand: 0,
             silent_since_ns: i64::MAX,
-            none_past_until_ns: i64::MIN,
-            waited: 0,
+            none_expires_before_ns: i64::MIN,
+            unchecked: 0,
             opened: Vec::new(),
-            left_at: Vec::new(),
+            closed_at: Vec::new(),
             successions: 0,
         }
     }
 
-    /// Whether it is one of the table with this hasher.
+    /// Whether this is a shard of the table with this hasher.
     pub(crate) fn hashes_as(&self, hasher: &RandomState) -> bool {
         self.index.hashes_as(hasher)
     }
 
-    /// Which of the shards it is.
+    /// The index of this shard among those of its table.
     pub(crate) fn place(&self) -> usize {
         self.place
     }
 
-    /// Takes in this shard's packets of a batch. Afterwards, the table has to
-    /// [number](crate::ConnectionTable::end_batch) what they have opened.
+    /// Observes this shard's packets of a batch. The connections that they open have no numbers until
+    /// the table [ends the batch](crate::ConnectionTable::end_batch).
     ///
     /// # Panics
-    /// Where the batch is one of another table: its packets are not to be found here. Where it has more
-    /// than [`Batch::MOST_PACKETS`].
-    pub fn observe_batch(&mut self, batch: &Batch) {
+    /// If the batch belongs to another table, or has more than [`Batch::MOST_PACKETS`].
+    pub(crate) fn observe_batch(&mut self, batch: &Batch) {
         assert!(self.hashes_as(batch.hasher()), "a batch of another table");
         assert!(batch.len() <= Batch::MOST_PACKETS, "a batch of {} packets", batch.len());
         let mut packets = batch.packets(self.place);
@@ -131,10 +128,10 @@ impl Shard {
         }
     }
 
-    /// The slots in which the connections of the next packets are to be expected.
+    /// The slots in which the connections of the next packets are expected.
     ///
-    /// So the memory that they need is fetched for all of them at once, instead of for one after the
-    /// other when it is needed. No branch depends on what has to be waited for, or nearly none.
+    /// Fetches the memory of all of them at once, instead of one after the other when each is needed.
+    /// Hardly any branch depends on a value that has to be waited for.
     #[inline(always)]
     fn look_ahead(&self, coming: &[Digest]) -> [u32; GROUP] {
         let mut slots = [ANYWHERE; GROUP];
@@ -149,16 +146,15 @@ impl Shard {
         slots
     }
 
-    /// Takes in a packet of a batch. Its connection was in this slot when it was looked for, and so
-    /// many had got a successor.
+    /// Takes in a packet of a batch. When its connection was looked up, it was in slot `slot`, and
+    /// `successions` connections had been succeeded.
     #[inline(always)]
     fn observe_packet(&mut self, packet: &Found<'_>, slot: u32, successions: u32) {
         if self.turn_clock(self.now_ns.max(packet.now_ns())) {
-            self.left_at.resize(self.left.len(), packet.number());
+            self.closed_at.resize(self.closed.len(), packet.number());
         }
-        // Nearly always there is nothing to decide. The slot may have been given to another
-        // connection since; but as long as none has got a successor, it holds the newest of its
-        // addresses and ports.
+        // Nearly all packets need no decision. The slot may have been given to another connection
+        // since; but unless one was succeeded, it holds the newest of its addresses and ports.
         if packet.error.is_none()
             && successions == self.successions
             && self.older.is_empty()
@@ -193,21 +189,21 @@ impl Shard {
                 self.opened.push(Opened { packet: packet.number(), slot });
             }
         }
-        self.left_at.resize(self.left.len(), packet.number());
+        self.closed_at.resize(self.closed.len(), packet.number());
     }
 
-    /// It is at least this late.
+    /// Turns the clock to `now_ns`, unless it is later already.
     pub(crate) fn set_clock(&mut self, now_ns: i64) {
         self.now_ns = self.now_ns.max(now_ns);
     }
 
-    /// It is this late, which the clock never goes back from; looks for connections that are past.
+    /// Turns the clock to `now_ns`, which is not earlier, and removes expired connections.
     pub(crate) fn advance(&mut self, now_ns: i64) {
         self.now_ns = now_ns;
-        self.look_for_past(SLOTS_AN_ADVANCE.min(self.slots.places()));
+        self.remove_expired(SLOTS_AN_ADVANCE.min(self.slots.places()));
     }
 
-    /// Takes in one segment at this time, which is that of the clock, and says what it was. A new
+    /// Takes in one segment at `now_ns`, the time of the table's clock, and says what it was. A new
     /// connection gets the number `next_id`, which then rises.
     #[inline(always)]
     pub(crate) fn observe(
@@ -223,27 +219,27 @@ impl Shard {
         let (slot, sender) =
             self.find_or_open(&seen, direction, self.index.hash(direction), next_id);
         let connection = self.slots.get_mut(slot);
-        let said = connection.observe(&seen, segment, sender, now_ns, &mut self.recent);
+        let annotation = connection.observe(&seen, segment, sender, now_ns, &mut self.recent);
         if !self.older.is_empty() {
-            self.settle(slot, digest, said.stage);
+            self.settle(slot, digest, annotation.stage);
         }
-        said
+        annotation
     }
 
-    /// Sets the clock, for one more segment; whether it was time to look for a connection that is
-    /// past, which has left then.
+    /// Sets the clock for one more segment. True if a slot was checked, whose connection may have
+    /// left.
     #[inline(always)]
     fn turn_clock(&mut self, now_ns: i64) -> bool {
         self.now_ns = now_ns;
-        self.waited += 1;
-        let is_time = self.waited >= SEGMENTS_A_LOOK;
+        self.unchecked += 1;
+        let is_time = self.unchecked >= SEGMENTS_A_CHECK;
         if is_time {
-            self.look_for_past(1);
+            self.remove_expired(1);
         }
         is_time
     }
 
-    /// The connection of a segment, and which end has sent it.
+    /// The slot of the connection of a segment, and the end that sent it.
     #[inline(always)]
     fn find_or_open(
         &mut self,
@@ -260,7 +256,7 @@ impl Shard {
         (slot, sender)
     }
 
-    /// The connection of a segment, given the newest on its addresses and ports.
+    /// The slot of the connection of a segment, given the newest on its addresses and ports.
     #[inline(always)]
     fn choose(
         &mut self,
@@ -270,7 +266,6 @@ impl Shard {
         found: (u32, Side),
         next_id: &mut u32,
     ) -> (u32, Side) {
-        // Nearly always.
         let connection = self.slots.get(found.0);
         let is_only_one = self.older.is_empty()
             && !connection.may_be_succeeded_by(seen.digest.flags)
@@ -300,7 +295,7 @@ impl Shard {
         }
     }
 
-    /// Takes in an ICMP error; `None` if no connection here sent what it quotes.
+    /// Takes in an ICMP error; `None` if no connection here sent the segment that it quotes.
     pub(crate) fn observe_icmp(
         &mut self,
         error: &IcmpError,
@@ -323,8 +318,8 @@ impl Shard {
         Some(self.slots.get_mut(slot).observe_icmp(error))
     }
 
-    /// While a SYN inside a live connection waits for its answer, both stay: what fits the older
-    /// one belongs to it.
+    /// The slot of the connection that a segment belongs to while a SYN inside a live connection is
+    /// not answered (RFC 5961 §4): the older one, if the segment fits there only.
     fn between_incarnations(
         &self,
         digest: &Digest,
@@ -341,7 +336,7 @@ impl Shard {
         if is_older { (older, side) } else { newer }
     }
 
-    /// The connection in `slot` has had its answer: the one before it is over.
+    /// Removes the connection before the one in `slot` once the latter is answered.
     fn settle(&mut self, slot: u32, digest: &Digest, stage: Stage) {
         let cleared = stage == Stage::RstHalfOpen;
         if !cleared && !self.slots.get(slot).is_answered() {
@@ -351,17 +346,18 @@ impl Shard {
             if cleared {
                 self.slots.get_mut(older).clear(digest.frame, self.now_ns);
             }
-            self.let_leave(older);
+            self.take_out(older);
         }
     }
 
-    fn let_leave(&mut self, slot: u32) {
+    /// Takes a connection out of its slot, which nothing else points to.
+    fn take_out(&mut self, slot: u32) {
         let mut connection = self.slots.remove(slot);
         connection.leave(self.now_ns);
-        self.left.push(connection);
+        self.closed.push(connection);
     }
 
-    /// Where the connection of the segment observed last is kept.
+    /// The slot of the connection of the segment observed last.
     #[inline]
     pub(crate) fn latest(&self) -> Option<u32> {
         self.latest
@@ -371,47 +367,46 @@ impl Shard {
         &self.slots
     }
 
-    /// What is in the slots, without what finds it.
+    /// The slots, without what finds a connection there.
     pub(crate) fn into_slots(self) -> Slots {
         self.slots
     }
 
     /// The connections that have left and were not taken.
     #[inline]
-    pub(crate) fn left(&mut self) -> &mut Vec<Connection> {
-        &mut self.left
+    pub(crate) fn closed(&mut self) -> &mut Vec<Connection> {
+        &mut self.closed
     }
 
-    /// What the last batch has opened, in order.
+    /// The connections that the last batch has opened, in order.
     pub(crate) fn opened(&self) -> &[Opened] {
         &self.opened
     }
 
-    /// For each of the connections that have left during the last batch, the packet that it left
-    /// at.
-    pub(crate) fn left_at(&self) -> &[u32] {
-        &self.left_at
+    /// For each connection that has left during the last batch, the packet at which it left.
+    pub(crate) fn closed_at(&self) -> &[u32] {
+        &self.closed_at
     }
 
     /// Gives the connections that the last batch has opened their numbers.
     pub(crate) fn number(&mut self, ids: &[u32]) {
-        for connection in &mut self.left {
+        for connection in &mut self.closed {
             let opened = connection.id().checked_sub(PROVISIONAL);
             if let Some(id) = opened.and_then(|opened| ids.get(opened as usize)) {
                 connection.renumber(*id);
             }
         }
         for (provisional, (opened, id)) in (PROVISIONAL..).zip(self.opened.iter().zip(ids)) {
-            // It may have left, and its slot have another one.
+            // The connection may have left, and another be in its slot.
             if self.slots.holding(opened.slot, provisional).is_some() {
                 self.slots.get_mut(opened.slot).renumber(*id);
             }
         }
         self.opened.clear();
-        self.left_at.clear();
+        self.closed_at.clear();
     }
 
-    /// The slot of the newest connection on these addresses and ports, and which end sends.
+    /// The slot of the newest connection on these addresses and ports, and the end that sends.
     #[inline(always)]
     fn find(&self, direction: &Direction, hash: u32) -> Option<(u32, Side)> {
         let mut side = Side::Client;
@@ -423,8 +418,8 @@ impl Shard {
         found.map(|slot| (slot, side))
     }
 
-    /// Makes room for a new connection, the successor of the one in slot `previous`; gives its slot
-    /// and which end sends.
+    /// Opens a connection, the successor of the one in slot `previous`; gives its slot and the end
+    /// that sends.
     fn open(
         &mut self,
         first: &Digest,
@@ -434,7 +429,7 @@ impl Shard {
         next_id: &mut u32,
     ) -> (u32, Side) {
         if self.index.is_full() {
-            // Connections beside their successors are not listed.
+            // Connections beside their successors are not in the index.
             self.index.enlarge(&self.slots, self.older.iter());
         }
         let reuse =
@@ -443,16 +438,16 @@ impl Shard {
         let attempt = previous.map_or(1, |slot| self.slots.get(slot).attempt().saturating_add(1));
         let older = previous.and_then(|slot| self.make_older(slot));
         if self.slots.len() >= self.limit {
-            self.make_room();
+            self.evict();
         } else {
-            self.look_for_past(SLOTS_AN_OPENING);
+            self.remove_expired(SLOTS_AN_OPENING);
         }
         let id = *next_id;
         *next_id = next_id.wrapping_add(1);
         let connection = Connection::new(id, attempt, reuse, first, direction, self.now_ns);
         let sender = connection.sender(direction).unwrap_or(Side::Client);
         let slot = self.slots.insert(connection);
-        // Making room may have taken it.
+        // It may have been evicted.
         if let Some((older, _)) =
             older.filter(|(older, id)| self.slots.holding(*older, *id).is_some())
         {
@@ -462,31 +457,31 @@ impl Shard {
         (slot, sender)
     }
 
-    /// The connection in `slot` gets a successor. It leaves, unless it may still be alive: then it
-    /// stays beside the successor, and its slot and number are given.
+    /// Makes way for the successor of the connection in `slot`. A connection that may still be alive
+    /// stays beside its successor: gives its slot and number.
     fn make_older(&mut self, slot: u32) -> Option<(u32, u32)> {
         self.successions = self.successions.wrapping_add(1);
         self.index.remove(slot, &self.slots);
         let mut beside = self.older.take_of(slot);
-        if let Some(past) = beside.filter(|older| self.slots.get(*older).is_past(self.now_ns)) {
-            self.let_leave(past);
+        if let Some(expired) = beside.filter(|older| self.slots.get(*older).is_past(self.now_ns)) {
+            self.take_out(expired);
             beside = None;
         }
         if beside.is_none() && !self.slots.get(slot).is_closed() {
             return Some((slot, self.slots.get(slot).id()));
         }
-        // An attempt that another attempt follows, or a closed connection.
-        self.let_leave(slot);
+        // A closed connection, or an attempt between two others.
+        self.take_out(slot);
         beside.map(|older| (older, self.slots.get(older).id()))
     }
 
-    /// Looks at the next few slots, and lets go of the connections that are past.
+    /// Checks the next few slots, and removes expired connections.
     ///
-    /// So each opening pays for looking at a few connections, wherever they are in time, and no
-    /// queue has to say when which of them is due.
-    fn look_for_past(&mut self, slots: u32) {
-        self.waited = 0;
-        if self.now_ns < self.none_past_until_ns {
+    /// Each opening pays for a few checks, so that no queue has to be kept in the order in which
+    /// connections expire.
+    fn remove_expired(&mut self, slots: u32) {
+        self.unchecked = 0;
+        if self.now_ns < self.none_expires_before_ns {
             return;
         }
         for _ in 0..slots {
@@ -494,7 +489,7 @@ impl Shard {
             if self.hand >= self.slots.places() {
                 self.hand = 0;
                 let silent_since_ns = self.silent_since_ns.min(self.now_ns);
-                self.none_past_until_ns = silent_since_ns.saturating_add(LINGER_NS);
+                self.none_expires_before_ns = silent_since_ns.saturating_add(LINGER_NS);
                 self.silent_since_ns = self.now_ns;
             }
             let Some(connection) = self.slots.at(self.hand) else { continue };
@@ -506,15 +501,14 @@ impl Shard {
         }
     }
 
-    /// How many left because the shard was full, although they were not closed.
-    pub(crate) fn let_go(&self) -> u64 {
-        self.let_go
+    /// How many had to leave because the shard was full, although they were not closed.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted
     }
 
-    /// The shard is full: a sixteenth of it leaves at once, finished connections first, then those
-    /// silent for longest.
+    /// Evicts a sixteenth of a full shard: finished connections first, then those silent for longest.
     #[cold]
-    fn make_room(&mut self) {
+    fn evict(&mut self) {
         let now_ns = self.now_ns;
         let mut order: Vec<_> = self
             .slots
@@ -528,25 +522,26 @@ impl Shard {
         order.select_nth_unstable(leaving - 1);
         order[..leaving].sort_unstable();
         for &(_, _, id, slot) in &order[..leaving] {
-            // One that leaves takes the one before it along.
+            // A connection that leaves takes its predecessor along.
             if let Some(connection) = self.slots.holding(slot, id) {
-                self.let_go += u64::from(!connection.is_closed());
+                self.evicted += u64::from(!connection.is_closed());
                 self.remove(slot);
             }
         }
     }
 
+    /// Removes a connection, and its predecessor.
     fn remove(&mut self, slot: u32) {
-        // It is not listed if it has a successor.
+        // A connection with a successor is not in the index.
         if !self.index.remove(slot, &self.slots) {
             self.older.part(slot);
         }
         if let Some(older) = self.older.take_of(slot) {
-            self.let_leave(older);
+            self.take_out(older);
         }
         if self.latest == Some(slot) {
             self.latest = None;
         }
-        self.let_leave(slot);
+        self.take_out(slot);
     }
 }

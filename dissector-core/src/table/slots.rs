@@ -1,8 +1,8 @@
-//! Where connections are kept, by slot.
+//! Where connections are stored, by slot.
 
 use crate::connection::Connection;
 
-/// Storage for connections by slot, in chunks, so that growing never moves or doubles anything.
+/// Storage for connections in chunks: growing neither moves a connection nor doubles the memory.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
     chunks: Vec<Vec<Option<Connection>>>,
@@ -57,12 +57,12 @@ impl Slots {
         self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
     }
 
-    /// The same, to change it.
+    /// The connection in a slot, if there is one, to be changed.
     pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut Connection> {
         self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?.as_mut()
     }
 
-    /// The connection of a slot, if it is still the one numbered `id`.
+    /// The connection in a slot, if it is still number `id`.
     pub(crate) fn holding(&self, slot: u32, id: u32) -> Option<&Connection> {
         self.at(slot).filter(|connection| connection.id() == id)
     }
@@ -77,4 +77,14 @@ impl Slots {
         let entries = self.chunks.iter().flatten().enumerate();
         entries.filter_map(|(slot, entry)| Some((slot as u32, entry.as_ref()?)))
     }
+}
+
+/// One number for a slot of one of `shards` shards.
+pub(crate) fn place(slot: u32, shard: u32, shards: u32) -> u32 {
+    slot * shards + shard
+}
+
+/// The slot and the shard that [`place`] was given.
+pub(crate) fn slot_and_shard(place: u32, shards: u32) -> (u32, u32) {
+    (place / shards, place % shards)
 }

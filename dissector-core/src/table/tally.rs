@@ -1,4 +1,4 @@
-//! How the connections to one server went, all together.
+//! Counts and times over many connections.
 
 use crate::connection::{FailureColumn, Outcome, OutcomeClass, Verdict};
 
@@ -23,7 +23,7 @@ pub struct ServerTally {
 }
 
 impl ServerTally {
-    /// Takes in what a connection came to.
+    /// Counts one connection.
     pub fn add(&mut self, verdict: &Verdict) {
         let count = &mut self.outcomes[usize::from(verdict.outcome.number())];
         *count = count.saturating_add(1);
@@ -42,12 +42,13 @@ impl ServerTally {
         self.outcomes[usize::from(outcome.number())]
     }
 
-    /// How many attempts to open a connection the capture shows.
+    /// How many connections were attempted during the capture: all but
+    /// [`Midstream`](Outcome::Midstream) and [`UnsolicitedSynAck`](Outcome::UnsolicitedSynAck).
     pub fn attempts(&self) -> u32 {
         self.sum(|class| class != OutcomeClass::NoAttempt)
     }
 
-    /// How many of the attempts came up.
+    /// How many attempts completed the handshake.
     pub fn complete(&self) -> u32 {
         self.sum(|class| class == OutcomeClass::Open)
     }
@@ -59,33 +60,34 @@ impl ServerTally {
         })
     }
 
-    /// The part of the attempts that came up, in per cent.
+    /// The share of attempts that completed the handshake, in per cent; `None` without an attempt.
     pub fn complete_percent(&self) -> Option<f64> {
         self.per_attempt(f64::from(self.complete()) * 100.0)
     }
 
-    /// How many SYNs had to be sent again, for each attempt.
+    /// SYN retransmissions per attempt; `None` without an attempt.
     pub fn syn_retries_per_attempt(&self) -> Option<f64> {
         self.per_attempt(self.syn_retries as f64)
     }
 
-    /// Shortest round trip to the server, in nanoseconds.
+    /// Shortest round trip to the server, in nanoseconds; `None` if none was measured.
     pub fn rtt_min_ns(&self) -> Option<u64> {
         self.rtt_min_ns
     }
 
-    /// Mean round trip to the server, in nanoseconds.
+    /// Mean round trip to the server, in nanoseconds; `None` if none was measured.
     pub fn rtt_mean_ns(&self) -> Option<u64> {
         let mean = self.rtt_sum_ns.checked_div(u128::from(self.rtts))?;
         u64::try_from(mean).ok()
     }
 
-    /// Longest round trip to the server, in nanoseconds.
+    /// Longest round trip to the server, in nanoseconds; `None` if none was measured.
     pub fn rtt_max_ns(&self) -> Option<u64> {
         self.rtt_max_ns
     }
 
-    /// Longest time from the first SYN to the final ACK, in nanoseconds.
+    /// Longest time from the first SYN to the final ACK, in nanoseconds; `None` if no handshake was
+    /// complete.
     pub fn slowest_setup_ns(&self) -> Option<u64> {
         self.slowest_setup_ns
     }
@@ -113,7 +115,7 @@ mod tests {
         let ports = if back { [80, port] } else { [port, 80] };
         octets[..2].copy_from_slice(&ports[0].to_be_bytes());
         octets[2..4].copy_from_slice(&ports[1].to_be_bytes());
-        // Both count from 0; who has sent a SYN goes on at 1.
+        // Both initial numbers are 0; after its SYN an end goes on at 1.
         octets[7] = u8::from(flags == 0x10);
         octets[11] = u8::from(flags & 0x10 != 0);
         (octets[12], octets[13]) = (0x50, flags);
@@ -141,7 +143,7 @@ mod tests {
         observe(&mut table, 9000, true, 1003, 0x10);
         let mut tally = ServerTally::default();
         for connection in table.connections() {
-            tally.add(&connection.verdict(table.now_ns()));
+            tally.add(&table.verdict(connection));
         }
         assert_eq!(tally.attempts(), 3);
         assert_eq!((tally.complete(), tally.count(Outcome::Refused)), (1, 1));

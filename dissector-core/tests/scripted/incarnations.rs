@@ -41,9 +41,9 @@ fn the_rst_that_answers_a_challenge_closes_the_old_connection_only() {
     script.client().reflex();
     let now = i64::from(script.clock_ms()) * 1_000_000;
     let (old, new) = (script.connection_numbered(0), script.connection_numbered(1));
-    assert_eq!(old.verdict(now).close, Close::Rst);
-    assert_eq!(old.verdict(now).outcome, Outcome::Complete);
-    assert_eq!(new.verdict(now).close, Close::Open);
+    assert_eq!(old.verdict_at(now).close, Close::Rst);
+    assert_eq!(old.verdict_at(now).outcome, Outcome::Complete);
+    assert_eq!(new.verdict_at(now).close, Close::Open);
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_decided_failure_leaves_after_two_minutes() {
     script.elsewhere_for_a_while();
     let left = script.take_closed();
     assert_eq!(left.len(), 1);
-    assert_eq!(left[0].outcome(left[0].last_ns()), Outcome::NoReply);
+    assert_eq!(left[0].outcome_at(left[0].last_ns()), Outcome::NoReply);
 }
 
 #[test]

@@ -231,7 +231,7 @@ impl Script {
 
     /// What the last connection has come to if nothing more comes for `ms` milliseconds.
     pub fn verdict_after_ms(&self, ms: i64) -> Verdict {
-        self.connection().verdict(self.time_ns + ms * MS)
+        self.connection().verdict_at(self.time_ns + ms * MS)
     }
 
     pub fn outcome(&self) -> Outcome {

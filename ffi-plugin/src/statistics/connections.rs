@@ -49,7 +49,7 @@ pub struct Connections {
 
 impl Table for Connections {
     fn add(&mut self, connection: &Connection, now_ns: i64) -> usize {
-        let verdict = connection.verdict(now_ns);
+        let verdict = connection.verdict_at(now_ns);
         let Verdict { outcome, open_type, close, closed_by, times, .. } = verdict;
         self.rows.push(Row {
             id: connection.id(),

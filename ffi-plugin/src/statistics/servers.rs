@@ -36,7 +36,7 @@ impl Table for Servers {
             self.rows.push((server, ServerTally::default()));
             self.rows.len() - 1
         });
-        self.rows[place].1.add(&connection.verdict(now_ns));
+        self.rows[place].1.add(&connection.verdict_at(now_ns));
         place
     }
 

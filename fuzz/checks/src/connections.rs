@@ -100,7 +100,7 @@ impl State {
         for (connection, other) in left.iter().zip(self.twin.take_closed()) {
             assert_eq!(connection.id(), other.id());
             check_end(connection, self.now_ns);
-            assert_eq!(connection.verdict(self.now_ns), other.verdict(self.now_ns));
+            assert_eq!(connection.verdict_at(self.now_ns), other.verdict_at(self.now_ns));
             self.facts[connection.id() as usize].leave();
         }
     }
@@ -115,7 +115,7 @@ impl State {
             last = Some(connection.id());
             count += 1;
             check_end(connection, self.now_ns);
-            tally.add(&connection.verdict(self.now_ns));
+            tally.add(&connection.verdict_at(self.now_ns));
         }
         assert_eq!(count + self.taken, self.next_id as usize);
         check_tally(&tally, count);
@@ -124,12 +124,12 @@ impl State {
 
 /// The verdict has an answer to each question, now and ever after.
 fn check_end(connection: &Connection, now_ns: i64) {
-    let now = connection.verdict(now_ns);
-    assert_eq!(now.outcome, connection.outcome(now_ns));
-    assert_eq!(now.established, connection.established(now_ns));
+    let now = connection.verdict_at(now_ns);
+    assert_eq!(now.outcome, connection.outcome_at(now_ns));
+    assert_eq!(now.established, connection.established_at(now_ns));
     Totals::of(connection).check(connection, now_ns);
     for later_ns in [now_ns.saturating_add(10_000_000_000), i64::MAX] {
-        let later = connection.verdict(later_ns);
+        let later = connection.verdict_at(later_ns);
         if now.outcome != Outcome::Pending {
             assert_eq!(now.outcome, later.outcome, "what was decided changes with time alone");
         }

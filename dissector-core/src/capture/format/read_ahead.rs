@@ -29,35 +29,7 @@ const MOST: usize = 3;
 const READERS: usize = 2;
 
 /// Reads a capture ahead, in whatever thread: see [`Captures::ahead`](crate::capture::Captures::ahead).
-///
-/// ```
-/// use dissector_core::ConnectionTable;
-/// use dissector_core::capture::{Captures, Input};
-///
-/// // A pcap file (little-endian, microseconds, RAW) with a SYN.
-/// let mut file = b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00\0\0\0\0\0\0\0\0\xff\xff\0\0\x65\0\0\0".to_vec();
-/// file.extend(b"\x01\0\0\0\0\0\0\0\x28\0\0\0\x28\0\0\0");
-/// file.extend(b"\x45\0\0\x28\0\x01\0\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02");
-/// file.extend(b"\x9c\x40\0\x35\0\0\0\x07\0\0\0\0\x50\x02\xff\xff\0\0\0\0");
-/// let mut captures = Captures::open([Input::Reader(Box::new(std::io::Cursor::new(file)))])?;
-///
-/// let mut batch = ConnectionTable::new().new_batch();
-/// std::thread::scope(|scope| {
-///     if let Some(ahead) = captures.ahead() {
-///         // As long as there is something to read, and somebody to read it for.
-///         scope.spawn(move || {
-///             while ahead.has_room() {
-///                 ahead.read();
-///             }
-///         });
-///     }
-///     while captures.fill(&mut batch, 1_000)? {}
-///     Ok::<(), dissector_core::capture::FileError>(())
-/// })?;
-/// assert_eq!(batch.len(), 1);
-/// # Ok::<(), dissector_core::capture::FileError>(())
-/// ```
-pub struct Ahead<R = Box<dyn Read + Send>>(Arc<Shared<R>>);
+pub(crate) struct Ahead<R = Box<dyn Read + Send>>(Arc<Shared<R>>);
 
 struct Shared<R> {
     /// Locked while it is read from; the other one only for moments.

@@ -127,7 +127,7 @@ impl Exchange {
 fn latest(table: &ConnectionTable) -> String {
     let mut connection = table.latest().expect("a segment was observed").clone();
     connection.course = Course::Left;
-    let verdicts = [table.now_ns(), i64::MAX].map(|now_ns| connection.verdict(now_ns));
+    let verdicts = [table.now_ns(), i64::MAX].map(|now_ns| connection.verdict_at(now_ns));
     let closed = (connection.is_closed(), connection.is_answered(), connection.conn_state());
     connection.keep_refusal_in_full();
     format!("{connection:?} {verdicts:?} {closed:?}")

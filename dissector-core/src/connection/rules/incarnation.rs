@@ -195,6 +195,6 @@ impl Connection {
 
     /// Whether the connection may leave the table after a silence: closed, or failed.
     pub(crate) fn is_finished(&self, now_ns: i64) -> bool {
-        self.is_closed() || self.outcome(now_ns).failed()
+        self.is_closed() || self.outcome_at(now_ns).failed()
     }
 }

@@ -23,8 +23,8 @@ const SILENCE_NS: i64 = 3_000_000_000;
 impl Connection {
     /// What the connection came to, seen from `now_ns`: the end of the capture, or the present. Once
     /// it has left its table, what counts is when it left.
-    pub fn verdict(&self, now_ns: i64) -> Verdict {
-        let (outcome, close, times) = (self.outcome(now_ns), self.close(), self.times());
+    pub fn verdict_at(&self, now_ns: i64) -> Verdict {
+        let (outcome, close, times) = (self.outcome_at(now_ns), self.close(), self.times());
         Verdict {
             outcome,
             established: self.came_up(outcome),
@@ -319,7 +319,7 @@ impl Connection {
 
     /// How the connection went, seen from `now_ns`: the end of the capture, or the present. Once it
     /// has left its table, what counts is when it left.
-    pub fn outcome(&self, now_ns: i64) -> Outcome {
+    pub fn outcome_at(&self, now_ns: i64) -> Outcome {
         if let Course::Over(outcome) = self.course {
             return outcome;
         }
@@ -399,8 +399,8 @@ impl Connection {
     }
 
     /// Whether the connection is known to have come up.
-    pub fn established(&self, now_ns: i64) -> bool {
-        self.came_up(self.outcome(now_ns))
+    pub fn established_at(&self, now_ns: i64) -> bool {
+        self.came_up(self.outcome_at(now_ns))
     }
 
     fn came_up(&self, outcome: Outcome) -> bool {

@@ -20,7 +20,7 @@ use crate::vocabulary::{Close, ClosedBy, Ecn, OpenType, Outcome, RstReason, Seen
 ///     let packet = PacketInfo::new(source, destination, ms * 1_000_000).with_frame(frame);
 ///     table.observe(&Segment::parse(packet, octets)?);
 /// }
-/// let verdict = table.latest().expect("the one of the last segment").verdict(table.now_ns());
+/// let verdict = table.verdict(table.latest().expect("the one of the last segment"));
 /// assert_eq!((verdict.outcome, verdict.established), (Outcome::Complete, true));
 /// assert_eq!((verdict.syn_count, verdict.synack_count), (1, 1));
 /// assert_eq!(verdict.times.rtt_server_ns, Some(20_000_000));

@@ -95,7 +95,7 @@ impl Facts {
         }
         // Everything that was remarked stays, but for what a late SYN or SYN/ACK takes back.
         let mut kept = self.remarks.union(seen.findings);
-        let all = connection.verdict(i64::MAX).findings;
+        let all = connection.verdict_at(i64::MAX).findings;
         for taken_back in [Finding::SynNotCaptured, Finding::SynAckNotCaptured] {
             if !all.contains(taken_back) {
                 kept.remove(taken_back);
@@ -235,7 +235,7 @@ pub struct Totals {
 
 impl Totals {
     pub fn of(connection: &Connection) -> Self {
-        let frames = connection.verdict(i64::MAX).frames;
+        let frames = connection.verdict_at(i64::MAX).frames;
         Self {
             packets: connection.packets(),
             syns: connection.syn_count(),

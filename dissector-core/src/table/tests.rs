@@ -1,9 +1,10 @@
 //! Whatever comes in, the table stays within its bounds and says something legal.
 
-use dissector_core::connection::{Connection, Stage, State};
-use dissector_core::wire::{SeqNumber, TcpFlags, TcpHeader};
-use dissector_core::{ConnectionTable, DEFAULT_LIMIT, PacketInfo, Segment};
 use proptest::prelude::*;
+
+use crate::connection::{Connection, Stage, State};
+use crate::wire::{SeqNumber, TcpFlags, TcpHeader};
+use crate::{ConnectionTable, DEFAULT_LIMIT, PacketInfo, Segment};
 
 #[derive(Clone, Debug)]
 struct Sent {
@@ -93,8 +94,8 @@ proptest! {
                 prop_assert_eq!(seen.client.before(), seen.client.after());
             }
             // Each question about the connection has an answer.
-            let _ = (connection.outcome(table.now_ns()), connection.close(), connection.open_type());
-            let _ = (connection.established(table.now_ns()), connection.closed_by());
+            let _ = (table.outcome(connection), connection.close(), connection.open_type());
+            let _ = (connection.established_at(table.now_ns()), connection.closed_by());
         }
         prop_assert_eq!(table.connections().count(), next as usize);
         prop_assert!(table.connections().map(|connection| connection.id()).eq(0..next));
@@ -134,9 +135,8 @@ proptest! {
         for (file, segments) in (0..).zip(segments.chunks(batch_length)) {
             let mut batch = table.new_batch();
             segments.iter().for_each(|segment| batch.push_segment(file, segment));
-            table.shards_mut().for_each(|shard| shard.observe_batch(&batch));
-            let leaving = table.end_batch(&batch, |id, file| opened.push((id, file)));
-            left.extend(leaving.iter().map(told));
+            let closed = table.observe_batch(&batch, |id, file| opened.push((id, file)));
+            left.extend(closed.iter().map(told));
         }
         prop_assert_eq!(table.now_ns(), single.now_ns());
         prop_assert_eq!(left, left_single);

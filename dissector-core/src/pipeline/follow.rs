@@ -1,0 +1,417 @@
+//! Following the connections of captures from the first packet to the last.
+
+use std::fmt;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use crate::capture::{Captures, FileError, Packet};
+use crate::connection::{Annotation, Connection, Outcome, Verdict};
+use crate::pipeline::reader::{Origins, Reader};
+use crate::pipeline::workers;
+use crate::table::batches::BatchClosed;
+use crate::table::{ConnectionTable, DEFAULT_LIMIT, Remaining};
+
+/// Packets that one thread reads before it follows them: few enough to stay in a core's own cache.
+const BATCH: usize = 1 << 11;
+
+/// Threads unless told otherwise, where there are as many cores: more were not measured.
+const USUAL_THREADS: usize = 2;
+
+/// How [`follow`] works.
+///
+/// ```
+/// use std::sync::atomic::AtomicBool;
+///
+/// use dissector_core::FollowOptions;
+///
+/// let stop = AtomicBool::new(false);
+/// let options = FollowOptions::new()
+///     .with_threads(4)
+///     .with_limit(100_000)
+///     .with_stop(&stop)
+///     .with_progress(|octets| eprintln!("{octets} octets read"));
+/// assert!(format!("{options:?}").starts_with("FollowOptions { threads: 4, limit: 100000"));
+/// ```
+pub struct FollowOptions<'a> {
+    threads: usize,
+    limit: usize,
+    packet_by_packet: bool,
+    pub(super) stop: Option<&'a AtomicBool>,
+    pub(super) progress: Option<Box<dyn FnMut(u64) + Send + 'a>>,
+}
+
+impl Default for FollowOptions<'_> {
+    fn default() -> Self {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = cores.min(USUAL_THREADS);
+        let (limit, packet_by_packet) = (DEFAULT_LIMIT, false);
+        Self { threads, limit, packet_by_packet, stop: None, progress: None }
+    }
+}
+
+impl<'a> FollowOptions<'a> {
+    /// Two threads, or one on a machine with one core; up to [`DEFAULT_LIMIT`] connections at once.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of threads, the calling one included, at least one. The result does not depend
+    /// on it.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: threads.max(1), ..self }
+    }
+
+    /// How many connections are followed at once: see [`ConnectionTable::with_limit`].
+    #[must_use]
+    pub fn with_limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Follows each packet, in the calling thread, before the next one is read. For live sources: a
+    /// connection is handed out as soon as the packet is there that closes it. Otherwise thousands
+    /// of packets are read at a time.
+    #[must_use]
+    pub fn packet_by_packet(self, packet_by_packet: bool) -> Self {
+        Self { packet_by_packet, ..self }
+    }
+
+    /// Ends the reading once `stop` is true, as if the captures ended there.
+    #[must_use]
+    pub fn with_stop(self, stop: &'a AtomicBool) -> Self {
+        Self { stop: Some(stop), ..self }
+    }
+
+    /// Calls `progress` every few thousand packets, in any of the threads, with the number of octets
+    /// read so far: see [`Captures::octets_read`].
+    #[must_use]
+    pub fn with_progress(self, progress: impl FnMut(u64) + Send + 'a) -> Self {
+        Self { progress: Some(Box::new(progress)), ..self }
+    }
+
+    fn table(&self) -> ConnectionTable {
+        ConnectionTable::with_limit(self.limit)
+    }
+}
+
+impl fmt::Debug for FollowOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FollowOptions")
+            .field("threads", &self.threads)
+            .field("limit", &self.limit)
+            .field("packet_by_packet", &self.packet_by_packet)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection that nothing more belongs to: it was closed or evicted, or the captures have ended.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ClosedConnection<'a> {
+    /// The connection.
+    pub connection: &'a Connection,
+    /// The index of the capture that its first packet is in.
+    pub capture: usize,
+    /// The time that its verdict is given at, in nanoseconds since 1970 UTC.
+    pub now_ns: i64,
+}
+
+impl ClosedConnection<'_> {
+    /// The verdict on the connection.
+    pub fn verdict(&self) -> Verdict {
+        self.connection.verdict_at(self.now_ns)
+    }
+
+    /// The outcome of the connection: that of its verdict, which costs more.
+    pub fn outcome(&self) -> Outcome {
+        self.connection.outcome_at(self.now_ns)
+    }
+}
+
+/// What [`follow_packets`] hands out.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum FollowEvent<'a> {
+    /// A segment, or an ICMP error that quotes a segment of a connection.
+    #[non_exhaustive]
+    Packet {
+        /// The index of its capture.
+        capture: usize,
+        /// The segment or ICMP error.
+        packet: &'a Packet<'a>,
+        /// What it was.
+        annotation: &'a Annotation,
+        /// Its connection, after it.
+        connection: &'a Connection,
+    },
+    /// A connection that nothing more belongs to.
+    Closed(ClosedConnection<'a>),
+}
+
+/// How following ended. What each capture could not give is told by [`Captures::warning`],
+/// [`Captures::disorder`] and [`Captures::skipped`].
+///
+/// It owns the connections that were open at the end, which are freed with it. A program that is about
+/// to end can [`forget`](std::mem::forget) it: freeing millions takes some tenths of a second.
+#[derive(Debug)]
+#[must_use]
+#[non_exhaustive]
+pub struct FollowSummary {
+    /// Captures that could not be read to their end; the others were.
+    pub errors: Vec<FileError>,
+    /// Whether [`FollowOptions::with_stop`] ended the reading.
+    pub stopped: bool,
+    /// Connections evicted because too many were open at once: see [`ConnectionTable::evicted`].
+    pub evicted: u64,
+    _remaining: Arc<Connections>,
+}
+
+impl FollowSummary {
+    pub(super) fn new(reader: Reader<'_, '_>, evicted: u64, remaining: Arc<Connections>) -> Self {
+        let Reader { errors, stopped, .. } = reader;
+        Self { errors, stopped, evicted, _remaining: remaining }
+    }
+}
+
+/// Connections on their way out: those of a batch, or those at the end.
+#[derive(Debug)]
+pub(super) enum Connections {
+    Batch(BatchClosed),
+    Remaining(Remaining),
+}
+
+impl Connections {
+    pub(super) fn get(&self, place: usize) -> Option<&Connection> {
+        match self {
+            Self::Batch(closed) => closed.get(place),
+            Self::Remaining(remaining) => remaining.get(place),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Batch(closed) => closed.len(),
+            Self::Remaining(remaining) => remaining.len(),
+        }
+    }
+}
+
+/// Reads captures to their end, as one stream in order of time, and follows their connections.
+///
+/// `on_closed` gets each connection exactly once: while the captures are read, those that are closed
+/// or evicted, in the order in which they leave the [table](ConnectionTable); at the end all others,
+/// by number. It is called for one connection after the other, in any of the threads.
+///
+/// A capture that cannot be read any further ends there; the others go on, and
+/// [`FollowSummary::errors`] has the reason.
+///
+/// # Errors
+/// The first error that `on_closed` returns, which ends the reading.
+///
+/// ```
+/// use std::io::{self, Write};
+///
+/// use dissector_core::capture::{Captures, Input};
+/// use dissector_core::{FollowOptions, follow};
+///
+/// // A pcap file (little-endian, microseconds, link type RAW) with a SYN and the RST that refuses it.
+/// let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x65\0\0\0".to_vec();
+/// file.extend(b"\x01\0\0\0\0\0\0\0\x28\0\0\0\x28\0\0\0");
+/// file.extend(b"\x45\0\0\x28\0\x01\0\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02");
+/// file.extend(b"\x9c\x40\0\x35\0\0\0\x07\0\0\0\0\x50\x02\xff\xff\0\0\0\0");
+/// file.extend(b"\x01\0\0\0\x64\0\0\0\x28\0\0\0\x28\0\0\0");
+/// file.extend(b"\x45\0\0\x28\0\0\0\0\x40\x06\0\0\x0a\0\0\x02\x0a\0\0\x01");
+/// file.extend(b"\0\x35\x9c\x40\0\0\0\0\0\0\0\x08\x50\x14\0\0\0\0\0\0");
+/// // Paths work as well: Captures::open(["monday.pcapng.gz", "tuesday.pcap"])?
+/// let mut captures = Captures::open([Input::Reader(Box::new(io::Cursor::new(file)))])?;
+///
+/// let mut text = Vec::new();
+/// let summary = follow(&mut captures, FollowOptions::new(), |closed| {
+///     writeln!(text, "{}: {}", closed.connection.server(), closed.outcome())
+/// })?;
+/// assert_eq!(text, b"10.0.0.2:53: refused\n");
+/// assert!(summary.errors.is_empty() && captures.warning(0).is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn follow<E: Send>(
+    captures: &mut Captures,
+    options: FollowOptions<'_>,
+    mut on_closed: impl FnMut(ClosedConnection<'_>) -> Result<(), E> + Send,
+) -> Result<FollowSummary, E> {
+    if options.packet_by_packet || options.threads == 1 {
+        return in_this_thread(captures, options, on_closed);
+    }
+    // A copy costs little beside what a thread saves.
+    let make = |closed: ClosedConnection<'_>, made: &mut Vec<_>| {
+        made.push((closed.connection.clone(), closed.capture, closed.now_ns));
+    };
+    follow_map(captures, options, make, |made| {
+        made.drain(..).try_for_each(|(connection, capture, now_ns)| {
+            on_closed(ClosedConnection { connection: &connection, capture, now_ns })
+        })
+    })
+}
+
+/// Does what [`follow`] does, but splits the work on closed connections in two: `make` works on them
+/// in all threads at once, `put` takes what `make` has added to an `M`, in order. For programs that
+/// format a row for each of millions of connections.
+///
+/// `put` has to leave the `M` as good as new; it will be used again, with the memory that it has.
+///
+/// # Errors
+/// The first error that `put` returns, which ends the reading.
+///
+/// ```
+/// use std::fmt::Write;
+///
+/// use dissector_core::capture::Captures;
+/// use dissector_core::{FollowOptions, follow_map};
+///
+/// fn rows(captures: &mut Captures, out: &mut impl std::io::Write) -> std::io::Result<()>
+/// # where for<'a> &'a mut dyn std::io::Write: Send
+/// {
+///     let mut rows = String::new();
+///     let _ = follow_map(
+///         captures,
+///         FollowOptions::new(),
+///         |closed, rows: &mut String| {
+///             let _ = writeln!(rows, "{},{}", closed.connection.id(), closed.outcome());
+///         },
+///         |made| {
+///             rows.push_str(made);
+///             made.clear();
+///             Ok::<(), std::io::Error>(())
+///         },
+///     )?;
+///     out.write_all(rows.as_bytes())
+/// }
+/// ```
+pub fn follow_map<M: Default + Send, E: Send>(
+    captures: &mut Captures,
+    options: FollowOptions<'_>,
+    make: impl Fn(ClosedConnection<'_>, &mut M) + Sync,
+    mut put: impl FnMut(&mut M) -> Result<(), E> + Send,
+) -> Result<FollowSummary, E> {
+    if options.packet_by_packet || options.threads == 1 {
+        let mut made = M::default();
+        return in_this_thread(captures, options, |closed| {
+            make(closed, &mut made);
+            put(&mut made)
+        });
+    }
+    let (threads, table) = (options.threads, options.table());
+    workers::follow(threads, Reader::new(captures, options), table, make, put)
+}
+
+/// Does what [`follow`] does in the calling thread, and hands out each packet of a connection as well.
+/// Connections that leave when a packet comes are handed out before it.
+///
+/// # Errors
+/// The first error that `on_event` returns, which ends the reading.
+///
+/// ```no_run
+/// use dissector_core::capture::{Captures, Packet};
+/// use dissector_core::{FollowEvent, FollowOptions, follow_packets};
+///
+/// let mut captures = Captures::open(["capture.pcapng"])?;
+/// let mut syn_retransmissions = 0;
+/// let summary = follow_packets(&mut captures, FollowOptions::new(), |event| {
+///     if let FollowEvent::Packet { annotation, .. } = event
+///         && annotation.stage == dissector_core::connection::Stage::Syn
+///         && annotation.retry > 0
+///     {
+///         syn_retransmissions += 1;
+///     }
+///     Ok::<(), std::convert::Infallible>(())
+/// })?;
+/// assert!(!summary.stopped);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn follow_packets<E>(
+    captures: &mut Captures,
+    options: FollowOptions<'_>,
+    mut on_event: impl FnMut(FollowEvent<'_>) -> Result<(), E>,
+) -> Result<FollowSummary, E> {
+    let mut table = options.table();
+    let mut origins = Origins::default();
+    let mut reader = Reader::new(captures, options);
+    while reader.goes_on() {
+        reader.count(1);
+        match reader.captures.next_packet() {
+            // A packet is large: it stays in its place.
+            Ok(Some((capture, ref packet))) => {
+                let annotation = match packet {
+                    Packet::Segment(segment) => Some(table.observe(segment)),
+                    Packet::IcmpError(error) => table.observe_icmp(error),
+                };
+                if let Some(annotation) = &annotation {
+                    origins.note(annotation.connection, capture as u32);
+                }
+                let (closed, now_ns) = (table.take_closed(), table.now_ns());
+                hand_out(closed.iter(), now_ns, &origins, |it| on_event(FollowEvent::Closed(it)))?;
+                if let (Some(annotation), Some(connection)) = (&annotation, table.latest()) {
+                    on_event(FollowEvent::Packet { capture, packet, annotation, connection })?;
+                }
+            }
+            Ok(None) => break,
+            Err(error) => reader.errors.push(error),
+        }
+    }
+    finish(table, &origins, reader, |closed| on_event(FollowEvent::Closed(closed)))
+}
+
+fn in_this_thread<E>(
+    captures: &mut Captures,
+    options: FollowOptions<'_>,
+    mut on_closed: impl FnMut(ClosedConnection<'_>) -> Result<(), E>,
+) -> Result<FollowSummary, E> {
+    if options.packet_by_packet {
+        return follow_packets(captures, options, |event| match event {
+            FollowEvent::Closed(closed) => on_closed(closed),
+            FollowEvent::Packet { .. } => Ok(()),
+        });
+    }
+    // In batches, several connections can be looked up together, and what a shard needs stays in the
+    // cache meanwhile.
+    let mut table = options.table();
+    let mut origins = Origins::default();
+    let mut reader = Reader::new(captures, options);
+    let mut batch = table.new_batch();
+    let mut more = true;
+    while more {
+        more = reader.fill(&mut batch, BATCH);
+        let closed = table.observe_batch(&batch, |id, capture| origins.note(id, capture));
+        batch.clear();
+        hand_out(closed.iter(), table.now_ns(), &origins, &mut on_closed)?;
+    }
+    finish(table, &origins, reader, on_closed)
+}
+
+/// Hands out the connections that have not left.
+fn finish<E>(
+    table: ConnectionTable,
+    origins: &Origins,
+    reader: Reader<'_, '_>,
+    on_closed: impl FnMut(ClosedConnection<'_>) -> Result<(), E>,
+) -> Result<FollowSummary, E> {
+    let (now_ns, evicted) = (table.now_ns(), table.evicted());
+    let remaining = table.into_remaining();
+    hand_out(remaining.iter(), now_ns, origins, on_closed)?;
+    Ok(FollowSummary::new(reader, evicted, Arc::new(Connections::Remaining(remaining))))
+}
+
+fn hand_out<'c, E>(
+    connections: impl Iterator<Item = &'c Connection>,
+    now_ns: i64,
+    origins: &Origins,
+    mut on_closed: impl FnMut(ClosedConnection<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    for connection in connections {
+        let capture = origins.of(connection.id());
+        on_closed(ClosedConnection { connection, capture, now_ns })?;
+    }
+    Ok(())
+}

@@ -198,7 +198,7 @@ impl<'a> ConnectionRow<'a> {
 mod tests {
     use super::*;
     use crate::cell::Row;
-    use dissector_core::connection::{FIELDS, Known};
+    use dissector_core::schema::{FIELDS, Known};
 
     /// The columns that only rows have: position, addresses by sender, and what needs no filter.
     const ROW_ONLY: &[&str] = &[

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::sync::OnceLock;
 
-use dissector_core::connection::FIELDS;
+use dissector_core::schema::FIELDS;
 
 use crate::abi::tcphs_wanted;
 use crate::boundary::{entry, guard};

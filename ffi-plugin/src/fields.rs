@@ -4,7 +4,8 @@ use std::ffi::CString;
 use std::ptr;
 use std::sync::OnceLock;
 
-use dissector_core::connection::{Enumeration, FIELDS, Field, FieldKind, Known, State};
+use dissector_core::connection::{Enumeration, State};
+use dissector_core::schema::{FIELDS, Field, FieldKind, Known};
 use libc::{c_char, c_int, c_void};
 
 use crate::abi::c_string;

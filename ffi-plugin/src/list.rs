@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use dissector_core::connection::{FIELDS, FieldId, Known};
+use dissector_core::schema::{FIELDS, FieldId, Known};
 
 use crate::abi::{TCPHS_MAX_ITEMS, TCPHS_NO_TEXT, tcphs_item, tcphs_wanted};
 use crate::text::TextBuffer;

@@ -3,8 +3,9 @@
 use std::fmt::{self, Display, Formatter};
 
 use dissector_core::connection::{
-    Close, Connection, Ecn, FieldId, HandshakeTimes, OpenType, Seen, Vantage, Verdict,
+    Close, Connection, Ecn, HandshakeTimes, OpenType, Seen, Vantage, Verdict,
 };
+use dissector_core::schema::FieldId;
 
 use crate::list::List;
 use crate::text::Milliseconds;

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use dissector_core::connection::{Annotation, FieldId, Repeat, RoleBasis, Stage, States};
+use dissector_core::connection::{Annotation, Repeat, RoleBasis, Stage, States};
+use dissector_core::schema::FieldId;
 use dissector_core::wire::{OptionsText, TcpFlags};
 
 use crate::abi::{TCPHS_NO_TEXT, tcphs_view, tcphs_wanted};
@@ -193,7 +194,7 @@ mod tests {
     use super::*;
     use crate::abi::{TCPHS_MAX_ITEMS, tcphs_item};
     use crate::session::{Session, tests::handshake};
-    use dissector_core::connection::{FIELDS, FieldKind, Known as When};
+    use dissector_core::schema::{FIELDS, FieldKind, Known as When};
 
     /// A frame of a handshake and a FIN.
     fn view(frame: u32, later: bool) -> tcphs_view {

@@ -6,9 +6,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::Stdio;
 
-use dissector_core::connection::{
-    ENUMERATIONS, Enumeration, FIELDS, Field, FieldKind, Finding, Known, State, StateNames,
-};
+use dissector_core::connection::{ENUMERATIONS, Enumeration, Finding, State, StateNames};
+use dissector_core::schema::{FIELDS, Field, FieldKind, Known};
 use testkit::workspace_root;
 use tests::{sample, wireshark};
 

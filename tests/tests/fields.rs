@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
-use dissector_core::connection::{FIELDS, Field, FieldKind, Finding, Known};
+use dissector_core::connection::Finding;
+use dissector_core::schema::{FIELDS, Field, FieldKind, Known};
 use tests::{
     at_length, fields, finish, in_parallel, less_once_more, once_more, sample, samples, tshark,
     wireshark,

@@ -1,6 +1,7 @@
 //! What is said of one segment.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::vocabulary::{Finding, FindingSet};
 use crate::vocabulary::{Repeat, Role, RstReason, Stage, State};
@@ -93,6 +94,11 @@ impl Annotation {
     pub fn rto_ns(&self) -> Option<u64> {
         let [low, middle, high] = self.rto.map(u64::from);
         (self.retry > 0).then_some(low | middle << 16 | high << 32)
+    }
+
+    /// [`rto_ns`](Self::rto_ns) as a duration.
+    pub fn rto(&self) -> Option<Duration> {
+        self.rto_ns().map(Duration::from_nanos)
     }
 
     /// Notes something worth a remark.

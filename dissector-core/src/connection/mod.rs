@@ -17,7 +17,7 @@ mod tests;
 mod track;
 mod verdict;
 
-pub use crate::schema::{FIELDS, Field, FieldId, FieldKind, Known};
+#[doc(no_inline)]
 pub use crate::vocabulary::*;
 pub use annotation::{Annotation, States};
 pub use compact_annotation::{Brief, Remainder};

@@ -126,6 +126,7 @@ impl ClosedConnection<'_> {
     }
 
     /// The outcome of the connection: that of its verdict, which costs more.
+    #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.connection.outcome_at(self.now_ns)
     }

@@ -74,7 +74,7 @@ impl Field {
     /// Name in rows: without the prefix, dots as underscores.
     ///
     /// ```
-    /// use dissector_core::connection::FieldId;
+    /// use dissector_core::schema::FieldId;
     ///
     /// assert_eq!(FieldId::ClientState.field().row_name(), "client_state");
     /// ```

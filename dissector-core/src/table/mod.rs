@@ -276,6 +276,7 @@ impl ConnectionTable {
     }
 
     /// The outcome of a connection: that of its [verdict](Self::verdict), which costs more.
+    #[must_use]
     pub fn outcome(&self, connection: &Connection) -> Outcome {
         connection.outcome_at(self.now_ns)
     }

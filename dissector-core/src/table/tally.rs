@@ -1,5 +1,7 @@
 //! Counts and times over many connections.
 
+use std::time::Duration;
+
 use crate::connection::{FailureColumn, Outcome, OutcomeClass, Verdict};
 
 /// Counts and times over many connections, of one server for instance.
@@ -90,6 +92,26 @@ impl ServerTally {
     /// complete.
     pub fn slowest_setup_ns(&self) -> Option<u64> {
         self.slowest_setup_ns
+    }
+
+    /// [`rtt_min_ns`](Self::rtt_min_ns) as a duration.
+    pub fn rtt_min(&self) -> Option<Duration> {
+        self.rtt_min_ns.map(Duration::from_nanos)
+    }
+
+    /// [`rtt_mean_ns`](Self::rtt_mean_ns) as a duration.
+    pub fn rtt_mean(&self) -> Option<Duration> {
+        self.rtt_mean_ns().map(Duration::from_nanos)
+    }
+
+    /// [`rtt_max_ns`](Self::rtt_max_ns) as a duration.
+    pub fn rtt_max(&self) -> Option<Duration> {
+        self.rtt_max_ns.map(Duration::from_nanos)
+    }
+
+    /// [`slowest_setup_ns`](Self::slowest_setup_ns) as a duration.
+    pub fn slowest_setup(&self) -> Option<Duration> {
+        self.slowest_setup_ns.map(Duration::from_nanos)
     }
 
     fn per_attempt(&self, value: f64) -> Option<f64> {

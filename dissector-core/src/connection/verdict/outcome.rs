@@ -319,6 +319,7 @@ impl Connection {
 
     /// How the connection went, seen from `now_ns`: the end of the capture, or the present. Once it
     /// has left its table, what counts is when it left.
+    #[must_use]
     pub fn outcome_at(&self, now_ns: i64) -> Outcome {
         if let Course::Over(outcome) = self.course {
             return outcome;

@@ -1,11 +1,15 @@
 //! What a connection came to, all in one place.
 
+use std::time::Duration;
+
 use crate::vocabulary::FindingSet;
 use crate::vocabulary::{Close, ClosedBy, Ecn, OpenType, Outcome, RstReason, Seen, Vantage};
 
 /// What a connection came to, as things stand at some time: a plain value to show or to keep.
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// use dissector_core::connection::{Outcome, Vantage};
 /// use dissector_core::{ConnectionTable, PacketInfo, Segment};
 ///
@@ -24,13 +28,14 @@ use crate::vocabulary::{Close, ClosedBy, Ecn, OpenType, Outcome, RstReason, Seen
 /// assert_eq!((verdict.outcome, verdict.established), (Outcome::Complete, true));
 /// assert_eq!((verdict.syn_count, verdict.synack_count), (1, 1));
 /// assert_eq!(verdict.times.rtt_server_ns, Some(20_000_000));
-/// assert_eq!(verdict.times.setup_time_ns, Some(21_000_000));
+/// assert_eq!(verdict.times.setup_time(), Some(Duration::from_millis(21)));
 /// assert_eq!(verdict.frames.final_ack, Some(3));
 /// assert_eq!(verdict.vantage, Vantage::NearClient);
 /// # Ok::<(), dissector_core::wire::HeaderError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[must_use]
 #[non_exhaustive]
 pub struct Verdict {
     /// How it went.
@@ -84,6 +89,28 @@ pub struct HandshakeTimes {
     pub rtt_exact: Option<bool>,
     /// From the first SYN to the final ACK, retries included.
     pub setup_time_ns: Option<u64>,
+}
+
+impl HandshakeTimes {
+    /// [`rtt_server_ns`](Self::rtt_server_ns) as a duration.
+    pub fn rtt_server(&self) -> Option<Duration> {
+        self.rtt_server_ns.map(Duration::from_nanos)
+    }
+
+    /// [`rtt_client_ns`](Self::rtt_client_ns) as a duration.
+    pub fn rtt_client(&self) -> Option<Duration> {
+        self.rtt_client_ns.map(Duration::from_nanos)
+    }
+
+    /// [`rtt_total_ns`](Self::rtt_total_ns) as a duration.
+    pub fn rtt_total(&self) -> Option<Duration> {
+        self.rtt_total_ns.map(Duration::from_nanos)
+    }
+
+    /// [`setup_time_ns`](Self::setup_time_ns) as a duration.
+    pub fn setup_time(&self) -> Option<Duration> {
+        self.setup_time_ns.map(Duration::from_nanos)
+    }
 }
 
 /// Frames in which the steps of a connection were seen.

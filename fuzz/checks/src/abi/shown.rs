@@ -3,7 +3,8 @@
 use std::ffi::{CStr, c_char};
 use std::hash::{DefaultHasher, Hasher};
 
-use dissector_core::connection::{FIELDS, Finding};
+use dissector_core::connection::Finding;
+use dissector_core::schema::FIELDS;
 use tcphs::abi::*;
 
 /// The C string at `place`, which ends within `text`.

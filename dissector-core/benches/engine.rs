@@ -21,7 +21,7 @@ fn main() {
     let (mut packets, mut connections) = (0u64, 0u64);
     let start = Instant::now();
     let summary = follow(&mut captures, FollowOptions::new().with_threads(1), |closed| {
-        black_box(closed.verdict());
+        let _ = black_box(closed.verdict());
         packets += closed.connection.packets();
         connections += 1;
         Ok::<(), Infallible>(())

@@ -213,27 +213,17 @@ impl Connections {
 /// The first error that `on_closed` returns, which ends the reading.
 ///
 /// ```
-/// use std::io::{self, Write};
+/// use std::io::Write;
 ///
-/// use dissector_core::capture::{Captures, Input};
+/// use dissector_core::capture::Captures;
 /// use dissector_core::{FollowOptions, follow};
 ///
-/// // A pcap file (little-endian, microseconds, link type RAW) with a SYN and the RST that refuses it.
-/// let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x65\0\0\0".to_vec();
-/// file.extend(b"\x01\0\0\0\0\0\0\0\x28\0\0\0\x28\0\0\0");
-/// file.extend(b"\x45\0\0\x28\0\x01\0\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02");
-/// file.extend(b"\x9c\x40\0\x35\0\0\0\x07\0\0\0\0\x50\x02\xff\xff\0\0\0\0");
-/// file.extend(b"\x01\0\0\0\x64\0\0\0\x28\0\0\0\x28\0\0\0");
-/// file.extend(b"\x45\0\0\x28\0\0\0\0\x40\x06\0\0\x0a\0\0\x02\x0a\0\0\x01");
-/// file.extend(b"\0\x35\x9c\x40\0\0\0\0\0\0\0\x08\x50\x14\0\0\0\0\0\0");
-/// // Paths work as well: Captures::open(["monday.pcapng.gz", "tuesday.pcap"])?
-/// let mut captures = Captures::open([Input::Reader(Box::new(io::Cursor::new(file)))])?;
-///
+/// let mut captures = Captures::open(["../samples/accept-queue-full.pcapng"])?;
 /// let mut text = Vec::new();
 /// let summary = follow(&mut captures, FollowOptions::new(), |closed| {
-///     writeln!(text, "{}: {}", closed.connection.server(), closed.outcome())
+///     writeln!(text, "{}: {}", closed.connection.client().port(), closed.outcome())
 /// })?;
-/// assert_eq!(text, b"10.0.0.2:53: refused\n");
+/// assert_eq!(text, b"37946: complete\n37954: complete\n37958: no_reply\n");
 /// assert!(summary.errors.is_empty() && captures.warning(0).is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -267,28 +257,24 @@ pub fn follow<E: Send>(
 ///
 /// ```
 /// use std::fmt::Write;
+/// use std::io::Error;
 ///
 /// use dissector_core::capture::Captures;
-/// use dissector_core::{FollowOptions, follow_map};
+/// use dissector_core::{ClosedConnection, FollowOptions, follow_map};
 ///
-/// fn rows(captures: &mut Captures, out: &mut impl std::io::Write) -> std::io::Result<()>
-/// # where for<'a> &'a mut dyn std::io::Write: Send
-/// {
-///     let mut rows = String::new();
-///     let _ = follow_map(
-///         captures,
-///         FollowOptions::new(),
-///         |closed, rows: &mut String| {
-///             let _ = writeln!(rows, "{},{}", closed.connection.id(), closed.outcome());
-///         },
-///         |made| {
-///             rows.push_str(made);
-///             made.clear();
-///             Ok::<(), std::io::Error>(())
-///         },
-///     )?;
-///     out.write_all(rows.as_bytes())
-/// }
+/// let make = |closed: ClosedConnection<'_>, rows: &mut String| {
+///     let _ = writeln!(rows, "{},{}", closed.connection.id(), closed.outcome());
+/// };
+/// let mut file = String::new();
+/// let mut captures = Captures::open(["../samples/accept-queue-full.pcapng"])?;
+/// let summary = follow_map(&mut captures, FollowOptions::new(), make, |rows: &mut String| {
+///     file.push_str(rows);
+///     rows.clear();
+///     Ok::<(), Error>(())
+/// })?;
+/// assert_eq!(file, "0,complete\n1,complete\n2,no_reply\n");
+/// assert!(!summary.stopped);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn follow_map<M: Default + Send, E: Send>(
     captures: &mut Captures,
@@ -313,22 +299,23 @@ pub fn follow_map<M: Default + Send, E: Send>(
 /// # Errors
 /// The first error that `on_event` returns, which ends the reading.
 ///
-/// ```no_run
-/// use dissector_core::capture::{Captures, Packet};
+/// ```
+/// use dissector_core::capture::Captures;
 /// use dissector_core::{FollowEvent, FollowOptions, follow_packets};
 ///
-/// let mut captures = Captures::open(["capture.pcapng"])?;
-/// let mut syn_retransmissions = 0;
+/// let mut captures = Captures::open(["../samples/no-reply.pcapng"])?;
+/// let mut told = Vec::new();
 /// let summary = follow_packets(&mut captures, FollowOptions::new(), |event| {
-///     if let FollowEvent::Packet { annotation, .. } = event
-///         && annotation.stage == dissector_core::connection::Stage::Syn
-///         && annotation.retry > 0
-///     {
-///         syn_retransmissions += 1;
-///     }
-///     Ok::<(), std::convert::Infallible>(())
+///     told.push(match event {
+///         FollowEvent::Packet { annotation, .. } => annotation.stage.to_string(),
+///         FollowEvent::Closed(closed) => closed.outcome().to_string(),
+///         _ => String::new(),
+///     });
+///     Ok::<(), std::io::Error>(())
 /// })?;
-/// assert!(!summary.stopped);
+/// assert_eq!(told.first().map(String::as_str), Some("SYN"));
+/// assert_eq!(told.last().map(String::as_str), Some("no_reply"));
+/// assert_eq!(summary.evicted, 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn follow_packets<E>(

@@ -125,15 +125,7 @@ impl ConnectionTable {
     /// let mut table = ConnectionTable::with_limit(1).with_closed_limit(2);
     /// let syn = [4, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0, 0, 0, 0, 0, 0];
     /// for host in 0..10 {
-    ///     let packet = PacketInfo {
-    ///         frame: 1,
-    ///         time_ns: 0,
-    ///         source: [10, 0, 0, host].into(),
-    ///         destination: [10, 0, 1, 1].into(),
-    ///         ttl: 64,
-    ///         ip_id: None,
-    ///         tcp_octets: 20,
-    ///     };
+    ///     let packet = PacketInfo::new([10, 0, 0, host], [10, 0, 1, 1], 0);
     ///     table.observe(&Segment::parse(packet, &syn)?);
     /// }
     /// // Of the nine that left, the last two and the one of the last call are there.

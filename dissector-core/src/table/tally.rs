@@ -7,11 +7,20 @@ use crate::connection::{FailureColumn, Outcome, OutcomeClass, Verdict};
 /// Counts and times over many connections, of one server for instance.
 ///
 /// ```
-/// use dissector_core::ServerTally;
+/// use dissector_core::{ConnectionTable, PacketInfo, Segment, ServerTally};
 ///
-/// let tally = ServerTally::default();
-/// assert_eq!(tally.attempts(), 0);
-/// assert_eq!(tally.complete_percent(), None);
+/// // A SYN from port 1024 to port 80, sent twice.
+/// let syn = [4, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0, 0, 0, 0, 0, 0];
+/// let mut table = ConnectionTable::new();
+/// for time_ns in [0, 1_000_000_000] {
+///     let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], time_ns);
+///     table.observe(&Segment::parse(packet, &syn)?);
+/// }
+/// let mut tally = ServerTally::default();
+/// table.connections().for_each(|connection| tally.add(&table.verdict(connection)));
+/// assert_eq!((tally.attempts(), tally.complete_percent()), (1, Some(0.0)));
+/// assert_eq!((tally.syn_retries_per_attempt(), tally.rtt_mean()), (Some(1.0), None));
+/// # Ok::<(), dissector_core::wire::HeaderError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ServerTally {

@@ -32,7 +32,7 @@ mod wireshark {
         "tap.c",
         "tree.c",
     ];
-    const SHIM_HEADERS: &[&str] = &["shim.h", "weak.h"];
+    const SHIM_HEADERS: &[&str] = &["session.h", "shim.h", "weak.h"];
 
     pub fn build() -> Result<(), String> {
         println!("cargo::rerun-if-changed=build.rs");

@@ -24,8 +24,7 @@
 #include <epan/packet.h>
 #include <epan/proto.h>
 
-#include <tcphs.h>
-
+#include "session.h"
 #include "weak.h"
 
 /* 400, 402, 404, 406. */

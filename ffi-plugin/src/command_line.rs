@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use dissector_core::schema::FIELDS;
 
 use crate::abi::tcphs_wanted;
-use crate::boundary::{entry, guard};
+use c_api::boundary::{entry, guard};
 
 /// Our fields that tshark's command line names where it asks for `-T fields`, else null: then
 /// everything may be looked at. Fields that filters and columns ask for are not among them.

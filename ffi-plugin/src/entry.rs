@@ -9,8 +9,8 @@ use std::ptr;
 
 use libc::{c_char, c_int};
 
-use crate::boundary::{guard, keep_panics_off_standard_error, untold_failure};
 use crate::fields::{VERSION_MAJOR, VERSION_MINOR};
+use c_api::boundary::{guard, keep_panics_off_standard_error, unreported_failure};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
 
@@ -56,7 +56,7 @@ pub extern "C" fn tcphs_untold_failure() -> *const c_char {
     }
     TOLD.with(|told| {
         let mut told = told.borrow_mut();
-        *told = untold_failure();
+        *told = unreported_failure();
         told.as_ref().map_or(ptr::null(), |failure| failure.as_ptr())
     })
 }

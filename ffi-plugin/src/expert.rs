@@ -5,10 +5,10 @@ use std::ptr;
 
 use dissector_core::connection::{Finding, Group, Severity};
 
-use crate::boundary::{entry, guard};
 use crate::fields::{Registered, leak, unregistered};
 use crate::headers::{self, ei_register_info, expert_field, expert_field_info, hf_register_info};
 use crate::remark::{Entry, entries};
+use c_api::boundary::{entry, guard};
 
 /// The array for `expert_register_field_array`, in the order of `remark::entries`.
 ///

@@ -5,14 +5,12 @@
 //! calls the functions of [`abi`], and shows what came back when they have returned.
 //!
 //! * [`abi`]: the functions and structs of `include/tcphs.h`;
-//! * `boundary`: no panic leaves Rust, no null pointer enters it;
 //! * `session`, `store`, `frames`, `connections`, `syns`, `proofs`, `chunks`: what is known of the segments of one capture file, by frame;
 //! * `view`, `verdict`, `remark`, `remark_text`, `text`, `info`: what is shown of one segment, as values and text;
 //! * `statistics`: what is shown of many connections;
 //! * `entry`, `fields`, `expert`, `command_line` (feature `wireshark`): what Wireshark looks up in a plugin.
 
 pub mod abi;
-mod boundary;
 mod chunks;
 #[cfg(feature = "wireshark")]
 mod command_line;

@@ -1,5 +1,6 @@
 //! What is said of a segment, as text.
 
+use std::ffi::CString;
 use std::fmt::{self, Display, Formatter, Write};
 use std::net::SocketAddr;
 
@@ -148,6 +149,11 @@ impl Display for Milliseconds {
         let places = if milliseconds < 1.0 { 3 } else { 1 };
         write!(f, "{milliseconds:.places$}")
     }
+}
+
+/// A copy as a C string; the texts have no NUL inside.
+pub fn c_string(text: &str) -> CString {
+    CString::new(text).unwrap_or_default()
 }
 
 /// Fixed room for text. What does not fit is left out; characters are never cut in two.

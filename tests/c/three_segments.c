@@ -69,10 +69,10 @@ handshake(void)
 {
     tcphs_table *table = tcphs_table_new();
     tcphs_annotation said;
-    tcphs_connection connection;
+    tcphs_verdict verdict;
     tcphs_segment next;
 
-    CHECK(tcphs_table_latest(table, &connection) == TCPHS_NOT_FOUND);
+    CHECK(tcphs_table_latest(table, &verdict) == TCPHS_NOT_FOUND);
 
     next = segment(1, syn, sizeof syn, true);
     CHECK(tcphs_table_observe(table, &next, &said) == TCPHS_OK);
@@ -98,14 +98,25 @@ handshake(void)
     CHECK(said.final_ack);
     CHECK(said.client_after == TCPHS_STATE_ESTABLISHED && said.client_proven);
     CHECK(said.server_after == TCPHS_STATE_ESTABLISHED && !said.server_proven);
-    CHECK(said.rst_reason == UINT8_MAX && said.retry == 0 && said.rto_ns == 0);
+    CHECK(said.rst_reason == TCPHS_NONE && said.retry == 0 && said.rto_ns == 0);
 
-    CHECK(tcphs_table_latest(table, &connection) == TCPHS_OK);
-    CHECK(connection.id == 0 && connection.attempt == 1 && connection.ip_version == 4);
-    CHECK(connection.client_port == 40000 && connection.server_port == 80);
-    CHECK(memcmp(connection.client, client, sizeof client) == 0);
-    CHECK(memcmp(connection.server, server, sizeof server) == 0);
-    CHECK(same(tcphs_role_basis_label(connection.role_basis), "syn"));
+    CHECK(tcphs_table_latest(table, &verdict) == TCPHS_OK);
+    CHECK(verdict.connection == 0 && verdict.attempt == 1 && verdict.ip_version == 4);
+    CHECK(verdict.client_port == 40000 && verdict.server_port == 80);
+    CHECK(memcmp(verdict.client, client, sizeof client) == 0);
+    CHECK(memcmp(verdict.server, server, sizeof server) == 0);
+    CHECK(same(tcphs_role_basis_label(verdict.role_basis), "syn"));
+    CHECK(verdict.outcome == TCPHS_OUTCOME_COMPLETE && !tcphs_outcome_failed(verdict.outcome));
+    CHECK(verdict.established && verdict.close == TCPHS_CLOSE_OPEN);
+    CHECK(verdict.setup_time_ns == 2000000 && verdict.rtt_server_ns == 1000000);
+    CHECK(verdict.final_ack_frame == 3 && verdict.rst_frame == 0 && verdict.segments == 3);
+    CHECK(verdict.client_mss == 1460 && verdict.icmp_type == TCPHS_UNKNOWN);
+
+    /* At the end it is still open; then the table is empty. */
+    CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_NOT_FOUND);
+    CHECK(tcphs_table_next_open(table, &verdict) == TCPHS_OK && verdict.connection == 0);
+    CHECK(tcphs_table_next_open(table, &verdict) == TCPHS_NOT_FOUND);
+    CHECK(tcphs_table_latest(table, &verdict) == TCPHS_NOT_FOUND);
 
     tcphs_table_free(table);
 }
@@ -122,11 +133,10 @@ bad_arguments(void)
     CHECK(tcphs_table_observe(table, NULL, &said) == TCPHS_NULL_ARGUMENT);
     CHECK(tcphs_table_observe(table, &good, NULL) == TCPHS_NULL_ARGUMENT);
     CHECK(tcphs_table_latest(NULL, NULL) == TCPHS_NULL_ARGUMENT);
-    CHECK(tcphs_session_learn(NULL, &good) == TCPHS_NULL_ARGUMENT);
-    CHECK(tcphs_session_end_frame(NULL, 1) == TCPHS_NULL_ARGUMENT);
-    CHECK(tcphs_session_info(NULL, 1, NULL) == TCPHS_NULL_ARGUMENT);
-    CHECK(tcphs_session_view(NULL, 1, 0, false, NULL, NULL) == TCPHS_NULL_ARGUMENT);
-    CHECK(tcphs_session_failure(NULL) == NULL);
+    CHECK(tcphs_table_next_closed(NULL, NULL) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_table_next_open(NULL, NULL) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_table_tell_time(NULL, 0) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_table_failure(NULL) == NULL);
 
     bad.captured = NULL;
     CHECK(tcphs_table_observe(table, &bad, &said) == TCPHS_NULL_ARGUMENT);
@@ -138,10 +148,9 @@ bad_arguments(void)
     CHECK(tcphs_table_observe(table, &bad, &said) == TCPHS_INVALID_ARGUMENT);
 
     CHECK(tcphs_state_label(200) == NULL);
-    CHECK(tcphs_rst_reason_label(UINT8_MAX) == NULL);
+    CHECK(tcphs_rst_reason_label(TCPHS_NONE) == NULL);
     tcphs_table_free(table);
     tcphs_table_free(NULL);
-    tcphs_session_free(NULL);
 }
 
 int

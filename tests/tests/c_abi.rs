@@ -1,5 +1,5 @@
-//! What the library is to C: `c/three_segments.c` compiled against `include/tcphs.h` and linked with
-//! the library as it is without Wireshark; and what the plugin wants of the program that loads it.
+//! The C library: `c/three_segments.c`, compiled with `include/tcphs.h` and linked with the static
+//! and the shared library; and the symbols that the plugin imports.
 
 use std::env;
 use std::ffi::OsString;
@@ -21,14 +21,14 @@ fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
 }
 
-/// Builds the library without Wireshark; gives the folder it is in.
+/// Builds the C library; gives the folder it is in.
 fn library() -> PathBuf {
-    // Not the folder of this run: cargo holds a lock on it, and the plugin there has the same name.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("without-wireshark");
+    // Not the folder of this run: cargo holds a lock on it.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c-api");
     succeeds(
         cargo()
             .current_dir(root())
-            .args(["build", "--package", "ffi-plugin", "--no-default-features"])
+            .args(["rustc", "--package", "c-api", "--lib", "--crate-type", "cdylib,staticlib"])
             .arg("--target-dir")
             .arg(&target),
     );
@@ -56,12 +56,12 @@ fn a_c_program_sees_the_handshake() {
     let folder = tempfile::tempdir().expect("there is room for temporary files");
 
     let with_archive = folder.path().join("with_archive");
-    compile(&library, &with_archive, &["-l:libtcphs.a", "-lpthread", "-ldl", "-lm", "-lgcc_s"]);
+    compile(&library, &with_archive, &["-l:libc_api.a", "-lpthread", "-ldl", "-lm", "-lgcc_s"]);
     let said = succeeds(&mut Command::new(&with_archive));
     assert_eq!(said, format!("tcphs {}: three segments, as expected\n", env!("CARGO_PKG_VERSION")));
 
     let with_library = folder.path().join("with_library");
-    compile(&library, &with_library, &["-ltcphs"]);
+    compile(&library, &with_library, &["-lc_api"]);
     let loaded = succeeds(Command::new(&with_library).env("LD_LIBRARY_PATH", &library));
     assert_eq!(loaded, said);
 

@@ -1,6 +1,7 @@
-//! `include/tcphs.h` is what `ffi-plugin/src/abi/` and the tables of the core say.
+//! The C headers are what their sources say: `include/tcphs.h` those of `c-api/` and the tables of
+//! the core, `ffi-plugin/shim/session.h` those of `ffi-plugin/src/abi/`.
 //!
-//! `TCPHS_BLESS=1 cargo test -p tests --test header` writes it anew.
+//! `TCPHS_BLESS=1 cargo test -p tests --test header` writes them anew.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,83 +9,138 @@ use std::path::{Path, PathBuf};
 
 use dissector_core::connection::{ENUMERATIONS, Enumeration};
 
-const INTRODUCTION: &str = "\
+/// A header and where it comes from.
+struct Header {
+    file: &'static str,
+    introduction: &'static str,
+    guard: &'static str,
+    includes: &'static [&'static str],
+    /// The folder of the sources, and these in the order of the header.
+    folder: &'static str,
+    sources: &'static [&'static str],
+    enumerations: bool,
+}
+
+const LIBRARY: Header = Header {
+    file: "include/tcphs.h",
+    introduction: "\
 /* tcphs.h
- * TCP handshakes: which step a segment is, and what state both ends are in.
+ * The TCP handshake of each connection: which step a segment is, what state both
+ * ends are in, and what the connection came to.
  *
- * Generated; see ffi-plugin/src/abi/. The plugin for Wireshark is built on this
- * interface, and other C programs may be: build the library without Wireshark by
- * `cargo build --release -p ffi-plugin --no-default-features` and link libtcphs.a
- * or libtcphs.so. tests/c/three_segments.c is a small complete program.
+ * Link with `pkg-config --cflags --libs tcphs`. Complete programs are
+ * c-api/examples/one.c (octets in the program) and live.c (libpcap).
+ *
+ * Strings are UTF-8. Functions may be called from any thread, but with one table
+ * only from one thread at a time. Numbers of enumerations never change.
+ *
+ * Generated from c-api/src/ and the tables of dissector-core.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */",
+    guard: "TCPHS_H",
+    includes: &["stdbool.h", "stddef.h", "stdint.h", "time.h"],
+    folder: "c-api/src",
+    sources: &["status.rs", "text.rs", "segment.rs", "annotation.rs", "verdict.rs", "table.rs"],
+    enumerations: true,
+};
+
+const SESSION: Header = Header {
+    file: "ffi-plugin/shim/session.h",
+    introduction: "\
+/* session.h
+ * What the shim calls in Rust: the segments of the capture file that is open, by
+ * frame, and what is shown of them.
+ *
+ * Generated from ffi-plugin/src/abi/.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
- */";
-
-/// Sources of the interface, in the order of the header.
-const SOURCES: &[&str] = &[
-    "status.rs",
-    "label.rs",
-    "segment.rs",
-    "table.rs",
-    "session.rs",
-    "settings.rs",
-    "statistics.rs",
-    "tapped.rs",
-];
+ */",
+    guard: "TCPHS_SESSION_H",
+    includes: &["tcphs.h"],
+    folder: "ffi-plugin/src/abi",
+    sources: &["session.rs", "settings.rs", "statistics.rs", "tapped.rs"],
+    enumerations: false,
+};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn generate() -> String {
-    let config = cbindgen::Config {
-        language: cbindgen::Language::C,
-        header: Some(INTRODUCTION.to_owned()),
-        include_guard: Some("TCPHS_H".to_owned()),
-        after_includes: Some(enumerations()),
-        cpp_compat: true,
-        no_includes: true,
-        sys_includes: ["stdbool.h", "stddef.h", "stdint.h", "time.h"].map(str::to_owned).to_vec(),
-        usize_is_size_t: true,
-        documentation_style: cbindgen::DocumentationStyle::Doxy,
-        line_length: 100,
-        tab_width: 4,
-        ..Default::default()
-    };
-    let sources = SOURCES.iter().map(|file| root().join("ffi-plugin/src/abi").join(file));
-    let mut builder = cbindgen::Builder::new().with_config(config);
-    for source in sources {
-        builder = builder.with_src(source);
+impl Header {
+    fn generate(&self) -> String {
+        let config = cbindgen::Config {
+            language: cbindgen::Language::C,
+            header: Some(self.introduction.to_owned()),
+            include_guard: Some(self.guard.to_owned()),
+            after_includes: self.enumerations.then(enumerations),
+            cpp_compat: true,
+            no_includes: true,
+            sys_includes: self.includes.iter().map(ToString::to_string).collect(),
+            usize_is_size_t: true,
+            documentation_style: cbindgen::DocumentationStyle::Cxx,
+            line_length: 100,
+            tab_width: 4,
+            ..Default::default()
+        };
+        let mut builder = cbindgen::Builder::new().with_config(config);
+        for source in self.sources {
+            builder = builder.with_src(root().join(self.folder).join(source));
+        }
+        let mut header = Vec::new();
+        builder.generate().expect("the sources are read").write(&mut header);
+        let header = String::from_utf8(header).expect("the header is text");
+        // A heading of rustdoc; the contract under it holds in C as well.
+        with_comments_behind(&header.replace("/// # Safety\n", ""))
     }
-    let mut header = Vec::new();
-    builder.generate().expect("the sources are read").write(&mut header);
-    // A heading of rustdoc; what stands under it is said of C as well.
-    String::from_utf8(header).expect("the header is text").replace(" * # Safety\n", "")
 }
 
-/// The enumerations of the core as C enumerations.
+/// The header with the comment of a field or value behind it, if it has one line and fits there.
+fn with_comments_behind(header: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in header.lines() {
+        let last = lines.last().and_then(|last| last.strip_prefix("    /// "));
+        let several = lines.iter().rev().nth(1).is_some_and(|line| line.starts_with("    ///"));
+        let joined = last.map(|comment| format!("{line} ///< {comment}"));
+        match joined.filter(|joined| !several && joined.len() <= 100 && line.starts_with("    ")) {
+            Some(joined) if line.ends_with([';', ',']) => *lines.last_mut().expect("seen") = joined,
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// The enumerations of the core as C enumerations, each with the function that gives its labels.
 fn enumerations() -> String {
     let mut text = String::new();
     for Enumeration { name, doc, values, .. } in ENUMERATIONS {
         let upper = name.to_uppercase();
-        write!(text, "\n/**\n * {doc}\n */\nenum tcphs_{name} {{\n").expect("a String takes it");
+        write!(text, "\n/// {doc}\nenum tcphs_{name} {{\n").expect("a String takes it");
         for value in *values {
             let (constant, number) = (value.constant, value.number);
-            let (doc, label) = (value.doc, value.label);
-            writeln!(text, "    /**\n     * {doc} Label: `{label}`.\n     */").expect("likewise");
-            writeln!(text, "    TCPHS_{upper}_{constant} = {number},").expect("likewise");
+            writeln!(text, "    /// {}\n    TCPHS_{upper}_{constant} = {number},", value.doc)
+                .expect("likewise");
         }
         text.push_str("};\n");
     }
+    text.push_str(
+        "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n\
+         /// Labels of the values above, as in columns, filters and rows; null if there is no such\n\
+         /// value. Never freed.\n",
+    );
+    for Enumeration { name, .. } in ENUMERATIONS {
+        writeln!(text, "const char *tcphs_{name}_label(uint8_t {name});").expect("likewise");
+    }
+    text.push_str("\n#ifdef __cplusplus\n}\n#endif\n");
     text
 }
 
-#[test]
-fn the_header_is_up_to_date() {
-    let path = root().join("include/tcphs.h");
-    let generated = generate();
+fn is_up_to_date(header: &Header) {
+    let path = root().join(header.file);
+    let generated = header.generate();
     if std::env::var_os("TCPHS_BLESS").is_some() {
-        fs::write(&path, &generated).expect("include/ is writable");
+        fs::write(&path, &generated).expect("the folder is writable");
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     let differing = committed
@@ -95,10 +151,23 @@ fn the_header_is_up_to_date() {
         .find(|(_, (committed, generated))| committed != generated);
     if let Some((line, (committed, generated))) = differing {
         panic!(
-            "include/tcphs.h is out of date from line {} on: it has\n  {committed}\nand should have\n  \
+            "{} is out of date from line {} on: it has\n  {committed}\nand should have\n  \
              {generated}\nWrite it anew: TCPHS_BLESS=1 cargo test -p tests --test header",
+            header.file,
             line + 1
         );
     }
     assert_eq!(committed, generated);
+}
+
+#[test]
+fn the_header_of_the_library_is_up_to_date() {
+    is_up_to_date(&LIBRARY);
+    let header = LIBRARY.generate();
+    assert!(header.lines().count() < 600, "{} lines", header.lines().count());
+}
+
+#[test]
+fn the_header_of_the_session_is_up_to_date() {
+    is_up_to_date(&SESSION);
 }

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders that are searched.
-const FOLDERS: [&str; 6] = ["dissector-core", "ffi-plugin", "cli", "testkit", "tests", "xtask"];
+const FOLDERS: [&str; 7] =
+    ["dissector-core", "c-api", "ffi-plugin", "cli", "testkit", "tests", "xtask"];
 
 /// Pieces of unsafe code by file and by the function, type or block of declarations that they are
 /// in; how often each. What tests do is not counted: it is not in what is handed out.

@@ -5,9 +5,9 @@ use std::ptr;
 use libc::c_char;
 
 use super::{tcphs_segment, tcphs_status};
-use crate::boundary::{Guarded, connection_limit, entry, guard};
 use crate::session::{Session, Told};
 use crate::{remark, view};
+use c_api::boundary::{Guarded, entry, guard};
 
 /// How many items a view has at most.
 pub const TCPHS_MAX_ITEMS: usize = 112;
@@ -114,6 +114,15 @@ impl Default for tcphs_remarks {
         let items = [tcphs_remark::default(); TCPHS_MAX_REMARKS];
         Self { count: 0, items, text: [0; TCPHS_MAX_TEXT] }
     }
+}
+
+/// How many connections a session holds at once. With the feature `faults`, `TCPHS_LIMIT` sets it.
+fn connection_limit() -> usize {
+    #[cfg(feature = "faults")]
+    if let Some(limit) = std::env::var("TCPHS_LIMIT").ok().and_then(|limit| limit.parse().ok()) {
+        return limit;
+    }
+    dissector_core::DEFAULT_LIMIT
 }
 
 /// An empty session; null where there is no memory for it. To be freed with `tcphs_session_free`.

@@ -3,9 +3,9 @@
 use dissector_core::connection::StateNames;
 
 use super::{tcphs_session, tcphs_status};
-use crate::boundary::entry;
 use crate::session::Settings;
 use crate::text::Style;
+use c_api::boundary::entry;
 
 /// What the user can choose. `tcphs_settings_default` gives what holds until something is chosen.
 #[derive(Clone, Copy)]

@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 
 use libc::c_char;
 
-use super::label::c_string;
 use super::{TCPHS_NO_TEXT, tcphs_session, tcphs_status};
-use crate::boundary::{Guarded, entry, guard};
 use crate::statistics::{Cells, Kind, Statistics, Subject};
+use crate::text::c_string;
+use c_api::boundary::{Guarded, entry, guard};
 
 /// How many columns a table has at most.
 pub const TCPHS_MAX_COLUMNS: usize = 16;

@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use dissector_core::connection::{Annotation, Role, Stage};
 
 use super::{tcphs_session, tcphs_status};
-use crate::boundary::entry;
 use crate::session::Known;
 use crate::text::{Style, TextBuffer, write_states, write_step};
+use c_api::boundary::entry;
 
 /// How many octets the label of an arrow has at most.
 pub const TCPHS_MAX_LABEL: usize = 64;

@@ -1,8 +1,10 @@
 //! A program that holds one of everything.
 
+use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::ptr;
 
+use c_api::*;
 use tcphs::abi::tcphs_status::*;
 use tcphs::abi::*;
 
@@ -141,41 +143,69 @@ impl Host {
                 _ => self.learned.push((self.frame, 1)),
             }
         }
-        if icmp {
-            return;
-        }
-        let mut said = std::mem::MaybeUninit::uninit();
+        let mut annotation = MaybeUninit::uninit();
         let table = or_null(self.table, nulls, 0);
-        let out = or_null(said.as_mut_ptr(), nulls, 3);
+        let out = or_null(annotation.as_mut_ptr(), nulls, 3);
+        let observe = if icmp { tcphs_table_observe_icmp } else { tcphs_table_observe };
         // SAFETY: each pointer is null or valid.
-        let status = unsafe { tcphs_table_observe(table, pointer, out) };
+        let status = unsafe { observe(table, pointer, out) };
         if self.check(status, nulls & 0xf != 0) {
             assert!(learned, "session and table do not agree on what a segment is");
             // SAFETY: the call succeeded, and has written it.
-            let said: tcphs_annotation = unsafe { said.assume_init() };
-            self.check_annotation(&said);
+            self.check_annotation(&unsafe { annotation.assume_init() });
+        }
+        // SAFETY: the table is valid.
+        unsafe { self.check(tcphs_table_tell_time(self.table, segment.time_ns), false) };
+        self.take(tcphs_table_next_closed);
+    }
+
+    /// Takes connections out of the table, until there is none.
+    fn take(
+        &self,
+        next: unsafe extern "C" fn(*mut tcphs_table, *mut tcphs_verdict) -> tcphs_status,
+    ) {
+        let mut verdict = MaybeUninit::uninit();
+        // SAFETY: both pointers are valid.
+        while self.check(unsafe { next(self.table, verdict.as_mut_ptr()) }, false) {
+            // SAFETY: the call succeeded, and has written it.
+            let verdict: tcphs_verdict = unsafe { verdict.assume_init() };
+            let labels = [
+                tcphs_outcome_label(verdict.outcome),
+                tcphs_open_type_label(verdict.open_type),
+                tcphs_close_label(verdict.close),
+                tcphs_seen_label(verdict.seen),
+                tcphs_vantage_label(verdict.vantage),
+                tcphs_ecn_label(verdict.ecn),
+                tcphs_state_label(verdict.client_state),
+                tcphs_state_label(verdict.server_state),
+                tcphs_role_basis_label(verdict.role_basis),
+            ];
+            assert!(labels.iter().all(|label| !label.is_null()));
+            assert!(verdict.segments > 0 && verdict.first_ns <= verdict.last_ns);
+            assert!(!tcphs_outcome_failed(verdict.outcome) || !verdict.established);
         }
     }
 
-    fn check_annotation(&self, said: &tcphs_annotation) {
+    fn check_annotation(&self, annotation: &tcphs_annotation) {
         for label in [
-            tcphs_stage_label(said.stage),
-            tcphs_copy_label(said.copy),
-            tcphs_role_label(said.sender),
-            tcphs_state_label(said.client_before),
-            tcphs_state_label(said.client_after),
-            tcphs_state_label(said.server_before),
-            tcphs_state_label(said.server_after),
+            tcphs_stage_label(annotation.stage),
+            tcphs_copy_label(annotation.copy),
+            tcphs_role_label(annotation.sender),
+            tcphs_state_label(annotation.client_before),
+            tcphs_state_label(annotation.client_after),
+            tcphs_state_label(annotation.server_before),
+            tcphs_state_label(annotation.server_after),
         ] {
             assert!(!label.is_null());
         }
-        assert_eq!(said.rst_reason == u8::MAX, tcphs_rst_reason_label(said.rst_reason).is_null());
-        let mut latest = std::mem::MaybeUninit::uninit();
+        let reason = tcphs_rst_reason_label(annotation.rst_reason);
+        assert_eq!(annotation.rst_reason == TCPHS_NONE, reason.is_null());
+        let mut latest = MaybeUninit::uninit();
         // SAFETY: both pointers are valid.
         assert_eq!(unsafe { tcphs_table_latest(self.table, latest.as_mut_ptr()) }, TCPHS_OK);
         // SAFETY: the call succeeded, and has written it.
-        let latest: tcphs_connection = unsafe { latest.assume_init() };
-        assert!(latest.id == said.connection && matches!(latest.ip_version, 4 | 6));
+        let latest: tcphs_verdict = unsafe { latest.assume_init() };
+        assert!(latest.connection == annotation.connection && matches!(latest.ip_version, 4 | 6));
         assert!(!tcphs_role_basis_label(latest.role_basis).is_null());
     }
 
@@ -308,6 +338,10 @@ impl Host {
             tcphs_role_label(number),
             tcphs_role_basis_label(number),
             tcphs_rst_reason_label(number),
+            tcphs_finding_text(number),
+            tcphs_outcome_meaning(number),
+            tcphs_outcome_cause(number, usize::from(number & 7)),
+            tcphs_status_text(number.into()),
         ];
         assert!(labels.iter().all(|label| label.is_null() || !shown::of_text(*label).is_empty()));
         assert!(!shown::of_text(tcphs_version()).is_empty());
@@ -341,6 +375,8 @@ impl Host {
         {
             assert_eq!(self.show_once(frame, nth, true, 0), *shown, "frame {frame}");
         }
+        self.take(tcphs_table_next_open);
+        self.take(tcphs_table_next_closed);
         // SAFETY: each is valid, and not used after this.
         unsafe {
             tcphs_session_free(self.session);

@@ -5,24 +5,25 @@ use std::cell::RefCell;
 use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::abi::tcphs_status;
+use crate::status::tcphs_status;
 
-/// A value that C holds by pointer. It is gone after a panic: who panicked once may hold anything,
-/// and whoever asks afterwards is told so.
+/// A value that C holds by pointer. It is dropped after a panic, because a value that panicked may
+/// be in any state; later calls get a status that says so.
 pub struct Guarded<T> {
     value: Option<T>,
     failure: Option<CString>,
 }
 
 impl<T> Guarded<T> {
+    /// A value that has not panicked.
     pub fn new(value: T) -> Self {
         Self { value: Some(value), failure: None }
     }
 
     /// Runs `work` on the value, unless an earlier run panicked.
     ///
-    /// A panic gives [`tcphs_status::TCPHS_PANIC`] once, then always
-    /// [`tcphs_status::TCPHS_SILENT`].
+    /// Returns [`tcphs_status::TCPHS_PANIC`] at a panic, and [`tcphs_status::TCPHS_SILENT`] ever
+    /// after.
     #[inline]
     pub fn run(&mut self, work: impl FnOnce(&mut T) -> tcphs_status) -> tcphs_status {
         let Some(value) = &mut self.value else {
@@ -34,7 +35,7 @@ impl<T> Guarded<T> {
         }
     }
 
-    /// What the panic said, once there was one.
+    /// The message of the panic, if there was one.
     pub fn failure(&self) -> Option<&CString> {
         self.failure.as_ref()
     }
@@ -43,7 +44,7 @@ impl<T> Guarded<T> {
     fn fail(&mut self, panic: Box<dyn Any + Send>) -> tcphs_status {
         self.failure = Some(describe(panic));
         let value = self.value.take();
-        // What a panic left half done may panic again when it is dropped.
+        // A value left half changed may panic again when it is dropped.
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(value)));
         if let Err(panic) = dropped {
             std::mem::forget(panic);
@@ -52,45 +53,34 @@ impl<T> Guarded<T> {
     }
 }
 
-/// Runs `work`, which has no object of its own; `fallback` after a panic, which
-/// [`untold_failure`] then tells.
+/// Runs `work`, which has no object of its own, and returns `fallback` if it panics.
+/// [`unreported_failure`] then gives the message.
 pub fn guard<T>(fallback: T, work: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let failure = describe(panic);
-        UNTOLD.with(|untold| *untold.borrow_mut() = Some(failure));
+        UNREPORTED.with(|unreported| *unreported.borrow_mut() = Some(failure));
         fallback
     })
 }
 
 thread_local! {
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
-    static UNTOLD: RefCell<Option<CString>> = const { RefCell::new(None) };
+    static UNREPORTED: RefCell<Option<CString>> = const { RefCell::new(None) };
 }
 
-/// Takes what the latest panic said that no status told of.
-#[cfg(any(feature = "wireshark", test))]
-pub fn untold_failure() -> Option<CString> {
-    UNTOLD.with(|untold| untold.borrow_mut().take())
+/// Takes the message of the latest panic in [`guard`].
+pub fn unreported_failure() -> Option<CString> {
+    UNREPORTED.with(|unreported| unreported.borrow_mut().take())
 }
 
-/// Begins an entry from C. A plugin built to be tested (feature `faults`) panics here where
-/// `TCPHS_PANIC_AT` names the entry: at once, or with `learn:5` the fifth time.
+/// Marks the beginning of a function that C calls. With the feature `faults` it panics if
+/// `TCPHS_PANIC_AT` names the function: every time, or with `learn:5` from the fifth time on.
 #[inline(always)]
 #[track_caller]
 pub fn entry(name: &str) {
     #[cfg(feature = "faults")]
     faults::panic_if_asked(name);
     let _ = name;
-}
-
-/// How many connections a session holds at once; a plugin built to be tested (feature `faults`) has
-/// as few as `TCPHS_LIMIT` says.
-pub fn connection_limit() -> usize {
-    #[cfg(feature = "faults")]
-    if let Some(limit) = std::env::var("TCPHS_LIMIT").ok().and_then(|limit| limit.parse().ok()) {
-        return limit;
-    }
-    dissector_core::DEFAULT_LIMIT
 }
 
 #[cfg(feature = "faults")]
@@ -108,8 +98,8 @@ mod faults {
     }
 }
 
-/// Remembers where a panic was instead of printing it: the shim says it once, in Wireshark's log.
-#[cfg(feature = "wireshark")]
+/// Remembers where a panic was instead of printing it; [`Guarded::failure`] and
+/// [`unreported_failure`] then include the place.
 pub fn keep_panics_off_standard_error() {
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);
@@ -136,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_told_once_and_then_there_is_silence() {
+    fn a_panic_is_reported_once_and_then_there_is_silence() {
         let mut guarded = Guarded::new(7);
         let add = |value: &mut i32| {
             *value += 1;
@@ -164,11 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn without_an_object_the_fallback_is_given() {
+    fn without_an_object_the_fallback_is_returned() {
         assert_eq!(guard(3, || 4), 4);
-        assert_eq!(untold_failure(), None);
+        assert_eq!(unreported_failure(), None);
         assert_eq!(guard(3, || panic!("x")), 3);
-        assert_eq!(untold_failure().as_deref(), Some(c"x"));
-        assert_eq!(untold_failure(), None);
+        assert_eq!(unreported_failure().as_deref(), Some(c"x"));
+        assert_eq!(unreported_failure(), None);
     }
 }

@@ -525,14 +525,15 @@ enum tcphs_status tcphs_table_latest(struct tcphs_table *table, struct tcphs_ver
 /// Each pointer is null or valid.
 enum tcphs_status tcphs_table_next_closed(struct tcphs_table *table, struct tcphs_verdict *out);
 
-/// At the end of a capture: takes the next connection out that has not closed, by number, and
-/// writes to `out` what it came to. With the first call the table becomes empty and counts
-/// connections from 0 again; closed connections stay for `tcphs_table_next_closed`.
+/// Writes to `out` the next connection that has not closed, by number, as it stands now: at the end
+/// of a capture, for instance. The table keeps it. Any call that changes the table begins again with
+/// the first.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` after the last.
 ///
 /// Each pointer is null or valid.
-enum tcphs_status tcphs_table_next_open(struct tcphs_table *table, struct tcphs_verdict *out);
+enum tcphs_status tcphs_table_next_open(struct tcphs_table *table,
+                                        struct tcphs_verdict *out);
 
 /// How many closed connections were dropped because `tcphs_table_next_closed` did not ask for them
 /// in time; 0 for null.

@@ -3,29 +3,27 @@
 use std::collections::VecDeque;
 
 use dissector_core::connection::{Annotation, Connection};
-use dissector_core::{ConnectionTable, IcmpError, Remaining, Segment};
+use dissector_core::{ConnectionTable, IcmpError, Segment};
 
 use crate::verdict::tcphs_verdict;
 
 /// The connections of a capture, and those of them that a program has not asked for yet.
 pub struct Engine {
     table: ConnectionTable,
-    connection_limit: usize,
     /// Closed connections, the oldest first.
     closed: VecDeque<Connection>,
     closed_limit: usize,
     forgotten: u64,
     /// Slot and number of the connection of the latest annotation.
     latest: Option<(u32, u32)>,
-    end: Option<End>,
+    /// The next of the open connections that are being enumerated; `None` before the first.
+    open: Option<VecDeque<tcphs_verdict>>,
+    /// The lowest number that is not in `open` yet.
+    next_open: u64,
 }
 
-/// The connections that were open at the end, and how many of them were handed out.
-struct End {
-    remaining: Remaining,
-    handed_out: usize,
-    now_ns: i64,
-}
+/// How many open connections are enumerated at a time: a copy of all may not fit into memory.
+const OPEN_AT_A_TIME: usize = 1 << 16;
 
 impl Engine {
     /// An empty table that holds up to `connection_limit` connections at once, and as many closed
@@ -33,12 +31,12 @@ impl Engine {
     pub fn new(connection_limit: usize, closed_limit: usize) -> Self {
         Self {
             table: ConnectionTable::with_limit(connection_limit),
-            connection_limit,
             closed: VecDeque::new(),
             closed_limit,
             forgotten: 0,
             latest: None,
-            end: None,
+            open: None,
+            next_open: 0,
         }
     }
 
@@ -69,12 +67,12 @@ impl Engine {
     #[inline]
     fn note(&mut self, annotation: &Annotation) {
         self.latest = self.table.latest_slot().map(|slot| (slot, annotation.connection));
-        self.end = None;
         self.keep_closed();
     }
 
     #[inline]
     fn keep_closed(&mut self) {
+        self.open = None;
         self.closed.extend(self.table.take_closed());
         while self.closed.len() > self.closed_limit {
             self.closed.pop_front();
@@ -96,17 +94,24 @@ impl Engine {
         Some(tcphs_verdict::of(&connection, self.table.now_ns()))
     }
 
-    /// Takes out the next open connection by number; the first call ends the capture.
+    /// The next open connection by number; `None` after the last, and then the first again. A call
+    /// that changes the table begins again, too.
     pub fn next_open(&mut self) -> Option<tcphs_verdict> {
-        let end = self.end.get_or_insert_with(|| {
-            let empty = ConnectionTable::with_limit(self.connection_limit);
-            let table = std::mem::replace(&mut self.table, empty);
-            let now_ns = table.now_ns();
-            End { remaining: table.into_remaining(), handed_out: 0, now_ns }
-        });
-        let connection = end.remaining.get(end.handed_out)?;
-        end.handed_out += 1;
-        Some(tcphs_verdict::of(connection, end.now_ns))
+        if self.open.is_none() {
+            self.next_open = 0;
+        }
+        let open = self.open.get_or_insert_default();
+        if open.is_empty() {
+            let rest = self.table.connections().filter(|it| u64::from(it.id()) >= self.next_open);
+            let now_ns = self.table.now_ns();
+            open.extend(rest.take(OPEN_AT_A_TIME).map(|it| tcphs_verdict::of(it, now_ns)));
+        }
+        let Some(verdict) = open.pop_front() else {
+            self.open = None;
+            return None;
+        };
+        self.next_open = u64::from(verdict.connection) + 1;
+        Some(verdict)
     }
 
     /// How many closed connections were dropped before they were asked for.

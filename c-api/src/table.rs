@@ -180,9 +180,9 @@ pub unsafe extern "C" fn tcphs_table_next_closed(
     }
 }
 
-/// At the end of a capture: takes the next connection out that has not closed, by number, and
-/// writes to `out` what it came to. With the first call the table becomes empty and counts
-/// connections from 0 again; closed connections stay for `tcphs_table_next_closed`.
+/// Writes to `out` the next connection that has not closed, by number, as it stands now: at the end
+/// of a capture, for instance. The table keeps it. Any call that changes the table begins again with
+/// the first.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` after the last.
 ///

@@ -1,5 +1,6 @@
 //! Shared by the tests and `cargo xtask`: Wireshark with the plugin, captures and traffic.
 
+pub mod c_library;
 pub mod command;
 pub mod folders;
 pub mod loopback;

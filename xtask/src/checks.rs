@@ -16,7 +16,7 @@ use testkit::command::{cannot_run, cargo, run, succeeds};
 use testkit::folders::{At, BUILT_VARIABLE, target_folder, workspace_root};
 use testkit::wireshark::fetch::{self, Provided};
 use testkit::wireshark::packages::{
-    self, Need, PLUGIN_BUILD, TCPDUMP, TSHARK, VALGRIND, WINDOW_TESTS,
+    self, LIBPCAP, Need, PLUGIN_BUILD, TCPDUMP, TSHARK, VALGRIND, WINDOW_TESTS,
 };
 use testkit::wireshark::{VERSION_VARIABLE, Wireshark, plugin};
 
@@ -34,7 +34,7 @@ const ALL_TESTS: &str = "cargo test --workspace";
 /// Runs every check; `full` adds those that take minutes. With `arguments`, only the tests run, and
 /// get them: `cargo xtask test --test header`.
 pub fn test(full: bool, arguments: &[OsString]) -> Result<()> {
-    let mut needs: Vec<&Need> = PLUGIN_BUILD.iter().chain([&TSHARK, &TCPDUMP]).collect();
+    let mut needs: Vec<&Need> = PLUGIN_BUILD.iter().chain([&TSHARK, &TCPDUMP, &LIBPCAP]).collect();
     if full {
         needs.push(&VALGRIND);
     }

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Error, Result, ensure};
+use testkit::c_library;
 use testkit::command::{cargo, run};
 use testkit::folders::{At, workspace_root};
 use testkit::traffic::{self, Kind};
@@ -73,6 +74,12 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<()> {
         "dist-command" => {
             parse(&[], &[], 0)?;
             println!("{}", dist::command()?.display());
+        }
+        "install-c" => {
+            let prefix = parse(&[], &["prefix"], 0)?.value::<PathBuf>("prefix", "a folder")?;
+            let prefix = prefix.unwrap_or_else(|| "/usr/local".into());
+            c_library::install(&prefix, &[])?;
+            println!("{}", prefix.join("lib/pkgconfig/tcphs.pc").display());
         }
         "cost" => {
             let given = parse(&DESIGNS.map(|design| design.option), &["limit"], 1)?;

@@ -95,6 +95,13 @@ pub const PLUGIN_BUILD: [Need; 4] = [
     Need { package: "libclang-dev", what: "libclang with its headers", present: Present::Libclang },
 ];
 
+/// The example `c-api/examples/live.c` reads captures by it.
+pub const LIBPCAP: Need = Need {
+    package: "libpcap-dev",
+    what: "the headers of libpcap",
+    present: Present::Module("libpcap"),
+};
+
 /// The end-to-end tests compare with it.
 pub const TCPDUMP: Need = Need::program("tcpdump", "tcpdump", "tcpdump");
 

@@ -499,6 +499,28 @@ enum tcphs_status tcphs_table_observe_icmp(struct tcphs_table *table,
                                            const struct tcphs_segment *message,
                                            struct tcphs_annotation *out);
 
+/// Takes in one captured frame and writes to `out` what its first TCP segment was, or what its ICMP
+/// error says of a segment. Frames come in the order of the capture and are numbered from 1; their
+/// headers, tags, tunnels and IP fragments are read as in a file.
+///
+/// `link_type` is a LINKTYPE number of pcap, 1 for Ethernet (of libpcap: `pcap_datalink()`, except
+/// that raw IP is 101); `octets` are the `captured` octets of the frame, which had `on_the_wire`
+/// octets before the capture cut it. Nothing of them is kept.
+///
+/// `TCPHS_MORE`: as `TCPHS_OK`, but the frame holds more; the same call again gives the next. A call
+/// with another frame is fine, too: all segments of the earlier frame have been taken in.
+///
+/// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` if the frame holds no (more) TCP segment.
+///
+/// Each pointer is null or valid, `octets` for `captured` octets.
+enum tcphs_status tcphs_table_observe_frame(struct tcphs_table *table,
+                                            uint16_t link_type,
+                                            const uint8_t *octets,
+                                            size_t captured,
+                                            size_t on_the_wire,
+                                            int64_t time_ns,
+                                            struct tcphs_annotation *out);
+
 /// Tells the table that it is this late, in nanoseconds since 1970 UTC, while no segment comes:
 /// connections may be closed because of that. An earlier time than the table has seen changes
 /// nothing. To be called from time to time, for instance once a second.

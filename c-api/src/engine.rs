@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use dissector_core::capture::{Decoder, Frame, LinkType, Packet};
 use dissector_core::connection::{Annotation, Connection};
 use dissector_core::{ConnectionTable, IcmpError, Segment};
 
@@ -10,16 +11,36 @@ use crate::verdict::tcphs_verdict;
 /// The connections of a capture, and those of them that a program has not asked for yet.
 pub struct Engine {
     table: ConnectionTable,
+    decoder: Decoder,
+    /// The frame whose annotations are being handed out, and those of them that are left.
+    frame: Option<FrameId>,
+    annotations: VecDeque<Noted>,
     /// Closed connections, the oldest first.
     closed: VecDeque<Connection>,
     closed_limit: usize,
     forgotten: u64,
-    /// Slot and number of the connection of the latest annotation.
-    latest: Option<(u32, u32)>,
+    latest: Option<Place>,
     /// The next of the open connections that are being enumerated; `None` before the first.
     open: Option<VecDeque<tcphs_verdict>>,
     /// The lowest number that is not in `open` yet.
     next_open: u64,
+}
+
+/// An annotation, and where its connection is.
+type Noted = (Annotation, Option<Place>);
+
+/// Slot and number of a connection.
+type Place = (u32, u32);
+
+/// The arguments of a call, which tell whether the next call asks for more of the same frame.
+#[derive(Clone, Copy, Eq, PartialEq)]
+struct FrameId {
+    link_type: u16,
+    /// The address of the octets, which is compared only.
+    octets: usize,
+    captured: usize,
+    on_the_wire: usize,
+    time_ns: i64,
 }
 
 /// How many open connections are enumerated at a time: a copy of all may not fit into memory.
@@ -31,6 +52,9 @@ impl Engine {
     pub fn new(connection_limit: usize, closed_limit: usize) -> Self {
         Self {
             table: ConnectionTable::with_limit(connection_limit),
+            decoder: Decoder::new(LinkType::NULL),
+            frame: None,
+            annotations: VecDeque::new(),
             closed: VecDeque::new(),
             closed_limit,
             forgotten: 0,
@@ -44,29 +68,58 @@ impl Engine {
     #[inline]
     pub fn observe(&mut self, segment: &Segment<'_>) -> Annotation {
         let annotation = self.table.observe(segment);
-        self.note(&annotation);
+        self.latest = place(&self.table, &annotation);
+        self.keep_closed();
         annotation
+    }
+
+    /// Takes in a frame, and returns the annotation of its first segment or ICMP error, and whether
+    /// there are more. The same call again returns the next annotation.
+    pub fn observe_frame(
+        &mut self,
+        link_type: u16,
+        octets: &[u8],
+        on_the_wire: usize,
+        time_ns: i64,
+    ) -> Option<(Annotation, bool)> {
+        let (start, captured) = (octets.as_ptr().addr(), octets.len());
+        let frame = FrameId { link_type, octets: start, captured, on_the_wire, time_ns };
+        if self.annotations.is_empty() || self.frame != Some(frame) {
+            self.annotations.clear();
+            self.frame = Some(frame);
+            let frame = Frame::new(octets, time_ns)
+                .with_wire_octets(u32::try_from(on_the_wire).unwrap_or(u32::MAX))
+                .with_link_type(LinkType(link_type));
+            for packet in self.decoder.decode(frame) {
+                let annotation = match packet {
+                    Packet::Segment(segment) => Some(self.table.observe(&segment)),
+                    Packet::IcmpError(error) => self.table.observe_icmp(&error),
+                    _ => None,
+                };
+                let noted =
+                    annotation.map(|annotation| (annotation, place(&self.table, &annotation)));
+                self.annotations.extend(noted);
+            }
+            self.keep_closed();
+        }
+        let (annotation, place) = self.annotations.pop_front()?;
+        self.latest = place;
+        Some((annotation, !self.annotations.is_empty()))
     }
 
     /// Takes in an ICMP error; `None` if it quotes no segment of a connection in the table.
     pub fn observe_icmp(&mut self, error: &IcmpError) -> Option<Annotation> {
         let annotation = self.table.observe_icmp(error);
-        match &annotation {
-            Some(annotation) => self.note(annotation),
-            None => self.keep_closed(),
+        if let Some(annotation) = &annotation {
+            self.latest = place(&self.table, annotation);
         }
+        self.keep_closed();
         annotation
     }
 
     /// Turns the clock on; connections may close because of that.
     pub fn tell_time(&mut self, time_ns: i64) {
         self.table.advance(time_ns);
-        self.keep_closed();
-    }
-
-    #[inline]
-    fn note(&mut self, annotation: &Annotation) {
-        self.latest = self.table.latest_slot().map(|slot| (slot, annotation.connection));
         self.keep_closed();
     }
 
@@ -123,4 +176,10 @@ impl Engine {
     pub fn evicted(&self) -> u64 {
         self.table.let_go()
     }
+}
+
+/// Where the connection of the latest annotation is.
+#[inline]
+fn place(table: &ConnectionTable, annotation: &Annotation) -> Option<Place> {
+    table.latest_slot().map(|slot| (slot, annotation.connection))
 }

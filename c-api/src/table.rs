@@ -1,6 +1,6 @@
 //! The functions of a table: pointers and statuses around [`Engine`].
 
-use std::ptr;
+use std::{ptr, slice};
 
 use dissector_core::DEFAULT_LIMIT;
 use libc::c_char;
@@ -115,6 +115,48 @@ pub unsafe extern "C" fn tcphs_table_observe_icmp(
             annotation.map(Into::into).ok_or(tcphs_status::TCPHS_NOT_FOUND)
         })
     }
+}
+
+/// Takes in one captured frame and writes to `out` what its first TCP segment was, or what its ICMP
+/// error says of a segment. Frames come in the order of the capture and are numbered from 1; their
+/// headers, tags, tunnels and IP fragments are read as in a file.
+///
+/// `link_type` is a LINKTYPE number of pcap, 1 for Ethernet (of libpcap: `pcap_datalink()`, except
+/// that raw IP is 101); `octets` are the `captured` octets of the frame, which had `on_the_wire`
+/// octets before the capture cut it. Nothing of them is kept.
+///
+/// `TCPHS_MORE`: as `TCPHS_OK`, but the frame holds more; the same call again gives the next. A call
+/// with another frame is fine, too: all segments of the earlier frame have been taken in.
+///
+/// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` if the frame holds no (more) TCP segment.
+///
+/// # Safety
+/// Each pointer is null or valid, `octets` for `captured` octets.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_table_observe_frame(
+    table: *mut tcphs_table,
+    link_type: u16,
+    octets: *const u8,
+    captured: usize,
+    on_the_wire: usize,
+    time_ns: i64,
+    out: *mut tcphs_annotation,
+) -> tcphs_status {
+    if octets.is_null() {
+        return tcphs_status::TCPHS_NULL_ARGUMENT;
+    }
+    let mut more = false;
+    // SAFETY: the caller guarantees what `with` needs, and that `octets` has that length.
+    let status = unsafe {
+        with(table, out, "table_observe_frame", |engine| {
+            let octets = slice::from_raw_parts(octets, captured);
+            let observed = engine.observe_frame(link_type, octets, on_the_wire, time_ns);
+            let (annotation, further) = observed.ok_or(tcphs_status::TCPHS_NOT_FOUND)?;
+            more = further;
+            Ok(annotation.into())
+        })
+    };
+    if more { tcphs_status::TCPHS_MORE } else { status }
 }
 
 /// Tells the table that it is this late, in nanoseconds since 1970 UTC, while no segment comes:

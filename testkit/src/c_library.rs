@@ -15,18 +15,18 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// programs that were linked with an earlier one.
 const SONAME: &str = "libtcphs.so.0";
 
-/// Builds the library (release) with `features` and installs it below `prefix`: `libtcphs.so` and
+/// Builds the library (release) and installs it below `prefix`: `libtcphs.so` and
 /// `libtcphs.a`, `tcphs.h`, and `tcphs.pc` for pkg-config.
 ///
 /// Quick when nothing changed. The installed folder may be moved.
-pub fn install(prefix: &Path, features: &[&str]) -> Result<()> {
+pub fn install(prefix: &Path) -> Result<()> {
     let built = target_folder()?.join("release");
     make_folder(&built)?;
     let dependencies = built.join("libtcphs.dependencies");
     let print = format!("native-static-libs={}", dependencies.display());
     let mut build = cargo();
     build.args(["rustc", "--quiet", "--release", "--package", "c-api", "--lib"]);
-    build.args(["--features", &features.join(","), "--crate-type", "cdylib,staticlib", "--"]);
+    build.args(["--crate-type", "cdylib,staticlib", "--"]);
     build.args(["--print", &print, "-C", "strip=debuginfo"]);
     build.args(["-C", &format!("link-arg=-Wl,-soname,{SONAME}")]);
     output_of(build.current_dir(workspace_root()))?;

@@ -78,7 +78,7 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<()> {
         "install-c" => {
             let prefix = parse(&[], &["prefix"], 0)?.value::<PathBuf>("prefix", "a folder")?;
             let prefix = prefix.unwrap_or_else(|| "/usr/local".into());
-            c_library::install(&prefix, &[])?;
+            c_library::install(&prefix)?;
             println!("{}", prefix.join("lib/pkgconfig/tcphs.pc").display());
         }
         "cost" => {

@@ -44,6 +44,7 @@ pub fn check(octets: &[u8]) {
             27 => host.settle(nulls),
             28 => host.clear(nulls),
             29 => host.rows(nulls),
+            30 if call & 0x40 != 0 => host.observe_frame(&mut octets, nulls),
             30 => host.free_anew(octets.u8()),
             _ => host.labels(octets.u8()),
         }

@@ -159,6 +159,42 @@ impl Host {
         self.take(tcphs_table_next_closed);
     }
 
+    /// A frame for the table alone: any octets, or a segment in an IPv4 packet in others.
+    pub fn observe_frame(&mut self, choices: &mut Octets<'_>, nulls: u8) {
+        let link_type = choices.choose(&[1, 101, 113, 105, 276]);
+        let depth = choices.u8() & 3;
+        let time_ns = choices.choose(&[0, 1, 1_000_000_000, i64::MAX]);
+        let length = usize::from(choices.u8());
+        let mut frame = choices.take(length).to_vec();
+        for layer in 0..depth {
+            let octets = (frame.len() as u16 + 20).to_be_bytes();
+            let protocol = if layer == 0 { 6 } else { 4 };
+            let header = [0x45, 0, octets[0], octets[1], 0, layer, 0, 0, 64, protocol, 0, 0];
+            frame.splice(..0, header.into_iter().chain([10, 0, 0, 1, 10, 0, 0, 2]));
+        }
+        let octets = or_null(frame.as_mut_ptr(), nulls, 2);
+        let table = or_null(self.table, nulls, 0);
+        let (captured, on_the_wire) = (frame.len(), frame.len() + usize::from(depth));
+        for _ in 0..100 {
+            let mut annotation = MaybeUninit::uninit();
+            let out = or_null(annotation.as_mut_ptr(), nulls, 3);
+            let observe = tcphs_table_observe_frame;
+            // SAFETY: each pointer is null or valid, and the octets have that length.
+            let status =
+                unsafe { observe(table, link_type, octets, captured, on_the_wire, time_ns, out) };
+            self.check(status, nulls & 0xd != 0);
+            if !matches!(status, TCPHS_OK | TCPHS_MORE) {
+                return;
+            }
+            // SAFETY: the call succeeded, and has written it.
+            self.check_annotation(&unsafe { annotation.assume_init() });
+            if status == TCPHS_OK {
+                return;
+            }
+        }
+        panic!("a frame without an end");
+    }
+
     /// Takes connections out of the table, until there is none.
     fn take(
         &self,

@@ -1,6 +1,6 @@
-/* three_segments.c
- * A complete program on the C interface: feeds the three segments of a
- * handshake and checks what comes back. tests/tests/c_abi.rs builds and runs it.
+/* arguments.c
+ * Feeds a handshake by its segments and by its frames, an ICMP error, and bad
+ * arguments, and checks what comes back.
  */
 
 #include <stdio.h>
@@ -38,6 +38,14 @@ static const uint8_t syn_ack[] = {
 static const uint8_t ack[] = {
     0x9c, 0x40, 0x00, 0x50, 0x00, 0x00, 0x03, 0xe9, 0x00, 0x00, 0x13, 0x89,
     0x50, 0x10, 0xfa, 0xf0, 0x00, 0x00, 0x00, 0x00,
+};
+
+/* Destination unreachable (host), which quotes the SYN. */
+static const uint8_t icmp_error[] = {
+    0x03, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x45, 0x00, 0x00, 0x28, 0x00, 0x00, 0x00, 0x00, 0x40, 0x06, 0x00, 0x00,
+    192, 0, 2, 1, 198, 51, 100, 2,
+    0x9c, 0x40, 0x00, 0x50, 0x00, 0x00, 0x03, 0xe8,
 };
 
 static tcphs_segment
@@ -120,6 +128,82 @@ handshake(void)
     tcphs_table_free(table);
 }
 
+/* An IPv4 packet, and in an outer one the same twice: link type 101 is raw IP. */
+static void
+frames(void)
+{
+    uint8_t packet[20 + sizeof syn] = {
+        0x45, 0, 0, sizeof packet, 0, 1, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2,
+    };
+    uint8_t tunnel[20 + sizeof packet] = {
+        0x45, 0, 0, sizeof tunnel, 0, 2, 0, 0, 64, 4, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+    };
+    tcphs_table *table = tcphs_table_with_limits(1, 1);
+    tcphs_annotation said;
+    tcphs_verdict verdict;
+
+    memcpy(packet + 20, syn, sizeof syn);
+    memcpy(tunnel + 20, packet, sizeof packet);
+    CHECK(tcphs_table_observe_frame(table, 101, packet, sizeof packet, sizeof packet, 1, &said) ==
+          TCPHS_OK);
+    CHECK(said.stage == TCPHS_STAGE_SYN && said.copy == TCPHS_COPY_ORIGINAL);
+    tunnel[25] = 3;
+    CHECK(tcphs_table_observe_frame(table, 101, tunnel, sizeof tunnel, sizeof tunnel, 2, &said) ==
+          TCPHS_OK);
+    CHECK(said.copy == TCPHS_COPY_RETRANSMISSION && said.retry == 1 && said.rto_ns == 1);
+    CHECK(said.findings & UINT64_C(1) << TCPHS_FINDING_SYN_RETX);
+    /* No TCP; a link type without a number; a frame that was cut off. */
+    packet[9] = 17;
+    CHECK(tcphs_table_observe_frame(table, 101, packet, sizeof packet, sizeof packet, 3, &said) ==
+          TCPHS_NOT_FOUND);
+    CHECK(tcphs_table_observe_frame(table, 9999, packet, sizeof packet, sizeof packet, 3, &said) ==
+          TCPHS_NOT_FOUND);
+    CHECK(tcphs_table_observe_frame(table, 101, packet, 0, sizeof packet, 3, &said) ==
+          TCPHS_NOT_FOUND);
+
+    /* The table has room for one connection, and keeps one that left. */
+    packet[9] = 6;
+    for (unsigned host = 3; host < 6; host++) {
+        packet[15] = (uint8_t)host;
+        CHECK(tcphs_table_observe_frame(table, 101, packet, sizeof packet, sizeof packet, host,
+                                        &said) == TCPHS_OK);
+        CHECK(said.connection == host - 2);
+    }
+    CHECK(tcphs_table_evicted(table) == 3 && tcphs_table_forgotten(table) == 2);
+    CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_OK && verdict.connection == 2);
+    CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_NOT_FOUND);
+    CHECK(tcphs_table_latest(table, &verdict) == TCPHS_OK && verdict.connection == 3);
+    CHECK(tcphs_table_tell_time(table, INT64_MAX) == TCPHS_OK);
+    CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_OK && verdict.connection == 3);
+    CHECK(verdict.outcome == TCPHS_OUTCOME_NO_REPLY && tcphs_outcome_failed(verdict.outcome));
+    CHECK(tcphs_table_latest(table, &verdict) == TCPHS_NOT_FOUND);
+    tcphs_table_free(table);
+}
+
+static void
+icmp(void)
+{
+    tcphs_table *table = tcphs_table_new();
+    tcphs_segment next = segment(1, syn, sizeof syn, true);
+    tcphs_annotation said;
+    tcphs_verdict verdict;
+
+    CHECK(tcphs_table_observe(table, &next, &said) == TCPHS_OK);
+    next = segment(2, icmp_error, sizeof icmp_error, false);
+    CHECK(tcphs_table_observe_icmp(table, &next, &said) == TCPHS_OK);
+    CHECK(said.stage == TCPHS_STAGE_ICMP_ERROR);
+    CHECK(tcphs_table_latest(table, &verdict) == TCPHS_OK);
+    CHECK(verdict.outcome == TCPHS_OUTCOME_UNREACHABLE);
+    CHECK(verdict.icmp_type == 3 && verdict.icmp_code == 1 && verdict.icmp_frame == 2);
+    tcphs_table_free(table);
+
+    table = tcphs_table_new();
+    CHECK(tcphs_table_observe_icmp(table, &next, &said) == TCPHS_NOT_FOUND);
+    next = segment(1, syn, sizeof syn, true);
+    CHECK(tcphs_table_observe_icmp(table, &next, &said) == TCPHS_NO_HEADER);
+    tcphs_table_free(table);
+}
+
 static void
 bad_arguments(void)
 {
@@ -135,7 +219,14 @@ bad_arguments(void)
     CHECK(tcphs_table_next_closed(NULL, NULL) == TCPHS_NULL_ARGUMENT);
     CHECK(tcphs_table_next_open(NULL, NULL) == TCPHS_NULL_ARGUMENT);
     CHECK(tcphs_table_tell_time(NULL, 0) == TCPHS_NULL_ARGUMENT);
-    CHECK(tcphs_table_failure(NULL) == NULL);
+    CHECK(tcphs_table_observe_icmp(table, NULL, &said) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_table_observe_frame(table, 1, NULL, 0, 0, 0, &said) == TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_table_observe_frame(NULL, 1, syn, sizeof syn, sizeof syn, 0, &said) ==
+          TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_table_observe_frame(table, 1, syn, sizeof syn, sizeof syn, 0, NULL) ==
+          TCPHS_NULL_ARGUMENT);
+    CHECK(tcphs_table_forgotten(NULL) == 0 && tcphs_table_evicted(NULL) == 0);
+    CHECK(tcphs_table_failure(NULL) == NULL && tcphs_table_failure(table) == NULL);
 
     bad.captured = NULL;
     CHECK(tcphs_table_observe(table, &bad, &said) == TCPHS_NULL_ARGUMENT);
@@ -146,7 +237,11 @@ bad_arguments(void)
     bad.ip_version = 5;
     CHECK(tcphs_table_observe(table, &bad, &said) == TCPHS_INVALID_ARGUMENT);
 
-    CHECK(tcphs_state_label(200) == NULL);
+    CHECK(tcphs_state_label(200) == NULL && tcphs_outcome_meaning(200) == NULL);
+    CHECK(tcphs_outcome_cause(TCPHS_OUTCOME_COMPLETE, 0) == NULL);
+    CHECK(strlen(tcphs_outcome_cause(TCPHS_OUTCOME_REFUSED, 0)) > 0);
+    CHECK(tcphs_finding_severity(200) == TCPHS_NONE && tcphs_finding_text(200) == NULL);
+    CHECK(tcphs_status_text(99) == NULL && strlen(tcphs_status_text(TCPHS_NO_HEADER)) > 0);
     CHECK(tcphs_rst_reason_label(TCPHS_NONE) == NULL);
     tcphs_table_free(table);
     tcphs_table_free(NULL);
@@ -156,8 +251,10 @@ int
 main(void)
 {
     handshake();
+    frames();
+    icmp();
     bad_arguments();
     if (failures == 0)
-        printf("tcphs %s: three segments, as expected\n", tcphs_version());
+        printf("tcphs %s: as expected\n", tcphs_version());
     return failures != 0;
 }

@@ -174,7 +174,7 @@ impl Engine {
 
     /// How many open connections were dropped because the table was full.
     pub fn evicted(&self) -> u64 {
-        self.table.let_go()
+        self.table.evicted()
     }
 }
 

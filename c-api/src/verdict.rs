@@ -108,7 +108,7 @@ pub struct tcphs_verdict {
 impl tcphs_verdict {
     /// The connection as it stands at `now_ns`.
     pub(crate) fn of(connection: &Connection, now_ns: i64) -> Self {
-        let verdict = connection.verdict(now_ns);
+        let verdict = connection.verdict_at(now_ns);
         let Verdict { times, frames, negotiated, icmp, .. } = verdict;
         let (client, server) = (connection.client(), connection.server());
         let states = [connection.client_state(), connection.server_state()];

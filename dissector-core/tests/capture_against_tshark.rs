@@ -128,7 +128,7 @@ fn ours(path: &Path) -> Result<Ours, CaptureError> {
             packet.destination,
             tcp.source_port,
             tcp.destination_port,
-            tcp.flags,
+            tcp.flags.bits(),
             segment.payload_octets(),
             packet.time_ns,
         );

@@ -58,8 +58,8 @@ impl Wire {
 
     /// The number that follows it.
     pub fn end(&self) -> u32 {
-        let controls = (self.flags & (TcpFlags::SYN | TcpFlags::FIN)).iter().count();
-        self.sequence.wrapping_add((self.payload + controls) as u32)
+        let controls = (self.flags & (TcpFlags::SYN | TcpFlags::FIN)).bits().count_ones();
+        self.sequence.wrapping_add(self.payload as u32 + controls)
     }
 
     /// Its timestamp and the one it echoes.

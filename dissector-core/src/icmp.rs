@@ -1,6 +1,6 @@
 //! ICMP errors that quote a TCP segment (RFC 792, RFC 4443, RFC 5461).
 //!
-//! The quoted header is not a segment: nobody sent it again.
+//! The quoted header is not a segment: it was not sent again.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -65,14 +65,14 @@ impl IcmpError {
         Self { packet, kind, code, quoted }
     }
 
-    /// Reads the error whose ICMP header `octets` starts with; which ICMP it is follows from the
-    /// addresses of `packet`.
+    /// Reads the ICMP message in `octets`, from its header on; the addresses of `packet` tell whether it
+    /// is ICMPv6.
     ///
-    /// `None` if it is no error, or quotes no TCP segment, or not its first 8 octets.
+    /// `None` if it is no error, or does not quote the first 8 octets of a TCP segment.
     pub fn parse(mut packet: PacketInfo, octets: &[u8]) -> Option<Self> {
         let (quote, (kind, code, _)) = (u8, u8, take::<_, _, ()>(6usize)).parse(octets).ok()?;
         let (is_error, quoted) = match packet.source {
-            // Redirects (5) and source quench (4) are no errors.
+            // Redirect (5) and source quench (4) are no errors.
             IpAddr::V4(_) => (matches!(kind, 3 | 11 | 12), quoted_ipv4(quote)),
             IpAddr::V6(_) => (matches!((kind, code), (1, 0..=6) | (3 | 4, _)), quoted_ipv6(quote)),
         };
@@ -80,8 +80,8 @@ impl IcmpError {
         Some(Self { packet, kind, code, quoted: quoted.filter(|_| is_error)? })
     }
 
-    /// What type and code mean (RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1, RFC 4443 §3), in a
-    /// few words; `None` for a code without a meaning.
+    /// The meaning of type and code in a few words (RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1, RFC
+    /// 4443 §3); `None` for a code without a meaning.
     ///
     /// ```
     /// use dissector_core::IcmpError;

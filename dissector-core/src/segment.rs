@@ -1,11 +1,11 @@
-//! A TCP segment with what the layers below say of it.
+//! A TCP segment, and the fields of the layers below it.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::wire::{HeaderError, TcpHeader};
 
-/// What the layers below TCP say of a packet.
+/// The fields of a packet in the layers below TCP: frame, time, addresses, lengths.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -90,7 +90,7 @@ impl PacketInfo {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Segment<'a> {
-    /// What the layers below TCP say.
+    /// Fields of the layers below TCP.
     pub packet: PacketInfo,
     /// The header and the captured payload.
     pub tcp: TcpHeader<'a>,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::decode::layers::Decoded;
 use super::disorder::{Disorder, Order};
-use super::format::read_ahead::Ahead;
+use super::format::read_ahead::ReadAhead;
 use super::skipped::{Skipped, Tally};
 use super::{Capture, CaptureError, CaptureWarning, Packet};
 use crate::pipeline::batch::Batch;
@@ -19,9 +19,9 @@ use crate::pipeline::batch::Batch;
 /// Several captures read as one stream, in order of time: rotated files, or files of several
 /// interfaces.
 ///
-/// What is recorded at the same time comes in the order in which the files are given. Within a file
-/// the order is kept, whatever its times are. A file is open from its first time on to its end: of
-/// files that follow one another only one is, with one buffer.
+/// Packets of the same time come in the order in which their files are given. Within a file the order
+/// is kept, whatever its times are. A file is open from its first time to its end: of rotated files,
+/// only one is open at a time.
 ///
 /// ```no_run
 /// use dissector_core::ConnectionTable;
@@ -39,35 +39,35 @@ use crate::pipeline::batch::Batch;
 /// ```
 pub struct Captures {
     files: Vec<Item>,
-    /// Files not opened yet, by time and index of their first frames.
+    /// Files not opened yet, by the time of their first frames.
     closed: VecDeque<Head>,
-    /// Open files but the current one, by time and index of what is pending in them.
+    /// Open files except the current one, by the time of their pending packets.
     open: BinaryHeap<Reverse<Head>>,
-    /// The file that is being read, and the time at which it is another's turn.
+    /// The file that is being read, and the turn of the next one.
     current: Option<(usize, Head)>,
 }
 
-/// One capture of several.
+/// A source of a capture.
 #[non_exhaustive]
 pub enum Input {
-    /// A file; opened twice where there are several, to learn when it starts and to be read.
+    /// A file. With several, each is opened twice: first to read the time of its first frame.
     File(PathBuf),
     /// A stream, such as standard input.
     Reader(Box<dyn Read + Send>),
 }
 
-/// One of several captures cannot be read, or reading it failed; the others can.
+/// One of several captures cannot be read. Reading continues with the others.
 #[derive(Debug, thiserror::Error)]
 #[error("capture {}", .index + 1)]
 pub struct FileError {
-    /// Which one, from 0.
+    /// Index of the capture, from 0.
     pub index: usize,
-    /// Why.
+    /// The reason.
     #[source]
     pub error: CaptureError,
 }
 
-/// Time and index.
+/// Time of a packet, and index of its file.
 type Head = (i64, usize);
 
 const NEVER: Head = (i64::MAX, usize::MAX);
@@ -80,12 +80,12 @@ enum Item {
 
 struct Open {
     capture: Capture<Box<dyn Read + Send>>,
-    /// What it is read from, where that can be read from anywhere.
+    /// The file that is read, if it can be read at any offset.
     file: Option<Arc<File>>,
     pending: Option<Decoded>,
 }
 
-/// What is kept of a file that has been read.
+/// The counts of a file that has been read.
 #[derive(Default)]
 struct Summary {
     frames: u64,
@@ -108,7 +108,7 @@ impl From<&str> for Input {
 }
 
 impl Captures {
-    /// Opens the captures; of several files it reads the start of each.
+    /// Opens the captures. With several files, the start of each is read.
     ///
     /// # Errors
     /// [`FileError`] for the first file that cannot be opened or is no capture.
@@ -141,7 +141,7 @@ impl Captures {
                         file: None,
                         pending: None,
                     })));
-                    // Read when it is first asked for: a stream may have nothing to say yet.
+                    // A stream may not have any octets yet: its first packet is read on demand.
                     closed.push((i64::MIN, index));
                 }
             }
@@ -151,10 +151,10 @@ impl Captures {
         Ok(captures)
     }
 
-    /// The next packet of all captures, with the index of its own.
+    /// The next packet of all captures, with the index of its capture.
     ///
     /// # Errors
-    /// [`FileError`] where a file cannot be read any more; after that the others go on.
+    /// [`FileError`] if a file cannot be read any more. The next call continues with the others.
     pub fn next_packet(&mut self) -> Result<Option<(usize, Packet<'_>)>, FileError> {
         if let Some((index, tcp)) = self.fast_path() {
             let Item::Open(open) = &self.files[index] else { return Ok(None) };
@@ -165,30 +165,28 @@ impl Captures {
         Ok(open.capture.packet(&decoded).map(|packet| (index, packet)))
     }
 
-    /// Who reads on in another thread meanwhile, for the next calls to find the octets there: where
-    /// several files are open at once, nobody.
+    /// A handle that prefetches the current file in another thread; `None` while several are open.
     ///
-    /// It holds for one file: ask again from time to time. Whether it reads or not makes no difference
-    /// to what is found.
-    pub(crate) fn ahead(&mut self) -> Option<Ahead> {
+    /// It is for one file: ask again from time to time. It has no influence on the packets.
+    pub(crate) fn read_ahead(&mut self) -> Option<ReadAhead> {
         let index = self.only_open()?;
         let Item::Open(only) = &mut self.files[index] else { return None };
-        Some(only.capture.buffer.ahead(only.file.as_ref()))
+        Some(only.capture.buffer.read_ahead(only.file.as_ref()))
     }
 
-    /// The index of the file that is open, if no other is.
+    /// Index of the only open file; `None` if none or several are open.
     fn only_open(&self) -> Option<usize> {
         let is_open = |index: &usize| matches!(self.files[*index], Item::Open(_));
         let mut open = (0..self.files.len()).filter(is_open);
         open.next().filter(|_| open.next().is_none())
     }
 
-    /// Appends packets to `batch`, up to `most`, each as one of the file with the index of its
-    /// capture; `false` at the end. There may be fewer where somebody [reads ahead](Self::ahead) who
-    /// has not come further.
+    /// Appends at most `most` packets to `batch`, with the index of their capture as file; `false` at
+    /// the end. There may be fewer while another thread [reads ahead](Self::read_ahead) and has not
+    /// read the next block yet.
     ///
     /// # Errors
-    /// [`FileError`] where a file cannot be read any more; after that the others go on.
+    /// [`FileError`] if a file cannot be read any more. The next call continues with the others.
     pub(crate) fn fill(&mut self, batch: &mut Batch, most: usize) -> Result<bool, FileError> {
         let end = batch.len() + most;
         while batch.len() < end {
@@ -212,15 +210,16 @@ impl Captures {
         Ok(true)
     }
 
-    /// Whether the file that is being read has to wait for who reads ahead: not where nobody does,
-    /// which is where another file has been opened since.
+    /// True if the current file has to wait for another thread that reads ahead. No thread does after
+    /// another file has been opened.
     fn waits(&self) -> bool {
         let Some((index, _)) = self.current else { return false };
         matches!(&self.files[index], Item::Open(open) if open.capture.buffer.waits())
             && self.only_open() == Some(index)
     }
 
-    /// Goes on to the next segment of a file that no other has to wait for, if it is in a usual frame.
+    /// Goes on to the next segment if no other file has its turn before the current one ends, and if
+    /// the fast path takes the frame.
     #[inline]
     fn fast_path(&mut self) -> Option<(usize, Range<usize>)> {
         let (index, _) = self.current.filter(|(_, limit)| *limit == NEVER)?;
@@ -228,7 +227,7 @@ impl Captures {
         open.capture.fast_path().map(|tcp| (index, tcp))
     }
 
-    /// Goes on to the next thing found.
+    /// Goes on to the next packet.
     fn step(&mut self) -> Result<Option<(usize, Decoded)>, FileError> {
         if let Some((index, limit)) = self.current
             && let Some(decoded) = self.advance(index)?
@@ -238,9 +237,9 @@ impl Captures {
             }
             self.keep(index, decoded);
         }
-        // Where one of the next cannot be opened, this one has to wait for its turn all the same.
+        // This file has to wait for its turn even if one of the next cannot be opened.
         self.current = None;
-        // Every file whose time has come is opened, and says when its first packet is.
+        // Open every file whose time has come, and put its first packet aside.
         while let Some(&(start, index)) = self.closed.front()
             && self.open.peek().is_none_or(|Reverse(first)| (start, index) <= *first)
         {
@@ -255,7 +254,7 @@ impl Captures {
         Ok(open.pending.take().map(|decoded| (index, decoded)))
     }
 
-    /// Opens a file, and goes to its first packet.
+    /// Opens a file, and puts its first packet aside.
     fn start(&mut self, index: usize) -> Result<(), FileError> {
         if let Item::Closed(path) = &self.files[index] {
             let open = || {
@@ -290,7 +289,7 @@ impl Captures {
         }
     }
 
-    /// The next thing in one file, which is closed at its end.
+    /// The next packet of one file, which is closed at its end.
     #[inline]
     fn advance(&mut self, index: usize) -> Result<Option<Decoded>, FileError> {
         let Item::Open(open) = &mut self.files[index] else { return Ok(None) };
@@ -316,7 +315,7 @@ impl Captures {
         }
     }
 
-    /// Captures that were given.
+    /// Number of captures.
     pub fn count(&self) -> usize {
         self.files.len()
     }
@@ -324,7 +323,7 @@ impl Captures {
     /// Frames read so far of the capture with this index: see [`Capture::frames`].
     ///
     /// # Panics
-    /// Where there are fewer captures; so do the others.
+    /// If `index` is not below [`count`](Self::count). The methods below panic likewise.
     pub fn frames(&self, index: usize) -> u64 {
         match &self.files[index] {
             Item::Closed(_) => 0,
@@ -342,8 +341,7 @@ impl Captures {
         }
     }
 
-    /// How far the times in the capture with this index go back, if they do: see
-    /// [`Capture::disorder`].
+    /// How far the times in the capture with this index go back: see [`Capture::disorder`].
     pub fn disorder(&self, index: usize) -> Option<Disorder> {
         match &self.files[index] {
             Item::Closed(_) => None,
@@ -352,7 +350,7 @@ impl Captures {
         }
     }
 
-    /// The frames of the capture with this index that gave no segment: see [`Capture::skipped`].
+    /// The frames of the capture with this index that hold no segment: see [`Capture::skipped`].
     pub fn skipped(&self, index: usize) -> impl Iterator<Item = (Skipped, u64)> {
         let tally = match &self.files[index] {
             Item::Closed(_) => None,
@@ -362,7 +360,7 @@ impl Captures {
         tally.into_iter().flat_map(Tally::iter)
     }
 
-    /// Octets read so far of all captures, compressed ones as they are.
+    /// Octets read so far from all captures; compressed ones if a file is compressed.
     pub fn octets_read(&self) -> u64 {
         let octets_read = |file: &Item| match file {
             Item::Closed(_) => 0,
@@ -384,7 +382,7 @@ impl fmt::Debug for Captures {
     }
 }
 
-/// Time of the first frame; the earliest of all where there is none.
+/// Time of the first frame, or the earliest of all if there is none.
 fn first_time(mut capture: Capture<File>) -> Result<i64, CaptureError> {
-    Ok(capture.next_frame()?.map_or(i64::MIN, |consumed| consumed.frame.time_ns))
+    Ok(capture.next_frame()?.map_or(i64::MIN, |(frame, _)| frame.time_ns))
 }

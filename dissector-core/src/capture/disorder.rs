@@ -1,31 +1,43 @@
 //! Whether the frames of a file are in order of time.
 
 use std::fmt;
+use std::time::Duration;
 
-/// By how much times go back where several cores or queues record: nothing to speak of.
+/// Several cores or queues that record write frames out of order by up to this much, which is normal.
 const TOLERANCE_NS: u64 = 10_000_000;
 
-/// How far the times of the segments in a capture go back: those of several interfaces may be
-/// written one interface after the other. An answer may then come before what it answers, and what
-/// is said of connections be wrong; Wireshark's `reordercap` puts frames in order.
+/// How far the times of the segments in a capture go back.
+///
+/// Frames of several interfaces may be written one interface after the other. An answer may then come
+/// before its request, and outcomes may be wrong. Wireshark's `reordercap` puts frames in order.
 ///
 /// ```
 /// use dissector_core::capture::Disorder;
 ///
-/// let disorder = Disorder { frames: 40, furthest_frame: 812, furthest_ns: 310_000_000 };
+/// let mut disorder = Disorder::default();
+/// (disorder.frames, disorder.furthest_frame, disorder.furthest_ns) = (40, 812, 310_000_000);
+/// assert_eq!(disorder.furthest().as_millis(), 310);
 /// assert_eq!(
 ///     disorder.to_string(),
 ///     "40 frames are not in order of time: frame 812 is 0.310 s earlier than one before it"
 /// );
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub struct Disorder {
     /// Frames with a segment that are more than 10 ms earlier than one before them.
     pub frames: u64,
-    /// The first of those that are furthest behind.
+    /// The frame that is furthest behind; the first of them if there are several.
     pub furthest_frame: u64,
-    /// How far it is.
+    /// How far it is behind, in nanoseconds.
     pub furthest_ns: u64,
+}
+
+impl Disorder {
+    /// [`furthest_ns`](Self::furthest_ns) as a duration.
+    pub const fn furthest(&self) -> Duration {
+        Duration::from_nanos(self.furthest_ns)
+    }
 }
 
 impl fmt::Display for Disorder {
@@ -41,13 +53,13 @@ impl fmt::Display for Disorder {
     }
 }
 
-/// What is known of the order so far.
+/// The order of the segments so far.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// The latest time of all.
+    /// The latest time so far.
     pub latest_ns: i64,
     disorder: Disorder,
-    /// The frame that was counted last.
+    /// The last frame counted in `disorder`.
     counted: u64,
 }
 
@@ -58,7 +70,7 @@ impl Default for Order {
 }
 
 impl Order {
-    /// A segment is in this frame, of this time.
+    /// Notes a packet in frame `frame`.
     #[inline]
     pub fn note(&mut self, frame: u64, time_ns: i64) {
         if self.latest_ns > time_ns {
@@ -89,8 +101,8 @@ impl Order {
     }
 }
 
-/// Whether a time is further behind the latest one than is usual. Nearly always it is the later one
-/// itself, and one comparison is enough.
+/// True if a time is behind the latest one by more than the tolerance. It nearly never is behind at
+/// all, so one comparison is enough.
 #[inline(always)]
 pub(super) fn is_behind(time_ns: i64, latest_ns: i64) -> bool {
     latest_ns > time_ns && latest_ns.abs_diff(time_ns) > TOLERANCE_NS

@@ -2,17 +2,17 @@
 
 use std::io;
 
-/// The capture cannot be read at all, or reading it failed.
+/// Why a capture cannot be read, or reading it failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {
     /// The reader itself failed.
     #[error("cannot read the capture")]
     Io(#[from] io::Error),
-    /// There is nothing in the file.
+    /// The file is empty.
     #[error("not a capture file: it is empty")]
     Empty,
-    /// The first octets are those of no format that is read here.
+    /// The first octets are not those of a pcap or pcapng file.
     #[error("not a pcap or pcapng file: it starts with {}", Magic(*.magic))]
     NotACapture {
         /// The first four octets, filled with zeros where there are fewer.
@@ -23,21 +23,21 @@ pub enum CaptureError {
     HeaderCut {
         /// Octets that the header needs.
         required: usize,
-        /// Octets there are.
+        /// Octets in the file.
         available: usize,
     },
     /// The file is compressed, and damaged at its start.
     #[error("the compressed data is damaged from its start")]
     Compressed,
-    /// The header of a pcapng file is damaged, or of a version nobody has defined.
+    /// The header of a pcapng file is damaged, or of an unknown version.
     #[error("the pcapng section header cannot be read: {problem}")]
     SectionHeader {
-        /// What is wrong with it.
+        /// The defect.
         problem: Problem,
     },
 }
 
-/// Why reading stopped before the end of the file; all results up to there are valid.
+/// Why reading stopped before the end of the file. All results up to there are valid.
 ///
 /// ```
 /// use dissector_core::capture::CaptureWarning;
@@ -65,7 +65,7 @@ pub enum CaptureWarning {
     Damaged {
         /// Frames read before that.
         frames: u64,
-        /// What is wrong with the record.
+        /// The defect of the record.
         problem: Problem,
     },
     /// A record says it is longer than [`MAX_RECORD_OCTETS`](super::MAX_RECORD_OCTETS).
@@ -78,7 +78,7 @@ pub enum CaptureWarning {
     },
 }
 
-/// What is wrong with a record.
+/// A defect of a record.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -88,7 +88,7 @@ pub enum Problem {
     /// The body of a block ends before its fixed fields or its packet do.
     #[error("a block is too short for what it holds")]
     BlockContent,
-    /// A section starts with neither of the two byte-order magic numbers.
+    /// A section starts with no byte-order magic number.
     #[error("unknown byte-order magic")]
     ByteOrder,
     /// A section of a version other than 1.0.

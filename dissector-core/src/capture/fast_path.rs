@@ -1,15 +1,16 @@
-//! The straight way through the usual frame: Ethernet, perhaps a VLAN tag or two, IPv4 or IPv6
-//! without options, TCP. Everything else goes the [long way](super::decode::layers), which finds the same.
+//! The fast path for the most frequent frames: Ethernet or RAW, up to two VLAN tags, IPv4 or IPv6
+//! without options, TCP. A [`Decoder`](super::Decoder) decodes all others, and finds the same in these.
 
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use super::decode::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use super::decode::ip::PROTOCOL_TCP;
+use super::disorder::is_behind;
 use super::format::record::FrameRecord;
 use super::link_type::LinkType;
-use crate::PacketInfo;
-use crate::key;
+use crate::pipeline::batch::{Batch, PlainIpv4};
+use crate::{PacketInfo, key};
 
 const ETHERNET_OCTETS: usize = 14;
 const VLAN_TAG_OCTETS: usize = 4;
@@ -17,10 +18,8 @@ const IPV4_OCTETS: usize = 20;
 const IPV6_OCTETS: usize = 40;
 const TCP_OCTETS: usize = 20;
 
-/// Writes what there is to know of the segment in a usual frame to `packet`; where its TCP header
-/// and payload lie in `captured`.
-///
-/// Written in place: a packet is large enough for each copy to be felt.
+/// Reads a frame into `packet`, in place, because copies of it would be felt. Returns where TCP header
+/// and payload lie in `captured`; `None` if the frame is not for the fast path.
 #[inline(always)]
 pub(super) fn segment(
     packet: &mut PacketInfo,
@@ -37,7 +36,7 @@ pub(super) fn segment(
                 _ => return None,
             }
         }
-        // What looks like PPP at the second octet is taken for it, as in Wireshark.
+        // As in Wireshark, an octet pair of HDLC-like framing there means PPP.
         LinkType::RAW if captured.get(1..3) != Some(&[0xff, 0x03]) => {
             if captured.first()? >> 4 == 4 {
                 return ipv4(packet, frame, captured, 0);
@@ -63,21 +62,21 @@ fn tagged(packet: &mut PacketInfo, frame: &FrameRecord, captured: &[u8]) -> Opti
     }
 }
 
-/// What there is to know of a segment in IPv4.
-pub(super) struct InIpv4 {
-    /// Source and destination, as the header has them.
-    pub addresses: u64,
-    pub ttl: u8,
-    pub ip_id: u16,
-    /// Octets that were sent.
-    pub tcp_octets: u32,
-    /// Where TCP header and payload lie in the captured octets.
-    pub tcp: Range<usize>,
+/// The fields of an IPv4 header without options.
+struct InIpv4 {
+    /// Source and destination, as in the header.
+    addresses: u64,
+    ttl: u8,
+    ip_id: u16,
+    /// Octets of TCP header and payload that were sent.
+    tcp_octets: u32,
+    /// Position of TCP header and payload in the captured octets.
+    tcp: Range<usize>,
 }
 
-/// The segment in the most usual frame of all, without a tag and in IPv4.
+/// Reads the most frequent frame of all: untagged Ethernet with IPv4.
 #[inline(always)]
-pub(super) fn untagged_ipv4(frame: &FrameRecord, captured: &[u8]) -> Option<InIpv4> {
+fn untagged_ipv4(frame: &FrameRecord, captured: &[u8]) -> Option<InIpv4> {
     let &[.., a, b] = captured.first_chunk::<ETHERNET_OCTETS>()?;
     let known = frame.link_type == LinkType::ETHERNET;
     (known && u16::from_be_bytes([a, b]) == ETHERTYPE_IPV4)
@@ -144,8 +143,8 @@ fn ipv6(
     Some(tcp)
 }
 
-/// Where the first `octets` of the `rest` at `at` lie, if a TCP header is in them, and how many of
-/// them were sent: of a frame that was cut or padded, the shortest length counts.
+/// Where the first `octets` of the `rest` at `at` lie, and how many of them were sent, if they begin
+/// with a TCP header. In a frame that was cut or padded, the shortest length counts.
 #[inline(always)]
 fn payload(
     frame: &FrameRecord,
@@ -157,7 +156,80 @@ fn payload(
     if captured < TCP_OCTETS || *rest.get(12)? < 0x50 {
         return None;
     }
-    // No frame was longer on the wire than in the file: see `FrameRecord::new`.
+    // The wire length is not below the captured one: see `FrameRecord::at`.
     let sent = octets.min(frame.wire_octets as usize - at);
     Some((at..at + captured, sent as u32))
+}
+
+/// The frames that [`append`] takes. It takes none that is far behind the batch's time.
+pub(super) struct Wanted {
+    /// Number of the first frame.
+    pub frame: u64,
+    /// Time at which another file has its turn.
+    pub until_ns: i64,
+    pub most: usize,
+}
+
+/// Number of frames appended, and octets of their records.
+pub(super) struct Appended {
+    pub frames: usize,
+    pub octets: usize,
+}
+
+/// Appends the segments in the records at the start of `octets` to `batch`, while each record is all
+/// there and the frame is untagged Ethernet with IPv4.
+///
+/// It nearly never calls a function, so that the fields of a frame stay in registers. It writes to the
+/// batch only: reading back a value just written would also wait for the cache lines of the batch,
+/// which come from another core.
+#[inline(never)]
+pub(super) fn append(
+    batch: &mut Batch,
+    octets: &[u8],
+    wanted: &Wanted,
+    read: impl Fn(&[u8]) -> Option<(FrameRecord, usize)>,
+) -> Appended {
+    let (mut rest, mut frames) = (octets, 0);
+    while frames < wanted.most {
+        let next = wanted.frame + frames as u64;
+        match append_one(batch, rest, next, wanted.until_ns, &read) {
+            None => break,
+            Some(None) => batch.make_room(),
+            Some(Some(record_octets)) => {
+                rest = &rest[record_octets..];
+                frames += 1;
+            }
+        }
+    }
+    Appended { frames, octets: octets.len() - rest.len() }
+}
+
+/// Appends one frame; returns the octets of its record. `Some(None)` if the batch has no room, `None` if
+/// the frame is not wanted; neither changes anything.
+#[inline(always)]
+fn append_one(
+    batch: &mut Batch,
+    octets: &[u8],
+    number: u64,
+    until_ns: i64,
+    read: impl Fn(&[u8]) -> Option<(FrameRecord, usize)>,
+) -> Option<Option<usize>> {
+    let (frame, record_octets) = read(octets)?;
+    let captured = octets.get(frame.captured.clone())?;
+    let packet = untagged_ipv4(&frame, captured)?;
+    let following = octets.get(frame.captured.start + packet.tcp.start..)?;
+    let is_behind = is_behind(frame.time_ns, batch.now_ns());
+    if frame.time_ns >= until_ns || is_behind {
+        return None;
+    }
+    let known = PlainIpv4 {
+        frame: number,
+        time_ns: frame.time_ns,
+        addresses: packet.addresses,
+        ip_id: packet.ip_id,
+        ttl: packet.ttl,
+        tcp_octets: packet.tcp_octets,
+    };
+    let appended = batch.push_ipv4(&known, packet.tcp.len(), following)?;
+    Some(appended.then_some(record_octets))
 }

@@ -1,22 +1,22 @@
-//! Capture files: pcap and pcapng, read frame by frame, down to the TCP segments in them.
+//! From captured octets to TCP segments: [`Capture`] reads a pcap or pcapng file, [`Captures`] several
+//! as one, and [`Decoder`] takes single frames from any other source.
 //!
-//! A file is read once, from the front, through one buffer, which another thread may
-//! [fill](Captures::ahead); nothing is kept of a frame that has been stepped over. Files compressed
-//! with gzip or zstd are decompressed on the way. A capture is hostile input: what is damaged costs
-//! its own frame, or ends the reading with a [`CaptureWarning`] where the next frame cannot be found
-//! any more, but never a panic. Segments cut by a snap length are normal and no error.
+//! A file is read once, from the front, through one buffer, which other threads may
+//! [fill](Captures::read_ahead). Files compressed with gzip or zstd are decompressed on the way. A
+//! capture is hostile input: damage costs its own frame, or ends the reading with a
+//! [`CaptureWarning`] if the next frame cannot be found, but it never panics. Segments cut by a snap
+//! length are normal and no error.
 //!
-//! Opened is what Wireshark opens by default. Link types: Ethernet, Linux cooked (both versions),
-//! NULL, LOOP, RAW, PPP, Cisco HDLC, frame relay, IEEE 802.11 (with radiotap, Prism, AVS and PPI
-//! headers), FDDI, token ring, ARCNET, NFLOG, PF log, IP over InfiniBand and a few more; between
-//! them and IP: VLAN and other tags, LLC and SNAP, MPLS with Ethernet pseudowires, PPPoE. IPv4 and
-//! IPv6 with their options and extension headers, put together where they are fragmented: the
-//! segment then belongs to the frame that completes it. Tunnels: IP in IP, GRE with all that it
-//! carries, ERSPAN, EtherIP, VXLAN, Geneve, GTP-U, L2TP, Teredo, AYIYA, LISP. A frame may hold
-//! several segments (802.11 aggregates): each is returned by itself, with the same number. Frames
-//! that give no segment are counted by reason: see [`Capture::skipped`].
+//! Decoded is what Wireshark decodes by default. [Link types](LinkType): Ethernet, Linux cooked (both
+//! versions), NULL, LOOP, RAW, PPP, Cisco HDLC, frame relay, IEEE 802.11 (with radiotap, Prism, AVS
+//! and PPI headers), FDDI, token ring, ARCNET, NFLOG, PF log, IP over InfiniBand and a few more.
+//! Between them and IP: VLAN and other tags, LLC and SNAP, MPLS with Ethernet pseudowires, PPPoE. IPv4
+//! and IPv6 with their options and extension headers, reassembled if they are fragmented: the segment
+//! then belongs to the frame that completes it. Tunnels: IP in IP, GRE with all its payloads, ERSPAN,
+//! EtherIP, VXLAN, Geneve, GTP-U, L2TP, Teredo, AYIYA, LISP. A frame may hold several segments (802.11
+//! aggregates): each is returned by itself, with the same frame number. Frames that hold no segment
+//! are counted by reason: see [`Capture::skipped`].
 
-mod append;
 mod captures;
 mod decode;
 mod disorder;
@@ -25,6 +25,8 @@ mod fast_path;
 mod format;
 mod link_type;
 mod skipped;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::Read;
@@ -32,9 +34,9 @@ use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::path::Path;
 
-use self::append::{Wanted, append};
 use self::decode::layers::{Decoded, Location};
 use self::disorder::Order;
+use self::fast_path::{Wanted, append};
 use self::format::buffer::Buffer;
 use self::format::pcap::{self, PcapRecords};
 use self::format::pcapng::PcapngRecords;
@@ -49,14 +51,14 @@ pub use decode::{Decoder, Packets};
 pub use disorder::Disorder;
 pub use error::{CaptureError, CaptureWarning, Problem};
 pub use format::pcapng::MAX_INTERFACES;
-pub(crate) use format::read_ahead::Ahead;
+pub(crate) use format::read_ahead::ReadAhead;
 pub use link_type::LinkType;
 pub use skipped::{IpVersion, Layer, Skipped};
 
-/// Longest record that is read, in octets; a longer one ends the reading with a warning.
+/// Octets of a record at most; a longer one ends the reading with a warning.
 pub const MAX_RECORD_OCTETS: usize = 64 * 1024 * 1024;
 
-/// A capture being read.
+/// A pcap or pcapng file, read frame by frame.
 ///
 /// ```
 /// use dissector_core::capture::{Capture, Skipped};
@@ -94,18 +96,11 @@ pub struct Capture<R> {
     finished: bool,
 }
 
-/// By file format.
+/// The records of a file, by format.
 #[derive(Debug)]
 enum Records {
     Pcap(PcapRecords),
     Pcapng(PcapngRecords),
-}
-
-/// A frame that has been consumed, but is still in the buffer.
-struct Consumed {
-    frame: FrameRecord,
-    /// Where its record starts in the buffer.
-    start: usize,
 }
 
 impl Capture<File> {
@@ -202,7 +197,7 @@ impl<R: Read> Capture<R> {
     /// The segment of the last packet on the fast path.
     #[inline]
     fn fast_packet(&self, tcp: Range<usize>) -> Option<Packet<'_>> {
-        let tcp = TcpHeader::parse(self.buffer.at(tcp)).ok()?;
+        let tcp = TcpHeader::parse(&self.buffer.octets()[tcp]).ok()?;
         Some(Packet::Segment(Segment { packet: self.fast, tcp }))
     }
 
@@ -233,7 +228,7 @@ impl<R: Read> Capture<R> {
 
     /// The packet decoded last, with its octets.
     fn packet(&self, decoded: &Decoded) -> Option<Packet<'_>> {
-        self.decoder.packet(decoded, self.buffer.from(0))
+        self.decoder.packet(decoded, self.buffer.octets())
     }
 
     /// Goes on to the next packet. The result is no borrow of the buffer, so that the caller may go
@@ -281,9 +276,9 @@ impl<R: Read> Capture<R> {
             if let Some(tcp) = self.fast_path() {
                 return Ok(Some(Decoded::Segment(self.fast, Location::Frame(tcp))));
             }
-            let Some(Consumed { frame, start }) = self.next_frame()? else { return Ok(None) };
+            let Some((frame, start)) = self.next_frame()? else { return Ok(None) };
             let start = start + frame.captured.start;
-            let captured = &self.buffer.from(start)[..frame.captured.len()];
+            let captured = &self.buffer.octets()[start..start + frame.captured.len()];
             let decoded = Frame::new(captured, frame.time_ns)
                 .with_wire_octets(frame.wire_octets)
                 .with_number(self.frames)
@@ -292,33 +287,35 @@ impl<R: Read> Capture<R> {
         }
     }
 
-    /// Frames read so far, of every kind: the number of the last one, as Wireshark counts them.
+    /// Number of frames so far, which is the number of the last one in Wireshark.
     pub fn frames(&self) -> u64 {
         self.frames
     }
 
-    /// Octets read so far from the reader; of a compressed file, before decompression.
+    /// Octets read so far from the reader; compressed ones if the file is compressed.
     pub fn octets_read(&self) -> u64 {
         self.buffer.octets_read()
     }
 
-    /// Why reading stopped before the end of the file, if it did. All segments are valid.
+    /// Why reading stopped before the end of the file; `None` if it did not. All segments returned
+    /// are valid.
     pub fn warning(&self) -> Option<&CaptureWarning> {
         self.warning.as_ref()
     }
 
-    /// How far the times of the segments so far go back, if they do.
+    /// How far the times of the segments so far go back; `None` if they are in order.
     pub fn disorder(&self) -> Option<Disorder> {
         self.order.disorder()
     }
 
-    /// The frames so far that gave no segment, counted by reason.
+    /// The frames so far that hold no segment, counted by reason.
     pub fn skipped(&self) -> impl Iterator<Item = (Skipped, u64)> {
         self.decoder.skipped()
     }
 
-    /// Steps to the next packet, and counts it.
-    fn next_frame(&mut self) -> Result<Option<Consumed>, CaptureError> {
+    /// Steps over the record of the next frame, and counts it. The record stays in the buffer; returns
+    /// its position there too.
+    fn next_frame(&mut self) -> Result<Option<(FrameRecord, usize)>, CaptureError> {
         while !self.finished {
             let octets = self.buffer.filled();
             let record = match &mut self.records {
@@ -330,7 +327,7 @@ impl<R: Read> Capture<R> {
                     let start = self.buffer.start();
                     self.buffer.consume(octets);
                     self.frames += 1;
-                    return Ok(Some(Consumed { frame, start }));
+                    return Ok(Some((frame, start)));
                 }
                 Record::Numbered { octets } => {
                     self.buffer.consume(octets);
@@ -347,7 +344,7 @@ impl<R: Read> Capture<R> {
         Ok(None)
     }
 
-    /// Reads on until `required` octets are there, or finds that this is the end.
+    /// Reads until `required` octets are there, or finishes.
     #[cold]
     fn read_more(&mut self, required: u64) -> Result<(), CaptureError> {
         let frames = self.frames;

@@ -1,4 +1,4 @@
-//! Frames that gave no segment, by reason.
+//! Frames that hold no segment, by reason.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,10 +7,7 @@ use etherparse::IpNumber;
 
 use super::link_type::LinkType;
 
-/// Why a frame gave no TCP segment.
-///
-/// These counts say what a deeper look, with keys or with more protocols, might have seen in
-/// addition.
+/// Why a frame holds no TCP segment that can be decoded.
 ///
 /// ```
 /// use dissector_core::capture::{IpVersion, LinkType, Skipped};
@@ -24,41 +21,41 @@ use super::link_type::LinkType;
 pub enum Skipped {
     /// Another protocol over IP, by its number; in a tunnel, over the innermost.
     Protocol(u8),
-    /// Part of an IP packet of which other parts are missing.
+    /// A fragment of an IP packet of which other fragments are missing.
     Fragment(IpVersion),
-    /// Part of an IP packet that a later frame completed.
+    /// A fragment of an IP packet that a later frame has completed.
     Reassembled(IpVersion),
-    /// Part of an 802.11 frame.
+    /// A fragment of an 802.11 frame.
     WlanFragment,
     /// Encrypted below IP.
     Encrypted,
-    /// A link layer that is not opened.
+    /// A link type that is not decoded.
     LinkType(LinkType),
-    /// Another EtherType.
+    /// An EtherType that is not decoded.
     EtherType(u16),
-    /// Ethernet with a length instead of an EtherType, without IP.
+    /// IEEE 802.3 (Ethernet with a length instead of an EtherType) without IP.
     Ieee8023,
-    /// Multiprotocol label switching, and not known of what.
+    /// MPLS with a payload that cannot be told.
     Mpls,
     /// PPP without IP.
     Ppp,
-    /// More VLAN tags than are opened.
+    /// More VLAN tags than are decoded.
     VlanDepth,
-    /// More layers than are opened.
+    /// More layers than are decoded.
     Depth,
-    /// A layer without EtherTypes says that it does not carry IP.
+    /// Another payload than IP, in a layer without EtherTypes.
     NotIp,
-    /// The captured octets, or those the length field tells of, end inside a header.
+    /// The captured octets, or those that a length field allows, end inside a header.
     Truncated(Layer),
     /// A header contradicts itself.
     Damaged(Layer),
-    /// A record that Wireshark numbers as a frame, but no packet.
+    /// A record that Wireshark numbers as a frame, but that is no packet.
     NotAPacket,
 }
 
 impl Skipped {
-    /// Whether there may be a TCP segment in the frame that a deeper look would find: in a fragment,
-    /// an unopened link layer, or behind a damaged header.
+    /// True if the frame may hold a TCP segment that was not found: in a fragment, in a link type that
+    /// is not decoded, or behind a damaged header.
     pub const fn may_hold_tcp(self) -> bool {
         !matches!(
             self,
@@ -82,27 +79,27 @@ pub enum IpVersion {
     V6,
 }
 
-/// A header.
+/// A header that [`Skipped`] names.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Layer {
-    /// Of the link layer.
+    /// Link layer.
     Link,
     /// A VLAN tag.
     Vlan,
-    /// An IP header of which not even the version can be read, or makes sense.
+    /// An IP header whose version is missing or unknown.
     Ip,
     /// IPv4.
     Ipv4,
     /// IPv6.
     Ipv6,
-    /// A header between IP and its payload.
+    /// An IPv6 extension header.
     ExtensionHeader,
     /// Logical link control.
     Llc,
     /// PPP or one of its framings.
     Ppp,
-    /// A label of MPLS, or what stands behind the labels.
+    /// An MPLS label, or the header behind the labels.
     Mpls,
     /// Generic routing encapsulation, or another tunnel directly on IP.
     Gre,
@@ -192,7 +189,7 @@ impl fmt::Display for Layer {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     counts: BTreeMap<Skipped, u64>,
-    /// The last reason, not yet in `counts`: runs of one reason are the common case.
+    /// The last reason, not yet in `counts`: long runs of one reason are common.
     run: Option<(Skipped, u64)>,
 }
 
@@ -211,12 +208,12 @@ impl Tally {
         }
     }
 
-    /// Counts `frames` that were counted as `from` as `to`.
+    /// Counts `frames` as `to` that were counted as `from`.
     pub(super) fn rename(&mut self, from: Skipped, to: Skipped, frames: u64) {
         if let Some((last, frames)) = self.run.take() {
             *self.counts.entry(last).or_default() += frames;
         }
-        // Some may have held a segment beside the fragment, and not have been counted.
+        // A frame with a segment beside the fragment was not counted.
         let counted = self.counts.entry(from).or_default();
         let frames = frames.min(*counted);
         *counted -= frames;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::capture::Ahead;
+use crate::capture::ReadAhead;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::follow::{Connections, FollowSummary};
 use crate::pipeline::reader::Reader;
@@ -34,7 +34,7 @@ const CHUNKS: usize = 1 << 3;
 #[expect(clippy::large_enum_variant, reason = "a job is moved a few times, on the stack")]
 pub(super) enum Job<'c, 'o, M, P> {
     /// Read a block of octets.
-    Read(Ahead),
+    Read(ReadAhead),
     /// Walk from record to record through the octets, up to so many packets.
     Walk(Walk<'c, 'o>, usize),
     /// Observe the shard's packets of a batch.
@@ -65,7 +65,7 @@ pub(super) struct Closed {
 
 pub(super) struct Plan<'c, 'o, M, P, E> {
     /// The read-ahead, if there is one, and the number of threads that are reading.
-    ahead: Option<Ahead>,
+    ahead: Option<ReadAhead>,
     reading: usize,
     walk: Option<Walk<'c, 'o>>,
     /// Batches to be observed, and empty ones.
@@ -101,7 +101,7 @@ struct HandingOut<M, P> {
 impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
     pub fn new(reader: Reader<'c, 'o>, table: ConnectionTable, put: P) -> Self {
         Self {
-            ahead: reader.captures.ahead(),
+            ahead: reader.captures.read_ahead(),
             reading: 0,
             walk: Some(Walk { reader, batch: table.new_batch(), more: true }),
             waiting: VecDeque::new(),
@@ -164,7 +164,7 @@ impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
     }
 
     fn read(&mut self) -> Option<Job<'c, 'o, M, P>> {
-        let may = |ahead: &&Ahead| self.reading < ahead.readers() && ahead.has_room();
+        let may = |ahead: &&ReadAhead| self.reading < ahead.readers() && ahead.has_room();
         let ahead = self.ahead.as_ref().filter(may)?;
         self.reading += 1;
         Some(Job::Read(ahead.clone()))
@@ -175,7 +175,7 @@ impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
     }
 
     fn walk(&mut self) -> Option<Job<'c, 'o, M, P>> {
-        let ready = self.ahead.as_ref().is_none_or(Ahead::is_ready);
+        let ready = self.ahead.as_ref().is_none_or(ReadAhead::is_ready);
         let room = self.waiting.len() < WAITING && self.handing_out.closed.len() < CLOSED;
         let walk = self.walk.take_if(|walk| walk.more && ready && room)?;
         let packets = BATCH - walk.batch.len();
@@ -183,7 +183,7 @@ impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
     }
 
     pub fn has_walked(&mut self, walk: Walk<'c, 'o>) {
-        self.ahead = walk.reader.captures.ahead();
+        self.ahead = walk.reader.captures.read_ahead();
         self.walk = Some(walk);
         self.hand_over();
     }

@@ -152,7 +152,7 @@ fn ahead(reader: Box<dyn Read + Send>, reads: bool) -> (Vec<u32>, Option<Capture
     let mut captures = Captures::open([Input::Reader(reader)]).unwrap();
     let mut seconds = Vec::new();
     let failed = loop {
-        let ahead = captures.ahead();
+        let ahead = captures.read_ahead();
         while let Some(ahead) = ahead.as_ref().filter(|ahead| reads && ahead.has_room()) {
             ahead.read();
             assert!(ahead.is_ready());
@@ -218,7 +218,7 @@ fn another_thread_may_read_ahead() {
     let file = pcap(&(1..=100_000).collect::<Vec<_>>());
     let reader = Box::new(Cursor::new(file));
     let mut captures = Captures::open([Input::Reader(reader)]).unwrap();
-    let ahead = captures.ahead().unwrap();
+    let ahead = captures.read_ahead().unwrap();
     let stop = AtomicBool::new(false);
     let packets = thread::scope(|scope| {
         scope.spawn(|| {
@@ -244,7 +244,7 @@ fn who_reads_ahead_is_not_waited_for_while_two_files_are_open() {
     let table = ConnectionTable::new();
     let (mut batch, mut packets, mut more) = (table.new_batch(), 0, true);
     while more {
-        let ahead = captures.ahead();
+        let ahead = captures.read_ahead();
         while let Some(ahead) = ahead.as_ref().filter(|ahead| ahead.has_room()) {
             ahead.read();
         }

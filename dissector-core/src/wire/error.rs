@@ -1,6 +1,6 @@
-//! Why bytes are not a TCP header.
+//! Errors of reading a TCP header.
 
-/// The bytes cannot be read as a TCP header.
+/// Octets that cannot be read as a TCP header.
 ///
 /// ```
 /// use dissector_core::wire::{HeaderError, TcpHeader};

@@ -129,7 +129,7 @@ impl fmt::Debug for TcpFlags {
     }
 }
 
-/// In the order of both tools; the letters are tcpdump's.
+/// Flag, name, and tcpdump's letter, in the order of both tools.
 const NAMES: [(TcpFlags, &str, char); 9] = [
     (TcpFlags::FIN, "FIN", 'F'),
     (TcpFlags::SYN, "SYN", 'S'),

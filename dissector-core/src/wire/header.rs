@@ -46,18 +46,18 @@ pub struct TcpHeader<'a> {
     pub urgent_pointer: u16,
     /// The captured octets of the options area.
     pub option_octets: &'a [u8],
-    /// The captured octets after the header; fewer than were sent where the capture was cut, and
-    /// with Ethernet padding where the caller did not remove it.
+    /// The captured octets after the header: fewer than were sent if the capture was cut, and with
+    /// Ethernet padding if the caller did not remove it.
     pub payload: &'a [u8],
 }
 
 impl<'a> TcpHeader<'a> {
     /// Reads a header from the start of `segment`.
     ///
-    /// Options or payload that were not captured are no error: they are simply absent.
+    /// Options or payload that were not captured are no error; they are absent.
     ///
     /// # Errors
-    /// [`HeaderError`] where the 20 fixed octets are not all there, or the data offset is below 5.
+    /// [`HeaderError`] if the 20 fixed octets are not all there, or if the data offset is below 5.
     #[inline(always)]
     pub fn parse(segment: &'a [u8]) -> Result<Self, HeaderError> {
         let truncated = HeaderError::Truncated { available: segment.len() };

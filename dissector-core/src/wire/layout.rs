@@ -1,4 +1,4 @@
-//! The options of a SYN as text, and the signature by which kinds of hosts are told apart.
+//! The options of a SYN as text, and the signature by which p0f tells kinds of hosts apart.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -58,7 +58,7 @@ fn write_word(f: &mut Formatter<'_>, option: &TcpOption<'_>) -> fmt::Result {
     write!(f, "?{kind}")
 }
 
-/// What tells one kind of host from another in a SYN, written as p0f (version 3) writes it:
+/// The signature by which p0f (version 3) tells the kind of host that sent a SYN:
 /// `4:64+0:*:1460:mss*10,7:mss,sok,ts,nop,ws:*:0`.
 ///
 /// Version of IP; TTL as the likeliest initial value and the hops since; octets of IP options; MSS;
@@ -73,7 +73,7 @@ pub struct SynSignature<'a> {
     pub ttl: u8,
     /// The header of the SYN.
     pub tcp: TcpHeader<'a>,
-    /// Whether the SYN carries data.
+    /// True if the SYN carries data.
     pub payload: bool,
 }
 
@@ -124,7 +124,7 @@ impl Display for SynSignature<'_> {
 }
 
 impl SynSignature<'_> {
-    /// What is odd about the TCP header, in p0f's words and order.
+    /// The oddities of the TCP header, in p0f's words and order.
     fn quirks(&self, scale: Option<u8>) -> impl Iterator<Item = &'static str> {
         let tcp = &self.tcp;
         let has = |flags| tcp.flags.intersects(flags);

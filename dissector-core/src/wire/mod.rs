@@ -1,6 +1,6 @@
 //! One TCP segment on the wire: flags, header, options, sequence numbers (RFC 9293 §3.1).
 //!
-//! Everything here borrows from the bytes it is given, allocates nothing and never panics.
+//! Everything here borrows from the octets it is given, allocates nothing and never panics.
 //! [`TcpHeader::parse`] checks the lengths once; no accessor fails after it.
 
 mod error;

@@ -145,19 +145,20 @@ impl<'a> IntoIterator for SackBlocks<'a> {
     }
 }
 
-/// Where and why the options cannot be read further.
+/// The position at which options cannot be read further, and the reason.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[error("option kind {} at octet {offset} of the options: {problem}", kind.0)]
+#[non_exhaustive]
 pub struct OptionError {
     /// Kind of the option that cannot be read.
     pub kind: OptionKind,
     /// Octets from the start of the options to its kind octet.
     pub offset: usize,
-    /// What is wrong with it.
+    /// The defect.
     pub problem: OptionProblem,
 }
 
-/// What is wrong with an option.
+/// A defect of an option.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum OptionProblem {
@@ -214,7 +215,7 @@ impl<'a> TcpOptions<'a> {
 impl<'a> Iterator for TcpOptions<'a> {
     type Item = Result<TcpOption<'a>, OptionError>;
 
-    // Worth its octets: a reader that wants few kinds makes none of the others.
+    // Inlined, because a caller that wants few kinds then builds none of the others.
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let (&kind, after_kind) = self.rest.split_first()?;
@@ -257,13 +258,13 @@ impl<'a> Iterator for TcpOptions<'a> {
     }
 }
 
-/// Gives the data of a complete option its meaning.
+/// Reads the data of a complete option.
 #[inline(always)]
 fn interpret(kind: OptionKind, data: &[u8]) -> TcpOption<'_> {
     known(kind, data).unwrap_or(TcpOption::Unknown { kind, data })
 }
 
-/// `None` where the kind is unassigned or the length does not fit the kind.
+/// `None` if the kind is unassigned or the length does not fit the kind.
 #[inline(always)]
 fn known(kind: OptionKind, data: &[u8]) -> Option<TcpOption<'_>> {
     Some(match (kind, data.len()) {

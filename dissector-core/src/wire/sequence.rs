@@ -25,13 +25,13 @@ impl SeqNumber {
         self.0.wrapping_sub(earlier.0) as i32
     }
 
-    /// Whether `self` comes later in the stream than `other`.
+    /// True if `self` comes later in the stream than `other`.
     pub const fn is_after(self, other: Self) -> bool {
         self.since(other) > 0
     }
 
-    /// Whether `self` lies in `(after, up_to]`: the range an acknowledgment number must fall in
-    /// to acknowledge something new (RFC 9293 §3.4, `SND.UNA < SEG.ACK =< SND.NXT`).
+    /// True if `self` lies in `(after, up_to]`: an acceptable acknowledgment number (RFC 9293 §3.4,
+    /// `SND.UNA < SEG.ACK =< SND.NXT`).
     pub const fn acknowledges(self, after: Self, up_to: Self) -> bool {
         self.is_after(after) && !self.is_after(up_to)
     }

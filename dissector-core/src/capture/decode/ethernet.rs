@@ -1,27 +1,27 @@
-//! Ethernet and what stands in its place: EtherTypes, VLAN and other tags, IEEE 802.2 LLC.
+//! Ethernet, EtherTypes, VLAN and other tags, IEEE 802.2 LLC.
 //!
-//! The fixed fields are read here and not by etherparse: it does not keep the length on the wire
-//! (which the payload length follows from), stops at three VLAN tags, and opens no tunnel.
+//! etherparse cannot read them for us: it does not keep the length on the wire, from which the payload
+//! length follows, stops at three VLAN tags, and opens no tunnel.
 
 use super::next::{Network, Next, Octets, Step};
 use crate::capture::skipped::{Layer, Skipped};
 
 pub(crate) const ETHERTYPE_IPV4: u16 = 0x0800;
 pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
-/// Up to this value the field is a length.
+/// Up to this value, an EtherType field is a length.
 pub(crate) const IEEE_802_3_MAX_LENGTH: u16 = 1500;
-/// A tag of Wireshark's needs two levels of its 50; with this many tags TCP is still reached.
+/// In Wireshark a tag takes two of 50 levels; with this many tags it still reaches TCP.
 const MAX_VLAN_TAGS: usize = 20;
 
 const SAP_IP: u8 = 0x06;
 const SAP_SNAP: u8 = 0xaa;
 
-/// An Ethernet header; or Cisco's FabricPath header, which looks like one, and another behind it.
+/// An Ethernet header, or Cisco's FabricPath header, which looks like one and has another behind it.
 pub(crate) fn ethernet(octets: Octets<'_>) -> Step<'_> {
     let cut = Skipped::Truncated(Layer::Link);
     let &[.., a, b] = octets.header::<14>().ok_or(cut)?;
     match u16::from_be_bytes([a, b]) {
-        // The EtherType is followed by tree and TTL, the inner frame by the check sequence.
+        // Tree and TTL follow the EtherType, and a frame check sequence the inner frame.
         0x8903 => {
             let inner = octets.after(16).ok_or(cut)?;
             Ok((Next::Ethernet, inner.limited(inner.sent.saturating_sub(4))))
@@ -30,7 +30,7 @@ pub(crate) fn ethernet(octets: Octets<'_>) -> Step<'_> {
     }
 }
 
-/// Goes by the field behind two Ethernet addresses, or in a tag.
+/// The payload behind two Ethernet addresses or in a tag, by EtherType or length.
 pub(crate) fn ethertype_or_length(value: u16, octets: Octets<'_>) -> Step<'_> {
     if value > IEEE_802_3_MAX_LENGTH {
         return Ok((Next::EtherType(value), octets));
@@ -42,15 +42,15 @@ pub(crate) fn ethertype_or_length(value: u16, octets: Octets<'_>) -> Step<'_> {
     Ok((Next::Llc, octets.limited(value.into())))
 }
 
-/// Goes by an EtherType, through VLAN tags (IEEE 802.1Q, 802.1ad and the older 0x9100), of which
-/// the last one's number is left in `vlan`.
+/// The payload by EtherType, behind any VLAN tags (IEEE 802.1Q, 802.1ad and the older 0x9100). Leaves
+/// the number of the last VLAN in `vlan`.
 pub(crate) fn ethertype<'a>(
     mut ethertype: u16,
     mut octets: Octets<'a>,
     vlan: &mut u16,
 ) -> Step<'a> {
     for _ in 0..=MAX_VLAN_TAGS {
-        // Octets of the tag; the EtherType of what follows is its last field.
+        // Octets of the tag. Its last field is the EtherType of the payload.
         let tag = match ethertype {
             ETHERTYPE_IPV4 => return Ok((Next::Ip(Network::Ipv4OrIpv6), octets)),
             ETHERTYPE_IPV6 => return Ok((Next::Ip(Network::Ipv6), octets)),
@@ -128,7 +128,7 @@ pub(crate) fn llc(octets: Octets<'_>) -> Step<'_> {
     }
 }
 
-/// An organisation and its protocol, with `padding` octets in front of bridged Ethernet.
+/// SNAP: an organisation and its protocol, with `padding` octets in front of bridged Ethernet.
 pub(crate) fn snap(octets: Octets<'_>, padding: usize) -> Step<'_> {
     let cut = Skipped::Truncated(Layer::Llc);
     let &[a, b, c, d, e] = octets.header().ok_or(cut)?;

@@ -1,23 +1,23 @@
-//! Putting fragmented datagrams together (RFC 791 §3.2, RFC 8200 §4.5).
+//! Reassembly of fragmented datagrams (RFC 791 §3.2, RFC 8200 §4.5).
 //!
-//! Not with etherparse's pool: that has no limit, and refuses fragments that overlap. Here the
-//! payload comes out as Wireshark shows it: with the frame that completes it, and where fragments
-//! overlap, the one that begins further in front counts, of equals the first that came.
+//! As in Wireshark, a datagram belongs to the frame that completes it. Of fragments that overlap, the
+//! one with the lower offset counts, and of equal offsets the first that came. etherparse's pool has
+//! no limit of memory, and refuses fragments that overlap.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
-/// Octets of fragments that are kept at most; beyond that the oldest datagrams are let go.
+/// Octets of fragments that are kept at most; the oldest datagrams are dropped beyond that.
 const MAX_OCTETS: usize = 16 * 1024 * 1024;
-/// What a waiting datagram costs besides the octets of its fragments, about.
+/// Memory of an incomplete datagram besides its fragments, about.
 const DATAGRAM_OCTETS: usize = 256;
-/// What a fragment costs besides its octets.
+/// Memory of a fragment besides its octets.
 const FRAGMENT_OCTETS: usize = size_of::<Part>();
-/// Fragments of one datagram; more come from an attack only, for 65,535 octets in the smallest
-/// fragments that a link may ask for are fewer.
+/// Fragments of one datagram at most: 65,535 octets in the smallest fragments that a link may ask for
+/// are fewer, so more are an attack.
 const MAX_FRAGMENTS: usize = 2048;
 
-/// What the fragments of one datagram have in common.
+/// The fields that the fragments of one datagram have in common.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct DatagramId {
     pub(crate) source: IpAddr,
@@ -28,21 +28,21 @@ pub(crate) struct DatagramId {
     pub(crate) identification: u32,
 }
 
-/// Where a fragment belongs.
+/// The place of a fragment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fragment {
     pub(crate) id: DatagramId,
-    /// Octets of the payload in front of it.
+    /// Octets of the datagram in front of it.
     pub(crate) offset: usize,
-    /// Whether others follow.
+    /// True if other fragments follow.
     pub(crate) more: bool,
 }
 
-/// A payload put together.
+/// The payload of a datagram that is complete.
 #[derive(Debug)]
-pub(crate) struct Whole {
+pub(crate) struct Reassembled {
     pub(crate) octets: Vec<u8>,
-    /// Fragments that were waiting for the one that completed it.
+    /// Fragments that had waited for the one that completed it.
     pub(crate) waiting: u64,
 }
 
@@ -50,47 +50,47 @@ pub(crate) struct Whole {
 #[derive(Debug, Default)]
 pub(crate) struct Fragments {
     waiting: HashMap<DatagramId, Waiting>,
-    /// Datagrams in the order in which they began, with the number of the beginning: one that is
-    /// complete leaves its entry behind.
-    begun: VecDeque<(DatagramId, u64)>,
-    beginnings: u64,
+    /// Datagrams in the order of their first fragments, each with its serial number. Entries of
+    /// complete datagrams stay behind.
+    started: VecDeque<(DatagramId, u64)>,
+    last_serial: u64,
     octets: usize,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    beginning: u64,
-    /// The octets of all fragments, in the order in which they came.
+    serial: u64,
+    /// The octets of all fragments, in the order of their arrival.
     octets: Vec<u8>,
     parts: Vec<Part>,
-    /// Length of the whole, once the last fragment has come; the first one that says so counts.
+    /// Length of the datagram, once the last fragment has come. The first one that says so counts.
     length: Option<usize>,
-    /// Octets of all fragments, those that overlap counted twice.
+    /// Octets of all fragments; those that overlap count twice.
     received: usize,
 }
 
 /// One fragment of a datagram.
 #[derive(Clone, Copy, Debug)]
 struct Part {
-    /// In the datagram.
+    /// Position in the datagram.
     offset: u32,
     length: u32,
-    /// In the octets received.
+    /// Position in [`Waiting::octets`].
     start: u32,
 }
 
 impl Fragments {
-    /// Takes a fragment; the whole payload if this completes it.
-    pub(crate) fn add(&mut self, fragment: &Fragment, octets: &[u8]) -> Option<Whole> {
+    /// Takes a fragment; returns the datagram if it is complete now.
+    pub(crate) fn add(&mut self, fragment: &Fragment, octets: &[u8]) -> Option<Reassembled> {
         let Fragment { id, offset, more } = *fragment;
         let known = self.waiting.contains_key(&id);
         if !known {
-            self.beginnings += 1;
-            self.begun.push_back((id, self.beginnings));
+            self.last_serial += 1;
+            self.started.push_back((id, self.last_serial));
             self.octets += DATAGRAM_OCTETS;
         }
         let datagram = self.waiting.entry(id).or_insert_with(|| Waiting {
-            beginning: self.beginnings,
+            serial: self.last_serial,
             octets: Vec::new(),
             parts: Vec::new(),
             length: None,
@@ -104,11 +104,11 @@ impl Fragments {
         datagram.add(offset, more, octets);
         if datagram.is_complete() {
             let waiting = datagram.parts.len() as u64 - 1;
-            let octets = datagram.put_together();
+            let octets = datagram.reassemble();
             self.forget(&id);
-            return Some(Whole { octets, waiting });
+            return Some(Reassembled { octets, waiting });
         }
-        self.let_go();
+        self.drop_oldest();
         None
     }
 
@@ -117,21 +117,21 @@ impl Fragments {
             self.octets -=
                 DATAGRAM_OCTETS + datagram.octets.len() + datagram.parts.len() * FRAGMENT_OCTETS;
         }
-        // Entries of datagrams that are gone, where most are.
-        if self.begun.len() > 64 && self.begun.len() > 2 * self.waiting.len() {
+        // Remove the entries of datagrams that are gone, once most are.
+        if self.started.len() > 64 && self.started.len() > 2 * self.waiting.len() {
             let waiting = &self.waiting;
-            self.begun.retain(|(id, number)| {
-                waiting.get(id).is_some_and(|datagram| datagram.beginning == *number)
+            self.started.retain(|(id, number)| {
+                waiting.get(id).is_some_and(|datagram| datagram.serial == *number)
             });
         }
     }
 
-    /// Keeps within the limit.
-    fn let_go(&mut self) {
+    /// Drops the oldest datagrams beyond the limit of memory.
+    fn drop_oldest(&mut self) {
         while self.octets > MAX_OCTETS
-            && let Some((id, number)) = self.begun.pop_front()
+            && let Some((id, number)) = self.started.pop_front()
         {
-            if self.waiting.get(&id).is_some_and(|datagram| datagram.beginning == number) {
+            if self.waiting.get(&id).is_some_and(|datagram| datagram.serial == number) {
                 self.forget(&id);
             }
         }
@@ -142,7 +142,7 @@ impl Waiting {
     fn add(&mut self, offset: usize, more: bool, octets: &[u8]) {
         let start = self.octets.len() as u32;
         let part = Part { offset: offset as u32, length: octets.len() as u32, start };
-        // In the order of their offsets, equal ones in the order in which they came.
+        // In the order of offsets, and of arrival if those are equal.
         let place = self.parts.partition_point(|other| other.offset <= part.offset);
         self.parts.insert(place, part);
         self.octets.extend_from_slice(octets);
@@ -166,17 +166,17 @@ impl Waiting {
         reached as usize >= length
     }
 
-    fn put_together(&self) -> Vec<u8> {
+    fn reassemble(&self) -> Vec<u8> {
         let length = self.length.unwrap_or(0);
-        let mut whole = Vec::with_capacity(length);
+        let mut octets = Vec::with_capacity(length);
         for part in &self.parts {
             let received = &self.octets[part.start as usize..][..part.length as usize];
-            let known = whole.len().saturating_sub(part.offset as usize);
-            whole.extend_from_slice(received.get(known..).unwrap_or_default());
+            let known = octets.len().saturating_sub(part.offset as usize);
+            octets.extend_from_slice(received.get(known..).unwrap_or_default());
         }
-        // What lies beyond the end that the last fragment gives is no part of it.
-        whole.truncate(length);
-        whole
+        // Fragments may reach beyond the end that the last one gives.
+        octets.truncate(length);
+        octets
     }
 }
 
@@ -189,13 +189,13 @@ mod tests {
         DatagramId { source, destination: source, protocol: 6, vlan: 0, identification }
     }
 
-    /// What comes of fragments of one datagram: offset, whether more follow, octets.
-    fn whole(fragments: &[(usize, bool, &[u8])]) -> Option<Vec<u8>> {
+    /// Reassembles fragments of one datagram: offset, whether more follow, octets.
+    fn reassembled(fragments: &[(usize, bool, &[u8])]) -> Option<Vec<u8>> {
         let mut pool = Fragments::default();
-        let mut wholes = fragments.iter().filter_map(|&(offset, more, octets)| {
+        let mut datagrams = fragments.iter().filter_map(|&(offset, more, octets)| {
             pool.add(&Fragment { id: id(1), offset, more }, octets)
         });
-        wholes.next().map(|whole| whole.octets)
+        datagrams.next().map(|datagram| datagram.octets)
     }
 
     #[test]
@@ -203,22 +203,25 @@ mod tests {
         let parts: [(usize, bool, &[u8]); 3] =
             [(0, true, b"AAAAAAAA"), (8, true, b"BBBBBBBB"), (16, false, b"CC")];
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-            let whole = whole(&order.map(|at| parts[at]));
-            assert_eq!(whole.as_deref(), Some(&b"AAAAAAAABBBBBBBBCC"[..]), "{order:?}");
+            let octets = reassembled(&order.map(|at| parts[at]));
+            assert_eq!(octets.as_deref(), Some(&b"AAAAAAAABBBBBBBBCC"[..]), "{order:?}");
         }
-        assert_eq!(whole(&parts[..2]), None);
-        assert_eq!(whole(&parts[1..]), None);
+        assert_eq!(reassembled(&parts[..2]), None);
+        assert_eq!(reassembled(&parts[1..]), None);
     }
 
     #[test]
     fn of_two_that_overlap_the_one_in_front_counts() {
-        let late = whole(&[(8, true, b"BBBBBBBB"), (0, true, b"AAAAAAAAAAAA"), (16, false, b"C")]);
+        let late =
+            reassembled(&[(8, true, b"BBBBBBBB"), (0, true, b"AAAAAAAAAAAA"), (16, false, b"C")]);
         assert_eq!(late.as_deref(), Some(&b"AAAAAAAAAAAABBBBC"[..]));
-        let twice = whole(&[(0, true, b"AAAAAAAA"), (0, true, b"BBBBBBBB"), (8, false, b"C")]);
+        let twice =
+            reassembled(&[(0, true, b"AAAAAAAA"), (0, true, b"BBBBBBBB"), (8, false, b"C")]);
         assert_eq!(twice.as_deref(), Some(&b"AAAAAAAAC"[..]));
-        let inside = whole(&[(8, true, b"B"), (16, false, b"D"), (0, true, b"AAAAAAAAAAAAAAAA")]);
+        let inside =
+            reassembled(&[(8, true, b"B"), (16, false, b"D"), (0, true, b"AAAAAAAAAAAAAAAA")]);
         assert_eq!(inside.as_deref(), Some(&b"AAAAAAAAAAAAAAAAD"[..]));
-        let beyond = whole(&[(8, false, b"B"), (0, true, b"AAAAAAAAAAAAAAAA")]);
+        let beyond = reassembled(&[(8, false, b"B"), (0, true, b"AAAAAAAAAAAAAAAA")]);
         assert_eq!(beyond.as_deref(), Some(&b"AAAAAAAAA"[..]));
     }
 
@@ -230,8 +233,8 @@ mod tests {
             assert!(pool.add(&fragment, &[0; 1400]).is_none());
             assert!(pool.octets <= MAX_OCTETS + 2048);
         }
-        assert!(pool.begun.len() <= 2 * pool.waiting.len() + 64);
-        // One datagram without end, and the last one still complete.
+        assert!(pool.started.len() <= 2 * pool.waiting.len() + 64);
+        // A datagram without end does not keep the last one from being completed.
         for number in 0..3 * MAX_FRAGMENTS {
             let fragment = Fragment { id: id(u32::MAX), offset: 8 * number, more: true };
             assert!(pool.add(&fragment, &[0; 8]).is_none());
@@ -239,7 +242,7 @@ mod tests {
         let end = Fragment { id: id(99_999), offset: 0, more: true };
         assert!(pool.add(&end, &[1; 8]).is_none());
         let end = Fragment { id: id(99_999), offset: 1408, more: false };
-        assert_eq!(pool.add(&end, &[1; 8]).map(|whole| whole.octets.len()), Some(1416));
+        assert_eq!(pool.add(&end, &[1; 8]).map(|datagram| datagram.octets.len()), Some(1416));
     }
 
     #[test]
@@ -251,6 +254,6 @@ mod tests {
             assert!(pool.add(&fragment(8, false), &[0; 8]).is_some());
         }
         assert_eq!((pool.octets, pool.waiting.len()), (0, 0));
-        assert!(pool.begun.len() <= 65);
+        assert!(pool.started.len() <= 65);
     }
 }

@@ -50,7 +50,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// What a frame holds.
+/// A packet in a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Packet<'a> {
@@ -61,7 +61,7 @@ pub enum Packet<'a> {
 }
 
 impl Packet<'_> {
-    /// What the layers below say of the packet.
+    /// Its fields in the layers below TCP or ICMP.
     pub fn info(&self) -> &PacketInfo {
         match self {
             Self::Segment(segment) => &segment.packet,

@@ -1,12 +1,12 @@
-//! From an IP header to its payload.
+//! IPv4 and IPv6, with their options and extension headers.
 //!
-//! Read here and not by etherparse for the same reason as the [link layer](super::link): the
-//! payload length is measured on the wire, and where Wireshark is tolerant (an IPv4 length of
-//! zero, extension headers after IPv4), or is not, the answers must be the same.
+//! etherparse cannot read them for us: the payload length is measured on the wire, and the answers
+//! must be Wireshark's, whether it is tolerant (an IPv4 length of zero, extension headers after IPv4)
+//! or not.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::next::{Envelope, Network, Next, Octets};
+use super::next::{Envelope, Network, Octets};
 use crate::capture::skipped::{IpVersion, Layer, Skipped};
 use crate::wire::HeaderError;
 use crate::{PacketInfo, Segment};
@@ -16,7 +16,7 @@ const IPV6_HEADER_OCTETS: usize = 40;
 /// More-fragments flag and fragment offset, in units of eight octets.
 const IPV4_MORE_FRAGMENTS: u16 = 0x2000;
 const IPV4_FRAGMENT_OFFSET: u16 = 0x1fff;
-/// Fragment offset, in octets as it stands, and more-fragments flag (RFC 8200 §4.5).
+/// Fragment offset, which is in octets without a shift, and more-fragments flag (RFC 8200 §4.5).
 const IPV6_FRAGMENT_OFFSET: u16 = 0xfff8;
 const IPV6_MORE_FRAGMENTS: u16 = 1;
 
@@ -47,35 +47,27 @@ const OPTION_HOME_ADDRESS: u8 = 0xc9;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Datagram<'a> {
     pub(crate) envelope: Envelope,
-    /// Of the payload, or of its first extension header.
+    /// Protocol of the payload, or of its first extension header.
     pub(crate) protocol: u8,
     pub(crate) payload: Octets<'a>,
-    /// `None` for a whole datagram.
+    /// `None` if the datagram is not fragmented.
     pub(crate) fragment: Option<Part>,
 }
 
-/// The part of a datagram that a fragment is.
+/// The part of a datagram that a fragment carries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     pub(crate) version: IpVersion,
+    /// Identification that the fragments of a datagram have in common.
+    pub(crate) id: u32,
     pub(crate) offset: usize,
-    /// Whether others follow.
+    /// True if other fragments follow.
     pub(crate) more: bool,
-    /// Its length by the IP header.
+    /// Length of the part by the IP header.
     pub(crate) octets: usize,
 }
 
-/// A fragment header of IPv6.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FragmentHeader<'a> {
-    pub(crate) next: Next,
-    pub(crate) payload: Octets<'a>,
-    pub(crate) id: u32,
-    /// `None` for a datagram in one fragment (RFC 6946).
-    pub(crate) fragment: Option<Part>,
-}
-
-/// Reads the IP header that the layer below says is there.
+/// Reads an IP header.
 pub(crate) fn datagram(network: Network, octets: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
     let version = octets.captured.first().map(|first| first >> 4);
     match (network, version) {
@@ -119,22 +111,19 @@ impl<'a> Segment<'a> {
         // Only the IP length limits the payload; without one (see `ipv4`) all octets were captured.
         let sent = if let [0x40..=0x4f, _, 0, 0, ..] = octets { octets.len() } else { usize::MAX };
         let packet = Octets { captured: octets, sent, offset: 0 };
-        let Datagram { mut envelope, protocol, mut payload, mut fragment } =
+        let Datagram { mut envelope, mut protocol, mut payload, mut fragment } =
             datagram(Network::Ipv4OrIpv6, packet)?;
-        let mut next = Next::Protocol(protocol);
         loop {
-            (next, payload) = match (next, fragment) {
-                (_, Some(part)) => return Err(Skipped::Fragment(part.version)),
-                (Next::Protocol(PROTOCOL_TCP), None) => break,
-                (Next::Protocol(FRAGMENT), None) => {
-                    let header = fragment_header(payload)?;
-                    fragment = header.fragment;
-                    (header.next, header.payload)
-                }
-                (Next::Protocol(number), None) => {
-                    extension(number, payload, &mut envelope)?.ok_or(Skipped::Protocol(number))?
-                }
-                _ => return Err(Skipped::NotIp),
+            if let Some(part) = fragment {
+                return Err(Skipped::Fragment(part.version));
+            }
+            (protocol, payload, fragment) = match protocol {
+                PROTOCOL_TCP => break,
+                FRAGMENT => fragment_header(payload)?,
+                _ => match extension(protocol, payload, &mut envelope)? {
+                    Some((protocol, payload)) => (protocol, payload, None),
+                    None => return Err(Skipped::Protocol(protocol)),
+                },
             };
         }
         let Envelope { source, destination, ttl, ip_id } = envelope;
@@ -158,7 +147,7 @@ fn ipv4(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
     if header_octets < IPV4_HEADER_OCTETS || (1..header_octets).contains(&total_octets) {
         return Err(Skipped::Damaged(Layer::Ipv4));
     }
-    // A host that leaves the cutting into segments to its network card may write 0.
+    // With segmentation offload a host may write 0.
     let packet = if total_octets == 0 { packet } else { packet.limited(total_octets) };
     let payload = packet.after(header_octets).ok_or(cut)?;
     let options = &packet.captured[IPV4_HEADER_OCTETS..header_octets];
@@ -173,6 +162,7 @@ fn ipv4(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
     let more = fragment & IPV4_MORE_FRAGMENTS != 0;
     let fragment = (more || offset != 0).then(|| Part {
         version: IpVersion::V4,
+        id: u16::from_be_bytes([id_1, id_2]).into(),
         offset,
         more,
         octets: if total_octets == 0 { payload.sent } else { total_octets - header_octets },
@@ -180,8 +170,8 @@ fn ipv4(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
     Ok(Datagram { envelope, protocol, payload, fragment })
 }
 
-/// The last address of a source route that is not used up yet (RFC 791 §3.1): as with a routing
-/// header, the packet ends its journey there. Of several routes the first counts.
+/// The last address of a source route that is not used up yet (RFC 791 §3.1): the final destination,
+/// as with a routing header. The first of several routes counts.
 fn source_route(mut options: &[u8]) -> Option<Ipv4Addr> {
     loop {
         match *options {
@@ -210,8 +200,7 @@ fn ipv6(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
     let payload = packet.after(IPV6_HEADER_OCTETS).ok_or(cut)?;
     let payload_octets = match u16::from_be_bytes([length_1, length_2]) {
         0 if protocol == HOP_BY_HOP => jumbo_octets(payload.captured),
-        // Unlike an IPv4 length, 0 is not taken for segmentation offload: Wireshark's preference
-        // for it is off.
+        // Wireshark's preference that takes 0 for segmentation offload is off, unlike for IPv4.
         length => length.into(),
     };
     let envelope = Envelope {
@@ -224,21 +213,21 @@ fn ipv6(packet: Octets<'_>) -> Result<Datagram<'_>, Skipped> {
     Ok(Datagram { envelope, protocol, payload, fragment: None })
 }
 
-/// Steps over an extension header (RFC 8200 §4) other than the fragment header, which may change
-/// the addresses; `None` where `kind` is none. After IPv4 they mean nothing, but Wireshark opens
-/// them there too.
+/// Steps over an extension header (RFC 8200 §4) other than the fragment header, and takes the
+/// addresses that it changes; `None` if `kind` is no extension header. They have no meaning after IPv4,
+/// but Wireshark reads them there too.
 pub(crate) fn extension<'a>(
     kind: u8,
     octets: Octets<'a>,
     envelope: &mut Envelope,
-) -> Result<Option<(Next, Octets<'a>)>, Skipped> {
+) -> Result<Option<(u8, Octets<'a>)>, Skipped> {
     let cut = Skipped::Truncated(Layer::ExtensionHeader);
     if !matches!(kind, HOP_BY_HOP | ROUTING | AUTHENTICATION | DESTINATION_OPTIONS | SHIM6) {
         return Ok(None);
     }
     let &[next, length] = octets.header::<2>().ok_or(cut)?;
     let header_octets = match kind {
-        // In units of four octets, less two (RFC 4302 §2.2).
+        // The length is in units of four octets, minus two (RFC 4302 §2.2).
         AUTHENTICATION => (usize::from(length) + 2) * 4,
         _ => (usize::from(length) + 1) * 8,
     };
@@ -257,40 +246,42 @@ pub(crate) fn extension<'a>(
         }
         _ => {}
     }
-    Ok(Some((Next::Protocol(next), after)))
+    Ok(Some((next, after)))
 }
 
-/// Reads a fragment header (RFC 8200 §4.5), which has one length.
-pub(crate) fn fragment_header(octets: Octets<'_>) -> Result<FragmentHeader<'_>, Skipped> {
+/// Reads a fragment header (RFC 8200 §4.5): protocol and octets of the payload, and its part of the
+/// datagram; `None` if it is all of it (RFC 6946).
+pub(crate) fn fragment_header(
+    octets: Octets<'_>,
+) -> Result<(u8, Octets<'_>, Option<Part>), Skipped> {
     let cut = Skipped::Truncated(Layer::ExtensionHeader);
-    let &[next, _, a, b, id @ ..] = octets.header::<8>().ok_or(cut)?;
+    let &[protocol, _, a, b, id @ ..] = octets.header::<8>().ok_or(cut)?;
     let payload = octets.after(8).ok_or(cut)?;
     let field = u16::from_be_bytes([a, b]);
     let (offset, more) = (field & IPV6_FRAGMENT_OFFSET, field & IPV6_MORE_FRAGMENTS != 0);
     let fragment = (more || offset != 0).then(|| Part {
         version: IpVersion::V6,
+        id: u32::from_be_bytes(id),
         offset: offset.into(),
         more,
         octets: payload.sent,
     });
-    let id = u32::from_be_bytes(id);
-    Ok(FragmentHeader { next: Next::Protocol(next), payload, id, fragment })
+    Ok((protocol, payload, fragment))
 }
 
-/// Where a packet with this routing header and IPv6 destination is going in the end.
-///
-/// Without segments left it is already on its way there.
+/// The final destination of a packet with this routing header; without segments left, it is that of
+/// the IPv6 header.
 fn final_destination(header: &[u8], destination: Ipv6Addr) -> Result<Ipv6Addr, Skipped> {
     let &[_, _, kind, segments_left, first, second, _, _, ref list @ ..] = header else {
         return Err(Skipped::Damaged(Layer::ExtensionHeader));
     };
     let (addresses, _) = list.as_chunks::<16>();
     let last = match kind {
-        // Source route (deprecated by RFC 5095): the addresses are in the order of the journey.
+        // Source route (deprecated by RFC 5095), in the order of the journey.
         0 => addresses.last(),
-        // Mobile IPv6 (RFC 6275 §6.4): there is one.
+        // Mobile IPv6 (RFC 6275 §6.4), one address.
         2 => addresses.first(),
-        // Source routing for low-power networks (RFC 6554): without the octets that all share.
+        // Low-power networks (RFC 6554), without the octets that all addresses share.
         3 => {
             let shared = usize::from(first & 0xf);
             let end = list.len().saturating_sub(usize::from(second >> 4));
@@ -301,8 +292,8 @@ fn final_destination(header: &[u8], destination: Ipv6Addr) -> Result<Ipv6Addr, S
             }
             return Ok(last.into());
         }
-        // Segment routing (RFC 8754): the addresses are in reverse order, and their count is
-        // beside the length. Wireshark gives up where the count says more than there are.
+        // Segment routing (RFC 8754), in reverse order. Wireshark gives up if the index of the last
+        // address is beyond the header's length.
         4 if usize::from(first) >= addresses.len() => {
             return Err(Skipped::Damaged(Layer::ExtensionHeader));
         }
@@ -322,7 +313,7 @@ fn home_address(header: &[u8]) -> Option<Ipv6Addr> {
 }
 
 /// Payload octets by the Jumbo Payload option of the hop-by-hop header at the start of `payload`
-/// (RFC 2675 §3); 0 where there is none, or where it gives what would fit the normal field.
+/// (RFC 2675 §3); 0 without the option, or if its value fits the normal field.
 fn jumbo_octets(payload: &[u8]) -> usize {
     let header_octets = payload.get(1).map_or(0, |&length| (usize::from(length) + 1) * 8);
     let header = payload.get(..header_octets).unwrap_or_default();

@@ -13,7 +13,7 @@ use super::frame::{Frame, Packet};
 use super::next::{Envelope, Next, Octets};
 use super::{ethernet, ip, link, mpls, ppp, tunnel, udp, wlan};
 use crate::capture::link_type::LinkType;
-use crate::capture::skipped::{Layer, Skipped, Tally};
+use crate::capture::skipped::{IpVersion, Layer, Skipped, Tally};
 use crate::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PacketInfo, Segment};
 
 /// Layers of a frame that are decoded; a frame with more is an attack.
@@ -157,15 +157,10 @@ impl FrameDecoder<'_> {
                 Next::Ip(network) => {
                     let datagram = ip::datagram(network, octets)?;
                     self.envelope = datagram.envelope;
-                    let next = Next::Protocol(datagram.protocol);
-                    match datagram.fragment {
-                        None => (next, datagram.payload),
-                        Some(part) => {
-                            let id = datagram.envelope.ip_id.unwrap_or(0).into();
-                            let id = self.datagram_id(datagram.protocol, self.vlan, id);
-                            return self.fragment(next, part, id, datagram.payload);
-                        }
+                    if let Some(part) = datagram.fragment {
+                        return self.fragment(datagram.protocol, part, datagram.payload);
                     }
+                    (Next::Protocol(datagram.protocol), datagram.payload)
                 }
                 Next::Protocol(ip::PROTOCOL_TCP) => return self.segment(octets),
                 Next::Protocol(number @ (PROTOCOL_ICMP | PROTOCOL_ICMPV6)) => {
@@ -177,18 +172,15 @@ impl FrameDecoder<'_> {
                 }
                 Next::Protocol(ip::PROTOCOL_UDP) => udp::datagram(octets)?,
                 Next::Protocol(ip::FRAGMENT) => {
-                    let header = ip::fragment_header(octets)?;
-                    match header.fragment {
-                        None => (header.next, header.payload),
-                        Some(part) => {
-                            let id = self.datagram_id(0, 0, header.id);
-                            return self.fragment(header.next, part, id, header.payload);
-                        }
+                    let (protocol, payload, fragment) = ip::fragment_header(octets)?;
+                    if let Some(part) = fragment {
+                        return self.fragment(protocol, part, payload);
                     }
+                    (Next::Protocol(protocol), payload)
                 }
                 Next::Protocol(number) => {
                     match ip::extension(number, octets, &mut self.envelope)? {
-                        Some(step) => step,
+                        Some((protocol, payload)) => (Next::Protocol(protocol), payload),
                         None => tunnel::over_ip(number, octets)?,
                     }
                 }
@@ -196,19 +188,14 @@ impl FrameDecoder<'_> {
         }
     }
 
-    fn datagram_id(&self, protocol: u8, vlan: u16, identification: u32) -> DatagramId {
-        let Envelope { source, destination, .. } = self.envelope;
-        DatagramId { source, destination, protocol, vlan, identification }
-    }
-
     /// Takes a fragment, and decodes the datagram that it completes.
     fn fragment(
         &mut self,
-        next: Next,
+        protocol: u8,
         part: ip::Part,
-        id: DatagramId,
         payload: Octets<'_>,
     ) -> Result<(), Skipped> {
+        let next = Next::Protocol(protocol);
         let version = part.version;
         // Wireshark reassembles no fragment that a snap length has cut, and decodes the first one
         // by itself.
@@ -222,6 +209,13 @@ impl FrameDecoder<'_> {
         if self.nested == MAX_NESTED {
             return Err(Skipped::Depth);
         }
+        let Envelope { source, destination, .. } = self.envelope;
+        // As in Wireshark, protocol and VLAN only distinguish datagrams of IPv4.
+        let (protocol, vlan) = match version {
+            IpVersion::V4 => (protocol, self.vlan),
+            IpVersion::V6 => (0, 0),
+        };
+        let id = DatagramId { source, destination, protocol, vlan, identification: part.id };
         let fragment = Fragment { id, offset: part.offset, more: part.more };
         let Some(datagram) = self.state.fragments.add(&fragment, payload.captured) else {
             return Err(Skipped::Fragment(version));

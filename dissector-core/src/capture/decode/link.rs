@@ -9,10 +9,10 @@ use super::wlan;
 use crate::capture::link_type::LinkType;
 use crate::capture::skipped::{Layer, Skipped};
 
-/// Defines the link types that are decoded; a new one needs a row here and nothing else.
+/// Defines the link types that are decoded. To add one, add a row.
 ///
-/// A row: documentation; name in the registry of pcap and pcapng; number, and other numbers that old
-/// files have; name in messages; reader of the first header, which says what follows it and where.
+/// A row: documentation; name in the registry of pcap and pcapng; its number, and others that old
+/// files have; name in messages; reader of the first header, which returns what follows it.
 macro_rules! link_types {
     ($(
         $(#[doc = $doc:literal])+
@@ -173,7 +173,7 @@ const SLL2_HEADER_OCTETS: usize = 20;
 const ARPHRD_GRE: u16 = 778;
 const ARPHRD_RADIOTAP: u16 = 803;
 const ARPHRD_NETLINK: u16 = 824;
-/// What a PPP frame in HDLC-like framing starts with (RFC 1662 §3.1).
+/// The first octets of PPP in HDLC-like framing (RFC 1662 §3.1).
 const PPP_HDLC: [u8; 2] = [0xff, 0x03];
 const CUT: Skipped = Skipped::Truncated(Layer::Link);
 
@@ -211,7 +211,7 @@ fn packet_filter_log(frame: Octets<'_>) -> Step<'_> {
     self::family(family.into(), frame.after(header).ok_or(CUT)?)
 }
 
-/// Goes by the protocol field of a Linux cooked capture, which means what the kind of device says.
+/// The payload of a Linux cooked capture. The meaning of its protocol field depends on the device.
 fn cooked(hardware: u16, protocol: u16, payload: Octets<'_>) -> Step<'_> {
     let next = match (hardware, protocol) {
         (ARPHRD_NETLINK, _) => return Err(Skipped::NotIp),
@@ -226,10 +226,8 @@ fn cooked(hardware: u16, protocol: u16, payload: Octets<'_>) -> Step<'_> {
     Ok((next, payload))
 }
 
-/// Goes by the header of a BSD loopback capture: an address family in the byte order of the
-/// capturing host, 32 or 16 bits of it, or an EtherType from an old Linux.
-///
-/// Which of them is guessed from the values, by the same rules as Wireshark's.
+/// BSD loopback: an address family of 32 or 16 bits in the byte order of the capturing host, or an
+/// EtherType from an old Linux. Guesses which from the values, by Wireshark's rules.
 fn null(frame: Octets<'_>) -> Step<'_> {
     let &header = frame.header::<4>().ok_or(CUT)?;
     if header.starts_with(&PPP_HDLC) {
@@ -250,7 +248,7 @@ fn null(frame: Octets<'_>) -> Step<'_> {
     family(value, payload)
 }
 
-/// Goes by an address family; IPv6 has a different number on each BSD.
+/// The payload by address family; each BSD has its own number for IPv6.
 fn family(family: u32, payload: Octets<'_>) -> Step<'_> {
     match family {
         2 => Ok((Next::Ip(Network::Ipv4OrIpv6), payload)),
@@ -259,8 +257,8 @@ fn family(family: u32, payload: Octets<'_>) -> Step<'_> {
     }
 }
 
-/// Goes by the version field. Old Linux PPP drivers left a PPP header in front, or ten zeros;
-/// where Wireshark looks for those, so must we, or it would see other packets than we do.
+/// An IP header, by version. Old PPP drivers of Linux left a PPP header or ten zeros in front, where
+/// Wireshark looks for them too.
 fn raw(frame: Octets<'_>) -> Step<'_> {
     let octets = frame.captured;
     for at in [0, 6, 1] {
@@ -303,13 +301,13 @@ fn token_ring(frame: Octets<'_>) -> Step<'_> {
     Ok((Next::Llc, frame.after(14 + route).ok_or(CUT)?))
 }
 
-/// ARCNET (RFC 1201, RFC 1051); Linux leaves an offset behind the addresses.
+/// ARCNET (RFC 1201, RFC 1051). Linux leaves an offset behind the addresses.
 fn arcnet(frame: Octets<'_>, has_offset: bool) -> Step<'_> {
     const EXCEPTION: u8 = 0xff;
     let frame = frame.after(if has_offset { 4 } else { 2 }).ok_or(CUT)?;
     let &[protocol] = frame.header().ok_or(CUT)?;
     let payload = frame.after(1).ok_or(CUT)?;
-    // What RFC 1051 carries is not split.
+    // RFC 1051 has no header for split packets.
     if protocol == 240 {
         return Ok((Next::Ip(Network::Ipv4OrIpv6), payload));
     }
@@ -342,12 +340,12 @@ fn juniper_ethernet(frame: Octets<'_>) -> Step<'_> {
     Ok((Next::Ethernet, frame.after(2 + extensions).ok_or(CUT)?))
 }
 
-/// Packets that Linux's firewall logs: fields, of which one is the packet.
+/// A packet in one of several fields.
 fn nflog(frame: Octets<'_>) -> Step<'_> {
     const PAYLOAD: u16 = 9;
     const KIND: u16 = 0x7fff;
     let &[family, ..] = frame.header::<4>().ok_or(CUT)?;
-    // In the byte order of the capturing host, which no field tells.
+    // The lengths are in the byte order of the capturing host, which no field gives.
     let first = frame.captured.get(4..6).ok_or(CUT)?;
     let big = first[0] == 0;
     let number =
@@ -371,7 +369,7 @@ fn nflog(frame: Octets<'_>) -> Step<'_> {
     }
 }
 
-/// IP over InfiniBand (RFC 4391 §6), behind the addresses of the layer below.
+/// IP over InfiniBand (RFC 4391 §6), behind the addresses of InfiniBand.
 fn ip_over_infiniband(frame: Octets<'_>) -> Step<'_> {
     let &[.., a, b, _, _] = frame.header::<44>().ok_or(CUT)?;
     Ok((Next::EtherType(u16::from_be_bytes([a, b])), frame.after(44).ok_or(CUT)?))

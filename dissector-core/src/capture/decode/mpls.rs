@@ -1,6 +1,6 @@
 //! Multiprotocol label switching (RFC 3032), and pseudowires.
 //!
-//! Labels do not say what they carry. Wireshark goes by the first four bits, and so do we.
+//! Labels do not name their payload. As in Wireshark, its first four bits tell.
 
 use super::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use super::next::{Network, Next, Octets, Step};
@@ -18,7 +18,7 @@ pub(crate) fn labels(mut octets: Octets<'_>) -> Step<'_> {
         let bottom_of_stack = entry & 0x100 != 0;
         match entry >> 12 {
             GENERIC_ASSOCIATED_CHANNEL => return associated_channel(octets),
-            // Two that Wireshark takes for operation and maintenance, and for TDM.
+            // Operation and maintenance, and TDM, in Wireshark.
             14 | 628_871 => return Err(Skipped::Mpls),
             _ if bottom_of_stack => return payload(octets),
             _ => {}
@@ -50,9 +50,8 @@ fn associated_channel(octets: Octets<'_>) -> Step<'_> {
 
 /// An Ethernet pseudowire (RFC 4448), with a control word or without.
 ///
-/// Wireshark takes what stands there for Ethernet addresses if it knows the manufacturers of both,
-/// and looks for the control word otherwise. We have no list of manufacturers, and go by the place
-/// at which there is an EtherType that carries IP.
+/// Wireshark assumes no control word if it knows the manufacturers of both Ethernet addresses. We have
+/// no list of manufacturers, and assume none if the EtherType at that place can carry IP.
 fn pseudowire(octets: Octets<'_>) -> Step<'_> {
     const CONTROL_WORD_OCTETS: usize = 4;
     let carries_ip = |at: usize| {

@@ -1,27 +1,26 @@
-//! What the readers of the layers hand to each other: the octets of a frame that follow a header, and
-//! what they are.
+//! The results of reading a header: the octets that follow it, and their protocol.
 
 use std::net::IpAddr;
 
 use crate::capture::link_type::LinkType;
 use crate::capture::skipped::Skipped;
 
-/// What comes next in a frame.
+/// The next header of a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Next {
     Link(LinkType),
-    /// With its two addresses.
+    /// Ethernet, from its two addresses on.
     Ethernet,
-    /// What an EtherType tells of.
+    /// The protocol of an EtherType.
     EtherType(u16),
-    /// The same where small values are a length (IEEE 802.3).
+    /// The protocol of an EtherType, or LLC if the value is a length (IEEE 802.3).
     EtherTypeOrLength(u16),
     Llc,
     CiscoHdlc,
     FrameRelay,
     /// PPP, perhaps with HDLC's address and control octets.
     Ppp,
-    /// PPP or Cisco HDLC, as a serial line carries them.
+    /// PPP or Cisco HDLC, as on a serial line.
     PppHdlc,
     Pppoe,
     Mpls,
@@ -31,23 +30,22 @@ pub(crate) enum Next {
     WlanAggregate,
     Gre,
     Ip(Network),
-    /// What an IP protocol number tells of, extension headers included.
+    /// The protocol of an IP protocol number, or an extension header.
     Protocol(u8),
 }
 
-/// Which IP header comes next.
+/// The version of an IP header, by the layer below.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Network {
-    /// What the layer below calls IPv4. Wireshark trusts the version field more, and so do we.
+    /// IPv4, but as in Wireshark the version field of the header counts more.
     Ipv4OrIpv6,
-    /// What the layer below calls IPv6.
     Ipv6,
 }
 
-/// What follows a header: what it is, and where.
+/// The header that follows, and its octets; or the reason why nothing follows.
 pub(crate) type Step<'a> = Result<(Next, Octets<'a>), Skipped>;
 
-/// What an IP header says of its payload.
+/// The fields of an IP header that belong to its payload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Envelope {
     pub(crate) source: IpAddr,
@@ -56,16 +54,16 @@ pub(crate) struct Envelope {
     pub(crate) ip_id: Option<u16>,
 }
 
-/// What follows some header of a frame: the captured octets, and how many were sent.
+/// The octets of a frame that follow some header: those captured, and the number of those sent.
 ///
-/// The two differ where the capture was cut by a snap length. Wireshark keeps the same pair as the
-/// captured and the reported length of a buffer.
+/// The two differ if a snap length has cut the frame. Wireshark keeps the same pair as the captured and
+/// the reported length of a buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Octets<'a> {
     /// At most `sent` octets.
     pub(crate) captured: &'a [u8],
     pub(crate) sent: usize,
-    /// Octets of the frame in front of these.
+    /// Octets of the frame in front of them.
     pub(crate) offset: usize,
 }
 
@@ -80,14 +78,14 @@ impl<'a> Octets<'a> {
         self.captured.first_chunk()
     }
 
-    /// What follows the first `octets`, if all of those were captured.
+    /// The octets behind the first `octets`, if all of those were captured.
     #[inline]
     pub(crate) fn after(self, octets: usize) -> Option<Self> {
         let captured = self.captured.get(octets..)?;
         Some(Self { captured, sent: self.sent - octets, offset: self.offset + octets })
     }
 
-    /// The same with at most `sent` octets: what follows is padding or a trailer.
+    /// The first `sent` octets; padding or a trailer follows.
     #[inline]
     pub(crate) fn limited(self, sent: usize) -> Self {
         let captured = self.captured.get(..sent).unwrap_or(self.captured);

@@ -1,4 +1,4 @@
-//! PPP (RFC 1661), its framings, and its neighbours on serial lines.
+//! PPP (RFC 1661) in its framings, Cisco HDLC and frame relay.
 
 use super::ethernet::{self, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use super::next::{Network, Next, Octets, Step};
@@ -6,14 +6,14 @@ use crate::capture::skipped::{Layer, Skipped};
 
 const CUT: Skipped = Skipped::Truncated(Layer::Ppp);
 
-/// The protocol field and what it tells of; in front there may be the octets of HDLC-like framing
-/// (RFC 1662 §3.1).
+/// The payload by PPP's protocol field, perhaps behind the address and control octets of HDLC-like
+/// framing (RFC 1662 §3.1).
 pub(crate) fn ppp(octets: Octets<'_>) -> Step<'_> {
     let octets = match octets.captured {
         [0xff, ..] => octets.after(2).ok_or(CUT)?,
         _ => octets,
     };
-    // A protocol is an odd number, so that its first octet may be left out where it is zero.
+    // Protocols are odd numbers, so that the first octet may be left out if it is zero.
     let &[first] = octets.header().ok_or(CUT)?;
     let (protocol, octets) = if first & 1 != 0 {
         (first.into(), octets.after(1))
@@ -31,7 +31,7 @@ pub(crate) fn ppp(octets: Octets<'_>) -> Step<'_> {
     Ok((next, octets.ok_or(CUT)?))
 }
 
-/// What a serial line carries: PPP, or Cisco HDLC, which has other addresses.
+/// PPP, or Cisco HDLC, which has other addresses.
 pub(crate) fn ppp_hdlc(octets: Octets<'_>) -> Step<'_> {
     match octets.captured {
         [0x0f | 0x8f, ..] => cisco_hdlc(octets),
@@ -52,7 +52,7 @@ pub(crate) fn pppoe(octets: Octets<'_>) -> Step<'_> {
     Ok((Next::Ppp, octets.after(6).ok_or(CUT)?.limited(length.into())))
 }
 
-/// Frame relay (RFC 2427), or Cisco's, which has an EtherType behind the address.
+/// Frame relay (RFC 2427), or Cisco's variant with an EtherType behind the address.
 pub(crate) fn frame_relay(octets: Octets<'_>) -> Step<'_> {
     const UNNUMBERED: u8 = 0x03;
     // The last octet of the address is an odd one.

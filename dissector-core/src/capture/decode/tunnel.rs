@@ -1,4 +1,4 @@
-//! Tunnels that stand directly on IP, and service chains.
+//! Tunnels directly over IP, and service chains.
 
 use super::next::{Network, Next, Octets, Step};
 use crate::capture::skipped::{Layer, Skipped};
@@ -9,13 +9,13 @@ const CHECKSUM: u16 = 0x8000;
 const ROUTING: u16 = 0x4000;
 const KEY: u16 = 0x2000;
 const SEQUENCE: u16 = 0x1000;
-/// Of the version that PPTP uses (RFC 2637).
+/// A flag of PPTP's version (RFC 2637).
 const ACKNOWLEDGMENT: u16 = 0x0080;
 
 const PROTOCOL_PPP: u16 = 0x880b;
 const PROTOCOL_WCCP: u16 = 0x883e;
 
-/// What an IP protocol number tells of, where it is a tunnel.
+/// The payload of a tunnel, by IP protocol number.
 pub(crate) fn over_ip(protocol: u8, octets: Octets<'_>) -> Step<'_> {
     let next = match protocol {
         4 => Next::Ip(Network::Ipv4OrIpv6),
@@ -45,7 +45,7 @@ pub(crate) fn gre(octets: Octets<'_>) -> Step<'_> {
         octets = source_routes(octets)?;
     }
     let next = match protocol {
-        // Version 2 of WCCP has four octets more, and the same number.
+        // Version 2 of WCCP has the same number, and four octets more.
         PROTOCOL_WCCP => {
             let is_ipv4 = octets.captured.first().is_some_and(|first| first >> 4 == 4);
             let octets = if is_ipv4 { Some(octets) } else { octets.after(4) };
@@ -67,7 +67,7 @@ pub(crate) fn gre(octets: Octets<'_>) -> Step<'_> {
     Ok((next, octets))
 }
 
-/// Steps over the source routes of RFC 1701; an empty one is the last.
+/// Steps over the source routes of RFC 1701, of which the last is empty.
 fn source_routes(mut octets: Octets<'_>) -> Result<Octets<'_>, Skipped> {
     loop {
         let &[a, b, _, length] = octets.header().ok_or(CUT)?;
@@ -98,7 +98,7 @@ pub(crate) fn nsh(octets: Octets<'_>) -> Step<'_> {
     Ok((next_protocol(protocol)?, payload))
 }
 
-/// The protocol numbers that a network service header and VXLAN-GPE have in common.
+/// The payload by the protocol number of a network service header, or of VXLAN-GPE.
 pub(crate) fn next_protocol(number: u8) -> Result<Next, Skipped> {
     match number {
         1 => Ok(Next::Ip(Network::Ipv4OrIpv6)),

@@ -1,4 +1,4 @@
-//! Tunnels over UDP, told by their port.
+//! Tunnels over UDP, by port.
 
 use super::next::{Network, Next, Octets, Step};
 use super::{ethernet, ip, tunnel};
@@ -6,8 +6,8 @@ use crate::capture::skipped::{Layer, Skipped};
 
 const CUT: Skipped = Skipped::Truncated(Layer::Tunnel);
 
-/// Reads the UDP header and opens the tunnel behind it; both ports count, the lower one first, as
-/// in Wireshark.
+/// Reads the UDP header and that of the tunnel behind it. As in Wireshark, both ports count, the lower
+/// one first.
 pub(crate) fn datagram(octets: Octets<'_>) -> Step<'_> {
     let cut = Skipped::Truncated(Layer::Udp);
     let &[a, b, c, d, length_1, length_2, _, _] = octets.header().ok_or(cut)?;
@@ -23,7 +23,7 @@ pub(crate) fn datagram(octets: Octets<'_>) -> Step<'_> {
         .unwrap_or(Err(Skipped::Protocol(ip::PROTOCOL_UDP)))
 }
 
-/// What the protocol of a port carries; `None` for a port of no tunnel.
+/// The payload of the tunnel on a port; `None` if there is no tunnel on it.
 fn tunnel(port: u16, octets: Octets<'_>) -> Option<Step<'_>> {
     Some(match port {
         1701 => l2tp(octets),
@@ -88,7 +88,7 @@ fn gtp(octets: Octets<'_>) -> Step<'_> {
             payload = payload.after(header).ok_or(CUT)?;
         }
     }
-    // The session knows what it carries; the packet does not say.
+    // Only the session's signalling names the payload: guess, as Wireshark does.
     let next = match *payload.captured {
         [0x45..=0x4e, ..] => Next::Ip(Network::Ipv4OrIpv6),
         [0x60..=0x6f, ..] => Next::Ip(Network::Ipv6),

@@ -1,4 +1,4 @@
-//! IEEE 802.11: data frames that are not encrypted, and the headers that receivers put in front.
+//! IEEE 802.11 data frames without encryption, and the headers that receivers put in front.
 
 use super::next::{Next, Octets, Step};
 use crate::capture::link_type::LinkType;
@@ -7,7 +7,7 @@ use crate::capture::skipped::{Layer, Skipped};
 const CUT: Skipped = Skipped::Truncated(Layer::Wlan);
 const ADDRESS_OCTETS: usize = 6;
 
-/// A data frame (IEEE 802.11-2020 §9.3.2), down to its LLC header or its subframes.
+/// The LLC header or the subframes of a data frame (IEEE 802.11-2020 §9.3.2).
 pub(crate) fn data_frame(octets: Octets<'_>) -> Step<'_> {
     let &[kind, flags] = octets.header().ok_or(CUT)?;
     const DATA: u8 = 2;
@@ -41,17 +41,17 @@ pub(crate) fn data_frame(octets: Octets<'_>) -> Step<'_> {
     Ok((if quality & AGGREGATE != 0 { Next::WlanAggregate } else { Next::Llc }, payload))
 }
 
-/// The first subframe of an aggregate (§9.3.2.2.2), and what follows it.
+/// The first subframe of an aggregate (§9.3.2.2.2), and the octets behind it.
 pub(crate) fn subframe(octets: Octets<'_>) -> Result<(Octets<'_>, Octets<'_>), Skipped> {
     let &[.., a, b] = octets.header::<14>().ok_or(CUT)?;
     let length = usize::from(u16::from_be_bytes([a, b]));
     let subframe = octets.after(14).ok_or(CUT)?;
-    // Each begins at a multiple of four octets; the last one is not padded.
+    // Each but the last is padded to a multiple of four octets.
     let end = (14 + length).next_multiple_of(4).min(octets.captured.len());
     Ok((subframe.limited(length), octets.after(end).ok_or(CUT)?))
 }
 
-/// Radiotap: what a receiver says of a frame, in fields that a bit map tells of.
+/// Radiotap: fields of the receiver, which a bit map lists.
 pub(crate) fn radiotap(octets: Octets<'_>) -> Step<'_> {
     const TIME: u32 = 1;
     const FLAGS: u32 = 2;
@@ -82,12 +82,12 @@ pub(crate) fn radiotap(octets: Octets<'_>) -> Step<'_> {
     if flags & PADDED == 0 {
         return Ok((next, payload));
     }
-    // The header is padded to a multiple of four octets.
+    // The 802.11 header is padded to a multiple of four octets.
     let padding = (payload.offset - frame.offset).wrapping_neg() % 4;
     Ok((next, payload.after(padding).ok_or(CUT)?))
 }
 
-/// Prism or AVS: an older header of receivers, whose length is its second field.
+/// Prism or AVS: older headers of receivers. Their second field is the length.
 pub(crate) fn prism_or_avs(octets: Octets<'_>) -> Step<'_> {
     let &[magic @ .., a, b, c, d] = octets.header::<8>().ok_or(CUT)?;
     let big = u32::from_be_bytes([a, b, c, d]) as usize;
@@ -97,7 +97,7 @@ pub(crate) fn prism_or_avs(octets: Octets<'_>) -> Step<'_> {
     Ok((Next::Wlan, octets.after(header.max(8)).ok_or(CUT)?))
 }
 
-/// Per-packet information, in front of a frame of any link type.
+/// Per-packet information (PPI), in front of a frame of any link type.
 pub(crate) fn per_packet_information(octets: Octets<'_>) -> Step<'_> {
     let &[_, _, a, b, c, d, e, f] = octets.header().ok_or(CUT)?;
     let header = usize::from(u16::from_le_bytes([a, b])).max(8);

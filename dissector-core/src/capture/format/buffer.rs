@@ -1,4 +1,4 @@
-//! The one buffer that a capture is read through.
+//! The buffer that a capture is read through.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Result};
@@ -6,24 +6,24 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::compression::{self, Octets, Source};
-use super::read_ahead::{Ahead, HEADROOM, Piece};
+use super::read_ahead::{HEADROOM, Piece, ReadAhead};
 
-/// Octets the buffer starts with: it stays in a core's own cache, which reads twice as fast as a
-/// buffer of several megaoctets does.
+/// Octets of the buffer at first: it stays in a core's own cache, which makes reading twice as fast as
+/// with a buffer of several megaoctets.
 const INITIAL_OCTETS: usize = 256 * 1024;
 
 /// Octets read from `R` but not yet consumed.
 #[derive(Debug)]
 pub(crate) struct Buffer<R> {
     source: Source<R>,
-    /// Where the octets come from instead, once they are read ahead.
-    ahead: Option<Ahead<R>>,
+    /// Replaces `source` once other threads read ahead.
+    read_ahead: Option<ReadAhead<R>>,
     octets: Vec<u8>,
     start: usize,
     end: usize,
     at_end: bool,
     damaged: bool,
-    /// Octets read so far, as long as they are plain or read ahead.
+    /// Octets read so far, if they are plain or read ahead.
     read: u64,
 }
 
@@ -32,7 +32,7 @@ impl<R: Read> Buffer<R> {
         let octets = vec![0; INITIAL_OCTETS];
         Self {
             source: Source::Plain(reader),
-            ahead: None,
+            read_ahead: None,
             octets,
             start: 0,
             end: 0,
@@ -42,7 +42,7 @@ impl<R: Read> Buffer<R> {
         }
     }
 
-    /// Goes on with the decompressed octets, if those that are there are compressed ones.
+    /// Continues with the decompressed octets if the octets so far are compressed.
     pub(crate) fn decompress(&mut self) {
         if compression::is_compressed(self.filled()) {
             let start = self.filled().to_vec();
@@ -51,36 +51,37 @@ impl<R: Read> Buffer<R> {
         }
     }
 
-    /// Who reads ahead from now on; `file` is what is read, if it is a file.
-    pub(crate) fn ahead(&mut self, file: Option<&Arc<File>>) -> Ahead<R> {
-        if let Some(ahead) = &self.ahead {
-            return ahead.clone();
+    /// Gets all further octets from a [`ReadAhead`], and returns it; `file` is the input, if it is a
+    /// file.
+    pub(crate) fn read_ahead(&mut self, file: Option<&Arc<File>>) -> ReadAhead<R> {
+        if let Some(read_ahead) = &self.read_ahead {
+            return read_ahead.clone();
         }
         self.read = self.octets_read();
         let source = std::mem::replace(&mut self.source, Source::Ended(0));
-        self.ahead.insert(Ahead::new(source, self.read, file.cloned())).clone()
+        self.read_ahead.insert(ReadAhead::new(source, self.read, file.cloned())).clone()
     }
 
-    /// Whether the next record may have to be waited for.
+    /// True if the next record may not be there until another thread has read a block.
     pub(crate) fn waits(&self) -> bool {
-        let Some(ahead) = &self.ahead else { return false };
-        self.filled().len() < HEADROOM && !ahead.is_ready()
+        let Some(read_ahead) = &self.read_ahead else { return false };
+        self.filled().len() < HEADROOM && !read_ahead.is_ready()
     }
 
     /// Octets taken from the reader.
     pub(crate) fn octets_read(&self) -> u64 {
-        match self.ahead {
+        match self.read_ahead {
             Some(_) => self.read,
             None => self.source.compressed_octets().unwrap_or(self.read),
         }
     }
 
-    /// Whether compressed data ended before its end, or could not be decompressed.
+    /// True if compressed data is damaged or ended too early.
     pub(crate) fn is_damaged(&self) -> bool {
         self.damaged
     }
 
-    /// The octets that are there.
+    /// The octets not yet consumed.
     #[inline]
     pub(crate) fn filled(&self) -> &[u8] {
         &self.octets[self.start..self.end]
@@ -92,16 +93,10 @@ impl<R: Read> Buffer<R> {
         self.start
     }
 
-    /// Octets from `start` on, consumed or not; valid as long as `start` is.
+    /// All octets, consumed or not. Positions are valid until the next [`fill`](Self::fill).
     #[inline]
-    pub(crate) fn from(&self, start: usize) -> &[u8] {
-        &self.octets[start..self.end]
-    }
-
-    /// The octets at `place`, consumed or not; valid as long as `start` is.
-    #[inline]
-    pub(crate) fn at(&self, place: Range<usize>) -> &[u8] {
-        &self.octets[place]
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.octets
     }
 
     /// Steps over the first `octets` of [`filled`](Self::filled).
@@ -110,14 +105,14 @@ impl<R: Read> Buffer<R> {
         self.start = self.end.min(self.start + octets);
     }
 
-    /// Reads until `required` octets are there, and as many more as fit; `false` where the input
-    /// ends before that.
+    /// Reads until `required` octets are there, and as many more as fit; `false` if the input ends
+    /// before that.
     ///
     /// The buffer only grows when it is full, so a length field that lies costs no memory.
     #[cold]
     pub(crate) fn fill(&mut self, required: usize) -> Result<bool> {
-        if let Some(ahead) = self.ahead.clone() {
-            return self.fill_from(&ahead, required);
+        if let Some(read_ahead) = self.read_ahead.clone() {
+            return self.fill_from(&read_ahead, required);
         }
         self.octets.copy_within(self.start..self.end, 0);
         self.end -= self.start;
@@ -140,13 +135,13 @@ impl<R: Read> Buffer<R> {
         Ok(self.end >= required)
     }
 
-    /// The same of what was read ahead.
-    fn fill_from(&mut self, ahead: &Ahead<R>, required: usize) -> Result<bool> {
+    /// Does the same with the blocks that were read ahead.
+    fn fill_from(&mut self, read_ahead: &ReadAhead<R>, required: usize) -> Result<bool> {
         while self.filled().len() < required && !self.at_end {
-            match ahead.next() {
+            match read_ahead.next() {
                 Piece::Block { octets, filled, octets_read } => {
                     self.read = octets_read;
-                    self.go_on_with(ahead, octets, filled);
+                    self.continue_with(read_ahead, octets, filled);
                 }
                 Piece::Ended(Ok(last)) => {
                     (self.at_end, self.damaged) = (true, matches!(last, Octets::Damaged));
@@ -157,8 +152,13 @@ impl<R: Read> Buffer<R> {
         Ok(self.filled().len() >= required)
     }
 
-    /// What is left goes in front of the block, if there is room for it.
-    fn go_on_with(&mut self, ahead: &Ahead<R>, mut block: Vec<u8>, filled: Range<usize>) {
+    /// Makes the block the buffer. The octets not yet consumed go in front of it, if there is room.
+    fn continue_with(
+        &mut self,
+        read_ahead: &ReadAhead<R>,
+        mut block: Vec<u8>,
+        filled: Range<usize>,
+    ) {
         let left = self.filled();
         if left.len() <= HEADROOM {
             let start = filled.start - left.len();
@@ -171,6 +171,6 @@ impl<R: Read> Buffer<R> {
             self.octets.extend_from_slice(&block[filled]);
             (self.start, self.end) = (0, self.octets.len());
         }
-        ahead.take_back(block);
+        read_ahead.take_back(block);
     }
 }

@@ -1,6 +1,6 @@
-//! What the timestamps of an interface mean.
+//! The clock of an interface: from its timestamps to nanoseconds.
 
-/// Unit and zero of an interface's timestamps.
+/// Unit and zero point of an interface's timestamps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     unit: Unit,
@@ -9,9 +9,9 @@ pub(crate) struct Clock {
 
 #[derive(Clone, Copy, Debug)]
 enum Unit {
-    /// Units of so many nanoseconds.
+    /// Units of this many nanoseconds.
     Nanoseconds(u64),
-    /// Units of 10^-n seconds, n above 9: this many to the nanosecond.
+    /// Units of 10^-n seconds, n above 9: this many make a nanosecond.
     PerNanosecond(u128),
     /// Units of 2^-n seconds.
     Binary(u32),
@@ -39,7 +39,7 @@ impl Clock {
         Self { unit, offset_ns }
     }
 
-    /// `timestamp` in nanoseconds since 1970, at the nearest end of `i64` where it does not fit.
+    /// `timestamp` in nanoseconds since 1970, or the nearest end of `i64` if it does not fit.
     #[inline]
     pub(crate) fn nanoseconds(&self, timestamp: u64) -> i64 {
         if let Unit::Nanoseconds(unit) = self.unit

@@ -1,8 +1,8 @@
-//! Compressed files, opened on the way: gzip (RFC 1952) and zstd (RFC 8878).
+//! Compressed files: gzip (RFC 1952) and zstd (RFC 8878).
 //!
-//! Several members or frames one after the other are one file, as they are for `gzip -d` and
-//! `zstd -d`. What cannot be decompressed ends the input; the reader says that it did. All that was
-//! decompressed before it is given first, whatever the pieces in which the input came.
+//! Several members or frames in a row are one file, as for `gzip -d` and `zstd -d`. Damaged data ends
+//! the input, and the source reports it. All octets decompressed before the damage come first, however
+//! the reader cuts the input into pieces.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -14,7 +14,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 /// Octets of compressed input that are read at a time.
 const INPUT_OCTETS: usize = 64 * 1024;
 
-/// Where the octets of a capture come from.
+/// The source of the octets of a capture.
 pub(crate) enum Source<R> {
     Plain(R),
     Gzip(Box<Gzip<R>>),
@@ -25,17 +25,17 @@ pub(crate) enum Source<R> {
 
 type Input<R> = BufReader<Noting<io::Chain<Cursor<Vec<u8>>, R>>>;
 
-/// A reader that keeps the error of another one: a decoder does not tell it from damage.
+/// A reader that keeps the error of the one it wraps: a decoder reports it as it reports damage.
 pub(crate) struct Noting<R> {
     reader: R,
     error: Option<io::Error>,
     octets: u64,
 }
 
-/// flate2's own reader drops what it has decompressed in the call that meets the damage.
+/// Decompresses gzip. flate2's own reader drops the octets decompressed in the call that finds damage.
 pub(crate) struct Gzip<R> {
     input: Input<R>,
-    /// Of the member being read.
+    /// The decoder of the current member.
     member: Option<Decompress>,
 }
 
@@ -43,24 +43,24 @@ pub(crate) struct Zstd<R> {
     input: Input<R>,
     decoder: FrameDecoder,
     in_frame: bool,
-    /// What is wrong with the frame; what was decompressed before it is still being read.
+    /// Damage found in the frame, to be reported after the octets decompressed before it.
     damage: Option<io::Error>,
 }
 
 /// The base-2 logarithm of the window of gzip (RFC 1951 §2).
 const GZIP_WINDOW_BITS: u8 = 15;
-/// A last block without content, and a checksum that nobody looks at (RFC 8878 §3.1.1): what the
-/// decoder holds back for blocks to refer to can be read after it.
+/// A last block without content, and a checksum, which is not verified (RFC 8878 §3.1.1). After it, the
+/// decoder gives out the octets that it holds back for later blocks to refer to.
 const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
-/// What reading comes to.
+/// The result of reading.
 pub(crate) enum Octets {
     Read(usize),
     /// The compressed data is damaged, or ends too early.
     Damaged,
 }
 
-/// Whether a file that starts so is compressed.
+/// True if these are the first octets of a compressed file.
 pub(crate) fn is_compressed(start: &[u8]) -> bool {
     is_gzip(start) || is_zstd(start)
 }
@@ -69,13 +69,13 @@ fn is_gzip(start: &[u8]) -> bool {
     start.starts_with(&[0x1f, 0x8b])
 }
 
-/// A frame, or one to skip.
+/// A frame, or a skippable frame.
 fn is_zstd(start: &[u8]) -> bool {
     matches!(start, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
 impl<R: Read> Source<R> {
-    /// The same input decompressed, where it is plain so far; `start` is what was read of it.
+    /// Decompresses an input that is plain so far; `start` holds the octets already read.
     pub(crate) fn decompressed(self, start: Vec<u8>) -> Self {
         let Self::Plain(reader) = self else { return self };
         let zstd = is_zstd(&start);
@@ -89,7 +89,7 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Octets read so far from the reader itself; `None` where nothing is compressed.
+    /// Octets read so far from the reader itself; `None` if they are not compressed.
     pub(crate) fn compressed_octets(&self) -> Option<u64> {
         match self {
             Self::Plain(_) => None,
@@ -130,7 +130,7 @@ impl<R: Read> Source<R> {
 }
 
 impl<R: Read> Gzip<R> {
-    /// Whoever reads on after damage is told of it again.
+    /// Reading on after damage reports the damage again.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
             let input = self.input.fill_buf()?;

@@ -1,6 +1,6 @@
 //! The pcap file format (draft-ietf-opsawg-pcap).
 
-use pcap_file::pcap::{PcapHeader, PcapParser, PcapTsResolution};
+use pcap_file::pcap::{PcapHeader, PcapTsResolution};
 use pcap_file::{DataLink, Endianness};
 
 use super::clock::Clock;
@@ -10,59 +10,53 @@ use crate::capture::link_type::LinkType;
 
 /// Octets of the file header.
 pub(crate) const HEADER_OCTETS: usize = 24;
-/// Octets in front of each packet.
+/// Octets in front of each frame.
 const RECORD_HEADER_OCTETS: usize = 16;
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 const ETHERNET_FCS_OCTETS: u8 = 4;
 
 /// Reads the records of a pcap file.
 ///
-/// pcap-file only cuts the records out: its checks of times and lengths would lose whole files
-/// that every other reader opens.
+/// pcap-file reads the file header only: its checks of times and lengths would refuse whole files that
+/// every other reader opens.
 #[derive(Debug)]
 pub(crate) struct PcapRecords {
-    parser: PcapParser,
     interface: Interface,
-    units_per_second: u64,
+    /// Nanoseconds of a unit of the fraction of a second.
     fraction_ns: i64,
     big_endian: bool,
 }
 
 impl PcapRecords {
-    /// Whether a file that starts so is a pcap file.
+    /// True if these are the first octets of a pcap file.
     pub(crate) fn recognises(magic: [u8; 4]) -> bool {
         matches!(u32::from_be_bytes(magic), 0xa1b2_c3d4 | 0xa1b2_3c4d | 0xd4c3_b2a1 | 0x4d3c_b2a1)
     }
 
     /// Reads the file header.
     pub(crate) fn new(header: &[u8]) -> Result<Self, CaptureError> {
-        let Ok((_, parser)) = PcapParser::new(header) else {
+        let Ok((_, header)) = PcapHeader::from_slice(header) else {
             return Err(CaptureError::HeaderCut {
                 required: HEADER_OCTETS,
                 available: header.len(),
             });
         };
-        let PcapHeader { ts_resolution, datalink, .. } = parser.header();
-        let (clock, units_per_second) = match ts_resolution {
-            PcapTsResolution::MicroSecond => (Clock::MICROSECONDS, 1_000_000),
-            PcapTsResolution::NanoSecond => (Clock::NANOSECONDS, 1_000_000_000),
+        let (clock, fraction_ns) = match header.ts_resolution {
+            PcapTsResolution::MicroSecond => (Clock::MICROSECONDS, 1_000),
+            PcapTsResolution::NanoSecond => (Clock::NANOSECONDS, 1),
         };
-        let (link_type, fcs_octets) = link_field(datalink);
+        let (link_type, fcs_octets) = link_field(header.datalink);
         let interface = Interface { link_type, fcs_octets, snap_octets: 0, clock };
-        let big_endian = matches!(parser.header().endianness, Endianness::Big);
-        let fraction_ns = NANOSECONDS_PER_SECOND / units_per_second as i64;
-        Ok(Self { parser, interface, units_per_second, fraction_ns, big_endian })
+        let big_endian = matches!(header.endianness, Endianness::Big);
+        Ok(Self { interface, fraction_ns, big_endian })
     }
 
     pub(crate) fn is_big_endian(&self) -> bool {
         self.big_endian
     }
 
-    /// Reads the record at the start of `octets` if it is all there: the frame, and the octets of all
-    /// of the record.
-    ///
-    /// The four numbers in front are read here, at a third of the cost; whether they are
-    /// [big-endian](Self::is_big_endian) is not asked of each.
+    /// Reads the record at the start of `octets` if it is all there; returns the frame and the length
+    /// of the record. The [byte order](Self::is_big_endian) is a constant, to save branches.
     #[inline(always)]
     pub(crate) fn fast<const BIG_ENDIAN: bool>(
         &self,
@@ -76,7 +70,8 @@ impl PcapRecords {
         if captured > rest.len() {
             return None;
         }
-        // At most 2^32 seconds and as many fractions: together below 2^63 nanoseconds.
+        // A fraction of a second or more is simply added. At most 2^32 seconds and as many fractions
+        // are below 2^63 nanoseconds.
         let time_ns = i64::from(field(seconds)) * NANOSECONDS_PER_SECOND
             + i64::from(field(fraction)) * self.fraction_ns;
         let end = RECORD_HEADER_OCTETS + captured;
@@ -84,46 +79,30 @@ impl PcapRecords {
         Some((FrameRecord::at(&self.interface, time_ns, record, field(original)), end))
     }
 
-    /// Reads the record at the start of `octets`, or says what is missing.
+    /// Reads the record at the start of `octets`, or says how many octets it needs.
     pub(crate) fn next(&self, octets: &[u8]) -> Record {
-        match self.parser.next_raw_packet(octets) {
-            Ok((rest, packet)) => {
-                // A fraction of a second or more is simply added.
-                let timestamp =
-                    u64::from(packet.ts_sec) * self.units_per_second + u64::from(packet.ts_frac);
-                let octets = octets.len() - rest.len();
-                let captured = RECORD_HEADER_OCTETS..octets;
-                let frame = FrameRecord::new(&self.interface, timestamp, captured, packet.orig_len);
-                Record::Packet { frame, octets }
-            }
-            Err(_) => Record::Incomplete { required: self.required(octets) },
+        let frame =
+            if self.big_endian { self.fast::<true>(octets) } else { self.fast::<false>(octets) };
+        if let Some((frame, octets)) = frame {
+            return Record::Packet { frame, octets };
         }
-    }
-
-    /// Octets that an incomplete record at the start of `octets` needs; of a header that is not all
-    /// there, nothing is believed.
-    #[cold]
-    fn required(&self, octets: &[u8]) -> u64 {
-        let header = octets.first_chunk::<RECORD_HEADER_OCTETS>();
-        let packet_octets = match (header, self.parser.header().endianness) {
-            (Some(&[.., a, b, c, d, _, _, _, _]), Endianness::Big) => {
+        let captured = match octets.first_chunk::<RECORD_HEADER_OCTETS>() {
+            Some(&[.., a, b, c, d, _, _, _, _]) if self.big_endian => {
                 u32::from_be_bytes([a, b, c, d])
             }
-            (Some(&[.., a, b, c, d, _, _, _, _]), Endianness::Little) => {
-                u32::from_le_bytes([a, b, c, d])
-            }
-            (None, _) => 0,
+            Some(&[.., a, b, c, d, _, _, _, _]) => u32::from_le_bytes([a, b, c, d]),
+            None => 0,
         };
-        RECORD_HEADER_OCTETS as u64 + u64::from(packet_octets)
+        Record::Incomplete { required: RECORD_HEADER_OCTETS as u64 + u64::from(captured) }
     }
 }
 
-/// The link type, and the octets of frame check sequence that its upper bits tell of.
+/// The link type, and the octets of frame check sequence, which the upper bits of the field give.
 fn link_field(field: DataLink) -> (LinkType, u8) {
     let field = u32::from(field);
     let link_type = LinkType(field as u16);
     let fcs_present = field & 0x0400_0000 != 0;
-    // The length is in units of 16 bits. Only Ethernet's own is taken off, as in Wireshark.
+    // In units of 16 bits. As in Wireshark, only Ethernet's is taken off.
     let fcs = if fcs_present { (field >> 28) as u8 * 2 } else { 0 };
     let known = link_type == LinkType::ETHERNET && fcs == ETHERNET_FCS_OCTETS;
     (link_type, if known { fcs } else { 0 })

@@ -28,11 +28,11 @@ const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
 const SYSDIG_EVENTS: [u32; 3] = [0x0204, 0x0216, 0x0221];
 
 const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
-/// Type and length in front of the body.
+/// Octets of type and length, in front of the body.
 const BLOCK_START_OCTETS: usize = 8;
-/// What a block has besides its body: type, length, and the length again.
+/// Octets of a block besides its body: type, length, and the length again.
 const BLOCK_FRAME_OCTETS: usize = 12;
-/// A section header without options.
+/// Octets of a section header without options.
 const SECTION_HEADER_OCTETS: usize = 28;
 
 const OPTION_END: u16 = 0;
@@ -46,8 +46,8 @@ type Parsed<'a, T> = IResult<&'a [u8], T, ()>;
 
 /// Reads the blocks of a pcapng file.
 ///
-/// pcap-file cuts the blocks out; section headers and interface descriptions never reach it,
-/// since it decodes those on the way, refuses the unusual ones and keeps the rest without a limit.
+/// pcap-file cuts the blocks out. Section headers and interface descriptions are read here: pcap-file
+/// refuses unusual ones and stores the rest without a limit.
 #[derive(Debug)]
 pub(crate) struct PcapngRecords {
     section: Option<Section>,
@@ -61,7 +61,7 @@ struct Section {
 }
 
 impl PcapngRecords {
-    /// Whether a file that starts so is a pcapng file.
+    /// True if these are the first octets of a pcapng file.
     pub(crate) fn recognises(magic: [u8; 4]) -> bool {
         u32::from_be_bytes(magic) == SECTION_HEADER
     }
@@ -71,11 +71,11 @@ impl PcapngRecords {
         Self { section: None }
     }
 
-    /// Reads the block at the start of `octets` if it is an Enhanced Packet Block and all there: the
-    /// frame, and the octets of all of the block.
+    /// Reads the block at the start of `octets` if it is an Enhanced Packet Block and all there;
+    /// returns the frame and the length of the block.
     #[inline(always)]
     pub(crate) fn fast(&self, octets: &[u8]) -> Option<(FrameRecord, usize)> {
-        /// With type, length, and the five numbers in front of the captured octets.
+        /// Octets of type, length, and the five numbers in front of the captured octets.
         const START_OCTETS: usize = BLOCK_START_OCTETS + 20;
         let section = self.section.as_ref()?;
         let field = |octets| match section.order {
@@ -129,11 +129,11 @@ impl PcapngRecords {
         let body = block_body(order, octets)?;
         let (_, (_, major, minor)) =
             (u32(order), u16(order), u16(order)).parse(body).map_err(too_short)?;
-        // 1.2 is what some writers mean by 1.0.
+        // Some writers say 1.2 and mean 1.0.
         if !matches!((major, minor), (1, 0 | 2)) {
             return Err(Record::Damaged(Problem::Version { major, minor }));
         }
-        // The interfaces' memory is used again: many small sections cost no allocation each.
+        // Reuse the interfaces' memory: many small sections then cost no allocation each.
         let mut interfaces = self.section.take().map(|section| section.interfaces);
         interfaces.iter_mut().for_each(Vec::clear);
         self.section = Some(Section {
@@ -162,9 +162,8 @@ impl Section {
         };
         let octets = octets.len() - rest.len();
         let frame = match block.type_ {
-            ENHANCED_PACKET => self.enhanced_packet(&block.body)?,
+            ENHANCED_PACKET | PACKET => self.packet(block.type_, &block.body)?,
             SIMPLE_PACKET => self.simple_packet(&block.body)?,
-            PACKET => self.obsolete_packet(&block.body)?,
             SYSTEMD_JOURNAL | CUSTOM | CUSTOM_NOT_COPIED => return Ok(Record::Numbered { octets }),
             kind if SYSDIG_EVENTS.contains(&kind) => return Ok(Record::Numbered { octets }),
             _ => return Ok(Record::Silent { octets }),
@@ -181,7 +180,7 @@ impl Section {
         let (options, (link_type, _reserved, snap_octets)) =
             (u16(order), u16(order), u32(order)).parse(body).map_err(too_short)?;
         let (mut resolution, mut offset, mut fcs_octets) = (None, None, None);
-        // Of an option that is there twice the first counts, as in Wireshark.
+        // As in Wireshark, the first counts if an option is there twice.
         let options = Options { order, octets: options };
         for (code, value) in options {
             match code {
@@ -203,50 +202,28 @@ impl Section {
         Ok(())
     }
 
-    #[inline]
-    fn enhanced_packet(&self, body: &[u8]) -> Result<FrameRecord, Record> {
+    /// An Enhanced Packet Block, or the obsolete Packet Block, which has an interface of 16 bits and a
+    /// count of drops in its place.
+    fn packet(&self, kind: u32, body: &[u8]) -> Result<FrameRecord, Record> {
         let number = || u32::<_, ()>(self.order);
-        let (rest, (interface, high, low, captured, original)) =
+        let (rest, (mut interface, high, low, captured, original)) =
             (number(), number(), number(), number(), number()).parse(body).map_err(too_short)?;
-        self.packet(interface, high, low, captured, original, body.len(), rest.len())
-    }
-
-    fn obsolete_packet(&self, body: &[u8]) -> Result<FrameRecord, Record> {
-        let number = || u32::<_, ()>(self.order);
-        let (rest, (interface, _drops, high, low, captured, original)) =
-            (u16(self.order), u16(self.order), number(), number(), number(), number())
-                .parse(body)
-                .map_err(too_short)?;
-        let interface = interface.into();
-        self.packet(interface, high, low, captured, original, body.len(), rest.len())
-    }
-
-    /// A packet whose captured octets are the first of the last `rest` octets of the body.
-    #[inline]
-    #[expect(clippy::too_many_arguments, reason = "the fields of the block, in its order")]
-    fn packet(
-        &self,
-        interface: u32,
-        high: u32,
-        low: u32,
-        captured: u32,
-        original: u32,
-        body: usize,
-        rest: usize,
-    ) -> Result<FrameRecord, Record> {
+        if kind == PACKET {
+            interface = u16::<_, ()>(self.order)(body).map_err(too_short)?.1.into();
+        }
         let Some(description) = self.interfaces.get(interface as usize) else {
             return Err(Record::Damaged(Problem::Interface { id: interface }));
         };
-        if captured as usize > rest {
+        if captured as usize > rest.len() {
             return Err(Record::Damaged(Problem::BlockContent));
         }
         let timestamp = u64::from(high) << 32 | u64::from(low);
-        let start = BLOCK_START_OCTETS + body - rest;
+        let start = BLOCK_START_OCTETS + body.len() - rest.len();
         Ok(FrameRecord::new(description, timestamp, start..start + captured as usize, original))
     }
 
-    /// A Simple Packet Block belongs to the first interface, has no time, and its captured length
-    /// follows from the others.
+    /// A Simple Packet Block belongs to the first interface and has no time. Its captured length
+    /// follows from the original length and the snap length.
     fn simple_packet(&self, body: &[u8]) -> Result<FrameRecord, Record> {
         let Some(description) = self.interfaces.first() else {
             return Err(Record::Damaged(Problem::Interface { id: 0 }));
@@ -283,13 +260,13 @@ impl<'a> Iterator for Options<'a> {
     }
 }
 
-/// What `parse` reads at the start of `octets`.
+/// The value that `parse` reads at the start of `octets`.
 fn number<'a, T>(parse: impl Fn(&'a [u8]) -> Parsed<'a, T>, octets: &'a [u8]) -> Option<T> {
     parse(octets).ok().map(|(_, value)| value)
 }
 
-/// Length that the block at the start of `octets` gives for itself, or what is needed to judge it:
-/// whether it can be one is looked at once the frame of a block is there.
+/// Length that the block at the start of `octets` gives for itself, at least that of an empty block: a
+/// smaller one is refused when that many octets are there.
 #[cold]
 fn block_octets(order: Endianness, octets: &[u8]) -> u64 {
     let there = octets.len() >= BLOCK_FRAME_OCTETS;
@@ -298,7 +275,7 @@ fn block_octets(order: Endianness, octets: &[u8]) -> u64 {
     u64::from(length.unwrap_or(0)).max(BLOCK_FRAME_OCTETS as u64)
 }
 
-/// The body of the block at the start of `octets`, for the blocks that pcap-file does not see.
+/// The body of the block at the start of `octets`, for the blocks that pcap-file does not read.
 fn block_body(order: Endianness, octets: &[u8]) -> Result<&[u8], Record> {
     let length = block_octets(order, octets);
     if octets.len() < BLOCK_FRAME_OCTETS || (octets.len() as u64) < length {
@@ -312,8 +289,8 @@ fn block_body(order: Endianness, octets: &[u8]) -> Result<&[u8], Record> {
     Ok(&start[BLOCK_START_OCTETS..])
 }
 
-/// A parser for sections of this byte order, from a section header of our own: pcap-file refuses
-/// headers with options that it cannot read.
+/// A parser for sections of this byte order, made from a section header without options: pcap-file
+/// refuses headers with options that it cannot read.
 fn parser(order: Endianness) -> Option<PcapNgParser> {
     let mut header = [SECTION_HEADER, SECTION_HEADER_OCTETS as u32, BYTE_ORDER_MAGIC]
         .map(|field| match order {
@@ -325,7 +302,7 @@ fn parser(order: Endianness) -> Option<PcapNgParser> {
         Endianness::Big => [0, 1, 0, 0],
         _ => [1, 0, 0, 0],
     });
-    // Of unknown length.
+    // The length of the section is unknown.
     header.extend([0xff; 8]);
     header.extend_from_within(4..8);
     PcapNgParser::new(&header).ok().map(|(_, parser)| parser)

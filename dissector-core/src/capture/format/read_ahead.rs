@@ -1,9 +1,9 @@
-//! Reading on in one thread while another one walks through what was read before.
+//! Reading a file in one thread while another walks through the records read before.
 //!
-//! For a file of long frames, the kernel's copy of it takes as long as everything else: in the thread
-//! that walks from record to record, others would wait for both. So the octets come in blocks that are
-//! handed over whole. In front of each there is room for the record that the block before has cut, so
-//! that nothing but this is copied once more.
+//! With long frames, the kernel's copy of the file takes as long as everything else. The octets
+//! therefore come in blocks, which are handed over whole from a thread that reads to the one that
+//! walks. Room in front of each block takes the start of the record that the block before has cut;
+//! nothing else is copied again.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -15,26 +15,27 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::compression::{Octets, Source};
 
-/// Octets that are read at a time.
+/// Octets of a block.
 const BLOCK_OCTETS: usize = 256 * 1024;
-/// Room in front of them, at least.
+/// Octets of room in front of a block, at least.
 pub(crate) const HEADROOM: usize = 64 * 1024;
-/// Blocks begin with a page, in memory and in the file: where the kernel copies to something that lies
-/// a little further behind the beginning of a page, it takes three times as long.
+/// Blocks begin with a page, in memory and in the file: the kernel takes three times as long to copy
+/// to an address a little behind the start of a page.
 const PAGE_OCTETS: usize = 4096;
 const ALL_OCTETS: usize = HEADROOM + PAGE_OCTETS + BLOCK_OCTETS;
-/// Blocks that may wait, or be on their way.
+/// Blocks that have been read or are being read, at most.
 const MOST: usize = 3;
-/// How many threads may read a file at once: each its own part.
+/// Threads that may read a file at once, each its own block.
 const READERS: usize = 2;
 
-/// Reads a capture ahead, in whatever thread: see [`Captures::ahead`](crate::capture::Captures::ahead).
-pub(crate) struct Ahead<R = Box<dyn Read + Send>>(Arc<Shared<R>>);
+/// Reads a capture ahead in other threads: see
+/// [`Captures::read_ahead`](crate::capture::Captures::read_ahead). Clones read the same capture.
+pub(crate) struct ReadAhead<R = Box<dyn Read + Send>>(Arc<Shared<R>>);
 
 struct Shared<R> {
-    /// Locked while it is read from; the other one only for moments.
+    /// Locked while it is read from; `blocks` is only locked for moments.
     source: Mutex<Source<R>>,
-    /// The file that is read instead, if it can be read from anywhere.
+    /// The file that is read instead of `source`, if it can be read at any offset.
     file: Option<Arc<File>>,
     blocks: Mutex<Blocks>,
     arrived: Condvar,
@@ -42,32 +43,32 @@ struct Shared<R> {
 
 #[derive(Default)]
 struct Blocks {
-    /// In order; `None` where a thread is reading.
+    /// In order; `None` for a block that a thread is reading.
     read: VecDeque<Option<Piece>>,
-    /// The number of the first of them.
+    /// Number of the first block in `read`.
     first: u64,
-    /// Where the next one begins, in octets from the start of what is read.
+    /// Where the next block begins, in octets from the start of the input.
     offset: u64,
     empty: Vec<Vec<u8>>,
     ended: bool,
 }
 
-/// What reading has come to.
+/// The result of reading a block.
 pub(crate) enum Piece {
     Block {
         octets: Vec<u8>,
-        /// Where they are; before that there are [`HEADROOM`] octets or more.
+        /// Position of the octets read, behind [`HEADROOM`] octets or more.
         filled: Range<usize>,
         /// Octets taken from the reader so far.
         octets_read: u64,
     },
-    /// Nothing any more, and why.
+    /// The end of the input, or the error that ended it.
     Ended(io::Result<Octets>),
 }
 
-impl<R: Read> Ahead<R> {
-    /// Goes on with a source that so many octets were read from. If it is a file, and that is given,
-    /// several threads can read it at once.
+impl<R: Read> ReadAhead<R> {
+    /// Continues a source from which `octets_read` octets were read. If the source is `file`, several
+    /// threads can read it at once.
     pub(crate) fn new(source: Source<R>, octets_read: u64, file: Option<Arc<File>>) -> Self {
         let file = file.filter(|_| cfg!(unix) && matches!(source, Source::Plain(_)));
         let source = Mutex::new(source);
@@ -75,24 +76,25 @@ impl<R: Read> Ahead<R> {
         Self(Arc::new(Shared { source, file, blocks, arrived: Condvar::new() }))
     }
 
-    /// Whether something is there for whoever walks on.
+    /// True if the next block is there, or the end: the thread that walks need not wait.
     pub fn is_ready(&self) -> bool {
         let blocks = self.blocks();
         blocks.read.front().map_or(blocks.ended, Option::is_some)
     }
 
-    /// Whether [`read`](Self::read) would read something.
+    /// True if [`read`](Self::read) would read a block.
     pub fn has_room(&self) -> bool {
         let blocks = self.blocks();
         !blocks.ended && blocks.read.len() < MOST
     }
 
-    /// How many threads can read at once; of more, one waits for the other.
+    /// Number of threads that can read at once; more would wait for each other.
     pub fn readers(&self) -> usize {
         if self.0.file.is_some() { READERS } else { 1 }
     }
 
-    /// Reads some more octets. What goes wrong is told to whoever gets there.
+    /// Reads a block. An error is reported by the call that gets to it, such as
+    /// [`Captures::fill`](crate::capture::Captures::fill).
     pub fn read(&self) {
         match &self.0.file {
             Some(file) => self.read_block(
@@ -100,7 +102,7 @@ impl<R: Read> Ahead<R> {
                 |octets_read| octets_read,
             ),
             None => {
-                // Until the block is filled, nobody else begins with one.
+                // The lock keeps the blocks in order: no other thread begins one meanwhile.
                 let source = RefCell::new(lock(&self.0.source));
                 self.read_block(
                     |into, _| source.borrow_mut().read(into),
@@ -110,8 +112,8 @@ impl<R: Read> Ahead<R> {
         }
     }
 
-    /// Reads the next block, whoever is reading those before it. `octets_read` knows how many octets
-    /// were taken from the reader when so many were read.
+    /// Reads the next block while other threads may still read those before it. `octets_read` turns
+    /// an offset in the input into the octets taken from the reader.
     fn read_block(
         &self,
         read: impl FnMut(&mut [u8], u64) -> io::Result<Octets>,
@@ -131,7 +133,7 @@ impl<R: Read> Ahead<R> {
         let (filled, last) = fill(&mut octets, offset, read);
         let octets_read = octets_read(offset + filled.len() as u64);
         let mut blocks = self.blocks();
-        // A block before it may have turned out to be the last.
+        // A block before it may have been the last.
         let place = number.wrapping_sub(blocks.first) as usize;
         if !matches!(blocks.read.get(place), Some(None)) {
             return;
@@ -149,7 +151,7 @@ impl<R: Read> Ahead<R> {
         self.0.arrived.notify_all();
     }
 
-    /// What was read next; waits for it, or reads it, if it is not there.
+    /// The next block. Waits until a thread has read it, or reads it if none is doing so.
     pub(crate) fn next(&self) -> Piece {
         let mut blocks = self.blocks();
         loop {
@@ -170,9 +172,9 @@ impl<R: Read> Ahead<R> {
         }
     }
 
-    /// Takes a block back, to be filled again.
+    /// Takes back the memory of a block, to be filled again.
     pub(crate) fn take_back(&self, octets: Vec<u8>) {
-        // It may have grown, or be of another kind.
+        // A long record may have made it grow, and the first buffer is smaller.
         if octets.len() == ALL_OCTETS {
             self.blocks().empty.push(octets);
         }
@@ -183,13 +185,13 @@ impl<R: Read> Ahead<R> {
     }
 }
 
-/// How many octets a block has that begins here in the file: it ends with a page.
+/// Octets of a block that begins at `offset` of the file: it ends with a page.
 fn octets_at(offset: u64) -> usize {
     BLOCK_OCTETS - (offset % PAGE_OCTETS as u64) as usize
 }
 
-/// Fills a block with what begins at `offset` of the file: where in the block that is, and what came
-/// last if it is not full.
+/// Fills a block with the octets at `offset` of the file. Returns their position in the block, and the
+/// result that ended the reading if the block is not full.
 fn fill(
     octets: &mut [u8],
     offset: u64,
@@ -223,15 +225,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<R> Clone for Ahead<R> {
+impl<R> Clone for ReadAhead<R> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<R> fmt::Debug for Ahead<R> {
+impl<R> fmt::Debug for ReadAhead<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ahead")
+        f.write_str("ReadAhead")
     }
 }
 
@@ -242,7 +244,7 @@ mod tests {
 
     use super::*;
 
-    /// So many octets, which tell where they are.
+    /// Numbers in order, so that each octet tells its position.
     fn numbers(octets: usize) -> Vec<u8> {
         (0..octets.div_ceil(4) as u32).flat_map(u32::to_le_bytes).take(octets).collect()
     }
@@ -253,29 +255,29 @@ mod tests {
         file
     }
 
-    /// What comes of reading a file from `offset` on in this thread and two more.
+    /// Reads a file from `offset` on in this thread and two more.
     fn read(file: File, offset: u64) -> (Vec<u8>, Piece) {
         let source = Source::Plain(io::empty());
-        let ahead = Ahead::new(source, offset, Some(Arc::new(file)));
-        assert_eq!(ahead.readers(), READERS);
+        let read_ahead = ReadAhead::new(source, offset, Some(Arc::new(file)));
+        assert_eq!(read_ahead.readers(), READERS);
         let mut all = Vec::new();
         let last = thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    while !ahead.blocks().ended {
-                        if ahead.has_room() {
-                            ahead.read();
+                    while !read_ahead.blocks().ended {
+                        if read_ahead.has_room() {
+                            read_ahead.read();
                         }
                         thread::yield_now();
                     }
                 });
             }
             loop {
-                match ahead.next() {
+                match read_ahead.next() {
                     Piece::Block { octets, filled, octets_read } => {
                         all.extend_from_slice(&octets[filled]);
                         assert_eq!(octets_read, offset + all.len() as u64);
-                        ahead.take_back(octets);
+                        read_ahead.take_back(octets);
                     }
                     last @ Piece::Ended(_) => return last,
                 }
@@ -301,9 +303,9 @@ mod tests {
         // A folder opens, and cannot be read.
         let folder = File::open(std::env::temp_dir()).expect("it can be opened");
         let source = Source::Plain(io::empty());
-        let ahead = Ahead::new(source, 0, Some(Arc::new(folder)));
-        ahead.read();
-        assert!(matches!(ahead.next(), Piece::Ended(Err(_))));
-        assert!(matches!(ahead.next(), Piece::Ended(Ok(Octets::Read(0)))));
+        let read_ahead = ReadAhead::new(source, 0, Some(Arc::new(folder)));
+        read_ahead.read();
+        assert!(matches!(read_ahead.next(), Piece::Ended(Err(_))));
+        assert!(matches!(read_ahead.next(), Piece::Ended(Ok(Octets::Read(0)))));
     }
 }

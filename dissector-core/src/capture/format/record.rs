@@ -1,4 +1,4 @@
-//! What the file formats have in common.
+//! The records of a file, in either format.
 
 use std::ops::Range;
 
@@ -6,21 +6,21 @@ use super::clock::Clock;
 use crate::capture::error::Problem;
 use crate::capture::link_type::LinkType;
 
-/// Where a packet was captured: a pcap file, or an interface of a pcapng section.
+/// The interface that captured a frame: one in a pcap file, any number in a pcapng section.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interface {
     pub(crate) link_type: LinkType,
-    /// Octets of frame check sequence at the end of each packet.
+    /// Octets of frame check sequence at the end of each frame.
     pub(crate) fcs_octets: u8,
-    /// Captured octets per packet at most; 0 is no limit.
+    /// Captured octets of a frame at most; 0 is no limit.
     pub(crate) snap_octets: u32,
     pub(crate) clock: Clock,
 }
 
-/// One packet of the file.
+/// The record of a frame.
 #[derive(Clone, Debug)]
 pub(crate) struct FrameRecord {
-    /// In nanoseconds since 1970; 0 where the file gives no time.
+    /// In nanoseconds since 1970; 0 if the file gives no time.
     pub(crate) time_ns: i64,
     pub(crate) link_type: LinkType,
     /// The captured octets, counted from the start of the record.
@@ -30,7 +30,7 @@ pub(crate) struct FrameRecord {
 }
 
 impl FrameRecord {
-    /// A packet of `interface` whose captured octets lie at `captured` in the record.
+    /// A frame of `interface` whose captured octets lie at `captured` in the record.
     #[inline]
     pub(crate) fn new(
         interface: &Interface,
@@ -42,7 +42,7 @@ impl FrameRecord {
         Self::at(interface, time_ns, captured, wire_octets)
     }
 
-    /// The same at a time that is known.
+    /// The same with a timestamp that is already in nanoseconds.
     #[inline(always)]
     pub(crate) fn at(
         interface: &Interface,
@@ -59,17 +59,17 @@ impl FrameRecord {
     }
 }
 
-/// What lies at the start of the octets not yet consumed.
+/// The record at the start of the octets not yet consumed.
 #[derive(Clone, Debug)]
 pub(crate) enum Record {
-    /// A packet, in a record of `octets` octets.
+    /// A frame, in a record of `octets` octets.
     Packet { frame: FrameRecord, octets: usize },
     /// Something else that Wireshark numbers as a frame.
     Numbered { octets: usize },
-    /// Something that is no frame.
+    /// Something that Wireshark does not number.
     Silent { octets: usize },
-    /// A record that is not all there.
+    /// A record that is not all there, of which `required` octets are needed next.
     Incomplete { required: u64 },
-    /// The next record cannot be found.
+    /// A damaged record: the next one cannot be found.
     Damaged(Problem),
 }

@@ -6,10 +6,11 @@ use std::io::Read;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use dissector_core::ConnectionTable;
 use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Problem};
 use dissector_core::connection::{Annotation, Outcome, Repeat};
-use dissector_core::{ConnectionTable, PacketInfo, Segment};
 use hex_literal::hex;
+use testkit::packet::{RST, SYN, TcpPacket};
 
 /// A reader that gives one octet at a time.
 struct Slow<'a>(&'a [u8]);
@@ -59,39 +60,31 @@ fn a_section_header_too_long_to_be_one_is_called_so() {
     }
 }
 
-/// From 10.0.0.1:40000 to 10.0.0.2:80, or back.
-fn observe(table: &mut ConnectionTable, seconds: i64, back: bool, seq: u32, flags: u8) {
-    let mut ends = [[10, 0, 0, 1], [10, 0, 0, 2]];
-    let mut tcp = hex!("9c400050 00000000 00000000 5000ffff 00000000");
-    if back {
-        ends.swap(0, 1);
-        tcp[..4].rotate_left(2);
-    }
-    tcp[4..8].copy_from_slice(&seq.to_be_bytes());
-    tcp[13] = flags;
-    let packet = PacketInfo::new(ends[0], ends[1], seconds * 1_000_000_000)
-        .with_frame(1)
-        .with_ttl(64)
-        .with_tcp_octets(20);
-    table.observe(&Segment::parse(packet, &tcp).unwrap());
+/// A segment from 10.0.0.1:40000 to 10.0.0.2:80.
+fn observe(table: &mut ConnectionTable, seconds: i64, sequence: u32, flags: u16) {
+    let packet = TcpPacket {
+        sequence,
+        flags,
+        ..TcpPacket::between(([10, 0, 0, 1], 40_000), ([10, 0, 0, 2], 80))
+    };
+    packet.with_segment(1, seconds * 1_000_000_000, |segment| table.observe(segment));
 }
 
 #[test]
 fn a_number_half_a_circle_away() {
-    const RST: u8 = 0x04;
     let mut table = ConnectionTable::new();
-    // What has no sign of its own.
-    observe(&mut table, 0, false, 0, 0x02);
-    observe(&mut table, 0, false, 0x8000_0001, RST);
+    // The distance between the two is its own negative.
+    observe(&mut table, 0, 0, SYN);
+    observe(&mut table, 0, 0x8000_0001, RST);
     assert_eq!(table.connections().count(), 1);
 }
 
 #[test]
 fn what_has_left_its_table_is_judged_by_when_it_left() {
     let mut table = ConnectionTable::with_limit(1);
-    observe(&mut table, 0, false, 7, 0x02);
+    observe(&mut table, 0, 7, SYN);
     // There is room for one: the attempt leaves before its silence means something.
-    observe(&mut table, 2, false, 99, 0x02);
+    observe(&mut table, 2, 99, SYN);
     let left = table.take_closed();
     assert!(!left.is_empty());
     for connection in left {
@@ -109,14 +102,10 @@ fn syn(
     time_ns: i64,
     ip_id: Option<u16>,
 ) -> Annotation {
-    let mut tcp = hex!("9c400050 00000000 00000000 5002ffff 00000000");
-    tcp[4..8].copy_from_slice(&number.to_be_bytes());
-    let packet = PacketInfo::new(Ipv4Addr::from(0x0a00_0000 | client), [192, 168, 0, 1], time_ns)
-        .with_frame(1)
-        .with_ttl(64)
-        .with_ip_id(ip_id)
-        .with_tcp_octets(20);
-    table.observe(&Segment::parse(packet, &tcp).unwrap())
+    let ends = ((Ipv4Addr::from(0x0a00_0000 | client), 40_000), ([192, 168, 0, 1], 80));
+    let packet =
+        TcpPacket { sequence: number, flags: SYN, ip_id, ..TcpPacket::between(ends.0, ends.1) };
+    packet.with_segment(1, time_ns, |segment| table.observe(segment))
 }
 
 /// How long it takes to let go of so many connections beside successors of theirs, and of those.

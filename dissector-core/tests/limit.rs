@@ -1,30 +1,23 @@
-//! A full table: who leaves first, and what is said of it.
+//! A full table: which connection is evicted first, and which evictions are counted.
 
+use dissector_core::ConnectionTable;
 use dissector_core::connection::{Annotation, Outcome};
-use dissector_core::{ConnectionTable, PacketInfo, Segment};
+use testkit::packet::{ACK, RST, SYN, TcpPacket};
 
-const SYN: u8 = 0x02;
-const RST_ACK: u8 = 0x14;
-
-/// A segment between port `port` of a client and a server.
+/// The SYN of a client's port, or the RST of the server that refuses it.
 fn observe(table: &mut ConnectionTable, tenths: i64, port: u16, to_server: bool) -> Annotation {
-    let (client, server) = ([10, 0, 0, 1], [10, 0, 0, 2]);
-    let (source, destination) = if to_server { (client, server) } else { (server, client) };
-    let packet = PacketInfo::new(source, destination, tenths * 100_000_000)
-        .with_frame(1)
-        .with_ttl(64)
-        .with_tcp_octets(20);
-    let ports = if to_server { [port, 80] } else { [80, port] };
-    let mut octets: Vec<u8> = ports.iter().flat_map(|port| port.to_be_bytes()).collect();
-    // The SYN has 100, which the RST acknowledges.
-    octets.extend([0, 0, 0, if to_server { 100 } else { 0 }]);
-    octets.extend([0, 0, 0, if to_server { 0 } else { 101 }]);
-    octets.extend([0x50, if to_server { SYN } else { RST_ACK }, 0, 0, 0, 0, 0, 0]);
-    table.observe(&Segment::parse(packet, &octets).expect("a whole header"))
+    let (client, server) = (([10, 0, 0, 1], port), ([10, 0, 0, 2], 80));
+    let packet = if to_server {
+        TcpPacket { sequence: 100, flags: SYN, ..TcpPacket::between(client, server) }
+    } else {
+        let flags = RST | ACK;
+        TcpPacket { acknowledgment: 101, flags, ..TcpPacket::between(server, client) }
+    };
+    packet.with_segment(1, tenths * 100_000_000, |segment| table.observe(segment))
 }
 
 #[test]
-fn those_that_are_closed_leave_first_and_nobody_has_to_be_told() {
+fn closed_connections_are_evicted_first_and_not_counted() {
     let mut table = ConnectionTable::with_limit(2);
     observe(&mut table, 0, 1000, true);
     observe(&mut table, 1, 1001, true);
@@ -38,11 +31,11 @@ fn those_that_are_closed_leave_first_and_nobody_has_to_be_told() {
         [(1, Outcome::Refused)]
     );
 
-    // Now only open ones are there: the one that was silent for longest goes.
+    // Only open connections are left: the one that was silent for longest is evicted.
     observe(&mut table, 4, 1003, true);
     assert_eq!(table.evicted(), 1);
     assert_eq!(table.take_closed().iter().map(|one| one.id()).collect::<Vec<_>>(), [0]);
-    // What it sends, or is sent, is of another connection.
+    // Its later segments belong to another connection.
     assert_eq!(observe(&mut table, 5, 1000, false).connection, 4);
     assert_eq!(table.evicted(), 2);
 }

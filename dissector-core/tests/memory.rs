@@ -1,11 +1,14 @@
-//! What a table takes, whatever comes in: held against the memory that the process has.
+//! The memory of a table stays within its bounds, whatever comes in; measured as the resident memory of
+//! the process.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::net::SocketAddr;
+
+use dissector_core::ConnectionTable;
 use dissector_core::connection::Connection;
-use dissector_core::wire::{SeqNumber, TcpFlags, TcpHeader};
-use dissector_core::{ConnectionTable, PacketInfo, Segment};
+use testkit::packet::{ACK, Checksum, RST, SYN, TcpPacket};
 
 const MIB: usize = 1024 * 1024;
 /// The memory of what was captured last, to tell what was captured twice.
@@ -28,49 +31,37 @@ fn resident() -> usize {
 struct Flood {
     table: ConnectionTable,
     frame: u64,
+    /// Filled in anew for each segment.
+    packet: TcpPacket,
 }
 
 impl Flood {
     fn new(limit: usize) -> Self {
-        Self { table: ConnectionTable::with_limit(limit), frame: 0 }
+        let mut packet = TcpPacket::between(([10, 0, 0, 2], 80), ([0, 0, 0, 0], 40_000));
+        packet.options = vec![1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0];
+        packet.checksum = Checksum::Given(0);
+        Self { table: ConnectionTable::with_limit(limit), frame: 0, packet }
     }
 
     /// From host number `host` to the server, or back.
-    fn send(&mut self, host: u32, back: bool, flags: TcpFlags, numbers: (u32, u32)) {
+    fn send(&mut self, host: u32, back: bool, flags: u16, numbers: (u32, u32)) {
         self.frame += 1;
-        let client = (host.to_be_bytes(), 40_000);
-        let mut ends = [client, ([10, 0, 0, 2], 80)];
-        if back {
-            ends.swap(0, 1);
-        }
-        let [(source, source_port), (destination, destination_port)] = ends;
+        let packet = &mut self.packet;
+        let server = SocketAddr::from(([10, 0, 0, 2], 80));
+        let client = SocketAddr::from((host.to_be_bytes(), 40_000));
+        (packet.source, packet.destination) =
+            if back { (server, client) } else { (client, server) };
+        (packet.sequence, packet.acknowledgment) = numbers;
+        packet.flags = flags;
+        packet.ip_id = Some(self.frame as u16);
         // Another timestamp in each: none of them is a duplicate.
-        let mut options = [1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0];
-        options[4..8].copy_from_slice(&(self.frame as u32).to_be_bytes());
-        self.table.observe(&Segment::new(
-            PacketInfo::new(source, destination, self.frame as i64 * 1_000_000)
-                .with_frame(self.frame)
-                .with_ttl(64)
-                .with_ip_id(self.frame as u16)
-                .with_tcp_octets(32),
-            TcpHeader {
-                source_port,
-                destination_port,
-                sequence: SeqNumber(numbers.0),
-                acknowledgment: SeqNumber(numbers.1),
-                data_offset: 8,
-                flags,
-                window: 1000,
-                checksum: 0,
-                urgent_pointer: 0,
-                option_octets: &options,
-                payload: &[],
-            },
-        ));
+        packet.options[4..8].copy_from_slice(&(self.frame as u32).to_be_bytes());
+        let time_ns = self.frame as i64 * 1_000_000;
+        self.packet.with_segment(self.frame, time_ns, |segment| self.table.observe(segment));
     }
 }
 
-const SYN_ACK: TcpFlags = TcpFlags::SYN.union(TcpFlags::ACK);
+const SYN_ACK: u16 = SYN | ACK;
 
 /// Fifteen times as many attempts as the table holds.
 fn a_flood_of_syns() -> (Flood, usize) {
@@ -78,13 +69,13 @@ fn a_flood_of_syns() -> (Flood, usize) {
     let before = resident();
     let mut flood = Flood::new(LIMIT);
     for host in 0..300_000 {
-        flood.send(host, false, TcpFlags::SYN, (host, 0));
+        flood.send(host, false, SYN, (host, 0));
         // One in four is answered, one in eight reset.
         if host % 4 == 0 {
             flood.send(host, true, SYN_ACK, (7, host.wrapping_add(1)));
         }
         if host % 8 == 0 {
-            flood.send(host, true, TcpFlags::RST, (8, 0));
+            flood.send(host, true, RST, (8, 0));
         }
         if host % 1000 == 0 {
             drop(flood.table.take_closed());
@@ -106,7 +97,7 @@ fn the_worst_connections() -> usize {
     let mut flood = Flood::new(CONNECTIONS);
     for host in 0..CONNECTIONS as u32 {
         for _ in 0..34 {
-            flood.send(host, false, TcpFlags::SYN, (100, 0));
+            flood.send(host, false, SYN, (100, 0));
         }
         for back in [true, false] {
             for responder in 0..9 {
@@ -115,7 +106,7 @@ fn the_worst_connections() -> usize {
                 }
             }
         }
-        flood.send(host, true, TcpFlags::RST, (1, 0));
+        flood.send(host, true, RST, (1, 0));
     }
     drop(flood.table.take_closed());
     let taken = resident().saturating_sub(before);

@@ -1,9 +1,13 @@
-//! Shared by the tests and `cargo xtask`: Wireshark with the plugin, captures and traffic.
+//! Shared by the tests and `cargo xtask`: Wireshark with the plugin, captures, packets and traffic.
 
 pub mod c_library;
+pub mod capture;
 pub mod command;
 pub mod folders;
 pub mod loopback;
+pub mod packet;
+pub mod script;
+pub mod simulator;
 pub mod skip;
 pub mod traffic;
 pub mod wireshark;

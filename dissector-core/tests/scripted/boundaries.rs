@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Ecn, Finding, IcmpSeen, Outcome, Stage};
 
-use crate::script::Script;
+use testkit::script::Script;
 
 #[test]
 fn two_repeats_end_the_wait_and_one_with_three_seconds() {

@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Close, Finding, Outcome, Repeat};
 
-use crate::script::Script;
+use testkit::script::Script;
 
 /// An open connection whose ends number no packets; with timestamps or without.
 fn without_ids(mut script: Script, timestamps: bool) -> Script {

@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Finding, IcmpSeen, Outcome, Stage};
 
-use crate::script::Script;
+use testkit::script::Script;
 
 #[test]
 fn an_error_that_quotes_the_syn_makes_the_host_unreachable() {

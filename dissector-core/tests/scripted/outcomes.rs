@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Close, Finding, Outcome, Stage};
 
-use crate::script::Script;
+use testkit::script::Script;
 
 /// Verdicts that need the future stand on no segment.
 #[track_caller]

@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Close, Finding, Outcome, Repeat, Stage, State};
 
-use crate::script::Script;
+use testkit::script::Script;
 
 #[test]
 fn a_syn_proves_its_sender_only() {

@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Finding, Repeat, Severity, Stage, Vantage};
 
-use crate::script::Script;
+use testkit::script::Script;
 
 const MS: u64 = 1_000_000;
 

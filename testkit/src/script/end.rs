@@ -1,4 +1,4 @@
-//! What an end keeps of its connection.
+//! One end of a connection: what it remembers, and the segments that it can send.
 
 use std::net::IpAddr;
 
@@ -6,8 +6,9 @@ use dissector_core::wire::TcpFlags;
 
 use super::Sender;
 use super::draft::{Draft, Wire};
+use crate::packet::TcpPacket;
 
-/// One end: its address, and the numbers a TCP keeps of a connection.
+/// One end: its address, and the numbers that a TCP keeps of a connection.
 pub struct End {
     pub address: IpAddr,
     pub port: u16,
@@ -21,11 +22,11 @@ pub struct End {
     pub ip_id: u16,
     /// Whether its SYN carried timestamps.
     pub timestamps: bool,
-    /// Timestamp received last.
+    /// The timestamp received last.
     pub echo: u32,
-    /// What it sent last that takes sequence numbers.
+    /// The last segment sent that takes sequence numbers.
     pub last: Option<Wire>,
-    /// Acknowledgment number of the segment received last.
+    /// The acknowledgment number received last.
     pub acknowledged: u32,
 }
 
@@ -47,17 +48,17 @@ impl End {
         }
     }
 
-    /// Takes in a segment from the peer.
+    /// Receives a segment from the peer.
     pub fn receive(&mut self, wire: &Wire) {
-        if wire.flags.contains(TcpFlags::RST) {
+        if wire.flags().contains(TcpFlags::RST) {
             return;
         }
-        if wire.flags.contains(TcpFlags::SYN) && self.expected == 0 {
-            self.expected = wire.sequence.wrapping_add(1);
-        } else if wire.sequence == self.expected {
+        if wire.flags().contains(TcpFlags::SYN) && self.expected == 0 {
+            self.expected = wire.packet.sequence.wrapping_add(1);
+        } else if wire.packet.sequence == self.expected {
             self.expected = wire.end();
         }
-        self.acknowledged = wire.acknowledgment;
+        self.acknowledged = wire.packet.acknowledgment;
         if let Some((value, _)) = wire.timestamps() {
             self.echo = value;
         }
@@ -65,31 +66,36 @@ impl End {
 }
 
 impl<'a> Sender<'a> {
-    /// Forgets everything and starts anew from the initial sequence number `isn`.
+    /// Forgets the connection and begins anew with the initial sequence number `isn`.
     pub fn restarts(self, isn: u32) -> Self {
         let end = &mut self.script.ends[self.from];
         *end = End { ip_id: end.ip_id, ttl: end.ttl, ..End::new(end.address, end.port, isn) };
         self
     }
 
+    /// A SYN.
     pub fn syn(self) -> Draft<'a> {
         let isn = self.script.ends[self.from].isn;
         self.send(TcpFlags::SYN).raw_seq(isn)
     }
 
+    /// A SYN/ACK.
     pub fn syn_ack(self) -> Draft<'a> {
         let isn = self.script.ends[self.from].isn;
         self.send(TcpFlags::SYN | TcpFlags::ACK).raw_seq(isn)
     }
 
+    /// A bare ACK.
     pub fn ack(self) -> Draft<'a> {
         self.send(TcpFlags::ACK)
     }
 
+    /// Data, pushed.
     pub fn data(self, octets: usize) -> Draft<'a> {
         self.send(TcpFlags::PSH | TcpFlags::ACK).carrying(octets)
     }
 
+    /// FIN with ACK.
     pub fn fin(self) -> Draft<'a> {
         self.send(TcpFlags::FIN | TcpFlags::ACK)
     }
@@ -99,42 +105,48 @@ impl<'a> Sender<'a> {
         self.send(TcpFlags::RST)
     }
 
-    /// RST with ACK, as of an application that gives up.
+    /// RST with ACK, as an end sends it that aborts the connection.
     pub fn rst_ack(self) -> Draft<'a> {
         self.send(TcpFlags::RST | TcpFlags::ACK)
     }
 
-    /// Nobody listens: RST with ACK and sequence number 0.
+    /// No process listens on the port: RST with ACK and sequence number 0.
     pub fn refusal(self) -> Draft<'a> {
         self.rst_ack().raw_seq(0).ip_id(0)
     }
 
-    /// No such connection: a bare RST with the number that the peer acknowledged.
+    /// There is no such connection: a bare RST with the number that the peer acknowledged.
     pub fn reflex(self) -> Draft<'a> {
         let sequence = self.script.ends[self.from].acknowledged;
         self.rst().raw_seq(sequence).ip_id(0)
     }
 
-    /// What it sent last that takes sequence numbers, once more, with the timestamps of today.
+    /// Sends the last segment that takes sequence numbers again, with new timestamps.
     pub fn repeat(self) -> Draft<'a> {
         let wire = self.script.ends[self.from].last.clone().expect("something was sent");
         Draft::repeat(self.script, self.from, wire)
     }
 
-    /// A keep-alive: one number before the next.
+    /// A keep-alive: the sequence number before the next one.
     pub fn keep_alive(self, octets: usize) -> Draft<'a> {
         let sequence = self.script.ends[self.from].next.wrapping_sub(1);
         self.ack().carrying(octets).raw_seq(sequence)
     }
 
-    /// Any flags.
+    /// A segment with these flags.
     pub fn send(self, flags: TcpFlags) -> Draft<'a> {
         let Self { script, from } = self;
         let (own, peer) = (&script.ends[from], &script.ends[1 - from]);
-        let mut wire = Wire::new(flags, own.next, own.window, own.ttl, own.ip_id);
-        if flags.contains(TcpFlags::ACK) {
-            wire.acknowledgment = own.expected;
-        }
+        let acknowledgment = if flags.contains(TcpFlags::ACK) { own.expected } else { 0 };
+        let mut wire = Wire::new(TcpPacket {
+            flags: flags.bits(),
+            sequence: own.next,
+            acknowledgment,
+            window: own.window,
+            ttl: own.ttl,
+            ip_id: Some(own.ip_id),
+            ..TcpPacket::between((own.address, own.port), (peer.address, peer.port))
+        });
         if !flags.intersects(TcpFlags::SYN | TcpFlags::RST) && own.timestamps && peer.timestamps {
             wire.stamp();
         }

@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Close, ClosedBy, Finding, Repeat, Stage};
 
-use crate::script::Script;
+use testkit::script::Script;
 
 #[test]
 fn a_connection_without_fin_or_rst_is_open() {

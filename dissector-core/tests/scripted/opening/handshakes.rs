@@ -3,7 +3,7 @@
 use dissector_core::connection::{Finding, OpenType, Outcome, Repeat, Role, RoleBasis, Stage};
 use dissector_core::wire::TcpFlags;
 
-use crate::script::Script;
+use testkit::script::Script;
 
 const COOKIE: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
 

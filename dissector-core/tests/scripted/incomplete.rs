@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Close, Finding, OpenType, Outcome, Repeat, RoleBasis, Stage};
 
-use crate::script::Script;
+use testkit::script::Script;
 
 #[test]
 fn data_recorded_before_the_final_ack_complete_the_handshake() {

@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Close, ClosedBy, Finding, Outcome, Repeat, RstReason, Stage};
 
-use crate::script::Script;
+use testkit::script::Script;
 
 const COOKIE: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
 

@@ -4,7 +4,7 @@ use dissector_core::connection::{
     Close, Ecn, Finding, Negotiated, OpenType, Outcome, Repeat, Severity, Stage,
 };
 
-use crate::script::Script;
+use testkit::script::Script;
 
 const COOKIE: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
 

@@ -3,34 +3,34 @@
 
 use dissector_core::connection::{ClosedBy, Outcome, Stage};
 
-use super::tcp::{Packet, at_least};
+use testkit::simulator::{Segment, at_least};
 
 /// What is known of an exchange by its segments, in plain terms.
 struct Facts<'a> {
-    all: &'a [Packet],
+    all: &'a [Segment],
     client: usize,
     /// Of client and server, by place: their initial numbers.
     iss: [Option<u32>; 2],
 }
 
 impl<'a> Facts<'a> {
-    fn of(all: &'a [Packet]) -> Option<Self> {
-        let client = all.iter().find(|packet| packet.syn && packet.ack.is_none())?.from;
+    fn of(all: &'a [Segment]) -> Option<Self> {
+        let client = all.iter().find(|segment| segment.syn && segment.ack.is_none())?.from;
         let iss = [client, 1 - client].map(|side| {
-            all.iter().find(|packet| packet.syn && packet.from == side).map(|it| it.seq)
+            all.iter().find(|segment| segment.syn && segment.from == side).map(|it| it.seq)
         });
         Some(Self { all, client, iss })
     }
 
-    fn from(&self, role: usize) -> impl Iterator<Item = &'a Packet> + use<'a> {
+    fn from(&self, role: usize) -> impl Iterator<Item = &'a Segment> + use<'a> {
         let side = if role == 0 { self.client } else { 1 - self.client };
-        self.all.iter().filter(move |packet| packet.from == side)
+        self.all.iter().filter(move |segment| segment.from == side)
     }
 
     /// Whether somebody other than `role` acknowledges its SYN, and is no RST.
     fn syn_acked(&self, role: usize) -> bool {
         let Some(iss) = self.iss[role] else { return false };
-        self.from(1 - role).any(|packet| !packet.rst && packet.acks(iss.wrapping_add(1)))
+        self.from(1 - role).any(|segment| !segment.rst && segment.acks(iss.wrapping_add(1)))
     }
 
     fn opened(&self) -> bool {
@@ -39,54 +39,54 @@ impl<'a> Facts<'a> {
 
     /// The highest number that `role` has sent, if it has sent something.
     fn nxt(&self, role: usize) -> Option<u32> {
-        let ends = self.from(role).filter(|packet| !packet.rst).map(Packet::end);
+        let ends = self.from(role).filter(|segment| !segment.rst).map(Segment::end);
         ends.reduce(|a, b| if at_least(b, a) { b } else { a })
     }
 
-    fn fin(&self, role: usize) -> Option<&'a Packet> {
-        self.from(role).find(|packet| packet.fin)
+    fn fin(&self, role: usize) -> Option<&'a Segment> {
+        self.from(role).find(|segment| segment.fin)
     }
 
     /// Both ends have sent a SYN without ACK.
     fn crossing(&self) -> bool {
-        self.from(1).any(|packet| packet.syn && packet.ack.is_none())
+        self.from(1).any(|segment| segment.syn && segment.ack.is_none())
     }
 
     /// The server has acknowledged the SYN without a SYN of its own having passed.
     fn split(&self) -> bool {
         let first = self.from(1).next();
-        first.is_some_and(|packet| !packet.syn)
+        first.is_some_and(|segment| !segment.syn)
     }
 
     /// What a sender sent before it passed was lost.
     fn gap(&self) -> bool {
         (1..=self.all.len()).any(|nth| {
             let Some(before) = Facts::of(&self.all[..nth - 1]) else { return false };
-            let packet = &self.all[nth - 1];
-            let role = usize::from(packet.from != self.client);
-            !packet.rst && before.nxt(role).is_some_and(|nxt| !at_least(nxt, packet.seq))
+            let segment = &self.all[nth - 1];
+            let role = usize::from(segment.from != self.client);
+            !segment.rst && before.nxt(role).is_some_and(|nxt| !at_least(nxt, segment.seq))
         })
     }
 }
 
-/// The stage of `packet`, after all those `before` it.
-pub fn stage(before: &[Packet], packet: &Packet) -> Option<Stage> {
-    let with: Vec<_> = before.iter().copied().chain([*packet]).collect();
+/// The stage of `segment`, after all those `before` it.
+pub fn stage(before: &[Segment], segment: &Segment) -> Option<Stage> {
+    let with: Vec<_> = before.iter().copied().chain([*segment]).collect();
     let (now, then) = (Facts::of(&with)?, Facts::of(before));
-    let role = usize::from(packet.from != now.client);
-    if packet.rst {
-        return stage_of_rst(&now, role, packet);
+    let role = usize::from(segment.from != now.client);
+    if segment.rst {
+        return stage_of_rst(&now, role, segment);
     }
     if now.crossing() || now.split() || now.gap() {
         // Other ways to open have stages of their own.
-        return (packet.syn && packet.ack.is_none() && role == 0 && !now.crossing())
+        return (segment.syn && segment.ack.is_none() && role == 0 && !now.crossing())
             .then_some(Stage::Syn);
     }
-    if packet.syn {
+    if segment.syn {
         return Some(if role == 0 { Stage::Syn } else { Stage::SynAck });
     }
     let then = then?;
-    if with.iter().any(|packet| packet.rst) {
+    if with.iter().any(|segment| segment.rst) {
         return None;
     }
     if !then.opened() {
@@ -99,7 +99,7 @@ pub fn stage(before: &[Packet], packet: &Packet) -> Option<Stage> {
     };
     // The FIN of the end that closed first, and of the other.
     let first =
-        now.all.iter().find(|packet| packet.fin).map(|it| usize::from(it.from != now.client));
+        now.all.iter().find(|segment| segment.fin).map(|it| usize::from(it.from != now.client));
     let Some(first) = first else { return Some(Stage::None) };
     let newly = |role: usize| acks(role, &now) && !acks(role, &then);
     let simultaneous = || {
@@ -118,31 +118,31 @@ pub fn stage(before: &[Packet], packet: &Packet) -> Option<Stage> {
         }
     };
     Some(match () {
-        () if packet.fin => fin_stage(role),
+        () if segment.fin => fin_stage(role),
         () if newly(first) => Stage::FinAcked,
         () if newly(1 - first) => Stage::SecondFinAcked,
         () => Stage::None,
     })
 }
 
-fn stage_of_rst(now: &Facts<'_>, role: usize, packet: &Packet) -> Option<Stage> {
-    let resets = now.all.iter().filter(|packet| packet.rst).count();
+fn stage_of_rst(now: &Facts<'_>, role: usize, segment: &Segment) -> Option<Stage> {
+    let resets = now.all.iter().filter(|segment| segment.rst).count();
     let syn = now.iss[0]?.wrapping_add(1);
     // The first answer to a SYN.
-    let refuses = role == 1 && now.from(1).count() == 1 && packet.ack == Some(syn) && resets == 1;
+    let refuses = role == 1 && now.from(1).count() == 1 && segment.ack == Some(syn) && resets == 1;
     refuses.then_some(Stage::RstRefusal)
 }
 
 /// What the exchange came to, a minute later.
-pub fn outcome(all: &[Packet]) -> Option<Outcome> {
+pub fn outcome(all: &[Segment]) -> Option<Outcome> {
     let facts = Facts::of(all)?;
-    let resets = |role| facts.from(role).any(|packet| packet.rst);
-    let bare_syn = |packet: &Packet| packet.syn && packet.ack.is_none();
+    let resets = |role| facts.from(role).any(|segment| segment.rst);
+    let bare_syn = |segment: &Segment| segment.syn && segment.ack.is_none();
     let iss = facts.iss[0]?;
     if facts.from(1).next().is_none() {
         return facts.from(0).all(bare_syn).then_some(Outcome::NoReply);
     }
-    if facts.from(1).all(|packet| packet.rst && packet.ack == Some(iss.wrapping_add(1)))
+    if facts.from(1).all(|segment| segment.rst && segment.ack == Some(iss.wrapping_add(1)))
         && facts.from(0).all(bare_syn)
     {
         return Some(Outcome::Refused);
@@ -150,34 +150,34 @@ pub fn outcome(all: &[Packet]) -> Option<Outcome> {
     if facts.crossing() || facts.split() || facts.gap() {
         return None;
     }
-    let synack = facts.from(1).find(|packet| packet.syn && packet.ack.is_some())?;
+    let synack = facts.from(1).find(|segment| segment.syn && segment.ack.is_some())?;
     if !facts.opened() {
-        let silent = facts.from(0).all(bare_syn) && facts.from(1).all(|packet| packet.syn);
+        let silent = facts.from(0).all(bare_syn) && facts.from(1).all(|segment| segment.syn);
         return silent.then_some(Outcome::NoFinalAck);
     }
     // The server has gone on: it has sent payload or a FIN behind its SYN, or taken payload.
-    let went_on = facts.from(1).any(|packet| {
-        !packet.rst
-            && !packet.syn
-            && (packet.payload > 0 || packet.acks(iss.wrapping_add(2)))
-            && packet.seq == synack.end()
+    let went_on = facts.from(1).any(|segment| {
+        !segment.rst
+            && !segment.syn
+            && (segment.payload > 0 || segment.acks(iss.wrapping_add(2)))
+            && segment.seq == synack.end()
     });
     (went_on && !resets(0) && !resets(1)).then_some(Outcome::Complete)
 }
 
 /// Who closed it first, and whether anybody did.
-pub fn closer(all: &[Packet]) -> Option<Option<ClosedBy>> {
+pub fn closer(all: &[Segment]) -> Option<Option<ClosedBy>> {
     let facts = Facts::of(all)?;
-    if facts.gap() || all.iter().any(|packet| packet.rst) {
+    if facts.gap() || all.iter().any(|segment| segment.rst) {
         return None;
     }
-    let Some(first) = all.iter().find(|packet| packet.fin) else { return Some(None) };
+    let Some(first) = all.iter().find(|segment| segment.fin) else { return Some(None) };
     let role = usize::from(first.from != facts.client);
     let by = |role| if role == 0 { ClosedBy::Client } else { ClosedBy::Server };
     let Some(second) = facts.fin(1 - role) else { return Some(Some(by(role))) };
     let acked = |role: usize| {
         let fin = facts.fin(role).expect("both are there").end();
-        facts.from(1 - role).any(|packet| packet.acks(fin))
+        facts.from(1 - role).any(|segment| segment.acks(fin))
     };
     let crossed = !second.acks(first.end());
     // A simultaneous close that nobody has acknowledged is none yet.

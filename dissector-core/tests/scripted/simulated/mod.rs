@@ -1,23 +1,23 @@
 //! The engine beside a model: exchanges of ends that follow RFC 9293 over a bad path, and what may
-//! be said of each segment that passes.
+//! be reported of each segment that passes.
 
-mod exchange;
+mod closing;
 mod observer;
+mod opening;
 mod opinion;
-mod tcp;
 
 use dissector_core::connection::{Role, Stage, State, States};
-use dissector_core::wire::TcpFlags;
+use fastrand::Rng;
+use testkit::script::Script;
+use testkit::simulator::{Action, Conditions, MS, Passed, Simulation, Tcp, chance, play};
 
-use self::exchange::{Passed, Weather, exchange};
 use self::observer::Observer;
-use crate::script::{Script, Seen};
 
 /// How often the model had an opinion, and what of.
 #[derive(Debug, Default)]
 struct Count {
     exchanges: u32,
-    packets: u32,
+    segments: u32,
     states: u32,
     certain: u32,
     stages: u32,
@@ -25,48 +25,66 @@ struct Count {
     closers: u32,
 }
 
-/// Plays an exchange to the engine.
-fn play(passed: &[Passed]) -> (Script, Vec<Seen>) {
-    let mut script = Script::new();
-    let mut said = Vec::new();
-    let mut us = 0;
-    for Passed { us: at, packet, .. } in passed {
-        let sender = if packet.from == 0 { script.client() } else { script.server() };
-        let flags = TcpFlags::empty()
-            .with(TcpFlags::SYN, packet.syn)
-            .with(TcpFlags::FIN, packet.fin)
-            .with(TcpFlags::RST, packet.rst)
-            .with(TcpFlags::ACK, packet.ack.is_some());
-        let draft = sender.send(flags).raw_seq(packet.seq).raw_ack(packet.ack.unwrap_or(0));
-        said.push(draft.carrying(packet.payload as usize).after_us(at - us).sent());
-        us = *at;
+/// What passes in one exchange over a path with these conditions.
+fn exchange(seed: u64, conditions: Conditions) -> Vec<Passed> {
+    let mut random = Rng::with_seed(seed);
+    let delay =
+        [(); 2].map(|()| random.choice([20, 300, 5 * MS, 40 * MS, 350 * MS]).expect("one of them"));
+    let numbers = [0, u32::MAX, 7_777_777, 0x7fff_ffff, u32::MAX - 20];
+    let isns = [(); 2].map(|()| random.choice(numbers).expect("one of them"));
+    // Of ten, one finds a closed port, and in one both ends open at once.
+    let (closed, both) = (chance(&mut random, 10), chance(&mut random, 10));
+    let state = if closed || both { State::Closed } else { State::Listen };
+    let ends = [Tcp::new(0, State::Closed, isns[0]), Tcp::new(1, state, isns[1])];
+    // Before the other end's SYN can arrive.
+    let second = both.then(|| random.i64(0..delay[0] + delay[1]));
+    let mut actions = Vec::new();
+    for end in [0, 1] {
+        for _ in 0..random.u32(0..4) {
+            let action = match random.u32(0..10) {
+                0..5 => Action::Send(random.u32(1..=100)),
+                5..9 => Action::Close,
+                _ => Action::Abort,
+            };
+            actions.push((random.i64(0..6_000) * MS, end, action));
+        }
     }
-    (script, said)
+    let conditions = Conditions { delay, synack_again: 70, ..conditions };
+    let mut simulation = Simulation::new(random, ends, conditions);
+    simulation.schedule(0, 0, Action::Open);
+    if let Some(second) = second {
+        simulation.schedule(second, 1, Action::Open);
+    }
+    for (us, end, action) in actions {
+        simulation.schedule(us, end, action);
+    }
+    simulation.run().passed
 }
 
-fn check(seed: u64, weather: Weather, count: &mut Count) {
-    let passed = exchange(seed, weather);
+fn check(seed: u64, conditions: Conditions, count: &mut Count) {
+    let passed = exchange(seed, conditions);
     let Some(first) = passed.first() else { return };
-    let client = first.packet.from;
-    let (script, said) = play(&passed);
+    let client = first.segment.from;
+    let mut script = Script::new();
+    let reported = play(&mut script, &passed);
     let trace = || -> String {
         let lines =
-            passed.iter().zip(&said).map(|(it, seen)| format!("{it:?}\n    {:?}\n", seen.0));
+            passed.iter().zip(&reported).map(|(it, seen)| format!("{it:?}\n    {:?}\n", seen.0));
         lines.collect()
     };
     count.exchanges += 1;
     let mut observer = Observer::new(client);
     // What each end could be in when it sent its last segment.
     let mut own = [None, None];
-    for (nth, (it, seen)) in passed.iter().zip(&said).enumerate() {
+    for (nth, (it, seen)) in passed.iter().zip(&reported).enumerate() {
         let seen = seen.0;
         let place = || format!("seed {seed}, segment {nth} of\n{}", trace());
-        count.packets += 1;
-        let from = it.packet.from;
+        count.segments += 1;
+        let from = it.segment.from;
         let sender = if from == client { Role::Client } else { Role::Server };
         if seen.connection > 0 {
             // What comes after a close is another connection to the engine; the model knows of one.
-            let over = |it: &Passed| it.packet.rst || it.packet.fin;
+            let over = |it: &Passed| it.segment.rst || it.segment.fin;
             assert!(passed[..nth].iter().any(over), "{}", place());
             return;
         }
@@ -76,12 +94,13 @@ fn check(seed: u64, weather: Weather, count: &mut Count) {
         if it.forged {
             // To a receiver that has acknowledged nothing, what an RST acknowledges counts, and its
             // number only where no more than a SYN of its sender is known.
-            let of = |side| passed[..nth].iter().filter(move |it| it.packet.from == side);
-            let silent = !of(1 - from).any(|it| it.packet.ack.is_some() && !it.packet.rst);
-            let only_syn = of(from).all(|it| it.packet.syn || it.forged);
+            let of = |side| passed[..nth].iter().filter(move |it| it.segment.from == side);
+            let silent = !of(1 - from).any(|it| it.segment.ack.is_some() && !it.segment.rst);
+            let only_syn = of(from).all(|it| it.segment.syn || it.forged);
             // Of who was not seen to open it is not known how large its windows are.
-            let windows = [0, 1].iter().all(|side| of(*side).any(|it| it.packet.syn && !it.forged));
-            let judged = if silent { it.packet.ack.is_none() && only_syn } else { windows };
+            let windows =
+                [0, 1].iter().all(|side| of(*side).any(|it| it.segment.syn && !it.forged));
+            let judged = if silent { it.segment.ack.is_none() && only_syn } else { windows };
             if !judged {
                 return;
             }
@@ -92,7 +111,7 @@ fn check(seed: u64, weather: Weather, count: &mut Count) {
             }
             continue;
         }
-        let (sent, opinions) = observer.pass(&it.packet);
+        let (sent, opinions) = observer.pass(&it.segment);
         own[from] = sent;
         for side in [0, 1] {
             let Some(may_be) = &opinions[side] else { continue };
@@ -101,13 +120,13 @@ fn check(seed: u64, weather: Weather, count: &mut Count) {
             assert!(may_be.contains(&after), "end {side} may be {may_be:?}: {}", place());
             if states[side].proven() {
                 count.certain += 1;
-                // It was so when the end itself last said something.
-                let Some(own) = &own[side] else { panic!("it has said nothing: {}", place()) };
+                // It was so when the end itself last reported something.
+                let Some(own) = &own[side] else { panic!("it has reported nothing: {}", place()) };
                 // What had passed when the end repeated its SYN/ACK or FIN may have been under way;
                 // the engine takes it for lost.
                 let copies = |fin| {
-                    let own = passed[..nth].iter().filter(|it| it.packet.from == side);
-                    own.filter(|it| if fin { it.packet.fin } else { it.packet.syn }).count()
+                    let own = passed[..nth].iter().filter(|it| it.segment.from == side);
+                    own.filter(|it| if fin { it.segment.fin } else { it.segment.syn }).count()
                 };
                 let repeated = copies(after != State::SynReceived.number()) > 1;
                 let only = own.contains(&after)
@@ -116,11 +135,12 @@ fn check(seed: u64, weather: Weather, count: &mut Count) {
             }
         }
     }
-    let before = |nth: usize| passed[..nth].iter().filter(|it| !it.forged).map(|it| it.packet);
-    for (nth, (it, seen)) in passed.iter().zip(&said).enumerate().filter(|(_, (it, _))| !it.forged)
+    let before = |nth: usize| passed[..nth].iter().filter(|it| !it.forged).map(|it| it.segment);
+    for (nth, (it, seen)) in
+        passed.iter().zip(&reported).enumerate().filter(|(_, (it, _))| !it.forged)
     {
         let before: Vec<_> = before(nth).collect();
-        if let Some(stage) = opinion::stage(&before, &it.packet) {
+        if let Some(stage) = opinion::stage(&before, &it.segment) {
             count.stages += 1;
             let what = || format!("seed {seed}, segment {nth} is {stage} of\n{}", trace());
             assert_eq!(seen.0.stage, stage, "{}", what());
@@ -149,17 +169,17 @@ fn acked(one: u8, other: u8) -> bool {
     one == other || pairs.iter().any(|(a, b)| (a.number(), b.number()) == (one, other))
 }
 
-const WEATHERS: [Weather; 4] = [
-    Weather { loss: 0, repeat: 0, forge: 0 },
-    Weather { loss: 15, repeat: 0, forge: 0 },
-    Weather { loss: 10, repeat: 20, forge: 0 },
-    Weather { loss: 5, repeat: 5, forge: 10 },
-];
+/// Conditions of the path, one after the other.
+fn conditions(seed: u64) -> Conditions {
+    let (loss, repeated, forged) =
+        [(0, 0, 0), (15, 0, 0), (10, 20, 0), (5, 5, 10)][(seed % 4) as usize];
+    Conditions { loss, repeated, forged, ..Default::default() }
+}
 
 fn check_all(seeds: std::ops::Range<u64>) -> Count {
     let mut count = Count::default();
     for seed in seeds {
-        check(seed, WEATHERS[(seed % 4) as usize], &mut count);
+        check(seed, conditions(seed), &mut count);
     }
     count
 }
@@ -168,8 +188,8 @@ fn check_all(seeds: std::ops::Range<u64>) -> Count {
 fn engine_and_model_agree() {
     let count = check_all(0..4_000);
     // The model has its say.
-    let Count { exchanges, packets, states, certain, stages, outcomes, closers } = count;
-    assert!(states > packets && certain > packets / 2 && stages > packets / 2, "{count:?}");
+    let Count { exchanges, segments, states, certain, stages, outcomes, closers } = count;
+    assert!(states > segments && certain > segments / 2 && stages > segments / 2, "{count:?}");
     assert!(outcomes > exchanges / 3 && closers > exchanges / 3, "{count:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use dissector_core::connection::Stage;
 
-use crate::script::Script;
+use testkit::script::Script;
 
 #[test]
 fn a_fin_that_came_after_a_lost_rst_counts() {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use dissector_core::connection::State;
 
-use super::tcp::{Packet, at_least};
+use testkit::simulator::{Segment, at_least};
 
 /// What an end may have taken in by now.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -58,7 +58,7 @@ pub type Opinion = Option<BTreeSet<u8>>;
 
 pub struct Observer {
     ends: [End; 2],
-    passed: Vec<Packet>,
+    passed: Vec<Segment>,
     /// A segment came that no end in any condition would have sent.
     lost: bool,
 }
@@ -79,17 +79,17 @@ impl Observer {
 
     /// A segment passes. What its sender was in, having sent it; then what each end may be in by
     /// now, with all that is under way to it.
-    pub fn pass(&mut self, packet: &Packet) -> (Opinion, [Opinion; 2]) {
-        let from = packet.from;
+    pub fn pass(&mut self, segment: &Segment) -> (Opinion, [Opinion; 2]) {
+        let from = segment.from;
         // Somebody goes on after an RST: it was lost, or was not its sender's at all.
         let reset = self.passed.iter().any(|it| it.rst && it.from != from);
-        self.ends[1 - from].unknown |= reset && !packet.rst;
+        self.ends[1 - from].unknown |= reset && !segment.rst;
         self.deliver(from);
-        self.rule_out(packet);
-        self.send(packet);
+        self.rule_out(segment);
+        self.send(segment);
         self.lost |= self.ends[from].may_be.is_empty();
         let sent = self.opinion(from);
-        self.passed.push(*packet);
+        self.passed.push(*segment);
         self.deliver(from);
         self.deliver(1 - from);
         (sent, [0, 1].map(|side| self.opinion(side)))
@@ -99,8 +99,8 @@ impl Observer {
     fn crossing(&self) -> bool {
         let bare = |side| {
             let mut syns =
-                self.passed.iter().filter(move |packet| packet.from == side && packet.syn);
-            syns.any(|packet| packet.ack.is_none())
+                self.passed.iter().filter(move |segment| segment.from == side && segment.syn);
+            syns.any(|segment| segment.ack.is_none())
         };
         bare(0) && bare(1)
     }
@@ -115,14 +115,14 @@ impl Observer {
 
     /// Anything that has passed towards `side` may have arrived by now.
     fn deliver(&mut self, side: usize) {
-        let sent: Vec<_> = self.passed.iter().filter(|packet| packet.from != side).collect();
+        let sent: Vec<_> = self.passed.iter().filter(|segment| segment.from != side).collect();
         let peer_fin = self.ends[1 - side].fin_end;
         let end = &mut self.ends[side];
         loop {
             let before = end.may_be.len();
             for condition in end.may_be.clone() {
-                for packet in &sent {
-                    let after = end.receive(condition, packet, peer_fin);
+                for segment in &sent {
+                    let after = end.receive(condition, segment, peer_fin);
                     end.may_be.extend(after);
                 }
             }
@@ -133,31 +133,31 @@ impl Observer {
     }
 
     /// In which conditions would the sender not have sent this?
-    fn rule_out(&mut self, packet: &Packet) {
+    fn rule_out(&mut self, segment: &Segment) {
         let crossing = self.crossing();
-        let peer = &self.ends[1 - packet.from];
+        let peer = &self.ends[1 - segment.from];
         let (peer_iss, peer_fin) = (peer.iss, peer.fin_end);
-        let end = &mut self.ends[packet.from];
-        let fin_again = packet.fin && end.fin_end.is_some();
+        let end = &mut self.ends[segment.from];
+        let fin_again = segment.fin && end.fin_end.is_some();
         let (iss, sent_fin) = (end.iss, end.fin_end.is_some());
         end.may_be.retain(|it| {
-            if packet.rst {
+            if segment.rst {
                 return true;
             }
             if it.over != Over::No {
                 return false;
             }
-            if packet.syn {
+            if segment.syn {
                 // A SYN is in SYN-SENT, a SYN/ACK in SYN-RECEIVED.
-                return it.syn == packet.ack.is_some() && !it.syn_acked;
+                return it.syn == segment.ack.is_some() && !it.syn_acked;
             }
             let Some(iss) = iss else { return false };
             // Whoever acknowledges a SYN or a FIN has it, and whoever does not, has not.
-            let has_fin = peer_fin.is_some_and(|fin| packet.acks(fin));
+            let has_fin = peer_fin.is_some_and(|fin| segment.acks(fin));
             // Payload is sent and taken once the own SYN is acknowledged.
-            let sent =
-                packet.payload > 0 || !sent_fin && !packet.fin && packet.seq != iss.wrapping_add(1);
-            let taken = peer_iss.is_some_and(|iss| !has_fin && packet.acks(iss.wrapping_add(2)));
+            let sent = segment.payload > 0
+                || !sent_fin && !segment.fin && segment.seq != iss.wrapping_add(1);
+            let taken = peer_iss.is_some_and(|iss| !has_fin && segment.acks(iss.wrapping_add(2)));
             // In a simultaneous open, an end in SYN-RECEIVED repeats its SYN/ACK, and sends nothing else.
             let opens = sent || taken || crossing;
             it.syn && it.fin == has_fin && (it.syn_acked || !opens) && !(fin_again && it.fin_acked)
@@ -165,27 +165,27 @@ impl Observer {
     }
 
     /// What the sender has done with it.
-    fn send(&mut self, packet: &Packet) {
-        let end = &mut self.ends[packet.from];
-        if packet.rst {
+    fn send(&mut self, segment: &Segment) {
+        let end = &mut self.ends[segment.from];
+        if segment.rst {
             // Whoever answers for a connection it does not have, or drops it, has none now. But with a
             // number from elsewhere, it need not be the sender's.
-            end.unknown |= end.iss.is_some() && packet.seq != end.nxt;
+            end.unknown |= end.iss.is_some() && segment.seq != end.nxt;
             end.may_be =
                 end.may_be.iter().map(|it| Condition { over: Over::Resets, ..*it }).collect();
             return;
         }
-        if packet.syn && end.iss.is_none() {
-            (end.iss, end.nxt) = (Some(packet.seq), packet.seq);
+        if segment.syn && end.iss.is_none() {
+            (end.iss, end.nxt) = (Some(segment.seq), segment.seq);
         }
-        if !at_least(end.nxt, packet.seq) {
+        if !at_least(end.nxt, segment.seq) {
             end.unknown = true;
         }
-        if at_least(packet.end(), end.nxt) {
-            end.nxt = packet.end();
+        if at_least(segment.end(), end.nxt) {
+            end.nxt = segment.end();
         }
-        if packet.fin && end.fin_end.is_none() {
-            end.fin_end = Some(packet.end());
+        if segment.fin && end.fin_end.is_none() {
+            end.fin_end = Some(segment.end());
             end.may_be =
                 end.may_be.iter().map(|it| Condition { fin_first: it.fin, ..*it }).collect();
         }
@@ -193,39 +193,44 @@ impl Observer {
 }
 
 impl End {
-    /// The conditions after `packet` has arrived, which the end may also have refused.
-    fn receive(&self, before: Condition, packet: &Packet, peer_fin: Option<u32>) -> Vec<Condition> {
+    /// The conditions after `segment` has arrived, which the end may also have refused.
+    fn receive(
+        &self,
+        before: Condition,
+        segment: &Segment,
+        peer_fin: Option<u32>,
+    ) -> Vec<Condition> {
         let mut it = before;
         if it.over != Over::No {
             return vec![];
         }
-        let acks_syn = self.iss.is_some_and(|iss| packet.acks(iss.wrapping_add(1)));
-        if packet.rst {
+        let acks_syn = self.iss.is_some_and(|iss| segment.acks(iss.wrapping_add(1)));
+        if segment.rst {
             // In SYN-SENT it has to acknowledge the SYN; LISTEN ignores it.
             let believed = if it.syn { true } else { self.iss.is_some() && acks_syn };
             return if believed { vec![Condition { over: Over::Reset, ..it }] } else { vec![] };
         }
         if self.iss.is_none() {
             // LISTEN, or not open: a SYN without ACK opens.
-            it.syn |= packet.syn && packet.ack.is_none() && !self.opens;
+            it.syn |= segment.syn && segment.ack.is_none() && !self.opens;
             return vec![it];
         }
         if !it.syn {
-            if !packet.syn || packet.ack.is_some() && !acks_syn {
+            if !segment.syn || segment.ack.is_some() && !acks_syn {
                 return vec![];
             }
             (it.syn, it.syn_acked) = (true, acks_syn);
             return vec![it];
         }
-        if packet.syn {
+        if segment.syn {
             // A copy: nothing of it is new but, in a simultaneous open, its ACK; which is refused.
             it.syn_acked |= acks_syn;
             return vec![it];
         }
         it.syn_acked |= acks_syn;
-        it.fin_acked |= self.fin_end.is_some_and(|fin| packet.acks(fin));
+        it.fin_acked |= self.fin_end.is_some_and(|fin| segment.acks(fin));
         let mut all = vec![it];
-        if peer_fin.is_some_and(|fin| at_least(packet.end(), fin)) && packet.fin && it.syn_acked {
+        if peer_fin.is_some_and(|fin| at_least(segment.end(), fin)) && segment.fin && it.syn_acked {
             all.push(Condition { fin: true, ..it });
         }
         all

@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Close, Finding, Outcome, Repeat, RoleBasis, Seen, Stage};
 
-use crate::script::Script;
+use testkit::script::Script;
 
 /// The client of a live connection has restarted and sends a SYN; the server answers as it must.
 fn challenged() -> Script {

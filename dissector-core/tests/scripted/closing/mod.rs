@@ -1,0 +1,5 @@
+//! How connections end.
+
+mod closes;
+mod lost_resets;
+mod resets;

@@ -1,0 +1,118 @@
+//! Capture files: frames with their times, written by pcap-file.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use pcap_file::pcap::{PcapHeader, PcapReader, PcapTsResolution, PcapWriter, RawPcapPacket};
+use pcap_file::{DataLink, Endianness};
+
+/// A frame of a capture.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Frame {
+    /// Whole seconds of its time.
+    pub seconds: u32,
+    /// The rest of its time.
+    pub nanoseconds: u32,
+    /// Octets on the wire, as the file states them; may be more than were captured, or wrong.
+    pub wire: u32,
+    /// The captured octets.
+    pub octets: Vec<u8>,
+}
+
+impl Frame {
+    /// A frame captured in full.
+    pub fn whole(time_ns: u64, octets: Vec<u8>) -> Self {
+        let (seconds, nanoseconds) = (time_ns / 1_000_000_000, time_ns % 1_000_000_000);
+        let wire = octets.len() as u32;
+        Self { seconds: seconds as u32, nanoseconds: nanoseconds as u32, wire, octets }
+    }
+}
+
+/// Begins a pcap file with times in nanoseconds, little-endian.
+pub fn pcap_writer<W: Write>(link_type: u32, output: W) -> io::Result<PcapWriter<W>> {
+    let header = PcapHeader {
+        snaplen: 0x0004_0000,
+        datalink: DataLink::from(link_type),
+        ts_resolution: PcapTsResolution::NanoSecond,
+        endianness: Endianness::Little,
+        ..PcapHeader::default()
+    };
+    PcapWriter::with_header(output, header).map_err(io::Error::other)
+}
+
+/// Frames of one link type.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Frames {
+    /// The link type by its number in capture files.
+    pub link_type: u32,
+    /// The frames in the order of the file.
+    pub frames: Vec<Frame>,
+}
+
+impl Frames {
+    /// Frames captured in full, one second from each to the next, the first at 1970.
+    pub fn each_second(link_type: u32, frames: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let frames = (0..).zip(frames);
+        let frames = frames.map(|(second, octets)| Frame::whole(second * 1_000_000_000, octets));
+        Self { link_type, frames: frames.collect() }
+    }
+
+    /// Reads a pcap file with times in nanoseconds, up to where it cannot be read on; `None` if it
+    /// is no such file.
+    pub fn read(file: impl Read) -> Option<Self> {
+        let mut reader = PcapReader::new(file).ok()?;
+        let header = reader.header();
+        if header.ts_resolution != PcapTsResolution::NanoSecond {
+            return None;
+        }
+        let mut frames = Vec::new();
+        while let Some(Ok(packet)) = reader.next_raw_packet() {
+            frames.push(Frame {
+                seconds: packet.ts_sec,
+                nanoseconds: packet.ts_frac,
+                wire: packet.orig_len,
+                octets: packet.data.into_owned(),
+            });
+        }
+        Some(Self { link_type: header.datalink.into(), frames })
+    }
+
+    /// The octets of a pcap file with times in nanoseconds, little-endian.
+    pub fn pcap(&self) -> Vec<u8> {
+        let mut writer = pcap_writer(self.link_type, Vec::new()).expect("memory takes everything");
+        for frame in &self.frames {
+            let packet = RawPcapPacket {
+                ts_sec: frame.seconds,
+                ts_frac: frame.nanoseconds,
+                incl_len: frame.octets.len() as u32,
+                orig_len: frame.wire,
+                data: (&frame.octets).into(),
+            };
+            writer.write_raw_packet(&packet).expect("memory takes everything");
+        }
+        writer.into_inner()
+    }
+
+    /// Writes that file, readable by every user: tshark may run as another one.
+    pub fn write(&self, file: &Path) -> io::Result<()> {
+        fs::write(file, self.pcap())?;
+        fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o644))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_back_as_they_were_written() {
+        let frame = Frame { seconds: 1, nanoseconds: 999_999_999, wire: 9, octets: vec![1, 2] };
+        let frames = Frames { link_type: 113, frames: vec![frame, Frame::whole(7, vec![])] };
+        let file = frames.pcap();
+        assert_eq!(Frames::read(&file[..]), Some(frames.clone()));
+        // A file that was cut holds the frames in front of that.
+        let cut = Frames::read(&file[..file.len() - 17]).expect("the header is whole");
+        assert_eq!(cut.frames, frames.frames[..1][..0]);
+    }
+}

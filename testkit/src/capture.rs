@@ -3,8 +3,14 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use pcap_file::pcap::{PcapHeader, PcapReader, PcapTsResolution, PcapWriter, RawPcapPacket};
+use pcap_file::pcapng::PcapNgWriter;
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
+};
 use pcap_file::{DataLink, Endianness};
 
 /// A frame of a capture.
@@ -29,12 +35,28 @@ impl Frame {
     }
 }
 
-/// Begins a pcap file with times in nanoseconds, little-endian.
-pub fn pcap_writer<W: Write>(link_type: u32, output: W) -> io::Result<PcapWriter<W>> {
+/// The form of a pcap file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pcap {
+    /// Times in nanoseconds.
+    Nanoseconds,
+    /// Times in microseconds.
+    Microseconds,
+}
+
+/// Begins a pcap file, little-endian.
+pub(crate) fn pcap_writer<W: Write>(
+    link_type: u32,
+    form: Pcap,
+    output: W,
+) -> io::Result<PcapWriter<W>> {
     let header = PcapHeader {
         snaplen: 0x0004_0000,
         datalink: DataLink::from(link_type),
-        ts_resolution: PcapTsResolution::NanoSecond,
+        ts_resolution: match form {
+            Pcap::Nanoseconds => PcapTsResolution::NanoSecond,
+            Pcap::Microseconds => PcapTsResolution::MicroSecond,
+        },
         endianness: Endianness::Little,
         ..PcapHeader::default()
     };
@@ -78,13 +100,17 @@ impl Frames {
         Some(Self { link_type: header.datalink.into(), frames })
     }
 
-    /// The octets of a pcap file with times in nanoseconds, little-endian.
-    pub fn pcap(&self) -> Vec<u8> {
-        let mut writer = pcap_writer(self.link_type, Vec::new()).expect("memory takes everything");
+    /// The octets of a pcap file, little-endian.
+    pub fn pcap(&self, form: Pcap) -> Vec<u8> {
+        let writer = pcap_writer(self.link_type, form, Vec::new());
+        let mut writer = writer.expect("memory takes everything");
         for frame in &self.frames {
             let packet = RawPcapPacket {
                 ts_sec: frame.seconds,
-                ts_frac: frame.nanoseconds,
+                ts_frac: match form {
+                    Pcap::Nanoseconds => frame.nanoseconds,
+                    Pcap::Microseconds => frame.nanoseconds / 1000,
+                },
                 incl_len: frame.octets.len() as u32,
                 orig_len: frame.wire,
                 data: (&frame.octets).into(),
@@ -94,9 +120,30 @@ impl Frames {
         writer.into_inner()
     }
 
-    /// Writes that file, readable by every user: tshark may run as another one.
+    /// The octets of a pcapng file with times in nanoseconds, big-endian.
+    pub fn pcapng(&self) -> Vec<u8> {
+        const WRITES: &str = "memory takes everything";
+        let mut writer = PcapNgWriter::with_endianness(Vec::new(), Endianness::Big).expect(WRITES);
+        let resolution = InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO);
+        let mut interface = InterfaceDescriptionBlock::new(DataLink::from(self.link_type), 0);
+        interface.options.push(resolution);
+        writer.write_pcapng_block(interface).expect(WRITES);
+        for frame in &self.frames {
+            let packet = EnhancedPacketBlock {
+                timestamp: Duration::new(frame.seconds.into(), frame.nanoseconds),
+                original_len: frame.wire,
+                data: (&frame.octets).into(),
+                ..Default::default()
+            };
+            writer.write_pcapng_block(packet).expect(WRITES);
+        }
+        writer.into_inner()
+    }
+
+    /// Writes a pcap file with times in nanoseconds that every user can read: tshark may run as
+    /// another one.
     pub fn write(&self, file: &Path) -> io::Result<()> {
-        fs::write(file, self.pcap())?;
+        fs::write(file, self.pcap(Pcap::Nanoseconds))?;
         fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o644))
     }
 }
@@ -109,7 +156,7 @@ mod tests {
     fn frames_come_back_as_they_were_written() {
         let frame = Frame { seconds: 1, nanoseconds: 999_999_999, wire: 9, octets: vec![1, 2] };
         let frames = Frames { link_type: 113, frames: vec![frame, Frame::whole(7, vec![])] };
-        let file = frames.pcap();
+        let file = frames.pcap(Pcap::Nanoseconds);
         assert_eq!(Frames::read(&file[..]), Some(frames.clone()));
         // A file that was cut holds the frames in front of that.
         let cut = Frames::read(&file[..file.len() - 17]).expect("the header is whole");

@@ -6,6 +6,7 @@ pub mod command;
 pub mod folders;
 pub mod loopback;
 pub mod packet;
+pub mod random;
 pub mod script;
 pub mod simulator;
 pub mod skip;

@@ -8,8 +8,8 @@ use std::collections::BinaryHeap;
 
 use dissector_core::connection::State;
 use dissector_core::wire::TcpFlags;
-use fastrand::Rng;
 
+use crate::random::{Rng, chance};
 use crate::script::{Reported, Script};
 
 pub use tcp::{Segment, Tcp, at_least};
@@ -18,11 +18,6 @@ pub use tcp::{Segment, Tcp, at_least};
 pub const MS: i64 = 1_000;
 /// Microseconds in a second.
 pub const SECOND: i64 = 1_000 * MS;
-
-/// Whether something happens that happens in `percent` of a hundred cases.
-pub fn chance(random: &mut Rng, percent: u32) -> bool {
-    random.u32(0..100) < percent
-}
 
 /// What an application asks of its TCP.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -290,7 +290,7 @@ const RECORDED_LATER: &[&str] = &[
 /// Puts them together. They were recorded one after the other, so they lie behind one another.
 fn merge(folder: &Path) -> Merged {
     let built = folder.join("built.pcap");
-    std::fs::write(&built, built::capture()).expect("there is room for temporary files");
+    built::capture().write(&built).expect("there is room for temporary files");
     let mut files = tests::samples();
     files.retain(|file| {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();

@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use testkit::capture::Frames;
+use testkit::random::Rng;
 use tests::{at_length, finish, in_parallel, sample, samples};
 
 use crate::compare::{assert_same, assert_same_file, share};
-use crate::frames::{Frames, folder};
-use crate::random::Random;
+use crate::frames::{folder, read};
 
 /// Writes octets as a capture that everybody can read, and compares.
 fn compare(about: &str, octets: &[u8]) {
@@ -27,7 +28,7 @@ fn with_errors(capture: &Path, seed: usize, probability: &str) -> Frames {
     let mut editcap = Command::new("editcap");
     editcap.args(["-F", "nsecpcap", "-E", probability, "--seed", &seed.to_string()]);
     finish(editcap.arg(capture).arg(&file));
-    Frames::read(&file).expect("editcap writes a capture")
+    read(&file).expect("editcap writes a capture")
 }
 
 /// `editcap -E`: octets anywhere in a frame get another value.
@@ -63,13 +64,13 @@ fn many_errors_by_editcap() {
 /// Cut in the header of the file, of a block, in a frame; and octets of the framing changed.
 fn files(step: usize, seed: u64) -> Vec<(String, Vec<u8>)> {
     let whole = fs::read(sample("refused.pcapng")).expect("it is there");
-    let mut random = Random::new(seed);
+    let mut random = Rng::with_seed(seed);
     let cuts = (0..whole.len()).step_by(step);
     let cut = cuts.map(|length| (format!("cut at {length}"), whole[..length].to_vec()));
     let changed = (0..whole.len() / step).map(|number| {
         let mut octets = whole.clone();
-        let place = random.below(octets.len());
-        octets[place] = random.octet();
+        let place = random.usize(..octets.len());
+        octets[place] = random.u8(..);
         (format!("change {number}, of octet {place}"), octets)
     });
     let changed: Vec<_> = changed.collect();
@@ -97,7 +98,7 @@ fn random_packets() {
         let folder = folder();
         let file = folder.path().join("random.pcap");
         finish(Command::new("randpkt").args(["-b", "500", "-c", count, "-t", kind]).arg(&file));
-        let frames = Frames::read(&file).expect("randpkt writes a capture");
+        let frames = read(&file).expect("randpkt writes a capture");
         assert_same(&format!("randpkt -t {kind}"), frames)
     });
 }

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use testkit::capture::Frames;
 use tests::{text, wireshark};
 
-use crate::frames::{Frames, folder};
+use crate::frames::{folder, write};
 
 /// How a run of tshark ended, and what it said.
 #[derive(Debug, PartialEq)]
@@ -77,7 +78,7 @@ pub fn assert_same(about: &str, mut frames: Frames) -> usize {
     let capture = folder.path().join("hostile.pcap");
     let mut annotated = 0;
     for passes in [&[][..], &["-2"]] {
-        frames.write(&capture);
+        write(&frames, &capture);
         let mut without = see(false, &capture, passes);
         while without.status != Some(0) {
             let frame = first_that_fails(&without, |count| {
@@ -88,7 +89,7 @@ pub fn assert_same(about: &str, mut frames: Frames) -> usize {
                 without.status
             );
             frames.frames.remove(frame - 1);
-            frames.write(&capture);
+            write(&frames, &capture);
             without = see(false, &capture, passes);
         }
         let with = see(true, &capture, passes);
@@ -146,7 +147,7 @@ fn keep(about: &str, frames: &Frames, frame: usize) {
     let file = kept.join(format!("{}.pcap", about.replace([' ', '/'], "-")));
     let mut until = frames.clone();
     until.frames.truncate(frame);
-    until.write(&file);
+    write(&until, &file);
     eprintln!("{about}: kept in {}", file.display());
 }
 

@@ -3,29 +3,22 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use testkit::capture::{Frame, Frames};
+use testkit::packet::{ACK, ETHERNET, FIN, SYN, TcpPacket};
 use testkit::wireshark::Wireshark;
 use tests::{text, wireshark};
 
 use crate::compare::without_ours;
 use crate::faults::faulty;
-use crate::frames::{Frame, Frames, folder};
-
-const SYN: u8 = 0x02;
-const ACK: u8 = 0x10;
-const FIN: u8 = 0x01;
+use crate::frames::folder;
 
 /// A segment between client `10.0.0.number` and a server.
-fn segment(second: u32, number: u8, to_server: bool, flags: u8, numbers: (u32, u32)) -> Frame {
-    let mut octets = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00];
-    octets.extend([0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0]);
-    let (client, server) = ([10, 0, 0, number], [198, 51, 100, 1]);
+fn segment(second: u32, number: u8, to_server: bool, flags: u16, numbers: (u32, u32)) -> Frame {
+    let (client, server) = (([10, 0, 0, number], 40_000), ([198, 51, 100, 1], 80));
     let (from, to) = if to_server { (client, server) } else { (server, client) };
-    octets.extend([from, to].concat());
-    let ports: [u16; 2] = if to_server { [40_000, 80] } else { [80, 40_000] };
-    octets.extend(ports.iter().flat_map(|port| port.to_be_bytes()));
-    octets.extend([numbers.0, numbers.1].iter().flat_map(|number| number.to_be_bytes()));
-    octets.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
-    Frame { seconds: 1_700_000_000 + second, nanoseconds: 0, wire: octets.len() as u32, octets }
+    let (sequence, acknowledgment) = numbers;
+    let packet = TcpPacket { sequence, acknowledgment, flags, ..TcpPacket::between(from, to) };
+    Frame::whole((1_700_000_000 + u64::from(second)) * 1_000_000_000, packet.ethernet())
 }
 
 /// A handshake of client `number`, in one second.
@@ -44,6 +37,12 @@ fn close(second: u32, number: u8) -> [Frame; 3] {
         segment(second, number, false, FIN | ACK, (701, 102)),
         segment(second, number, true, ACK, (102, 702)),
     ]
+}
+
+/// Writes a capture of Ethernet frames.
+fn write(frames: &[Frame], file: &Path) {
+    let frames = Frames { link_type: ETHERNET, frames: frames.to_vec() };
+    frames.write(file).expect("there is room");
 }
 
 struct Read {
@@ -85,13 +84,12 @@ fn finished_connections_leave_first_and_then_the_silent() {
 
     let folder = folder();
     let file = folder.path().join("many.pcap");
-    let all = Frames { link: 1, frames };
-    Frames { frames: all.frames[..enough].to_vec(), ..all }.write(&file);
+    write(&frames[..enough], &file);
     let without_limit = wireshark();
     assert_eq!(read(faulty(), &file).rows, read(without_limit, &file).rows);
     assert_eq!(read(faulty(), &file).warnings, [""; 0]);
 
-    all.write(&file);
+    write(&frames, &file);
     let [full, room] = [faulty(), without_limit].map(|tshark| read(tshark, &file));
     assert_eq!(full.rows[..zero], room.rows[..zero]);
     assert_eq!(full.rows[two..], room.rows[two..]);
@@ -110,7 +108,7 @@ fn a_flood_is_told_once() {
     let file = folder.path().join("flood.pcap");
     let frames =
         (0..1000).map(|number| segment(number, (number % 200) as u8, true, SYN, (number, 0)));
-    Frames { link: 1, frames: frames.collect() }.write(&file);
+    write(&frames.collect::<Vec<_>>(), &file);
     let arguments = ["-n", "-2", "-P", "-V", "-r"];
     let mut with = faulty().with_plugin();
     with.args(arguments).arg(&file).args(["-o", "tcphs.info:off"]).env("TCPHS_LIMIT", "16");

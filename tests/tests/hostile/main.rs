@@ -13,5 +13,4 @@ mod limits;
 mod memory;
 mod mutate;
 mod mutated;
-mod random;
 mod sharkd;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use testkit::capture::Frames;
 use testkit::wireshark::plugin::{ADDRESS_SANITIZER, build_and_place_variant};
 use tests::{finish, in_parallel, open_to_all, samples, text, wireshark};
 
-use crate::frames::{Frames, folder};
+use crate::frames::{folder, write};
 use crate::mutated::some_of_everything;
 use crate::sharkd::{ask, load, look_at_everything};
 
@@ -110,7 +111,7 @@ fn plain_memory(command: &mut Command) -> &mut Command {
 
 fn capture(folder: &Path, frames: &Frames) -> std::path::PathBuf {
     let file = folder.join("hostile.pcap");
-    frames.write(&file);
+    write(frames, &file);
     file
 }
 

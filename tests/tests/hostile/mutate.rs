@@ -1,7 +1,8 @@
 //! What is done to frames: most of it to the headers of IP and TCP, where it hurts.
 
-use crate::frames::{Frame, Frames};
-use crate::random::Random;
+use testkit::capture::{Frame, Frames};
+use testkit::packet;
+use testkit::random::{Rng, pick};
 
 /// Where the headers of a frame begin.
 #[derive(Clone, Copy)]
@@ -59,11 +60,11 @@ pub fn every_value(frame: &Frame) -> Vec<Frame> {
 }
 
 /// Changes a frame in one way that `random` chooses.
-pub fn mutate(frame: &mut Frame, random: &mut Random) {
+pub fn mutate(frame: &mut Frame, random: &mut Rng) {
     let Some(found) = headers(&frame.octets) else {
         return flip(frame, 0, random);
     };
-    match random.below(12) {
+    match random.usize(..12) {
         0 | 1 => flip(frame, found.ip, random),
         2 | 3 => flip(frame, found.inner, random),
         4 => extreme(frame, found, random),
@@ -78,45 +79,45 @@ pub fn mutate(frame: &mut Frame, random: &mut Random) {
 }
 
 /// One to four octets near `from` get another value, or one bit of theirs.
-fn flip(frame: &mut Frame, from: usize, random: &mut Random) {
+fn flip(frame: &mut Frame, from: usize, random: &mut Rng) {
     let span = frame.octets.len().saturating_sub(from).min(44);
     if span == 0 {
         return;
     }
-    for _ in 0..=random.below(4) {
-        let octet = &mut frame.octets[from + random.below(span)];
-        match random.below(2) {
-            0 => *octet = random.octet(),
-            _ => *octet ^= 1 << random.below(8),
+    for _ in 0..=random.usize(..4) {
+        let octet = &mut frame.octets[from + random.usize(..span)];
+        match random.usize(..2) {
+            0 => *octet = random.u8(..),
+            _ => *octet ^= 1 << random.usize(..8),
         }
     }
 }
 
 /// Writes two or four octets of a header as a number at the edge of what there is.
-fn extreme(frame: &mut Frame, found: Headers, random: &mut Random) {
+fn extreme(frame: &mut Frame, found: Headers, random: &mut Rng) {
     let numbers = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, u32::MAX];
-    let number = random.of(&numbers).to_be_bytes();
+    let number = pick(random, &numbers).to_be_bytes();
     // Ports, sequence and acknowledgment number, window, urgent pointer; lengths of IP.
-    let place = match random.below(7) {
+    let place = match random.usize(..7) {
         0 => found.inner,
         1 | 2 => found.inner + 4,
         3 | 4 => found.inner + 8,
         5 => found.inner + 14,
         _ => found.ip + 2,
     };
-    let octets = if random.below(2) == 0 { &number[..] } else { &number[2..] };
+    let octets = if random.usize(..2) == 0 { &number[..] } else { &number[2..] };
     put(frame, place, octets);
 }
 
 /// Fills the place of the options with kinds and lengths that may or may not be possible.
-fn options(frame: &mut Frame, found: Headers, random: &mut Random) {
+fn options(frame: &mut Frame, found: Headers, random: &mut Rng) {
     const KINDS: [u8; 14] = [0, 1, 2, 3, 4, 5, 8, 19, 28, 29, 30, 34, 69, 254];
     const LENGTHS: [u8; 8] = [0, 1, 2, 3, 4, 10, 40, 255];
-    let room = random.below(11);
+    let room = random.usize(..11);
     let mut octets = Vec::new();
     while octets.len() < room * 4 {
-        octets.extend([random.of(&KINDS), random.of(&LENGTHS)]);
-        octets.extend((0..random.below(10)).map(|_| random.octet()));
+        octets.extend([pick(random, &KINDS), pick(random, &LENGTHS)]);
+        octets.extend((0..random.usize(..10)).map(|_| random.u8(..)));
     }
     octets.truncate(room * 4);
     let (start, end) = (found.inner + 20, frame.octets.len());
@@ -127,7 +128,7 @@ fn options(frame: &mut Frame, found: Headers, random: &mut Random) {
     let more = octets.len() as u32;
     frame.octets.splice(start..start, octets);
     frame.wire += more;
-    if found.version == 4 && random.below(2) == 0 {
+    if found.version == 4 && random.usize(..2) == 0 {
         let length = (frame.octets.len() - found.ip) as u16;
         put(frame, found.ip + 2, &length.to_be_bytes());
     }
@@ -144,12 +145,12 @@ fn swap_ends(frame: &mut Frame, found: Headers) {
 }
 
 /// Pieces of the headers in another order.
-fn shuffle(frame: &mut Frame, found: Headers, random: &mut Random) {
+fn shuffle(frame: &mut Frame, found: Headers, random: &mut Rng) {
     let end = frame.octets.len().min(found.inner + 20);
-    let piece = random.of(&[2, 4, 8]);
+    let piece = pick(random, &[2, 4, 8]);
     let pieces = (end - found.ip) / piece;
     for place in (1..pieces).rev() {
-        let other = random.below(place + 1);
+        let other = random.usize(..place + 1);
         for octet in 0..piece {
             frame.octets.swap(found.ip + place * piece + octet, found.ip + other * piece + octet);
         }
@@ -157,14 +158,14 @@ fn shuffle(frame: &mut Frame, found: Headers, random: &mut Random) {
 }
 
 /// The packet once more inside of itself, or behind tags.
-fn wrap(frame: &mut Frame, found: Headers, random: &mut Random) {
+fn wrap(frame: &mut Frame, found: Headers, random: &mut Rng) {
     let header = frame.octets[found.ip..found.inner].to_vec();
-    let times = 1 + random.below(6);
+    let times = 1 + random.usize(..6);
     for _ in 0..times {
-        match random.below(3) {
+        match random.usize(..3) {
             0 if found.ip == 14 => {
                 // A VLAN tag in front of the type of what follows.
-                let tag = [0x81, 0x00, random.octet(), random.octet()];
+                let tag = [0x81, 0x00, random.u8(..), random.u8(..)];
                 frame.octets.splice(12..12, tag);
             }
             _ => {
@@ -181,35 +182,35 @@ fn wrap(frame: &mut Frame, found: Headers, random: &mut Random) {
     frame.wire = frame.wire.max(frame.octets.len() as u32);
 }
 
-fn truncate(frame: &mut Frame, random: &mut Random) {
-    let length = random.below(frame.octets.len().max(1));
+fn truncate(frame: &mut Frame, random: &mut Rng) {
+    let length = random.usize(..frame.octets.len().max(1));
     frame.octets.truncate(length);
-    if random.below(2) == 0 {
+    if random.usize(..2) == 0 {
         frame.wire = length as u32;
     }
 }
 
-fn lengthen(frame: &mut Frame, random: &mut Random) {
-    let more = random.below(200);
-    frame.octets.extend((0..more).map(|_| random.octet()));
+fn lengthen(frame: &mut Frame, random: &mut Rng) {
+    let more = random.usize(..200);
+    frame.octets.extend((0..more).map(|_| random.u8(..)));
     frame.wire = frame.wire.max(frame.octets.len() as u32);
-    if random.below(4) == 0 {
-        frame.wire = frame.wire.saturating_mul(2 + random.below(500) as u32).min(0x0003_ffff);
+    if random.usize(..4) == 0 {
+        frame.wire = frame.wire.saturating_mul(2 + random.u32(..500)).min(0x0003_ffff);
     }
 }
 
 /// Says that this is a part of a datagram.
-fn fragment(frame: &mut Frame, found: Headers, random: &mut Random) {
+fn fragment(frame: &mut Frame, found: Headers, random: &mut Rng) {
     if found.version == 4 {
-        let offset = random.below(8) as u16;
-        let more = if random.below(2) == 0 { 0x2000 } else { 0 };
+        let offset = random.u16(..8);
+        let more = if random.usize(..2) == 0 { 0x2000 } else { 0 };
         put(frame, found.ip + 6, &(offset | more).to_be_bytes());
         return;
     }
     let next = frame.octets[found.ip + 6];
-    let offset = (random.below(8) as u16) << 3 | random.below(2) as u16;
+    let offset = (random.u16(..8)) << 3 | random.u16(..2);
     let [high, low] = offset.to_be_bytes();
-    let header = [next, 0, high, low, 0, 0, 0, random.octet() & 3];
+    let header = [next, 0, high, low, 0, 0, 0, random.u8(..) & 3];
     put(frame, found.ip + 6, &[44]);
     frame.octets.splice(found.inner..found.inner, header);
     frame.wire += 8;
@@ -222,47 +223,41 @@ fn put(frame: &mut Frame, place: usize, octets: &[u8]) {
 }
 
 /// Frames in another order, some twice, some missing, at times that jump.
-pub fn in_disorder(frames: &mut Frames, random: &mut Random) {
+pub fn in_disorder(frames: &mut Frames, random: &mut Rng) {
     let all = &mut frames.frames;
     for place in 0..all.len() {
-        match random.below(20) {
-            0 => all.swap(place, random.below(place + 1)),
-            1 => all[place] = all[random.below(place + 1)].clone(),
-            2 => all[place].seconds = random.of(&[0, 1, u32::MAX / 2, u32::MAX, 1_700_000_000]),
-            3 => all[place].seconds = all[place].seconds.wrapping_add(random.below(300) as u32),
-            4 => all[place].nanoseconds = random.below(1_000_000_000) as u32,
+        match random.usize(..20) {
+            0 => all.swap(place, random.usize(..place + 1)),
+            1 => all[place] = all[random.usize(..place + 1)].clone(),
+            2 => all[place].seconds = pick(random, &[0, 1, u32::MAX / 2, u32::MAX, 1_700_000_000]),
+            3 => all[place].seconds = all[place].seconds.wrapping_add(random.u32(..300)),
+            4 => all[place].nanoseconds = random.u32(..1_000_000_000),
             _ => {}
         }
     }
 }
 
-/// A frame made up of nothing but a link and an IP header that are right.
-pub fn made_up(random: &mut Random) -> Frame {
-    let mut octets = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
-    let length = random.below(120);
-    let inner: Vec<u8> = (0..length).map(|_| random.octet()).collect();
-    if random.below(3) > 0 {
-        octets.extend([0x08, 0x00, 0x45, 0]);
-        octets.extend((20 + length as u16).to_be_bytes());
-        octets.extend([0, 0, 0, 0, 64, random.of(&[6, 6, 6, 1]), 0, 0]);
-        octets.extend([10, 0, 0, 1 + random.below(2) as u8, 10, 0, 0, 1 + random.below(2) as u8]);
-    } else {
-        octets.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
-        octets.extend((length as u16).to_be_bytes());
-        octets.extend([random.of(&[6, 6, 58]), 64]);
-        octets.extend([0xfd; 15]);
-        octets.push(random.below(2) as u8);
-        octets.extend([0xfd; 15]);
-        octets.push(random.below(2) as u8);
-    }
-    octets.extend(inner);
+/// An Ethernet frame whose link and IP headers are right; behind them is anything.
+pub fn made_up(random: &mut Rng) -> Frame {
+    let length = random.usize(..120);
+    let mut inner: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
     // A header of a possible length, more often than not.
-    let place = octets.len() - length + 12;
-    if let Some(octet) = octets.get_mut(place)
-        && random.below(3) > 0
+    if let Some(octet) = inner.get_mut(12)
+        && random.usize(..3) > 0
     {
-        *octet = (5 + random.below(11) as u8) << 4;
+        *octet = (5 + random.u8(..11)) << 4;
     }
-    let wire = octets.len() as u32;
-    Frame { seconds: 1_700_000_000, nanoseconds: random.below(1_000_000_000) as u32, wire, octets }
+    let mut host = |random: &mut Rng| 1 + random.u8(..2);
+    let octets = if random.usize(..3) > 0 {
+        let [from, to] = [(); 2].map(|()| [10, 0, 0, host(random)].into());
+        packet::ethernet(0x0800, &packet::ip(from, to, pick(random, &[6, 6, 6, 1]), &inner))
+    } else {
+        let [from, to] =
+            [(); 2].map(|()| [0xfdfd, 0, 0, 0, 0, 0, 0, u16::from(host(random))].into());
+        packet::ethernet(0x86dd, &packet::ip(from, to, pick(random, &[6, 6, 58]), &inner))
+    };
+    Frame {
+        nanoseconds: random.u32(..1_000_000_000),
+        ..Frame::whole(1_700_000_000_000_000_000, octets)
+    }
 }

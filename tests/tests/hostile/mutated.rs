@@ -1,32 +1,32 @@
 //! Mutated frames of the samples and of the corpus.
 
+use testkit::capture::{Frame, Frames};
+use testkit::packet::ETHERNET;
+use testkit::random::Rng;
 use tests::{corpus, in_parallel, samples};
 
 use crate::compare::{assert_same, share};
-use crate::frames::{Frame, Frames};
+use crate::frames::read_all;
 use crate::mutate::{cut, every_value, in_disorder, made_up, mutate};
-use crate::random::Random;
-
-const ETHERNET: u32 = 1;
 
 fn of_samples() -> Frames {
-    let mut read = Frames::read_all(&samples());
-    read.retain(|frames| frames.link == ETHERNET);
+    let mut read = read_all(&samples());
+    read.retain(|frames| frames.link_type == ETHERNET);
     read.pop().expect("the samples are of Ethernet")
 }
 
 fn ethernet(frames: Vec<Frame>) -> Frames {
-    Frames { link: ETHERNET, frames }
+    Frames { link_type: ETHERNET, frames }
 }
 
 /// Every frame with some mutations, `times` over.
 fn mutations(source: &Frames, times: usize, seed: u64) -> Frames {
-    let mut random = Random::new(seed);
+    let mut random = Rng::with_seed(seed);
     let mut made = Vec::new();
     for _ in 0..times {
         for frame in &source.frames {
             let mut frame = frame.clone();
-            for _ in 0..random.below(4) {
+            for _ in 0..random.usize(..4) {
                 mutate(&mut frame, &mut random);
             }
             // Of what tshark can put in one record.
@@ -34,7 +34,7 @@ fn mutations(source: &Frames, times: usize, seed: u64) -> Frames {
             made.push(frame);
         }
     }
-    let mut made = Frames { link: source.link, frames: made };
+    let mut made = Frames { link_type: source.link_type, frames: made };
     in_disorder(&mut made, &mut random);
     made
 }
@@ -42,16 +42,16 @@ fn mutations(source: &Frames, times: usize, seed: u64) -> Frames {
 /// Every length of every `step`th frame.
 fn cuts(source: &Frames, step: usize) -> Frames {
     let frames = source.frames.iter().step_by(step).flat_map(cut).collect();
-    Frames { link: source.link, frames }
+    Frames { link_type: source.link_type, frames }
 }
 
 fn values(source: &Frames, step: usize) -> Frames {
     let frames = source.frames.iter().step_by(step).flat_map(every_value).collect();
-    Frames { link: source.link, frames }
+    Frames { link_type: source.link_type, frames }
 }
 
 fn from_nothing(count: usize, seed: u64) -> Frames {
-    let mut random = Random::new(seed);
+    let mut random = Rng::with_seed(seed);
     ethernet((0..count).map(|_| made_up(&mut random)).collect())
 }
 
@@ -95,10 +95,10 @@ fn hundreds_of_thousands_of_frames() {
     all.push(("every value".to_owned(), values(&source, 10)));
     all.extend((0..20).map(|seed| (format!("mutated {seed}"), mutations(&source, 30, 100 + seed))));
     all.extend((0..5).map(|seed| (format!("made up {seed}"), from_nothing(MOST, 200 + seed))));
-    for source in Frames::read_all(&corpus()) {
+    for source in read_all(&corpus()) {
         for (part, frames) in source.frames.chunks(MOST).enumerate() {
-            let part_of = Frames { link: source.link, frames: frames.to_vec() };
-            let about = format!("corpus link {} part {part}", source.link);
+            let part_of = Frames { link_type: source.link_type, frames: frames.to_vec() };
+            let about = format!("corpus link {} part {part}", source.link_type);
             all.push((format!("{about} cut"), cuts(&part_of, 1 + frames.len() / 100)));
             all.push((about, mutations(&part_of, 1, 300 + part as u64)));
         }

@@ -2,9 +2,9 @@
 //! delays. What the engine reports is held against what the sender was.
 
 use dissector_core::connection::{Close, ClosedBy, Repeat, Stage, State};
-use fastrand::Rng;
+use testkit::random::{Rng, chance, pick};
 use testkit::script::Script;
-use testkit::simulator::{Action, Conditions, MS, Segment, Simulation, Tcp, chance, play};
+use testkit::simulator::{Action, Conditions, MS, Segment, Simulation, Tcp, play};
 
 /// The next sequence numbers of both ends when the close begins: after a handshake and five octets
 /// of the client.
@@ -12,18 +12,17 @@ const NEXT: [u32; 2] = [1006, 5001];
 
 fn simulate(seed: u64) -> Simulation {
     let mut random = Rng::with_seed(seed);
-    let delay =
-        [(); 2].map(|()| random.choice([20, 5 * MS, 60 * MS, 150 * MS]).expect("one of them"));
+    let delay = [(); 2].map(|()| pick(&mut random, &[20, 5 * MS, 60 * MS, 150 * MS]));
     let conditions = Conditions {
         delay,
-        loss: random.choice([0, 10, 30]).expect("one of them"),
+        loss: pick(&mut random, &[0, 10, 30]),
         closes_too: 40,
         resets: false,
         rto: 300 * MS,
         ..Default::default()
     };
     let times = [(); 2].map(|()| {
-        let at = random.choice([0, 50, 200, 2_000]).expect("one of them") * MS + 1;
+        let at = pick(&mut random, &[0, 50, 200, 2_000]) * MS + 1;
         chance(&mut random, 85).then_some(at)
     });
     let ends = [0, 1].map(|end| Tcp::established(end, NEXT[end], NEXT[1 - end]));

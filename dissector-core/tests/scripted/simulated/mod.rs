@@ -7,9 +7,9 @@ mod opening;
 mod opinion;
 
 use dissector_core::connection::{Role, Stage, State, States};
-use fastrand::Rng;
+use testkit::random::{Rng, chance, pick};
 use testkit::script::Script;
-use testkit::simulator::{Action, Conditions, MS, Passed, Simulation, Tcp, chance, play};
+use testkit::simulator::{Action, Conditions, MS, Passed, Simulation, Tcp, play};
 
 use self::observer::Observer;
 
@@ -28,10 +28,9 @@ struct Count {
 /// What passes in one exchange over a path with these conditions.
 fn exchange(seed: u64, conditions: Conditions) -> Vec<Passed> {
     let mut random = Rng::with_seed(seed);
-    let delay =
-        [(); 2].map(|()| random.choice([20, 300, 5 * MS, 40 * MS, 350 * MS]).expect("one of them"));
+    let delay = [(); 2].map(|()| pick(&mut random, &[20, 300, 5 * MS, 40 * MS, 350 * MS]));
     let numbers = [0, u32::MAX, 7_777_777, 0x7fff_ffff, u32::MAX - 20];
-    let isns = [(); 2].map(|()| random.choice(numbers).expect("one of them"));
+    let isns = [(); 2].map(|()| pick(&mut random, &numbers));
     // Of ten, one finds a closed port, and in one both ends open at once.
     let (closed, both) = (chance(&mut random, 10), chance(&mut random, 10));
     let state = if closed || both { State::Closed } else { State::Listen };

@@ -3,7 +3,7 @@
 
 use dissector_core::connection::{Finding, Outcome, Repeat, Stage, State};
 use dissector_core::wire::TcpFlags;
-use fastrand::Rng;
+use testkit::random::{Rng, pick};
 use testkit::script::{Reported, Script};
 use testkit::simulator::{Action, Conditions, MS, Passed, SECOND, Segment, Simulation, Tcp, play};
 
@@ -25,12 +25,10 @@ impl Opening {
     /// `missed` of a hundred segments are not captured.
     fn new(seed: u64, missed: u32) -> Self {
         let mut random = Rng::with_seed(seed);
-        let delay = [(); 2].map(|()| {
-            random.choice([20, 300, 5 * MS, 40 * MS, 350 * MS, 700 * MS]).expect("one of them")
-        });
-        let isns = [(); 2]
-            .map(|()| random.choice([0, u32::MAX, 7_777_777, 0x8000_0000]).expect("one of them"));
-        let loss = random.choice([0, 10, 35]).expect("one of them");
+        let delay =
+            [(); 2].map(|()| pick(&mut random, &[20, 300, 5 * MS, 40 * MS, 350 * MS, 700 * MS]));
+        let isns = [(); 2].map(|()| pick(&mut random, &[0, u32::MAX, 7_777_777, 0x8000_0000]));
+        let loss = pick(&mut random, &[0, 10, 35]);
         let conditions =
             Conditions { delay, loss, missed, duplicated: 10, requests: 70, ..Default::default() };
         let ends = [Tcp::new(0, State::Closed, isns[0]), Tcp::new(1, State::Listen, isns[1])];

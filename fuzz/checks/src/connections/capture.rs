@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use dissector_core::{IcmpError, PacketInfo, Segment};
+use testkit::packet::{self, Checksum, TcpPacket};
 
 use crate::octets::Octets;
 
@@ -121,61 +122,35 @@ pub fn next(octets: &mut Octets<'_>, frame: u64, time_ns: &mut i64) -> Packet {
     *time_ns = time_ns.saturating_add(step_ns);
     let (one, other) = ends(who & 7);
     let (source, destination) = if who & 8 == 0 { (one, other) } else { (other, one) };
-    let header_octets = 20 + options.len().next_multiple_of(4);
-    let packet = PacketInfo::new(source.ip(), destination.ip(), *time_ns)
-        .with_frame(frame)
-        .with_ttl(if marks & 1 == 0 { 64 } else { 63 })
-        .with_ip_id(
-            [None, Some(0), Some(u16::from(marks >> 4)), Some(frame as u16)]
-                [usize::from(marks >> 1 & 3)],
-        )
-        .with_tcp_octets(header_octets as u32 + payload);
-    if who & 0xf0 == 0xf0 {
-        return icmp_error(packet, [source, destination], sequence, flags);
-    }
-
+    let flags_octet = flags;
     let flags = if flags & 0x80 == 0 { FLAGS[usize::from(flags & 15)] } else { flags & 0x3f };
-    let mut tcp = Vec::with_capacity(60);
-    tcp.extend(source.port().to_be_bytes());
-    tcp.extend(destination.port().to_be_bytes());
-    tcp.extend(sequence.to_be_bytes());
-    tcp.extend(acknowledgment.to_be_bytes());
-    // The three bits of explicit congestion notification, where the octet asks for them.
+    // The three bits of explicit congestion notification, if the octet asks for them.
     let ace = if ace & 0x80 == 0 { 0 } else { u16::from(ace & 7) << 6 };
-    let words = (header_octets / 4) as u16;
-    tcp.extend((words << 12 | u16::from(flags) | ace).to_be_bytes());
-    tcp.extend(u16::to_be_bytes(window));
-    tcp.extend([0, marks & 8, 0, 0]);
-    tcp.extend(options);
-    tcp.resize(header_octets, 0);
-    Packet { info: packet, icmp: false, octets: tcp }
-}
-
-/// A router says that the segment of `packet` did not get through.
-fn icmp_error(packet: PacketInfo, ends: [SocketAddr; 2], sequence: u32, code: u8) -> Packet {
-    let (kind, router): (u8, IpAddr) = match ends[0] {
+    let segment = TcpPacket {
+        sequence,
+        acknowledgment,
+        flags: u16::from(flags) | ace,
+        window,
+        options: options.to_vec(),
+        checksum: Checksum::Given(u16::from_be_bytes([0, marks & 8])),
+        ttl: if marks & 1 == 0 { 64 } else { 63 },
+        ip_id: [None, Some(0), Some(u16::from(marks >> 4)), Some(frame as u16)]
+            [usize::from(marks >> 1 & 3)],
+        ..TcpPacket::between((source.ip(), source.port()), (destination.ip(), destination.port()))
+    };
+    let mut info = segment.info(frame, *time_ns);
+    // The payload is not captured.
+    info.tcp_octets += payload;
+    if who & 0xf0 != 0xf0 {
+        return Packet { info, icmp: false, octets: segment.tcp() };
+    }
+    // A router reports that the segment did not get through.
+    let (kind, router): (u8, IpAddr) = match source {
         SocketAddr::V4(_) => (3, Ipv4Addr::new(10, 0, 0, 254).into()),
         SocketAddr::V6(_) => (1, Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0xfe).into()),
     };
-    let mut octets = vec![kind, code, 0, 0, 0, 0, 0, 0];
-    match ends.map(|end| end.ip()) {
-        [IpAddr::V4(source), IpAddr::V4(destination)] => {
-            octets.extend([0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0]);
-            octets.extend(source.octets());
-            octets.extend(destination.octets());
-        }
-        [IpAddr::V6(source), IpAddr::V6(destination)] => {
-            octets.extend([0x60, 0, 0, 0, 0, 20, 6, 64]);
-            octets.extend(source.octets());
-            octets.extend(destination.octets());
-        }
-        mixed => unreachable!("{mixed:?} are of two versions"),
-    }
-    octets.extend(ends[0].port().to_be_bytes());
-    octets.extend(ends[1].port().to_be_bytes());
-    octets.extend(sequence.to_be_bytes());
-    let mut info = packet;
-    (info.source, info.destination) = (router, ends[0].ip());
+    let octets = packet::icmp_error(router, kind, flags_octet, &segment);
+    (info.source, info.destination) = (router, source.ip());
     Packet { info, icmp: true, octets }
 }
 

@@ -1,17 +1,22 @@
 //! Capture files: frames with their times, written by pcap-file.
 
-use std::fs;
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use pcap_file::pcap::{PcapHeader, PcapReader, PcapTsResolution, PcapWriter, RawPcapPacket};
+use anyhow::Result;
+use pcap_file::pcap::{
+    PcapHeader, PcapPacket, PcapReader, PcapTsResolution, PcapWriter, RawPcapPacket,
+};
 use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
 };
 use pcap_file::{DataLink, Endianness};
+
+use crate::folders::At;
 
 /// A frame of a capture.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -45,11 +50,7 @@ pub enum Pcap {
 }
 
 /// Begins a pcap file, little-endian.
-pub(crate) fn pcap_writer<W: Write>(
-    link_type: u32,
-    form: Pcap,
-    output: W,
-) -> io::Result<PcapWriter<W>> {
+fn pcap_writer<W: Write>(link_type: u32, form: Pcap, output: W) -> io::Result<PcapWriter<W>> {
     let header = PcapHeader {
         snaplen: 0x0004_0000,
         datalink: DataLink::from(link_type),
@@ -61,6 +62,34 @@ pub(crate) fn pcap_writer<W: Write>(
         ..PcapHeader::default()
     };
     PcapWriter::with_header(output, header).map_err(io::Error::other)
+}
+
+/// A pcap file that is written while its packets are made, with times in nanoseconds. It may become
+/// larger than memory.
+pub(crate) struct PcapFile {
+    writer: PcapWriter<BufWriter<File>>,
+    packets: u64,
+}
+
+impl PcapFile {
+    pub(crate) fn create(link_type: u32, file: &Path) -> Result<Self> {
+        let output = BufWriter::with_capacity(1 << 20, File::create(file).at(file)?);
+        Ok(Self { writer: pcap_writer(link_type, Pcap::Nanoseconds, output)?, packets: 0 })
+    }
+
+    /// Appends a frame.
+    pub(crate) fn push(&mut self, time_ns: u64, frame: &[u8]) -> Result<()> {
+        let (time, octets) = (Duration::from_nanos(time_ns), frame.len() as u32);
+        self.writer.write_packet(&PcapPacket::new(time, octets, frame)?)?;
+        self.packets += 1;
+        Ok(())
+    }
+
+    /// Writes what is still in memory; gives the number of packets.
+    pub(crate) fn finish(mut self) -> Result<u64> {
+        self.writer.flush().map_err(io::Error::other)?;
+        Ok(self.packets)
+    }
 }
 
 /// Frames of one link type.

@@ -4,17 +4,19 @@
 //! those of RFC 2544 and of private networks; TCP checksums are left 0, as with offload.
 
 mod exchanges;
-mod frame;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use fastrand::Rng;
+
+use crate::capture::PcapFile;
+use crate::packet::{ACK, Checksum, ETHERNET, FIN, PSH, RST, SYN, TcpPacket};
 
 pub use exchanges::write_exchanges;
-use frame::{ACK, Capture, FIN, PSH, RST, SYN, Segment};
 
 /// The kind of connections in a capture.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,7 +51,7 @@ impl Kind {
 /// # Errors
 /// One sentence that names the file, where it cannot be written.
 pub fn write(file: &Path, kind: Kind, connections: u32) -> Result<u64> {
-    let mut capture = Capture::create(file)?;
+    let mut capture = PcapFile::create(ETHERNET, file)?;
     let written = match kind {
         Kind::Handshakes => staggered(&mut capture, connections, 500_000, short),
         Kind::Data => staggered(&mut capture, connections, 3_000_000, long),
@@ -67,19 +69,19 @@ struct Step {
     /// Since the step before it.
     after_ns: u64,
     from_client: bool,
-    flags: u8,
+    flags: u16,
     payload: usize,
 }
 
-fn step(after_ns: u64, from_client: bool, flags: u8, payload: usize) -> Step {
+fn step(after_ns: u64, from_client: bool, flags: u16, payload: usize) -> Step {
     Step { after_ns, from_client, flags, payload }
 }
 
 /// Step `number` of a short connection.
 fn short(connection: u32, number: u32) -> Option<Step> {
-    let mut random = Random::of(connection);
-    let rtt = MS * (1 + random.below(60));
-    let fate = random.below(100);
+    let mut random = Rng::with_seed(connection.into());
+    let rtt = MS * (1 + random.u64(..60));
+    let fate = random.u32(..100);
     if fate < 7 {
         // No answer.
         return match number {
@@ -95,7 +97,7 @@ fn short(connection: u32, number: u32) -> Option<Step> {
             _ => None,
         };
     }
-    let payloads = if random.below(4) == 0 { 0 } else { 2 };
+    let payloads = if random.u32(..4) == 0 { 0 } else { 2 };
     match number {
         0 => Some(step(0, true, SYN, 0)),
         1 => Some(step(rtt, false, SYN | ACK, 0)),
@@ -109,7 +111,7 @@ fn short(connection: u32, number: u32) -> Option<Step> {
 /// Step `number` of a long connection.
 fn long(connection: u32, number: u32) -> Option<Step> {
     const DATA: u32 = 42;
-    let rtt = MS * (1 + Random::of(connection).below(60));
+    let rtt = MS * (1 + Rng::with_seed(connection.into()).u64(..60));
     match number {
         0 => Some(step(0, true, SYN, 0)),
         1 => Some(step(rtt, false, SYN | ACK, 0)),
@@ -141,8 +143,8 @@ struct Conversation {
 
 impl Conversation {
     fn new(connection: u32) -> Self {
-        let mut random = Random::of(!connection);
-        Self { connection, next: 0, numbers: [random.next() as u32, random.next() as u32] }
+        let mut random = Rng::with_seed((!connection).into());
+        Self { connection, next: 0, numbers: [random.u32(..), random.u32(..)] }
     }
 
     /// Counts a step that has been sent.
@@ -158,15 +160,14 @@ impl Conversation {
     }
 
     /// Writes the segment of a step, with the options that Linux sends, and counts it.
-    fn send(&mut self, capture: &mut Capture, time_ns: u64, step: &Step) -> Result<()> {
-        const PAYLOAD: [u8; 1_300] = [b'.'; 1_300];
+    fn send(&mut self, capture: &mut PcapFile, time_ns: u64, step: &Step) -> Result<()> {
         let connection = self.connection;
-        let is = |flag: u8| step.flags & flag != 0;
-        let client = SocketAddrV4::new(
+        let is = |flag: u16| step.flags & flag != 0;
+        let client = (
             Ipv4Addr::from(0x0a00_0000 | connection & 0x00ff_ffff),
             32_768 + (connection >> 8).wrapping_mul(31) as u16 % 28_000,
         );
-        let server = SocketAddrV4::new(
+        let server = (
             Ipv4Addr::from(0xc612_0000 | (connection.wrapping_mul(7) % 4_000)),
             [80, 443, 22, 3_306][connection as usize % 4],
         );
@@ -192,26 +193,26 @@ impl Conversation {
             true => 0,
             false => 1 + (connection.wrapping_add(self.next) % 0xffff) as u16,
         };
-        let segment = Segment {
-            source,
-            destination,
-            identification,
+        let packet = TcpPacket {
+            ip_id: Some(identification),
             // A refusal has no sequence number of its own.
             sequence: if is(RST) { 0 } else { own },
             acknowledgment: if is(ACK) { other } else { 0 },
             flags: step.flags,
-            options: &options,
-            payload: &PAYLOAD[..step.payload],
-            checksum: false,
+            window: 0xfaf0,
+            options,
+            payload: vec![b'.'; step.payload],
+            checksum: Checksum::Given(0),
+            ..TcpPacket::between(source, destination)
         };
         self.advance(step);
-        capture.push(time_ns, &segment)
+        capture.push(time_ns, &packet.ethernet())
     }
 }
 
 /// Connections that begin one after the other, every `interval_ns`, and overlap.
 fn staggered(
-    capture: &mut Capture,
+    capture: &mut PcapFile,
     connections: u32,
     interval_ns: u64,
     steps: fn(u32, u32) -> Option<Step>,
@@ -242,7 +243,7 @@ fn staggered(
 }
 
 /// The steps of a connection with data, each for all connections before the next.
-fn concurrent(capture: &mut Capture, connections: u32) -> Result<()> {
+fn concurrent(capture: &mut PcapFile, connections: u32) -> Result<()> {
     // Ten segments with data are enough, and little payload in each: there may be millions of
     // connections.
     let steps: Vec<Step> = (0..)
@@ -263,35 +264,12 @@ fn concurrent(capture: &mut Capture, connections: u32) -> Result<()> {
     Ok(())
 }
 
-fn flood(capture: &mut Capture, connections: u32) -> Result<()> {
+fn flood(capture: &mut PcapFile, connections: u32) -> Result<()> {
     for connection in 0..connections {
         let time_ns = START_NS + u64::from(connection) * 1_000;
         Conversation::new(connection).send(capture, time_ns, &step(0, true, SYN, 0))?;
     }
     Ok(())
-}
-
-/// Xorshift: the same numbers every time.
-struct Random(u64);
-
-impl Random {
-    fn of(seed: u32) -> Self {
-        let mut random = Self(u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        random.next();
-        random.next();
-        random
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 >> 8
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
 }
 
 #[cfg(test)]

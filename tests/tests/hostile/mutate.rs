@@ -247,7 +247,7 @@ pub fn made_up(random: &mut Rng) -> Frame {
     {
         *octet = (5 + random.u8(..11)) << 4;
     }
-    let mut host = |random: &mut Rng| 1 + random.u8(..2);
+    let host = |random: &mut Rng| 1 + random.u8(..2);
     let octets = if random.usize(..3) > 0 {
         let [from, to] = [(); 2].map(|()| [10, 0, 0, host(random)].into());
         packet::ethernet(0x0800, &packet::ip(from, to, pick(random, &[6, 6, 6, 1]), &inner))

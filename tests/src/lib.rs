@@ -1,6 +1,8 @@
 //! How the end-to-end tests run the real tools: tshark with the plugin, the `tcphs` command, and
 //! tcpdump, on the samples and on a corpus of captures where there is one.
 
+mod passing;
+mod results;
 pub mod window;
 
 use std::path::{Path, PathBuf};
@@ -10,8 +12,10 @@ use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use serde_json::Value;
-use tempfile::NamedTempFile;
 use testkit::wireshark::Wireshark;
+
+pub use passing::passing;
+pub use results::Results;
 
 /// Layers that the command opens, by Wireshark's names. A segment in a frame made of these alone is
 /// seen by the plugin and by the command.
@@ -123,19 +127,25 @@ pub fn samples() -> Vec<PathBuf> {
 pub fn everything() -> &'static str {
     static FILE: OnceLock<String> = OnceLock::new();
     FILE.get_or_init(|| {
-        let folder = testkit::folders::target_folder().expect("cargo knows it").join("tests");
-        std::fs::create_dir_all(&folder).expect("the folder can be made");
-        let made = NamedTempFile::new_in(&folder).expect("a file can be made");
-        let mut merge = Command::new("mergecap");
-        // In the order of the files, so that time goes back between them.
-        finish(merge.args(["-a", "-w"]).arg(made.path()).args(samples()));
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        std::fs::set_permissions(made.path(), open).expect("the file is ours");
-        // The same octets each time, so tests that run at once may share it.
-        let file = folder.join("everything.pcapng");
-        made.persist(&file).expect("the file can be renamed");
+        let file = made_once("everything.pcapng", |file| {
+            // In the order of the files, so that time goes back between them.
+            finish(Command::new("mergecap").args(["-a", "-w"]).arg(file).args(samples()));
+        });
         file.to_string_lossy().into_owned()
     })
+}
+
+/// A file in the target folder that every user can read, written by `make`. Programs that make it
+/// at the same time do not disturb each other, if they make the same.
+pub fn made_once(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+    let folder = testkit::folders::made_folder("tests").expect("the folder can be made");
+    let file = folder.join(name);
+    testkit::folders::replace(&file, |temporary| {
+        make(temporary);
+        std::fs::set_permissions(temporary, std::os::unix::fs::PermissionsExt::from_mode(0o644))
+    })
+    .expect("the file can be renamed");
+    file
 }
 
 /// Whether to try all there is to try, which takes hours.
@@ -186,18 +196,29 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Runs tshark with the plugin; its standard output. Panics where tshark fails.
+/// The standard output of tshark with the plugin. It is started once for the same arguments.
+///
+/// # Panics
+/// If tshark fails.
 pub fn tshark(arguments: &[&str]) -> String {
-    let mut command = wireshark().with_plugin();
-    command.args(arguments);
-    text(&finish(&mut command))
+    once(arguments, true)
 }
 
-/// Runs tshark without the plugin; its standard output. Panics where tshark fails.
+/// The same without the plugin.
+///
+/// # Panics
+/// If tshark fails.
 pub fn tshark_without(arguments: &[&str]) -> String {
-    let mut command = wireshark().without_plugin();
-    command.args(arguments);
-    text(&finish(&mut command))
+    once(arguments, false)
+}
+
+fn once(arguments: &[&str], plugin: bool) -> String {
+    static OUTPUTS: Results<String> = Results::new();
+    OUTPUTS.get(format!("{plugin} {arguments:?}"), || {
+        let wireshark = wireshark();
+        let mut command = if plugin { wireshark.with_plugin() } else { wireshark.without_plugin() };
+        text(&finish(command.args(arguments)))
+    })
 }
 
 /// Runs a command; panics with its standard error where it fails.

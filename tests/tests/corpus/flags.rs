@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use dissector_core::wire::TcpFlags;
 use serde_json::Value;
-use tests::{corpus, in_parallel, samples, text};
+use tests::{corpus, everything, in_parallel, samples, text};
 
 use crate::heard::{self, Passes};
 
@@ -104,7 +104,7 @@ fn against_wireshark(capture: &Path) -> (usize, Vec<String>) {
 
 #[test]
 fn as_wireshark_writes_them() {
-    let mut captures = samples();
+    let mut captures = vec![everything().into()];
     captures.extend(heard::in_one_pass_too(corpus()));
     report(in_parallel(&captures, |capture| against_wireshark(capture)), "Wireshark");
 }
@@ -140,7 +140,7 @@ fn twelve_bits(capture: &Path) -> (usize, Vec<String>) {
 
 #[test]
 fn all_twelve_bits() {
-    let mut captures = samples();
+    let mut captures = vec![everything().into()];
     captures.extend(heard::in_one_pass_too(corpus()));
     report(in_parallel(&captures, |capture| twelve_bits(capture)), "Wireshark's number");
 }

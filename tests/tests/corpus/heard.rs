@@ -3,13 +3,12 @@
 //! Starting tshark takes longer than reading most captures, so all fields that some test wants are
 //! asked for together.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use dissector_core::connection::Finding;
 use serde_json::Value;
-use tests::fields;
+use tests::{Results, fields};
 
 use crate::agreement::{ABOUT, SAME, SAME_VERDICT};
 use crate::conformance::WIRESHARKS;
@@ -41,17 +40,15 @@ pub struct Heard {
 
 /// What is heard of `capture`; nothing is asked before it is wanted.
 pub fn of(capture: &Path) -> Arc<Heard> {
-    static ALL: LazyLock<Mutex<HashMap<PathBuf, Arc<Heard>>>> = LazyLock::new(Mutex::default);
-    let mut all = ALL.lock().expect("nobody panicked with it");
-    let heard = all.entry(capture.to_owned()).or_insert_with(|| {
+    static ALL: Results<Arc<Heard>> = Results::new();
+    ALL.get(capture.to_string_lossy().into_owned(), || {
         Arc::new(Heard {
             capture: capture.to_owned(),
             passes: [OnceLock::new(), OnceLock::new()],
             packets: OnceLock::new(),
             connections: OnceLock::new(),
         })
-    });
-    Arc::clone(heard)
+    })
 }
 
 /// Name of the field that holds a remark.

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use tests::{everything, finish, text, wireshark};
+use tests::{Results, everything, finish, text, wireshark};
 
 /// What the details of each frame hold.
 #[derive(Debug)]
@@ -23,14 +24,24 @@ impl Details {
     }
 }
 
-/// The details of each frame of [`everything`] with the plugin.
-pub fn with(arguments: &[&str]) -> Details {
-    details(wireshark().with_plugin(), everything(), arguments)
+/// The details of each frame of [`everything`] with the plugin; tshark is started once for the same
+/// arguments.
+pub fn with(arguments: &[&str]) -> Arc<Details> {
+    once(arguments, true)
 }
 
 /// The same without the plugin.
-pub fn without(arguments: &[&str]) -> Details {
-    details(wireshark().without_plugin(), everything(), arguments)
+pub fn without(arguments: &[&str]) -> Arc<Details> {
+    once(arguments, false)
+}
+
+fn once(arguments: &[&str], plugin: bool) -> Arc<Details> {
+    static ALL: Results<Arc<Details>> = Results::new();
+    ALL.get(format!("{plugin} {arguments:?}"), || {
+        let wireshark = wireshark();
+        let tshark = if plugin { wireshark.with_plugin() } else { wireshark.without_plugin() };
+        Arc::new(details(tshark, everything(), arguments))
+    })
 }
 
 /// The details of each frame of a capture; Wireshark is to abort where a dissector has a bug or
@@ -77,7 +88,7 @@ pub fn assert_same<T: PartialEq + std::fmt::Debug>(one: &[T], other: &[T], about
 }
 
 /// Asserts that with these arguments nothing of Wireshark's changes; gives ours.
-pub fn assert_theirs_stay(arguments: &[&str]) -> Details {
+pub fn assert_theirs_stay(arguments: &[&str]) -> Arc<Details> {
     let (with, without) = (with(arguments), without(arguments));
     assert_same(&with.theirs, &without.theirs, &arguments.join(" "));
     assert_eq!(without.annotated(), 0);

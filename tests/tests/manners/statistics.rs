@@ -2,14 +2,12 @@
 
 use std::process::Command;
 
-use tests::{everything, finish, text, wireshark};
+use tests::{everything, finish, tshark, tshark_without, wireshark};
 
+/// The output of tshark with the plugin, and without.
 fn both(arguments: &[&str]) -> (String, String) {
-    let run = |mut tshark: Command| {
-        tshark.args(["-n", "-r", everything()]).args(arguments);
-        text(&finish(&mut tshark))
-    };
-    (run(wireshark().with_plugin()), run(wireshark().without_plugin()))
+    let arguments = [&["-n", "-r", everything()], arguments].concat();
+    (tshark(&arguments), tshark_without(&arguments))
 }
 
 #[test]
@@ -91,8 +89,7 @@ fn captures_written_again() {
 #[test]
 fn lists_of_protocols_and_fields_stay() {
     for list in ["protocols", "fields", "heuristic-decodes", "values", "ftypes"] {
-        let run = |mut tshark: Command| text(&finish(tshark.args(["-G", list])));
-        let (with, without) = (run(wireshark().with_plugin()), run(wireshark().without_plugin()));
+        let (with, without) = (tshark(&["-G", list]), tshark_without(&["-G", list]));
         let is_ours = |line: &&str| line.split('\t').any(|word| word.starts_with("tcphs"));
         let mut theirs: Vec<_> = with.lines().filter(|line| !is_ours(line)).collect();
         let mut without: Vec<_> = without.lines().collect();
@@ -107,16 +104,16 @@ fn lists_of_protocols_and_fields_stay() {
 /// Each line is JSON, with our layer in it.
 #[test]
 fn other_formats_can_be_read() {
-    let (ek, _) = both(&["-2", "-T", "ek"]);
+    let shown = |form: &str| tshark(&["-n", "-r", everything(), "-2", "-T", form]);
+    let ek = shown("ek");
     let ours = ek
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("each line is JSON"))
         .filter(|line| line["layers"].get("tcphs").is_some())
         .count();
     assert!(ours > 100);
-    let (pdml, _) = both(&["-2", "-T", "pdml"]);
-    assert_eq!(pdml.matches("<proto name=\"tcphs\"").count(), ours);
-    let (json, _) = both(&["-2", "-T", "jsonraw"]);
+    assert_eq!(shown("pdml").matches("<proto name=\"tcphs\"").count(), ours);
+    let json = shown("jsonraw");
     let frames: Vec<serde_json::Value> = serde_json::from_str(&json).expect("it is JSON");
     assert!(frames.len() >= ours);
 }

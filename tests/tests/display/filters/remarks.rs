@@ -1,6 +1,6 @@
 //! Expert information as a filter: on which packets each remark stands.
 
-use crate::{Case, ONE, TWO};
+use super::{Case, ONE, TWO};
 
 const fn case(
     filter: &'static str,

@@ -1,15 +1,13 @@
 //! The packet details: a line for the segment, a sentence, a subtree for each end, links.
 
 use dissector_core::connection::Stage;
-use tests::{fields, sample, samples, tshark};
+use tests::{everything, fields, sample, tshark};
 
-/// Our part of the details of one frame.
-fn details(name: &str, frame: u32, passes: &[&str]) -> String {
+/// Our part of the details of one frame of a sample.
+fn details(name: &str, frame: usize, passes: &[&str]) -> String {
     let path = sample(name).to_string_lossy().into_owned();
-    let filter = format!("frame.number == {frame}");
-    let mut arguments = vec!["-n", "-r", &path, "-V", "-Y", &filter];
-    arguments.extend(passes);
-    let text = tshark(&arguments);
+    let text = tshark(&[&["-n", "-r", &path, "-V"], passes].concat());
+    let text = text.split("\nFrame ").nth(frame - 1).expect("there is such a frame");
     let start = text.find("TCP Handshake, ").unwrap_or_else(|| panic!("no details: {text}"));
     text[start..].to_owned()
 }
@@ -49,30 +47,27 @@ fn an_assumed_state_names_the_frame_that_refutes_it() {
 /// In every sample, the frame that is named is one in which the state is proven.
 #[test]
 fn the_frame_that_is_named_proves_the_state() {
+    const COLUMNS: [&str; 3] = ["state", "state.proven", "state.proven_frame"];
+    let ends = ["client", "server"];
+    let columns: Vec<_> =
+        ends.iter().flat_map(|end| COLUMNS.map(|column| format!("tcphs.{end}.{column}"))).collect();
+    let mut names = vec!["frame.number", "tcphs.conn"];
+    names.extend(columns.iter().map(String::as_str));
+    let rows = fields(&["-n", "-r", everything(), "-2", "-Y", "tcphs"], &names);
     let mut named = 0;
-    for capture in samples() {
-        let path = capture.to_string_lossy().into_owned();
-        for end in ["client", "server"] {
-            let names = [
-                "frame.number",
-                "tcphs.conn",
-                &*format!("tcphs.{end}.state"),
-                &*format!("tcphs.{end}.state.proven"),
-                &*format!("tcphs.{end}.state.proven_frame"),
-            ];
-            let rows = fields(&["-n", "-r", &path, "-2", "-Y", "tcphs"], &names);
-            for row in &rows {
-                let [frame, conn, state, proven, by] = &row[..] else { panic!("{row:?}") };
-                if by.is_empty() {
-                    continue;
-                }
-                named += 1;
-                let then = rows.iter().find(|row| row[0] == *by).unwrap();
-                assert!(["0", "False"].contains(&&**proven), "{path} frame {frame}");
-                assert_eq!((&then[1], &then[2]), (conn, state), "{path} frame {frame}");
-                assert!(["1", "True"].contains(&&*then[3]), "{path} frame {frame}");
-                assert!(by.parse::<u32>().unwrap() > frame.parse().unwrap());
+    for (nth, end) in ends.iter().enumerate() {
+        for row in &rows {
+            let (frame, conn) = (&row[0], &row[1]);
+            let [state, proven, by] = &row[2 + 3 * nth..][..3] else { panic!("{row:?}") };
+            if by.is_empty() {
+                continue;
             }
+            named += 1;
+            let then = rows.iter().find(|row| row[0] == *by).unwrap();
+            assert!(["0", "False"].contains(&&**proven), "{end}, frame {frame}");
+            assert_eq!((&then[1], &then[2 + 3 * nth]), (conn, state), "{end}, frame {frame}");
+            assert!(["1", "True"].contains(&&*then[3 + 3 * nth]), "{end}, frame {frame}");
+            assert!(by.parse::<u32>().unwrap() > frame.parse().unwrap());
         }
     }
     assert!(named > 50, "{named}");
@@ -82,18 +77,15 @@ fn the_frame_that_is_named_proves_the_state() {
 #[test]
 fn a_sentence_explains_the_stage() {
     let mut explained = std::collections::HashSet::new();
-    for capture in samples() {
-        let path = capture.to_string_lossy().into_owned();
-        let names = ["tcphs.stage_str", "tcphs.stage.meaning"];
-        for row in fields(&["-n", "-r", &path, "-E", "separator=/t", "-Y", "tcphs"], &names) {
-            // One segment a frame.
-            if row[0].contains(',') {
-                continue;
-            }
-            let stage: Stage = row[0].parse().unwrap();
-            assert_eq!(row[1], stage.meaning().unwrap_or_default(), "{path}");
-            explained.insert(stage);
+    let names = ["tcphs.stage_str", "tcphs.stage.meaning"];
+    for row in fields(&["-n", "-r", everything(), "-E", "separator=/t", "-Y", "tcphs"], &names) {
+        // One segment a frame.
+        if row[0].contains(',') {
+            continue;
         }
+        let stage: Stage = row[0].parse().unwrap();
+        assert_eq!(row[1], stage.meaning().unwrap_or_default());
+        explained.insert(stage);
     }
     assert!(explained.len() > 15, "{explained:?}");
     let text = details("telnet-dns.pcapng", 1, &[]);

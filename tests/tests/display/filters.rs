@@ -1,14 +1,17 @@
-//! The filters that people need, each with the frames that an expert picks: found by reading what
-//! tcpdump prints of the samples, and for what no sample shows of the capture in `built.rs`.
+//! The filters that people need, each with the frames that an expert picks: found by reading the
+//! output of tcpdump for the samples, and for what no sample shows for the capture in `built.rs`.
 
 mod built;
 mod remarks;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
-use tests::{fields, finish, in_parallel};
+use dissector_core::capture::{Capture, Packet};
+use tests::{finish, made_once, passing};
 
 /// A filter, whether it takes two passes, and what passes.
 struct Case {
@@ -260,17 +263,9 @@ fn numbers(text: &str) -> Vec<u64> {
         .collect()
 }
 
-fn passing(capture: &Path, case: &Case) -> Vec<u64> {
-    let path = capture.to_string_lossy();
-    let mut arguments = vec!["-n", "-r", &*path, "-Y", case.filter];
-    arguments.extend(case.passes);
-    let rows = fields(&arguments, &["frame.number"]);
-    rows.iter().map(|row| row[0].parse().expect("a frame number")).collect()
-}
-
 /// All samples and the built capture in one file, in order of time.
 struct Merged {
-    capture: PathBuf,
+    capture: String,
     /// Name and number of frames of each, in that order.
     parts: Vec<(String, u64)>,
 }
@@ -287,59 +282,77 @@ const RECORDED_LATER: &[&str] = &[
     "synack-dropped",
 ];
 
-/// Puts them together. They were recorded one after the other, so they lie behind one another.
-fn merge(folder: &Path) -> Merged {
-    let built = folder.join("built.pcap");
-    built::capture().write(&built).expect("there is room for temporary files");
-    let mut files = tests::samples();
-    files.retain(|file| {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        !RECORDED_LATER.contains(&&*name)
-    });
-    files.push(built);
-    let mut parts = in_parallel(&files, |file| {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let times = fields(&["-n", "-r", &file.to_string_lossy()], &["frame.time_epoch"]);
-        (times[0][0].clone(), (name, times.len() as u64))
-    });
-    parts.sort_unstable();
-    let capture = folder.join("all.pcapng");
-    finish(Command::new("mergecap").arg("-w").arg(&capture).args(files));
-    Merged { capture, parts: parts.into_iter().map(|(_, part)| part).collect() }
-}
-
-/// What passes and should not, and the other way round.
-fn difference(case: &Case, name: &str, expected: &[u64], passed: &[u64], wrong: &mut String) {
-    if expected != passed {
-        let _ = writeln!(
-            wrong,
-            "{}\n   {name}: expected {expected:?}\n   passed {passed:?}",
-            case.filter
-        );
+/// Time of the first packet, and number of frames.
+fn extent(file: &Path) -> (i64, u64) {
+    let mut capture = Capture::open(file).expect("it can be read");
+    let mut first_ns = None;
+    while let Some(packet) = capture.next_packet().expect("it can be read") {
+        let info = match packet {
+            Packet::Segment(segment) => segment.packet,
+            Packet::IcmpError(error) => error.packet,
+            other => panic!("neither segment nor ICMP error: {other:?}"),
+        };
+        first_ns.get_or_insert(info.time_ns);
     }
+    (first_ns.expect("it is not empty"), capture.frames())
 }
 
-fn check_case(case: &Case, merged: &Merged) -> String {
-    let mut wrong = String::new();
-    let passed = passing(&merged.capture, case);
+/// Puts them together. They were recorded one after the other, so they lie behind one another.
+fn merged() -> &'static Merged {
+    static MERGED: LazyLock<Merged> = LazyLock::new(|| {
+        let built = made_once("built.pcap", |file| {
+            built::capture().write(file).expect("there is room");
+        });
+        let mut files = tests::samples();
+        let name =
+            |file: &Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        files.retain(|file| !RECORDED_LATER.contains(&&*name(file)));
+        files.push(built);
+        let mut parts: Vec<_> = files
+            .iter()
+            .map(|file| {
+                let (first_ns, frames) = extent(file);
+                (first_ns, (name(file), frames))
+            })
+            .collect();
+        parts.sort_unstable();
+        let capture = made_once("filters.pcapng", |file| {
+            finish(Command::new("mergecap").arg("-w").arg(file).args(&files));
+        });
+        let capture = capture.to_string_lossy().into_owned();
+        Merged { capture, parts: parts.into_iter().map(|(_, part)| part).collect() }
+    });
+    &MERGED
+}
+
+/// The frames that pass and should not, and the other way round.
+fn differences(case: &Case, merged: &Merged, passed: &BTreeSet<u64>, wrong: &mut String) {
     let mut before = 0;
     for (name, frames) in &merged.parts {
         let samples = [case.samples, &[("built", case.built)]].concat();
         let expected = samples.iter().find(|(sample, _)| sample == name);
         let expected = numbers(expected.map_or("", |(_, frames)| *frames));
-        let here = passed.iter().filter(|frame| (before + 1..=before + frames).contains(frame));
+        let here = passed.range(before + 1..=before + frames);
         let here: Vec<_> = here.map(|frame| frame - before).collect();
-        difference(case, name, &expected, &here, &mut wrong);
+        if expected != here {
+            let filter = case.filter;
+            let _ =
+                writeln!(wrong, "{filter}\n   {name}: expected {expected:?}\n   passed {here:?}");
+        }
         before += frames;
     }
-    wrong
 }
 
 fn check(cases: &[Case]) {
-    let folder = tempfile::tempdir().expect("there is room for temporary files");
-    tests::open_to_all(folder.path());
-    let merged = merge(folder.path());
-    let wrong = in_parallel(cases, |case| check_case(case, &merged)).concat();
+    let merged = merged();
+    let mut wrong = String::new();
+    for passes in [ONE, TWO] {
+        let cases: Vec<_> = cases.iter().filter(|case| case.passes == passes).collect();
+        let filters: Vec<_> = cases.iter().map(|case| case.filter).collect();
+        for (case, passed) in cases.iter().zip(passing(&merged.capture, passes, &filters)) {
+            differences(case, merged, &passed, &mut wrong);
+        }
+    }
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 

@@ -338,8 +338,12 @@ pub fn follow_packets<E>(
                 if let Some(annotation) = &annotation {
                     origins.note(annotation.connection, capture as u32);
                 }
-                let (closed, now_ns) = (table.take_closed(), table.now_ns());
-                hand_out(closed.iter(), now_ns, &origins, |it| on_event(FollowEvent::Closed(it)))?;
+                if table.has_closed() {
+                    let (closed, now_ns) = (table.take_closed(), table.now_ns());
+                    hand_out(closed.iter(), now_ns, &origins, |it| {
+                        on_event(FollowEvent::Closed(it))
+                    })?;
+                }
                 if let (Some(annotation), Some(connection)) = (&annotation, table.latest()) {
                     on_event(FollowEvent::Packet { capture, packet, annotation, connection })?;
                 }

@@ -29,7 +29,7 @@ pub const DEFAULT_LIMIT: usize = 4_000_000;
 
 /// How many closed connections a table keeps for [`ConnectionTable::take_closed`] unless told
 /// otherwise.
-pub const DEFAULT_CLOSED_LIMIT: usize = 1 << 16;
+pub const DEFAULT_CLOSED_LIMIT: usize = 50_000;
 
 /// A table with a lower limit than this has one shard: small shards do not fill up evenly.
 const FEWEST_SHARDED: usize = 1 << 16;
@@ -247,6 +247,12 @@ impl ConnectionTable {
     #[must_use]
     pub fn take_closed(&mut self) -> Vec<Connection> {
         std::mem::take(&mut self.closed).into()
+    }
+
+    /// Whether [`take_closed`](Self::take_closed) would give any.
+    #[inline]
+    pub(crate) fn has_closed(&self) -> bool {
+        !self.closed.is_empty()
     }
 
     /// How many connections were forgotten because too many had left without being

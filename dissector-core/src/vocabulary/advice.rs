@@ -1,8 +1,9 @@
-//! What an outcome means to whoever has to do something about it.
+//! Advice on an outcome or a close: its meaning, likely causes, and commands that tell them apart.
 
-/// What an outcome means, where it may come from and what to look at next: sentences to show.
-///
-/// In commands, `{client}`, `{server}` and `{port}` (the server's) stand for those of the connection.
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+/// Advice on an outcome or a close, in whole sentences.
 ///
 /// ```
 /// use dissector_core::connection::Outcome;
@@ -14,23 +15,107 @@
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Advice {
-    /// What it means, in a short paragraph.
+    /// The meaning, in a short paragraph.
     pub means: &'static str,
-    /// Where it may come from, the likely first.
+    /// Likely causes, the most likely first.
     pub causes: &'static [&'static str],
-    /// What to look at next.
+    /// What to check next.
     pub checks: &'static [Check],
 }
 
-/// Something to look at.
+/// A question, and the command that answers it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Check {
-    /// Where, and what it tells.
+    /// Where to look, and what the answer tells.
     pub what: &'static str,
-    /// What to type there, for Linux; empty where there is nothing to type.
+    /// A command for Linux, with the placeholders that [`command_line`](Self::command_line) fills
+    /// in; empty if there is nothing to type.
+    ///
+    /// Words in capitals (`SERVICE`, `PID`) are left to the reader.
     pub command: &'static str,
+}
+
+/// The connection that a check is about, and the captures in which it was found.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckTarget<'a> {
+    client: SocketAddr,
+    server: SocketAddr,
+    file: &'a str,
+    files: &'a [&'a str],
+}
+
+impl<'a> CheckTarget<'a> {
+    /// A connection found in the capture `file`.
+    pub const fn new(client: SocketAddr, server: SocketAddr, file: &'a str) -> Self {
+        Self { client, server, file, files: &[] }
+    }
+
+    /// All captures that were read, if there are several.
+    #[must_use]
+    pub const fn with_files(self, files: &'a [&'a str]) -> Self {
+        Self { files, ..self }
+    }
+}
+
+impl Check {
+    /// The command for a connection; `None` if there is nothing to type.
+    ///
+    /// Replaces `{client}` and `{server}` by the addresses, `{port}` by the server's port, `{file}`
+    /// by the capture and `{files}` by all captures, quoted for a POSIX shell.
+    ///
+    /// ```
+    /// use dissector_core::connection::{CheckTarget, Outcome};
+    ///
+    /// let (client, server) = ("10.0.0.1:40000".parse()?, "10.0.0.2:80".parse()?);
+    /// let target = CheckTarget::new(client, server, "two words.pcap");
+    /// let checks = Outcome::AbortedByServer.advice().checks;
+    /// let commands: Vec<_> = checks.iter().filter_map(|check| check.command_line(&target)).collect();
+    /// assert!(commands.contains(&"ss -ltn 'sport = :80'".into()));
+    /// assert!(commands.contains(
+    ///     &"tcpdump -nvr 'two words.pcap' 'src host 10.0.0.2 and tcp port 80'".into()
+    /// ));
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn command_line(&self, target: &CheckTarget<'_>) -> Option<String> {
+        if self.command.is_empty() {
+            return None;
+        }
+        let files = if target.files.is_empty() { &[target.file] } else { target.files };
+        let files: Vec<_> = files.iter().map(|file| shell_quoted(file)).collect();
+        let mut line = String::new();
+        let mut pieces = self.command.split(['{', '}']);
+        // Pieces alternate between text and placeholders.
+        while let Some(text) = pieces.next() {
+            line.push_str(text);
+            match pieces.next() {
+                Some("client") => line.push_str(&target.client.ip().to_string()),
+                Some("server") => line.push_str(&target.server.ip().to_string()),
+                Some("port") => line.push_str(&target.server.port().to_string()),
+                Some("file") => line.push_str(&shell_quoted(target.file)),
+                Some("files") => line.push_str(&files.join(" ")),
+                Some(_) | None => {}
+            }
+        }
+        Some(line)
+    }
+}
+
+/// `word` as one word of a command line for a POSIX shell, in quotes if it needs them.
+///
+/// ```
+/// use dissector_core::connection::shell_quoted;
+///
+/// assert_eq!(shell_quoted("a-1.pcap"), "a-1.pcap");
+/// assert_eq!(shell_quoted("it's $HOME"), r"'it'\''s $HOME'");
+/// ```
+pub fn shell_quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |char: char| char.is_alphanumeric() || "/._-+:@%,=".contains(char);
+    match word.chars().all(is_plain) && !word.is_empty() {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")).into(),
+    }
 }
 
 pub(super) const fn check(what: &'static str, command: &'static str) -> Check {
@@ -39,7 +124,7 @@ pub(super) const fn check(what: &'static str, command: &'static str) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use super::Advice;
+    use super::*;
     use crate::vocabulary::{Close, Outcome};
 
     fn all() -> impl Iterator<Item = (&'static str, &'static Advice)> {
@@ -54,8 +139,7 @@ mod tests {
             let sentences = advice.causes.iter().chain([&advice.means]);
             let checks = advice.checks.iter().map(|check| &check.what);
             for sentence in sentences.chain(checks) {
-                let end = sentence.chars().last();
-                assert!(matches!(end, Some('.' | '?')), "{label}: {sentence}");
+                assert!(sentence.ends_with(['.', '?']), "{label}: {sentence}");
                 assert!(
                     !sentence.contains("  ") && !sentence.contains('\n'),
                     "{label}: {sentence}"
@@ -75,13 +159,31 @@ mod tests {
     }
 
     #[test]
-    fn commands_name_nothing_that_is_not_filled_in() {
+    fn every_placeholder_is_filled_in() {
+        const PLACEHOLDERS: [&str; 5] = ["client", "server", "port", "file", "files"];
         for command in all().flat_map(|(_, advice)| advice.checks).map(|check| check.command) {
-            let mut rest = command;
-            for name in ["{client}", "{server}", "{port}"] {
-                rest = if rest.contains(name) { "" } else { rest };
+            let placeholders = command.split('{').skip(1);
+            for (placeholder, _) in placeholders.map(|rest| rest.split_once('}').expect(command)) {
+                assert!(PLACEHOLDERS.contains(&placeholder), "{command}");
             }
-            assert!(!rest.contains('{'), "{command}");
         }
+        let ends = ["[2001:db8::1]:40000", "[2001:db8::2]:80"].map(|end| end.parse().unwrap());
+        let target = CheckTarget::new(ends[0], ends[1], "b.pcap").with_files(&["a b", "b.pcap"]);
+        let line = |command| check("?", command).command_line(&target);
+        let filled = "x 2001:db8::1 2001:db8::2 80 b.pcap EARLIER 'a b' b.pcap";
+        assert_eq!(
+            line("x {client} {server} {port} {file} EARLIER {files}").as_deref(),
+            Some(filled)
+        );
+        assert_eq!(line(""), None);
+    }
+
+    #[test]
+    fn words_are_quoted_if_a_shell_would_change_them() {
+        assert_eq!(shell_quoted("/tmp/a-1.pcap"), "/tmp/a-1.pcap");
+        assert_eq!(shell_quoted("über.pcap"), "über.pcap");
+        assert_eq!(shell_quoted("a b$(x).pcap"), "'a b$(x).pcap'");
+        assert_eq!(shell_quoted("it's"), r"'it'\''s'");
+        assert_eq!(shell_quoted(""), "''");
     }
 }

@@ -24,7 +24,7 @@ enumeration! {
 }
 
 impl Close {
-    /// The same for a connection that came up, where its end gives reason to look further.
+    /// Advice on how an open connection ended; `None` if the end is nothing to look into.
     pub const fn advice(self) -> Option<&'static Advice> {
         match self {
             Self::HalfClosed => Some(&HALF_CLOSED),
@@ -56,46 +56,48 @@ enumeration! {
 }
 
 const HALF_CLOSED: Advice = Advice {
-    means: "One side has closed, the other has not: it sits in CLOSE-WAIT and may still send. That is \
-            legal, and short-lived where a program uses shutdown() on purpose. Where it lasts, the \
-            other program has not noticed the end, or has forgotten to close its socket.",
+    means: "One side has closed, and the other has not: it is in CLOSE-WAIT and may still send. That \
+            is legal, and brief where a program uses shutdown() on purpose. If it lasts, the other \
+            program has not noticed the end, or has forgotten to close its socket.",
     causes: &[
-        "The program that should close does not: a leak of sockets, or it is busy.",
+        "The program that should close its socket does not: it leaks sockets, or is busy.",
         "The capture ends before the second FIN.",
     ],
     checks: &[check(
-        "On the side that has not closed: do connections in CLOSE-WAIT pile up, and whose are they?",
+        "On the side that has not closed: do connections in CLOSE-WAIT pile up, and which program \
+         owns them?",
         "ss -tnp state close-wait",
     )],
 };
 
 const FIN_UNACKED: Advice = Advice {
-    means: "Both sides closed, but nobody acknowledged the last FIN: it was lost, or the capture ends \
-            too soon.",
+    means: "Both sides closed, but the last FIN was not acknowledged: it was lost, or the capture \
+            ends too soon.",
     causes: &[],
     checks: &[],
 };
 
 const RST: Advice = Advice {
-    means: "The connection came up and was then reset instead of closed: whoever had not read \
-            everything by then got an error (ECONNRESET).",
+    means: "The connection came up and was then reset instead of closed: a program that had not \
+            read everything by then got an error (ECONNRESET).",
     causes: &[
-        "The program that reset it closed its socket with octets unread, or asked for it (SO_LINGER \
-         with 0), or crashed.",
-        "A time-out of a firewall, proxy or load balancer in between, after a long silence.",
-        "The host that reset it had lost the connection: restarted, or the packets went to another \
-         machine.",
+        "The program that reset it closed its socket with unread octets, requested a reset \
+         (SO_LINGER with 0), or crashed.",
+        "A firewall, proxy or load balancer on the path timed out after a long silence.",
+        "The host that reset it had lost the connection: it restarted, or the packets reached \
+         another machine.",
     ],
     checks: &[
         check(
-            "How long was it silent before the RST? A round number of seconds is a time-out.",
+            "How long was the connection silent before the RST? A round number of seconds points to \
+             a time-out.",
             "",
         ),
         check(
-            "Is the RST the host's own? Compare its TTL with that host's other packets; in Wireshark, \
-             tcphs.rst.ttl_delta says the difference.",
+            "Does the RST come from the host itself? Compare its TTL with that of the host's other \
+             packets; in Wireshark, tcphs.rst.ttl_delta is the difference.",
             "",
         ),
-        check("What does the application's log say at that time?", ""),
+        check("What does the application's log say about that time?", ""),
     ],
 };

@@ -11,14 +11,14 @@ mod side;
 mod stage;
 mod state;
 
-pub use advice::{Advice, Check};
+pub use advice::{Advice, Check, CheckTarget, shell_quoted};
 pub use close::{Close, RstReason};
 pub use enumeration::{Enumeration, EnumerationValue, UnknownLabel};
 pub use finding::{Finding, FindingSet, Group, Severity};
 pub use opening::{Ecn, OpenType};
 pub use outcome::{ColourRole, FailureColumn, Outcome, OutcomeClass};
 pub use side::{ClosedBy, Role, RoleBasis, Seen, Side, Vantage};
-pub use stage::{Repeat, Stage};
+pub use stage::{Repeat, Stage, StageClass};
 pub use state::{State, StateNames};
 
 /// Every enumeration, in the order of their first use in a row.

@@ -149,32 +149,32 @@ impl Outcome {
         self.row().1
     }
 
-    /// What it means, where it may come from and what to look at next.
+    /// Meaning, likely causes, and what to check next.
     pub const fn advice(self) -> &'static Advice {
         self.row().2
     }
 }
 
 const QUEUE: Check = check(
-    "On the server: is the accept queue full? It is where Recv-Q has reached Send-Q, the most that \
-     the application asked for with listen().",
+    "On the server: is the accept queue full? It is when Recv-Q has reached Send-Q, the limit that \
+     the application set with listen().",
     "ss -ltn 'sport = :{port}'",
 );
 const OVERFLOWS: Check = check(
-    "On the server: do these counters rise while it happens? Then it is the accept queue.",
+    "On the server: do these counters rise while it happens? If so, the accept queue overflows.",
     "nstat -az TcpExtListenOverflows TcpExtListenDrops",
 );
 const LISTENS: Check = check(
-    "On the server: does anybody listen on the port, and on this address rather than on 127.0.0.1 \
-     alone?",
+    "On the server: is a program listening on the port, and on this address rather than only on \
+     127.0.0.1?",
     "ss -ltnp 'sport = :{port}'",
 );
 const ARRIVES: Check = check(
-    "On the server: capture there at the same time. What arrives, and what does it send?",
+    "On the server: capture there at the same time. What arrives, and what does the server send?",
     "tcpdump -ni any 'tcp port {port} and host {client}'",
 );
 const FIREWALL: Check = check(
-    "On both hosts and on what lies between: firewall rules whose counters rise with each attempt.",
+    "On both hosts and on every firewall in between: which rule's counter rises with each attempt?",
     "nft list ruleset    (or: iptables -L -n -v)",
 );
 const HOW_FAR: Check = check(
@@ -183,38 +183,38 @@ const HOW_FAR: Check = check(
 );
 
 const PENDING: Advice = Advice {
-    means: "The capture ends before the handshake does, and too soon after its last segment to call \
+    means: "The capture ends before the handshake does, and too soon after the last segment to call \
             it a failure.",
     causes: &["The capture was stopped while the connection was being opened."],
     checks: &[check(
-        "Capture a little longer: three seconds after the last SYN or SYN/ACK decide it.",
+        "Capture a little longer: three seconds after the last SYN or SYN/ACK are enough to decide.",
         "",
     )],
 };
 
 const COMPLETE: Advice = Advice {
-    means: "The handshake is complete: each side's SYN was acknowledged by the other, and nothing \
-            seen later contradicts it. If the application has trouble all the same, it is not about \
-            reaching the server, but about what happens on the open connection.",
+    means: "The handshake is complete: each side acknowledged the other's SYN, and nothing later \
+            contradicts it. If the application has trouble all the same, the cause is not in \
+            reaching the server but in what happens on the open connection.",
     causes: &[],
     checks: &[],
 };
 
 const NO_REPLY: Advice = Advice {
-    means: "Nothing came back for the SYN: no SYN/ACK, no RST, no ICMP error. The client repeats it \
-            for a while and then gives up with a time-out (ETIMEDOUT). A host that is up and has the \
-            port closed would have answered with an RST, so somebody drops the SYN, or its answer, \
-            without a word.",
+    means: "Nothing answered the SYN: no SYN/ACK, no RST, no ICMP error. The client repeats it for \
+            a while and then gives up with a time-out (ETIMEDOUT). A running host whose port is \
+            closed would have answered with an RST, so either the SYN or its answer is being \
+            dropped silently.",
     causes: &[
-        "A firewall or a cloud security group drops the SYN (DROP, not REJECT).",
-        "The server is down, or nobody has the address.",
-        "The server's accept queue is full: Linux then drops SYNs silently, although the port is open.",
-        "The answer takes another way back, and gets lost there or does not pass where the capture \
-         was taken.",
+        "A firewall or a cloud security group drops the SYN (DROP rather than REJECT).",
+        "The server is down, or no host has that address.",
+        "The server's accept queue is full: Linux then drops SYNs silently, even though the port is \
+         open.",
+        "The answer takes a different route and is lost there, or bypasses the point of capture.",
     ],
     checks: &[
         check(
-            "On the server: does the SYN arrive, and does an answer leave? This alone halves the \
+            "On the server: does the SYN arrive, and does an answer leave? That alone halves the \
              search.",
             "tcpdump -ni any 'tcp port {port} and host {client}'",
         ),
@@ -223,53 +223,53 @@ const NO_REPLY: Advice = Advice {
         QUEUE,
         OVERFLOWS,
         check(
-            "On the server: does the way back leave through the interface that the SYN came in by? \
-             If not, look at rp_filter and at stateful firewalls on the way.",
+            "On the server: does the route back leave through the interface on which the SYN \
+             arrived? If not, check rp_filter and stateful firewalls along the path.",
             "ip route get {client}",
         ),
     ],
 };
 
 const REFUSED: Advice = Advice {
-    means: "The SYN was answered with an RST that acknowledges it, and the client reports “connection \
-            refused” (ECONNREFUSED) at once. The host, or something that speaks for it, can be \
-            reached, and says that nobody listens on this port.",
+    means: "An RST that acknowledges the SYN answered it, and the client reports “connection \
+            refused” (ECONNREFUSED) at once. The host, or something that answers for it, can be \
+            reached, and nothing listens on this port.",
     causes: &[
-        "The service is not running, or has just been restarted.",
-        "It listens on another port, or on another address (127.0.0.1 only; IPv4 but not IPv6).",
+        "The service is not running, or is just restarting.",
+        "It listens on another port, or on another address (only 127.0.0.1; IPv4 but not IPv6).",
         "A firewall rejects with an RST (REJECT --reject-with tcp-reset), or a load balancer has no \
          backend for the port.",
     ],
     checks: &[
         LISTENS,
         check(
-            "Is the RST the server's own? A firewall's often has another TTL: compare with other \
-             packets of this host, in Wireshark by tcphs.rst.ttl_delta.",
+            "Does the RST come from the server itself? A firewall's RST often has a different TTL: \
+             compare it with the host's other packets, in Wireshark with tcphs.rst.ttl_delta.",
             "",
         ),
         FIREWALL,
         check(
-            "On the server: did the service start, and what does it say?",
+            "On the server: did the service start, and what does its log say?",
             "journalctl -e -u SERVICE",
         ),
     ],
 };
 
 const UNREACHABLE: Advice = Advice {
-    means: "The SYN was answered by an ICMP error, and no SYN/ACK came. Who sent the error, and which \
-            error it is, says where to look: a host or network that cannot be reached is a matter of \
-            routing or of a host that is down; “administratively prohibited” and “port unreachable” \
-            come from a firewall that rejects.",
+    means: "An ICMP error answered the SYN, and no SYN/ACK came. Its sender and its code say where \
+            to look: an unreachable host or network points to routing or to a host that is down; \
+            “administratively prohibited” and “port unreachable” come from a firewall that rejects.",
     causes: &[
         "A firewall rejects with ICMP: port unreachable or administratively prohibited.",
-        "The router that complains has no route to the server, or gets no answer when it asks for its \
-         hardware address (ARP, neighbour discovery): the host is down or nobody has the address.",
+        "The router that sent the error has no route to the server, or cannot resolve its hardware \
+         address (ARP, neighbour discovery): the host is down, or no host has that address.",
         "Time exceeded: a routing loop.",
     ],
     checks: &[
-        check("Whose address is it that complains? That host or router knows the reason.", ""),
+        check("Which host or router sent the error? It knows the reason.", ""),
         check(
-            "On the router that complains: has it a route, and a neighbour entry that is not FAILED?",
+            "On the router that sent the error: is there a route, and a neighbour entry that is not \
+             FAILED?",
             "ip route get {server}; ip neigh show {server}",
         ),
         FIREWALL,
@@ -278,15 +278,15 @@ const UNREACHABLE: Advice = Advice {
 };
 
 const NO_FINAL_ACK: Advice = Advice {
-    means: "The server answered with SYN/ACK, but the client neither acknowledged nor reset it. The \
-            server keeps the half-open connection in SYN-RECEIVED, repeats its SYN/ACK some times \
-            and forgets it.",
+    means: "The server answered with a SYN/ACK, but the client neither acknowledged nor reset it. \
+            The server keeps the half-open connection in SYN-RECEIVED, repeats its SYN/ACK a few \
+            times and then gives up.",
     causes: &[
-        "The SYN/ACK does not reach the client: dropped on the way back by a firewall, or sent by \
-         another way than the SYN came.",
+        "The SYN/ACK does not reach the client: a firewall drops it, or it takes a different route \
+         than the SYN.",
         "The SYN was forged. Many of these, from many addresses, are a SYN flood.",
-        "The client has gone: crashed, or no longer on this network.",
-        "The final ACK does not pass where the capture was taken.",
+        "The client is gone: it crashed, or left this network.",
+        "The final ACK bypasses the point of capture.",
     ],
     checks: &[
         check(
@@ -294,11 +294,12 @@ const NO_FINAL_ACK: Advice = Advice {
             "tcpdump -ni any 'tcp port {port} and host {server}'",
         ),
         check(
-            "On the server: how many wait like this? Hundreds from many addresses are a flood.",
+            "On the server: how many connections are waiting like this? Hundreds from many addresses \
+             are a flood.",
             "ss -tn state syn-recv 'sport = :{port}' | wc -l",
         ),
         check(
-            "On the server: are SYN cookies in use already?",
+            "On the server: are SYN cookies already in use?",
             "nstat -az TcpExtSyncookiesSent; sysctl net.ipv4.tcp_syncookies",
         ),
         FIREWALL,
@@ -306,28 +307,27 @@ const NO_FINAL_ACK: Advice = Advice {
 };
 
 const NOT_ACCEPTED: Advice = Advice {
-    means: "The client sent its final ACK and holds the connection for open, but the server keeps \
-            repeating its SYN/ACK: it did not take the ACK. The client may send data into the void \
-            meanwhile and see a time-out or a reset much later, which makes this easy to mistake for \
-            a slow application.",
+    means: "The client sent its final ACK and considers the connection open, but the server keeps \
+            repeating its SYN/ACK: it has not accepted the ACK. Data that the client sends in the \
+            meantime does not reach the application, and the client may see a time-out or a reset \
+            only much later, which is easily mistaken for a slow application.",
     causes: &[
         "The server's accept queue is full: the application does not call accept() fast enough, and \
          Linux drops the final ACK.",
-        "The application asked for TCP_DEFER_ACCEPT, and waits for data that the client does not send.",
-        "The final ACK is lost after the place where the capture was taken: a firewall or load \
-         balancer on the way drops it.",
+        "The application uses TCP_DEFER_ACCEPT and waits for data that the client does not send.",
+        "The final ACK is lost beyond the point of capture: a firewall or load balancer drops it.",
     ],
     checks: &[
         QUEUE,
         OVERFLOWS,
         check(
-            "On the server: what does the application do instead of accepting? Look at all of its \
-             threads.",
+            "On the server: what is the application doing instead of calling accept()? Look at all \
+             of its threads.",
             "ss -ltnp 'sport = :{port}'; gdb -p PID -batch -ex 'thread apply all bt'",
         ),
         check(
-            "How long is the queue allowed to be? The smaller of these and of the application's \
-             backlog counts.",
+            "How long may the queue become? The smallest of these values and the application's \
+             backlog is the limit.",
             "sysctl net.core.somaxconn net.ipv4.tcp_max_syn_backlog",
         ),
         ARRIVES,
@@ -336,47 +336,46 @@ const NOT_ACCEPTED: Advice = Advice {
 
 const ABORTED_BY_CLIENT: Advice = Advice {
     means: "The server answered, but the client reset the connection before the handshake was \
-            complete. Seen from the server, nothing is wrong.",
+            complete. From the server's point of view, nothing is wrong.",
     causes: &[
-        "A port scan: it has learned that the port is open and goes on (SYN scan).",
-        "A program that tries several addresses at once took another one that answered first (happy \
-         eyeballs).",
+        "A port scan: the scanner has learned that the port is open, and moves on (SYN scan).",
+        "A program tried several addresses at once, and another one answered first (happy eyeballs).",
         "The client gave up waiting, and the SYN/ACK came after its time-out.",
-        "The client's kernel knows nothing of the connection: a program with a raw socket sent the \
-         SYN, or address translation sends the answer to the wrong host.",
+        "The client's kernel does not know the connection: a program sent the SYN through a raw \
+         socket, or address translation delivers the answer to the wrong host.",
     ],
     checks: &[
         check(
             "Does the same client do this to many ports or hosts? Then it is a scan.",
-            "tcphs connections --host {client} --outcome aborted_by_client FILE",
+            "tcphs connections --host {client} --outcome aborted_by_client {files}",
         ),
         check(
-            "How long did the SYN/ACK take? If longer than the client's connect time-out, the delay \
-             is what to look for.",
+            "How long did the SYN/ACK take? If longer than the client's connect time-out, find out \
+             what delays it.",
             "",
         ),
         check(
-            "Is there address translation on the way that does not turn the answer back?",
+            "Does address translation on the path fail to translate the answer back?",
             "conntrack -L -d {server}",
         ),
     ],
 };
 
 const ABORTED_BY_SERVER: Advice = Advice {
-    means: "The server answered with SYN/ACK, and then reset the connection before it was open. The \
-            client sees “connection reset by peer” (ECONNRESET) on a connection that it believed to \
-            be open.",
+    means: "The server answered with a SYN/ACK and then reset the connection before it was open. The \
+            client sees “connection reset by peer” (ECONNRESET) on a connection that it considered \
+            open.",
     causes: &[
-        "The accept queue is full and net.ipv4.tcp_abort_on_overflow is set.",
-        "A SYN cookie did not check out: the ACK came too late, or to another machine behind the same \
-         address.",
+        "The accept queue is full, and net.ipv4.tcp_abort_on_overflow is set.",
+        "A SYN cookie was rejected: the ACK came too late, or reached another machine behind the \
+         same address.",
         "A load balancer or proxy took the SYN and found no backend.",
-        "The final ACK reached another host than the one that sent the SYN/ACK (changed routing, ECMP, \
-         a restarted load balancer).",
+        "The final ACK reached another host than the one that sent the SYN/ACK (a route change, \
+         ECMP, a restarted load balancer).",
     ],
     checks: &[
         check(
-            "On the server: is it told to reset when the queue is full?",
+            "On the server: is it configured to reset when the queue is full?",
             "sysctl net.ipv4.tcp_abort_on_overflow",
         ),
         QUEUE,
@@ -386,26 +385,25 @@ const ABORTED_BY_SERVER: Advice = Advice {
             "nstat -az TcpExtSyncookiesFailed TcpExtSyncookiesRecv",
         ),
         check(
-            "Have SYN/ACK and RST the same TTL? If not, two machines answer.",
-            "tcpdump -nvr FILE 'src host {server} and tcp port {port}'",
+            "Do SYN/ACK and RST have the same TTL? If not, two machines answer.",
+            "tcpdump -nvr {file} 'src host {server} and tcp port {port}'",
         ),
     ],
 };
 
 const CHALLENGED: Advice = Advice {
-    means: "The SYN was answered with an ACK that does not acknowledge it: the server still holds an \
-            older connection on the same addresses and ports, and asks whether this is meant (a \
-            challenge ACK, RFC 5961). The client should answer with an RST, after which a new SYN \
-            succeeds; here that did not happen.",
+    means: "The SYN was answered by an ACK that does not acknowledge it, a challenge ACK (RFC 5961): \
+            the server still holds an older connection on the same addresses and ports. The client \
+            should answer with an RST, after which a new SYN succeeds; here, that did not happen.",
     causes: &[
-        "The client, or address translation in front of it, uses a port again while the server still \
-         holds the older connection: after a crash, or a time-out that only one side noticed.",
-        "A firewall on the way knows nothing of the older connection and drops the challenge ACK or \
+        "The client, or address translation in front of it, reuses a port while the server still \
+         holds the older connection: after a crash, or after a time-out that only one side noticed.",
+        "A firewall on the path does not know the older connection, and drops the challenge ACK or \
          the RST that answers it.",
     ],
     checks: &[
         check(
-            "On the server: does the older connection still stand?",
+            "On the server: does the older connection still exist?",
             "ss -tnoe 'dst {client} and sport = :{port}'",
         ),
         check(
@@ -413,8 +411,8 @@ const CHALLENGED: Advice = Advice {
             "tcpdump -ni any 'tcp port {port} and host {server}'",
         ),
         check(
-            "Where addresses are translated: are ports used again sooner than the server forgets? \
-             Compare the time-outs.",
+            "Where addresses are translated: are ports reused before the server forgets the old \
+             connection? Compare the time-outs.",
             "sysctl net.netfilter.nf_conntrack_tcp_timeout_established",
         ),
     ],
@@ -422,29 +420,29 @@ const CHALLENGED: Advice = Advice {
 
 const BAD_SYNACK: Advice = Advice {
     means: "The only SYN/ACKs that came back do not acknowledge the client's SYN. The client has to \
-            answer them with an RST and goes on waiting.",
+            answer them with an RST, and goes on waiting.",
     causes: &[
-        "Something on the way changes sequence numbers in one direction only: a firewall that \
-         randomises them, with the answer going around it.",
-        "The SYN/ACK belongs to an older attempt on the same ports.",
-        "It is forged.",
+        "A firewall on the path rewrites sequence numbers, and the answer bypasses it.",
+        "The SYN/ACK belongs to an earlier attempt on the same ports.",
+        "The SYN/ACK is forged.",
     ],
     checks: &[
         ARRIVES,
         check(
-            "Compare the sequence number of the SYN here and on the server: if they differ, a machine \
-             in between rewrites them.",
-            "tcpdump -nnSr FILE 'host {server} and tcp[tcpflags] & tcp-syn != 0'",
+            "Compare the SYN's sequence number here and on the server: if they differ, a machine in \
+             between rewrites it.",
+            "tcpdump -nnSr {file} 'host {server} and tcp[tcpflags] & tcp-syn != 0'",
         ),
     ],
 };
 
 const ONE_WAY: Advice = Advice {
-    means: "Only one side of the connection is in the capture, but what it sent shows that the \
-            connection came up. That says something of the capture, not of the connection.",
+    means: "Only one side of the connection is in the capture, but its segments show that the \
+            connection came up. This says something about the capture, not about the connection.",
     causes: &[
-        "The two directions take different ways (asymmetric routing), and the capture sees one.",
-        "The mirror port copies one direction only, or a capture filter does.",
+        "The two directions take different routes (asymmetric routing), and the capture sees only \
+         one.",
+        "The mirror port or a capture filter passes only one direction.",
     ],
     checks: &[check(
         "Mirror both directions, or capture on one of the two hosts.",
@@ -453,25 +451,25 @@ const ONE_WAY: Advice = Advice {
 };
 
 const MIDSTREAM: Advice = Advice {
-    means: "The connection was open before the capture began: its handshake is not in it, so nothing \
-            can be said of how it went. Who is client and who is server is guessed by the ports.",
+    means: "The connection was already open when the capture began: its handshake is missing, so \
+            nothing can be said about it. Client and server are guessed from the ports.",
     causes: &["The capture began, or its file was cut, after the connection was opened."],
     checks: &[check(
-        "Does the file before this one hold the handshake? Several files are read as one capture.",
-        "tcphs connections --host {client} EARLIER-FILE FILE",
+        "Is the handshake in the preceding file? tcphs reads several files as one capture.",
+        "tcphs connections --host {client} EARLIER-FILE {file}",
     )],
 };
 
 const UNSOLICITED_SYNACK: Advice = Advice {
     means: "There are SYN/ACKs for a SYN that is not in the capture, and nothing else.",
     causes: &[
-        "Backscatter: somebody sends SYNs with forged addresses to that server, and its answers go to \
-         those whose addresses were used.",
+        "Backscatter: an attacker sends SYNs with forged source addresses to that server, and its \
+         answers go to those addresses.",
         "The capture began between SYN and SYN/ACK, or sees only this direction.",
     ],
     checks: &[check(
-        "Are there many, from few servers, to addresses and ports without a pattern? Then it is \
+        "Are there many, from few servers, to addresses and ports without a pattern? Then they are \
          backscatter of an attack on those servers.",
-        "tcphs servers FILE",
+        "tcphs servers {files}",
     )],
 };

@@ -52,10 +52,52 @@ enumeration! {
     }
 }
 
+/// The part of a connection's life that a stage belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StageClass {
+    /// None in particular: data and its acknowledgments.
+    None,
+    /// The handshake.
+    Handshake,
+    /// An abrupt end or a disturbance: RST, ICMP error, illegal flags.
+    Failure,
+    /// The orderly close.
+    Close,
+}
+
 impl Stage {
+    /// The part of a connection's life that the stage belongs to.
+    pub const fn class(self) -> StageClass {
+        match self {
+            Self::None => StageClass::None,
+            Self::Syn
+            | Self::SynAck
+            | Self::FinalAck
+            | Self::SynCrossing
+            | Self::SynAckSimultaneous
+            | Self::SplitAck
+            | Self::MpJoinAck
+            | Self::ChallengeAck => StageClass::Handshake,
+            Self::RstRefusal
+            | Self::RstHandshakeAbort
+            | Self::RstHalfOpen
+            | Self::RstIgnored
+            | Self::Rst
+            | Self::IcmpError
+            | Self::IllegalFlags => StageClass::Failure,
+            Self::Fin
+            | Self::FinAcked
+            | Self::SecondFin
+            | Self::FinAndAck
+            | Self::SecondFinAcked
+            | Self::FinSimultaneous => StageClass::Close,
+        }
+    }
+
     /// Whether the segment is part of the handshake.
     pub const fn is_handshake(self) -> bool {
-        matches!(self.number(), 1..=8)
+        matches!(self.class(), StageClass::Handshake)
     }
 
     /// The step, counted as in a textbook: `2/3`, `2+3/4`. `None` outside the three-way handshake
@@ -203,7 +245,7 @@ mod tests {
         assert_eq!(text(Stage::FinAndAck), "2+3/4 FIN/ACK");
         assert_eq!(text(Stage::RstRefusal), " RST (refusal)");
         for stage in
-            Stage::ALL.iter().filter(|stage| stage.number() >= 20 && stage.step().is_some())
+            Stage::ALL.iter().filter(|s| s.class() == StageClass::Close && s.step().is_some())
         {
             let step = stage.step().unwrap();
             assert_eq!(stage.label(), format!("{} ({step})", stage.name()));

@@ -145,7 +145,7 @@ pub struct Source {
 }
 
 /// Which connections are wanted.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Which connections (repeat an option for more)")]
 pub struct Select {
     /// Those that did not come up

@@ -1,92 +1,78 @@
 //! `tcphs connections`: one row a connection.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use dissector_core::connection::{Close, ClosedBy, Connection, Outcome, States, Verdict};
+use dissector_core::connection::{
+    Close, ClosedBy, Connection, FindingSet, Outcome, States, Verdict,
+};
 
-use crate::args::RowArgs;
-use crate::choose;
-use crate::filter::Filter;
+use crate::args::{RowArgs, Select};
 use crate::follow::{self, Ended};
 use crate::input::Input;
+use crate::output::row::{Label, Name, row};
+use crate::output::style::outcome_style;
 use crate::output::table::{Align, Shown, Title, lay_out};
-use crate::output::{MadeRows, Output, RowFormat, RowWriter, count, duration};
-use crate::rows::ConnectionRow;
-use crate::style::outcome_style;
+use crate::output::units::{count, duration};
+use crate::output::{MadeRows, RowFormat, Sink};
 use crate::{Done, Failure};
 
 pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
-    let filter = Filter::new(&arguments.select);
-    // The table comes when all is read; rows would run into the progress bar.
-    let all_at_the_end = arguments.row_format().is_none();
-    let input = Input::open(&arguments.source, all_at_the_end || !arguments.writes_to_terminal())?;
+    let (select, format) = (&arguments.select, arguments.row_format());
+    // The table comes at the end; rows on a terminal would run into the progress bar.
+    let progress = format.is_none() || !arguments.writes_to_terminal();
+    let input = Input::open(&arguments.source, progress)?;
     let names = input.names();
-    let format = arguments.row_format();
-    let (mut failed, mut connections) = (false, 0);
-    let ending = match format {
-        Some(format) => {
-            let mut rows = RowWriter::new::<ConnectionRow<'_>>(format, arguments.output()?)?;
-            if input.is_live() {
-                rows.row_by_row();
+    let mut sink = Sink::open::<ConnectionRow<'_>>(format, arguments.output()?)?;
+    if input.is_live() {
+        sink.row_by_row();
+    }
+    let (mut failed, mut connections, mut lines) = (false, 0, Vec::new());
+    let ending = follow::connections(
+        input,
+        &names,
+        |ended, made: &mut Made<'_>| made.add(select, format, ended),
+        |made| {
+            failed |= made.failed;
+            connections += std::mem::take(&mut made.connections);
+            lines.append(&mut made.lines);
+            match &mut sink {
+                Sink::Rows(rows) => rows.write_made(&mut made.rows),
+                Sink::Table(_) => Ok(()),
             }
-            let ending = follow::connections(
-                input,
-                &names,
-                |ended, made: &mut Made<'_>| made.add(&filter, Some(format), ended),
-                |made| {
-                    failed |= made.failed;
-                    connections += std::mem::take(&mut made.connections);
-                    rows.write_made(&mut made.rows)
-                },
-            )?;
-            rows.finish()?;
-            ending
-        }
-        None => {
-            let mut output = Output::open(arguments.output()?)?;
-            let mut lines = Vec::new();
-            let ending = follow::connections(
-                input,
-                &names,
-                |ended, made: &mut Made<'_>| made.add(&filter, None, ended),
-                |made| {
-                    failed |= made.failed;
-                    connections += std::mem::take(&mut made.connections);
-                    lines.append(&mut made.lines);
-                    Ok(())
-                },
-            )?;
+        },
+    )?;
+    match sink {
+        Sink::Rows(rows) => rows.finish()?,
+        Sink::Table(mut output) => {
             lines.sort_unstable_by_key(|line| line.conn);
-            let text = table(&lines, output.columns());
-            output.text(&text)?;
+            output.text(&table(&lines, output.columns()))?;
             output.flush()?;
-            ending
         }
-    };
+    }
     ending.report()?;
-    choose::known(&arguments.select, connections)?;
-    Ok(Done::unless(arguments.select.fail_on.is_some() && failed))
+    select.check_numbers(connections)?;
+    Ok(select.done(failed))
 }
 
-/// What was made of connections that are wanted.
+/// What one thread has made of connections.
 #[derive(Default)]
 struct Made<'n> {
-    /// How many there were, wanted or not.
+    /// Number of connections, matching or not.
     connections: u64,
+    /// Rows or lines of the matching ones.
     rows: MadeRows<ConnectionRow<'n>>,
     lines: Vec<Line>,
-    /// Whether one of them failed.
+    /// Whether one of the matching ones failed.
     failed: bool,
 }
 
 impl<'n> Made<'n> {
-    /// The row of a connection, if it is wanted; without a format, its line of the table.
-    fn add(&mut self, filter: &Filter, format: Option<RowFormat>, ended: Ended<'n, '_>) {
+    fn add(&mut self, select: &Select, format: Option<RowFormat>, ended: Ended<'n, '_>) {
         let Ended { connection, file, now_ns } = ended;
         self.connections += 1;
         let verdict = connection.verdict_at(now_ns);
-        if !filter.takes(connection, verdict.outcome) {
+        if !select.matches(connection, verdict.outcome) {
             return;
         }
         self.failed |= verdict.outcome.failed();
@@ -97,7 +83,114 @@ impl<'n> Made<'n> {
     }
 }
 
-/// What the table shows of a connection: kept until all are there, so small.
+row! {
+/// One connection.
+ConnectionRow<'a> {
+    file: &'a str,
+    conn: u32,
+    attempt: u16,
+    client_addr: IpAddr,
+    client_port: u16,
+    server_addr: IpAddr,
+    server_port: u16,
+    first_ns: i64,
+    last_ns: i64,
+    packets: u64,
+    outcome: Name,
+    failed: bool,
+    established: bool,
+    open_type: Name,
+    close: Name,
+    close_by: Option<Name>,
+    role_basis: Name,
+    seen: Name,
+    vantage: Name,
+    ecn: Name,
+    history: Label<String>,
+    conn_state: Name,
+    client_state: Name,
+    server_state: Name,
+    syn_count: u16,
+    synack_count: u16,
+    rtt_server_ns: Option<u64>,
+    rtt_client_ns: Option<u64>,
+    rtt_total_ns: Option<u64>,
+    rtt_exact: Option<bool>,
+    setup_time_ns: Option<u64>,
+    syn_frame: Option<u64>,
+    synack_frame: Option<u64>,
+    final_ack_frame: Option<u64>,
+    rst_frame: Option<u64>,
+    rst_reason: Option<Name>,
+    icmp_frame: Option<u64>,
+    icmp_type: Option<u8>,
+    icmp_code: Option<u8>,
+    neg_mss_client: Option<u16>,
+    neg_mss_server: Option<u16>,
+    neg_wscale_client: Option<i8>,
+    neg_wscale_server: Option<i8>,
+    neg_sack: Option<bool>,
+    neg_ts: Option<bool>,
+    anomalies: FindingSet,
+}}
+
+impl<'a> ConnectionRow<'a> {
+    /// The row of `connection`, which came to `verdict`.
+    pub fn new(file: &'a str, connection: &Connection, verdict: &Verdict) -> Self {
+        let (client, server) = (connection.client(), connection.server());
+        let (times, frames, negotiated) = (verdict.times, verdict.frames, verdict.negotiated);
+        Self {
+            file,
+            conn: connection.id(),
+            attempt: connection.attempt(),
+            client_addr: client.ip(),
+            client_port: client.port(),
+            server_addr: server.ip(),
+            server_port: server.port(),
+            first_ns: connection.first_ns(),
+            last_ns: connection.last_ns(),
+            packets: connection.packets(),
+            outcome: Label(verdict.outcome.label()),
+            failed: verdict.outcome.failed(),
+            established: verdict.established,
+            open_type: Label(verdict.open_type.label()),
+            close: Label(verdict.close.label()),
+            close_by: verdict.closed_by.map(|by| Label(by.label())),
+            role_basis: Label(connection.role_basis().label()),
+            seen: Label(verdict.seen.label()),
+            vantage: Label(verdict.vantage.label()),
+            ecn: Label(verdict.ecn.label()),
+            history: Label(connection.history()),
+            conn_state: Label(connection.conn_state()),
+            client_state: Label(connection.client_state().after().label()),
+            server_state: Label(connection.server_state().after().label()),
+            syn_count: verdict.syn_count,
+            synack_count: verdict.synack_count,
+            rtt_server_ns: times.rtt_server_ns,
+            rtt_client_ns: times.rtt_client_ns,
+            rtt_total_ns: times.rtt_total_ns,
+            rtt_exact: times.rtt_exact,
+            setup_time_ns: times.setup_time_ns,
+            syn_frame: frames.syn,
+            synack_frame: frames.synack,
+            final_ack_frame: frames.final_ack,
+            rst_frame: frames.rst,
+            rst_reason: verdict.rst_reason.map(|reason| Label(reason.label())),
+            icmp_frame: frames.icmp,
+            icmp_type: verdict.icmp.map(|icmp| icmp.kind),
+            icmp_code: verdict.icmp.map(|icmp| icmp.code),
+            neg_mss_client: negotiated.mss_client,
+            neg_mss_server: negotiated.mss_server,
+            neg_wscale_client: negotiated.wscale_client,
+            neg_wscale_server: negotiated.wscale_server,
+            neg_sack: negotiated.sack,
+            neg_ts: negotiated.ts,
+            anomalies: verdict.findings,
+        }
+    }
+}
+
+/// A line of the table. All of them are kept until the end, so it is small.
 struct Line {
     conn: u32,
     client: SocketAddr,
@@ -170,7 +263,7 @@ const TITLES: &[Title] = &[
 const DISPENSABLE: &[&str] =
     &["Packets", "Client state", "Server state", "Time", "SYNs", "Close", "Set-up"];
 
-/// The table, and what it comes to.
+/// The table, and a line with the number of connections for each outcome.
 fn table(lines: &[Line], columns: Option<usize>) -> String {
     let start_ns = lines.iter().map(|line| line.first_ns).min().unwrap_or(0);
     let rows: Vec<_> = lines.iter().map(|line| line.cells(start_ns)).collect();
@@ -184,4 +277,52 @@ fn table(lines: &[Line], columns: Option<usize>) -> String {
     let colon = if parts.is_empty() { "" } else { ": " };
     let rows = lay_out(TITLES, &rows, columns, DISPENSABLE);
     format!("{rows}\n{sum}{colon}{}\n", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::row::Row;
+    use crate::packets::PacketRow;
+    use dissector_core::schema::{FIELDS, Known};
+
+    /// The columns that only rows have: position, addresses by sender, and what needs no filter.
+    const ROW_ONLY: &[&str] = &[
+        "file",
+        "frame",
+        "time_ns",
+        "src_addr",
+        "src_port",
+        "dst_addr",
+        "dst_port",
+        "seq",
+        "ack",
+        "len",
+        "anomalies",
+    ];
+
+    /// What of a connection needs no filter: other fields say it of each packet.
+    const CONNECTION_ONLY: &[&str] = &["first", "last", "packets"];
+
+    #[test]
+    fn columns_are_named_as_the_fields_are() {
+        let columns = [PacketRow::COLUMNS, ConnectionRow::COLUMNS];
+        for column in columns.into_iter().flatten().map(|column| column.name) {
+            let field = column.trim_end_matches("_ns");
+            let known = FIELDS.iter().any(|f| f.row_name() == field);
+            let only = ROW_ONLY.contains(&column) || CONNECTION_ONLY.contains(&field);
+            assert!(known || only, "{column}");
+        }
+        // And what is known of a connection has its column.
+        for field in FIELDS.iter().filter(|field| field.known != Known::EachPacket) {
+            let name = field.row_name();
+            if name.ends_with("_state_proven_frame") {
+                // Of each segment, though it takes later ones to know.
+                continue;
+            }
+            let column = name.trim_end_matches("_str");
+            let mut columns = ConnectionRow::COLUMNS.iter();
+            assert!(columns.any(|c| c.name.trim_end_matches("_ns") == column), "{name}");
+        }
+    }
 }

@@ -1,11 +1,8 @@
 //! `tcphs`: how the TCP handshake of each connection in a capture went.
 
 mod args;
-mod cell;
-mod choose;
 mod connections;
 mod explain;
-mod filter;
 mod follow;
 mod input;
 mod interrupt;
@@ -13,13 +10,9 @@ mod ladder;
 mod output;
 mod packets;
 mod progress;
-mod rows;
+mod selection;
 mod servers;
-mod stories;
-mod story;
-mod stream;
-mod style;
-mod words;
+mod timeline;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -49,7 +42,7 @@ fn main() -> ExitCode {
     let failure = match result {
         Ok(Done::Well) => return ExitCode::SUCCESS,
         Ok(Done::FailOn) => return ExitCode::from(3),
-        // Whoever reads our output has seen enough.
+        // The reader of the output has seen enough.
         Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             return ExitCode::SUCCESS;
         }
@@ -63,25 +56,19 @@ fn main() -> ExitCode {
     })
 }
 
-/// How a command ended that did its work.
+/// How a command that did its work ends.
 enum Done {
     Well,
-    /// `--fail-on` found what it looked for.
+    /// A connection failed, and `--fail-on failed` was given.
     FailOn,
 }
 
-impl Done {
-    fn unless(fail: bool) -> Self {
-        if fail { Self::FailOn } else { Self::Well }
-    }
-}
-
-/// Why there are no, or not all, results.
+/// Why results are missing or incomplete.
 enum Failure {
     Read(String),
     Create(String),
     Write(io::Error),
-    /// The command line makes no sense.
+    /// The command line cannot be carried out.
     Usage(String),
     Interrupted,
 }
@@ -103,13 +90,13 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Says something on standard error, if anybody is there.
+/// Writes a line to standard error, and ignores a failure to do so.
 fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "tcphs: {text}");
 }
 
 impl RowArgs {
-    /// How rows are written; `None` for the table.
+    /// The format of rows; `None` for the table.
     fn row_format(&self) -> Option<RowFormat> {
         match self.format {
             Format::Table => None,
@@ -123,7 +110,7 @@ impl RowArgs {
         self.output.is_none() && io::stdout().is_terminal()
     }
 
-    /// The file to write to, which must not be one that is read.
+    /// The file to write to; an error if it is also read.
     fn output(&self) -> Result<Option<&Path>, Failure> {
         let output = self.output.as_deref();
         input::keep_apart(output, &self.source.files)?;

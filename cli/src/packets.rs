@@ -1,139 +1,182 @@
 //! `tcphs packets`: one row a TCP segment.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use dissector_core::Segment;
-use dissector_core::connection::{Annotation, Repeat};
+use dissector_core::connection::{Annotation, Connection, FindingSet, Repeat};
+use dissector_core::wire::TcpFlags;
 
 use crate::args::RowArgs;
-use crate::choose;
-use crate::filter::Filter;
-use crate::follow;
 use crate::input::Input;
-use crate::output::{Output, RowWriter};
-use crate::rows::PacketRow;
-use crate::style::{FAINT, stage_style};
-use crate::{Done, Failure};
+use crate::output::Sink;
+use crate::output::row::{Label, Name, Tcpdump, row};
+use crate::output::style::{FAINT, stage_style};
+use crate::selection::Selection;
+use crate::{Done, Failure, follow};
 
 pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
-    let filter = Filter::new(&arguments.select);
-    let by_outcome = match filter.needs_the_outcome() {
-        true => Some(choose::by_outcome(&arguments.source, &filter)?),
-        false => None,
-    };
-    let mut writer = match arguments.row_format() {
-        Some(format) => Writer::Rows(RowWriter::new::<PacketRow<'_>>(format, arguments.output()?)?),
-        None => {
-            let output = Output::open(arguments.output()?)?;
-            Writer::Table { output, start_ns: None, ends: ENDS }
-        }
-    };
+    let select = &arguments.select;
+    let selection = Selection::new(&arguments.source, select)?;
+    let mut sink = Sink::open::<PacketRow<'_>>(arguments.row_format(), arguments.output()?)?;
     let input = Input::open(&arguments.source, !arguments.writes_to_terminal())?;
     if input.is_live() {
-        writer.row_by_row();
+        sink.row_by_row();
     }
-    let mut failed = false;
-    let mut connections = 0;
+    let mut table = Table { start_ns: None, addresses: ADDRESSES };
+    let (mut failed, mut connections) = (false, 0);
     let ending = follow::steps(
         input,
-        &mut writer,
-        |writer, step| {
-            let connection = step.connection;
-            let wanted = match &by_outcome {
-                Some(numbers) => numbers.contains(connection.id()),
-                None => {
-                    filter.takes_ends(connection.id(), [connection.client(), connection.server()])
-                }
-            };
+        &mut sink,
+        |sink, step| {
+            let wanted = selection.contains(step.connection);
             let Some(segment) = step.segment().filter(|_| wanted) else { return Ok(()) };
-            match writer {
-                Writer::Rows(rows) => {
-                    rows.write(&PacketRow::new(step.file, segment, step.seen, connection))
+            match sink {
+                Sink::Rows(rows) => {
+                    rows.write(&PacketRow::new(step.file, segment, step.seen, step.connection))
                 }
-                Writer::Table { output, start_ns, ends } => {
-                    let now_ns = segment.packet.time_ns;
-                    let line = line(segment, step.seen, start_ns.unwrap_or(now_ns), ends);
-                    if start_ns.is_none() {
-                        *start_ns = Some(now_ns);
-                        output.text(&header(*ends))?;
-                    }
-                    Ok(output.text(&line)?)
-                }
+                Sink::Table(output) => Ok(output.text(&table.lines(segment, step.seen))?),
             }
         },
         |_, connection, now_ns| {
             connections += 1;
             let outcome = connection.verdict_at(now_ns).outcome;
-            failed |= outcome.failed() && filter.takes(connection, outcome);
+            failed |= outcome.failed() && select.matches(connection, outcome);
             Ok(())
         },
     )?;
-    match writer {
-        Writer::Rows(rows) => rows.finish()?,
-        Writer::Table { mut output, start_ns, ends } => {
-            if start_ns.is_none() {
-                output.text(&header(ends))?;
+    match sink {
+        Sink::Rows(rows) => rows.finish()?,
+        Sink::Table(mut output) => {
+            if table.start_ns.is_none() {
+                output.text(&table.header())?;
             }
             output.flush()?;
         }
     }
     ending.report()?;
-    choose::known(&arguments.select, connections)?;
-    Ok(Done::unless(arguments.select.fail_on.is_some() && failed))
+    select.check_numbers(connections)?;
+    Ok(select.done(failed))
 }
 
-enum Writer {
-    Rows(RowWriter),
-    Table {
-        output: Output,
-        start_ns: Option<i64>,
-        /// Columns of the two ends of a segment.
-        ends: usize,
-    },
-}
+row! {
+/// One TCP segment.
+PacketRow<'a> {
+    file: &'a str,
+    frame: u64,
+    time_ns: i64,
+    conn: u32,
+    attempt: u16,
+    src_addr: IpAddr,
+    src_port: u16,
+    dst_addr: IpAddr,
+    dst_port: u16,
+    seq: u32,
+    ack: Option<u32>,
+    len: u32,
+    flags: TcpFlags,
+    flags_tcpdump: Tcpdump,
+    role: Name,
+    stage: Name,
+    copy: Name,
+    final_ack: bool,
+    client_state: Name,
+    server_state: Name,
+    client_state_before: Name,
+    server_state_before: Name,
+    client_state_proven: bool,
+    server_state_proven: bool,
+    retry: Option<u8>,
+    rto_ns: Option<u64>,
+    rst_reason: Option<Name>,
+    anomalies: FindingSet,
+}}
 
-impl Writer {
-    fn row_by_row(&mut self) {
-        match self {
-            Self::Rows(rows) => rows.row_by_row(),
-            Self::Table { output, .. } => output.row_by_row(),
+impl<'a> PacketRow<'a> {
+    pub fn new(
+        file: &'a str,
+        segment: &Segment<'_>,
+        annotation: &Annotation,
+        connection: &Connection,
+    ) -> Self {
+        let (packet, tcp) = (&segment.packet, &segment.tcp);
+        Self {
+            file,
+            frame: packet.frame,
+            time_ns: packet.time_ns,
+            conn: annotation.connection,
+            attempt: connection.attempt(),
+            src_addr: packet.source,
+            src_port: tcp.source_port,
+            dst_addr: packet.destination,
+            dst_port: tcp.destination_port,
+            seq: tcp.sequence.0,
+            ack: tcp.flags.contains(TcpFlags::ACK).then_some(tcp.acknowledgment.0),
+            len: segment.payload_octets(),
+            flags: tcp.flags,
+            flags_tcpdump: Tcpdump(tcp.flags),
+            role: Label(annotation.sender.label()),
+            stage: Label(annotation.stage.label()),
+            copy: Label(annotation.copy.label()),
+            final_ack: annotation.final_ack,
+            client_state: Label(annotation.client.after().label()),
+            server_state: Label(annotation.server.after().label()),
+            client_state_before: Label(annotation.client.before().label()),
+            server_state_before: Label(annotation.server.before().label()),
+            client_state_proven: annotation.client.proven(),
+            server_state_proven: annotation.server.proven(),
+            retry: annotation.counts_copies().then_some(annotation.retry),
+            rto_ns: annotation.rto_ns(),
+            rst_reason: annotation.rst_reason.map(|reason| Label(reason.label())),
+            anomalies: annotation.findings,
         }
     }
 }
 
-/// Columns of the two ends of a segment at first.
-const ENDS: usize = 48;
+/// Least width of the addresses of a segment, in columns.
+const ADDRESSES: usize = 48;
 
-/// Written with the first line, when as much is known of the widths as will be.
-fn header(ends: usize) -> String {
-    format!(
-        "{:>6} {:>12} {:>5}  {:<ends$} {:<5} {:<5} {:<28} {:<14} Server\n",
-        "Frame", "Time", "Conn", "Segment", "Flags", "Step", "Stage", "Client"
-    )
+/// The table, of which each line is written at once.
+struct Table {
+    /// Time of the first segment.
+    start_ns: Option<i64>,
+    /// Width of the widest addresses so far.
+    addresses: usize,
 }
 
-/// Ends that need more columns than those before have them from then on.
-fn line(segment: &Segment<'_>, seen: &Annotation, start_ns: i64, ends: &mut usize) -> String {
-    let (packet, tcp) = (&segment.packet, &segment.tcp);
-    let source = SocketAddr::new(packet.source, tcp.source_port);
-    let destination = SocketAddr::new(packet.destination, tcp.destination_port);
-    let copy = match seen.copy {
-        Repeat::Original => String::new(),
-        copy => format!(" ({copy})"),
-    };
-    let between = format!("{source} → {destination}");
-    let width = between.chars().count().max(*ends);
-    *ends = width;
-    let (stage, states) = (stage_style(seen.stage), FAINT);
-    format!(
-        "{:>6} {:>12.6} {:>5}  {between:<width$} {:<5} {stage}{:<5} {:<28}{stage:#} {states}{:<14} {}{states:#}\n",
-        packet.frame,
-        packet.time_ns.saturating_sub(start_ns) as f64 / 1e9,
-        seen.connection,
-        tcp.flags.tcpdump().to_string(),
-        seen.stage.step().unwrap_or(""),
-        format!("{}{copy}", seen.stage.name()),
-        seen.client,
-        seen.server,
-    )
+impl Table {
+    /// The line of a segment, after the header if it is the first.
+    fn lines(&mut self, segment: &Segment<'_>, annotation: &Annotation) -> String {
+        let (packet, tcp) = (&segment.packet, &segment.tcp);
+        let source = SocketAddr::new(packet.source, tcp.source_port);
+        let destination = SocketAddr::new(packet.destination, tcp.destination_port);
+        let addresses = format!("{source} → {destination}");
+        self.addresses = self.addresses.max(addresses.chars().count());
+        let header = if self.start_ns.is_none() { self.header() } else { String::new() };
+        let start_ns = *self.start_ns.get_or_insert(packet.time_ns);
+        let copy = match annotation.copy {
+            Repeat::Original => String::new(),
+            copy => format!(" ({copy})"),
+        };
+        let (stage, width) = (stage_style(annotation.stage), self.addresses);
+        format!(
+            "{header}{:>6} {:>12.6} {:>5}  {addresses:<width$} {:<5} {stage}{:<5} {:<28}{stage:#} \
+             {FAINT}{:<14} {}{FAINT:#}\n",
+            packet.frame,
+            packet.time_ns.saturating_sub(start_ns) as f64 / 1e9,
+            annotation.connection,
+            tcp.flags.tcpdump().to_string(),
+            annotation.stage.step().unwrap_or(""),
+            format!("{}{copy}", annotation.stage.name()),
+            annotation.client,
+            annotation.server,
+        )
+    }
+
+    fn header(&self) -> String {
+        let width = self.addresses;
+        format!(
+            "{:>6} {:>12} {:>5}  {:<width$} {:<5} {:<5} {:<28} {:<14} Server\n",
+            "Frame", "Time", "Conn", "Segment", "Flags", "Step", "Stage", "Client"
+        )
+    }
 }

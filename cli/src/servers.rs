@@ -1,5 +1,6 @@
 //! `tcphs servers`: one row a server.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,14 +9,56 @@ use dissector_core::ServerTally;
 use dissector_core::connection::{FailureColumn, Verdict};
 
 use crate::args::RowArgs;
-use crate::cell::row;
-use crate::filter::Filter;
 use crate::follow::{self, Ended};
 use crate::input::Input;
+use crate::output::Sink;
+use crate::output::row::row;
+use crate::output::style::colour_style;
 use crate::output::table::{Align, Shown, Title, lay_out};
-use crate::output::{Output, RowWriter, duration};
-use crate::style::colour_style;
+use crate::output::units::duration;
 use crate::{Done, Failure};
+
+pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
+    let select = &arguments.select;
+    let mut servers: HashMap<SocketAddr, ServerTally> = HashMap::new();
+    let mut failed = false;
+    // Opened first, so that a file that cannot be written is reported before anything is read.
+    let sink = Sink::open::<ServerRow>(arguments.row_format(), arguments.output()?)?;
+    let input = Input::open(&arguments.source, true)?;
+    let names = input.names();
+    let make = |ended: Ended<'_, '_>, verdicts: &mut Vec<(SocketAddr, Verdict)>| {
+        let connection = ended.connection;
+        let verdict = connection.verdict_at(ended.now_ns);
+        if select.matches(connection, verdict.outcome) {
+            verdicts.push((connection.server(), verdict));
+        }
+    };
+    let ending = follow::connections(input, &names, make, |verdicts| {
+        for (server, verdict) in verdicts.drain(..) {
+            failed |= verdict.outcome.failed();
+            servers.entry(server).or_default().add(&verdict);
+        }
+        Ok(())
+    })?;
+    let mut servers: Vec<_> = servers.into_iter().collect();
+    servers.sort_by_key(|(server, tally)| (Reverse(tally.attempts()), *server));
+    match sink {
+        Sink::Rows(mut rows) => {
+            for (server, tally) in &servers {
+                rows.write(&ServerRow::new(*server, tally))?;
+            }
+            rows.finish()?;
+        }
+        Sink::Table(mut output) => {
+            let rows: Vec<_> =
+                servers.iter().map(|(server, tally)| cells(*server, tally)).collect();
+            output.text(&lay_out(&titles(), &rows, output.columns(), &dispensable()))?;
+            output.flush()?;
+        }
+    }
+    ending.report()?;
+    Ok(select.done(failed))
+}
 
 row! {
 /// One server: address and port.
@@ -96,66 +139,4 @@ fn dispensable() -> Vec<&'static str> {
     let failures = FailureColumn::ALL.iter().rev().map(|column| column.title());
     let times = ["Slowest set-up", "RTT min", "RTT max", "RTT mean", "SYN retries"];
     times.into_iter().chain(failures).collect()
-}
-
-pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
-    let filter = Filter::new(&arguments.select);
-    let mut servers: HashMap<SocketAddr, ServerTally> = HashMap::new();
-    let mut failed = false;
-    let writer = Writer::new(arguments)?;
-    let input = Input::open(&arguments.source, true)?;
-    let names = input.names();
-    let make = |ended: Ended<'_, '_>, verdicts: &mut Vec<(SocketAddr, Verdict)>| {
-        let connection = ended.connection;
-        let verdict = connection.verdict_at(ended.now_ns);
-        if filter.takes(connection, verdict.outcome) {
-            verdicts.push((connection.server(), verdict));
-        }
-    };
-    let ending = follow::connections(input, &names, make, |verdicts| {
-        for (server, verdict) in verdicts.drain(..) {
-            failed |= verdict.outcome.failed();
-            servers.entry(server).or_default().add(&verdict);
-        }
-        Ok(())
-    })?;
-    // The busiest first.
-    let mut servers: Vec<_> = servers.into_iter().collect();
-    servers.sort_by_key(|(server, tally)| (u32::MAX - tally.attempts(), *server));
-    writer.write(&servers)?;
-    ending.report()?;
-    Ok(Done::unless(arguments.select.fail_on.is_some() && failed))
-}
-
-/// Opened before anything is read: a place that cannot be written to is known at once.
-enum Writer {
-    Rows(RowWriter),
-    Table(Output),
-}
-
-impl Writer {
-    fn new(arguments: &RowArgs) -> Result<Self, Failure> {
-        Ok(match arguments.row_format() {
-            Some(format) => Self::Rows(RowWriter::new::<ServerRow>(format, arguments.output()?)?),
-            None => Self::Table(Output::open(arguments.output()?)?),
-        })
-    }
-
-    fn write(self, servers: &[(SocketAddr, ServerTally)]) -> Result<(), Failure> {
-        match self {
-            Self::Rows(mut writer) => {
-                for (server, tally) in servers {
-                    writer.write(&ServerRow::new(*server, tally))?;
-                }
-                writer.finish()
-            }
-            Self::Table(mut output) => {
-                let rows: Vec<_> =
-                    servers.iter().map(|(server, tally)| cells(*server, tally)).collect();
-                let text = lay_out(&titles(), &rows, output.columns(), &dispensable());
-                output.text(&text)?;
-                Ok(output.flush()?)
-            }
-        }
-    }
 }

@@ -71,15 +71,15 @@ fn it_is_said_where_a_connection_goes_on_in_another_file() {
     let files = [capture(&folder, "a.pcap", first), capture(&folder, "b.pcap", second)];
     let b = Path::new(&files[1]).display();
     for (command, words) in [
-        ("explain", format!("In {b}: it goes on there. Frame 1, 20.0 ms later")),
-        ("ladder", format!("from here on in {b} 1 0.020000")),
+        ("explain", format!("In {b}: the connection continues. Frame 1, 20.0 ms later")),
+        ("ladder", format!("continues in {b} 1 0.020000")),
     ] {
         let text = one_line(&stdout(&[command, &files[0], &files[1]]));
         assert!(text.contains(&words), "{text}");
     }
     for format in ["mermaid", "svg"] {
         let text = stdout(&["ladder", "--format", format, &files[0], &files[1]]);
-        assert!(text.contains(&format!("from here on in {b}")), "{text}");
+        assert!(text.contains(&format!("continues in {b}")), "{text}");
     }
 }
 
@@ -95,7 +95,7 @@ fn octets_sent_again_are_no_more_octets() {
 #[test]
 fn a_server_that_has_said_nothing_since_its_synack_may_not_have_taken_the_ack() {
     let text = told("explain", &with_data_at([30, 230, 630, 1430]));
-    let words = "The server has sent nothing since its SYN/ACK, not even an acknowledgment of what the \
+    let words = "The server has sent nothing since its SYN/ACK, not even an acknowledgment of the data that the \
                  client has sent since (10 octets, and again)";
     assert!(text.contains(words), "{text}");
 }
@@ -162,11 +162,11 @@ fn crossed(segments: &[Sent]) -> Vec<String> {
 #[test]
 fn a_frame_from_earlier_is_told_as_such() {
     let text = told("explain", &[HANDSHAKE[0], (2_000, true, SYN, 100, 0, 0), HANDSHAKE[1]]);
-    assert!(text.contains("Frame 3, 1.98 s before that: the server answers"), "{text}");
+    assert!(text.contains("Frame 3, 1.98 s earlier: the server answers"), "{text}");
 }
 
 #[test]
 fn nothing_is_said_of_a_server_that_was_not_reached() {
     let text = told("explain", &[HANDSHAKE[0], (1_000, true, SYN, 100, 0, 0)]);
-    assert!(text.contains("in SYN-SENT; whether the SYN has reached the server"), "{text}");
+    assert!(text.contains("in SYN-SENT; whether the SYN reached the server"), "{text}");
 }

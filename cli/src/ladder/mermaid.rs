@@ -2,69 +2,62 @@
 
 use std::fmt::Write;
 
-use dissector_core::connection::{Repeat, States};
+use dissector_core::connection::{Repeat, Side};
 
-use crate::output::duration;
-use crate::story::{End, Event, Story};
-use crate::words;
+use crate::output::units::duration;
+use crate::timeline::{Event, SegmentEvent, Timeline, labels};
 
-/// Silence from which on a note says how long it lasted, in nanoseconds.
+/// Least silence that a note reports, in nanoseconds.
 const PAUSE_NS: i64 = 500_000_000;
 
-/// Draws `story`.
-pub fn draw(story: &Story) -> String {
-    let mut text = String::new();
-    let circumstances = words::circumstances(story);
-    let title = format!("conn {} {}: {}", story.id, words::ends(story), story.verdict.outcome);
-    let _ = writeln!(text, "sequenceDiagram");
-    let _ =
-        writeln!(text, "    participant C as client<br/>{}", escaped(&story.client.to_string()));
-    let _ =
-        writeln!(text, "    participant S as server<br/>{}", escaped(&story.server.to_string()));
-    let comma = if circumstances.is_empty() { "" } else { ", " };
-    let _ =
-        writeln!(text, "    Note over C,S: {}", escaped(&format!("{title}{comma}{circumstances}")));
-    let mut states = words::states_before(story);
+/// Draws `timeline`.
+pub fn draw(timeline: &Timeline) -> String {
+    let mut text = String::from("sequenceDiagram\n");
+    for (letter, side, address) in
+        [('C', Side::Client, timeline.client), ('S', Side::Server, timeline.server)]
+    {
+        let address = escaped(&address.to_string());
+        let _ = writeln!(text, "    participant {letter} as {side}<br/>{address}");
+    }
+    let mut title = format!(
+        "conn {} {}: {}",
+        timeline.id,
+        labels::addresses(timeline),
+        timeline.verdict.outcome
+    );
+    let summary = labels::summary(timeline);
+    if !summary.is_empty() {
+        title.push_str(&format!(", {summary}"));
+    }
+    note(&mut text, &title);
+    let mut states = labels::initial_states(timeline);
     note_states(&mut text, &states, &Default::default());
-    let mut last_ns = story.first_ns;
-    for event in &story.events {
-        let (time_ns, until_ns) = event.times().unwrap_or((last_ns, last_ns));
-        let (line, after) = match event {
-            Event::Segment(told) => {
-                let arrow = match (told.in_vain, told.copy) {
-                    (true, Repeat::Original) => "-x",
-                    (true, _) => "--x",
-                    (false, Repeat::Original) => "->>",
-                    (false, _) => "-->>",
-                };
-                let (beside, _) = words::beside(told);
-                let beside =
-                    if beside.is_empty() { beside } else { format!("<br/>{}", escaped(&beside)) };
-                let label = escaped(&words::on_arrow(told)).replace("  ", " ");
-                let line = line(told.from, arrow, &format!("{label}{beside}"));
-                (line, Some([told.client, told.server]))
-            }
-            Event::Error(error) => {
-                let line = line(error.to.other(), "-->>", &escaped(&words::of_error(error)));
-                (line, Some([error.client, error.server]))
-            }
-            Event::Run(run) => {
-                let line = format!("Note over C,S: {}", escaped(&words::of_run(run)));
-                (line, None)
-            }
-            Event::File(name) => {
-                let line = format!("Note over C,S: {}", escaped(&words::of_file(name)));
-                (line, None)
-            }
-        };
-        let pause_ns = time_ns.saturating_sub(last_ns);
+    let mut last_ns = timeline.first_ns;
+    for event in &timeline.events {
+        let (first_ns, end_ns) = event.times().unwrap_or((last_ns, last_ns));
+        let pause_ns = first_ns.saturating_sub(last_ns);
         if pause_ns >= PAUSE_NS {
-            let _ = writeln!(text, "    Note over C,S: {} later", duration(pause_ns as u64));
+            note(&mut text, &format!("{} later", duration(pause_ns as u64)));
         }
-        last_ns = until_ns;
-        let _ = writeln!(text, "    {line}");
-        if let Some(after) = after {
-            let after = after.map(|states: States| states.to_string());
+        last_ns = end_ns;
+        match event {
+            Event::Segment(segment) => {
+                let mut label = escaped(&labels::arrow(segment)).replace("  ", " ");
+                let (remark, _) = labels::remark(segment);
+                if !remark.is_empty() {
+                    label.push_str(&format!("<br/>{}", escaped(&remark)));
+                }
+                arrow(&mut text, segment.from, shape(segment), &label);
+            }
+            Event::Icmp(error) => {
+                let label = escaped(&labels::icmp_error(error));
+                arrow(&mut text, error.to.other(), "-->>", &label);
+            }
+            Event::Run(run) => note(&mut text, &labels::run(run)),
+            Event::File(name) => note(&mut text, &labels::file(name)),
+        }
+        if let Some(after) = event.states() {
+            let after = after.map(|states| states.to_string());
             note_states(&mut text, &after, &states);
             states = after;
         }
@@ -72,14 +65,29 @@ pub fn draw(story: &Story) -> String {
     text
 }
 
-fn line(from: End, arrow: &str, label: &str) -> String {
-    match from {
-        End::Client => format!("C{arrow}S: {label}"),
-        End::Server => format!("S{arrow}C: {label}"),
+/// Dashed if sent before, with a cross if undelivered.
+fn shape(segment: &SegmentEvent) -> &'static str {
+    match (segment.undelivered, segment.annotation.copy) {
+        (true, Repeat::Original) => "-x",
+        (true, _) => "--x",
+        (false, Repeat::Original) => "->>",
+        (false, _) => "-->>",
     }
 }
 
-/// Says which states are new.
+fn arrow(text: &mut String, from: Side, shape: &str, label: &str) {
+    let (from, to) = match from {
+        Side::Client => ('C', 'S'),
+        Side::Server => ('S', 'C'),
+    };
+    let _ = writeln!(text, "    {from}{shape}{to}: {label}");
+}
+
+fn note(text: &mut String, note: &str) {
+    let _ = writeln!(text, "    Note over C,S: {}", escaped(note));
+}
+
+/// Notes the states that have changed.
 fn note_states(text: &mut String, [client, server]: &[String; 2], before: &[String; 2]) {
     if *client != before[0] {
         let _ = writeln!(text, "    Note left of C: {client}");
@@ -89,7 +97,7 @@ fn note_states(text: &mut String, [client, server]: &[String; 2], before: &[Stri
     }
 }
 
-/// `;` and `#` end or begin things in Mermaid.
+/// In Mermaid, `;` ends a statement and `#` begins an entity.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -108,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_means_something_to_mermaid_is_escaped() {
+    fn special_characters_are_escaped() {
         assert_eq!(escaped("a; b #1"), "a#59; b #35;1");
     }
 }

@@ -1,4 +1,4 @@
-//! `tcphs ladder`: who sent what when, and the states it led to.
+//! `tcphs ladder`: a diagram of the segments between client and server, and of their states.
 
 mod mermaid;
 mod svg;
@@ -6,7 +6,7 @@ mod text;
 
 use crate::args::{Drawing, LadderArgs};
 use crate::output::Output;
-use crate::stories;
+use crate::timeline;
 use crate::{Done, Failure, input, warn};
 
 pub fn run(arguments: &LadderArgs) -> Result<Done, Failure> {
@@ -16,24 +16,24 @@ pub fn run(arguments: &LadderArgs) -> Result<Done, Failure> {
         Drawing::Text => arguments.max,
         Drawing::Mermaid | Drawing::Svg => 1,
     };
-    let (stories, ending) = stories::collect(source, &arguments.select, max)?;
+    let (timelines, ending) = timeline::collect(source, &arguments.select, max)?;
     let mut output = Output::open(arguments.output.as_deref())?;
-    for (place, story) in stories.list.iter().enumerate() {
+    for (place, timeline) in timelines.list.iter().enumerate() {
         match arguments.format {
             Drawing::Text => {
                 if place > 0 {
                     output.text("\n")?;
                 }
-                output.text(&text::draw(story))?;
+                output.text(&text::draw(timeline))?;
             }
-            Drawing::Mermaid => output.text(&mermaid::draw(story))?,
-            Drawing::Svg => output.text(&svg::draw(story))?,
+            Drawing::Mermaid => output.text(&mermaid::draw(timeline))?,
+            Drawing::Svg => output.text(&svg::draw(timeline))?,
         }
     }
     output.flush()?;
-    if let Some(note) = stories.note("draws", "--max") {
+    if let Some(note) = timelines.note("draws") {
         warn(&note);
     }
     ending.report()?;
-    Ok(Done::unless(arguments.select.fail_on.is_some() && stories.failed))
+    Ok(arguments.select.done(timelines.failed))
 }

@@ -2,41 +2,38 @@
 
 use std::fmt::{self, Write};
 
-use dissector_core::connection::{ColourRole, Repeat, Stage, State, States};
+use dissector_core::connection::{ColourRole, Repeat, Side, StageClass, State, States};
 use jiff::Timestamp;
 
 use crate::input::shown;
-use crate::output::duration;
-use crate::story::{End, Event, Run, Story, Told, ToldError};
-use crate::words;
+use crate::output::units::duration;
+use crate::timeline::{Event, IcmpEvent, Run, SegmentEvent, Timeline, labels};
 
-/// Right ends of the frame numbers and of the times, and the time axis.
+// Lengths are in pixels. The first three are the right ends of frame numbers and times, and the axis.
 const FRAMES: f64 = 52.0;
 const TIMES: f64 = 138.0;
 const AXIS: f64 = 150.0;
-/// The client's lifeline.
+/// The client's lifeline; the server's depends on the widest label.
 const CLIENT: f64 = 288.0;
-/// Width of a state: `SYN-RECEIVED?` fits.
+/// Width of a state, with room for `SYN-RECEIVED?`.
 const STATE_WIDTH: f64 = 108.0;
 const STATE_HEIGHT: f64 = 20.0;
-/// From a lifeline to the states beside it.
+/// Distance of the states from their lifeline.
 const ASIDE: f64 = 12.0;
-/// The legend has to find room.
+/// Least width, for the legend.
 const LEAST_WIDTH: f64 = 980.0;
 const REMARK_CHARACTERS: usize = 42;
-/// Of a character on an arrow.
+/// Widths of a character: on an arrow, in the title, in small letters.
 const CHARACTER: f64 = 7.25;
-/// Of a character in the title, and of one in small letters.
 const TITLE_CHARACTER: f64 = 10.3;
 const FAINT_CHARACTER: f64 = 6.65;
-/// From one event to the next.
+/// Distance of two events.
 const STEP: f64 = 46.0;
-/// How far a segment sinks on its way.
+/// Height that an arrow loses on its way.
 const SLANT: f64 = 14.0;
-/// Where the first event is.
+/// Height of the first event.
 const TOP: f64 = 168.0;
-
-/// Where the states before it are.
+/// Height of the initial states.
 const BEFORE: f64 = TOP - 32.0;
 
 const STYLE: &str = "\
@@ -84,16 +81,17 @@ text{fill:#e6edf3}\
 .on{fill:#ffffff}\
 }";
 
-/// Draws `story`.
-pub fn draw(story: &Story) -> String {
-    let labels = story.events.iter().map(|event| match event {
-        Event::Segment(told) => words::on_arrow(told).chars().count(),
-        Event::Error(error) => words::of_error(error).chars().count() + 8,
-        Event::Run(run) => words::of_run(run).chars().count(),
-        Event::File(name) => words::of_file(name).chars().count(),
+/// Draws `timeline`.
+pub fn draw(timeline: &Timeline) -> String {
+    let lengths = timeline.events.iter().map(|event| match event {
+        Event::Segment(segment) => labels::arrow(segment).chars().count(),
+        Event::Icmp(error) => labels::icmp_error(error).chars().count() + 8,
+        Event::Run(run) => labels::run(run).chars().count(),
+        Event::File(name) => labels::file(name).chars().count(),
     });
-    let longest = labels.max().unwrap_or(0) as f64;
-    let [client, at_server] = [story.client, story.server].map(|end| faint_width(&end.to_string()));
+    let longest = lengths.max().unwrap_or(0) as f64;
+    let [client, at_server] =
+        [timeline.client, timeline.server].map(|end| faint_width(&end.to_string()));
     // The addresses stand side by side above the lifelines.
     let client_end = address_x(CLIENT, client) + client / 2.0;
     let apart = client_end - CLIENT + at_server / 2.0 + 24.0;
@@ -101,23 +99,24 @@ pub fn draw(story: &Story) -> String {
     let least = [
         server + ASIDE + STATE_WIDTH + 80.0,
         server + at_server / 2.0 + 24.0,
-        words::ends(story).chars().count() as f64 * TITLE_CHARACTER + 160.0,
-        words::circumstances(story).chars().count() as f64 * CHARACTER + 190.0,
-        words::meaning(story).chars().count() as f64 * CHARACTER + 48.0,
+        labels::addresses(timeline).chars().count() as f64 * TITLE_CHARACTER + 160.0,
+        labels::summary(timeline).chars().count() as f64 * CHARACTER + 190.0,
+        labels::failure(timeline).chars().count() as f64 * CHARACTER + 48.0,
     ];
     let mut picture = Picture {
         body: String::new(),
         server,
-        first_ns: story.first_ns,
-        ends: [None, None],
+        first_ns: timeline.first_ns,
+        drawn: [None, None],
         since: [BEFORE; 2],
         width: least.into_iter().fold(LEAST_WIDTH, f64::max),
     };
-    let bottom = picture.events(story);
-    picture.around(story, bottom)
+    let bottom = picture.events(timeline);
+    picture.around(timeline, bottom)
 }
 
-/// The middle of an address of this width above a lifeline: a long one must not run into the times.
+/// Where the middle of an address is: above its lifeline, unless it is so long that it would run into
+/// the times.
 fn address_x(lifeline: f64, width: f64) -> f64 {
     lifeline.max(AXIS + 8.0 + width / 2.0)
 }
@@ -131,36 +130,36 @@ struct Picture {
     /// The server's lifeline.
     server: f64,
     first_ns: i64,
-    /// The state of each end that was drawn last, and since where its lifeline shows it.
-    ends: [Option<States>; 2],
+    /// The last state drawn for each side, and the height from which its lifeline shows it.
+    drawn: [Option<States>; 2],
     since: [f64; 2],
     width: f64,
 }
 
 impl Picture {
-    fn x(&self, end: End) -> f64 {
-        match end {
-            End::Client => CLIENT,
-            End::Server => self.server,
+    fn x(&self, side: Side) -> f64 {
+        match side {
+            Side::Client => CLIENT,
+            Side::Server => self.server,
         }
     }
 
-    /// Draws what happened; where it ends.
-    fn events(&mut self, story: &Story) -> f64 {
+    /// Draws the events, and returns the height below the last one.
+    fn events(&mut self, timeline: &Timeline) -> f64 {
         let mut y = TOP;
-        let before = words::states_before(story);
-        for (end, state) in [End::Client, End::Server].into_iter().zip(&before) {
+        let before = labels::initial_states(timeline);
+        for (side, state) in Side::BOTH.into_iter().zip(&before) {
             if !state.is_empty() {
-                self.chip(end, BEFORE, state, "chip", state.ends_with('?'));
+                self.chip(side, BEFORE, state, "chip", state.ends_with('?'));
             }
         }
-        let mut last_ns = story.first_ns;
+        let mut last_ns = timeline.first_ns;
         let mut remarks_until = 0.0;
-        for (place, event) in story.events.iter().enumerate() {
+        for (place, event) in timeline.events.iter().enumerate() {
             let (time_ns, until_ns) = event.times().unwrap_or((last_ns, last_ns));
             if place > 0 {
                 let silence_ns = time_ns.saturating_sub(last_ns).max(0) as u64;
-                let more = silence(silence_ns);
+                let more = silence_height(silence_ns);
                 if more > 0.0 {
                     let middle = y + SLANT + 8.0 + (STEP - SLANT + more) / 2.0 - 4.0;
                     self.text(TIMES, middle, "faint", "end", &format!("+{}", duration(silence_ns)));
@@ -169,23 +168,23 @@ impl Picture {
             }
             last_ns = until_ns;
             match event {
-                Event::Segment(told) => {
-                    // Long remarks must not run into the next.
+                Event::Segment(segment) => {
+                    // Below the last line of the remark before.
                     y = y.max(remarks_until);
-                    self.tick(y, told.frame, told.time_ns);
-                    remarks_until = self.segment(y, told);
+                    self.tick(y, segment.frame, segment.time_ns);
+                    remarks_until = self.segment(y, segment);
                 }
-                Event::Error(error) => {
+                Event::Icmp(error) => {
                     self.tick(y, error.frame, error.time_ns);
-                    self.error(y, error);
+                    self.icmp(y, error);
                 }
                 Event::Run(run) => self.run(y, run),
-                Event::File(name) => self.between(y + SLANT / 2.0, &words::of_file(name)),
+                Event::File(name) => self.between(y + SLANT / 2.0, &labels::file(name)),
             }
         }
         let bottom = y + SLANT + 26.0;
-        for end in [End::Client, End::Server] {
-            self.lifeline(end, bottom);
+        for side in Side::BOTH {
+            self.lifeline(side, bottom);
         }
         bottom
     }
@@ -197,24 +196,24 @@ impl Picture {
         self.line(AXIS - 4.0, y, AXIS + 4.0, y, "line");
     }
 
-    /// Draws a segment; down to where its remark reaches.
-    fn segment(&mut self, y: f64, told: &Told) -> f64 {
-        let colour = match told.stage {
-            Stage::None => "plain",
-            stage if stage.is_handshake() => "shake",
-            stage if stage.number() >= Stage::Fin.number() && stage != Stage::IllegalFlags => {
-                "close"
-            }
+    /// Draws a segment, and returns the height below its remark.
+    fn segment(&mut self, y: f64, segment: &SegmentEvent) -> f64 {
+        let annotation = &segment.annotation;
+        let colour = match annotation.stage.class() {
+            StageClass::None => "plain",
+            StageClass::Handshake => "shake",
+            StageClass::Close => "close",
             _ => "reset",
         };
-        let again = if told.copy == Repeat::Original { "" } else { " again" };
-        let (from, to) = (self.x(told.from), self.x(told.from.other()));
-        self.arrow(from, to, y, &format!("{colour}{again}"), told.in_vain);
-        self.label(from, to, y, &words::on_arrow(told));
-        self.states(y, told.from, [told.client, told.server], told.in_vain);
-        let (remark, warns) = words::beside(told);
+        let again = if annotation.copy == Repeat::Original { "" } else { " again" };
+        let (from, to) = (self.x(segment.from), self.x(segment.from.other()));
+        self.arrow(from, to, y, &format!("{colour}{again}"), segment.undelivered);
+        self.label(from, to, y, &labels::arrow(segment));
+        let states = [annotation.client, annotation.server];
+        self.states(y, segment.from, states, segment.undelivered);
+        let (remark, warning) = labels::remark(segment);
         let x = self.server + ASIDE + STATE_WIDTH + 14.0;
-        let class = if warns { "remark" } else { "" };
+        let class = if warning { "remark" } else { "" };
         let mut below = y + 4.0;
         for line in textwrap::wrap(&remark, REMARK_CHARACTERS) {
             self.text(x, below, class, "start", &line);
@@ -224,58 +223,58 @@ impl Picture {
         below + 2.0
     }
 
-    fn error(&mut self, y: f64, error: &ToldError) {
+    fn icmp(&mut self, y: f64, error: &IcmpEvent) {
         let to = self.x(error.to);
-        let far = self.x(error.to.other());
-        // Somebody on the way, unless it is the other end.
-        let from = if error.by_the_other_end { far } else { far + (to - far) * 0.12 };
+        let peer = self.x(error.to.other());
+        // A router's error begins between the two lifelines.
+        let from = if error.by_receiver { peer } else { peer + (to - peer) * 0.12 };
         self.arrow(from, to, y, "warn", false);
         let _ =
             write!(self.body, "<circle cx=\"{from:.1}\" cy=\"{y:.1}\" r=\"4\" class=\"warn\"/>");
-        self.label(from, to, y, &words::of_error(error));
-        self.states(y, error.to.other(), [error.client, error.server], false);
+        self.label(from, to, y, &labels::icmp_error(error));
+        self.states(y, error.to.other(), error.states, false);
     }
 
     fn run(&mut self, y: f64, run: &Run) {
         let y = y + SLANT / 2.0;
-        for end in [End::Client, End::Server] {
-            self.lifeline(end, y - 12.0);
-            let x = self.x(end);
+        for side in Side::BOTH {
+            self.lifeline(side, y - 12.0);
+            let x = self.x(side);
             let _ = write!(
                 self.body,
                 "<path d=\"M{x:.1} {:.1}v24\" class=\"line\" stroke-dasharray=\"2 5\" stroke-width=\"3\"/>",
                 y - 12.0
             );
-            self.since[end as usize] = y + 12.0;
+            self.since[side as usize] = y + 12.0;
         }
-        self.between(y, &words::of_run(run));
+        self.between(y, &labels::run(run));
     }
 
-    /// Words in the middle between the two ends.
-    fn between(&mut self, y: f64, words: &str) {
+    /// Writes `label` in the middle between the lifelines.
+    fn between(&mut self, y: f64, label: &str) {
         let middle = (CLIENT + self.server) / 2.0;
-        self.text(middle, y + 4.0, "faint", "middle", words);
+        self.text(middle, y + 4.0, "faint", "middle", label);
     }
 
-    /// A line from `from` to `to`, sinking on its way, with a head; a cross where it was in vain.
-    fn arrow(&mut self, from: f64, to: f64, y: f64, class: &str, in_vain: bool) {
+    /// An arrow from `from` to `to`, with a cross for a head if undelivered.
+    fn arrow(&mut self, from: f64, to: f64, y: f64, class: &str, undelivered: bool) {
         let direction = (to - from).signum();
         let start = from + direction * 3.0;
-        let (end, down) = if in_vain {
+        let (end, down) = if undelivered {
             (from + (to - from) * 0.86, SLANT * 0.86)
         } else {
             (to - direction * 3.0, SLANT)
         };
-        let shaft = if in_vain { end } else { end - direction * 7.0 };
+        let shaft = if undelivered { end } else { end - direction * 7.0 };
         let lower = y + down;
         self.line(
             start,
             y,
             shaft,
-            lower - if in_vain { 0.0 } else { 0.3 },
+            lower - if undelivered { 0.0 } else { 0.3 },
             &format!("arrow {class}"),
         );
-        if in_vain {
+        if undelivered {
             for (dx, dy) in [(5.0, 5.0), (5.0, -5.0)] {
                 self.line(end - dx, lower - dy, end + dx, lower + dy, "vain");
             }
@@ -302,31 +301,31 @@ impl Picture {
         );
     }
 
-    /// The states that an event leads to, where they are new: the sender's where it leaves, the
-    /// other's where it arrives. Where it was in vain, the other's is struck out.
-    fn states(&mut self, y: f64, from: End, states: [States; 2], in_vain: bool) {
-        for (end, new) in [End::Client, End::Server].into_iter().zip(states) {
-            let shown = self.ends[end as usize];
+    /// The states that an event leads to, if they are new: the sender's where it leaves, the
+    /// receiver's where it arrives, struck through if it is undelivered.
+    fn states(&mut self, y: f64, from: Side, states: [States; 2], undelivered: bool) {
+        for (side, new) in Side::BOTH.into_iter().zip(states) {
+            let shown = self.drawn[side as usize];
             if shown.is_some_and(|old| old.after() == new.after() && old.proven() == new.proven()) {
                 continue;
             }
-            let y = if end == from { y } else { y + SLANT };
-            if in_vain && end != from {
-                self.chip(end, y, &new.to_string(), "chip undone", true);
+            let y = if side == from { y } else { y + SLANT };
+            if undelivered && side != from {
+                self.chip(side, y, &new.to_string(), "chip undone", true);
                 continue;
             }
-            self.lifeline(end, y);
-            self.ends[end as usize] = Some(new);
+            self.lifeline(side, y);
+            self.drawn[side as usize] = Some(new);
             let class = if new.after() == State::Established { "chip is-open" } else { "chip" };
             let assumed = !new.proven() && new.after() != State::Unknown;
-            self.chip(end, y, &new.to_string(), class, assumed);
+            self.chip(side, y, &new.to_string(), class, assumed);
         }
     }
 
-    /// Draws the lifeline of `end` down to `y` as the state so far says.
-    fn lifeline(&mut self, end: End, y: f64) {
-        let (x, since) = (self.x(end), std::mem::replace(&mut self.since[end as usize], y));
-        let (mut class, state) = (String::from("life"), self.ends[end as usize]);
+    /// Draws the lifeline of `side` down to `y`, styled by the state so far.
+    fn lifeline(&mut self, side: Side, y: f64) {
+        let (x, since) = (self.x(side), std::mem::replace(&mut self.since[side as usize], y));
+        let (mut class, state) = (String::from("life"), self.drawn[side as usize]);
         if state.is_some_and(|state| state.after() == State::Established) {
             class.push_str(" open");
         }
@@ -336,10 +335,10 @@ impl Picture {
         self.line(x, since, x, y, &class);
     }
 
-    fn chip(&mut self, end: End, y: f64, text: &str, class: &str, assumed: bool) {
-        let x = match end {
-            End::Client => CLIENT - ASIDE - STATE_WIDTH,
-            End::Server => self.server + ASIDE,
+    fn chip(&mut self, side: Side, y: f64, text: &str, class: &str, assumed: bool) {
+        let x = match side {
+            Side::Client => CLIENT - ASIDE - STATE_WIDTH,
+            Side::Server => self.server + ASIDE,
         };
         let guess = if assumed { " guess" } else { "" };
         let _ = write!(
@@ -364,12 +363,12 @@ impl Picture {
         let _ = writeln!(self.body, " text-anchor=\"{anchor}\">{}</text>", Escaped(text));
     }
 
-    /// The whole picture: what was drawn, with title, heads, axis and legend around it.
-    fn around(mut self, story: &Story, bottom: f64) -> String {
+    /// The whole picture: the body with title, heads, axis and legend around it.
+    fn around(mut self, timeline: &Timeline, bottom: f64) -> String {
         let inside = std::mem::take(&mut self.body);
         let width = self.width;
-        let outcome = story.verdict.outcome;
-        let title = format!("conn {}   {}", story.id, words::ends(story));
+        let outcome = timeline.verdict.outcome;
+        let title = format!("conn {}   {}", timeline.id, labels::addresses(timeline));
         self.text(24.0, 36.0, "title", "start", &title);
         let label = outcome.label();
         let chip = label.len() as f64 * CHARACTER + 20.0;
@@ -383,11 +382,11 @@ impl Picture {
             "<rect x=\"24\" y=\"50\" width=\"{chip:.1}\" height=\"22\" rx=\"11\" class=\"{class}\"/>"
         );
         self.text(24.0 + chip / 2.0, 65.0, "on", "middle", label);
-        self.text(24.0 + chip + 12.0, 65.0, "", "start", &words::circumstances(story));
-        for (end, address) in [(End::Client, story.client), (End::Server, story.server)] {
-            self.text(self.x(end), 98.0, "head", "middle", end.name());
+        self.text(24.0 + chip + 12.0, 65.0, "", "start", &labels::summary(timeline));
+        for (side, address) in Side::BOTH.into_iter().zip([timeline.client, timeline.server]) {
+            self.text(self.x(side), 98.0, "head", "middle", side.label());
             let address = address.to_string();
-            let x = address_x(self.x(end), faint_width(&address));
+            let x = address_x(self.x(side), faint_width(&address));
             self.text(x, 114.0, "faint", "middle", &address);
         }
         self.text(FRAMES, 114.0, "faint", "end", "frame");
@@ -395,17 +394,17 @@ impl Picture {
         self.line(AXIS, BEFORE - 10.0, AXIS, bottom, "line");
         self.body.push_str(&inside);
         let mut y = bottom + 24.0;
-        let meaning = words::meaning(story);
+        let meaning = labels::failure(timeline);
         if !meaning.is_empty() {
             self.text(24.0, y, "", "start", &meaning);
             y += 20.0;
         }
         let legend = "STATE? and broken lines: assumed, the capture cannot show that a segment arrived · \
-                      dashed arrow: sent before · × not received or not taken";
+                      dashed arrow: sent before · ×: not received or not accepted";
         self.text(24.0, y, "faint", "start", legend);
-        let start = Timestamp::from_nanosecond(story.first_ns.into());
+        let start = Timestamp::from_nanosecond(timeline.first_ns.into());
         let start = start.map_or_else(|_| String::new(), |start| format!(", from {start}"));
-        let source = format!("{}{start}", shown(&story.file));
+        let source = format!("{}{start}", shown(&timeline.file));
         self.text(24.0, y + 17.0, "faint", "start", &source);
         let height = y + 36.0;
         format!(
@@ -418,12 +417,12 @@ impl Picture {
     }
 }
 
-/// Room for a silence of so many nanoseconds: none below 10 ms, then more by its order.
-fn silence(ns: u64) -> f64 {
+/// Height of a silence, which grows with its logarithm: none below 10 ms.
+fn silence_height(ns: u64) -> f64 {
     if ns < 10_000_000 { 0.0 } else { ((ns as f64 / 1e7).log10() * 9.0 + 8.0).min(48.0) }
 }
 
-/// Text for XML.
+/// Text escaped for XML.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
@@ -434,7 +433,7 @@ impl fmt::Display for Escaped<'_> {
                 '<' => f.write_str("&lt;")?,
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
-                // XML 1.0 has no place for other control characters.
+                // XML 1.0 forbids most control characters, even escaped.
                 character if character.is_control() => f.write_char('\u{fffd}')?,
                 character => f.write_char(character)?,
             }
@@ -456,9 +455,9 @@ mod tests {
     }
 
     #[test]
-    fn silence_takes_room_by_its_order() {
-        assert_eq!(silence(1_000), 0.0);
-        assert!(silence(1_000_000_000) > silence(100_000_000));
-        assert!(silence(u64::MAX) <= 48.0);
+    fn silence_takes_height_by_its_logarithm() {
+        assert_eq!(silence_height(1_000), 0.0);
+        assert!(silence_height(1_000_000_000) > silence_height(100_000_000));
+        assert!(silence_height(u64::MAX) <= 48.0);
     }
 }

@@ -2,8 +2,8 @@
 
 use dissector_core::connection::FindingSet;
 
-use super::text;
-use crate::cell::{Column, Row, Value, Visit};
+use super::number;
+use crate::output::row::{Column, Row, Value, Visit};
 
 /// Appends the names of the columns.
 pub fn header(to: &mut Vec<u8>, columns: &[Column]) {
@@ -31,12 +31,12 @@ impl Visit for Fields<'_> {
             Value::Null => {}
             Value::Boolean(true) => to.extend_from_slice(b"true"),
             Value::Boolean(false) => to.extend_from_slice(b"false"),
-            Value::Unsigned(value) => text::unsigned(to, value),
-            Value::Signed(value) => text::signed(to, value),
-            Value::Float(value) => text::shown(to, value),
+            Value::Unsigned(value) => number::unsigned(to, value),
+            Value::Signed(value) => number::signed(to, value),
+            Value::Float(value) => number::shown(to, value),
             Value::Text(text) | Value::Labels(text) => any(to, text),
             Value::Label(text) => to.extend_from_slice(text.as_bytes()),
-            Value::Address(value) => text::address(to, &value),
+            Value::Address(value) => number::address(to, &value),
             Value::List(findings) => list(to, findings),
         }
         to.push(b',');

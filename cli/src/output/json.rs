@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use dissector_core::connection::FindingSet;
 
-use super::text;
-use crate::cell::{Column, Row, Value, Visit};
+use super::number;
+use crate::output::row::{Column, Row, Value, Visit};
 
 /// Appends `row` as a line.
 pub fn line(to: &mut Vec<u8>, row: &impl Row) {
@@ -30,8 +30,8 @@ impl Visit for Members<'_> {
             Value::Null => to.extend_from_slice(b"null"),
             Value::Boolean(true) => to.extend_from_slice(b"true"),
             Value::Boolean(false) => to.extend_from_slice(b"false"),
-            Value::Unsigned(value) => text::unsigned(to, value),
-            Value::Signed(value) => text::signed(to, value),
+            Value::Unsigned(value) => number::unsigned(to, value),
+            Value::Signed(value) => number::signed(to, value),
             Value::Float(value) => float(to, value),
             Value::Text(text) => any(to, text),
             Value::Label(text) | Value::Labels(text) => quoted(to, text),
@@ -50,7 +50,7 @@ fn quoted(to: &mut Vec<u8>, text: &str) {
 
 fn address(to: &mut Vec<u8>, address: IpAddr) {
     to.push(b'"');
-    text::address(to, &address);
+    number::address(to, &address);
     to.push(b'"');
 }
 
@@ -98,7 +98,7 @@ mod tests {
     use dissector_core::wire::TcpFlags;
 
     use super::*;
-    use crate::cell::{Label, Tcpdump, row};
+    use crate::output::row::{Label, Tcpdump, row};
 
     row! {
     /// Columns of every type.

@@ -11,7 +11,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 
 use crate::Failure;
-use crate::cell::{Column, Kind, Row, Value, Visit};
+use crate::output::row::{Column, Kind, Row, Value, Visit};
 
 /// Rows a group.
 const GROUP_ROWS: usize = 1 << 16;

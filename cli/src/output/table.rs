@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use crate::style::FAINT;
+use crate::output::style::FAINT;
 
 /// A column: its title, and whether it holds numbers, which stand at the right.
 #[derive(Clone, Copy)]

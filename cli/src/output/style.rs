@@ -1,7 +1,7 @@
-//! Colours, for a terminal.
+//! Colours for the terminal.
 
 use anstyle::{AnsiColor, Style};
-use dissector_core::connection::{ColourRole, Outcome, Stage};
+use dissector_core::connection::{ColourRole, Outcome, Stage, StageClass};
 
 /// Green for what came up, red for what did not; the label says it too.
 pub fn outcome_style(outcome: Outcome) -> Style {
@@ -18,20 +18,16 @@ pub fn colour_style(colour: ColourRole) -> Style {
     }
 }
 
-/// As in Wireshark's list: handshake green, close grey, reset red.
+/// Green for the handshake, blue for the close, red for the rest.
 pub fn stage_style(stage: Stage) -> Style {
-    match stage {
-        Stage::None => Style::new(),
-        stage if stage.is_handshake() => AnsiColor::Green.on_default(),
-        Stage::IcmpError | Stage::IllegalFlags => AnsiColor::Red.on_default(),
-        stage if stage.number() >= Stage::Fin.number() => AnsiColor::Blue.on_default(),
+    match stage.class() {
+        StageClass::None => Style::new(),
+        StageClass::Handshake => AnsiColor::Green.on_default(),
+        StageClass::Close => AnsiColor::Blue.on_default(),
         _ => AnsiColor::Red.on_default(),
     }
 }
 
-/// What stands back.
 pub const FAINT: Style = Style::new().dimmed();
-/// What stands out.
 pub const STRONG: Style = Style::new().bold();
-/// What should be looked at.
 pub const WARNING: Style = AnsiColor::Yellow.on_default();

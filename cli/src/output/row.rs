@@ -1,4 +1,5 @@
-//! What rows are made of: columns with a type, whatever the format that they are written in.
+//! Rows of typed columns, for every format. A column is named as the filter field in Wireshark, without
+//! `tcphs.` and with underscores.
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -82,19 +83,19 @@ macro_rules! row {
             $( pub $column: $type, )+
         }
 
-        impl $(<$life>)? $crate::cell::Row for $name $(<$life>)? {
-            const COLUMNS: &'static [$crate::cell::Column] = &[ $( $crate::cell::Column {
+        impl $(<$life>)? $crate::output::row::Row for $name $(<$life>)? {
+            const COLUMNS: &'static [$crate::output::row::Column] = &[ $( $crate::output::row::Column {
                 name: stringify!($column),
                 json_key: concat!(",\"", stringify!($column), "\":"),
-                kind: <$type as $crate::cell::Cell>::KIND,
-                optional: <$type as $crate::cell::Cell>::OPTIONAL,
+                kind: <$type as $crate::output::row::Cell>::KIND,
+                optional: <$type as $crate::output::row::Cell>::OPTIONAL,
             } ),+ ];
 
             #[inline]
-            fn each(&self, visitor: &mut impl $crate::cell::Visit) {
+            fn each(&self, visitor: &mut impl $crate::output::row::Visit) {
                 let mut columns = Self::COLUMNS.iter();
                 $( if let Some(column) = columns.next() {
-                    visitor.visit(column, $crate::cell::Cell::value(&self.$column));
+                    visitor.visit(column, $crate::output::row::Cell::value(&self.$column));
                 } )+
             }
         }
@@ -171,9 +172,12 @@ impl<T: Cell> Cell for Option<T> {
     }
 }
 
-/// The name of something: one of our own labels, or Zeek's letters.
+/// A text that needs no quotes: one of the engine's labels, or Zeek's letters.
 #[derive(Clone)]
 pub struct Label<T>(pub T);
+
+/// One of the engine's labels.
+pub type Name = Label<&'static str>;
 
 impl<T: AsRef<str>> Cell for Label<T> {
     const KIND: Kind = Kind::Text;

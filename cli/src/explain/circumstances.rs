@@ -1,0 +1,80 @@
+//! Circumstances that bear on the meaning of an outcome.
+
+use dissector_core::connection::{Finding, Outcome, Vantage};
+
+use crate::output::units::{duration, octets};
+use crate::timeline::Timeline;
+
+pub fn remarks(timeline: &Timeline) -> Vec<String> {
+    let verdict = &timeline.verdict;
+    let (times, has) = (&verdict.times, |finding| verdict.findings.contains(finding));
+    let mut remarks = Vec::new();
+    if let (Some(setup_ns), Some(total_ns)) = (times.setup_time_ns, times.rtt_total_ns) {
+        let waited_ns = setup_ns.saturating_sub(total_ns);
+        if waited_ns > 0 && verdict.syn_count > 1 && !has(Finding::ChallengeAck) {
+            remarks.push(format!(
+                "Of the {} that the set-up took, {} passed before the client sent the SYN that was \
+                 answered: the earlier ones, or their answers, were lost or dropped.",
+                duration(setup_ns),
+                duration(waited_ns)
+            ));
+        }
+    }
+    let complete = verdict.outcome == Outcome::Complete;
+    if complete && has(Finding::SynAckRetxAfterAck) {
+        remarks.push(
+            "The server did not accept the final ACK at first. A lost ACK, a full accept queue and \
+             TCP_DEFER_ACCEPT look alike from here; on the server, `nstat -az \
+             TcpExtListenOverflows` tells whether it was the queue."
+                .into(),
+        );
+    }
+    if complete
+        && verdict.synack_count == 1
+        && !timeline.server_sent_more
+        && timeline.client_resent > 0
+    {
+        remarks.push(format!(
+            "The server has sent nothing since its SYN/ACK, not even an acknowledgment of the data \
+             that the client has sent since ({}, and again). It may never have accepted the final \
+             ACK: a server that uses SYN cookies and whose accept queue is full drops it without \
+             repeating its SYN/ACK. Or the client's data is lost on the way. On the server, `nstat \
+             -az TcpExtListenOverflows TcpExtSyncookiesRecv` and `ss -ltn 'sport = :{}'` tell which.",
+            octets(timeline.client_octets),
+            timeline.server.port()
+        ));
+    }
+    let lost = verdict.outcome == Outcome::NotAccepted
+        || verdict.syn_count > 1
+        || verdict.synack_count > 1;
+    if let (Some(server_ns), Some(client_ns), true) =
+        (times.rtt_server_ns, times.rtt_client_ns, lost)
+    {
+        let (near, near_ns, far, far_ns) = match verdict.vantage {
+            Vantage::NearServer => ("server", server_ns, "client", client_ns),
+            _ => ("client", client_ns, "server", server_ns),
+        };
+        if matches!(verdict.vantage, Vantage::NearClient | Vantage::NearServer) {
+            remarks.push(format!(
+                "The capture was taken near the {near} (round trip {}; to the {far} {}): segments \
+                 were lost beyond this point, towards the {far}.",
+                duration(near_ns),
+                duration(far_ns)
+            ));
+        }
+    }
+    if timeline.attempt > 1 {
+        remarks.push(format!(
+            "This is attempt {} on these addresses and ports in the capture; the others are \
+             connections of their own.",
+            timeline.attempt
+        ));
+    }
+    if let (Some(side), false) = (verdict.seen.only(), verdict.outcome.failed()) {
+        remarks.push(format!("The capture contains no segment of the {}.", side.other()));
+    }
+    if has(Finding::HalfClosedLong) {
+        remarks.push(Finding::HalfClosedLong.text().into());
+    }
+    remarks
+}

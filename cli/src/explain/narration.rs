@@ -1,0 +1,379 @@
+//! The events of a timeline as sentences.
+
+use dissector_core::connection::{
+    Annotation, Close, Finding, FindingSet, Repeat, RstReason, Side, Stage, StageClass,
+};
+
+use crate::output::units::{count, duration, octets};
+use crate::timeline::{Event, IcmpEvent, Run, SegmentEvent, SynOptions, Timeline, labels};
+
+/// Time and sentence for every event, or for several events that belong together.
+pub fn sentences(timeline: &Timeline) -> Vec<(String, String)> {
+    let mut narration =
+        Narration { timeline, options: None, findings: FindingSet::EMPTY, last_ns: None };
+    grouped(&timeline.events).iter().map(|group| narration.sentence(group)).collect()
+}
+
+/// Events that share a sentence.
+enum Group<'a> {
+    Single(&'a SegmentEvent),
+    /// Consecutive copies of the same segment.
+    Copies(Vec<&'a SegmentEvent>),
+    Icmp(&'a IcmpEvent),
+    /// Data and its acknowledgments.
+    Run(Run),
+    File(&'a str),
+}
+
+fn grouped(events: &[Event]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for event in events {
+        match (event, groups.last_mut()) {
+            (Event::Segment(segment), Some(Group::Copies(copies)))
+                if is_mere_copy(segment)
+                    && copies[0].annotation.stage == segment.annotation.stage =>
+            {
+                copies.push(segment);
+            }
+            (Event::Segment(segment), _) if is_mere_copy(segment) => {
+                groups.push(Group::Copies(vec![segment]));
+            }
+            (Event::Segment(segment), Some(Group::Run(run))) if segment.is_plain() => {
+                run.add(event);
+            }
+            (Event::Run(more), Some(Group::Run(run))) if !more.remarkable => run.add(event),
+            (Event::Segment(segment), _) if segment.is_plain() => {
+                let mut run = Run::new(segment.frame, segment.time_ns);
+                run.add(event);
+                groups.push(Group::Run(run));
+            }
+            (Event::Segment(segment), _) => groups.push(Group::Single(segment)),
+            (Event::Icmp(error), _) => groups.push(Group::Icmp(error)),
+            (Event::Run(run), _) => groups.push(Group::Run(run.clone())),
+            (Event::File(name), _) => groups.push(Group::File(name)),
+        }
+    }
+    groups
+}
+
+/// Whether a segment only shows that the copy before it was not answered.
+fn is_mere_copy(segment: &SegmentEvent) -> bool {
+    let Annotation { copy, retry, findings, .. } = segment.annotation;
+    let more = findings.iter().any(|finding| {
+        !matches!(finding, Finding::SynRetx | Finding::SynAckRetx | Finding::SynAckRetxAfterAck)
+    });
+    let first_refutation = findings.contains(Finding::SynAckRetxAfterAck) && retry < 2;
+    copy == Repeat::Retransmission && !more && !first_refutation
+}
+
+struct Narration<'a> {
+    timeline: &'a Timeline,
+    /// Options of the last SYN or SYN/ACK.
+    options: Option<SynOptions>,
+    /// Findings that a sentence has explained.
+    findings: FindingSet,
+    /// Time of the last event.
+    last_ns: Option<i64>,
+}
+
+impl Narration<'_> {
+    fn sentence(&mut self, group: &Group<'_>) -> (String, String) {
+        match group {
+            Group::Single(segment) => {
+                (self.moment(segment.frame, segment.time_ns), self.segment(segment))
+            }
+            Group::Copies(copies) => (self.moment_of_copies(copies), self.copies(copies)),
+            Group::Icmp(error) => (self.moment(error.frame, error.time_ns), icmp(error)),
+            Group::Run(run) => (self.moment_of_run(run), data(run)),
+            Group::File(name) => (format!("In {name}:"), "the connection continues.".into()),
+        }
+    }
+
+    /// `Frame 2, 20.0 ms later:`
+    fn moment(&mut self, frame: u64, time_ns: i64) -> String {
+        match self.last_ns.replace(time_ns) {
+            None => format!("Frame {frame}:"),
+            Some(last_ns) => {
+                let direction = if time_ns < last_ns { "earlier" } else { "later" };
+                let distance = duration(last_ns.abs_diff(time_ns));
+                format!("Frame {frame}, {distance} {direction}:")
+            }
+        }
+    }
+
+    fn moment_of_copies(&mut self, copies: &[&SegmentEvent]) -> String {
+        let last = copies[copies.len() - 1];
+        let moment = self.moment(last.frame, last.time_ns);
+        if copies.len() == 1 {
+            return moment;
+        }
+        let frames: Vec<_> = copies.iter().map(|copy| copy.frame.to_string()).collect();
+        format!("Frames {}:", joined(&frames))
+    }
+
+    fn moment_of_run(&mut self, run: &Run) -> String {
+        let first = self.moment(run.first_frame, run.first_ns);
+        self.last_ns = Some(run.last_ns);
+        if run.several_files || self.timeline.interleaved && run.segments > 1 {
+            "Then:".into()
+        } else if run.first_frame == run.last_frame {
+            first
+        } else {
+            let to = if run.segments == 2 { "and" } else { "to" };
+            format!("Frames {} {to} {}:", run.first_frame, run.last_frame)
+        }
+    }
+
+    fn copies(&mut self, copies: &[&SegmentEvent]) -> String {
+        let (from, annotation) = (copies[0].from, &copies[0].annotation);
+        let what = match (from, annotation.stage) {
+            (Side::Client, Stage::Syn) => "SYN",
+            (Side::Server, Stage::SynAck) => "SYN/ACK",
+            (_, stage) if stage.class() == StageClass::Close => "FIN",
+            _ => "segment",
+        };
+        let times = match copies.len() {
+            1 => "again".to_owned(),
+            2 => "twice more".to_owned(),
+            times => format!("{times} times more"),
+        };
+        let waits: Vec<_> =
+            copies.iter().filter_map(|copy| copy.annotation.rto_ns()).map(duration).collect();
+        let after =
+            if waits.is_empty() { String::new() } else { format!(", after {}", joined(&waits)) };
+        let why = match annotation.stage {
+            _ if annotation.findings.contains(Finding::SynAckRetxAfterAck) => {
+                "It still has not accepted the ACK."
+            }
+            Stage::Syn => "No answer has reached it.",
+            Stage::SynAck => "No ACK has reached it.",
+            _ => "No acknowledgment has reached it.",
+        };
+        for copy in copies {
+            self.findings = self.findings.union(copy.annotation.findings);
+        }
+        format!("the {from} sends its {what} {times}{after}. {why}")
+    }
+
+    fn segment(&mut self, segment: &SegmentEvent) -> String {
+        if segment.annotation.copy == Repeat::Duplicate {
+            return "the same packet again, captured twice; it was sent once.".into();
+        }
+        let (mut sentence, explained) = self.step(segment);
+        let explained = |finding| explained.contains(&finding) || finding == Finding::SlowHandshake;
+        for finding in segment.annotation.findings.iter() {
+            if !explained(finding) && !self.findings.contains(finding) {
+                sentence.push(' ');
+                sentence.push_str(finding.text());
+            }
+        }
+        self.findings = self.findings.union(segment.annotation.findings);
+        sentence
+    }
+
+    /// What a segment does, and which of its findings this explains.
+    fn step(&mut self, segment: &SegmentEvent) -> (String, &'static [Finding]) {
+        let annotation = &segment.annotation;
+        let (stage, has) = (annotation.stage, |finding| annotation.findings.contains(finding));
+        let (from, peer) = (segment.from, segment.from.other());
+        let data = octets(segment.len.into());
+        let with_data =
+            if segment.len == 0 { String::new() } else { format!(" with {data} of data") };
+        let retransmitted = annotation.copy == Repeat::Retransmission;
+        let again = if retransmitted { " again" } else { "" };
+        let after = match annotation.rto_ns() {
+            Some(rto_ns) => format!(", {} after the previous one", duration(rto_ns)),
+            None => String::new(),
+        };
+        let mut explained: &'static [Finding] = &[];
+        let sentence = match stage {
+            Stage::SynCrossing if !retransmitted => format!(
+                "the {from} also sends a SYN{with_data} and asks for a connection: neither side has \
+                 seen the other's SYN yet.{}",
+                self.offer(segment)
+            ),
+            Stage::Syn if !retransmitted => format!(
+                "the {from} sends a SYN{with_data} and asks for a connection.{}",
+                self.offer(segment)
+            ),
+            Stage::Syn => {
+                explained = &[Finding::SynRetx];
+                format!("the {from} sends its SYN again{after}.")
+            }
+            Stage::SynAck | Stage::SynAckSimultaneous if has(Finding::SynAckRetxAfterAck) => {
+                explained = &[Finding::SynAckRetxAfterAck, Finding::SynAckRetx];
+                format!(
+                    "the {from} sends its SYN/ACK again{after}. It would not if it had accepted the \
+                     ACK: either the ACK was lost after it passed here, or the server dropped it. \
+                     The client considers the connection open, the server does not."
+                )
+            }
+            Stage::SynAck if has(Finding::BadSynAck) => format!(
+                "the {from} answers with a SYN/ACK that acknowledges something that was not sent."
+            ),
+            Stage::SynAck if !retransmitted => {
+                format!("the {from} answers with a SYN/ACK{with_data}.{}", self.offer(segment))
+            }
+            Stage::SynAck | Stage::SynAckSimultaneous => {
+                explained = &[Finding::SynAckRetx];
+                format!("the {from} sends a SYN/ACK{again}{after}.")
+            }
+            Stage::FinalAck => {
+                explained = &[Finding::HandshakeComplete];
+                let whose = if segment.undelivered { "For the client, the" } else { "The" };
+                let times = match labels::setup(self.timeline) {
+                    times if times.is_empty() => times,
+                    times => format!(", {times}"),
+                };
+                format!(
+                    "the {from} acknowledges{with_data}: the third step. {whose} handshake is \
+                     complete{times}."
+                )
+            }
+            Stage::SplitAck => {
+                format!("the {from} acknowledges the SYN, but does not send its own yet.")
+            }
+            Stage::MpJoinAck => format!(
+                "the {from} confirms: the fourth step, which joins a subflow to a Multipath TCP \
+                 connection."
+            ),
+            Stage::ChallengeAck => {
+                explained = &[Finding::ChallengeAck];
+                format!(
+                    "the {from} answers with an ACK that does not acknowledge the SYN, a challenge. \
+                     It still holds an older connection on these addresses and ports, and asks \
+                     whether that one is gone."
+                )
+            }
+            Stage::RstRefusal => {
+                explained = &[Finding::Refused];
+                format!("the {from} refuses with an RST that acknowledges the SYN.")
+            }
+            Stage::RstHandshakeAbort => {
+                explained = &[Finding::AbortedByClient, Finding::AbortedByServer];
+                format!("the {from} sends an RST and gives up the handshake.")
+            }
+            Stage::RstHalfOpen => {
+                explained = &[Finding::HalfOpenReset];
+                format!(
+                    "the {from} answers the challenge with an RST: it does not know the older \
+                     connection, which this clears."
+                )
+            }
+            Stage::RstIgnored => {
+                explained = &[Finding::RstUnacceptable];
+                format!(
+                    "the {from} sends an RST with numbers that the {peer} does not accept: it should \
+                     be ignored."
+                )
+            }
+            Stage::Rst => {
+                explained = &[Finding::RstAbort, Finding::RstAfterFin];
+                format!("the {from} sends an RST{}.", reset(annotation.rst_reason))
+            }
+            Stage::Fin => format!("the {from} closes its side{with_data} (FIN){again}."),
+            Stage::FinAcked | Stage::SecondFinAcked
+                if self.timeline.verdict.close == Close::Simultaneous =>
+            {
+                format!("the {from} acknowledges the {peer}'s FIN.")
+            }
+            Stage::FinAcked => {
+                format!("the {from} acknowledges the FIN{with_data}; it may still send.")
+            }
+            Stage::SecondFin => format!("the {from} closes its side, too{with_data} (FIN){again}."),
+            Stage::FinAndAck => format!(
+                "the {from} acknowledges the FIN and closes its side, too{with_data} (FIN){again}."
+            ),
+            Stage::SecondFinAcked => {
+                format!("the {from} acknowledges the FIN. The connection is closed on both sides.")
+            }
+            Stage::FinSimultaneous => {
+                explained = &[Finding::SimultaneousClose];
+                format!("the {from} closes its side, too (FIN): the FINs cross on their way.")
+            }
+            Stage::IllegalFlags => {
+                explained = &[Finding::IllegalFlags];
+                format!(
+                    "the {from} sends {}, which no TCP does: a scan, or damage.",
+                    annotation.flags
+                )
+            }
+            _ if segment.len > 0 && segment.resent == segment.len => {
+                format!("the {from} sends {data} again.")
+            }
+            _ if segment.len > 0 => format!("the {from} sends {data}."),
+            _ => format!("the {from} sends an ACK without data."),
+        };
+        (sentence, explained)
+    }
+
+    /// What a SYN or SYN/ACK offers, as a sentence after a space.
+    fn offer(&mut self, segment: &SegmentEvent) -> String {
+        let Some(options) = segment.options else { return String::new() };
+        if self.options.replace(options) == Some(options) {
+            return " It offers the same.".into();
+        }
+        let mut parts = Vec::new();
+        if let Some(mss) = options.mss {
+            parts.push(format!("segments of up to {mss} octets"));
+        }
+        if let Some(shift) = options.window_scale {
+            parts.push(format!("window scaling by {shift}"));
+        }
+        for (offered, name) in [
+            (options.sack, "selective acknowledgments"),
+            (options.timestamps, "timestamps"),
+            (options.fast_open, "Fast Open"),
+            (options.mptcp, "Multipath TCP"),
+        ] {
+            if offered {
+                parts.push(name.into());
+            }
+        }
+        match parts.is_empty() {
+            true => " It offers no options.".into(),
+            false => format!(" It offers {}.", joined(&parts)),
+        }
+    }
+}
+
+/// `1`, `1 and 2`, `1, 2 and 3`; without the middle of a long list.
+fn joined(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first, second, .., last] if words.len() > 8 => {
+            format!("{first}, {second}, … {last} ({} in all)", words.len())
+        }
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+fn reset(reason: Option<RstReason>) -> &'static str {
+    match reason {
+        Some(RstReason::Abort) => " with ACK: the program there gave up the connection",
+        Some(RstReason::NoConnection) => {
+            " without ACK, with the number that its peer expects: it does not know the connection \
+             (any more)"
+        }
+        Some(RstReason::AfterFin) => " after its FIN: it accepts nothing more",
+        _ => "",
+    }
+}
+
+fn icmp(error: &IcmpEvent) -> String {
+    let name = labels::icmp_name(error.by, error.kind, error.code);
+    format!("{} reports “{name}” about a segment of the {}.", error.by, error.to)
+}
+
+fn data(run: &Run) -> String {
+    let sent: Vec<_> = labels::sent(run).map(|what| format!("the {what}")).collect();
+    let (segments, lasted) = (count(run.segments, "segment"), duration(run.duration_ns()));
+    let unusual = if run.remarkable { " Some of them are repeated or unusual." } else { "" };
+    match (run.segments, sent.is_empty()) {
+        (1, true) => "an ACK without data.".into(),
+        (1, false) => format!("{}.", joined(&sent)),
+        (_, true) => format!("{segments} without data, in {lasted}.{unusual}"),
+        (_, false) => format!("{}, in {segments} over {lasted}.{unusual}", joined(&sent)),
+    }
+}

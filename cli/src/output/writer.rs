@@ -1,0 +1,143 @@
+//! Writes rows in the format asked for.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use super::row::Row;
+use super::{Output, csv, json};
+use crate::Failure;
+
+/// Where the results of a command go: as rows, or as a table for people.
+pub enum Sink {
+    Rows(RowWriter),
+    Table(Output),
+}
+
+impl Sink {
+    /// Creates the file at `path`, or takes standard output; without a format, for a table.
+    pub fn open<R: Row>(format: Option<RowFormat>, path: Option<&Path>) -> Result<Self, Failure> {
+        Ok(match format {
+            Some(format) => Self::Rows(RowWriter::new::<R>(format, path)?),
+            None => Self::Table(Output::open(path)?),
+        })
+    }
+
+    /// See [`Output::row_by_row`]; has no effect on Parquet.
+    pub fn row_by_row(&mut self) {
+        match self {
+            Self::Rows(RowWriter(Writer::Jsonl(output) | Writer::Csv(output)))
+            | Self::Table(output) => output.row_by_row(),
+            #[cfg(feature = "parquet")]
+            Self::Rows(RowWriter(Writer::Parquet(_))) => {}
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RowFormat {
+    Jsonl,
+    Csv,
+    Parquet,
+}
+
+/// Rows that are not written yet; as text if the format is text.
+pub struct MadeRows<R> {
+    text: Vec<u8>,
+    rows: Vec<R>,
+}
+
+impl<R> Default for MadeRows<R> {
+    fn default() -> Self {
+        Self { text: Vec::new(), rows: Vec::new() }
+    }
+}
+
+impl<R: Row> MadeRows<R> {
+    pub fn add(&mut self, format: RowFormat, row: R) {
+        match format {
+            RowFormat::Jsonl => json::line(&mut self.text, &row),
+            RowFormat::Csv => csv::line(&mut self.text, &row),
+            RowFormat::Parquet => self.rows.push(row),
+        }
+    }
+}
+
+/// Writes rows of one kind.
+pub struct RowWriter(Writer);
+
+enum Writer {
+    Jsonl(Output),
+    Csv(Output),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<super::parquet::ParquetRows>),
+}
+
+impl RowWriter {
+    /// Creates the file, or takes standard output, and writes the header of the format.
+    pub fn new<R: Row>(format: RowFormat, path: Option<&Path>) -> Result<Self, Failure> {
+        Ok(Self(match format {
+            RowFormat::Jsonl => Writer::Jsonl(Output::open(path)?),
+            RowFormat::Csv => {
+                let mut output = Output::open(path)?;
+                csv::header(&mut output.rows, R::COLUMNS);
+                output.row_done()?;
+                Writer::Csv(output)
+            }
+            #[cfg(feature = "parquet")]
+            RowFormat::Parquet => {
+                if path.is_none() && io::stdout().is_terminal() {
+                    return Err(Failure::Usage(
+                        "Parquet is a binary format: name a file with --output FILE".into(),
+                    ));
+                }
+                let output = Output::open(path)?;
+                Writer::Parquet(Box::new(super::parquet::ParquetRows::new(R::COLUMNS, output.to)?))
+            }
+            #[cfg(not(feature = "parquet"))]
+            RowFormat::Parquet => {
+                return Err(Failure::Usage(
+                    "this tcphs was built without Parquet (cargo feature `parquet`)".into(),
+                ));
+            }
+        }))
+    }
+
+    pub fn write(&mut self, row: &impl Row) -> Result<(), Failure> {
+        match &mut self.0 {
+            Writer::Jsonl(output) => {
+                json::line(&mut output.rows, row);
+                output.row_done()?;
+            }
+            Writer::Csv(output) => {
+                csv::line(&mut output.rows, row);
+                output.row_done()?;
+            }
+            #[cfg(feature = "parquet")]
+            Writer::Parquet(rows) => rows.write(row)?,
+        }
+        Ok(())
+    }
+
+    /// Writes all of `made`, whose rows are in this format.
+    pub fn write_made<R: Row>(&mut self, made: &mut MadeRows<R>) -> Result<(), Failure> {
+        match &mut self.0 {
+            Writer::Jsonl(output) | Writer::Csv(output) => {
+                output.made_rows(&made.text)?;
+                made.text.clear();
+                Ok(())
+            }
+            #[cfg(feature = "parquet")]
+            Writer::Parquet(rows) => made.rows.drain(..).try_for_each(|row| rows.write(&row)),
+        }
+    }
+
+    /// Writes the rest and completes the file.
+    pub fn finish(self) -> Result<(), Failure> {
+        match self.0 {
+            Writer::Jsonl(mut output) | Writer::Csv(mut output) => output.flush()?,
+            #[cfg(feature = "parquet")]
+            Writer::Parquet(rows) => rows.finish()?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! Collects the timelines of the connections that the command line asks for.
+
+use std::collections::BTreeMap;
+
+use dissector_core::connection::Connection;
+
+use super::Timeline;
+use super::recorder::Recorder;
+use crate::args::{Select, Source};
+use crate::input::{Ending, Input};
+use crate::selection::Selection;
+use crate::{Failure, follow};
+
+/// Timelines of the first matching connections.
+pub struct Timelines {
+    /// By number of connection.
+    pub list: Vec<Timeline>,
+    /// Number of matching connections, in the list or not.
+    matching: u64,
+    /// Whether one of these failed.
+    pub failed: bool,
+}
+
+impl Timelines {
+    /// What to report on standard error if the list is empty or incomplete. `verb` says what the
+    /// command does with a timeline.
+    pub fn note(&self, verb: &str) -> Option<String> {
+        let shown = self.list.len() as u64;
+        if self.matching == 0 {
+            return Some("no connection matches".into());
+        }
+        if self.matching <= shown {
+            return None;
+        }
+        let (first, max) = match shown {
+            1 => ("the first".into(), ""),
+            _ => (format!("the first {shown}"), ", or raise --max"),
+        };
+        let shown_failed = self.list.iter().any(|timeline| timeline.verdict.outcome.failed());
+        let failed = match self.failed && !shown_failed {
+            true => "; some of the others failed (--failed)",
+            false => "",
+        };
+        Some(format!(
+            "{} connections match, this {verb} {first}{failed}. To choose others, use --conn, \
+             --host, --port or --outcome{max}",
+            self.matching
+        ))
+    }
+}
+
+/// Collects the timelines of up to `max` matching connections.
+pub fn collect(
+    source: &Source,
+    select: &Select,
+    max: usize,
+) -> Result<(Timelines, Ending), Failure> {
+    let selection = Selection::new(source, select)?;
+    let mut collected = Collected { recorders: BTreeMap::new(), list: Vec::new(), next: 0 };
+    let (mut matching, mut failed, mut connections) = (0, false, 0_u64);
+    let ending = follow::steps(
+        Input::open(source, true)?,
+        &mut collected,
+        |collected, step| {
+            let id = step.connection.id();
+            if id >= collected.next {
+                collected.next = id + 1;
+                let room = collected.list.len() + collected.recorders.len() < max;
+                if room && selection.contains(step.connection) {
+                    collected.recorders.insert(id, Recorder::new(step.file));
+                }
+            }
+            if let Some(recorder) = collected.recorders.get_mut(&id) {
+                recorder.record(&step);
+            }
+            Ok(())
+        },
+        |collected, connection: &Connection, now_ns| {
+            connections += 1;
+            let outcome = connection.verdict_at(now_ns).outcome;
+            if select.matches(connection, outcome) {
+                matching += 1;
+                failed |= outcome.failed();
+            }
+            if let Some(recorder) = collected.recorders.remove(&connection.id()) {
+                collected.list.push(recorder.finish(connection, now_ns));
+            }
+            Ok(())
+        },
+    )?;
+    let mut list = collected.list;
+    list.sort_unstable_by_key(|timeline| timeline.id);
+    select.check_numbers(connections)?;
+    Ok((Timelines { list, matching, failed }, ending))
+}
+
+struct Collected {
+    /// Timelines of open connections, by number.
+    recorders: BTreeMap<u32, Recorder>,
+    /// Timelines of connections that have ended.
+    list: Vec<Timeline>,
+    /// Number of the next new connection.
+    next: u32,
+}

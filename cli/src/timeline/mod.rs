@@ -1,0 +1,39 @@
+//! The events of one connection in order, in bounded memory: for `ladder` and `explain`.
+
+mod collection;
+mod event;
+pub mod labels;
+mod recorder;
+mod sent;
+
+use std::net::SocketAddr;
+
+use dissector_core::connection::{States, Verdict};
+
+pub use collection::collect;
+pub use event::{Event, IcmpEvent, Run, SegmentEvent, SynOptions};
+
+/// One connection from its first event to its end.
+#[derive(Debug)]
+pub struct Timeline {
+    /// The file of the first event, as named on the command line.
+    pub file: String,
+    pub id: u32,
+    pub attempt: u16,
+    pub client: SocketAddr,
+    pub server: SocketAddr,
+    pub first_ns: i64,
+    pub last_ns: i64,
+    pub client_state: States,
+    pub server_state: States,
+    pub verdict: Verdict,
+    /// The frames come from several files in turn.
+    pub interleaved: bool,
+    /// Octets that the client sent after its SYN, each counted once.
+    pub client_octets: u64,
+    /// Octets that the client sent again.
+    pub client_resent: u64,
+    /// The server sent a segment that is not a SYN.
+    pub server_sent_more: bool,
+    pub events: Vec<Event>,
+}

@@ -1,0 +1,310 @@
+//! Records the events of one connection.
+
+use std::collections::VecDeque;
+
+use dissector_core::capture::Packet;
+use dissector_core::connection::{Annotation, Connection, Finding, Repeat, Role, Side, Stage};
+use dissector_core::wire::TcpFlags;
+use dissector_core::{IcmpError, Segment};
+
+use super::Timeline;
+use super::event::{Event, IcmpEvent, Run, SegmentEvent, SynOptions};
+use super::sent::SentOctets;
+use crate::follow::Step;
+use crate::input::shown;
+
+/// Plain segments at the start of a run that have an event each.
+const RUN_HEAD: u32 = 3;
+/// A run of at most this many more plain segments is not summed up.
+const RUN_LEAST: usize = 4;
+/// Events kept from the start of the connection.
+const MOST_HEAD: usize = 300;
+/// Events kept from the end; those in between are summed up as one run.
+const MOST_TAIL: usize = 60;
+
+pub struct Recorder {
+    /// The files of the connection so far, in order of its first event in each.
+    files: Vec<String>,
+    /// Place of the last event's file in `files`.
+    current_file: usize,
+    interleaved: bool,
+    head: Vec<Event>,
+    /// The events between `head` and `tail`.
+    middle: Option<Run>,
+    /// The file in which `middle` ends, if it changed in there.
+    middle_file: Option<String>,
+    tail: VecDeque<Event>,
+    /// Number of plain segments since the last other event.
+    plain: u32,
+    /// The last of these, which get an event each unless there are more.
+    waiting: VecDeque<SegmentEvent>,
+    /// Those before `waiting`, beyond [`RUN_HEAD`].
+    run: Option<Run>,
+    /// Initial sequence numbers of client and server.
+    initial: [Option<u32>; 2],
+    sent: [SentOctets; 2],
+    server_sent_more: bool,
+    /// Time of the client's last SYN, and how long after a SYN the first SYN/ACK came.
+    syn_ns: Option<i64>,
+    synack_delay_ns: Option<i64>,
+}
+
+impl Recorder {
+    pub fn new(file: &str) -> Self {
+        Self {
+            files: vec![file.into()],
+            current_file: 0,
+            interleaved: false,
+            head: Vec::new(),
+            middle: None,
+            middle_file: None,
+            tail: VecDeque::new(),
+            plain: 0,
+            waiting: VecDeque::new(),
+            run: None,
+            initial: [None; 2],
+            sent: Default::default(),
+            server_sent_more: false,
+            syn_ns: None,
+            synack_delay_ns: None,
+        }
+    }
+
+    /// Records a packet of the connection.
+    pub fn record(&mut self, step: &Step<'_>) {
+        if self.files[self.current_file] != step.file {
+            self.change_file(step.file);
+        }
+        match step.packet {
+            Packet::Segment(segment) => {
+                let segment = self.segment(segment, step.seen);
+                self.mark_undelivered(&segment);
+                if segment.is_plain() {
+                    self.add_plain(segment);
+                } else {
+                    self.end_run();
+                    self.add(Event::Segment(segment));
+                }
+            }
+            Packet::IcmpError(error) => {
+                self.end_run();
+                self.add(Event::Icmp(icmp(error, step)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds an event for the first change to each file. The first change back to a known file marks
+    /// the files as interleaved; after that, only new files get an event.
+    fn change_file(&mut self, file: &str) {
+        let known = self.files.iter().position(|known| known == file);
+        self.current_file = known.unwrap_or(self.files.len());
+        if known.is_none() {
+            self.files.push(file.into());
+        } else if self.interleaved {
+            return;
+        }
+        self.interleaved |= known.is_some();
+        let names = match self.interleaved {
+            false => shown(file).to_owned(),
+            true => {
+                let files: Vec<_> = self.files.iter().map(|file| shown(file)).collect();
+                format!("{}, by turns", files.join(", "))
+            }
+        };
+        self.end_run();
+        self.add(Event::File(names));
+    }
+
+    /// The timeline of `connection`, which has ended.
+    pub fn finish(mut self, connection: &Connection, now_ns: i64) -> Timeline {
+        self.end_run();
+        let mut events = self.head;
+        events.extend(self.middle.map(Event::Run));
+        events.extend(self.middle_file.map(Event::File));
+        events.extend(self.tail);
+        Timeline {
+            file: self.files.swap_remove(0),
+            id: connection.id(),
+            attempt: connection.attempt(),
+            client: connection.client(),
+            server: connection.server(),
+            first_ns: connection.first_ns(),
+            last_ns: connection.last_ns(),
+            client_state: connection.client_state(),
+            server_state: connection.server_state(),
+            verdict: connection.verdict_at(now_ns),
+            interleaved: self.interleaved,
+            client_octets: self.sent[0].octets,
+            client_resent: self.sent[0].resent,
+            server_sent_more: self.server_sent_more,
+            events,
+        }
+    }
+
+    fn segment(&mut self, segment: &Segment<'_>, annotation: &Annotation) -> SegmentEvent {
+        let tcp = &segment.tcp;
+        // On a connection to itself, either side will do.
+        let from = if annotation.sender == Role::Server { Side::Server } else { Side::Client };
+        let (own, peer) = (from as usize, from.other() as usize);
+        let [syn, rst] = [TcpFlags::SYN, TcpFlags::RST].map(|flag| tcp.flags.contains(flag));
+        let ack = tcp.flags.contains(TcpFlags::ACK).then_some(tcp.acknowledgment.0);
+        // These carry the sequence numbers of another connection, or of none.
+        let foreign = matches!(
+            annotation.stage,
+            Stage::ChallengeAck | Stage::RstHalfOpen | Stage::RstIgnored | Stage::IllegalFlags
+        );
+        if syn {
+            self.initial[own].get_or_insert(tcp.sequence.0);
+        } else if !foreign {
+            self.initial[own].get_or_insert(tcp.sequence.0.wrapping_sub(1));
+        }
+        // An RST may acknowledge octets that were never sent.
+        if let Some(ack) = ack.filter(|_| !foreign && !rst) {
+            self.initial[peer].get_or_insert(ack.wrapping_sub(1));
+        }
+        let len = segment.payload_octets();
+        let counts = annotation.copy != Repeat::Duplicate && !syn;
+        let resent = match counts && !foreign && !rst {
+            true => self.sent[own].add(tcp.sequence.0, len),
+            false => 0,
+        };
+        self.server_sent_more |= from == Side::Server && counts;
+        SegmentEvent {
+            frame: segment.packet.frame,
+            time_ns: segment.packet.time_ns,
+            from,
+            seq: relative(tcp.sequence.0, self.initial[own]),
+            ack: ack.map(|ack| relative(ack, self.initial[peer])),
+            len,
+            resent,
+            annotation: *annotation,
+            options: syn.then(|| SynOptions::of(segment)),
+            undelivered: false,
+        }
+    }
+
+    /// Marks earlier segments that, as `new` shows, its sender did not get or did not accept.
+    fn mark_undelivered(&mut self, new: &SegmentEvent) {
+        let Annotation { stage, copy, findings, .. } = new.annotation;
+        match (stage, self.syn_ns) {
+            (Stage::Syn, _) => self.syn_ns = Some(new.time_ns),
+            (Stage::SynAck, Some(syn_ns)) if self.synack_delay_ns.is_none() => {
+                self.synack_delay_ns = Some(new.time_ns.saturating_sub(syn_ns));
+            }
+            _ => {}
+        }
+        // Younger segments of the client may still have been on their way to the server.
+        let in_flight_ns = self.synack_delay_ns.unwrap_or(0);
+        let retransmitted = copy == Repeat::Retransmission;
+        let refuted = |old: &SegmentEvent| match stage {
+            _ if findings.contains(Finding::SynAckNotReceived) => {
+                old.annotation.stage == Stage::SynAck
+            }
+            _ if findings.contains(Finding::SynAckRetxAfterAck) => {
+                old.from == Side::Client
+                    && old.ack.is_some()
+                    && !old.annotation.flags.contains(TcpFlags::RST)
+                    && new.time_ns.saturating_sub(old.time_ns) >= in_flight_ns
+            }
+            _ if findings.contains(Finding::RstIgnored) => old.annotation.rst_reason.is_some(),
+            Stage::Fin if retransmitted => old.annotation.stage == Stage::FinAcked,
+            Stage::SecondFin | Stage::FinAndAck if retransmitted => {
+                old.annotation.stage == Stage::SecondFinAcked
+            }
+            _ => false,
+        };
+        let kept = self.head.iter_mut().chain(&mut self.tail).filter_map(|event| match event {
+            Event::Segment(segment) => Some(segment),
+            _ => None,
+        });
+        for old in kept.chain(&mut self.waiting).filter(|old| refuted(old)) {
+            old.undelivered = true;
+        }
+    }
+
+    fn add_plain(&mut self, segment: SegmentEvent) {
+        self.plain += 1;
+        if self.plain <= RUN_HEAD {
+            self.add(Event::Segment(segment));
+            return;
+        }
+        self.waiting.push_back(segment);
+        if self.waiting.len() > RUN_LEAST
+            && let Some(oldest) = self.waiting.pop_front()
+        {
+            let run = self.run.get_or_insert_with(|| Run::new(oldest.frame, oldest.time_ns));
+            run.add(&Event::Segment(oldest));
+        }
+    }
+
+    fn end_run(&mut self) {
+        self.plain = 0;
+        if let Some(mut run) = self.run.take() {
+            let last = self.waiting.pop_back();
+            self.waiting.drain(..).for_each(|segment| run.add(&Event::Segment(segment)));
+            self.waiting.extend(last);
+            self.add(Event::Run(run));
+        }
+        while let Some(segment) = self.waiting.pop_front() {
+            self.add(Event::Segment(segment));
+        }
+    }
+
+    fn add(&mut self, event: Event) {
+        if self.head.len() < MOST_HEAD {
+            self.head.push(event);
+            return;
+        }
+        if self.tail.len() == MOST_TAIL
+            && let Some(oldest) = self.tail.pop_front()
+        {
+            if let (Some(frame), Some((time_ns, _))) = (oldest.frame(), oldest.times()) {
+                self.middle.get_or_insert_with(|| Run::new(frame, time_ns));
+            }
+            if let Some(middle) = &mut self.middle {
+                middle.add(&oldest);
+            }
+            if let Event::File(file) = oldest {
+                self.middle_file = Some(file);
+            }
+        }
+        self.tail.push_back(event);
+    }
+}
+
+fn icmp(error: &IcmpError, step: &Step<'_>) -> IcmpEvent {
+    let from_client = error.quoted.source == step.connection.client();
+    IcmpEvent {
+        frame: error.packet.frame,
+        time_ns: error.packet.time_ns,
+        by: error.packet.source,
+        by_receiver: error.packet.source == error.quoted.destination.ip(),
+        to: if from_client { Side::Client } else { Side::Server },
+        kind: error.kind,
+        code: error.code,
+        states: [step.seen.client, step.seen.server],
+    }
+}
+
+/// `number` relative to `initial`: negative within 64 KiB before it, otherwise up to 2^32.
+fn relative(number: u32, initial: Option<u32>) -> i64 {
+    const BEFORE: u32 = u32::MAX - (1 << 16);
+    match number.wrapping_sub(initial.unwrap_or(0)) {
+        offset @ BEFORE.. => i64::from(offset) - (1 << 32),
+        offset => offset.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_relative_and_may_lie_before() {
+        assert_eq!(relative(5, Some(5)), 0);
+        assert_eq!(relative(4, Some(5)), -1);
+        assert_eq!(relative(3, Some(u32::MAX)), 4);
+        assert_eq!(relative(3_000_000_000, Some(0)), 3_000_000_000);
+    }
+}

@@ -148,8 +148,10 @@ impl Digest {
         self.tcp_octets.saturating_sub(self.header_octets())
     }
 
-    /// Whether all of the header was captured.
-    pub const fn is_whole(&self) -> bool {
-        self.header_octets() == self.option_octets as u32 + FIXED_OCTETS as u32
+    /// Whether all of the header was sent, and captured.
+    pub const fn has_whole_header(&self) -> bool {
+        let header_octets = self.header_octets();
+        header_octets <= self.option_octets as u32 + FIXED_OCTETS as u32
+            && header_octets <= self.tcp_octets
     }
 }

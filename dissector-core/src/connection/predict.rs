@@ -211,12 +211,7 @@ impl Connection {
     }
 
     fn usual_syn(&mut self, next: &Next<'_>, offer: Offer) -> Option<Stage> {
-        let digest = next.digest;
-        if next.payload > 0
-            || self.has_small_mss(&offer)
-            || self.has_numbers_apart()
-            || !self.zeek.usual_syn(digest)
-        {
+        if next.payload > 0 || self.has_small_mss(&offer) {
             return None;
         }
         self.frames.syn = next.digest.frame;
@@ -242,8 +237,6 @@ impl Connection {
             || remarkable
             || digest.acknowledgment != client.iss + 1
             || client.retries > 0
-            || self.has_numbers_apart()
-            || !self.zeek.usual_synack(digest)
         {
             return None;
         }
@@ -281,13 +274,10 @@ impl Connection {
     fn usual_final_ack(&mut self, next: &Next<'_>) -> Option<Stage> {
         let [client, server] = &self.ends;
         let slow = next.now_ns.saturating_sub(self.first_ns) as u64 > SLOW_NS;
-        if next.sequence() != client.nxt
-            || next.acknowledgment() != server.iss + 1
-            || slow
-            || !self.takes_stream(next)
-        {
+        if next.sequence() != client.nxt || next.acknowledgment() != server.iss + 1 || slow {
             return None;
         }
+        self.takes_stream(next);
         self.findings.insert(Finding::HandshakeComplete);
         self.frames.final_ack = next.digest.frame;
         self.set_time_of(Moment::FinalAck, next.now_ns);
@@ -312,12 +302,10 @@ impl Connection {
             && (next.payload > 0
                 || next.sequence().is_after(server.iss + 1)
                 || next.acknowledgment().is_after(client.iss + 1));
-        if confirms && !client.syn_acknowledged_by(next.acknowledgment())
-            || self.awaits_join()
-            || !self.takes_stream(next)
-        {
+        if confirms && !client.syn_acknowledged_by(next.acknowledgment()) || self.awaits_join() {
             return None;
         }
+        self.takes_stream(next);
         if confirms {
             self.handshake |= Handshake::CONFIRMED;
             self.server_end_mut().facts |= Facts::PROVEN;
@@ -327,32 +315,9 @@ impl Connection {
 
     /// Takes in the numbers of a segment of the stream.
     #[inline(always)]
-    fn takes_stream(&mut self, next: &Next<'_>) -> bool {
-        let digest = next.digest;
+    fn takes_stream(&mut self, next: &Next<'_>) {
         let end_of_segment = next.sequence() + next.payload;
-        let sender = next.sender as usize;
-        if self.has_numbers_apart() {
-            return self.takes_stream_apart(digest, next.sender, next.payload);
-        }
-        let further = end_of_segment.is_after(self.ends[sender].nxt);
-        if !self.zeek.usual_go_on(sender, digest, next.payload, further, &mut self.rare) {
-            return false;
-        }
-        self.account_usual(digest, next.sender, next.payload, end_of_segment);
-        true
-    }
-
-    /// The same where Zeek counts from elsewhere. It is not told of [`Next`], which would then be
-    /// written to memory for every segment.
-    #[cold]
-    fn takes_stream_apart(&mut self, digest: &Digest, sender: Side, payload: u32) -> bool {
-        let mut numbers = self.zeek_numbers();
-        if !self.zeek.go_on(sender as usize, digest, payload, &mut numbers, &mut self.rare) {
-            return false;
-        }
-        self.account_usual(digest, sender, payload, digest.sequence + payload);
-        self.set_zeek_numbers(numbers);
-        true
+        self.account_usual(next.digest, next.sender, next.payload, end_of_segment);
     }
 
     #[inline(always)]
@@ -428,11 +393,7 @@ impl Connection {
         let digest = next.digest;
         let end_of_segment = next.sequence() + next.payload + 1;
         let own = self.end(next.sender);
-        if own.has(Facts::FIN) || !end_of_segment.is_after(own.nxt) || self.has_numbers_apart() {
-            return false;
-        }
-        let (sender, rare) = (next.sender as usize, &mut self.rare);
-        if !self.zeek.usual_fin(sender, digest, rare) {
+        if own.has(Facts::FIN) || !end_of_segment.is_after(own.nxt) {
             return false;
         }
         self.account_usual(digest, next.sender, next.payload, end_of_segment);
@@ -448,7 +409,10 @@ impl Connection {
         if !self.fin_acknowledged_by(next.receiver(), next.acknowledgment()) {
             // It may be the first of the server, and confirm the handshake.
             let confirmed = self.handshake.has(Handshake::CONFIRMED);
-            let usual = (confirmed || next.sender == Side::Client) && self.takes_stream(next);
+            let usual = confirmed || next.sender == Side::Client;
+            if usual {
+                self.takes_stream(next);
+            }
             return usual.then_some(Stage::None);
         }
         let receives = matches!(own.state, State::CloseWait | State::TimeWait);
@@ -458,9 +422,10 @@ impl Connection {
             state @ (State::FinWait2 | State::TimeWait | State::Closed) => state,
             _ => return None,
         };
-        if !receives || next.sequence().is_after(own.nxt) || !self.takes_stream(next) {
+        if !receives || next.sequence().is_after(own.nxt) {
             return None;
         }
+        self.takes_stream(next);
         let of_first = self.first_closer() == Some(next.receiver());
         self.end_mut(next.sender).facts |= Facts::PROVEN;
         let mut stage = Stage::None;

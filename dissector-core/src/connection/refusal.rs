@@ -16,7 +16,6 @@ use crate::connection::{Annotation, Finding};
 use crate::table::recent::{self, Identity, Recent};
 use crate::vocabulary::{RstReason, Stage, State};
 use crate::wire::{SeqNumber, TcpFlags};
-use crate::zeek::Zeek;
 
 impl Connection {
     /// Takes in an RST that refuses the SYN as RFC 9293 §3.10.7.1 says, if it is one: with sequence
@@ -33,16 +32,13 @@ impl Connection {
         let Digested { digest, options } = *seen;
         let plain = digest.sequence == SeqNumber(0)
             && self.client_end().syn_acknowledged_by(digest.acknowledgment)
-            && digest.payload_octets() == 0
-            && !self.has_numbers_apart();
+            && digest.payload_octets() == 0;
         if !plain {
             return None;
         }
         let timestamps = recent::timestamps(options);
         let identity = Identity::of(digest, timestamps, self.before(Side::Server));
-        if recent.first_capture(digest, &identity, now_ns).is_some()
-            || !self.zeek.usual_refusal(digest, &mut self.rare)
-        {
+        if recent.first_capture(digest, &identity, now_ns).is_some() {
             return None;
         }
         recent.remember(digest, &identity, now_ns, Stage::RstRefusal);
@@ -81,13 +77,11 @@ impl Connection {
         if !self.is_plainly_refused() {
             return;
         }
-        let (reset, numbers) = (self.refusal(), self.zeek_numbers());
+        let reset = self.refusal();
         self.server_end_mut().facts -= Facts::REFUSED;
         let rst_frame = std::mem::take(&mut self.frames.answer);
         let rare = self.rare_mut();
         (rare.reset, rare.rst_frame) = (Some(reset), rst_frame);
-        Zeek::keep_rst(&numbers[1], rare);
-        self.set_zeek_numbers(numbers);
     }
 
     /// Takes in the client's SYN if it was sent before, just like this, and nothing has answered it.
@@ -103,8 +97,7 @@ impl Connection {
             && sender == Side::Client
             && digest.flags & KINDS == TcpFlags::SYN
             && digest.sequence == self.client_end().iss
-            && digest.payload_octets() == 0
-            && Zeek::ignores_repeated_syn(digest);
+            && digest.payload_octets() == 0;
         if !repeats || is_barred() {
             return None;
         }

@@ -124,7 +124,7 @@ impl Connection {
             packets: 0,
             findings: FindingSet::EMPTY,
             rare: None,
-            zeek: Zeek::new(sender as usize, first),
+            zeek: Zeek::new(first, sender),
             id,
             frames: Frames::default(),
             attempt,
@@ -157,6 +157,7 @@ impl Connection {
         now_ns: i64,
         recent: &mut Recent,
     ) -> Annotation {
+        self.zeek.observe(seen.digest, sender);
         let before = self.states();
         match self.take_usual(seen, sender, now_ns, recent) {
             Some(stage) => self.usual_annotation(stage, seen.digest.flags, sender, before),
@@ -174,6 +175,7 @@ impl Connection {
         now_ns: i64,
         recent: &mut Recent,
     ) -> Stage {
+        self.zeek.observe(digested.digest, sender);
         match self.take_usual(digested, sender, now_ns, recent) {
             Some(stage) => stage,
             None => self.observe_closely(&segment(), digested, sender, now_ns, recent).stage,
@@ -194,9 +196,7 @@ impl Connection {
         }
         self.keep_refusal_in_full();
         let flags = segment.tcp.flags;
-        let mut numbers = self.zeek_numbers();
         let digest = digested.digest;
-        self.zeek.observe(sender as usize, segment, digest, &mut numbers, &mut self.rare);
         let (offer, timestamps) = if flags.contains(TcpFlags::SYN) {
             Offer::of(digested)
         } else {
@@ -223,7 +223,6 @@ impl Connection {
             end.sent = end.sent.wrapping_add(1);
             recent.remember(digest, &identity, now_ns, seen.stage);
         }
-        self.set_zeek_numbers(numbers);
         seen
     }
 

@@ -64,9 +64,6 @@ bitflags::bitflags! {
         /// It has refused the other end's SYN as RFC 9293 §3.10.7.1 says, and nothing came after
         /// that: see [`refusal`](super::refusal).
         const REFUSED = 1 << 26;
-        /// Of the client: the sequence numbers that Zeek has of both ends do not follow from ours,
-        /// and are kept apart.
-        const NUMBERS_APART = 1 << 27;
     }
 }
 

@@ -7,7 +7,6 @@ use crate::connection::state::copies::{FirstCopy, FurtherCopies};
 use crate::connection::state::offer::Offer;
 use crate::connection::state::timestamps::Exact;
 use crate::wire::SeqNumber;
-use crate::zeek;
 
 /// Made when the first of these is needed.
 #[derive(Clone, Debug, Default)]
@@ -36,10 +35,6 @@ pub(crate) struct Rare {
     pub repeats: u8,
     /// Segments of both sides, in units of 2^32.
     pub packets: u32,
-    /// Of each end: the sequence numbers that Zeek has, where they do not follow from ours.
-    pub numbers: Option<Box<[zeek::Numbers; 2]>>,
-    /// What Zeek counts, and letters of its history that do not fit elsewhere.
-    pub zeek: Option<Box<zeek::Counts>>,
 }
 
 impl Rare {

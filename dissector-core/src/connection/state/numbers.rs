@@ -4,50 +4,8 @@ use crate::connection::event::Side;
 use crate::connection::state::endpoint::{Facts, MANY};
 use crate::connection::track::Connection;
 use crate::wire::SeqNumber;
-use crate::zeek;
 
 impl Connection {
-    /// The sequence numbers that Zeek has. Where nothing is remarkable they follow from ours, though
-    /// it looks at other things.
-    #[inline]
-    pub(crate) fn zeek_numbers(&self) -> [zeek::Numbers; 2] {
-        let apart = self.rare.as_ref().and_then(|rare| rare.numbers.as_deref().copied());
-        apart.unwrap_or_else(|| self.usual_numbers())
-    }
-
-    #[inline]
-    fn usual_numbers(&self) -> [zeek::Numbers; 2] {
-        let mut numbers = [Side::Client, Side::Server].map(|side| {
-            let (own, peer) = (self.end(side), self.end(side.other()));
-            let fin_octets = || SeqNumber(self.fin_end(side).0.wrapping_sub(own.iss.0));
-            zeek::Numbers {
-                start: own.iss,
-                last: own.nxt,
-                acked: if peer.has(Facts::ACK) { peer.ack } else { own.iss },
-                last_fin: if own.has(Facts::FIN) { fin_octets() } else { SeqNumber(0) },
-            }
-        });
-        if self.is_plainly_refused() {
-            numbers[1] = zeek::Numbers::of_first_rst(SeqNumber(0));
-        }
-        numbers
-    }
-
-    /// Whether they do not.
-    pub(crate) fn has_numbers_apart(&self) -> bool {
-        self.client_end().has(Facts::NUMBERS_APART)
-    }
-
-    pub(crate) fn set_zeek_numbers(&mut self, numbers: [zeek::Numbers; 2]) {
-        let apart = numbers != self.usual_numbers();
-        self.client_end_mut().facts.set(Facts::NUMBERS_APART, apart);
-        if apart {
-            self.rare_mut().numbers = Some(Box::new(numbers));
-        } else if let Some(rare) = &mut self.rare {
-            rare.numbers = None;
-        }
-    }
-
     /// Sequence number after the FIN of `side`; means something with [`Facts::FIN`].
     #[inline]
     pub(crate) fn fin_end(&self, side: Side) -> SeqNumber {

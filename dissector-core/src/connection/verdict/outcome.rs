@@ -304,12 +304,12 @@ impl Connection {
 
     /// The connection in Zeek's letters: what was sent, in upper case by Zeek's originator.
     pub fn history(&self) -> String {
-        self.zeek.history(self.rare.as_deref())
+        self.zeek.history()
     }
 
     /// Zeek's `conn_state`: `S0`, `REJ`, `SF`, …
     pub fn conn_state(&self) -> &'static str {
-        self.zeek.conn_state(&self.zeek_numbers(), self.rare.as_deref())
+        self.zeek.conn_state()
     }
 
     /// Whether nothing more is expected: both FINs acknowledged, or reset.

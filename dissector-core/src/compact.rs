@@ -1,24 +1,26 @@
-//! A segment in few octets.
+//! A segment in few octets, as batches keep it and connections read it.
 
 use std::net::IpAddr;
 
 use crate::Segment;
-use crate::wire::{FIXED_OCTETS, MOST_OPTION_OCTETS, SeqNumber, TcpFlags, TcpHeader};
+use crate::wire::{
+    FIXED_OCTETS, MOST_OPTION_OCTETS, SeqNumber, TcpFlags, TcpHeader, TcpOption, TcpOptions,
+};
 
-/// All of a segment that a connection on its usual course looks at, besides the options: kept in
-/// batches, and read there without being put together again.
+/// All that is looked at of a segment besides its options, in a cache line. Batches keep segments in
+/// this form, and connections read them from there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Digest {
-    /// The clock when it came, as far as its batch tells.
+pub(crate) struct CompactSegment {
+    /// The clock of its batch when it came.
     pub now_ns: i64,
-    /// The sender in the upper half, the receiver in the lower; of IPv6, both mixed.
+    /// The sender in the upper half, the receiver in the lower; IPv6 addresses are mixed.
     pub addresses: u64,
     pub ports: u32,
-    /// What the connection is looked for by, of a segment in a batch.
+    /// Hash of addresses and ports; set in batches only.
     pub hash: u32,
     /// Its place in a batch.
     pub number: u32,
-    /// 0 where it is too large; connections keep no larger ones either.
+    /// Number of the frame; 0 where it has more than 32 bits, as connections keep no larger ones.
     pub frame: u32,
     pub sequence: SeqNumber,
     pub acknowledgment: SeqNumber,
@@ -31,41 +33,66 @@ pub(crate) struct Digest {
     pub ip_id: u16,
     pub ttl: u8,
     pub data_offset: u8,
-    /// How many were captured.
+    /// Captured octets of options.
     pub option_octets: u8,
-    pub kind: Kind,
+    pub kind: PacketKind,
 }
 
-/// A frame number as it is kept; 0 where it is too large.
+/// A frame number as connections keep it; 0 where it has more than 32 bits.
 #[inline(always)]
 pub(crate) fn number_of_32_bits(frame: u64) -> u32 {
     u32::try_from(frame).unwrap_or(0)
 }
 
-/// The options of a header that was read, or the first of one that somebody made up.
+/// The options of a header, no more octets than a header has room for.
 #[inline(always)]
 pub(crate) fn options<'a>(tcp: &TcpHeader<'a>) -> &'a [u8] {
     tcp.option_octets.get(..MOST_OPTION_OCTETS).unwrap_or(tcp.option_octets)
 }
 
-/// What was digested.
+/// What kind of packet a batch keeps in a place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum PacketKind {
     Ipv4,
     Ipv4WithoutId,
     Ipv6,
-    /// No segment: only the first and the fourth field count.
+    /// No segment: only clock, hash and place mean something.
     IcmpError,
 }
 
-/// A digest, and the options that were captured.
+/// A compact segment with its captured options.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Digested<'a> {
-    pub digest: &'a Digest,
+pub(crate) struct SegmentView<'a> {
+    pub segment: &'a CompactSegment,
     pub options: &'a [u8],
 }
 
-impl Digest {
+impl SegmentView<'_> {
+    /// Value and echo of the timestamps option.
+    #[inline]
+    pub fn timestamps(&self) -> Option<(u32, u32)> {
+        // The two layouts that nearly every stack sends: two NOPs and the option; and in a SYN, a
+        // maximum segment size, SACK permitted and the option.
+        match *self.options {
+            [] => None,
+            [1, 1, 8, 10, a, b, c, d, e, f, g, h, ..]
+            | [2, 4, _, _, 4, 2, 8, 10, a, b, c, d, e, f, g, h, ..] => {
+                Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])))
+            }
+            _ => self.timestamps_elsewhere(),
+        }
+    }
+
+    #[inline(never)]
+    fn timestamps_elsewhere(&self) -> Option<(u32, u32)> {
+        TcpOptions::new(self.options, 0).map_while(Result::ok).find_map(|option| match option {
+            TcpOption::Timestamps { value, echo } => Some((value, echo)),
+            _ => None,
+        })
+    }
+}
+
+impl CompactSegment {
     pub const NOTHING: Self = Self {
         now_ns: 0,
         addresses: 0,
@@ -84,16 +111,20 @@ impl Digest {
         ttl: 0,
         data_offset: 0,
         option_octets: 0,
-        kind: Kind::IcmpError,
+        kind: PacketKind::IcmpError,
     };
 
-    /// Of a segment that has no place in a batch yet.
+    /// The compact form of a segment, with no place in a batch.
     #[inline(always)]
-    pub fn of(segment: &Segment<'_>) -> Self {
+    pub fn new(segment: &Segment<'_>) -> Self {
         let Segment { packet, tcp } = segment;
         let (addresses, kind) = match (&packet.source, &packet.destination) {
             (IpAddr::V4(sender), IpAddr::V4(receiver)) => {
-                let kind = if packet.ip_id.is_some() { Kind::Ipv4 } else { Kind::Ipv4WithoutId };
+                let kind = if packet.ip_id.is_some() {
+                    PacketKind::Ipv4
+                } else {
+                    PacketKind::Ipv4WithoutId
+                };
                 (u64::from(sender.to_bits()) << 32 | u64::from(receiver.to_bits()), kind)
             }
             (sender, receiver) => {
@@ -101,10 +132,10 @@ impl Digest {
                     IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
                     IpAddr::V6(address) => address.to_bits(),
                 };
-                (Self::mixed([bits(sender), bits(receiver)]), Kind::Ipv6)
+                (Self::mixed([bits(sender), bits(receiver)]), PacketKind::Ipv6)
             }
         };
-        let mut digest = Self {
+        let mut compact = Self {
             now_ns: packet.time_ns,
             addresses,
             ports: u32::from(tcp.source_port) << 16 | u32::from(tcp.destination_port),
@@ -115,11 +146,11 @@ impl Digest {
             kind,
             ..Self::NOTHING
         };
-        digest.read_header(tcp);
-        digest
+        compact.read_header(tcp);
+        compact
     }
 
-    /// Takes in what the TCP header tells.
+    /// Sets the fields that are in the TCP header.
     #[inline(always)]
     pub fn read_header(&mut self, tcp: &TcpHeader<'_>) {
         self.sequence = tcp.sequence;
@@ -132,7 +163,7 @@ impl Digest {
         self.option_octets = options(tcp).len() as u8;
     }
 
-    /// Two addresses of IPv6 in 64 bits.
+    /// Two IPv6 addresses mixed into 64 bits.
     pub fn mixed([sender, receiver]: [u128; 2]) -> u64 {
         let folded = |bits: u128| ((bits >> 64) as u64).rotate_left(29) ^ bits as u64;
         folded(sender).wrapping_mul(3) ^ folded(receiver)
@@ -143,7 +174,7 @@ impl Digest {
         self.data_offset as u32 * 4
     }
 
-    /// Payload octets that were sent, whether captured or not.
+    /// Octets of payload that were sent, whether captured or not.
     pub const fn payload_octets(&self) -> u32 {
         self.tcp_octets.saturating_sub(self.header_octets())
     }

@@ -1,4 +1,4 @@
-//! The addresses and ports of a connection.
+//! Addresses and ports: of a segment, and of a connection.
 
 use std::hash::BuildHasher;
 use std::hint::select_unpredictable;
@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use foldhash::fast::RandomState;
 
 use crate::Segment;
-use crate::connection::event::Side;
+use crate::vocabulary::Side;
 
 /// A finished connection leaves its table once it was silent for this long, in nanoseconds of
 /// capture time: late duplicates still find it until then.
@@ -16,72 +16,67 @@ pub const LINGER_NS: i64 = 120_000_000_000;
 /// The most shards that connections are spread over; a power of two.
 pub(crate) const MOST_SHARDS: usize = 8;
 
-/// Addresses and ports of client and server.
-#[derive(Clone, Debug)]
-pub(crate) enum Ends {
-    V4 { addresses: u64, ports: u32 },
-    V6 { addresses: Box<[u128; 2]>, ports: u32 },
-}
-
-/// Addresses and ports of a segment: those of the sender in the upper half, of the receiver in the
-/// lower.
+/// Addresses and ports of a segment: the sender's in the upper half, the receiver's in the lower.
 ///
-/// In whole words, which are written and read at once: to read what was written in pieces just before
-/// takes longer than all else that is done with it here.
+/// Kept in whole words: a load that spans several earlier stores waits until all of them have reached
+/// the cache.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Direction {
+pub(crate) enum FlowKey {
     V4 { addresses: u64, ports: u32 },
     V6 { addresses: [u128; 2], ports: u32 },
 }
 
-impl Ends {
-    /// Those of a segment of this direction, which this side has sent.
-    pub fn new(direction: &Direction, sender: Side) -> Self {
-        let of_client = match sender {
-            Side::Client => *direction,
-            Side::Server => direction.turned(),
+/// The key of a connection, from client to server, with IPv6 addresses on the heap.
+#[derive(Clone, Debug)]
+pub(crate) enum StoredKey {
+    V4 { addresses: u64, ports: u32 },
+    V6 { addresses: Box<[u128; 2]>, ports: u32 },
+}
+
+impl StoredKey {
+    /// The key of the connection whose `sender` sends segments with `key`.
+    pub fn new(key: &FlowKey, sender: Side) -> Self {
+        let from_client = match sender {
+            Side::Client => *key,
+            Side::Server => key.reversed(),
         };
-        match of_client {
-            Direction::V4 { addresses, ports } => Self::V4 { addresses, ports },
-            Direction::V6 { addresses, ports } => {
-                Self::V6 { addresses: Box::new(addresses), ports }
-            }
+        match from_client {
+            FlowKey::V4 { addresses, ports } => Self::V4 { addresses, ports },
+            FlowKey::V6 { addresses, ports } => Self::V6 { addresses: Box::new(addresses), ports },
         }
     }
 
     pub fn client(&self) -> SocketAddr {
-        self.direction().sender()
+        self.key().sender()
     }
 
     pub fn server(&self) -> SocketAddr {
-        self.direction().turned().sender()
+        self.key().reversed().sender()
     }
 
-    pub const fn are_ipv6(&self) -> bool {
+    pub const fn is_ipv6(&self) -> bool {
         matches!(self, Self::V6 { .. })
     }
 
-    /// Client to server.
-    pub fn direction(&self) -> Direction {
+    /// The key of a segment from client to server.
+    pub fn key(&self) -> FlowKey {
         match self {
-            Self::V4 { addresses, ports } => Direction::V4 { addresses: *addresses, ports: *ports },
-            Self::V6 { addresses, ports } => {
-                Direction::V6 { addresses: **addresses, ports: *ports }
-            }
+            Self::V4 { addresses, ports } => FlowKey::V4 { addresses: *addresses, ports: *ports },
+            Self::V6 { addresses, ports } => FlowKey::V6 { addresses: **addresses, ports: *ports },
         }
     }
 
-    /// Who has sent a segment of this direction; `None` if it is not of this connection.
+    /// Which end sends segments with this key; `None` if they are of another connection.
     #[inline]
-    pub fn sender(&self, direction: &Direction) -> Option<Side> {
-        // Who has sent it is anybody's guess, and wrong guesses cost: no branch depends on it. What
-        // differs from the direction of the client, and of the server:
-        let (client, server) = match (self, direction) {
-            (Self::V4 { addresses, ports }, Direction::V4 { addresses: others, ports: their }) => (
+    pub fn sender(&self, key: &FlowKey) -> Option<Side> {
+        // The sender is unpredictable, so compare without a branch: 0 stands for equality with the
+        // key of the client's segments, and of the server's.
+        let (client, server) = match (self, key) {
+            (Self::V4 { addresses, ports }, FlowKey::V4 { addresses: others, ports: their }) => (
                 (addresses ^ others) | u64::from(ports ^ their),
                 (addresses.rotate_left(32) ^ others) | u64::from(ports.rotate_left(16) ^ their),
             ),
-            (Self::V6 { addresses, ports }, Direction::V6 { addresses: others, ports: their }) => {
+            (Self::V6 { addresses, ports }, FlowKey::V6 { addresses: others, ports: their }) => {
                 let differ = |[a, b]: [u128; 2], ports: u32| {
                     let bits = (a ^ others[0]) | (b ^ others[1]) | u128::from(ports ^ their);
                     bits as u64 | (bits >> 64) as u64
@@ -96,12 +91,12 @@ impl Ends {
     }
 }
 
-impl Direction {
+impl FlowKey {
     pub fn new(sender: SocketAddr, receiver: SocketAddr) -> Self {
         Self::of(&sender.ip(), sender.port(), &receiver.ip(), receiver.port())
     }
 
-    /// The direction of a segment.
+    /// The key of a segment.
     #[inline]
     pub fn of_segment(segment: &Segment<'_>) -> Self {
         let (packet, tcp) = (&segment.packet, &segment.tcp);
@@ -115,8 +110,7 @@ impl Direction {
                 let (addresses, ports) = ipv4([sender.to_bits(), receiver.to_bits()], [from, to]);
                 Self::V4 { addresses, ports }
             }
-            // The two ends of a segment are of one family; where a caller mixes them, both are
-            // mapped.
+            // Both ends of a segment are of one family; where a caller mixes them, both are mapped.
             (sender, receiver) => {
                 let ports = u32::from(from) << 16 | u32::from(to);
                 Self::V6 { addresses: [to_v6(sender), to_v6(receiver)], ports }
@@ -127,15 +121,15 @@ impl Direction {
     /// Address and port of the sender.
     fn sender(&self) -> SocketAddr {
         let (address, ports) = match *self {
-            Self::V4 { addresses, ports } => (of_ipv4(addresses)[0].into(), ports),
+            Self::V4 { addresses, ports } => (ipv4_addresses(addresses)[0].into(), ports),
             Self::V6 { addresses: [sender, _], ports } => {
                 (Ipv6Addr::from_bits(sender).into(), ports)
             }
         };
-        SocketAddr::new(address, of_ports(ports)[0])
+        SocketAddr::new(address, split_ports(ports)[0])
     }
 
-    /// Whether both ends are one.
+    /// Whether the sender is the receiver.
     pub fn is_to_itself(&self) -> bool {
         match *self {
             Self::V4 { addresses, ports } => {
@@ -147,8 +141,8 @@ impl Direction {
         }
     }
 
-    /// The other way round.
-    fn turned(&self) -> Self {
+    /// The key of a segment from the receiver to the sender.
+    fn reversed(&self) -> Self {
         match *self {
             Self::V4 { addresses, ports } => {
                 Self::V4 { addresses: addresses.rotate_left(32), ports: ports.rotate_left(16) }
@@ -178,7 +172,7 @@ impl Direction {
             & (shards - 1)
     }
 
-    /// The same for both directions of a connection.
+    /// The same hash for both directions of a connection.
     #[inline(always)]
     pub fn hash(&self, state: &RandomState) -> u32 {
         let hash = match *self {
@@ -196,21 +190,21 @@ impl Direction {
     }
 }
 
-/// Addresses and ports as a [`Direction`] has them.
+/// Addresses and ports in the form of [`FlowKey::V4`].
 #[inline(always)]
 pub(crate) fn ipv4([sender, receiver]: [u32; 2], [from, to]: [u16; 2]) -> (u64, u32) {
     (u64::from(sender) << 32 | u64::from(receiver), u32::from(from) << 16 | u32::from(to))
 }
 
-/// The addresses that were put together.
+/// The addresses of sender and receiver, from [`FlowKey::V4`].
 #[inline(always)]
-pub(crate) fn of_ipv4(addresses: u64) -> [Ipv4Addr; 2] {
+pub(crate) fn ipv4_addresses(addresses: u64) -> [Ipv4Addr; 2] {
     [(addresses >> 32) as u32, addresses as u32].map(Ipv4Addr::from_bits)
 }
 
-/// The ports that were put together.
+/// The ports of sender and receiver, from a [`FlowKey`].
 #[inline(always)]
-pub(crate) fn of_ports(ports: u32) -> [u16; 2] {
+pub(crate) fn split_ports(ports: u32) -> [u16; 2] {
     [(ports >> 16) as u16, ports as u16]
 }
 
@@ -225,8 +219,8 @@ fn to_v6(address: &IpAddr) -> u128 {
 mod tests {
     use super::*;
 
-    fn between(a: &str, b: &str) -> Direction {
-        Direction::new(a.parse().expect("an address"), b.parse().expect("an address"))
+    fn between(a: &str, b: &str) -> FlowKey {
+        FlowKey::new(a.parse().expect("an address"), b.parse().expect("an address"))
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the engine said of each segment, by frame.
 
-use dissector_core::connection::{Annotation, Brief, Remainder};
+use dissector_core::connection::{Annotation, AnnotationOverflow, CompactAnnotation};
 
 use crate::chunks::Chunks;
 use crate::frames::Frames;
@@ -13,15 +13,15 @@ pub struct Store {
     first: Frames,
     /// The segments of a frame follow each other.
     records: Chunks<Record, 4096>,
-    /// What remains of some annotations, by place.
-    remainders: Chunks<(u32, Remainder), 1024>,
+    /// The overflow of the annotations that have one, by place.
+    overflows: Chunks<(u32, AnnotationOverflow), 1024>,
     /// The frame being dissected for the first time.
     open: Option<u32>,
 }
 
 struct Record {
     frame: u32,
-    brief: Brief,
+    annotation: CompactAnnotation,
 }
 
 impl Store {
@@ -37,10 +37,10 @@ impl Store {
             return u32::MAX;
         };
         let place = stored - 1;
-        let (brief, remainder) = Brief::of(annotation);
-        self.records.push(Record { frame, brief });
-        if let Some(remainder) = remainder {
-            self.remainders.push((place, remainder));
+        let (compact, overflow) = CompactAnnotation::of(annotation);
+        self.records.push(Record { frame, annotation: compact });
+        if let Some(overflow) = overflow {
+            self.overflows.push((place, overflow));
         }
         if !further {
             self.first.set(frame, stored);
@@ -67,22 +67,22 @@ impl Store {
         let places = first.into_iter().flat_map(|first| first..);
         let records = places.map_while(|place| Some((place, self.records.get(place as usize)?)));
         let of_frame = records.take_while(move |(_, record)| record.frame == frame);
-        of_frame.map(|(place, record)| (place, self.annotation(place, &record.brief)))
+        of_frame.map(|(place, record)| (place, self.annotation(place, &record.annotation)))
     }
 
     /// The records from `place` on, each with its frame and place.
     pub fn since(&self, place: usize) -> impl Iterator<Item = (u32, u32, Annotation)> {
         let places = (place as u32..).zip(self.records.since(place));
-        places.map(|(place, record)| (record.frame, place, self.annotation(place, &record.brief)))
+        places.map(|(place, record)| (record.frame, place, self.annotation(place, &record.annotation)))
     }
 
-    fn annotation(&self, place: u32, brief: &Brief) -> Annotation {
-        if !brief.has_remainder() {
-            return brief.annotation(None);
+    fn annotation(&self, place: u32, compact: &CompactAnnotation) -> Annotation {
+        if !compact.has_overflow() {
+            return compact.annotation(None);
         }
-        let at = self.remainders.partition_point(|(other, _)| *other < place);
-        let remainder = self.remainders.get(at).filter(|(other, _)| *other == place);
-        brief.annotation(remainder.map(|(_, remainder)| remainder))
+        let at = self.overflows.partition_point(|(other, _)| *other < place);
+        let overflow = self.overflows.get(at).filter(|(other, _)| *other == place);
+        compact.annotation(overflow.map(|(_, overflow)| overflow))
     }
 
     /// Drops what an earlier frame of the same number left.
@@ -92,8 +92,8 @@ impl Store {
         // The number that is used again is always the latest, so its records are the last ones.
         if self.first.latest() == Some(frame) {
             self.records.truncate(place as usize);
-            let kept = self.remainders.partition_point(|(other, _)| *other < place);
-            self.remainders.truncate(kept);
+            let kept = self.overflows.partition_point(|(other, _)| *other < place);
+            self.overflows.truncate(kept);
         }
     }
 }
@@ -105,6 +105,6 @@ mod tests {
     #[test]
     fn stays_small() {
         assert_eq!(size_of::<Record>(), 16);
-        assert_eq!(size_of::<(u32, Remainder)>(), 32);
+        assert_eq!(size_of::<(u32, AnnotationOverflow)>(), 32);
     }
 }

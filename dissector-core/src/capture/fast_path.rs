@@ -91,7 +91,7 @@ fn ipv4(
     at: usize,
 ) -> Option<Range<usize>> {
     let InIpv4 { addresses, ttl, ip_id, tcp_octets, tcp } = in_ipv4(frame, captured, at)?;
-    let [source, destination] = key::of_ipv4(addresses);
+    let [source, destination] = key::ipv4_addresses(addresses);
     packet.time_ns = frame.time_ns;
     packet.source = source.into();
     packet.destination = destination.into();

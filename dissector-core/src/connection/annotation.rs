@@ -1,4 +1,4 @@
-//! What is said of one segment.
+//! The annotation of one segment.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::vocabulary::{Finding, FindingSet};
 use crate::vocabulary::{Repeat, Role, RstReason, Stage, State};
 use crate::wire::TcpFlags;
 
-/// What a segment was: its stage, and the states of both ends before and after it.
+/// The stage of a segment, and the states of both ends before and after it.
 ///
 /// Small and `Copy`, so that a million of them can be kept.
 ///
@@ -39,7 +39,7 @@ pub struct Annotation {
     pub connection: u32,
     /// Its flags.
     pub flags: TcpFlags,
-    /// Time since the previous copy; of an RST and a duplicate the TTL.
+    /// Time since the previous copy, in nanoseconds: 48 bits, the least significant first.
     pub(crate) rto: [u16; 3],
     /// Its part in the handshake or the close.
     pub stage: Stage,
@@ -57,8 +57,9 @@ pub struct Annotation {
     pub server: States,
     /// Why it was sent, if it is an RST.
     pub rst_reason: Option<RstReason>,
-    pub(crate) ttl_delta: i16,
-    /// What is worth a remark about it.
+    /// The TTL of an RST or a duplicate, and the one it is compared with.
+    pub(crate) ttls: [u8; 2],
+    /// Findings about it.
     pub findings: FindingSet,
 }
 
@@ -76,7 +77,7 @@ impl Annotation {
             client: States::new(State::Unknown, State::Unknown, false),
             server: States::new(State::Unknown, State::Unknown, false),
             rst_reason: None,
-            ttl_delta: 0,
+            ttls: [0; 2],
             findings: FindingSet::EMPTY,
         }
     }
@@ -101,34 +102,33 @@ impl Annotation {
         self.rto_ns().map(Duration::from_nanos)
     }
 
-    /// Notes something worth a remark.
-    pub(crate) fn note(&mut self, finding: Finding) {
+    pub(crate) fn add(&mut self, finding: Finding) {
         self.findings.insert(finding);
     }
 
-    /// Of an RST or a duplicate, which have no time since a previous copy: its TTL, and the one it is
-    /// compared with.
+    /// Stores the TTL of an RST or a duplicate, and the one it is compared with.
     pub(crate) fn set_ttls(&mut self, ttl: u8, other: u8) {
-        self.rto = [ttl.into(), 0, 0];
-        self.ttl_delta = i16::from(ttl) - i16::from(other);
+        self.ttls = [ttl, other];
     }
 
-    /// Where an RST has another TTL than its sender's other packets, or a duplicate another than the
-    /// first capture of the packet: its own, and the other.
+    /// Its TTL and the one it is compared with, where an RST differs from its sender's other packets, or
+    /// a duplicate from the first capture of the packet.
     pub fn differing_ttls(&self) -> Option<(u8, u8)> {
-        let ttl = self.rto[0] as u8;
-        let other = i16::from(ttl) - self.ttl_delta;
-        (self.ttl_delta != 0).then_some((ttl, other as u8))
+        let [ttl, other] = self.ttls;
+        (ttl != other).then_some((ttl, other))
     }
 
-    /// Of an RST: whether its receiver has to believe it (RFC 9293 §3.5.3, RFC 5961 §3).
+    /// Whether the receiver of an RST has to believe it (RFC 9293 §3.5.3, RFC 5961 §3); `None` unless it
+    /// is an RST.
     pub fn rst_acceptable(&self) -> Option<bool> {
         self.rst_reason.map(|_| self.stage != Stage::RstIgnored)
     }
 
-    /// Of an RST: its TTL less that of its sender's other packets; 0 where those were not seen.
+    /// The TTL of an RST less that of its sender's other packets, 0 where those were not seen; `None`
+    /// unless it is an RST.
     pub fn rst_ttl_delta(&self) -> Option<i16> {
-        self.rst_reason.map(|_| self.ttl_delta)
+        let [ttl, other] = self.ttls.map(i16::from);
+        self.rst_reason.map(|_| ttl - other)
     }
 
     /// Whether SYN, SYN/ACK and FIN count copies: whether [`retry`](Self::retry) has a meaning.

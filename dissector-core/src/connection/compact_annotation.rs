@@ -1,20 +1,20 @@
-//! Annotations to be kept by the million.
+//! A compact form of annotations, for callers that keep those of a whole capture.
 
 use crate::connection::{Annotation, States};
 use crate::vocabulary::{Finding, FindingSet};
 use crate::vocabulary::{Repeat, Role, RstReason, Stage};
 use crate::wire::TcpFlags;
 
-/// An annotation in 12 octets. Of most segments this is all there is; of the others there is a
-/// [`Remainder`] beside it.
+/// An annotation in 12 octets. Most annotations fit; the others have an [`AnnotationOverflow`]
+/// besides.
 ///
 /// ```
-/// use dissector_core::connection::{Annotation, Brief};
+/// use dissector_core::connection::{Annotation, CompactAnnotation};
 ///
 /// fn keep(seen: &Annotation) {
-///     let (brief, remainder) = Brief::of(seen);
-///     assert_eq!(brief.has_remainder(), remainder.is_some());
-///     assert_eq!(brief.annotation(remainder.as_ref()), *seen);
+///     let (compact, overflow) = CompactAnnotation::of(seen);
+///     assert_eq!(compact.has_overflow(), overflow.is_some());
+///     assert_eq!(compact.annotation(overflow.as_ref()), *seen);
 /// }
 /// # use dissector_core::{ConnectionTable, PacketInfo, Segment};
 /// # let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], 0).with_frame(1);
@@ -23,7 +23,7 @@ use crate::wire::TcpFlags;
 /// # Ok::<(), dissector_core::wire::HeaderError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Brief {
+pub struct CompactAnnotation {
     connection: u32,
     flags: TcpFlags,
     stage: Stage,
@@ -39,40 +39,40 @@ bitflags::bitflags! {
         const CLIENT_PROVEN = 1 << 0;
         const SERVER_PROVEN = 1 << 1;
         const FINAL_ACK = 1 << 2;
-        /// The one remark is that the handshake is complete.
+        /// The only finding is that the handshake is complete.
         const COMPLETE = 1 << 3;
-        const REMAINDER = 1 << 4;
+        const OVERFLOW = 1 << 4;
     }
 }
 
-/// What few annotations have.
+/// The fields that few annotations have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Remainder {
+pub struct AnnotationOverflow {
     findings: FindingSet,
     rto: [u16; 3],
-    ttl_delta: i16,
+    ttls: [u8; 2],
     copy: Repeat,
     retry: u8,
     rst_reason: Option<RstReason>,
 }
 
-const NOTHING: Remainder = Remainder {
+const NOTHING: AnnotationOverflow = AnnotationOverflow {
     findings: FindingSet::EMPTY,
     rto: [0; 3],
-    ttl_delta: 0,
+    ttls: [0; 2],
     copy: Repeat::Original,
     retry: 0,
     rst_reason: None,
 };
 
-impl Brief {
-    /// An annotation in brief, and what remains of it.
-    pub fn of(annotation: &Annotation) -> (Self, Option<Remainder>) {
+impl CompactAnnotation {
+    /// The compact form of an annotation, and its overflow.
+    pub fn of(annotation: &Annotation) -> (Self, Option<AnnotationOverflow>) {
         let Annotation { connection, flags, stage, sender, client, server, .. } = *annotation;
-        let mut remainder = Remainder {
+        let mut overflow = AnnotationOverflow {
             findings: annotation.findings,
             rto: annotation.rto,
-            ttl_delta: annotation.ttl_delta,
+            ttls: annotation.ttls,
             copy: annotation.copy,
             retry: annotation.retry,
             rst_reason: annotation.rst_reason,
@@ -81,39 +81,39 @@ impl Brief {
         bits.set(Bits::CLIENT_PROVEN, client.proven());
         bits.set(Bits::SERVER_PROVEN, server.proven());
         bits.set(Bits::FINAL_ACK, annotation.final_ack);
-        if remainder.findings == complete() {
+        if overflow.findings == complete() {
             bits |= Bits::COMPLETE;
-            remainder.findings = FindingSet::EMPTY;
+            overflow.findings = FindingSet::EMPTY;
         }
-        let remainder = (remainder != NOTHING).then_some(remainder);
-        bits.set(Bits::REMAINDER, remainder.is_some());
+        let overflow = (overflow != NOTHING).then_some(overflow);
+        bits.set(Bits::OVERFLOW, overflow.is_some());
         let states = [client, server].map(States::packed);
-        (Self { connection, flags, stage, sender, states, bits }, remainder)
+        (Self { connection, flags, stage, sender, states, bits }, overflow)
     }
 
-    /// Whether there is a remainder.
-    pub fn has_remainder(&self) -> bool {
-        self.bits.contains(Bits::REMAINDER)
+    /// Whether there is an overflow.
+    pub fn has_overflow(&self) -> bool {
+        self.bits.contains(Bits::OVERFLOW)
     }
 
-    /// The whole annotation again, given what remained of it.
-    pub fn annotation(&self, remainder: Option<&Remainder>) -> Annotation {
+    /// The annotation again, given its overflow.
+    pub fn annotation(&self, overflow: Option<&AnnotationOverflow>) -> Annotation {
         let Self { connection, flags, stage, sender, states: [client, server], bits } = *self;
-        let remainder = remainder.unwrap_or(&NOTHING);
+        let overflow = overflow.unwrap_or(&NOTHING);
         let mut annotation = Annotation::new(connection, flags, sender);
         annotation.stage = stage;
         annotation.client = States::unpacked(client, bits.contains(Bits::CLIENT_PROVEN));
         annotation.server = States::unpacked(server, bits.contains(Bits::SERVER_PROVEN));
         annotation.final_ack = bits.contains(Bits::FINAL_ACK);
-        annotation.findings = remainder.findings;
+        annotation.findings = overflow.findings;
         if bits.contains(Bits::COMPLETE) {
             annotation.findings.insert(Finding::HandshakeComplete);
         }
-        annotation.rto = remainder.rto;
-        annotation.ttl_delta = remainder.ttl_delta;
-        annotation.copy = remainder.copy;
-        annotation.retry = remainder.retry;
-        annotation.rst_reason = remainder.rst_reason;
+        annotation.rto = overflow.rto;
+        annotation.ttls = overflow.ttls;
+        annotation.copy = overflow.copy;
+        annotation.retry = overflow.retry;
+        annotation.rst_reason = overflow.rst_reason;
         annotation
     }
 }
@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn stay_small() {
-        assert_eq!(size_of::<Brief>(), 12);
-        assert!(size_of::<Remainder>() <= 24);
+        assert_eq!(size_of::<CompactAnnotation>(), 12);
+        assert!(size_of::<AnnotationOverflow>() <= 24);
     }
 
     #[test]
@@ -145,8 +145,8 @@ mod tests {
                 all.push(annotation);
             }
         };
-        vary(|annotation| annotation.note(Finding::HandshakeComplete));
-        vary(|annotation| annotation.note(Finding::SlowHandshake));
+        vary(|annotation| annotation.add(Finding::HandshakeComplete));
+        vary(|annotation| annotation.add(Finding::SlowHandshake));
         vary(|annotation| annotation.final_ack = true);
         vary(|annotation| annotation.stage = Stage::SecondFin);
         vary(|annotation| annotation.client = States::new(State::Listen, State::TimeWait, true));
@@ -157,9 +157,9 @@ mod tests {
         vary(|annotation| annotation.set_ttls(3, 255));
         assert_eq!(all.len(), 1 << 10);
         for annotation in all {
-            let (brief, remainder) = Brief::of(&annotation);
-            assert_eq!(brief.annotation(remainder.as_ref()), annotation);
+            let (compact, overflow) = CompactAnnotation::of(&annotation);
+            assert_eq!(compact.annotation(overflow.as_ref()), annotation);
         }
-        assert!(Brief::of(&plain).1.is_none());
+        assert!(CompactAnnotation::of(&plain).1.is_none());
     }
 }

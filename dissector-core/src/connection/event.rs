@@ -1,40 +1,56 @@
 //! A segment in the terms of its connection.
 
-use crate::Segment;
+use crate::compact::{CompactSegment, SegmentView};
 use crate::connection::state::offer::Offer;
-pub(crate) use crate::vocabulary::Side;
+use crate::vocabulary::Side;
 use crate::wire::{SeqNumber, TcpFlags};
 
 /// A segment in the terms of its connection.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Event<'a> {
-    pub segment: &'a Segment<'a>,
-    pub flags: TcpFlags,
+    pub segment: &'a CompactSegment,
+    pub options: &'a [u8],
+    /// Value and echo of the timestamps option.
+    pub timestamps: Option<(u32, u32)>,
     /// Octets of payload sent.
     pub payload: u32,
     /// Capture time, but never before that of an earlier segment.
     pub now_ns: i64,
     pub sender: Side,
+    /// The other end; the sender itself in a connection to itself.
     pub receiver: Side,
-    /// Of a SYN, with or without ACK.
-    pub offer: Offer,
-    /// Value and echo of the timestamps option.
-    pub timestamps: Option<(u32, u32)>,
 }
 
-impl Event<'_> {
-    pub fn has(&self, flags: TcpFlags) -> bool {
-        self.flags.contains(flags)
+impl<'a> Event<'a> {
+    #[inline(always)]
+    pub fn new(view: &SegmentView<'a>, sender: Side, receiver: Side, now_ns: i64) -> Self {
+        let SegmentView { segment, options } = *view;
+        let (timestamps, payload) = (view.timestamps(), segment.payload_octets());
+        Self { segment, options, timestamps, payload, now_ns, sender, receiver }
     }
 
-    pub fn sequence(&self) -> SeqNumber {
-        self.segment.tcp.sequence
+    #[inline(always)]
+    pub const fn has(&self, flags: TcpFlags) -> bool {
+        self.segment.flags.contains(flags)
     }
 
-    pub fn acknowledgment(&self) -> SeqNumber {
-        self.segment.tcp.acknowledgment
+    #[inline(always)]
+    pub const fn sequence(&self) -> SeqNumber {
+        self.segment.sequence
+    }
+
+    #[inline(always)]
+    pub const fn acknowledgment(&self) -> SeqNumber {
+        self.segment.acknowledgment
+    }
+
+    /// Options and ECN bits of a SYN.
+    pub fn offer(&self) -> Offer {
+        Offer::read(self.segment.flags, self.options)
     }
 
     /// Sequence number after the segment: payload, SYN and FIN count (RFC 9293 §3.4).
+    #[inline]
     pub fn end(&self) -> SeqNumber {
         let syn = u32::from(self.has(TcpFlags::SYN));
         let fin = u32::from(self.has(TcpFlags::FIN));
@@ -43,7 +59,8 @@ impl Event<'_> {
 }
 
 /// Whether no TCP sends these flags together: SYN with FIN or RST, or neither SYN, RST nor ACK.
-pub(crate) fn illegal(flags: TcpFlags) -> bool {
-    flags.contains(TcpFlags::SYN) && flags.intersects(TcpFlags::FIN | TcpFlags::RST)
-        || !flags.intersects(TcpFlags::SYN | TcpFlags::RST | TcpFlags::ACK)
+#[inline]
+pub(crate) const fn illegal(flags: TcpFlags) -> bool {
+    flags.contains(TcpFlags::SYN) && flags.intersects(TcpFlags::FIN.union(TcpFlags::RST))
+        || !flags.intersects(TcpFlags::SYN.union(TcpFlags::RST).union(TcpFlags::ACK))
 }

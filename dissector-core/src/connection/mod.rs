@@ -1,26 +1,135 @@
 //! One connection: its states, the stage of each segment, its outcome.
 //!
 //! [`ConnectionTable`](crate::ConnectionTable) finds the connection of a segment; here it is
-//! followed. The rules are split by the part of a connection's life they belong to: opening,
-//! closing, reset.
+//! followed. A sender's state is proven by its segment. What the segment does to the receiver is
+//! assumed: the capture point cannot know that it arrives, until the receiver answers.
 
-mod ahead;
-mod annotation;
+pub(crate) mod annotation;
 mod compact_annotation;
 pub(crate) mod event;
 mod predict;
-mod refusal;
 mod rules;
 pub(crate) mod state;
 #[cfg(test)]
 mod tests;
-mod track;
 mod verdict;
 
 #[doc(no_inline)]
 pub use crate::vocabulary::*;
 pub use annotation::{Annotation, States};
-pub use compact_annotation::{Brief, Remainder};
-pub(crate) use rules::incarnation::Reuse;
-pub use track::Connection;
+pub use compact_annotation::{AnnotationOverflow, CompactAnnotation};
+pub use state::Connection;
 pub use verdict::{HandshakeTimes, IcmpSeen, Negotiated, StepFrames, Verdict};
+
+use crate::wire::TcpFlags;
+use event::{Event, illegal};
+use state::endpoint::{Endpoint, Facts};
+
+impl Connection {
+    /// Takes in the next segment, which was not captured before, and says what it was.
+    #[inline(always)]
+    pub(crate) fn observe(&mut self, event: &Event<'_>) -> Annotation {
+        self.zeek.observe(event.segment, event.sender);
+        let mut seen = self.annotate(event);
+        if self.predicts(event) {
+            self.account(event);
+            self.count(event);
+            self.report_states(&mut seen, self.states());
+        } else {
+            self.apply_rules(event, &mut seen);
+        }
+        let end = self.end_mut(event.sender);
+        end.sent = end.sent.wrapping_add(1);
+        seen
+    }
+
+    /// The rules, in the order of RFC 9293 §3.10.7.
+    #[inline(never)]
+    fn apply_rules(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+        self.ends.iter_mut().for_each(Endpoint::arrive);
+        let before = self.states();
+        if self.packets == 0 {
+            self.begin(event, seen);
+        }
+        if illegal(event.segment.flags) && !self.opens_and_closes(event) {
+            seen.stage = Stage::IllegalFlags;
+            seen.add(Finding::IllegalFlags);
+        } else if event.has(TcpFlags::RST) {
+            self.on_rst(event, seen);
+        } else {
+            self.refute_rst(event, seen);
+            self.leave_unknown(event);
+            let acks_fin = event.has(TcpFlags::ACK) && self.on_ack(event, seen);
+            if event.has(TcpFlags::SYN) {
+                self.on_syn(event, seen);
+            }
+            self.confirm(event);
+            if event.has(TcpFlags::FIN) {
+                self.on_fin(event, seen, acks_fin);
+            }
+            self.check_data(event, seen);
+            self.account(event);
+        }
+        self.count(event);
+        self.findings = self.findings.union(seen.findings);
+        if self.is_self_connect() {
+            self.mirror();
+        }
+        self.report_states(seen, before);
+    }
+
+    #[inline(always)]
+    fn count(&mut self, event: &Event<'_>) {
+        self.end_mut(event.sender).facts |= Facts::SENT;
+        self.count_packet();
+        self.last_ns = event.now_ns;
+    }
+
+    /// Takes in a segment that was captured before, with this stage and TTL. It changes nothing.
+    #[cold]
+    pub(crate) fn observe_duplicate(
+        &mut self,
+        event: &Event<'_>,
+        (stage, ttl): (Stage, u8),
+    ) -> Annotation {
+        self.zeek.observe(event.segment, event.sender);
+        let mut seen = self.annotate(event);
+        seen.set_ttls(event.segment.ttl, ttl);
+        seen.stage = stage;
+        seen.copy = Repeat::Duplicate;
+        seen.add(Finding::DuplicateFrame);
+        self.findings.insert(Finding::DuplicateFrame);
+        self.last_ns = event.now_ns;
+        self.report_states(&mut seen, self.states());
+        seen
+    }
+
+    #[inline(always)]
+    fn annotate(&self, event: &Event<'_>) -> Annotation {
+        let role = if self.is_self_connect() { Role::Unknown } else { event.sender.role() };
+        Annotation::new(self.id, event.segment.flags, role)
+    }
+
+    /// Adds the states of both ends to the annotation of a segment, given those before it.
+    #[inline(always)]
+    pub(crate) fn report_states(&self, seen: &mut Annotation, before: [State; 2]) {
+        let [client, server] = [0, 1].map(|side| {
+            let end = &self.ends[side];
+            States::new(before[side], end.state, end.proven())
+        });
+        (seen.client, seen.server) = (client, server);
+    }
+
+    /// Gives the connection its number, where it had a provisional one.
+    pub(crate) fn renumber(&mut self, id: u32) {
+        self.id = id;
+    }
+
+    /// The connection leaves its table: it is judged as it stands now.
+    pub(crate) fn leave(&mut self, now_ns: i64) {
+        if self.close() == Close::HalfClosed && self.closed_long_ago(now_ns) {
+            self.findings.insert(Finding::HalfClosedLong);
+        }
+        self.left_with = Some(self.outcome_at(now_ns));
+    }
+}

@@ -1,13 +1,12 @@
 //! Packets on their way from the thread that reads them to the threads that follow connections.
 
-use std::net::Ipv6Addr;
 use std::slice;
 
 use foldhash::fast::RandomState;
 
-use crate::compact::{Digest, Digested, Kind, number_of_32_bits, options};
-use crate::key::{self, Direction};
-use crate::wire::{FIXED_OCTETS, MOST_OPTION_OCTETS, TcpFlags, TcpHeader};
+use crate::compact::{CompactSegment, PacketKind, SegmentView, number_of_32_bits, options};
+use crate::key::FlowKey;
+use crate::wire::{FIXED_OCTETS, MOST_OPTION_OCTETS, TcpHeader};
 use crate::{IcmpError, PacketInfo, Segment};
 
 /// Packets of a capture, in order, sorted by the shard that follows their connection.
@@ -30,7 +29,7 @@ pub(crate) struct Batch {
 /// cache line. Only the beginnings of both streams are in use.
 #[derive(Debug, Default)]
 struct Part {
-    packets: Vec<Digest>,
+    packets: Vec<CompactSegment>,
     count: usize,
     /// The options of each segment, with IPv6 after its addresses.
     octets: Vec<u8>,
@@ -54,14 +53,14 @@ impl Part {
     #[inline(never)]
     fn make_room(&mut self) {
         if self.count == self.packets.len() {
-            self.packets.resize((2 * self.count).max(FIRST_ROOM), Digest::NOTHING);
+            self.packets.resize((2 * self.count).max(FIRST_ROOM), CompactSegment::NOTHING);
         }
         if self.octets.len() - self.octets_used < MOST_OCTETS {
             self.octets.resize(2 * self.octets.len() + MOST_OCTETS, 0);
         }
     }
 
-    fn push(&mut self, packet: Digest) {
+    fn push(&mut self, packet: CompactSegment) {
         if self.count == self.packets.len() {
             self.make_room();
         }
@@ -83,7 +82,7 @@ impl Part {
 pub(crate) struct PlainIpv4 {
     pub frame: u64,
     pub time_ns: i64,
-    /// In the form of [`Direction`].
+    /// In the form of [`FlowKey`].
     pub addresses: u64,
     pub ip_id: u16,
     pub ttl: u8,
@@ -92,14 +91,14 @@ pub(crate) struct PlainIpv4 {
 
 /// The packets of one shard.
 pub(crate) struct Packets<'a> {
-    packets: slice::Iter<'a, Digest>,
+    packets: slice::Iter<'a, CompactSegment>,
     octets: &'a [u8],
     errors: slice::Iter<'a, IcmpError>,
 }
 
 /// A packet of a batch.
 pub(crate) struct Found<'a> {
-    digest: &'a Digest,
+    segment: &'a CompactSegment,
     /// The addresses of IPv6.
     addresses: Option<&'a [u8; 32]>,
     /// The ICMP error, if the packet is one.
@@ -140,14 +139,14 @@ impl Batch {
     pub(crate) fn push_segment(&mut self, file: u32, segment: &Segment<'_>) {
         let number = self.count(file, segment.packet.time_ns);
         let now_ns = self.now_ns;
-        let direction = Direction::of_segment(segment);
+        let direction = FlowKey::of_segment(segment);
         let hash = direction.hash(&self.hasher);
         let part = self.part(&direction);
-        if let Direction::V6 { addresses, .. } = direction {
+        if let FlowKey::V6 { addresses, .. } = direction {
             addresses.iter().for_each(|address| part.append(&address.to_be_bytes()));
         }
         part.append(options(&segment.tcp));
-        part.push(Digest { now_ns, number, hash, ..Digest::of(segment) });
+        part.push(CompactSegment { now_ns, number, hash, ..CompactSegment::new(segment) });
     }
 
     /// Appends a segment over IPv4 of the file that was [begun](Self::begin_file). Its header and
@@ -165,7 +164,7 @@ impl Batch {
     ) -> Option<bool> {
         let addresses = packet.addresses;
         let ports = u32::from_be_bytes(*following.first_chunk()?);
-        let direction = Direction::V4 { addresses, ports };
+        let direction = FlowKey::V4 { addresses, ports };
         let shard = direction.shard(self.parts.len());
         let part = &mut self.parts[shard];
         let (count, used) = (part.count, part.octets_used);
@@ -184,7 +183,7 @@ impl Batch {
         place.tcp_octets = packet.tcp_octets;
         place.ip_id = packet.ip_id;
         place.ttl = packet.ttl;
-        place.kind = Kind::Ipv4;
+        place.kind = PacketKind::Ipv4;
         let tcp = TcpHeader::parse(following.get(..captured)?).ok()?;
         place.read_header(&tcp);
         let options = options(&tcp);
@@ -209,10 +208,10 @@ impl Batch {
     pub(crate) fn push_icmp(&mut self, file: u32, error: &IcmpError) {
         let number = self.count(file, error.packet.time_ns);
         let now_ns = self.now_ns;
-        let direction = Direction::new(error.quoted.source, error.quoted.destination);
+        let direction = FlowKey::new(error.quoted.source, error.quoted.destination);
         let hash = direction.hash(&self.hasher);
         let part = self.part(&direction);
-        part.push(Digest { now_ns, number, hash, ..Digest::NOTHING });
+        part.push(CompactSegment { now_ns, number, hash, ..CompactSegment::NOTHING });
         part.errors.push(*error);
     }
 
@@ -235,7 +234,7 @@ impl Batch {
     }
 
     #[inline]
-    fn part(&mut self, direction: &Direction) -> &mut Part {
+    fn part(&mut self, direction: &FlowKey) -> &mut Part {
         let shard = direction.shard(self.parts.len());
         &mut self.parts[shard]
     }
@@ -270,26 +269,26 @@ impl<'a> Iterator for Packets<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Found<'a>> {
-        let digest = self.packets.next()?;
-        let (addresses, error) = match digest.kind {
-            Kind::Ipv4 | Kind::Ipv4WithoutId => (None, None),
-            Kind::Ipv6 => {
+        let segment = self.packets.next()?;
+        let (addresses, error) = match segment.kind {
+            PacketKind::Ipv4 | PacketKind::Ipv4WithoutId => (None, None),
+            PacketKind::Ipv6 => {
                 let (addresses, rest) = self.octets.split_first_chunk()?;
                 self.octets = rest;
                 (Some(addresses), None)
             }
-            Kind::IcmpError => (None, Some(self.errors.next()?)),
+            PacketKind::IcmpError => (None, Some(self.errors.next()?)),
         };
-        let (options, rest) = self.octets.split_at_checked(digest.option_octets.into())?;
+        let (options, rest) = self.octets.split_at_checked(segment.option_octets.into())?;
         self.octets = rest;
-        Some(Found { digest, addresses, error, options })
+        Some(Found { segment, addresses, error, options })
     }
 }
 
 impl<'a> Packets<'a> {
     /// The packets that come next; only their hashes are of use.
     #[inline(always)]
-    pub(crate) fn coming(&self) -> &'a [Digest] {
+    pub(crate) fn coming(&self) -> &'a [CompactSegment] {
         self.packets.as_slice()
     }
 }
@@ -298,84 +297,39 @@ impl<'a> Found<'a> {
     /// The place of the packet in the batch.
     #[inline(always)]
     pub(crate) fn number(&self) -> u32 {
-        self.digest.number
+        self.segment.number
     }
 
     /// The table's clock at this packet, as far as the batch tells.
     #[inline(always)]
     pub(crate) fn now_ns(&self) -> i64 {
-        self.digest.now_ns
+        self.segment.now_ns
     }
 
     /// The hash of its addresses and ports.
     #[inline(always)]
     pub(crate) fn hash(&self) -> u32 {
-        self.digest.hash
+        self.segment.hash
     }
 
     /// The direction of the segment, or of the segment that the error quotes.
     #[inline(always)]
-    pub(crate) fn direction(&self) -> Direction {
-        let Digest { addresses, ports, .. } = *self.digest;
+    pub(crate) fn key(&self) -> FlowKey {
+        let CompactSegment { addresses, ports, .. } = *self.segment;
         match (self.addresses, self.error) {
-            (None, None) => Direction::V4 { addresses, ports },
+            (None, None) => FlowKey::V4 { addresses, ports },
             (Some(addresses), _) => {
                 let [source, destination] = of_ipv6(addresses);
-                Direction::V6 { addresses: [source, destination], ports }
+                FlowKey::V6 { addresses: [source, destination], ports }
             }
-            (None, Some(error)) => Direction::new(error.quoted.source, error.quoted.destination),
+            (None, Some(error)) => FlowKey::new(error.quoted.source, error.quoted.destination),
         }
-    }
-
-    #[inline(always)]
-    pub(crate) fn flags(&self) -> TcpFlags {
-        self.digest.flags
     }
 
     /// The segment as it was kept, if it is one.
     #[inline(always)]
-    pub(crate) fn digested(&self) -> Digested<'a> {
-        Digested { digest: self.digest, options: self.options }
-    }
-
-    /// The segment put together again, if it is one.
-    pub(crate) fn segment(&self) -> Segment<'a> {
-        let packet = self.digest;
-        let (source, destination) = match self.direction() {
-            Direction::V4 { addresses, .. } => {
-                let [source, destination] = key::of_ipv4(addresses);
-                (source.into(), destination.into())
-            }
-            Direction::V6 { addresses: [source, destination], .. } => {
-                (Ipv6Addr::from_bits(source).into(), Ipv6Addr::from_bits(destination).into())
-            }
-        };
-        let [source_port, destination_port] = key::of_ports(packet.ports);
-        Segment {
-            packet: PacketInfo {
-                frame: packet.frame.into(),
-                // The table's clock, which never runs backwards, instead of the packet's time.
-                time_ns: packet.now_ns,
-                source,
-                destination,
-                ttl: packet.ttl,
-                ip_id: (packet.kind == Kind::Ipv4).then_some(packet.ip_id),
-                tcp_octets: packet.tcp_octets,
-            },
-            tcp: TcpHeader {
-                source_port,
-                destination_port,
-                sequence: packet.sequence,
-                acknowledgment: packet.acknowledgment,
-                data_offset: packet.data_offset,
-                flags: packet.flags,
-                window: packet.window,
-                checksum: packet.checksum,
-                urgent_pointer: packet.urgent_pointer,
-                option_octets: self.options,
-                payload: &[],
-            },
-        }
+    pub(crate) fn view(&self) -> SegmentView<'a> {
+        SegmentView { segment: self.segment, options: self.options }
     }
 }
 

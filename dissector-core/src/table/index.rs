@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use crate::key::Direction;
+use crate::key::FlowKey;
 use crate::table::slots::Slots;
 
 /// The slots of connections, by addresses and ports; an entry takes 32 bits.
@@ -64,10 +64,10 @@ impl Index {
         Self { listed: HashTable::new(), slot_bits: SlotBits::of(slots), hasher }
     }
 
-    /// The hash of addresses and ports, the same in either direction.
+    /// The hash of addresses and ports, the same in either key.
     #[inline(always)]
-    pub(crate) fn hash(&self, direction: &Direction) -> u32 {
-        direction.hash(&self.hasher)
+    pub(crate) fn hash(&self, key: &FlowKey) -> u32 {
+        key.hash(&self.hasher)
     }
 
     /// Whether `hasher` gives the same hashes.
@@ -77,7 +77,7 @@ impl Index {
 
     #[inline(always)]
     fn hash_at(&self, slots: &Slots, slot: u32) -> u32 {
-        self.hash(&slots.get(slot).direction())
+        self.hash(&slots.get(slot).key())
     }
 
     /// The first slot with this hash for which `is_it` holds.
@@ -100,7 +100,7 @@ impl Index {
     pub(crate) fn insert(&mut self, slot: u32, hash: u32, slots: &Slots) {
         let (bits, hasher) = (self.slot_bits, &self.hasher);
         self.listed.insert_unique(spread(hash), bits.list(slot, hash), |listed| {
-            spread(slots.get(bits.slot(*listed)).direction().hash(hasher))
+            spread(slots.get(bits.slot(*listed)).key().hash(hasher))
         });
     }
 

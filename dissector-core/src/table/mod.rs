@@ -17,7 +17,7 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 
 use crate::connection::{Annotation, Connection, Outcome, Verdict};
-use crate::key::{Direction, MOST_SHARDS};
+use crate::key::{FlowKey, MOST_SHARDS};
 use crate::{IcmpError, Segment};
 pub(crate) use remaining::Remaining;
 pub(crate) use shard::Shard;
@@ -140,10 +140,10 @@ impl ConnectionTable {
 
     /// Takes in one segment and says what it was.
     pub fn observe(&mut self, segment: &Segment<'_>) -> Annotation {
-        let direction = Direction::of_segment(segment);
-        let place = self.turn_to(&direction, segment.packet.time_ns);
+        let key = FlowKey::of_segment(segment);
+        let place = self.turn_to(&key, segment.packet.time_ns);
         let shard = &mut self.shards[place];
-        let annotation = shard.observe(segment, &direction, self.now_ns, &mut self.next_id);
+        let annotation = shard.observe(segment, &key, self.now_ns, &mut self.next_id);
         if !shard.closed().is_empty() {
             self.keep_closed(place..place + 1);
         }
@@ -153,9 +153,9 @@ impl ConnectionTable {
     /// Takes in an ICMP error and says what it did; `None` if no connection in the table sent the
     /// segment that it quotes.
     pub fn observe_icmp(&mut self, error: &IcmpError) -> Option<Annotation> {
-        let direction = Direction::new(error.quoted.source, error.quoted.destination);
-        let place = self.turn_to(&direction, error.packet.time_ns);
-        let annotation = self.shards[place].observe_icmp(error, &direction, self.now_ns);
+        let key = FlowKey::new(error.quoted.source, error.quoted.destination);
+        let place = self.turn_to(&key, error.packet.time_ns);
+        let annotation = self.shards[place].observe_icmp(error, &key, self.now_ns);
         self.keep_closed(place..place + 1);
         annotation
     }
@@ -200,10 +200,10 @@ impl ConnectionTable {
 
     /// Sets the clock, and finds the shard.
     #[inline]
-    fn turn_to(&mut self, direction: &Direction, time_ns: i64) -> usize {
+    fn turn_to(&mut self, key: &FlowKey, time_ns: i64) -> usize {
         // A segment with an earlier time does not turn the clock back.
         self.now_ns = self.now_ns.max(time_ns);
-        let place = direction.shard(self.shards.len());
+        let place = key.shard(self.shards.len());
         self.latest = Some(place);
         place
     }

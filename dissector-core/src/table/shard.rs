@@ -2,14 +2,18 @@
 
 use foldhash::fast::RandomState;
 
-use crate::compact::{Digest, Digested};
-use crate::connection::{Annotation, Connection, Reuse, Side, Stage};
-use crate::key::{Direction, LINGER_NS};
+use crate::compact::{CompactSegment, SegmentView};
+use crate::connection::annotation::Annotation;
+use crate::connection::event::Event;
+use crate::connection::state::Connection;
+use crate::connection::state::origin::Reuse;
+use crate::key::{FlowKey, LINGER_NS};
 use crate::pipeline::batch::{Batch, Found};
 use crate::table::index::Index;
 use crate::table::predecessors::Predecessors;
-use crate::table::recent::Recent;
+use crate::table::recent::{Identity, RecentSegments};
 use crate::table::slots::Slots;
+use crate::vocabulary::{Side, Stage};
 use crate::{IcmpError, Segment};
 
 /// Slots that are checked for an expired connection when another is opened.
@@ -34,7 +38,7 @@ pub(crate) struct Shard {
     slots: Slots,
     /// Connections that may still be alive beside an unanswered successor.
     older: Predecessors,
-    recent: Recent,
+    recent: RecentSegments,
     /// The connections that have left and were not taken.
     closed: Vec<Connection>,
     latest: Option<u32>,
@@ -80,7 +84,7 @@ impl Shard {
             index: Index::new(limit, hasher),
             slots: Slots::default(),
             older: Predecessors::default(),
-            recent: Recent::default(),
+            recent: RecentSegments::default(),
             closed: Vec::new(),
             latest: None,
             limit,
@@ -133,14 +137,14 @@ impl Shard {
     /// Fetches the memory of all of them at once, instead of one after the other when each is needed.
     /// Hardly any branch depends on a value that has to be waited for.
     #[inline(always)]
-    fn look_ahead(&self, coming: &[Digest]) -> [u32; GROUP] {
+    fn look_ahead(&self, coming: &[CompactSegment]) -> [u32; GROUP] {
         let mut slots = [ANYWHERE; GROUP];
-        for (slot, digest) in slots.iter_mut().zip(coming) {
-            *slot = self.index.find(digest.hash, |_| true).unwrap_or(ANYWHERE);
+        for (slot, segment) in slots.iter_mut().zip(coming) {
+            *slot = self.index.find(segment.hash, |_| true).unwrap_or(ANYWHERE);
         }
         for slot in &slots {
             if let Some(connection) = self.slots.at(*slot) {
-                connection.fetch();
+                connection.prefetch();
             }
         }
         slots
@@ -159,12 +163,11 @@ impl Shard {
             && successions == self.successions
             && self.older.is_empty()
             && let Some(connection) = self.slots.at_mut(slot)
-            && let Some(sender) = connection.sender(&packet.direction())
-            && !connection.may_be_succeeded_by(packet.flags())
+            && let Some(sender) = connection.sender(&packet.key())
+            && !connection.may_be_succeeded_by(packet.view().segment.flags, sender)
             && !connection.is_silent(self.now_ns)
         {
-            let (digested, segment) = (packet.digested(), || packet.segment());
-            connection.follow(&digested, segment, sender, self.now_ns, &mut self.recent);
+            deliver(&packet.view(), sender, self.now_ns, connection, &mut self.recent);
         } else {
             self.observe_closely(packet);
         }
@@ -172,18 +175,18 @@ impl Shard {
 
     #[inline(never)]
     fn observe_closely(&mut self, packet: &Found<'_>) {
-        let direction = packet.direction();
+        let key = packet.key();
         if let Some(error) = packet.error {
-            self.take_icmp(error, &direction);
+            self.take_icmp(error, &key);
         } else {
             let provisional = PROVISIONAL + self.opened.len() as u32;
             let mut next_id = provisional;
-            let seen = packet.digested();
-            let (slot, sender) = self.find_or_open(&seen, &direction, packet.hash(), &mut next_id);
-            let (connection, segment) = (self.slots.get_mut(slot), || packet.segment());
-            let stage = connection.follow(&seen, segment, sender, self.now_ns, &mut self.recent);
+            let seen = packet.view();
+            let (slot, sender) = self.find_or_open(&seen, &key, packet.hash(), &mut next_id);
+            let connection = self.slots.get_mut(slot);
+            let stage = deliver(&seen, sender, self.now_ns, connection, &mut self.recent).stage;
             if !self.older.is_empty() {
-                self.settle(slot, seen.digest, stage);
+                self.settle(slot, seen.segment, stage);
             }
             if next_id != provisional {
                 self.opened.push(Opened { packet: packet.number(), slot });
@@ -209,19 +212,18 @@ impl Shard {
     pub(crate) fn observe(
         &mut self,
         segment: &Segment<'_>,
-        direction: &Direction,
+        key: &FlowKey,
         now_ns: i64,
         next_id: &mut u32,
     ) -> Annotation {
         self.turn_clock(now_ns);
-        let digest = &Digest::of(segment);
-        let seen = Digested { digest, options: segment.tcp.option_octets };
-        let (slot, sender) =
-            self.find_or_open(&seen, direction, self.index.hash(direction), next_id);
+        let compact = &CompactSegment::new(segment);
+        let seen = SegmentView { segment: compact, options: segment.tcp.option_octets };
+        let (slot, sender) = self.find_or_open(&seen, key, self.index.hash(key), next_id);
         let connection = self.slots.get_mut(slot);
-        let annotation = connection.observe(&seen, segment, sender, now_ns, &mut self.recent);
+        let annotation = deliver(&seen, sender, now_ns, connection, &mut self.recent);
         if !self.older.is_empty() {
-            self.settle(slot, digest, annotation.stage);
+            self.settle(slot, compact, annotation.stage);
         }
         annotation
     }
@@ -243,14 +245,14 @@ impl Shard {
     #[inline(always)]
     fn find_or_open(
         &mut self,
-        seen: &Digested<'_>,
-        direction: &Direction,
+        seen: &SegmentView<'_>,
+        key: &FlowKey,
         hash: u32,
         next_id: &mut u32,
     ) -> (u32, Side) {
-        let (slot, sender) = match self.find(direction, hash) {
-            None => self.open(seen.digest, direction, hash, None, next_id),
-            Some(found) => self.choose(seen, direction, hash, found, next_id),
+        let (slot, sender) = match self.find(key, hash) {
+            None => self.open(seen.segment, key, hash, None, next_id),
+            Some(found) => self.choose(seen, key, hash, found, next_id),
         };
         self.latest = Some(slot);
         (slot, sender)
@@ -260,24 +262,24 @@ impl Shard {
     #[inline(always)]
     fn choose(
         &mut self,
-        seen: &Digested<'_>,
-        direction: &Direction,
+        seen: &SegmentView<'_>,
+        key: &FlowKey,
         hash: u32,
         found: (u32, Side),
         next_id: &mut u32,
     ) -> (u32, Side) {
         let connection = self.slots.get(found.0);
         let is_only_one = self.older.is_empty()
-            && !connection.may_be_succeeded_by(seen.digest.flags)
+            && !connection.may_be_succeeded_by(seen.segment.flags, found.1)
             && !connection.is_silent(self.now_ns);
-        if is_only_one { found } else { self.choose_closely(seen, direction, hash, found, next_id) }
+        if is_only_one { found } else { self.choose_closely(seen, key, hash, found, next_id) }
     }
 
     #[inline(never)]
     fn choose_closely(
         &mut self,
-        seen: &Digested<'_>,
-        direction: &Direction,
+        seen: &SegmentView<'_>,
+        key: &FlowKey,
         hash: u32,
         (slot, sender): (u32, Side),
         next_id: &mut u32,
@@ -285,35 +287,43 @@ impl Shard {
         let connection = self.slots.get(slot);
         if connection.is_past(self.now_ns) {
             self.remove(slot);
-            self.open(seen.digest, direction, hash, None, next_id)
-        } else if connection.is_succeeded_by(seen, sender, self.now_ns, &self.recent) {
-            self.open(seen.digest, direction, hash, Some((slot, sender)), next_id)
+            self.open(seen.segment, key, hash, None, next_id)
+        } else if connection.is_succeeded_by(seen.segment, sender)
+            && !self.is_duplicate(seen, sender, connection)
+        {
+            self.open(seen.segment, key, hash, Some((slot, sender)), next_id)
         } else if self.older.is_empty() {
             (slot, sender)
         } else {
-            self.between_incarnations(seen.digest, direction, slot, sender)
+            self.between_incarnations(seen.segment, key, slot, sender)
         }
+    }
+
+    fn is_duplicate(&self, seen: &SegmentView<'_>, sender: Side, connection: &Connection) -> bool {
+        let event = Event::new(seen, sender, connection.receiver(sender), self.now_ns);
+        self.recent.first_capture(&event, &Identity::new(&event, connection)).is_some()
     }
 
     /// Takes in an ICMP error; `None` if no connection here sent the segment that it quotes.
     pub(crate) fn observe_icmp(
         &mut self,
         error: &IcmpError,
-        direction: &Direction,
+        key: &FlowKey,
         now_ns: i64,
     ) -> Option<Annotation> {
         self.turn_clock(now_ns);
-        self.take_icmp(error, direction)
+        self.take_icmp(error, key)
     }
 
-    fn take_icmp(&mut self, error: &IcmpError, direction: &Direction) -> Option<Annotation> {
-        let (slot, _) = self.find(direction, self.index.hash(direction))?;
+    fn take_icmp(&mut self, error: &IcmpError, key: &FlowKey) -> Option<Annotation> {
+        let (slot, _) = self.find(key, self.index.hash(key))?;
         if self.slots.get(slot).is_past(self.now_ns) {
             self.remove(slot);
             return None;
         }
         let slots = [Some(slot), self.older.of(slot)];
-        let slot = slots.into_iter().flatten().find(|slot| self.slots.get(*slot).sent(error))?;
+        let slot =
+            slots.into_iter().flatten().find(|slot| self.slots.get(*slot).has_sent(error))?;
         self.latest = Some(slot);
         Some(self.slots.get_mut(slot).observe_icmp(error))
     }
@@ -322,29 +332,29 @@ impl Shard {
     /// not answered (RFC 5961 §4): the older one, if the segment fits there only.
     fn between_incarnations(
         &self,
-        digest: &Digest,
-        direction: &Direction,
+        segment: &CompactSegment,
+        key: &FlowKey,
         slot: u32,
         sender: Side,
     ) -> (u32, Side) {
         let newer = (slot, sender);
         let Some(older) = self.older.of(slot) else { return newer };
-        let Some(side) = self.slots.get(older).sender(direction) else { return newer };
-        let is_older = !self.slots.get(slot).takes(digest, sender)
-            && self.slots.get(older).fits(digest, side)
+        let Some(side) = self.slots.get(older).sender(key) else { return newer };
+        let is_older = !self.slots.get(slot).takes(segment, sender)
+            && self.slots.get(older).fits(segment, side)
             && !self.slots.get(older).is_past(self.now_ns);
         if is_older { (older, side) } else { newer }
     }
 
     /// Removes the connection before the one in `slot` once the latter is answered.
-    fn settle(&mut self, slot: u32, digest: &Digest, stage: Stage) {
+    fn settle(&mut self, slot: u32, segment: &CompactSegment, stage: Stage) {
         let cleared = stage == Stage::RstHalfOpen;
         if !cleared && !self.slots.get(slot).is_answered() {
             return;
         }
         if let Some(older) = self.older.take_of(slot) {
             if cleared {
-                self.slots.get_mut(older).clear(digest.frame, self.now_ns);
+                self.slots.get_mut(older).clear(segment.frame, self.now_ns);
             }
             self.take_out(older);
         }
@@ -408,10 +418,10 @@ impl Shard {
 
     /// The slot of the newest connection on these addresses and ports, and the end that sends.
     #[inline(always)]
-    fn find(&self, direction: &Direction, hash: u32) -> Option<(u32, Side)> {
+    fn find(&self, key: &FlowKey, hash: u32) -> Option<(u32, Side)> {
         let mut side = Side::Client;
         let found = self.index.find(hash, |slot| {
-            let sender = self.slots.get(slot).sender(direction);
+            let sender = self.slots.get(slot).sender(key);
             side = sender.unwrap_or(side);
             sender.is_some()
         });
@@ -422,8 +432,8 @@ impl Shard {
     /// that sends.
     fn open(
         &mut self,
-        first: &Digest,
-        direction: &Direction,
+        first: &CompactSegment,
+        key: &FlowKey,
         hash: u32,
         previous: Option<(u32, Side)>,
         next_id: &mut u32,
@@ -444,8 +454,8 @@ impl Shard {
         }
         let id = *next_id;
         *next_id = next_id.wrapping_add(1);
-        let connection = Connection::new(id, attempt, reuse, first, direction, self.now_ns);
-        let sender = connection.sender(direction).unwrap_or(Side::Client);
+        let connection = Connection::new(id, attempt, reuse, first, key, self.now_ns);
+        let sender = connection.sender(key).unwrap_or(Side::Client);
         let slot = self.slots.insert(connection);
         // It may have been evicted.
         if let Some((older, _)) =
@@ -544,4 +554,23 @@ impl Shard {
         }
         self.take_out(slot);
     }
+}
+
+/// Gives a segment to its connection, as a duplicate if it was captured before.
+#[inline(always)]
+fn deliver(
+    seen: &SegmentView<'_>,
+    sender: Side,
+    now_ns: i64,
+    connection: &mut Connection,
+    recent: &mut RecentSegments,
+) -> Annotation {
+    let event = Event::new(seen, sender, connection.receiver(sender), now_ns);
+    let identity = Identity::new(&event, connection);
+    if let Some(first_capture) = recent.first_capture(&event, &identity) {
+        return connection.observe_duplicate(&event, first_capture);
+    }
+    let annotation = connection.observe(&event);
+    recent.remember(&event, &identity, annotation.stage);
+    annotation
 }

@@ -9,9 +9,9 @@ mod history;
 
 use history::History;
 
-use crate::compact::Digest;
-use crate::connection::event::Side;
+use crate::compact::CompactSegment;
 use crate::key;
+use crate::vocabulary::Side;
 use crate::wire::{SeqNumber, TcpFlags};
 
 /// Ports that Zeek takes for a server's: those of the protocols it analyses.
@@ -131,10 +131,10 @@ const FIN_AND_RST: TcpFlags = TcpFlags::FIN.union(TcpFlags::RST);
 
 impl Zeek {
     /// The view before the first segment, which `sender` sent.
-    pub fn new(first: &Digest, sender: Side) -> Self {
+    pub fn new(first: &CompactSegment, sender: Side) -> Self {
         let flags = first.flags;
         let plain_syn = flags & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::SYN;
-        let [from, to] = key::of_ports(first.ports);
+        let [from, to] = key::split_ports(first.ports);
         let likely = |port| LIKELY_SERVER_PORTS.contains(&port);
         let flip = !plain_syn
             && likely(from)
@@ -150,7 +150,7 @@ impl Zeek {
 
     /// Takes in a segment, which may have been captured before.
     #[inline]
-    pub fn observe(&mut self, segment: &Digest, sender: Side) {
+    pub fn observe(&mut self, segment: &CompactSegment, sender: Side) {
         if !segment.has_whole_header() {
             // A header that reaches past the segment, or past what was captured, leaves no trace.
             return;
@@ -168,7 +168,7 @@ impl Zeek {
 
     /// A segment with SYN, FIN or RST, or the first of its sender.
     #[inline(never)]
-    fn observe_control(&mut self, segment: &Digest, sender: Side, payload: u32) {
+    fn observe_control(&mut self, segment: &CompactSegment, sender: Side, payload: u32) {
         let kinds = segment.flags & KINDS;
         let (sender, from) = (sender as usize, sender);
         let syn = kinds.contains(TcpFlags::SYN);
@@ -194,7 +194,7 @@ impl Zeek {
     }
 
     /// Whether a SYN of an end that has sent something begins its stream anew.
-    fn starts_anew(&self, sender: usize, syn: &Digest) -> bool {
+    fn starts_anew(&self, sender: usize, syn: &CompactSegment) -> bool {
         let own = &self.ends[sender];
         match own.state {
             SynSent | SynAckSent => own.start != syn.sequence,
@@ -213,7 +213,7 @@ impl Zeek {
 
     /// Adds the letter of a segment without SYN, FIN and RST to the history, if it has one.
     #[inline(always)]
-    fn add_stream_letter(&mut self, sender: usize, segment: &Digest, payload: u32) {
+    fn add_stream_letter(&mut self, sender: usize, segment: &CompactSegment, payload: u32) {
         let (fact, letter) = match (payload, segment.flags.contains(TcpFlags::ACK)) {
             (1.., _) => (Facts::DATA, b'd'),
             (0, true) => (Facts::ACK, b'a'),
@@ -233,7 +233,7 @@ impl Zeek {
 
     /// Adds the letter of a segment with SYN, FIN or RST to the history, if it is another than
     /// before.
-    fn add_control_letter(&mut self, sender: usize, segment: &Digest, end: SeqNumber) {
+    fn add_control_letter(&mut self, sender: usize, segment: &CompactSegment, end: SeqNumber) {
         let own = &self.ends[sender];
         let relative = own.relative(segment.sequence);
         let kinds = segment.flags & KINDS;
@@ -261,7 +261,7 @@ impl Zeek {
 
     /// How far both ends have got; payload that does not take its sender further was sent before.
     #[inline(always)]
-    fn advance(&mut self, from: Side, segment: &Digest, payload: u32, end: SeqNumber) {
+    fn advance(&mut self, from: Side, segment: &CompactSegment, payload: u32, end: SeqNumber) {
         let (sender, peer) = (from as usize, from.other() as usize);
         if segment.window == 0 {
             self.count_zero_window(from, segment.flags);
@@ -364,7 +364,7 @@ impl Zeek {
     }
 
     /// The states that a segment with SYN, FIN or RST leads to, or the first one of its sender.
-    fn step(&mut self, sender: Side, segment: &Digest, payload: u32) {
+    fn step(&mut self, sender: Side, segment: &CompactSegment, payload: u32) {
         let (sender, peer) = (sender as usize, sender.other() as usize);
         let [syn, fin, rst, ack] = [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST, TcpFlags::ACK]
             .map(|flag| segment.flags.contains(flag));

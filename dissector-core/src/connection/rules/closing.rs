@@ -1,17 +1,15 @@
 //! The close: FINs and what acknowledges them (RFC 9293 §3.6).
 
+use crate::connection::annotation::Annotation;
 use crate::connection::event::Event;
+use crate::connection::state::Connection;
 use crate::connection::state::endpoint::Facts;
-use crate::connection::state::timestamps::Moment;
-use crate::connection::track::Connection;
-use crate::connection::{Annotation, Finding};
-use crate::vocabulary::{Stage, State};
-
-/// How long one side may stay open after the other closed without a remark, in nanoseconds.
-pub(crate) const HALF_CLOSED_LONG_NS: i64 = 60_000_000_000;
+use crate::connection::state::timestamps::Timestamp;
+use crate::vocabulary::{Finding, Stage, State};
 
 impl Connection {
-    /// Does this segment acknowledge the other end's FIN, as the first one?
+    /// Applies the acknowledgment of the other end's FIN, if this segment carries it. Gives whether it is
+    /// the first to do so.
     pub(crate) fn acknowledge_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) -> bool {
         if !self.fin_acknowledged_by(event.receiver, event.acknowledgment()) {
             return false;
@@ -19,6 +17,9 @@ impl Connection {
         let closer = self.end_mut(event.receiver);
         let first_time = !closer.has(Facts::FIN_ACKED);
         closer.facts |= Facts::FIN_ACKED;
+        // RFC 9293 §3.10.7.4: "if the FIN segment is now acknowledged, then enter FIN-WAIT-2"; in CLOSING,
+        // "if the ACK acknowledges our FIN, then enter the TIME-WAIT state"; in LAST-ACK, "If our FIN is
+        // now acknowledged, delete the TCB, enter the CLOSED state, and return."
         match closer.state {
             State::FinWait1 => closer.assume(State::FinWait2),
             State::Closing => closer.assume(State::TimeWait),
@@ -29,23 +30,23 @@ impl Connection {
         if first_time && seen.stage == Stage::None {
             seen.stage = if of_first { Stage::FinAcked } else { Stage::SecondFinAcked };
         }
-        // It answers the FIN, so it has received it. Where that FIN was sent without knowing of the
-        // sender's own, this says nothing of whether the sender's has been acknowledged.
+        // The sender answers the FIN, so it has received it. Where the FINs crossed, this does not show
+        // that the sender's own has been acknowledged.
         let crossed = self.end(event.receiver).fin_stage() == Stage::FinSimultaneous
             || self.end(event.sender).fin_stage() == Stage::FinSimultaneous;
         let sender = self.end_mut(event.sender);
-        // Of who is ahead of what was captured, something was missed: an own FIN, perhaps.
+        // The sender is ahead of what was captured: a segment is missing, perhaps its own FIN.
         let missed = sender.has(Facts::SENT) && event.sequence().is_after(sender.nxt);
         match sender.state {
             State::Established | State::SynReceived if missed => sender.assume(State::CloseWait),
-            // Back in LISTEN by an RST, it seemed; but it has a FIN to acknowledge.
+            // An RST seemed to take it back to LISTEN, but it has a FIN to acknowledge.
             State::Established | State::SynReceived | State::Listen => {
                 sender.prove(State::CloseWait);
             }
             State::FinWait1 if crossed => sender.prove(State::Closing),
-            // The peer's FIN acknowledged its own, whatever was sent again in the meantime.
+            // The peer's FIN acknowledged its own, even if that was sent again in the meantime.
             State::FinWait1 => sender.prove(State::TimeWait),
-            // That its own FIN was acknowledged is assumed too.
+            // The acknowledgment of its own FIN is assumed too.
             State::FinWait2 if crossed => sender.assume(State::TimeWait),
             State::FinWait2 => sender.prove(State::TimeWait),
             State::TimeWait if crossed => {}
@@ -64,15 +65,15 @@ impl Connection {
         } else {
             self.first_fin(event, seen, acks_fin);
         }
-        self.set_time_of(Moment::last(event.sender), event.now_ns);
+        self.set_time_of(Timestamp::last(event.sender), event.now_ns);
     }
 
     fn first_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {
         if self.first_closer().is_none() {
-            self.first_fin_ns = event.now_ns;
+            self.set_time_of(Timestamp::FirstFin, event.now_ns);
             self.handshake.set_first_closer(event.sender);
         }
-        if event.now_ns.saturating_sub(self.first_fin_ns) > HALF_CLOSED_LONG_NS {
+        if self.closed_long_ago(event.now_ns) {
             self.findings.insert(Finding::HalfClosedLong);
         }
         let stage = if self.first_closer() == Some(event.sender) {
@@ -90,7 +91,7 @@ impl Connection {
         }
         let simultaneous = stage == Stage::FinSimultaneous;
         if simultaneous {
-            seen.note(Finding::SimultaneousClose);
+            seen.add(Finding::SimultaneousClose);
         }
         let sender = self.end(event.sender);
         let last = !sender.has(Facts::SENT) || !sender.nxt.is_after(event.end());
@@ -111,7 +112,7 @@ impl Connection {
         }
         self.deliver_fin(event);
         if self.first_closer() != Some(event.sender) {
-            self.set_time_of(Moment::SecondFin, event.now_ns);
+            self.set_time_of(Timestamp::SecondFin, event.now_ns);
         }
     }
 
@@ -136,7 +137,10 @@ impl Connection {
         self.deliver_fin(event);
     }
 
-    /// What a FIN that arrives does to its receiver.
+    /// The receiver's state after a FIN has arrived. RFC 9293 §3.10.7.4, ESTABLISHED STATE: "Enter the
+    /// CLOSE-WAIT state."; FIN-WAIT-1 STATE: "If our FIN has been ACKed (perhaps in this segment), then
+    /// enter TIME-WAIT, start the time-wait timer, turn off the other timers; otherwise, enter the CLOSING
+    /// state."
     fn deliver_fin(&mut self, event: &Event<'_>) {
         let receiver = self.end_mut(event.receiver);
         match receiver.state {

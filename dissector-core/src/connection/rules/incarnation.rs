@@ -1,51 +1,18 @@
 //! Where one incarnation of a connection ends and the next begins on the same addresses and ports.
 
-use crate::compact::{Digest, Digested};
-use crate::connection::RstReason;
-use crate::connection::event::{Side, illegal};
-use crate::connection::predict::Course;
-use crate::connection::rules::reset::Reset;
+use crate::compact::CompactSegment;
+use crate::connection::annotation::Annotation;
+use crate::connection::event::{Event, illegal};
+use crate::connection::state::Connection;
 use crate::connection::state::endpoint::{Endpoint, Facts};
+use crate::connection::state::extra::Reset;
 use crate::connection::state::handshake::Handshake;
-use crate::connection::track::Connection;
-use crate::table::recent::{self, Identity, Recent};
-use crate::vocabulary::{RoleBasis, State};
+use crate::connection::state::origin::Reuse;
+use crate::connection::state::timestamps::Timestamp;
+use crate::key::LINGER_NS;
+use crate::vocabulary::Side;
+use crate::vocabulary::{Finding, RoleBasis, RstReason, State};
 use crate::wire::{SeqNumber, TcpFlags};
-
-/// Whether the addresses and ports of a connection were in use before it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Reuse {
-    No = 0,
-    /// By a connection that was closed.
-    AfterClose = 1,
-    /// By one that was closed with FINs, and has used the initial sequence number of the new one.
-    AfterCloseBehind = 2,
-    /// By one that was not.
-    WhileAlive = 3,
-}
-
-/// What the roles rest on, and whether addresses and ports were in use before, in one octet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin(u8);
-
-impl Origin {
-    pub const fn new(basis: RoleBasis, reuse: Reuse) -> Self {
-        Self(basis.number() << 4 | reuse as u8)
-    }
-
-    pub fn basis(self) -> RoleBasis {
-        RoleBasis::from_number(self.0 >> 4).unwrap_or(RoleBasis::None)
-    }
-
-    pub const fn reuse(self) -> Reuse {
-        match self.0 & 0xf {
-            1 => Reuse::AfterClose,
-            2 => Reuse::AfterCloseBehind,
-            3 => Reuse::WhileAlive,
-            _ => Reuse::No,
-        }
-    }
-}
 
 /// Octets by which a segment of a live connection may be ahead or behind: a large window.
 pub(crate) const MOST_APART: u32 = 1 << 20;
@@ -57,41 +24,42 @@ pub(crate) fn is_within(end: &Endpoint, number: SeqNumber) -> bool {
 }
 
 impl Connection {
-    /// Whether a segment of the same addresses and ports opens a new connection.
+    /// Whether a segment with these flags may open another connection on the same addresses and ports;
+    /// if it may, [`is_succeeded_by`](Self::is_succeeded_by) decides. A SYN/ACK may only where a SYN or
+    /// SYN/ACK of its sender is known.
+    #[inline(always)]
+    pub(crate) fn may_be_succeeded_by(&self, flags: TcpFlags, sender: Side) -> bool {
+        flags.contains(TcpFlags::SYN)
+            & (!flags.contains(TcpFlags::ACK) | self.end(sender).has(Facts::ISS_KNOWN))
+    }
+
+    /// Whether a segment that was not captured before opens a new connection on the same addresses and
+    /// ports.
     ///
     /// A SYN does after the close, or where its sender is known to count from elsewhere. It does
     /// not where it meets the other side's SYN, or is recorded after the SYN/ACK that answers it.
-    pub(crate) fn is_succeeded_by(
-        &self,
-        seen: &Digested<'_>,
-        sender: Side,
-        now_ns: i64,
-        recent: &Recent,
-    ) -> bool {
-        let Digested { digest, options } = *seen;
-        let flags = digest.flags;
-        if !flags.contains(TcpFlags::SYN) || illegal(flags) {
-            return false;
-        }
-        let receiver = if self.is_self_connect() { sender } else { sender.other() };
-        self.starts_anew(digest, sender, receiver) && {
-            let timestamps = recent::timestamps(options);
-            let identity = Identity::of(digest, timestamps, self.before(sender));
-            recent.first_capture(digest, &identity, now_ns).is_none()
-        }
+    pub(crate) fn is_succeeded_by(&self, segment: &CompactSegment, sender: Side) -> bool {
+        let flags = segment.flags;
+        flags.contains(TcpFlags::SYN) && !illegal(flags) && self.starts_anew(segment, sender)
     }
 
-    fn starts_anew(&self, digest: &Digest, sender: Side, receiver: Side) -> bool {
-        let Digest { flags, sequence, acknowledgment, .. } = *digest;
-        let (sender, receiver) = (self.end(sender), self.end(receiver));
+    /// The other end; the same in a connection to itself.
+    #[inline(always)]
+    pub(crate) fn receiver(&self, sender: Side) -> Side {
+        if self.is_self_connect() { sender } else { sender.other() }
+    }
+
+    fn starts_anew(&self, segment: &CompactSegment, sender: Side) -> bool {
+        let CompactSegment { flags, sequence, acknowledgment, .. } = *segment;
+        let (sender, receiver) = (self.end(sender), self.end(self.receiver(sender)));
         let elsewhere = sender.has(Facts::ISS_KNOWN) && sender.iss != sequence;
         if flags.contains(TcpFlags::ACK) {
             // Its SYN was not captured, but the connection before it is over. A second responder's
             // SYN/ACK still acknowledges the old SYN.
             let answers_old_syn =
                 receiver.has(Facts::ISS_KNOWN) && acknowledgment == receiver.iss + 1;
-            // Where nothing of the client is captured, no close is: but who has closed its own side, and
-            // acknowledges a SYN from elsewhere, has taken up another connection.
+            // Where nothing of the client is captured, its FIN is not either. But a server that has
+            // sent its own FIN, and acknowledges a number from elsewhere, has another connection.
             let only_server_spoke = !receiver.has(Facts::SENT)
                 && sender.has(Facts::SYN_ACK | Facts::FIN)
                 && acknowledgment.since(sender.ack).unsigned_abs() > MOST_APART;
@@ -108,7 +76,7 @@ impl Connection {
             return false;
         }
         if sender.has(Facts::MORE) {
-            // Mid-stream so far. Only the SYN that its first segment followed belongs to it.
+            // Mid-stream so far: only the SYN directly before its first segment belongs to it.
             return !sender.has(Facts::ACK) || sender.nxt.since(sequence) != 1;
         }
         // The sender was silent so far.
@@ -118,8 +86,8 @@ impl Connection {
         only_server_spoke && !crosses && !answered
     }
 
-    /// What a successor that begins so means for the addresses and ports.
-    pub(crate) fn reuse_by(&self, first: &Digest, sender: Side) -> Reuse {
+    /// How a successor that begins with `first` uses the addresses and ports again.
+    pub(crate) fn reuse_by(&self, first: &CompactSegment, sender: Side) -> Reuse {
         let plain_syn = !first.flags.contains(TcpFlags::ACK);
         // An attempt that was never answered is no live connection.
         let was_open =
@@ -131,6 +99,10 @@ impl Connection {
             && self.reset().is_none()
             && !first.sequence.is_after(self.end(sender).nxt - 1)
         {
+            // RFC 9293 §3.6.1: "it MAY accept a new SYN from the remote TCP endpoint to reopen the
+            // connection directly from TIME-WAIT state (MAY-2), if it: (1) assigns its initial sequence
+            // number for the new connection to be larger than the largest sequence number it used on
+            // the previous connection incarnation".
             Reuse::AfterCloseBehind
         } else {
             Reuse::AfterClose
@@ -142,13 +114,12 @@ impl Connection {
         self.server_end().has(Facts::SYN_ACK) || self.reset().is_some()
     }
 
-    /// The peer has cleared the connection, which it knew nothing of.
+    /// The peer, which no longer has the connection, has reset it.
     pub(crate) fn clear(&mut self, frame: u32, now_ns: i64) {
         let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven()));
-        self.course = Course::Left;
-        let rare = self.rare_mut();
-        rare.rst_frame = frame;
-        rare.reset.get_or_insert(Reset {
+        let extra = self.extra_mut();
+        extra.rst_frame = frame;
+        extra.reset.get_or_insert(Reset {
             by: Side::Client,
             reason: RstReason::HalfOpenDiscovery,
             bare: true,
@@ -159,11 +130,11 @@ impl Connection {
         self.ends.iter_mut().for_each(|end| end.assume(State::Closed));
     }
 
-    /// Of two connections on the same addresses and ports, this is the newer, still unanswered:
-    /// whether the segment is its own. So are the challenge ACK and the RST that answers it.
-    pub(crate) fn takes(&self, digest: &Digest, sender: Side) -> bool {
-        let Digest { flags, sequence, acknowledgment, .. } = *digest;
-        let receiver = if self.is_self_connect() { sender } else { sender.other() };
+    /// Whether a segment belongs to this connection, the newer and unanswered one of two on the same
+    /// addresses and ports. The challenge ACK does, and the RST that answers it.
+    pub(crate) fn takes(&self, segment: &CompactSegment, sender: Side) -> bool {
+        let CompactSegment { flags, sequence, acknowledgment, .. } = *segment;
+        let receiver = self.receiver(sender);
         if flags.contains(TcpFlags::SYN) {
             // A SYN/ACK that does not answer this SYN may repeat the older connection's.
             return !flags.contains(TcpFlags::ACK)
@@ -175,20 +146,26 @@ impl Connection {
             let answers_challenge = other.has(Facts::ACK) && sequence == other.ack;
             return if rst { answers_challenge } else { sequence == own.iss + 1 };
         }
-        let bare = digest.payload_octets() == 0 && !flags.contains(TcpFlags::FIN);
+        let bare = segment.payload_octets() == 0 && !flags.contains(TcpFlags::FIN);
         let answers_syn =
             flags.contains(TcpFlags::ACK) && other.syn_acknowledged_by(acknowledgment);
         answers_syn || bare && !rst
     }
 
     /// Whether a segment goes on where its sender was.
-    pub(crate) fn fits(&self, digest: &Digest, sender: Side) -> bool {
+    pub(crate) fn fits(&self, segment: &CompactSegment, sender: Side) -> bool {
         let end = self.end(sender);
-        end.has(Facts::SENT) && digest.sequence.since(end.nxt).unsigned_abs() <= MOST_APART
+        end.has(Facts::SENT) && segment.sequence.since(end.nxt).unsigned_abs() <= MOST_APART
     }
 
-    /// Whether the connection is over, and was silent for so long that nothing belongs to it any
-    /// more.
+    /// Whether nothing came for so long that the connection may be past. The clock is never earlier than
+    /// the last segment.
+    #[inline(always)]
+    pub(crate) fn is_silent(&self, now_ns: i64) -> bool {
+        now_ns.wrapping_sub(self.last_ns) as u64 >= LINGER_NS as u64
+    }
+
+    /// Whether the connection is over, and was silent for so long that no more segments belong to it.
     pub(crate) fn is_past(&self, now_ns: i64) -> bool {
         self.is_silent(now_ns) && self.is_finished(now_ns)
     }
@@ -196,5 +173,33 @@ impl Connection {
     /// Whether the connection may leave the table after a silence: closed, or failed.
     pub(crate) fn is_finished(&self, now_ns: i64) -> bool {
         self.is_closed() || self.outcome_at(now_ns).failed()
+    }
+
+    /// Findings about the connection as a whole, on its first segment.
+    #[inline(never)]
+    pub(crate) fn begin(&self, event: &Event<'_>, seen: &mut Annotation) {
+        if self.is_self_connect() {
+            seen.add(Finding::SelfConnect);
+        }
+        match self.origin.reuse() {
+            Reuse::No => {}
+            Reuse::AfterClose | Reuse::AfterCloseBehind => seen.add(Finding::PortReused),
+            Reuse::WhileAlive => seen.add(Finding::SynInEstablished),
+        }
+        if self.origin.basis() == RoleBasis::SynAck && event.has(TcpFlags::SYN) {
+            seen.add(Finding::SynNotCaptured);
+        }
+    }
+
+    /// One end talks to itself: what is known of the client is known of the server.
+    #[cold]
+    pub(crate) fn mirror(&mut self) {
+        self.pin(Timestamp::SynAck);
+        self.ends[1] = self.ends[0].clone();
+        if let Some(extra) = &mut self.extra {
+            extra.mirror();
+        }
+        self.set_time_of(Timestamp::ServerSyn, self.time_of(Timestamp::ClientSyn));
+        self.set_time_of(Timestamp::LastOfServer, self.last_copy_ns(Side::Client));
     }
 }

@@ -1,7 +1,10 @@
-//! The rules of RFC 9293, by the part of a connection's life that they belong to.
+//! The rules, by the part of a connection's life that they belong to.
 
-pub(crate) mod closing;
+mod closing;
+mod data;
+mod icmp;
 pub(crate) mod incarnation;
-pub(crate) mod opening;
-pub(crate) mod reset;
-pub(crate) mod responders;
+mod opening;
+mod repetition;
+mod reset;
+mod responders;

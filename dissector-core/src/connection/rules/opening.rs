@@ -1,47 +1,59 @@
-//! The handshake: SYN, SYN/ACK and what acknowledges them (RFC 9293 §3.5).
+//! The handshake: SYN, SYN/ACK and the ACKs of both (RFC 9293 §3.5).
 
-use crate::compact::number_of_32_bits;
-use crate::connection::event::{Event, Side};
+use crate::connection::annotation::Annotation;
+use crate::connection::event::Event;
 use crate::connection::rules::incarnation::is_within;
+use crate::connection::state::Connection;
 use crate::connection::state::copies::Content;
 use crate::connection::state::endpoint::{Endpoint, Facts};
 use crate::connection::state::handshake::Handshake;
 use crate::connection::state::offer::{Offer, Offers, ecn};
-use crate::connection::state::timestamps::Moment;
-use crate::connection::track::Connection;
-use crate::connection::{Annotation, Finding};
-use crate::vocabulary::{Ecn, Repeat, Stage, State};
+use crate::connection::state::timestamps::Timestamp;
+use crate::vocabulary::Side;
+use crate::vocabulary::{Ecn, Finding, Repeat, Stage, State};
 use crate::wire::TcpFlags;
 
-/// A set-up that takes longer is worth a remark, in nanoseconds.
-pub(crate) const SLOW_NS: u64 = 1_000_000_000;
+/// A set-up that takes longer is a finding, in nanoseconds.
+const SLOW_NS: u64 = 1_000_000_000;
 /// A SYN/ACK that comes longer than this after the final ACK was sent again, in nanoseconds; one
 /// that comes sooner was recorded late.
 const MOST_LATE_NS: i64 = 500_000_000;
-/// Default maximum segment size (RFC 9293 §3.7.1): for IPv4, and for IPv6.
+/// RFC 9293 §3.7.1: "If an MSS Option is not received at connection setup, TCP implementations MUST
+/// assume a default send MSS of 536 (576 - 40) for IPv4 or 1220 (1280 - 60) for IPv6 (MUST-15)."
 const DEFAULT_MSS: [u16; 2] = [536, 1220];
 
 impl Connection {
-    /// A segment with ACK and without RST: does it acknowledge the other end's SYN or FIN? Gives
+    /// A segment with ACK and without RST, which may acknowledge the other end's SYN or FIN. Gives
     /// whether it is the first to acknowledge the FIN.
     pub(crate) fn on_ack(&mut self, event: &Event<'_>, seen: &mut Annotation) -> bool {
         let is_syn = event.has(TcpFlags::SYN);
+        let settled = self.handshake.has(Handshake::COMPLETE)
+            && !is_syn
+            && self.end(event.receiver).state != State::SynReceived
+            && self.end(event.sender).proven();
+        // Once it is settled, an ACK says nothing more about the SYNs.
+        if !settled {
+            self.on_ack_of_syn(event, seen, is_syn);
+        }
+        !is_syn && self.acknowledge_fin(event, seen)
+    }
+
+    fn on_ack_of_syn(&mut self, event: &Event<'_>, seen: &mut Annotation, is_syn: bool) {
         let missed = event.sender == Side::Client && !is_syn && self.lacks_synack() && {
             self.take_up_bad_synack(event);
             self.missed_synack(event)
         };
         if missed {
-            seen.note(Finding::SynAckNotCaptured);
+            seen.add(Finding::SynAckNotCaptured);
             self.complete(event, seen);
         } else if self.end(event.receiver).has(Facts::ISS_KNOWN) {
             self.acknowledge_syn(event, seen);
         } else if event.sender == Side::Client && !is_syn && self.lacks_synack() {
             self.goes_on_unanswered(event, seen);
         }
-        !is_syn && self.acknowledge_fin(event, seen)
     }
 
-    /// The client's SYN was captured, and no SYN/ACK that answers it.
+    /// Whether the client's SYN was captured, and no SYN/ACK that answers it.
     fn lacks_synack(&self) -> bool {
         let client = self.client_end();
         client.has(Facts::SYN)
@@ -50,8 +62,8 @@ impl Connection {
             && !self.is_self_connect()
     }
 
-    /// The client acknowledges a SYN/ACK that did not seem to answer its SYN: what was captured of
-    /// that SYN/ACK is damaged, or the client knows better.
+    /// The client acknowledges a SYN/ACK that did not seem to answer its SYN: the SYN/ACK was captured
+    /// damaged, or the client sent another SYN that was not captured.
     fn take_up_bad_synack(&mut self, event: &Event<'_>) {
         let iss = event.acknowledgment() - 1;
         let in_stream = event.sequence() == self.client_end().iss + 1;
@@ -74,8 +86,8 @@ impl Connection {
             && event.sequence() == client.iss + 1
     }
 
-    /// The client goes on in its stream although no SYN/ACK was captured: there was one. What the
-    /// server acknowledged before is no older connection's then.
+    /// The client goes on in its stream although no SYN/ACK was captured: there was one, so earlier
+    /// ACKs of the server do not belong to an older connection.
     fn goes_on_unanswered(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let (client, server) = (self.client_end(), self.server_end());
         if !is_within(client, event.sequence()) {
@@ -85,7 +97,7 @@ impl Connection {
             && server.ack.is_after(client.iss + 1)
             && !server.ack.is_after(event.end());
         if client.state == State::SynSent {
-            seen.note(Finding::SynAckNotCaptured);
+            seen.add(Finding::SynAckNotCaptured);
             self.client_end_mut().prove(State::Established);
         }
         let server = self.server_end_mut();
@@ -103,26 +115,21 @@ impl Connection {
 
     fn acknowledge_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let is_syn = event.has(TcpFlags::SYN);
-        let receiver = self.end(event.receiver);
-        let settled =
-            self.handshake.has(Handshake::COMPLETE) && receiver.state != State::SynReceived;
-        if settled && !is_syn && self.end(event.sender).proven() {
-            // Nearly every segment of a connection: there is nothing left to learn of its SYNs.
-            return;
-        }
         if self.knows_other(event.receiver, event.acknowledgment() - 1) {
-            // Of several responders, the client takes the one it acknowledges.
+            // Among several responders, the client has accepted the one that it acknowledges.
             self.count_on_other(event.receiver, event.acknowledgment() - 1);
         }
         let receiver = self.end(event.receiver);
+        // RFC 9293 §3.10.7.4, SYN-RECEIVED STATE: "If SND.UNA < SEG.ACK =< SND.NXT, then enter
+        // ESTABLISHED state".
         if !receiver.syn_acknowledged_by(event.acknowledgment()) {
             self.challenge(event, seen);
             return;
         }
         let sender = self.end(event.sender);
-        // Where the sender's SYN is known, an ACK from before the stream (a keep-alive, an old
+        // Where the sender's SYN is known, an ACK from before its stream (a keep-alive, an old
         // duplicate) completes nothing; one from further on shows that the final ACK was missed.
-        // An inferred start may be a damaged one: the client's first answer to the SYN/ACK counts.
+        // An inferred start may be damaged: then the client's first answer to the SYN/ACK counts.
         let inferred = !sender.has(Facts::SENT) && !receiver.has(Facts::MORE);
         let knows_start = sender.has(Facts::ISS_KNOWN) && !is_syn && !inferred;
         if knows_start && !event.sequence().is_after(sender.iss) {
@@ -150,9 +157,9 @@ impl Connection {
             return;
         }
         if further_on {
-            seen.note(Finding::FinalAckNotCaptured);
+            seen.add(Finding::FinalAckNotCaptured);
             self.handshake |= Handshake::COMPLETE;
-            self.set_time_of(Moment::FinalAck, event.now_ns);
+            self.set_time_of(Timestamp::FinalAck, event.now_ns);
         } else {
             self.complete(event, seen);
         }
@@ -160,7 +167,7 @@ impl Connection {
 
     /// The sender acknowledges the other end's SYN, so it has received it.
     fn prove_sender(&mut self, event: &Event<'_>, is_syn: bool) {
-        // What proves the server is more than an ACK: see `confirm`.
+        // It takes more than an ACK to prove the server's state: see `confirm`.
         if is_syn || event.sender != Side::Client {
             return;
         }
@@ -172,32 +179,34 @@ impl Connection {
         }
     }
 
-    /// An ACK of something that the SYN's sender has never sent: the responder holds an older
-    /// connection (RFC 5961 §4.2).
+    /// An ACK of a number that the sender of the SYN has not sent: the responder holds an older
+    /// connection. RFC 9293 §3.10.7.4: "if the SYN bit is set, irrespective of the sequence number,
+    /// TCP endpoints MUST send a "challenge ACK" to the remote peer".
     fn challenge(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
         let awaits_answer = receiver.has(Facts::SYN) && !receiver.has(Facts::SYN_ACKED);
-        let bare = event.payload == 0 && !event.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
+        let bare =
+            event.payload == 0 && !event.segment.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
         if awaits_answer && bare && !sender.has(Facts::SYN) {
             seen.stage = Stage::ChallengeAck;
-            seen.note(Finding::ChallengeAck);
+            seen.add(Finding::ChallengeAck);
             self.end_mut(event.sender).facts |= Facts::CHALLENGE;
         }
     }
 
-    /// `event` is the segment that completes the handshake.
+    /// The segment that completes the handshake: both SYNs are acknowledged.
     fn complete(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         self.handshake |= Handshake::COMPLETE;
         self.handshake.set(Handshake::SYNACK_MISSING, !self.end(event.receiver).has(Facts::SYN));
-        self.frames.final_ack = number_of_32_bits(event.segment.packet.frame);
-        self.set_time_of(Moment::FinalAck, event.now_ns);
+        self.frames.final_ack = event.segment.frame;
+        self.set_time_of(Timestamp::FinalAck, event.now_ns);
         self.answer_copy(event.receiver, event);
         let captured = self.answered_copy(event.receiver).is_some();
         self.handshake.set_acknowledged(captured.then_some(event.receiver));
         seen.final_ack = true;
-        seen.note(Finding::HandshakeComplete);
+        seen.add(Finding::HandshakeComplete);
         if self.setup_time_ns().is_some_and(|setup| setup > SLOW_NS) {
-            seen.note(Finding::SlowHandshake);
+            seen.add(Finding::SlowHandshake);
         }
         if event.has(TcpFlags::SYN) {
             return;
@@ -206,7 +215,7 @@ impl Connection {
         if event.sender == Side::Server && self.handshake.has(Handshake::SIMULTANEOUS) {
             // Its SYN came without an ACK, and its ACK without a SYN.
             self.handshake |= Handshake::SPLIT;
-            seen.note(Finding::SplitHandshake);
+            seen.add(Finding::SplitHandshake);
         }
         self.end_mut(event.sender).prove(State::Established);
         if matches!(self.end(event.receiver).state, State::Listen | State::SynReceived) {
@@ -217,10 +226,12 @@ impl Connection {
     /// A SYN, with or without ACK.
     pub(crate) fn on_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let has_ack = event.has(TcpFlags::ACK);
+        let offer = event.offer();
         let sender = self.end(event.sender);
         let receiver = self.end(event.receiver);
         let repeated = sender.has(Facts::SYN) && sender.iss == event.sequence();
-        // In a simultaneous open the SYN/ACK repeats the sequence number of the sender's own SYN.
+        // In a simultaneous open, the SYN/ACK repeats the sequence number of the sender's own SYN
+        // (RFC 9293 figure 7).
         let answers_crossing = has_ack && repeated && !sender.has(Facts::SYN_ACK)
             || has_ack && self.handshake.has(Handshake::SIMULTANEOUS);
         seen.stage = match (has_ack, answers_crossing) {
@@ -229,18 +240,20 @@ impl Connection {
             (false, _) if self.crosses(event) => Stage::SynCrossing,
             (false, _) => Stage::Syn,
         };
+        // A SYN/ACK must acknowledge the SYN. RFC 9293 §3.10.7.3: "If SEG.ACK =< ISS or SEG.ACK >
+        // SND.NXT, send a reset (unless the RST bit is set, if so drop the segment and return)".
         let acceptable =
             !receiver.has(Facts::SYN) || receiver.syn_acknowledged_by(event.acknowledgment());
         if has_ack && !acceptable {
-            seen.note(Finding::BadSynAck);
+            seen.add(Finding::BadSynAck);
             self.end_mut(event.sender).facts |= Facts::BAD_SYN_ACK;
-            self.add_other(event);
+            self.add_other(event, offer);
             return;
         }
         let forgotten = has_ack && changes_isn(sender, event);
         let repeated = if forgotten && self.knows_responder(event) {
             if self.handshake.has(Handshake::COMPLETE) {
-                // The client has chosen; what the other responder repeats changes nothing.
+                // The client has accepted one responder; repeats of the other change nothing.
                 self.repeat_other(event, seen);
                 return;
             }
@@ -251,35 +264,36 @@ impl Connection {
         };
         let sender = self.end(event.sender);
         if repeated && (!has_ack || sender.has(Facts::SYN_ACK)) {
-            self.repeat_syn(event, seen);
+            self.repeat_syn(event, offer, seen);
         } else if has_ack {
-            self.first_synack(event, seen, answers_crossing);
+            self.first_synack(event, offer, seen, answers_crossing);
         } else {
-            self.first_syn(event, seen);
+            self.first_syn(event, offer, seen);
         }
-        self.push_copy(event);
+        self.push_copy(event, offer);
         self.count_syn(event.sender, has_ack);
         if !self.end(event.sender).has(Facts::FIN) {
-            self.set_time_of(Moment::last(event.sender), event.now_ns);
+            self.set_time_of(Timestamp::last(event.sender), event.now_ns);
         }
     }
 
-    /// Whether this SYN meets the other end's SYN, which nobody has answered with a SYN/ACK.
+    /// Whether this SYN crosses the other end's SYN, which has not been answered with a SYN/ACK.
+    /// RFC 9293 §3.5: "When simultaneous open occurs, each TCP peer receives a SYN segment that carries
+    /// no acknowledgment after it has sent a SYN."
     fn crosses(&self, event: &Event<'_>) -> bool {
         let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
         let waiting = receiver.has(Facts::SYN) && !receiver.has(Facts::SYN_ACK);
         waiting && !sender.has(Facts::SYN_ACK) && event.sender == Side::Server
     }
 
-    fn first_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+    fn first_syn(&mut self, event: &Event<'_>, offer: Offer, seen: &mut Annotation) {
         let crossing = seen.stage == Stage::SynCrossing;
         let answered = self.end(event.receiver).has(Facts::SYN_ACK);
         if event.sender == Side::Client {
-            self.frames.syn = number_of_32_bits(event.segment.packet.frame);
+            self.frames.syn = event.segment.frame;
         }
-        let offer = event.offer;
         if event.payload > 0 && !offer.has(Offers::COOKIE) {
-            seen.note(Finding::SynDataWithoutCookie);
+            seen.add(Finding::SynDataWithoutCookie);
         }
         self.check_mss(&offer, seen);
         let sender = self.end_mut(event.sender);
@@ -288,9 +302,9 @@ impl Connection {
         sender.iss = event.sequence();
         sender.offer = offer;
         if answered {
-            // Recorded after the SYN/ACK that answers it: the states are already further on.
+            // Recorded after the SYN/ACK that answers it: the states are further on already.
             seen.copy = Repeat::Late;
-            seen.note(Finding::OutOfOrderHandshake);
+            seen.add(Finding::OutOfOrderHandshake);
             self.findings.remove(Finding::SynNotCaptured);
             let sender = self.end_mut(event.sender);
             if sender.state == State::Unknown {
@@ -302,9 +316,9 @@ impl Connection {
         self.set_nxt(event.sender, event.end());
         if crossing {
             if self.handshake.has(Handshake::SPLIT) {
-                seen.note(Finding::SplitHandshake);
+                seen.add(Finding::SplitHandshake);
             } else {
-                seen.note(Finding::SimultaneousOpen);
+                seen.add(Finding::SimultaneousOpen);
                 self.handshake |= Handshake::SIMULTANEOUS;
                 self.end_mut(event.sender).set_upcoming(Facts::TO_SYN_RECEIVED);
             }
@@ -318,22 +332,27 @@ impl Connection {
         }
     }
 
-    fn first_synack(&mut self, event: &Event<'_>, seen: &mut Annotation, simultaneous: bool) {
+    fn first_synack(
+        &mut self,
+        event: &Event<'_>,
+        answer: Offer,
+        seen: &mut Annotation,
+        simultaneous: bool,
+    ) {
         if changes_isn(self.end(event.sender), event) {
-            seen.note(Finding::SynAckIsnChanged);
+            seen.add(Finding::SynAckIsnChanged);
             if self.handshake.has(Handshake::COMPLETE) {
-                // The client has chosen; a second responder changes nothing.
+                // The client has accepted one responder; a second one changes nothing.
                 return;
             }
         }
-        let answer = event.offer;
         let own_syn_acked = self.end(event.sender).has(Facts::SYN_ACKED);
         let late = self.is_late_synack(event);
         self.note_synack(event, late, seen);
         self.check_mss(&answer, seen);
         let receiver = self.end_mut(event.receiver);
         if !receiver.has(Facts::ISS_KNOWN) {
-            // The SYN was not captured; this is what it must have been.
+            // The SYN was not captured; its number follows from the acknowledgment.
             receiver.facts |= Facts::ISS_KNOWN;
             receiver.iss = event.acknowledgment() - 1;
             self.set_nxt(event.receiver, event.acknowledgment());
@@ -349,7 +368,7 @@ impl Connection {
         let sender = self.end_mut(event.sender);
         if changes_isn(sender, event) {
             sender.facts -= Facts::SYN_ACKED;
-            self.add_other(event);
+            self.add_other(event, answer);
             self.count_on_other(event.sender, event.sequence());
             self.set_nxt(event.sender, event.end());
         }
@@ -362,7 +381,7 @@ impl Connection {
         sender.offer = answer;
         self.agree();
         if late {
-            // The states are already further on.
+            // The states are further on already.
             self.end_mut(event.sender).facts |= Facts::SYN_ACKED;
             return;
         }
@@ -371,52 +390,54 @@ impl Connection {
         if simultaneous && own_syn_acked {
             sender.set_upcoming(Facts::TO_ESTABLISHED);
         }
+        // RFC 9293 §3.10.7.3: "If SND.UNA > ISS (our SYN has been ACKed), change the connection state
+        // to ESTABLISHED".
         if !simultaneous && self.end(event.receiver).state == State::SynSent {
             self.end_mut(event.receiver).assume(State::Established);
         }
     }
 
-    /// A SYN/ACK that answers the SYN was recorded soon after the client's answer to it, sooner than
-    /// any server repeats one.
+    /// Whether a SYN/ACK that answers the SYN was recorded soon after the client's answer to it, sooner
+    /// than any server repeats one.
     fn is_late_synack(&self, event: &Event<'_>) -> bool {
         let client = self.client_end();
         self.handshake.has(Handshake::COMPLETE)
             && self.handshake.has(Handshake::SYNACK_MISSING)
             && event.sender == Side::Server
             && client.ack.is_after(event.sequence())
-            && event.now_ns.saturating_sub(self.time_of(Moment::FinalAck)) < MOST_LATE_NS
+            && event.now_ns.saturating_sub(self.time_of(Timestamp::FinalAck)) < MOST_LATE_NS
     }
 
-    /// Whose SYN/ACK came, and when.
+    /// Stores time and frame of a SYN/ACK.
     fn note_synack(&mut self, event: &Event<'_>, late: bool, seen: &mut Annotation) {
-        let frame = number_of_32_bits(event.segment.packet.frame);
+        let frame = event.segment.frame;
         if event.sender == Side::Client && !self.is_self_connect() {
             // Only a SYN makes a client send one.
             if !self.handshake.has(Handshake::SIMULTANEOUS) && !self.handshake.has(Handshake::SPLIT)
             {
                 self.handshake |= Handshake::SIMULTANEOUS;
-                seen.note(Finding::SimultaneousOpen);
+                seen.add(Finding::SimultaneousOpen);
             }
-            if self.exact_time_of(Moment::ClientSynAck).is_none() {
-                self.set_time_of(Moment::ClientSynAck, event.now_ns);
+            if self.exact_time_of(Timestamp::ClientSynAck).is_none() {
+                self.set_time_of(Timestamp::ClientSynAck, event.now_ns);
             }
         } else if late {
             seen.copy = Repeat::Late;
             self.findings.remove(Finding::SynAckNotCaptured);
             self.handshake -= Handshake::SYNACK_MISSING;
-            self.frames.answer = frame;
-        } else if self.frames.answer == 0 {
-            self.frames.answer = frame;
+            self.frames.synack = frame;
+        } else if self.frames.synack == 0 {
+            self.frames.synack = frame;
             let first = !self.server_end().has(Facts::COPY);
             self.handshake |= Handshake::SYNACK_SEEN;
             if !first {
-                // Otherwise this is the first copy, and has its time.
-                self.set_time_of(Moment::SynAck, event.now_ns);
+                // Otherwise the time of the first copy stands for it.
+                self.set_time_of(Timestamp::SynAck, event.now_ns);
             }
         }
     }
 
-    /// What both ends have said in their SYNs.
+    /// Updates what both ends offer in their SYNs.
     pub(crate) fn agree(&mut self) {
         let ends = &self.ends;
         self.handshake
@@ -424,108 +445,60 @@ impl Connection {
         self.handshake.set(Handshake::JOIN, ends.iter().all(|end| end.offer.has(Offers::MP_JOIN)));
     }
 
-    /// A further copy of a SYN or SYN/ACK: what it answers did not arrive, or not in time.
-    fn repeat_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
-        let since = event.now_ns.saturating_sub(self.last_syn_ns(event.sender));
-        let complete = self.handshake.has(Handshake::COMPLETE);
-        let sender = self.end_mut(event.sender);
-        sender.retries = sender.retries.saturating_add(1);
-        seen.retransmission(sender.retries, since.max(0) as u64);
-        if event.has(TcpFlags::ACK) {
-            self.repeat_synack(event, seen, complete);
-            return;
-        }
-        seen.note(Finding::SynRetx);
-        let offer = event.offer;
-        let last = self.last_content(event.sender);
-        let without_data = last.payload && event.payload == 0;
-        let without_cookie = last.offer.has(Offers::COOKIE) && !offer.has(Offers::COOKIE);
-        if without_data || without_cookie {
-            seen.note(Finding::TfoFallback);
-        }
-        if last.offer != offer {
-            seen.note(Finding::SynOptionsChanged);
-        }
-        if complete {
-            seen.note(Finding::SynInEstablished);
-            return;
-        }
-        if self.end(event.receiver).has(Facts::SYN_ACK) {
-            seen.note(Finding::SynAckNotReceived);
-        }
-        self.end_mut(event.sender).prove(State::SynSent);
-        if self.end(event.receiver).state == State::Listen {
-            self.end_mut(event.receiver).assume(State::SynReceived);
-        }
+    /// Whether SYN, ACK and FIN in one segment are legal: a server that takes the data of a Fast Open
+    /// SYN may answer and close at once (RFC 7413 §4.2.2).
+    #[cold]
+    pub(crate) fn opens_and_closes(&self, event: &Event<'_>) -> bool {
+        let client = self.client_end();
+        let flags = TcpFlags::SYN | TcpFlags::ACK | TcpFlags::FIN;
+        event.has(flags)
+            && !event.has(TcpFlags::RST)
+            && event.sender == Side::Server
+            && client.has(Facts::SYN | Facts::SYN_PAYLOAD)
+            && client.offer.has(Offers::COOKIE)
+            && client.syn_acknowledged_by(event.acknowledgment())
+            && event.acknowledgment().is_after(client.iss + 1)
     }
 
-    fn repeat_synack(&mut self, event: &Event<'_>, seen: &mut Annotation, complete: bool) {
-        if !complete || self.handshake.has(Handshake::SIMULTANEOUS) {
-            seen.note(Finding::SynAckRetx);
-            if self.end(event.receiver).state == State::SynSent
-                && !self.handshake.has(Handshake::SIMULTANEOUS)
-            {
-                self.end_mut(event.receiver).assume(State::Established);
-            }
-            return;
-        }
-        // Sent before the final ACK can have been there, or late: it refutes nothing.
-        if self.handshake.has(Handshake::CONFIRMED)
-            || event.now_ns.saturating_sub(self.time_of(Moment::FinalAck)) < self.synack_delay_ns()
-        {
-            seen.note(Finding::SynAckRetxCrossed);
-            return;
-        }
-        seen.note(Finding::SynAckRetxAfterAck);
-        self.handshake |= Handshake::REFUTED;
-        let repeats = &mut self.rare_mut().repeats;
-        *repeats = repeats.saturating_add(1);
-        self.end_mut(event.sender).prove(State::SynReceived);
-    }
-
-    /// What a SYN/ACK takes up of what the SYN offered.
+    /// Findings about a SYN/ACK that takes up other options than the SYN offered.
     fn check_answer(&self, event: &Event<'_>, answer: &Offer, seen: &mut Annotation) {
         let client = self.end(event.receiver);
         let offer = &client.offer;
-        // A server that got a copy with fewer options may still answer the one before.
+        // A server that received a copy with fewer options may still answer the one before.
         let offered = |content: &Content| !content.offer.is_exceeded_by(answer);
-        let copies = self.rare.as_ref().and_then(|rare| rare.copies(event.receiver));
+        let copies = self.extra.as_ref().and_then(|extra| extra.copies(event.receiver));
         let earlier = || copies.is_some_and(|copies| copies.any(offered));
         if offer.is_exceeded_by(answer) && !earlier() {
-            seen.note(Finding::SynAckOptionNotOffered);
+            seen.add(Finding::SynAckOptionNotOffered);
         } else if offer.window_scale().is_some() != answer.window_scale().is_some() {
-            seen.note(Finding::WscaleOneSided);
+            seen.add(Finding::WscaleOneSided);
         }
         let only_syn = event.acknowledgment() == client.iss + 1;
         if client.has(Facts::SYN_PAYLOAD) && only_syn {
-            seen.note(Finding::TfoFallback);
+            seen.add(Finding::TfoFallback);
         }
         if offer.has(Offers::MP_CAPABLE) && !answer.has(Offers::MP_CAPABLE) {
-            seen.note(Finding::MptcpFallback);
+            seen.add(Finding::MptcpFallback);
         }
         if ecn(offer.ecn(), Some(answer.ecn())) == Ecn::Broken {
-            seen.note(Finding::EcnBroken);
+            seen.add(Finding::EcnBroken);
         }
     }
 
     fn check_mss(&self, offer: &Offer, seen: &mut Annotation) {
-        if self.has_small_mss(offer) {
-            seen.note(Finding::MssSmall);
+        if offer.mss().is_some_and(|mss| mss < self.default_mss()) {
+            seen.add(Finding::MssSmall);
         }
-    }
-
-    /// Whether the maximum segment size is worth a remark.
-    pub(crate) fn has_small_mss(&self, offer: &Offer) -> bool {
-        offer.mss().is_some_and(|mss| mss < self.default_mss())
     }
 
     /// The maximum segment size of an end whose SYN does not name one.
     pub(crate) fn default_mss(&self) -> u16 {
-        DEFAULT_MSS[usize::from(self.addresses.are_ipv6())]
+        DEFAULT_MSS[usize::from(self.key.is_ipv6())]
     }
 }
 
-/// A second SYN/ACK that numbers its octets anew: another responder, or one that forgot the first.
+/// Whether this is a second SYN/ACK that numbers its octets anew: from another responder, or from one
+/// that forgot the first.
 fn changes_isn(sender: &Endpoint, event: &Event<'_>) -> bool {
     sender.has(Facts::SYN_ACK) && sender.iss != event.sequence()
 }

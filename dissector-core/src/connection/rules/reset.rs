@@ -1,15 +1,15 @@
-//! Resets: who sent one, why, and whether its receiver has to believe it
+//! Resets: why one was sent, and whether its receiver has to believe it
 //! (RFC 9293 §3.5.2 and §3.5.3, RFC 5961 §3).
 
-use crate::compact::number_of_32_bits;
-use crate::connection::event::{Event, Side};
+use crate::connection::annotation::Annotation;
+use crate::connection::event::Event;
 use crate::connection::rules::incarnation::is_within;
+use crate::connection::state::Connection;
 use crate::connection::state::endpoint::Facts;
-use crate::connection::state::extra::SEVERAL;
+use crate::connection::state::extra::{Reset, SEVERAL};
 use crate::connection::state::handshake::Handshake;
-use crate::connection::track::Connection;
-use crate::connection::{Annotation, Finding};
-use crate::vocabulary::{RstReason, Stage, State};
+use crate::vocabulary::Side;
+use crate::vocabulary::{Finding, RstReason, Stage, State};
 use crate::wire::TcpFlags;
 
 /// Window scale where the handshake was not seen: the largest there is (RFC 7323 §2.3).
@@ -17,29 +17,8 @@ const UNKNOWN_SCALE: u8 = 14;
 /// An endpoint that goes on this long after an RST has not received it, in nanoseconds.
 const MIN_PATIENCE_NS: u64 = 1_000_000_000;
 
-/// An RST that its receiver has to believe.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Reset {
-    pub by: Side,
-    pub reason: RstReason,
-    /// It carried no ACK.
-    pub bare: bool,
-    /// The server had proved before it that it accepted the connection.
-    pub after_confirmation: bool,
-    pub time_ns: i64,
-    /// States before it: it may turn out that nobody believed it.
-    pub before: [(State, bool); 2],
-}
-
 impl Connection {
-    /// The RST that was believed.
-    pub(crate) fn reset(&self) -> Option<Reset> {
-        match self.is_plainly_refused() {
-            true => Some(self.refusal()),
-            false => self.rare.as_ref()?.reset,
-        }
-    }
-
+    /// An RST, of any kind.
     pub(crate) fn on_rst(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let sender = self.end(event.sender);
         let receiver = self.end(event.receiver);
@@ -56,41 +35,51 @@ impl Connection {
             && self.reset().is_none()
             && !event.has(TcpFlags::ACK)
             && self.first_closer().is_none();
+        // RFC 9293 §3.5.3: "In the SYN-SENT state (a RST received in response to an initial SYN), the RST
+        // is acceptable if the ACK field acknowledges the SYN."
         let acceptable = if answers_syn {
             event.has(TcpFlags::ACK) && receiver.syn_acknowledged_by(event.acknowledgment())
         } else {
             self.in_window(event)
         };
+        // RFC 9293 §3.5.2: "If the incoming segment has the ACK bit set, the reset takes its sequence
+        // number from the ACK field of the segment".
         let reflex = !event.has(TcpFlags::ACK)
             && receiver.has(Facts::ACK)
             && event.sequence() == receiver.ack;
         let challenged = receiver.has(Facts::CHALLENGE) && reflex;
-        // The client drops a SYN/ACK that does not answer its SYN and stays in SYN-SENT; its RST ends
-        // what the server holds (RFC 9293 §3.10.7.3 and figure 8).
+        // The client drops a SYN/ACK that does not answer its SYN and stays in SYN-SENT; its RST closes
+        // the connection that the server holds (RFC 9293 §3.10.7.3 and figure 8).
         let wrong_synack = event.sender == Side::Client
             && sender.has(Facts::SYN)
             && receiver.has(Facts::BAD_SYN_ACK)
             && !receiver.has(Facts::SYN)
             && reflex;
-        let (stage, reason) = match () {
-            () if !acceptable => (Stage::RstIgnored, RstReason::Unacceptable),
-            () if answers_syn => (Stage::RstRefusal, RstReason::PortClosed),
-            () if challenged && in_handshake => (Stage::RstHalfOpen, RstReason::HalfOpenDiscovery),
-            () if in_handshake && reflex => (Stage::RstHandshakeAbort, RstReason::NoConnection),
-            () if in_handshake => (Stage::RstHandshakeAbort, RstReason::HandshakeAbort),
-            () if unconfirmed => (Stage::RstHandshakeAbort, RstReason::NoConnection),
-            () if sender.has(Facts::FIN) => (Stage::Rst, RstReason::AfterFin),
-            () if reflex => (Stage::Rst, RstReason::NoConnection),
-            () => (Stage::Rst, RstReason::Abort),
+        let (stage, reason) = if !acceptable {
+            (Stage::RstIgnored, RstReason::Unacceptable)
+        } else if answers_syn {
+            (Stage::RstRefusal, RstReason::PortClosed)
+        } else if challenged && in_handshake {
+            (Stage::RstHalfOpen, RstReason::HalfOpenDiscovery)
+        } else if in_handshake && !reflex {
+            (Stage::RstHandshakeAbort, RstReason::HandshakeAbort)
+        } else if in_handshake || unconfirmed {
+            (Stage::RstHandshakeAbort, RstReason::NoConnection)
+        } else if sender.has(Facts::FIN) {
+            (Stage::Rst, RstReason::AfterFin)
+        } else if reflex {
+            (Stage::Rst, RstReason::NoConnection)
+        } else {
+            (Stage::Rst, RstReason::Abort)
         };
         seen.stage = stage;
         seen.rst_reason = Some(reason);
-        self.remark_rst(event, seen);
+        self.add_findings_of_rst(event, seen);
         if !acceptable {
             return;
         }
         if stage == Stage::RstHalfOpen || wrong_synack {
-            // It clears the connection that the server held; this one goes on.
+            // It closes the connection that the server held; this one goes on.
             if self.server_end().state == State::SynReceived {
                 self.server_end_mut().assume(State::Listen);
             }
@@ -101,10 +90,10 @@ impl Connection {
         }
         let confirmed = self.handshake.has(Handshake::CONFIRMED);
         let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven()));
-        let rare = self.rare_mut();
-        if rare.reset.is_none() {
-            rare.rst_frame = number_of_32_bits(event.segment.packet.frame);
-            rare.reset = Some(Reset {
+        let extra = self.extra_mut();
+        if extra.reset.is_none() {
+            extra.rst_frame = event.segment.frame;
+            extra.reset = Some(Reset {
                 by: event.sender,
                 reason,
                 bare: !event.has(TcpFlags::ACK),
@@ -116,6 +105,9 @@ impl Connection {
         self.end_mut(event.sender).prove(State::Closed);
         let receiver = self.end_mut(event.receiver);
         receiver.set_upcoming(Facts::empty());
+        // RFC 9293 §3.5.3: "If the receiver was in SYN-RECEIVED state and had previously been in the
+        // LISTEN state, then the receiver returns to the LISTEN state; otherwise, the receiver aborts the
+        // connection and goes to the CLOSED state."
         let passive = event.receiver == Side::Server;
         match receiver.state {
             State::SynReceived | State::Listen if passive => receiver.assume(State::Listen),
@@ -124,47 +116,48 @@ impl Connection {
         }
     }
 
-    /// What an RST gives rise to; its stage and reason are known.
-    fn remark_rst(&self, event: &Event<'_>, seen: &mut Annotation) {
+    /// Findings about an RST, whose stage and reason are known.
+    fn add_findings_of_rst(&self, event: &Event<'_>, seen: &mut Annotation) {
         let sender = self.end(event.sender);
         if sender.has(Facts::TTL) {
-            let ttl = event.segment.packet.ttl;
+            let ttl = event.segment.ttl;
             seen.set_ttls(ttl, sender.ttl);
             if ttl != sender.ttl {
-                seen.note(Finding::RstTtlMismatch);
+                seen.add(Finding::RstTtlMismatch);
             }
         }
         match seen.stage {
-            Stage::RstIgnored => seen.note(Finding::RstUnacceptable),
-            Stage::RstRefusal => seen.note(Finding::Refused),
-            Stage::RstHalfOpen => seen.note(Finding::HalfOpenReset),
+            Stage::RstIgnored => seen.add(Finding::RstUnacceptable),
+            Stage::RstRefusal => seen.add(Finding::Refused),
+            Stage::RstHalfOpen => seen.add(Finding::HalfOpenReset),
             Stage::RstHandshakeAbort if event.sender == Side::Client => {
-                // Who answers a SYN/ACK that does not belong to a SYN of theirs aborts nothing.
+                // A host that answers a SYN/ACK without having sent a SYN aborts nothing.
                 let answered = self.ends.iter().all(|end| end.has(Facts::SYN));
                 if answered || seen.rst_reason != Some(RstReason::NoConnection) {
-                    seen.note(Finding::AbortedByClient);
+                    seen.add(Finding::AbortedByClient);
                 }
             }
-            Stage::RstHandshakeAbort => seen.note(Finding::AbortedByServer),
-            // The first one; what follows it changes nothing.
+            Stage::RstHandshakeAbort => seen.add(Finding::AbortedByServer),
+            // Only the first one: a later RST changes nothing.
             Stage::Rst if self.reset().is_none() => {
                 let payload = self.handshake.has(Handshake::FAST_OPEN)
                     || self.ends.iter().any(|end| end.has(Facts::PAYLOAD));
                 let fin = self.ends.iter().any(|end| end.has(Facts::FIN));
-                seen.note(match () {
-                    () if fin => Finding::RstAfterFin,
-                    () if self.handshake.has(Handshake::COMPLETE) && !payload => {
-                        Finding::RstRightAfterHandshake
-                    }
-                    () => Finding::RstAbort,
+                seen.add(if fin {
+                    Finding::RstAfterFin
+                } else if self.handshake.has(Handshake::COMPLETE) && !payload {
+                    Finding::RstRightAfterHandshake
+                } else {
+                    Finding::RstAbort
                 });
             }
             _ => {}
         }
     }
 
-    /// A believed RST turns out not to have been: its sender goes on in the stream, or its receiver
-    /// does long after it must have arrived. What was under way to its sender refutes nothing.
+    /// Whether a believed RST was not believed after all: its sender goes on in the stream, or its
+    /// receiver does long after it must have arrived. Segments that were under way to the sender refute
+    /// nothing.
     pub(crate) fn refute_rst(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         if let Some(reset) = self.reset() {
             self.check_refutation(reset, event, seen);
@@ -186,11 +179,11 @@ impl Connection {
         if !refuted {
             return;
         }
-        seen.note(Finding::RstIgnored);
-        let rare = self.rare_mut();
-        rare.ignored_rst_frame = match rare.ignored_rst_frame {
-            0 => rare.rst_frame,
-            known if known == rare.rst_frame => known,
+        seen.add(Finding::RstIgnored);
+        let extra = self.extra_mut();
+        extra.ignored_rst_frame = match extra.ignored_rst_frame {
+            0 => extra.rst_frame,
+            known if known == extra.rst_frame => known,
             _ => SEVERAL,
         };
         let repeats_synack = event.has(TcpFlags::SYN | TcpFlags::ACK)
@@ -204,8 +197,8 @@ impl Connection {
             server.prove(if closed { State::FinWait1 } else { State::SynReceived });
             return;
         }
-        let rare = self.rare_mut();
-        (rare.reset, rare.rst_frame) = (None, 0);
+        let extra = self.extra_mut();
+        (extra.reset, extra.rst_frame) = (None, 0);
         for (end, (state, proven)) in self.ends.iter_mut().zip(reset.before) {
             end.state = state;
             end.facts.set(Facts::PROVEN, proven);
@@ -213,8 +206,8 @@ impl Connection {
         self.take_up_fins(event.sender);
     }
 
-    /// The states are those before an RST that was not believed; FINs that came after it count. To
-    /// the sender of this segment, what came last may still be under way.
+    /// Applies the FINs that came after an RST which was not believed to the states before it. The last
+    /// one may still be under way to the sender of this segment.
     fn take_up_fins(&mut self, sender: Side) {
         let Some(first) = self.first_closer() else { return };
         for closer in [first as usize, 1 - first as usize] {
@@ -222,7 +215,7 @@ impl Connection {
                 continue;
             }
             let end = &mut self.ends[closer];
-            // It has acknowledged the peer's FIN with its own, or before.
+            // It has acknowledged the peer's FIN with its own FIN, or before.
             let second = matches!(end.fin_stage(), Stage::SecondFin | Stage::FinAndAck);
             let crossing = end.fin_stage() == Stage::FinSimultaneous;
             match end.state {
@@ -238,7 +231,7 @@ impl Connection {
                 State::Established | State::SynReceived | State::CloseWait => {
                     end.prove(State::LastAck);
                 }
-                // What its FIN has done is in the states already.
+                // The state before the RST includes its FIN already.
                 _ => continue,
             }
             let peer = &mut self.ends[1 - closer];
@@ -251,9 +244,9 @@ impl Connection {
         }
     }
 
-    /// Of a receiver that has acknowledged nothing: whether it can expect this RST. In SYN-SENT it
-    /// takes one that acknowledges its SYN, afterwards one from the stream that the sender's SYN
-    /// begins; how large its window is, is not known.
+    /// Whether a receiver that has acknowledged nothing can expect this RST. In SYN-SENT it takes one
+    /// that acknowledges its SYN, afterwards one from the stream that the sender's SYN begins; the size of
+    /// its window is not known.
     fn may_be_expected(&self, event: &Event<'_>) -> bool {
         let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
         let acknowledges = event.has(TcpFlags::ACK)
@@ -262,13 +255,13 @@ impl Connection {
         if acknowledges || !sender.has(Facts::SYN) {
             return true;
         }
-        // Of a stream that goes on, more may have been missed than any window holds.
+        // If the stream has gone on, more of it may be missing from the capture than a window holds.
         let missed = sender.has(Facts::MORE) && event.sequence().is_after(sender.iss);
         missed || is_within(sender, event.sequence())
     }
 
-    /// Whether the sequence number of an RST lies in the window of its receiver, or is the one the
-    /// sender would use next.
+    /// Whether the sequence number of an RST lies in the window of its receiver, or is the next one of its
+    /// sender. RFC 9293 §3.5.3: "A reset is valid if its sequence number is in the window."
     fn in_window(&self, event: &Event<'_>) -> bool {
         let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
         if !receiver.has(Facts::ACK) {

@@ -13,25 +13,25 @@ pub(crate) struct FirstCopy {
     pub answered: bool,
 }
 
-/// What there is to know where a SYN or SYN/ACK was sent more than once.
+/// The further copies of a SYN or SYN/ACK that was sent more than once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FurtherCopies {
-    /// Mostly there is no other.
-    first: Option<Copy>,
-    others: Vec<Copy>,
+    /// Usually the only one.
+    first: Option<SynCopy>,
+    others: Vec<SynCopy>,
     /// The copy that was answered, if the first answer came after the second copy.
     answered: Option<Answered>,
 }
 
 /// One copy of a SYN or SYN/ACK.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Copy {
+pub(crate) struct SynCopy {
     pub time_ns: i64,
     pub timestamp: Option<u32>,
     pub content: Content,
 }
 
-/// What a SYN says besides its numbers; a copy may say less (a fallback around a middlebox).
+/// What a SYN carries besides its numbers; a copy may carry less (a fallback around a middlebox).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Content {
     pub offer: Offer,
@@ -41,20 +41,21 @@ pub(crate) struct Content {
     pub synack: bool,
 }
 
-/// What answers a SYN or SYN/ACK.
+/// The parts of an answer that tell which copy of a SYN or SYN/ACK it answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer {
-    /// Which timestamp it echoes.
+    /// The timestamp that it echoes.
     pub echo: Option<u32>,
-    /// What it offers, if it is a SYN/ACK.
+    /// The options of a SYN/ACK.
     pub offer: Option<Offer>,
 }
 
+/// The copy that was answered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answered {
-    /// When the answered copy was sent.
+    /// When it was sent.
     pub time_ns: i64,
-    /// Whether it is certain that it was this one.
+    /// Whether it is certain that it was this copy.
     pub exact: bool,
 }
 
@@ -70,14 +71,14 @@ impl FirstCopy {
         self.answered.then_some(Answered { time_ns: self.time_ns, exact: true })
     }
 
-    fn copy(&self, content: Content) -> Option<Copy> {
+    fn copy(&self, content: Content) -> Option<SynCopy> {
         let Self { time_ns, timestamp, .. } = *self;
-        self.sent.then_some(Copy { time_ns, timestamp, content })
+        self.sent.then_some(SynCopy { time_ns, timestamp, content })
     }
 }
 
 impl FurtherCopies {
-    pub fn push(&mut self, copy: Copy) {
+    pub fn push(&mut self, copy: SynCopy) {
         if self.first.is_none() {
             self.first = Some(copy);
         } else if self.others.len() + 1 < MOST_FURTHER {
@@ -89,26 +90,25 @@ impl FurtherCopies {
         self.first.is_none()
     }
 
-    fn iter(&self) -> impl DoubleEndedIterator<Item = &Copy> {
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &SynCopy> {
         self.first.iter().chain(&self.others)
     }
 
     /// The last copy.
-    pub fn last(&self) -> Option<&Copy> {
+    pub fn last(&self) -> Option<&SynCopy> {
         self.others.last().or(self.first.as_ref())
     }
 
-    /// Whether `matches` holds for what one of the copies says.
+    /// Whether `matches` holds for the content of one of the copies.
     pub fn any(&self, matches: impl Fn(&Content) -> bool) -> bool {
         self.iter().any(|copy| matches(&copy.content))
     }
 
-    /// The first answer came; gives what the answered copy says. By its echo it names the copy it
-    /// answers (RFC 7323 §3). Without, it is taken for an answer to the last one that offers all it
-    /// takes up.
+    /// Takes in the first answer, and gives the content of the copy that it answers: the one whose
+    /// timestamp it echoes (RFC 7323 §3), or else the last that offers all the options it takes up.
     ///
-    /// Only the echo of the last copy is certain: Linux goes on to echo the one that it got first,
-    /// and an answer that was lost looks like one that was slow.
+    /// Only the echo of the last copy is certain: Linux goes on echoing the copy that it received
+    /// first, and an answer that was lost looks like one that was slow.
     pub fn answer(
         &mut self,
         first: &FirstCopy,
@@ -120,10 +120,10 @@ impl FurtherCopies {
         }
         let first = first.copy(content)?;
         // In a simultaneous open, a SYN/ACK answers the SYN, not the SYN/ACK that crosses it.
-        let may_be = |copy: &&Copy| !(copy.content.synack && answer.offer.is_some());
+        let may_be = |copy: &&SynCopy| !(copy.content.synack && answer.offer.is_some());
         let all = || std::iter::once(&first).chain(self.iter().filter(may_be));
-        let echoed = |copy: &&Copy| answer.echo.is_some() && copy.timestamp == answer.echo;
-        let offers_it = |copy: &&Copy| {
+        let echoed = |copy: &&SynCopy| answer.echo.is_some() && copy.timestamp == answer.echo;
+        let offers_it = |copy: &&SynCopy| {
             answer.offer.is_none_or(|offer| !copy.content.offer.is_exceeded_by(&offer))
         };
         let unnamed = || all().rfind(offers_it).or_else(|| all().next_back());

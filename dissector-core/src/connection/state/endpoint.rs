@@ -6,7 +6,7 @@ use crate::vocabulary::{Stage, State};
 use crate::wire::SeqNumber;
 
 bitflags::bitflags! {
-    /// What one end has sent, and what the other has said of it.
+    /// What one end has sent, and which of it the other has acknowledged.
     #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
     pub(crate) struct Facts: u32 {
         /// Any segment.
@@ -55,20 +55,20 @@ bitflags::bitflags! {
         const FIN_AND_ACK = 1 << 21;
         /// Its FIN was sent without knowing of the other end's.
         const FIN_SIMULTANEOUS = 1 << 22;
-        /// What is under way to it will take it to SYN-RECEIVED.
+        /// A segment under way to it will take it to SYN-RECEIVED.
         const TO_SYN_RECEIVED = 1 << 23;
-        /// What is under way to it will take it to ESTABLISHED.
+        /// A segment under way to it will take it to ESTABLISHED.
         const TO_ESTABLISHED = 1 << 24;
-        /// What is under way to it will take it to CLOSING.
+        /// A segment under way to it will take it to CLOSING.
         const TO_CLOSING = 1 << 25;
-        /// It has refused the other end's SYN as RFC 9293 §3.10.7.1 says, and nothing came after
-        /// that: see [`refusal`](super::refusal).
-        const REFUSED = 1 << 26;
+        /// A segment under way to it will take it to another state.
+        const UPCOMING =
+            Self::TO_SYN_RECEIVED.bits() | Self::TO_ESTABLISHED.bits() | Self::TO_CLOSING.bits();
     }
 }
 
-/// One end of a connection. Half a cache line: of what is usually implied by the rest, only the
-/// exceptions are kept, in [`Rare`](crate::connection::state::extra::Rare).
+/// One end of a connection, in half a cache line. Values that the others usually imply are stored in
+/// [`Extra`](crate::connection::state::extra::Extra) where they do not.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     /// Initial sequence number; means something with [`Facts::ISS_KNOWN`].
@@ -81,26 +81,25 @@ pub(crate) struct Endpoint {
     /// [`Facts::COPY_TIMESTAMP`].
     pub copy_timestamp: u32,
     pub facts: Facts,
-    /// What its SYN offers.
+    /// Options and ECN bits of its SYN.
     pub offer: Offer,
     /// Window of its last segment with ACK, not scaled.
     pub window: u16,
-    /// How many SYNs without and with ACK it has sent; of [`MANY`], the numbers are kept apart.
+    /// How many SYNs without and with ACK it has sent; where that is [`MANY`],
+    /// [`Extra`](crate::connection::state::extra::Extra) has the number.
     pub syns: [u8; 2],
     /// TTL of its last segment that is no RST; means something with [`Facts::TTL`].
     pub ttl: u8,
-    /// How many segments it has sent, in a circle: what [`Recent`](crate::table::recent::Recent)
-    /// counts by.
+    /// How many segments it has sent, modulo 256, which tells duplicates from repetitions.
     pub sent: u8,
     /// Copies of the current SYN or FIN after the first.
     pub retries: u8,
     pub state: State,
 }
 
-/// As many as an octet can tell.
+/// Stands for this many and more.
 pub(crate) const MANY: u8 = u8::MAX;
 
-const TO: Facts = Facts::TO_SYN_RECEIVED.union(Facts::TO_ESTABLISHED).union(Facts::TO_CLOSING);
 const STAGE_OF_FIN: Facts =
     Facts::SECOND_FIN.union(Facts::FIN_AND_ACK).union(Facts::FIN_SIMULTANEOUS);
 
@@ -136,7 +135,7 @@ impl Endpoint {
     /// Its own segment shows this state.
     pub fn prove(&mut self, state: State) {
         self.state = state;
-        self.facts = self.facts.difference(TO) | Facts::PROVEN;
+        self.facts = self.facts.difference(Facts::UPCOMING) | Facts::PROVEN;
     }
 
     /// A segment that it should receive takes it to this state.
@@ -145,10 +144,10 @@ impl Endpoint {
         self.facts -= Facts::PROVEN;
     }
 
-    /// The state that what is under way to it will take it to; from the next segment of the
-    /// connection on.
+    /// The state that a segment under way will take it to, from the next segment of the connection
+    /// on.
     pub fn upcoming(&self) -> Option<State> {
-        match self.facts & TO {
+        match self.facts & Facts::UPCOMING {
             Facts::TO_SYN_RECEIVED => Some(State::SynReceived),
             Facts::TO_ESTABLISHED => Some(State::Established),
             Facts::TO_CLOSING => Some(State::Closing),
@@ -157,13 +156,13 @@ impl Endpoint {
     }
 
     pub fn set_upcoming(&mut self, fact: Facts) {
-        self.facts = self.facts.difference(TO) | fact;
+        self.facts = self.facts.difference(Facts::UPCOMING) | fact;
     }
 
-    /// What was under way to it has arrived.
+    /// The segment that was under way to it has arrived.
     #[inline]
     pub fn arrive(&mut self) {
-        if self.facts.intersects(TO)
+        if self.facts.intersects(Facts::UPCOMING)
             && let Some(state) = self.upcoming()
         {
             self.set_upcoming(Facts::empty());
@@ -171,7 +170,7 @@ impl Endpoint {
         }
     }
 
-    /// Stage of its FIN.
+    /// The stage of its FIN.
     pub fn fin_stage(&self) -> Stage {
         match self.facts & (Facts::FIN | STAGE_OF_FIN) {
             Facts::FIN => Stage::Fin,
@@ -182,7 +181,7 @@ impl Endpoint {
         }
     }
 
-    /// It sends a FIN, which is this stage of the close.
+    /// It sends a FIN of this stage.
     pub fn take_fin(&mut self, stage: Stage) {
         let fact = match stage {
             Stage::SecondFin => Facts::SECOND_FIN,
@@ -193,12 +192,12 @@ impl Endpoint {
         self.facts = self.facts.difference(STAGE_OF_FIN) | Facts::FIN | fact;
     }
 
-    /// The first answer to its SYN came, and there is no other copy that it could be for.
+    /// The first answer to its SYN came, which has no other copy that the answer could be for.
     pub fn answer_copy(&mut self) {
         self.facts.set(Facts::COPY_ANSWERED, self.has(Facts::COPY));
     }
 
-    /// What its SYN says.
+    /// What its SYN carries.
     pub fn content(&self) -> Content {
         Content {
             offer: self.offer,

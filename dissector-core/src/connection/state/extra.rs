@@ -1,35 +1,34 @@
-//! What few connections need, kept apart so that the others need no room for it.
+//! What few connections need, heap-allocated when the first of it is needed.
 
-use crate::connection::IcmpSeen;
-use crate::connection::event::Side;
-use crate::connection::rules::reset::Reset;
 use crate::connection::state::copies::{FirstCopy, FurtherCopies};
 use crate::connection::state::offer::Offer;
 use crate::connection::state::timestamps::Exact;
+use crate::connection::verdict::summary::IcmpSeen;
+use crate::vocabulary::Side;
+use crate::vocabulary::{RstReason, State};
 use crate::wire::SeqNumber;
 
-/// Made when the first of these is needed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rare {
-    /// Which side's RST was believed, and why it was sent.
+pub(crate) struct Extra {
+    /// The RST that was believed.
     pub reset: Option<Reset>,
     /// Frame of that RST.
     pub rst_frame: u32,
-    /// Frame of an RST in spite of which the connection went on; [`SEVERAL`] of several.
+    /// Frame of an RST in spite of which the connection went on; [`SEVERAL`] if there were more.
     pub ignored_rst_frame: u32,
     /// Frame of the first ICMP error that quotes the SYN.
     pub icmp_frame: u32,
     /// That error.
     pub icmp: Option<IcmpSeen>,
-    /// Of each end: SYN/ACKs with other initial sequence numbers than the one that counts.
+    /// SYN/ACKs of each end with other initial sequence numbers than the one that counts.
     others: Option<Box<[Vec<Other>; 2]>>,
-    /// Of each end: copies of its SYN or SYN/ACK after the first.
+    /// Copies of each end's SYN or SYN/ACK after the first.
     copies: [Option<Box<FurtherCopies>>; 2],
     /// Times that do not follow from others.
     pub exact: Exact,
-    /// Of each end: how many SYNs without and with ACK it has sent, where that is many.
+    /// How many SYNs without and with ACK each end has sent, where that is many.
     pub syns: [[u16; 2]; 2],
-    /// Of each end: sequence number after its FIN, where that is not the highest.
+    /// Sequence number after each end's FIN, where that is not its highest.
     pub fin_end: [Option<SeqNumber>; 2],
     /// SYN/ACKs repeated after the final ACK.
     pub repeats: u8,
@@ -37,7 +36,7 @@ pub(crate) struct Rare {
     pub packets: u32,
 }
 
-impl Rare {
+impl Extra {
     pub fn others(&self, side: Side) -> &[Other] {
         self.others.as_ref().map_or(&[], |others| &others[side as usize])
     }
@@ -65,8 +64,22 @@ impl Rare {
     }
 }
 
+/// An RST that its receiver has to believe.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Reset {
+    pub by: Side,
+    pub reason: RstReason,
+    /// It carried no ACK.
+    pub bare: bool,
+    /// The server had proved before it that it accepted the connection.
+    pub after_confirmation: bool,
+    pub time_ns: i64,
+    /// State of each end before it, and whether that was proven: the RST may be refuted.
+    pub before: [(State, bool); 2],
+}
+
 /// A SYN/ACK with another initial sequence number than the one that counts: of another responder,
-/// of one that forgot the first, or one that does not acknowledge the SYN.
+/// of a responder that forgot the first, or one that does not acknowledge the SYN.
 #[derive(Clone, Debug)]
 pub(crate) struct Other {
     pub iss: SeqNumber,
@@ -82,5 +95,5 @@ pub(crate) struct Other {
 /// Stands for the frames of several RSTs.
 pub(crate) const SEVERAL: u32 = u32::MAX;
 
-/// More responders than anybody has; of more, the oldest is forgotten.
+/// More responders than any service has; beyond that, the oldest is forgotten.
 pub(crate) const MOST_OTHERS: usize = 8;

@@ -1,18 +1,18 @@
-//! How the handshake stands.
+//! The progress of the handshake, and how the connection was opened and closed.
 
-use crate::connection::event::Side;
+use crate::vocabulary::Side;
 
 bitflags::bitflags! {
-    /// What is known of the handshake, and of how the connection was opened and closed.
+    /// Facts about both ends together.
     #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
     pub(crate) struct Handshake: u16 {
         /// Both SYNs were acknowledged.
         const COMPLETE = 1 << 0;
-        /// The final ACK was taken for one although the server sent nothing.
+        /// The final ACK was recognised although the server sent nothing.
         const SYNACK_MISSING = 1 << 1;
-        /// After the final ACK, the server repeats its SYN/ACK or knows of no connection.
+        /// After the final ACK, the server repeats its SYN/ACK or has no such connection.
         const REFUTED = 1 << 2;
-        /// The peer's SYN was met by an own one.
+        /// The SYNs of both ends crossed each other.
         const SIMULTANEOUS = 1 << 3;
         /// The responder acknowledged the SYN before sending its own.
         const SPLIT = 1 << 4;
@@ -47,18 +47,18 @@ impl Handshake {
         self.contains(flags)
     }
 
-    /// Whose SYN the final ACK acknowledges, if it was captured.
+    /// Whether the final ACK was captured, and acknowledges the SYN of `side`.
     pub fn acknowledged(self, side: Side) -> bool {
         self.has(Self::of(side))
     }
 
-    /// The final ACK acknowledges the SYN of `side`; `None` if that was not captured.
+    /// Stores whose SYN the final ACK acknowledges; `None` if that SYN was not captured.
     pub fn set_acknowledged(&mut self, side: Option<Side>) {
         *self -= Self::OF_CLIENT | Self::OF_SERVER;
         *self |= side.map_or(Self::empty(), Self::of);
     }
 
-    /// Who has sent the first FIN.
+    /// Which end sent the first FIN.
     #[inline]
     pub const fn first_closer(self) -> Option<Side> {
         if self.has(Self::CLOSED_BY_CLIENT) {
@@ -70,7 +70,7 @@ impl Handshake {
         }
     }
 
-    /// The first FIN is from `side`.
+    /// Stores which end sent the first FIN.
     pub fn set_first_closer(&mut self, side: Side) {
         *self |= match side {
             Side::Client => Self::CLOSED_BY_CLIENT,

@@ -1,6 +1,5 @@
-//! What a SYN offers: options and ECN bits.
+//! The options and ECN bits of a SYN.
 
-use crate::compact::Digested;
 use crate::vocabulary::Ecn;
 use crate::wire::{TcpFlags, TcpOption, TcpOptions};
 
@@ -23,38 +22,34 @@ bitflags::bitflags! {
     }
 }
 
-/// The options of a SYN or SYN/ACK, and its ECN bits: from above 16 bits of maximum segment size,
-/// eight of [`Offers`], a bit of 0, AE, CWR and ECE, and four of window scale, at most 14.
+/// The options of a SYN or SYN/ACK, and its ECN bits. From the most significant bit: 16 bits of maximum
+/// segment size, eight of [`Offers`], a 0, AE, CWR and ECE, and four bits of window scale, at most 14.
 ///
-/// One number: to read at once what was just written in pieces takes longer than to read all options.
+/// One number, because a load that spans several recent stores takes longer than to read all options.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Offer(u32);
 
-/// More counts as this (RFC 7323 §2.3).
+/// The largest window scale; a larger one counts as this (RFC 7323 §2.3).
 const MAX_SCALE: u8 = 14;
 
 const MP_CAPABLE: u8 = 0;
 const MP_JOIN: u8 = 1;
 
 impl Offer {
-    /// The offer of a SYN, and value and echo of its timestamps.
-    #[inline(always)]
-    pub fn of(syn: &Digested<'_>) -> (Self, Option<(u32, u32)>) {
-        let flags = syn.digest.flags;
-        // What Linux sends, and with what it answers: a good half of all SYNs, read at once.
-        if let &[2, 4, m, n, 4, 2, 8, 10, a, b, c, d, e, f, g, h, 1, 3, 3, shift] = syn.options {
-            let [value, echo] = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
+    /// Reads the offer of a SYN with these flags and options.
+    #[inline]
+    pub fn read(flags: TcpFlags, options: &[u8]) -> Self {
+        // The layout of Linux, in SYN and SYN/ACK: a good half of all SYNs.
+        if let &[2, 4, m, n, 4, 2, 8, 10, _, _, _, _, _, _, _, _, 1, 3, 3, shift] = options {
             let offers = Offers::MSS | Offers::SACK | Offers::TIMESTAMPS | Offers::WINDOW_SCALE;
-            let offer = Self::new(u16::from_be_bytes([m, n]), offers, flags, shift);
-            return (offer, Some((value, echo)));
+            return Self::new(u16::from_be_bytes([m, n]), offers, flags, shift);
         }
-        Self::one_by_one(flags, syn.options)
+        Self::read_one_by_one(flags, options)
     }
 
     #[inline(never)]
-    fn one_by_one(flags: TcpFlags, options: &[u8]) -> (Self, Option<(u32, u32)>) {
+    fn read_one_by_one(flags: TcpFlags, options: &[u8]) -> Self {
         let (mut mss, mut offers, mut scale) = (0, Offers::empty(), 0);
-        let mut timestamps = None;
         for option in TcpOptions::new(options, 0).map_while(Result::ok) {
             offers |= match option {
                 TcpOption::Mss(size) => {
@@ -66,10 +61,7 @@ impl Offer {
                     Offers::WINDOW_SCALE
                 }
                 TcpOption::SackPermitted => Offers::SACK,
-                TcpOption::Timestamps { value, echo } => {
-                    timestamps = timestamps.or(Some((value, echo)));
-                    Offers::TIMESTAMPS
-                }
+                TcpOption::Timestamps { .. } => Offers::TIMESTAMPS,
                 TcpOption::FastOpen { cookie: [], .. } => Offers::COOKIE_REQUEST,
                 TcpOption::FastOpen { .. } => Offers::COOKIE,
                 TcpOption::Mptcp { subtype: MP_CAPABLE, .. } => Offers::MP_CAPABLE,
@@ -77,7 +69,7 @@ impl Offer {
                 _ => Offers::empty(),
             };
         }
-        (Self::new(mss, offers, flags, scale), timestamps)
+        Self::new(mss, offers, flags, scale)
     }
 
     #[inline(always)]
@@ -126,7 +118,7 @@ const CLASSIC_SETUP: u8 = 0b011;
 /// AccECN-setup SYN (RFC 9768 §3.1.1).
 const ACCURATE_SETUP: u8 = 0b111;
 
-/// What the bits of SYN and SYN/ACK agree on.
+/// The outcome of the negotiation by the ECN bits of SYN and SYN/ACK.
 pub(crate) fn ecn(syn: u8, synack: Option<u8>) -> Ecn {
     match (syn, synack) {
         (CLASSIC_SETUP | ACCURATE_SETUP, None) => Ecn::Unknown,
@@ -144,21 +136,17 @@ pub(crate) fn ecn(syn: u8, synack: Option<u8>) -> Ecn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compact::Digest;
     use hex_literal::hex;
 
     #[test]
-    fn options_read_at_once_are_those_read_one_by_one() {
+    fn the_layout_of_linux_is_read_like_any_other() {
         for shift in [0, 7, 14, 15, 255] {
             let mut options = hex!("020405b4 0402 080a 00000001 00000002 01 0303ff 00000000");
             options[19] = shift;
             let flags = TcpFlags::SYN | TcpFlags::ECE | TcpFlags::CWR;
-            let digest = Digest { flags, ..Digest::NOTHING };
-            let of = |options| Offer::of(&Digested { digest: &digest, options });
-            let (offer, timestamps) = of(&options[..20]);
-            assert_eq!((offer, timestamps), of(&options));
+            let offer = Offer::read(flags, &options[..20]);
+            assert_eq!(offer, Offer::read(flags, &options));
             assert_eq!((offer.window_scale(), offer.ecn()), (Some(shift.min(14)), 0b011));
-            assert_eq!(timestamps, Some((1, 2)));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How a connection went, as a whole.
 
 mod outcome;
-mod summary;
+pub(crate) mod summary;
 
 pub use summary::{HandshakeTimes, IcmpSeen, Negotiated, StepFrames, Verdict};

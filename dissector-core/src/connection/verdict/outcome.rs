@@ -1,28 +1,31 @@
-//! What a connection came to.
+//! The outcome of a connection, and how it was opened and closed.
 
 use std::net::SocketAddr;
 
-use crate::connection::event::Side;
-use crate::connection::predict::Course;
-use crate::connection::rules::closing::HALF_CLOSED_LONG_NS;
-use crate::connection::rules::incarnation::Reuse;
+use crate::connection::annotation::States;
+use crate::connection::state::Connection;
 use crate::connection::state::endpoint::{Endpoint, Facts};
 use crate::connection::state::extra::SEVERAL;
 use crate::connection::state::handshake::Handshake;
 use crate::connection::state::offer::{self, Offers};
-use crate::connection::state::timestamps::Moment;
-use crate::connection::track::Connection;
+use crate::connection::state::origin::Reuse;
+use crate::connection::state::timestamps::Timestamp;
 use crate::connection::verdict::summary::{HandshakeTimes, Negotiated, StepFrames, Verdict};
-use crate::connection::{Ecn, Finding, FindingSet, Stage, States, Vantage};
-use crate::vocabulary::{Close, ClosedBy, OpenType, Outcome, RoleBasis, RstReason, Seen};
+use crate::vocabulary::Side;
+use crate::vocabulary::{
+    Close, ClosedBy, Ecn, Finding, FindingSet, OpenType, Outcome, RoleBasis, RstReason, Seen,
+    Stage, Vantage,
+};
 use crate::wire::SeqNumber;
 
+/// How long one side may stay open after the other closed without a finding, in nanoseconds.
+const HALF_CLOSED_LONG_NS: i64 = 60_000_000_000;
 /// How long a silence has to be before it counts as one, in nanoseconds.
 const SILENCE_NS: i64 = 3_000_000_000;
 
 impl Connection {
-    /// What the connection came to, seen from `now_ns`: the end of the capture, or the present. Once
-    /// it has left its table, what counts is when it left.
+    /// How the connection went, seen from `now_ns`: the end of the capture, or the present. A
+    /// connection that has left its table is judged by the time at which it left.
     pub fn verdict_at(&self, now_ns: i64) -> Verdict {
         let (outcome, close, times) = (self.outcome_at(now_ns), self.close(), self.times());
         Verdict {
@@ -42,12 +45,12 @@ impl Connection {
                 synack: self.synack_frame(),
                 final_ack: self.final_ack_frame(),
                 rst: self.rst_frame(),
-                icmp: self.rare.as_ref().and_then(|rare| frame(rare.icmp_frame)),
+                icmp: self.extra.as_ref().and_then(|extra| frame(extra.icmp_frame)),
             },
             rst_reason: self.rst_reason(),
             icmp: self.icmp(),
             negotiated: self.negotiated(),
-            findings: self.findings.union(self.anomalies_of_the_whole(outcome, close, now_ns)),
+            findings: self.findings.union(self.findings_of_the_whole(outcome, close, now_ns)),
         }
     }
 
@@ -68,17 +71,17 @@ impl Connection {
 
     /// Address and port of the client.
     pub fn client(&self) -> SocketAddr {
-        self.addresses.client()
+        self.key.client()
     }
 
     /// Address and port of the server.
     pub fn server(&self) -> SocketAddr {
-        self.addresses.server()
+        self.key.server()
     }
 
     /// Segments of both sides.
     pub fn packets(&self) -> u64 {
-        let further = self.rare.as_ref().map_or(0, |rare| rare.packets);
+        let further = self.extra.as_ref().map_or(0, |extra| extra.packets);
         u64::from(further) << 32 | u64::from(self.packets)
     }
 
@@ -121,7 +124,7 @@ impl Connection {
 
     /// Frame of the first SYN/ACK.
     pub fn synack_frame(&self) -> Option<u64> {
-        frame(self.frames.answer).filter(|_| !self.is_plainly_refused())
+        frame(self.frames.synack)
     }
 
     /// Frame of the segment that completes the handshake.
@@ -131,10 +134,7 @@ impl Connection {
 
     /// Frame of the first RST that was believed.
     pub fn rst_frame(&self) -> Option<u64> {
-        match self.is_plainly_refused() {
-            true => frame(self.frames.answer),
-            false => frame(self.rare.as_ref()?.rst_frame),
-        }
+        frame(self.extra.as_ref()?.rst_frame)
     }
 
     /// The client's initial sequence number, if its SYN was captured.
@@ -146,13 +146,13 @@ impl Connection {
     /// First to last copy of the SYN/ACK, in nanoseconds. Means something as long as the server has
     /// sent no FIN.
     pub fn synack_span_ns(&self) -> u64 {
-        let first_ns = self.time_of(Moment::SynAck);
+        let first_ns = self.time_of(Timestamp::SynAck);
         self.last_copy_ns(Side::Server).saturating_sub(first_ns).max(0) as u64
     }
 
     /// Frame of the RST in spite of which the connection went on; `None` if there were several.
     pub fn ignored_rst_frame(&self) -> Option<u64> {
-        let number = self.rare.as_ref()?.ignored_rst_frame;
+        let number = self.extra.as_ref()?.ignored_rst_frame;
         frame(number).filter(|_| number != SEVERAL)
     }
 
@@ -171,15 +171,15 @@ impl Connection {
     /// First SYN to final ACK, in nanoseconds.
     pub fn setup_time_ns(&self) -> Option<u64> {
         let captured = self.client_end().has(Facts::COPY) && self.frames.syn > 0;
-        let syn_ns = captured.then(|| self.time_of(Moment::ClientCopy))?;
+        let syn_ns = captured.then(|| self.time_of(Timestamp::ClientSyn))?;
         let seen = self.frames.final_ack > 0;
-        seen.then(|| self.time_of(Moment::FinalAck).saturating_sub(syn_ns).max(0) as u64)
+        seen.then(|| self.time_of(Timestamp::FinalAck).saturating_sub(syn_ns).max(0) as u64)
     }
 
     /// The times of the handshake.
     pub fn times(&self) -> HandshakeTimes {
         let since = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).ok();
-        let final_ack_ns = (self.frames.final_ack > 0).then(|| self.time_of(Moment::FinalAck));
+        let final_ack_ns = (self.frames.final_ack > 0).then(|| self.time_of(Timestamp::FinalAck));
         let answers = |side| {
             let answered = self.handshake.acknowledged(side) || self.is_self_connect();
             final_ack_ns.filter(|_| answered)
@@ -187,12 +187,12 @@ impl Connection {
         let late = self.findings.contains(Finding::OutOfOrderHandshake);
         // The server answers with its SYN/ACK, or else completes the handshake.
         let server_ns = if self.handshake.has(Handshake::SYNACK_SEEN) {
-            (!late).then(|| self.time_of(Moment::SynAck))
+            (!late).then(|| self.time_of(Timestamp::SynAck))
         } else {
             answers(Side::Client)
         };
         // The client answers with the final ACK, or in a simultaneous open with a SYN/ACK.
-        let crossed_ns = self.exact_time_of(Moment::ClientSynAck);
+        let crossed_ns = self.exact_time_of(Timestamp::ClientSynAck);
         let client_ns = crossed_ns.or_else(|| answers(Side::Server));
         let syn = self.answered_copy(Side::Client);
         let synack = self.answered_copy(Side::Server).filter(|_| client_ns.is_some());
@@ -205,10 +205,10 @@ impl Connection {
         }
     }
 
-    /// From the copy of the SYN that was answered to the first SYN/ACK.
+    /// Time from the copy of the SYN that was answered to the first SYN/ACK, in nanoseconds.
     pub(crate) fn synack_delay_ns(&self) -> i64 {
         let syn = self.answered_copy(Side::Client);
-        syn.map_or(0, |syn| self.time_of(Moment::SynAck).saturating_sub(syn.time_ns))
+        syn.map_or(0, |syn| self.time_of(Timestamp::SynAck).saturating_sub(syn.time_ns))
     }
 
     pub(crate) fn rtt_total_ns(&self) -> Option<u64> {
@@ -246,8 +246,8 @@ impl Connection {
         }
     }
 
-    /// What only the connection as a whole gives rise to.
-    fn anomalies_of_the_whole(&self, outcome: Outcome, close: Close, now_ns: i64) -> FindingSet {
+    /// Findings about the connection as a whole.
+    fn findings_of_the_whole(&self, outcome: Outcome, close: Close, now_ns: i64) -> FindingSet {
         let mut set = FindingSet::EMPTY;
         match outcome {
             Outcome::NoReply => set.insert(Finding::NoReply),
@@ -259,7 +259,7 @@ impl Connection {
         }
         match close {
             Close::FinUnacked => set.insert(Finding::FinUnacked),
-            Close::HalfClosed if !self.is_over() && self.closed_long_ago(now_ns) => {
+            Close::HalfClosed if self.left_with.is_none() && self.closed_long_ago(now_ns) => {
                 set.insert(Finding::HalfClosedLong);
             }
             _ => {}
@@ -267,17 +267,12 @@ impl Connection {
         set
     }
 
-    /// Whether it has left its table.
-    fn is_over(&self) -> bool {
-        matches!(self.course, Course::Over(_))
-    }
-
     /// Whether the first FIN, if there is one, was long ago.
     pub(crate) fn closed_long_ago(&self, now_ns: i64) -> bool {
-        now_ns.saturating_sub(self.first_fin_ns) > HALF_CLOSED_LONG_NS
+        now_ns.saturating_sub(self.time_of(Timestamp::FirstFin)) > HALF_CLOSED_LONG_NS
     }
 
-    /// Of which sides segments were captured.
+    /// The sides whose segments were captured.
     pub fn seen(&self) -> Seen {
         Seen::of([self.client_end(), self.server_end()].map(|end| end.has(Facts::SENT)))
     }
@@ -317,11 +312,11 @@ impl Connection {
         self.reset().is_some() || self.ends.iter().all(|end| end.has(Facts::FIN_ACKED))
     }
 
-    /// How the connection went, seen from `now_ns`: the end of the capture, or the present. Once it
-    /// has left its table, what counts is when it left.
+    /// The outcome, seen from `now_ns`: the end of the capture, or the present. A connection that has
+    /// left its table is judged by the time at which it left.
     #[must_use]
     pub fn outcome_at(&self, now_ns: i64) -> Outcome {
-        if let Course::Over(outcome) = self.course {
+        if let Some(outcome) = self.left_with {
             return outcome;
         }
         let quiet = |since: i64| now_ns.saturating_sub(since) >= SILENCE_NS;
@@ -339,7 +334,7 @@ impl Connection {
             if by_server.is_some_and(|reset| reset.bare && !reset.after_confirmation) {
                 return Outcome::AbortedByServer;
             }
-            let repeats = self.rare.as_ref().map_or(0, |rare| rare.repeats);
+            let repeats = self.extra.as_ref().map_or(0, |extra| extra.repeats);
             let decided = repeats >= 2
                 || by_server.is_some()
                 || repeats > 0 && quiet(self.last_copy_ns(Side::Server));
@@ -428,7 +423,7 @@ impl Connection {
         }
     }
 
-    /// Who ended the connection first.
+    /// Which end closed the connection first.
     pub fn closed_by(&self) -> Option<ClosedBy> {
         self.closer(self.close())
     }

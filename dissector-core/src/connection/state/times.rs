@@ -1,0 +1,119 @@
+//! The times of a connection's steps, stored or implied by others.
+
+use crate::connection::state::Connection;
+use crate::connection::state::copies::{FirstCopy, FurtherCopies};
+use crate::connection::state::endpoint::Facts;
+use crate::connection::state::handshake::Handshake;
+use crate::connection::state::timestamps::Timestamp;
+use crate::vocabulary::Side;
+
+impl Connection {
+    /// When a step was seen, in nanoseconds since 1970 UTC.
+    #[inline(always)]
+    pub(crate) fn time_of(&self, timestamp: Timestamp) -> i64 {
+        self.exact_time_of(timestamp).unwrap_or_else(|| self.implied(timestamp))
+    }
+
+    /// When a step was seen, if that is stored in full.
+    #[inline(always)]
+    pub(crate) fn exact_time_of(&self, timestamp: Timestamp) -> Option<i64> {
+        self.extra.as_ref()?.exact.get(timestamp)
+    }
+
+    /// When a step was seen, unless that is stored in full.
+    ///
+    /// Inlined, as nearly every caller asks for a constant step.
+    #[inline(always)]
+    fn implied(&self, timestamp: Timestamp) -> i64 {
+        match timestamp {
+            Timestamp::ServerSyn
+            | Timestamp::FinalAck
+            | Timestamp::FirstFin
+            | Timestamp::SecondFin => self.first_ns.saturating_add(self.offsets.get(timestamp)),
+            Timestamp::SynAck if self.handshake.has(Handshake::SYNACK_SEEN) => {
+                let stored = self.exact_time_of(Timestamp::ServerSyn);
+                stored.unwrap_or_else(|| self.implied(Timestamp::ServerSyn))
+            }
+            Timestamp::ClientSyn | Timestamp::SynAck => self.first_ns,
+            Timestamp::ClientSynAck => i64::MIN,
+            Timestamp::LastOfClient => self.implied_last(Side::Client),
+            Timestamp::LastOfServer => self.implied_last(Side::Server),
+        }
+    }
+
+    #[inline(never)]
+    fn implied_last(&self, side: Side) -> i64 {
+        match self.end(side).has(Facts::FIN) {
+            false => self.last_listed_syn_ns(side),
+            true if self.first_closer() == Some(side) => self.time_of(Timestamp::FirstFin),
+            true => self.time_of(Timestamp::SecondFin),
+        }
+    }
+
+    /// When the last listed copy of the SYN or SYN/ACK of `side` was sent.
+    fn last_listed_syn_ns(&self, side: Side) -> i64 {
+        let copies = self.extra.as_ref().and_then(|extra| extra.copies(side));
+        let last = copies.and_then(FurtherCopies::last);
+        last.map_or_else(|| self.time_of(Timestamp::syn(side)), |copy| copy.time_ns)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_time_of(&mut self, timestamp: Timestamp, time_ns: i64) {
+        let since_ns = time_ns.saturating_sub(self.first_ns);
+        if !self.offsets.set(timestamp, since_ns) || self.extra.is_some() {
+            self.set_exactly(timestamp, time_ns);
+        }
+    }
+
+    /// Stores a time in full if it is not implied by others.
+    #[inline(never)]
+    fn set_exactly(&mut self, timestamp: Timestamp, time_ns: i64) {
+        if self.implied(timestamp) != time_ns {
+            self.extra_mut().exact.set(timestamp, time_ns);
+        } else if let Some(extra) = &mut self.extra {
+            extra.exact.remove(timestamp);
+        }
+    }
+
+    /// Stores a time in full before the value that it is derived from is overwritten.
+    pub(crate) fn pin(&mut self, timestamp: Timestamp) {
+        let time_ns = self.time_of(timestamp);
+        self.extra_mut().exact.set(timestamp, time_ns);
+    }
+
+    /// The first copy of the SYN or SYN/ACK of `side`.
+    pub(crate) fn first_copy(&self, side: Side) -> FirstCopy {
+        let end = self.end(side);
+        FirstCopy {
+            time_ns: self.time_of(Timestamp::syn(side)),
+            timestamp: end.has(Facts::COPY_TIMESTAMP).then_some(end.copy_timestamp),
+            sent: end.has(Facts::COPY),
+            answered: end.has(Facts::COPY_ANSWERED),
+        }
+    }
+
+    pub(crate) fn set_first_copy(&mut self, side: Side, copy: FirstCopy) {
+        let end = self.end_mut(side);
+        end.copy_timestamp = copy.timestamp.unwrap_or(0);
+        end.facts.set(Facts::COPY, copy.sent);
+        end.facts.set(Facts::COPY_TIMESTAMP, copy.timestamp.is_some());
+        end.facts.set(Facts::COPY_ANSWERED, copy.answered);
+        if copy.sent {
+            self.set_time_of(Timestamp::syn(side), copy.time_ns);
+        }
+    }
+
+    /// When the last copy of the SYN or SYN/ACK of `side` was sent, whether its FIN has followed or
+    /// not.
+    pub(crate) fn last_syn_ns(&self, side: Side) -> i64 {
+        match self.end(side).has(Facts::FIN) {
+            true => self.last_listed_syn_ns(side),
+            false => self.last_copy_ns(side),
+        }
+    }
+
+    /// When the last copy of the SYN, SYN/ACK or FIN of `side` was sent.
+    pub(crate) fn last_copy_ns(&self, side: Side) -> i64 {
+        self.time_of(Timestamp::last(side))
+    }
+}

@@ -301,9 +301,6 @@ const char *tcphs_state_names_label(uint8_t state_names);
 /// Stands for a number that is not known.
 #define TCPHS_UNKNOWN -1
 
-/// How many closed connections `tcphs_table_new` keeps until they are asked for.
-#define TCPHS_CLOSED_LIMIT 65536
-
 /// Result of a call. A number is never given another meaning.
 typedef enum tcphs_status {
     TCPHS_OK = 0, ///< Done.
@@ -458,8 +455,8 @@ const char *tcphs_finding_text(uint8_t finding);
 /// Times before 1677 or after 2262 do not fit and become the earliest or the latest that does.
 int64_t tcphs_time_ns(time_t seconds, int nanoseconds);
 
-/// An empty table with the default limits: 4,000,000 connections at once, and
-/// `TCPHS_CLOSED_LIMIT` closed ones. Null if it cannot be made.
+/// An empty table with the default limits: 4,000,000 connections at once, and 65,536 closed ones.
+/// Null if it cannot be made.
 ///
 /// The caller owns it and frees it with `tcphs_table_free`.
 struct tcphs_table *tcphs_table_new(void);

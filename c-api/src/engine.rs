@@ -15,9 +15,10 @@ pub struct Engine {
     /// The frame whose annotations are being handed out, and those of them that are left.
     frame: Option<FrameId>,
     annotations: VecDeque<Noted>,
-    /// Closed connections, the oldest first.
+    /// Closed connections that were taken out of the table, the oldest first.
     closed: VecDeque<Connection>,
     closed_limit: usize,
+    /// How many of those were dropped.
     forgotten: u64,
     latest: Option<Place>,
     /// The next of the open connections that are being enumerated; `None` before the first.
@@ -51,7 +52,7 @@ impl Engine {
     /// ones as `closed_limit` until they are asked for.
     pub fn new(connection_limit: usize, closed_limit: usize) -> Self {
         Self {
-            table: ConnectionTable::with_limit(connection_limit),
+            table: ConnectionTable::with_limit(connection_limit).with_closed_limit(closed_limit),
             decoder: Decoder::new(LinkType::NULL),
             frame: None,
             annotations: VecDeque::new(),
@@ -69,7 +70,7 @@ impl Engine {
     pub fn observe(&mut self, segment: &Segment<'_>) -> Annotation {
         let annotation = self.table.observe(segment);
         self.latest = place(&self.table, &annotation);
-        self.keep_closed();
+        self.open = None;
         annotation
     }
 
@@ -96,11 +97,9 @@ impl Engine {
                     Packet::IcmpError(error) => self.table.observe_icmp(&error),
                     _ => None,
                 };
-                let noted =
-                    annotation.map(|annotation| (annotation, place(&self.table, &annotation)));
-                self.annotations.extend(noted);
+                self.annotations.extend(annotation.map(|it| (it, place(&self.table, &it))));
             }
-            self.keep_closed();
+            self.open = None;
         }
         let (annotation, place) = self.annotations.pop_front()?;
         self.latest = place;
@@ -113,38 +112,39 @@ impl Engine {
         if let Some(annotation) = &annotation {
             self.latest = place(&self.table, annotation);
         }
-        self.keep_closed();
+        self.open = None;
         annotation
     }
 
     /// Turns the clock on; connections may close because of that.
     pub fn tell_time(&mut self, time_ns: i64) {
         self.table.advance(time_ns);
-        self.keep_closed();
-    }
-
-    #[inline]
-    fn keep_closed(&mut self) {
         self.open = None;
-        self.closed.extend(self.table.take_closed());
-        while self.closed.len() > self.closed_limit {
-            self.closed.pop_front();
-            self.forgotten += 1;
-        }
     }
 
     /// The connection of the latest annotation as it stands now; `None` before the first, and if it
     /// has left the table.
     pub fn latest(&self) -> Option<tcphs_verdict> {
         let (slot, id) = self.latest?;
-        let connection = self.table.get(slot, id)?;
-        Some(tcphs_verdict::of(connection, self.table.now_ns()))
+        Some(tcphs_verdict::of(self.table.get(slot, id)?, &self.table))
+    }
+
+    /// Takes closed connections out of the table. Like the table, keeps all of them, and only so many
+    /// of those taken before.
+    fn take_closed(&mut self) {
+        let excess = self.closed.len().saturating_sub(self.closed_limit);
+        self.forgotten += excess as u64;
+        self.closed.drain(..excess);
+        self.closed.extend(self.table.take_closed());
     }
 
     /// Takes out the connection that closed first.
     pub fn next_closed(&mut self) -> Option<tcphs_verdict> {
+        if self.closed.is_empty() {
+            self.take_closed();
+        }
         let connection = self.closed.pop_front()?;
-        Some(tcphs_verdict::of(&connection, self.table.now_ns()))
+        Some(tcphs_verdict::of(&connection, &self.table))
     }
 
     /// The next open connection by number; `None` after the last, and then the first again. A call
@@ -153,13 +153,14 @@ impl Engine {
         if self.open.is_none() {
             self.next_open = 0;
         }
-        let open = self.open.get_or_insert_default();
-        if open.is_empty() {
+        if self.open.as_ref().is_none_or(VecDeque::is_empty) {
+            // The table would enumerate the closed ones as well.
+            self.take_closed();
+            let open = self.open.get_or_insert_default();
             let rest = self.table.connections().filter(|it| u64::from(it.id()) >= self.next_open);
-            let now_ns = self.table.now_ns();
-            open.extend(rest.take(OPEN_AT_A_TIME).map(|it| tcphs_verdict::of(it, now_ns)));
+            open.extend(rest.take(OPEN_AT_A_TIME).map(|it| tcphs_verdict::of(it, &self.table)));
         }
-        let Some(verdict) = open.pop_front() else {
+        let Some(verdict) = self.open.as_mut().and_then(VecDeque::pop_front) else {
             self.open = None;
             return None;
         };
@@ -169,7 +170,7 @@ impl Engine {
 
     /// How many closed connections were dropped before they were asked for.
     pub fn forgotten(&self) -> u64 {
-        self.forgotten
+        self.forgotten + self.table.forgotten()
     }
 
     /// How many open connections were dropped because the table was full.

@@ -2,7 +2,7 @@
 
 use std::{ptr, slice};
 
-use dissector_core::DEFAULT_LIMIT;
+use dissector_core::{DEFAULT_CLOSED_LIMIT, DEFAULT_LIMIT};
 use libc::c_char;
 
 use crate::annotation::tcphs_annotation;
@@ -11,9 +11,6 @@ use crate::engine::Engine;
 use crate::segment::tcphs_segment;
 use crate::status::tcphs_status;
 use crate::verdict::tcphs_verdict;
-
-/// How many closed connections `tcphs_table_new` keeps until they are asked for.
-pub const TCPHS_CLOSED_LIMIT: usize = 65_536;
 
 /// Many TCP connections, told apart by their addresses and ports.
 ///
@@ -35,13 +32,13 @@ impl tcphs_table {
     }
 }
 
-/// An empty table with the default limits: 4,000,000 connections at once, and
-/// `TCPHS_CLOSED_LIMIT` closed ones. Null if it cannot be made.
+/// An empty table with the default limits: 4,000,000 connections at once, and 65,536 closed ones.
+/// Null if it cannot be made.
 ///
 /// The caller owns it and frees it with `tcphs_table_free`.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_table_new() -> *mut tcphs_table {
-    tcphs_table::boxed(DEFAULT_LIMIT, TCPHS_CLOSED_LIMIT)
+    tcphs_table::boxed(DEFAULT_LIMIT, DEFAULT_CLOSED_LIMIT)
 }
 
 /// An empty table that holds up to `connections` connections at once (at least one), and up to

@@ -1,5 +1,6 @@
 //! What a connection came to, as C reads it.
 
+use dissector_core::ConnectionTable;
 use dissector_core::connection::{Connection, FindingSet, Verdict};
 
 use crate::annotation::TCPHS_NONE;
@@ -106,9 +107,9 @@ pub struct tcphs_verdict {
 }
 
 impl tcphs_verdict {
-    /// The connection as it stands at `now_ns`.
-    pub(crate) fn of(connection: &Connection, now_ns: i64) -> Self {
-        let verdict = connection.verdict_at(now_ns);
+    /// A connection of `table`, as it stands now.
+    pub(crate) fn of(connection: &Connection, table: &ConnectionTable) -> Self {
+        let verdict = table.verdict(connection);
         let Verdict { times, frames, negotiated, icmp, .. } = verdict;
         let (client, server) = (connection.client(), connection.server());
         let states = [connection.client_state(), connection.server_state()];

@@ -161,7 +161,7 @@ frames(void)
     CHECK(tcphs_table_observe_frame(table, 101, packet, 0, sizeof packet, 3, &said) ==
           TCPHS_NOT_FOUND);
 
-    /* The table has room for one connection, and keeps one that left. */
+    /* The table has room for one connection, and keeps one that left earlier. */
     packet[9] = 6;
     for (unsigned host = 3; host < 6; host++) {
         packet[15] = (uint8_t)host;
@@ -169,7 +169,8 @@ frames(void)
                                         &said) == TCPHS_OK);
         CHECK(said.connection == host - 2);
     }
-    CHECK(tcphs_table_evicted(table) == 3 && tcphs_table_forgotten(table) == 2);
+    CHECK(tcphs_table_evicted(table) == 3 && tcphs_table_forgotten(table) == 1);
+    CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_OK && verdict.connection == 1);
     CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_OK && verdict.connection == 2);
     CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_NOT_FOUND);
     CHECK(tcphs_table_latest(table, &verdict) == TCPHS_OK && verdict.connection == 3);

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use crate::compact::{CompactSegment, PacketKind, SegmentView, number_of_32_bits, options};
 use crate::key::FlowKey;
 use crate::wire::{FIXED_OCTETS, MOST_OPTION_OCTETS, TcpHeader};
-use crate::{IcmpError, PacketInfo, Segment};
+use crate::{IcmpError, Segment};
 
 /// Packets of a capture, in order, sorted by the shard that follows their connection.
 ///

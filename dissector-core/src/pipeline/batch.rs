@@ -342,7 +342,7 @@ fn of_ipv6(addresses: &[u8; 32]) -> [u128; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ConnectionTable;
+    use crate::{ConnectionTable, PacketInfo};
 
     #[test]
     fn more_options_than_a_header_has_room_for_are_cut() {

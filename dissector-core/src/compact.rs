@@ -71,20 +71,27 @@ impl SegmentView<'_> {
     /// Value and echo of the timestamps option.
     #[inline]
     pub fn timestamps(&self) -> Option<(u32, u32)> {
-        // The two layouts that nearly every stack sends: two NOPs and the option; and in a SYN, a
-        // maximum segment size, SACK permitted and the option.
-        match *self.options {
-            [] => None,
-            [1, 1, 8, 10, a, b, c, d, e, f, g, h, ..]
-            | [2, 4, _, _, 4, 2, 8, 10, a, b, c, d, e, f, g, h, ..] => {
-                Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])))
-            }
-            _ => self.timestamps_elsewhere(),
+        if self.options.is_empty() {
+            return None;
         }
+        // The layout that nearly every stack sends: two NOPs and the option.
+        if let Some((&[kind, value, echo], _)) = self.options.as_chunks().0.split_first_chunk()
+            && kind == [1, 1, 8, 10]
+        {
+            return Some((u32::from_be_bytes(value), u32::from_be_bytes(echo)));
+        }
+        self.timestamps_elsewhere()
     }
 
     #[inline(never)]
-    fn timestamps_elsewhere(&self) -> Option<(u32, u32)> {
+    fn timestamps_elsewhere(self) -> Option<(u32, u32)> {
+        // The layout of Linux in a SYN: maximum segment size, SACK permitted and the option.
+        if let Some((&[_, kinds, value, echo], _)) = self.options.as_chunks().0.split_first_chunk()
+            && self.options.starts_with(&[2, 4])
+            && kinds == [4, 2, 8, 10]
+        {
+            return Some((u32::from_be_bytes(value), u32::from_be_bytes(echo)));
+        }
         TcpOptions::new(self.options, 0).map_while(Result::ok).find_map(|option| match option {
             TcpOption::Timestamps { value, echo } => Some((value, echo)),
             _ => None,

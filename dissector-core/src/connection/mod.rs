@@ -29,23 +29,22 @@ impl Connection {
     /// Takes in the next segment, which was not captured before, and says what it was.
     #[inline(always)]
     pub(crate) fn observe(&mut self, event: &Event<'_>) -> Annotation {
-        self.zeek.observe(event.segment, event.sender);
-        let mut seen = self.annotate(event);
-        if self.predicts(event) {
-            self.account(event);
-            self.count(event);
-            self.report_states(&mut seen, self.states());
-        } else {
-            self.apply_rules(event, &mut seen);
+        self.zeek.observe(event.segment, event.payload, event.sender);
+        if !self.predicts(event) {
+            return self.apply_rules(*event);
         }
-        let end = self.end_mut(event.sender);
-        end.sent = end.sent.wrapping_add(1);
+        self.account(event);
+        self.count(event);
+        let mut seen = self.annotate(event);
+        self.report_states(&mut seen, self.states());
         seen
     }
 
     /// The rules, in the order of RFC 9293 §3.10.7.
     #[inline(never)]
-    fn apply_rules(&mut self, event: &Event<'_>, seen: &mut Annotation) {
+    fn apply_rules(&mut self, event: Event<'_>) -> Annotation {
+        let event = &event;
+        let seen = &mut self.annotate(event);
         self.ends.iter_mut().for_each(Endpoint::arrive);
         let before = self.states();
         if self.packets == 0 {
@@ -70,12 +69,13 @@ impl Connection {
             self.check_data(event, seen);
             self.account(event);
         }
-        self.count(event);
         self.findings = self.findings.union(seen.findings);
+        self.count(event);
         if self.is_self_connect() {
             self.mirror();
         }
         self.report_states(seen, before);
+        *seen
     }
 
     #[inline(always)]
@@ -89,11 +89,11 @@ impl Connection {
     #[cold]
     pub(crate) fn observe_duplicate(
         &mut self,
-        event: &Event<'_>,
+        event: Event<'_>,
         (stage, ttl): (Stage, u8),
     ) -> Annotation {
-        self.zeek.observe(event.segment, event.sender);
-        let mut seen = self.annotate(event);
+        self.zeek.observe(event.segment, event.payload, event.sender);
+        let mut seen = self.annotate(&event);
         seen.set_ttls(event.segment.ttl, ttl);
         seen.stage = stage;
         seen.copy = Repeat::Duplicate;

@@ -134,19 +134,19 @@ impl RecentSegments {
         if !set.iter().fold(false, |leads, entry| leads | leads_to(*entry, identity)) {
             return None;
         }
-        self.find(*set, event, identity)
+        self.find(*set, *event, *identity)
     }
 
     #[cold]
-    fn find(&self, set: [u32; SET], event: &Event<'_>, identity: &Identity) -> Option<(Stage, u8)> {
-        let entries = set.into_iter().filter(|entry| leads_to(*entry, identity));
+    fn find(&self, set: [u32; SET], event: Event<'_>, identity: Identity) -> Option<(Stage, u8)> {
+        let entries = set.into_iter().filter(|entry| leads_to(*entry, &identity));
         let mut segments =
             entries.map(|entry| &self.segments[(entry & ((1 << PLACE_BITS) - 1)) as usize]);
         let same = segments.find(|first| {
             let since = identity.before.by_sender.wrapping_sub(first.before.by_sender);
             first.tag == identity.tag()
                 && since.wrapping_sub(1) < LAST
-                && is_duplicate(first, event, identity)
+                && is_duplicate(first, &event, &identity)
         });
         same.map(|first| (first.stage, first.ttl))
     }

@@ -568,9 +568,10 @@ fn deliver(
     let event = Event::new(seen, sender, connection.receiver(sender), now_ns);
     let identity = Identity::new(&event, connection);
     if let Some(first_capture) = recent.first_capture(&event, &identity) {
-        return connection.observe_duplicate(&event, first_capture);
+        return connection.observe_duplicate(event, first_capture);
     }
     let annotation = connection.observe(&event);
     recent.remember(&event, &identity, annotation.stage);
+    connection.end_mut(sender).count_sent();
     annotation
 }

@@ -108,7 +108,11 @@ impl Endpoint {
     }
 
     /// The other end has acknowledged its octets up to `number`.
+    #[inline(always)]
     fn acknowledged(&mut self, number: SeqNumber) {
+        if self.has(Facts::THREE_ACKED) {
+            return;
+        }
         let octets = number.since(self.start);
         self.facts |= match octets {
             ..2 => Facts::empty(),
@@ -148,14 +152,13 @@ impl Zeek {
         zeek
     }
 
-    /// Takes in a segment, which may have been captured before.
-    #[inline]
-    pub fn observe(&mut self, segment: &CompactSegment, sender: Side) {
+    /// Takes in a segment with so many octets of payload, which may have been captured before.
+    #[inline(always)]
+    pub fn observe(&mut self, segment: &CompactSegment, payload: u32, sender: Side) {
         if !segment.has_whole_header() {
             // A header that reaches past the segment, or past what was captured, leaves no trace.
             return;
         }
-        let payload = segment.payload_octets();
         let is_active = self.ends[sender as usize].state != Inactive;
         if is_active && !segment.flags.intersects(KINDS) {
             // It changes no state of its sender.
@@ -366,66 +369,55 @@ impl Zeek {
     /// The states that a segment with SYN, FIN or RST leads to, or the first one of its sender.
     fn step(&mut self, sender: Side, segment: &CompactSegment, payload: u32) {
         let (sender, peer) = (sender as usize, sender.other() as usize);
-        let [syn, fin, rst, ack] = [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST, TcpFlags::ACK]
-            .map(|flag| segment.flags.contains(flag));
-        if fin {
+        let has = |flag| segment.flags.contains(flag);
+        if has(TcpFlags::FIN) {
             self.ends[sender].facts |= Facts::SENT_FIN;
         }
-        let is_originator = self.ends[sender].has(Facts::ORIGINATOR);
         let (own, other) = (self.ends[sender].state, self.ends[peer].state);
-        match own {
-            Inactive => {
-                if syn && is_originator {
-                    self.ends[sender].enter(if ack { SynAckSent } else { SynSent });
-                } else if syn {
-                    if !ack && other == SynAckSent {
-                        self.flip();
-                        self.ends[peer].enter(Established);
-                    } else if other == SynSent {
-                        self.ends[peer].enter(Established);
-                    }
-                    self.ends[sender].enter(Established);
+        let next = match own {
+            Inactive => return self.step_first(sender, peer, segment, payload),
+            SynSent | SynAckSent | Established | Partial if has(TcpFlags::RST) => Reset,
+            SynSent | SynAckSent if has(TcpFlags::FIN) => Closed,
+            Established | Partial if has(TcpFlags::FIN) => {
+                if other == Reset && self.ends[peer].previous == Closed {
+                    self.ends[peer].enter(Closed);
                 }
-                if fin {
-                    self.ends[sender].enter(Closed);
-                }
-                if rst {
-                    self.ends[sender].enter(Reset);
-                }
-                if self.ends[sender].state == Inactive {
-                    let instead_of_synack = !is_originator && payload == 0 && other == SynSent;
-                    if !instead_of_synack {
-                        let answered = ack && other == Established;
-                        self.ends[sender].enter(if answered { Established } else { Partial });
-                    }
-                }
+                Closed
             }
-            SynSent | SynAckSent => {
-                if rst {
-                    self.ends[sender].enter(Reset);
-                } else if fin {
-                    self.ends[sender].enter(Closed);
-                }
+            Partial if has(TcpFlags::SYN) && !has(TcpFlags::ACK) && other == Inactive => SynSent,
+            Closed if has(TcpFlags::RST) && other != Closed => Reset,
+            _ => return,
+        };
+        self.ends[sender].enter(next);
+    }
+
+    /// The states that the first segment of its sender leads to.
+    fn step_first(&mut self, sender: usize, peer: usize, segment: &CompactSegment, payload: u32) {
+        let has = |flag| segment.flags.contains(flag);
+        let is_originator = self.ends[sender].has(Facts::ORIGINATOR);
+        let other = self.ends[peer].state;
+        if has(TcpFlags::SYN) && is_originator {
+            let next = if has(TcpFlags::ACK) { SynAckSent } else { SynSent };
+            self.ends[sender].enter(next);
+        } else if has(TcpFlags::SYN) {
+            if !has(TcpFlags::ACK) && other == SynAckSent {
+                self.flip();
+                self.ends[peer].enter(Established);
+            } else if other == SynSent {
+                self.ends[peer].enter(Established);
             }
-            Established | Partial => {
-                if syn && !ack && own == Partial && other == Inactive {
-                    self.ends[sender].enter(SynSent);
-                }
-                if rst {
-                    self.ends[sender].enter(Reset);
-                } else if fin {
-                    self.ends[sender].enter(Closed);
-                    if other == Reset && self.ends[peer].previous == Closed {
-                        self.ends[peer].enter(Closed);
-                    }
-                }
-            }
-            Closed => {
-                if rst && other != Closed {
-                    self.ends[sender].enter(Reset);
-                }
-            }
-            Reset => {}
+            self.ends[sender].enter(Established);
+        }
+        if has(TcpFlags::FIN) {
+            self.ends[sender].enter(Closed);
+        }
+        if has(TcpFlags::RST) {
+            self.ends[sender].enter(Reset);
+        }
+        let instead_of_synack = !is_originator && payload == 0 && other == SynSent;
+        if self.ends[sender].state == Inactive && !instead_of_synack {
+            let answered = has(TcpFlags::ACK) && other == Established;
+            self.ends[sender].enter(if answered { Established } else { Partial });
         }
     }
 

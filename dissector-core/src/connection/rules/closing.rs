@@ -59,13 +59,15 @@ impl Connection {
 
     /// A FIN, which may also be the first segment to acknowledge the other end's.
     pub(crate) fn on_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {
-        let sender = self.end(event.sender);
-        if sender.has(Facts::FIN) && !event.end().is_after(self.fin_end(event.sender)) {
+        let further = self.end(event.sender).has(Facts::FIN);
+        if further && !event.end().is_after(self.fin_end(event.sender)) {
             self.repeat_fin(event, seen);
         } else {
             self.first_fin(event, seen, acks_fin);
         }
-        self.set_time_of(Timestamp::last(event.sender), event.now_ns);
+        if further || self.extra.is_some() {
+            self.set_time_of(Timestamp::last(event.sender), event.now_ns);
+        }
     }
 
     fn first_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {

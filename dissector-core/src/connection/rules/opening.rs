@@ -27,15 +27,21 @@ impl Connection {
     /// whether it is the first to acknowledge the FIN.
     pub(crate) fn on_ack(&mut self, event: &Event<'_>, seen: &mut Annotation) -> bool {
         let is_syn = event.has(TcpFlags::SYN);
+        let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
+        // Once the handshake is complete, an ACK says something about the SYNs only if it can prove the
+        // client's state, or a SYN/ACK was repeated, or there are several.
         let settled = self.handshake.has(Handshake::COMPLETE)
             && !is_syn
-            && self.end(event.receiver).state != State::SynReceived
-            && self.end(event.sender).proven();
-        // Once it is settled, an ACK says nothing more about the SYNs.
+            && receiver.state != State::SynReceived
+            && (sender.proven()
+                || event.sender == Side::Server
+                    && receiver.has(Facts::SYN_ACKED)
+                    && self.extra.is_none());
+        let closed = receiver.has(Facts::FIN);
         if !settled {
             self.on_ack_of_syn(event, seen, is_syn);
         }
-        !is_syn && self.acknowledge_fin(event, seen)
+        closed && !is_syn && self.acknowledge_fin(event, seen)
     }
 
     fn on_ack_of_syn(&mut self, event: &Event<'_>, seen: &mut Annotation, is_syn: bool) {
@@ -201,7 +207,7 @@ impl Connection {
         self.frames.final_ack = event.segment.frame;
         self.set_time_of(Timestamp::FinalAck, event.now_ns);
         self.answer_copy(event.receiver, event);
-        let captured = self.answered_copy(event.receiver).is_some();
+        let captured = self.is_copy_answered(event.receiver);
         self.handshake.set_acknowledged(captured.then_some(event.receiver));
         seen.final_ack = true;
         seen.add(Finding::HandshakeComplete);
@@ -272,7 +278,7 @@ impl Connection {
         }
         self.push_copy(event, offer);
         self.count_syn(event.sender, has_ack);
-        if !self.end(event.sender).has(Facts::FIN) {
+        if self.extra.is_some() && !self.end(event.sender).has(Facts::FIN) {
             self.set_time_of(Timestamp::last(event.sender), event.now_ns);
         }
     }

@@ -117,6 +117,12 @@ impl Connection {
         last.unwrap_or_else(|| self.end(side).content())
     }
 
+    /// Whether a copy of the SYN or SYN/ACK of `side` was answered.
+    pub(crate) fn is_copy_answered(&self, side: Side) -> bool {
+        let copies = || self.extra.as_ref()?.copies(side)?.answered();
+        self.end(side).has(Facts::COPY_ANSWERED) || copies().is_some()
+    }
+
     /// Which copy of the SYN or SYN/ACK of `side` was answered.
     pub(crate) fn answered_copy(&self, side: Side) -> Option<Answered> {
         let first = self.first_copy(side).answered();

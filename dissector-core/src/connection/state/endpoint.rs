@@ -159,6 +159,11 @@ impl Endpoint {
         self.facts = self.facts.difference(Facts::UPCOMING) | fact;
     }
 
+    #[inline(always)]
+    pub fn count_sent(&mut self) {
+        self.sent = self.sent.wrapping_add(1);
+    }
+
     /// The segment that was under way to it has arrived.
     #[inline]
     pub fn arrive(&mut self) {

@@ -59,8 +59,8 @@ impl Connection {
 
     #[inline(always)]
     pub(crate) fn set_time_of(&mut self, timestamp: Timestamp, time_ns: i64) {
-        let since_ns = time_ns.saturating_sub(self.first_ns);
-        if !self.offsets.set(timestamp, since_ns) || self.extra.is_some() {
+        let stored = self.offsets.set(timestamp, time_ns.saturating_sub(self.first_ns));
+        if self.extra.is_some() || !stored && self.implied(timestamp) != time_ns {
             self.set_exactly(timestamp, time_ns);
         }
     }

@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use dissector_core::connection::{
     Close, ClosedBy, Connection, FindingSet, Outcome, States, Verdict,
 };
+use dissector_core::{ClosedConnection, follow_map};
 
 use crate::args::{RowArgs, Select};
-use crate::follow::{self, Ended};
 use crate::input::Input;
 use crate::output::row::{Label, Name, row};
 use crate::output::style::outcome_style;
@@ -28,20 +28,22 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
         sink.row_by_row();
     }
     let (mut failed, mut connections, mut lines) = (false, 0, Vec::new());
-    let ending = follow::connections(
-        input,
-        &names,
-        |ended, made: &mut Made<'_>| made.add(select, format, ended),
-        |made| {
-            failed |= made.failed;
-            connections += std::mem::take(&mut made.connections);
-            lines.append(&mut made.lines);
-            match &mut sink {
-                Sink::Rows(rows) => rows.write_made(&mut made.rows),
-                Sink::Table(_) => Ok(()),
-            }
-        },
-    )?;
+    let ending = input.follow(|captures, options| {
+        follow_map(
+            captures,
+            options,
+            |closed, made: &mut Made<'_>| made.add(select, format, &names, closed),
+            |made| {
+                failed |= made.failed;
+                connections += std::mem::take(&mut made.connections);
+                lines.append(&mut made.lines);
+                match &mut sink {
+                    Sink::Rows(rows) => rows.write_made(&mut made.rows),
+                    Sink::Table(_) => Ok(()),
+                }
+            },
+        )
+    })?;
     match sink {
         Sink::Rows(rows) => rows.finish()?,
         Sink::Table(mut output) => {
@@ -68,16 +70,23 @@ struct Made<'n> {
 }
 
 impl<'n> Made<'n> {
-    fn add(&mut self, select: &Select, format: Option<RowFormat>, ended: Ended<'n, '_>) {
-        let Ended { connection, file, now_ns } = ended;
+    fn add(
+        &mut self,
+        select: &Select,
+        format: Option<RowFormat>,
+        names: &'n [String],
+        closed: ClosedConnection<'_>,
+    ) {
+        let (connection, verdict) = (closed.connection, closed.verdict());
         self.connections += 1;
-        let verdict = connection.verdict_at(now_ns);
         if !select.matches(connection, verdict.outcome) {
             return;
         }
         self.failed |= verdict.outcome.failed();
         match format {
-            Some(format) => self.rows.add(format, ConnectionRow::new(file, connection, &verdict)),
+            Some(format) => self
+                .rows
+                .add(format, ConnectionRow::new(&names[closed.capture], connection, &verdict)),
             None => self.lines.push(Line::new(connection, &verdict)),
         }
     }

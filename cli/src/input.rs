@@ -100,7 +100,7 @@ impl Input {
         Ok(Ending { warnings: self.warnings(), failures })
     }
 
-    /// What of the files could not be used.
+    /// Says which parts of the files could not be used.
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         for (index, file) in self.names.iter().enumerate() {
@@ -124,7 +124,7 @@ impl Input {
 }
 
 impl Ending {
-    /// Says on standard error what of the captures could not be used.
+    /// Writes to standard error which parts of the captures could not be used.
     pub fn report(mut self) -> Result<(), Failure> {
         self.warnings.iter().for_each(|warning| warn(warning));
         let last = self.failures.pop();
@@ -152,8 +152,8 @@ fn is_stdin(file: &Path) -> bool {
     file.as_os_str() == "-"
 }
 
-/// Octets of a file; `None` for standard input and for pipes. What cannot be opened counts as a
-/// file, for the reader to say why.
+/// Octets of a file; `None` for standard input and for pipes. A file that cannot be opened counts as
+/// empty: the reader reports the error.
 fn length(file: &Path) -> Option<u64> {
     match file.metadata() {
         _ if is_stdin(file) => None,
@@ -175,7 +175,7 @@ fn failure(names: &[String], error: &FileError) -> Failure {
     let mut cause = error.error.source();
     while let Some(error) = cause {
         let more = error.to_string();
-        // Some say what their cause says.
+        // Some errors include the text of their cause.
         if !text.contains(&more) {
             text = format!("{text}: {more}");
         }
@@ -184,7 +184,7 @@ fn failure(names: &[String], error: &FileError) -> Failure {
     Failure::Read(text)
 }
 
-/// Says that the table was full.
+/// Warns that the table was full.
 fn tell_of_evicted(connections: u64) {
     if connections > 0 {
         warn(&format!(

@@ -3,7 +3,6 @@
 mod args;
 mod connections;
 mod explain;
-mod follow;
 mod input;
 mod interrupt;
 mod ladder;

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use dissector_core::Segment;
+use dissector_core::capture::Packet;
 use dissector_core::connection::{Annotation, Connection, FindingSet, Repeat};
 use dissector_core::wire::TcpFlags;
+use dissector_core::{FollowEvent, FollowedPacket, Segment, follow_packets};
 
 use crate::args::RowArgs;
 use crate::input::Input;
@@ -12,7 +13,7 @@ use crate::output::Sink;
 use crate::output::row::{Label, Name, Tcpdump, row};
 use crate::output::style::{FAINT, stage_style};
 use crate::selection::Selection;
-use crate::{Done, Failure, follow};
+use crate::{Done, Failure};
 
 pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     let select = &arguments.select;
@@ -24,26 +25,29 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     }
     let mut table = Table { start_ns: None, addresses: ADDRESSES };
     let (mut failed, mut connections) = (false, 0);
-    let ending = follow::steps(
-        input,
-        &mut sink,
-        |sink, step| {
-            let wanted = selection.contains(step.connection);
-            let Some(segment) = step.segment().filter(|_| wanted) else { return Ok(()) };
-            match sink {
-                Sink::Rows(rows) => {
-                    rows.write(&PacketRow::new(step.file, segment, step.seen, step.connection))
+    let names = input.names();
+    let on_event = |event: FollowEvent<'_>| match event {
+        FollowEvent::Packet(FollowedPacket { capture, packet, annotation, connection, .. }) => {
+            match (&mut sink, packet) {
+                _ if !selection.contains(connection) => Ok(()),
+                (Sink::Rows(rows), Packet::Segment(segment)) => {
+                    rows.write(&PacketRow::new(&names[capture], segment, annotation, connection))
                 }
-                Sink::Table(output) => Ok(output.text(&table.lines(segment, step.seen))?),
+                (Sink::Table(output), Packet::Segment(segment)) => {
+                    Ok(output.text(&table.lines(segment, annotation))?)
+                }
+                _ => Ok(()),
             }
-        },
-        |_, connection, now_ns| {
+        }
+        FollowEvent::Closed(closed) => {
             connections += 1;
-            let outcome = connection.verdict_at(now_ns).outcome;
-            failed |= outcome.failed() && select.matches(connection, outcome);
+            let outcome = closed.outcome();
+            failed |= outcome.failed() && select.matches(closed.connection, outcome);
             Ok(())
-        },
-    )?;
+        }
+        _ => Ok(()),
+    };
+    let ending = input.follow(|captures, options| follow_packets(captures, options, on_event))?;
     match sink {
         Sink::Rows(rows) => rows.finish()?,
         Sink::Table(mut output) => {

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use dissector_core::connection::{Connection, Outcome};
+use dissector_core::{ClosedConnection, follow_map};
 use fixedbitset::FixedBitSet;
 
 use crate::args::{Select, Source};
-use crate::follow::{self, Ended};
 use crate::input::{Input, can_be_read_again};
 use crate::{Done, Failure};
 
@@ -81,17 +81,16 @@ fn matching_numbers(source: &Source, select: &Select) -> Result<FixedBitSet, Fai
     }
     let mut numbers = FixedBitSet::new();
     let input = Input::open(source, true)?;
-    let names = input.names();
-    let make = |ended: Ended<'_, '_>, matching: &mut Vec<usize>| {
-        let connection = ended.connection;
-        if select.matches(connection, connection.verdict_at(ended.now_ns).outcome) {
-            matching.push(connection.id() as usize);
+    let make = |closed: ClosedConnection<'_>, matching: &mut Vec<usize>| {
+        if select.matches(closed.connection, closed.outcome()) {
+            matching.push(closed.connection.id() as usize);
         }
     };
-    let ending = follow::connections(input, &names, make, |matching| {
+    let put = |matching: &mut Vec<usize>| {
         matching.drain(..).for_each(|number| numbers.grow_and_insert(number));
         Ok(())
-    })?;
+    };
+    let ending = input.follow(|captures, options| follow_map(captures, options, make, put))?;
     // Problems of the files are reported when they are read again.
     drop(ending);
     Ok(numbers)

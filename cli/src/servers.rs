@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use anstyle::Style;
-use dissector_core::ServerTally;
 use dissector_core::connection::{FailureColumn, Verdict};
+use dissector_core::{ClosedConnection, ServerTally, follow_map};
 
 use crate::args::RowArgs;
-use crate::follow::{self, Ended};
 use crate::input::Input;
 use crate::output::Sink;
 use crate::output::row::row;
@@ -25,21 +24,20 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     // Opened first, so that a file that cannot be written is reported before anything is read.
     let sink = Sink::open::<ServerRow>(arguments.row_format(), arguments.output()?)?;
     let input = Input::open(&arguments.source, true)?;
-    let names = input.names();
-    let make = |ended: Ended<'_, '_>, verdicts: &mut Vec<(SocketAddr, Verdict)>| {
-        let connection = ended.connection;
-        let verdict = connection.verdict_at(ended.now_ns);
+    let make = |closed: ClosedConnection<'_>, verdicts: &mut Vec<(SocketAddr, Verdict)>| {
+        let (connection, verdict) = (closed.connection, closed.verdict());
         if select.matches(connection, verdict.outcome) {
             verdicts.push((connection.server(), verdict));
         }
     };
-    let ending = follow::connections(input, &names, make, |verdicts| {
+    let put = |verdicts: &mut Vec<(SocketAddr, Verdict)>| {
         for (server, verdict) in verdicts.drain(..) {
             failed |= verdict.outcome.failed();
             servers.entry(server).or_default().add(&verdict);
         }
         Ok(())
-    })?;
+    };
+    let ending = input.follow(|captures, options| follow_map(captures, options, make, put))?;
     let mut servers: Vec<_> = servers.into_iter().collect();
     servers.sort_by_key(|(server, tally)| (Reverse(tally.attempts()), *server));
     match sink {

@@ -1,4 +1,4 @@
-//! What happened to each TCP handshake: states of both ends, outcome, times, and the evidence.
+//! The course of each TCP handshake: states of both ends, outcome, times, and the evidence.
 //!
 //! | you have | you use |
 //! |---|---|
@@ -91,7 +91,8 @@ pub use icmp::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, Quoted};
 pub use key::LINGER_NS;
 #[cfg(feature = "capture")]
 pub use pipeline::{
-    ClosedConnection, FollowEvent, FollowOptions, FollowSummary, follow, follow_map, follow_packets,
+    ClosedConnection, FollowEvent, FollowOptions, FollowSummary, FollowedPacket, follow,
+    follow_map, follow_packets,
 };
 pub use segment::{PacketInfo, Segment};
 pub use table::{ConnectionTable, DEFAULT_CLOSED_LIMIT, DEFAULT_LIMIT, ServerTally};

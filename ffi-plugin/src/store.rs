@@ -73,7 +73,9 @@ impl Store {
     /// The records from `place` on, each with its frame and place.
     pub fn since(&self, place: usize) -> impl Iterator<Item = (u32, u32, Annotation)> {
         let places = (place as u32..).zip(self.records.since(place));
-        places.map(|(place, record)| (record.frame, place, self.annotation(place, &record.annotation)))
+        places.map(|(place, record)| {
+            (record.frame, place, self.annotation(place, &record.annotation))
+        })
     }
 
     fn annotation(&self, place: u32, compact: &CompactAnnotation) -> Annotation {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use dissector_core::connection::Connection;
+use dissector_core::{FollowEvent, follow_packets};
 
 use super::Timeline;
 use super::recorder::Recorder;
+use crate::Failure;
 use crate::args::{Select, Source};
 use crate::input::{Ending, Input};
 use crate::selection::Selection;
-use crate::{Failure, follow};
 
 /// Timelines of the first matching connections.
 pub struct Timelines {
@@ -58,36 +58,39 @@ pub fn collect(
     let selection = Selection::new(source, select)?;
     let mut collected = Collected { recorders: BTreeMap::new(), list: Vec::new(), next: 0 };
     let (mut matching, mut failed, mut connections) = (0, false, 0_u64);
-    let ending = follow::steps(
-        Input::open(source, true)?,
-        &mut collected,
-        |collected, step| {
-            let id = step.connection.id();
-            if id >= collected.next {
-                collected.next = id + 1;
-                let room = collected.list.len() + collected.recorders.len() < max;
-                if room && selection.contains(step.connection) {
-                    collected.recorders.insert(id, Recorder::new(step.file));
+    let input = Input::open(source, true)?;
+    let names = input.names();
+    let on_event = |event: FollowEvent<'_>| {
+        match event {
+            FollowEvent::Packet(packet) => {
+                let (id, file) = (packet.connection.id(), &names[packet.capture]);
+                if id >= collected.next {
+                    collected.next = id + 1;
+                    let room = collected.list.len() + collected.recorders.len() < max;
+                    if room && selection.contains(packet.connection) {
+                        collected.recorders.insert(id, Recorder::new(file));
+                    }
+                }
+                if let Some(recorder) = collected.recorders.get_mut(&id) {
+                    recorder.record(file, &packet);
                 }
             }
-            if let Some(recorder) = collected.recorders.get_mut(&id) {
-                recorder.record(&step);
+            FollowEvent::Closed(closed) => {
+                let (connection, outcome) = (closed.connection, closed.outcome());
+                connections += 1;
+                if select.matches(connection, outcome) {
+                    matching += 1;
+                    failed |= outcome.failed();
+                }
+                if let Some(recorder) = collected.recorders.remove(&connection.id()) {
+                    collected.list.push(recorder.finish(connection, closed.now_ns));
+                }
             }
-            Ok(())
-        },
-        |collected, connection: &Connection, now_ns| {
-            connections += 1;
-            let outcome = connection.verdict_at(now_ns).outcome;
-            if select.matches(connection, outcome) {
-                matching += 1;
-                failed |= outcome.failed();
-            }
-            if let Some(recorder) = collected.recorders.remove(&connection.id()) {
-                collected.list.push(recorder.finish(connection, now_ns));
-            }
-            Ok(())
-        },
-    )?;
+            _ => {}
+        }
+        Ok(())
+    };
+    let ending = input.follow(|captures, options| follow_packets(captures, options, on_event))?;
     let mut list = collected.list;
     list.sort_unstable_by_key(|timeline| timeline.id);
     select.check_numbers(connections)?;

@@ -5,12 +5,11 @@ use std::collections::VecDeque;
 use dissector_core::capture::Packet;
 use dissector_core::connection::{Annotation, Connection, Finding, Repeat, Role, Side, Stage};
 use dissector_core::wire::TcpFlags;
-use dissector_core::{IcmpError, Segment};
+use dissector_core::{FollowedPacket, IcmpError, Segment};
 
 use super::Timeline;
 use super::event::{Event, IcmpEvent, Run, SegmentEvent, SynOptions};
 use super::sent::SentOctets;
-use crate::follow::Step;
 use crate::input::shown;
 
 /// Plain segments at the start of a run that have an event each.
@@ -70,14 +69,14 @@ impl Recorder {
         }
     }
 
-    /// Records a packet of the connection.
-    pub fn record(&mut self, step: &Step<'_>) {
-        if self.files[self.current_file] != step.file {
-            self.change_file(step.file);
+    /// Records a packet of the connection, from this file.
+    pub fn record(&mut self, file: &str, packet: &FollowedPacket<'_>) {
+        if self.files[self.current_file] != file {
+            self.change_file(file);
         }
-        match step.packet {
+        match packet.packet {
             Packet::Segment(segment) => {
-                let segment = self.segment(segment, step.seen);
+                let segment = self.segment(segment, packet.annotation);
                 self.mark_undelivered(&segment);
                 if segment.is_plain() {
                     self.add_plain(segment);
@@ -88,7 +87,7 @@ impl Recorder {
             }
             Packet::IcmpError(error) => {
                 self.end_run();
-                self.add(Event::Icmp(icmp(error, step)));
+                self.add(Event::Icmp(icmp(error, packet)));
             }
             _ => {}
         }
@@ -273,8 +272,8 @@ impl Recorder {
     }
 }
 
-fn icmp(error: &IcmpError, step: &Step<'_>) -> IcmpEvent {
-    let from_client = error.quoted.source == step.connection.client();
+fn icmp(error: &IcmpError, packet: &FollowedPacket<'_>) -> IcmpEvent {
+    let from_client = error.quoted.source == packet.connection.client();
     IcmpEvent {
         frame: error.packet.frame,
         time_ns: error.packet.time_ns,
@@ -283,7 +282,7 @@ fn icmp(error: &IcmpError, step: &Step<'_>) -> IcmpEvent {
         to: if from_client { Side::Client } else { Side::Server },
         kind: error.kind,
         code: error.code,
-        states: [step.seen.client, step.seen.server],
+        states: [packet.annotation.client, packet.annotation.server],
     }
 }
 

@@ -78,7 +78,7 @@ impl Part {
     }
 }
 
-/// What the layers below TCP say of a segment over IPv4.
+/// The part of the layers below TCP in a segment over IPv4.
 pub(crate) struct PlainIpv4 {
     pub frame: u64,
     pub time_ns: i64,
@@ -337,26 +337,4 @@ fn of_ipv6(addresses: &[u8; 32]) -> [u128; 2] {
     let (addresses, _) = addresses.as_chunks::<16>();
     let bits = |place: usize| addresses.get(place).map_or(0, |it| u128::from_be_bytes(*it));
     [bits(0), bits(1)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{ConnectionTable, PacketInfo};
-
-    #[test]
-    fn more_options_than_a_header_has_room_for_are_cut() {
-        let fixed = b"\x9c\x40\x00\x50\x00\x00\x00\x07\x00\x00\x00\x00\x50\x02\xff\xff\0\0\0\0";
-        let mut tcp = TcpHeader::parse(fixed).expect("it is whole");
-        tcp.option_octets = &[1; 300];
-        let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], 0)
-            .with_frame(1)
-            .with_ttl(64)
-            .with_tcp_octets(20);
-        let mut table = ConnectionTable::new();
-        let mut batch = table.new_batch();
-        (0..100).for_each(|_| batch.push_segment(0, &Segment { packet, tcp }));
-        table.observe_batch(&batch, |_, _| {});
-        assert_eq!(table.len(), 1);
-    }
 }

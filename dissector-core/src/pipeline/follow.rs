@@ -1,6 +1,5 @@
 //! Following the connections of captures from the first packet to the last.
 
-use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -19,21 +18,7 @@ const BATCH: usize = 1 << 11;
 /// Threads unless told otherwise, where there are as many cores: more were not measured.
 const USUAL_THREADS: usize = 2;
 
-/// How [`follow`] works.
-///
-/// ```
-/// use std::sync::atomic::AtomicBool;
-///
-/// use dissector_core::FollowOptions;
-///
-/// let stop = AtomicBool::new(false);
-/// let options = FollowOptions::new()
-///     .with_threads(4)
-///     .with_limit(100_000)
-///     .with_stop(&stop)
-///     .with_progress(|octets| eprintln!("{octets} octets read"));
-/// assert!(format!("{options:?}").starts_with("FollowOptions { threads: 4, limit: 100000"));
-/// ```
+/// How [`follow`] works. Each `with_` method changes one of the defaults.
 pub struct FollowOptions<'a> {
     threads: usize,
     limit: usize,
@@ -97,16 +82,6 @@ impl<'a> FollowOptions<'a> {
     }
 }
 
-impl fmt::Debug for FollowOptions<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FollowOptions")
-            .field("threads", &self.threads)
-            .field("limit", &self.limit)
-            .field("packet_by_packet", &self.packet_by_packet)
-            .finish_non_exhaustive()
-    }
-}
-
 /// A connection that nothing more belongs to: it was closed or evicted, or the captures have ended.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -132,24 +107,28 @@ impl ClosedConnection<'_> {
     }
 }
 
-/// What [`follow_packets`] hands out.
+/// A packet or a closed connection, from [`follow_packets`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum FollowEvent<'a> {
-    /// A segment, or an ICMP error that quotes a segment of a connection.
-    #[non_exhaustive]
-    Packet {
-        /// The index of its capture.
-        capture: usize,
-        /// The segment or ICMP error.
-        packet: &'a Packet<'a>,
-        /// What it was.
-        annotation: &'a Annotation,
-        /// Its connection, after it.
-        connection: &'a Connection,
-    },
+    /// A segment, or an ICMP error that quotes a segment.
+    Packet(FollowedPacket<'a>),
     /// A connection that nothing more belongs to.
     Closed(ClosedConnection<'a>),
+}
+
+/// A packet of a connection.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct FollowedPacket<'a> {
+    /// The index of its capture.
+    pub capture: usize,
+    /// The segment or ICMP error.
+    pub packet: &'a Packet<'a>,
+    /// Its part in the connection.
+    pub annotation: &'a Annotation,
+    /// The connection, after the packet.
+    pub connection: &'a Connection,
 }
 
 /// How following ended. What each capture could not give is told by [`Captures::warning`],
@@ -214,17 +193,20 @@ impl Connections {
 ///
 /// ```
 /// use std::io::Write;
+/// use std::sync::atomic::AtomicBool;
 ///
 /// use dissector_core::capture::Captures;
 /// use dissector_core::{FollowOptions, follow};
 ///
 /// let mut captures = Captures::open(["../samples/accept-queue-full.pcapng"])?;
 /// let mut text = Vec::new();
-/// let summary = follow(&mut captures, FollowOptions::new(), |closed| {
+/// let stop = AtomicBool::new(false);
+/// let options = FollowOptions::new().with_threads(4).with_limit(100_000).with_stop(&stop);
+/// let summary = follow(&mut captures, options, |closed| {
 ///     writeln!(text, "{}: {}", closed.connection.client().port(), closed.outcome())
 /// })?;
 /// assert_eq!(text, b"37946: complete\n37954: complete\n37958: no_reply\n");
-/// assert!(summary.errors.is_empty() && captures.warning(0).is_none());
+/// assert!(!summary.stopped && summary.errors.is_empty() && captures.warning(0).is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn follow<E: Send>(
@@ -307,7 +289,7 @@ pub fn follow_map<M: Default + Send, E: Send>(
 /// let mut told = Vec::new();
 /// let summary = follow_packets(&mut captures, FollowOptions::new(), |event| {
 ///     told.push(match event {
-///         FollowEvent::Packet { annotation, .. } => annotation.stage.to_string(),
+///         FollowEvent::Packet(followed) => followed.annotation.stage.to_string(),
 ///         FollowEvent::Closed(closed) => closed.outcome().to_string(),
 ///         _ => String::new(),
 ///     });
@@ -345,7 +327,8 @@ pub fn follow_packets<E>(
                     })?;
                 }
                 if let (Some(annotation), Some(connection)) = (&annotation, table.latest()) {
-                    on_event(FollowEvent::Packet { capture, packet, annotation, connection })?;
+                    let followed = FollowedPacket { capture, packet, annotation, connection };
+                    on_event(FollowEvent::Packet(followed))?;
                 }
             }
             Ok(None) => break,
@@ -363,7 +346,7 @@ fn in_this_thread<E>(
     if options.packet_by_packet {
         return follow_packets(captures, options, |event| match event {
             FollowEvent::Closed(closed) => on_closed(closed),
-            FollowEvent::Packet { .. } => Ok(()),
+            FollowEvent::Packet(_) => Ok(()),
         });
     }
     // In batches, several connections can be looked up together, and what a shard needs stays in the

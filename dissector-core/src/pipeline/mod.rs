@@ -14,5 +14,6 @@ mod workers;
 
 #[cfg(feature = "capture")]
 pub use follow::{
-    ClosedConnection, FollowEvent, FollowOptions, FollowSummary, follow, follow_map, follow_packets,
+    ClosedConnection, FollowEvent, FollowOptions, FollowSummary, FollowedPacket, follow,
+    follow_map, follow_packets,
 };

@@ -90,7 +90,7 @@ struct HandingOut<M, P> {
     closed: VecDeque<Closed>,
     /// How many connections of the first of them are in jobs.
     begun: usize,
-    /// What was made of each chunk from number `place` on, if it is ready.
+    /// The values made of the chunks from number `place` on, as far as they are ready.
     made: VecDeque<Option<M>>,
     place: usize,
     /// Values to be used again, with the memory that they have.

@@ -1,4 +1,4 @@
-//! Reading captures for those who follow connections: until told to stop, with errors collected.
+//! Reading captures until told to stop, with errors collected, and where connections began.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -88,19 +88,5 @@ impl Origins {
     pub fn of(&self, connection: u32) -> usize {
         let place = self.changes.partition_point(|(first, _)| *first <= connection);
         place.checked_sub(1).map_or(0, |place| self.changes[place].1 as usize)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_connection_belongs_to_the_capture_it_began_in() {
-        let mut origins = Origins::default();
-        for (connection, capture) in [(0, 0), (1, 0), (0, 1), (2, 1), (3, 0), (2, 2)] {
-            origins.note(connection, capture);
-        }
-        assert_eq!([0, 1, 2, 3].map(|connection| origins.of(connection)), [0, 0, 1, 0]);
     }
 }

@@ -1,4 +1,4 @@
-//! Reading captures in batches, and ahead in another thread.
+//! Batches, and captures read in batches and ahead.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -12,7 +12,10 @@ use flate2::write::GzEncoder;
 use hex_literal::hex;
 
 use crate::capture::{Capture, CaptureWarning, Captures, Disorder, Input, Packet};
+use crate::pipeline::reader::Origins;
 use crate::table::ConnectionTable;
+use crate::wire::TcpHeader;
+use crate::{PacketInfo, Segment};
 
 /// A pcap file of SYNs at these seconds, the time also being the sequence number.
 fn pcap(seconds: &[u32]) -> Vec<u8> {
@@ -147,7 +150,8 @@ fn the_disorder_of_times_ages_apart_is_told_however_it_is_read() {
     assert_eq!(captures.disorder(0), one_by_one.disorder(0));
 }
 
-/// Packets, and how it ended, with somebody who reads ahead: as often as there is room, or never.
+/// The packets, the warning, and whether reading failed, with blocks read ahead whenever there is room,
+/// or never.
 fn ahead(reader: Box<dyn Read + Send>, reads: bool) -> (Vec<u32>, Option<CaptureWarning>, bool) {
     let mut captures = Captures::open([Input::Reader(reader)]).unwrap();
     let mut seconds = Vec::new();
@@ -188,7 +192,7 @@ fn padded() -> Vec<u8> {
 }
 
 #[test]
-fn whoever_reads_ahead_the_same_is_found() {
+fn reading_ahead_changes_nothing() {
     let file = padded();
     let compressed = gzip(&file);
     let damaged = compressed[..compressed.len() * 9 / 10].to_vec();
@@ -233,10 +237,10 @@ fn another_thread_may_read_ahead() {
     assert!(packets.iter().map(|(_, _, second)| *second).eq(1..=100_000));
 }
 
-/// Of two files that overlap, the first was read ahead until the second began: nobody reads it ahead
-/// any more, and nobody waits for that.
+/// The first of two files that overlap is read ahead until the second begins: after that, the walk does
+/// not wait for blocks read ahead.
 #[test]
-fn who_reads_ahead_is_not_waited_for_while_two_files_are_open() {
+fn the_read_ahead_is_not_waited_for_while_two_files_are_open() {
     let folder = tempfile::tempdir().unwrap();
     let long = write(&folder, "long", &pcap(&(1..=60_000).collect::<Vec<_>>()));
     let short = write(&folder, "short", &pcap(&[30_000, 60_005]));
@@ -254,4 +258,29 @@ fn who_reads_ahead_is_not_waited_for_while_two_files_are_open() {
         batch.clear();
     }
     assert_eq!(packets, 60_002);
+}
+
+#[test]
+fn a_connection_belongs_to_the_capture_it_began_in() {
+    let mut origins = Origins::default();
+    for (connection, capture) in [(0, 0), (1, 0), (0, 1), (2, 1), (3, 0), (2, 2)] {
+        origins.note(connection, capture);
+    }
+    assert_eq!([0, 1, 2, 3].map(|connection| origins.of(connection)), [0, 0, 1, 0]);
+}
+
+#[test]
+fn more_options_than_a_header_has_room_for_are_cut() {
+    let fixed = b"\x9c\x40\x00\x50\x00\x00\x00\x07\x00\x00\x00\x00\x50\x02\xff\xff\0\0\0\0";
+    let mut tcp = TcpHeader::parse(fixed).expect("it is whole");
+    tcp.option_octets = &[1; 300];
+    let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], 0)
+        .with_frame(1)
+        .with_ttl(64)
+        .with_tcp_octets(20);
+    let mut table = ConnectionTable::new();
+    let mut batch = table.new_batch();
+    (0..100).for_each(|_| batch.push_segment(0, &Segment { packet, tcp }));
+    table.observe_batch(&batch, |_, _| {});
+    assert_eq!(table.len(), 1);
 }

@@ -54,7 +54,7 @@ pub(super) fn follow<M: Default + Send, E: Send>(
     work.state.into_inner().unwrap_or_else(PoisonError::into_inner).plan.end()
 }
 
-/// What the threads share.
+/// The state that all threads share.
 struct Work<'c, 'o, F, M, P, E> {
     state: Mutex<State<'c, 'o, M, P, E>>,
     changed: Condvar,

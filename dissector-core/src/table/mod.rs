@@ -128,7 +128,7 @@ impl ConnectionTable {
     ///     let packet = PacketInfo::new([10, 0, 0, host], [10, 0, 1, 1], 0);
     ///     table.observe(&Segment::parse(packet, &syn)?);
     /// }
-    /// // Of the nine that left, the last two and the one of the last call are there.
+    /// // Nine have left: the last two and the one of the last call are there.
     /// assert_eq!(table.forgotten(), 6);
     /// assert_eq!(table.take_closed().iter().map(|it| it.id()).collect::<Vec<_>>(), [6, 7, 8]);
     /// # Ok::<(), dissector_core::wire::HeaderError>(())

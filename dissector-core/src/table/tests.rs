@@ -1,4 +1,4 @@
-//! Whatever comes in, the table stays within its bounds and says something legal.
+//! Whatever comes in, the table stays within its bounds, and each answer is a possible one.
 
 use proptest::prelude::*;
 
@@ -144,4 +144,47 @@ proptest! {
         prop_assert!(opened.iter().map(|(id, _)| *id).eq(0..opened.len() as u32));
         prop_assert!(opened.is_sorted_by_key(|(_, file)| *file));
     }
+}
+
+#[test]
+#[should_panic(expected = "a batch of another table")]
+fn a_batch_of_another_table_is_refused() {
+    let batch = ConnectionTable::new().new_batch();
+    ConnectionTable::new().observe_batch(&batch, |_, _| {});
+}
+
+#[test]
+fn while_shards_are_lent_there_is_no_connection() {
+    let mut table = ConnectionTable::new();
+    let mut shards = table.lend_shards();
+    assert_eq!((table.len(), table.latest().is_none(), table.latest_slot()), (0, true, None));
+    assert!((0..20).all(|slot| table.get(slot, 0).is_none()));
+    shards.reverse();
+    table.give_back(shards);
+    table.end_batch(&table.new_batch(), |_, _| {});
+}
+
+#[test]
+#[should_panic(expected = "this table has not lent")]
+fn shards_are_all_given_back() {
+    let mut table = ConnectionTable::new();
+    let mut shards = table.lend_shards();
+    shards.pop();
+    table.give_back(shards);
+}
+
+#[test]
+#[should_panic(expected = "this table has not lent")]
+fn shards_of_another_table_are_refused() {
+    let mut table = ConnectionTable::new();
+    drop(table.lend_shards());
+    table.give_back(ConnectionTable::new().lend_shards());
+}
+
+#[test]
+#[should_panic(expected = "some shards are lent")]
+fn a_batch_does_not_end_while_shards_are_lent() {
+    let mut table = ConnectionTable::new();
+    drop(table.lend_shards());
+    table.end_batch(&table.new_batch(), |_, _| {});
 }

@@ -21,8 +21,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Each segment borrows from the read buffer and is gone with the next one.
     while let Some(segment) = capture.next_segment()? {
         let seen = table.observe(&segment);
-        // Connections that are over are kept until somebody takes them.
-        drop(table.take_closed());
         if seen.connection != wanted {
             continue;
         }

@@ -5,47 +5,46 @@
 //! ```
 
 use std::env;
-use std::error::Error;
+use std::io::{self, Write};
 
-use dissector_core::ConnectionTable;
-use dissector_core::capture::{Capture, Packet};
-use dissector_core::connection::{Connection, Verdict};
+use dissector_core::capture::Captures;
+use dissector_core::{ClosedConnection, FollowOptions, follow};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let file = env::args().nth(1).ok_or("usage: verdicts FILE")?;
-    let mut table = ConnectionTable::new();
-    let mut capture = Capture::open(&file)?;
-    while let Some(packet) = capture.next_packet()? {
-        match packet {
-            Packet::Segment(segment) => drop(table.observe(&segment)),
-            // An ICMP error can be the answer to a SYN.
-            Packet::IcmpError(error) => drop(table.observe_icmp(&error)),
-            _ => {}
-        }
-        // Taken from time to time, memory does not grow with the capture.
-        for connection in table.take_closed() {
-            say(&connection, &table.verdict(&connection));
-        }
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let files: Vec<_> = env::args().skip(1).collect();
+    if files.is_empty() {
+        return Err("usage: verdicts FILE…".into());
     }
-    // Those that are still open, judged by the time of the last packet.
-    for connection in table.connections() {
-        say(connection, &table.verdict(connection));
+    // Several files are one stream, in order of time.
+    let mut captures = Captures::open(files.iter().map(String::as_str))?;
+    let mut out = io::stdout();
+    let summary = follow(&mut captures, FollowOptions::new(), |closed| say(&closed, &mut out))?;
+    for error in &summary.errors {
+        eprintln!("{}: {}", files[error.index], error.error);
+    }
+    for (index, file) in files.iter().enumerate() {
+        if let Some(warning) = captures.warning(index) {
+            eprintln!("{file}: {warning}");
+        }
     }
     Ok(())
 }
 
-fn say(connection: &Connection, verdict: &Verdict) {
-    println!(
+fn say(closed: &ClosedConnection<'_>, out: &mut impl Write) -> io::Result<()> {
+    let (connection, verdict) = (closed.connection, closed.verdict());
+    writeln!(
+        out,
         "{:>5}  {} → {}  {}",
         connection.id(),
         connection.client(),
         connection.server(),
         verdict.outcome
-    );
+    )?;
     if verdict.outcome.failed() {
-        println!("       {}", verdict.outcome.advice().means);
+        writeln!(out, "       {}", verdict.outcome.advice().means)?;
     }
-    if let Some(setup_ns) = verdict.times.setup_time_ns {
-        println!("       set up in {:.3} ms, closed: {}", setup_ns as f64 / 1e6, verdict.close);
+    if let Some(setup_time) = verdict.times.setup_time() {
+        writeln!(out, "       set up in {setup_time:?}, closed: {}", verdict.close)?;
     }
+    Ok(())
 }

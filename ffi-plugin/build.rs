@@ -1,12 +1,12 @@
 //! Finds Wireshark's headers, reads them with bindgen, and compiles the shim.
 //!
-//! Nothing is downloaded, and nothing is linked: Wireshark has its libraries loaded when it loads
-//! the plugin, and without `-lwireshark` a plugin for another version gets Wireshark's own message.
+//! Nothing is downloaded, and nothing is linked: Wireshark has loaded its libraries when it loads the
+//! plugin, and without `-lwireshark` a plugin for another version gets Wireshark's own message.
 
 fn main() {
     #[cfg(feature = "wireshark")]
     if let Err(problem) = wireshark::build() {
-        // Cargo stops at this; after a failed exit it would print everything else said here as well.
+        // After a failed exit status cargo would print all other output of this script as well.
         println!("cargo::error={problem}");
     }
 }
@@ -16,7 +16,7 @@ mod wireshark {
     use std::env;
     use std::path::{Path, PathBuf};
 
-    /// Names the folder that holds `epan/`; several, parted by colons, are searched in that order.
+    /// Names the folder that holds `epan/`; several, separated by colons, are searched in that order.
     const INCLUDE_VARIABLE: &str = "WIRESHARK_INCLUDE_DIR";
 
     const SHIM: &[&str] = &[
@@ -26,7 +26,9 @@ mod wireshark {
         "passes.c",
         "preferences.c",
         "register.c",
+        "report.c",
         "show.c",
+        "state.c",
         "statistics.c",
         "tables.c",
         "tap.c",
@@ -69,7 +71,7 @@ mod wireshark {
         Ok(folders)
     }
 
-    /// Include folders of a package that pkg-config knows.
+    /// The include folders of a package, by pkg-config.
     fn packaged(name: &str) -> Result<Vec<PathBuf>, pkg_config::Error> {
         let library = pkg_config::Config::new().cargo_metadata(false).probe(name)?;
         Ok(library.include_paths)
@@ -82,17 +84,17 @@ mod wireshark {
             .include(own)
             .std("gnu11")
             .extra_warnings(true)
-            // Dissectors have the parameters that Wireshark gives them, used or not.
+            // Wireshark prescribes the parameters of dissectors.
             .flag_if_supported("-Wno-unused-parameter")
             .flag_if_supported("-Werror=implicit-function-declaration");
-        // As system headers: their warnings are not ours to mend.
+        // As system headers, they give no warnings.
         for folder in folders {
             compiler.flag("-isystem").flag(folder);
         }
         compiler.try_compile("tcphs_shim").map_err(|error| format!("cannot compile shim/: {error}"))
     }
 
-    /// Writes `wireshark.rs`: the few types and constants that what is registered is built of.
+    /// Writes `wireshark.rs`: the types and constants for registration.
     fn read_headers(folders: &[PathBuf]) -> Result<(), String> {
         let output = PathBuf::from(variable("OUT_DIR")?).join("wireshark.rs");
         let generate = || {
@@ -112,7 +114,7 @@ mod wireshark {
                 .derive_debug(false)
                 .generate()
         };
-        // bindgen panics where libclang is missing; one sentence says more than its backtrace.
+        // bindgen panics without libclang; one sentence says more than its backtrace.
         let silent = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| ()));
         let bindings = std::panic::catch_unwind(generate);

@@ -342,7 +342,7 @@ typedef struct tcphs_segment {
     uint8_t ttl; ///< TTL or hop limit.
 } tcphs_segment;
 
-/// What a segment was. The fields that name an enumeration hold its numbers.
+/// The meaning of a segment. Fields that name an enumeration hold its numbers.
 typedef struct tcphs_annotation {
     uint32_t connection; ///< Number of the connection, from 0 in order of first segment.
     uint16_t flags; ///< The twelve control bits, FIN lowest.
@@ -365,13 +365,12 @@ typedef struct tcphs_annotation {
     uint64_t findings; ///< Findings on it: bit n is set for number n of `enum tcphs_finding`.
 } tcphs_annotation;
 
-/// What a connection came to, and between whom. Enumerations are numbers; `TCPHS_NONE` and
-/// `TCPHS_UNKNOWN` stand where there is none.
+/// A connection and the verdict on it. Fields that name an enumeration hold its numbers.
 typedef struct tcphs_verdict {
     uint32_t connection; ///< Number of the connection, from 0 in order of first segment.
     uint16_t attempt; ///< Number of the incarnation within its addresses and ports, from 1.
     uint8_t ip_version; ///< 4 or 6.
-    uint8_t role_basis; ///< What the roles rest on: `enum tcphs_role_basis`.
+    uint8_t role_basis; ///< The evidence for the roles: `enum tcphs_role_basis`.
     /// Address of the client, in network order; an IPv4 address is in the first 4 octets.
     uint8_t client[16];
     uint8_t server[16]; ///< Address of the server, likewise.
@@ -430,14 +429,13 @@ extern "C" {
 /// Version of the library, for instance `0.1.0`. Never freed.
 const char *tcphs_version(void);
 
-/// What a `tcphs_status` says, in a few words for an error message; null if there is no such status.
-/// Never freed.
+/// The text of a `tcphs_status` for an error message; null if there is no such status. Never freed.
 const char *tcphs_status_text(uint32_t status);
 
 /// Whether a connection with this outcome did not come up. False if there is no such outcome.
 bool tcphs_outcome_failed(uint8_t outcome);
 
-/// What an outcome means, in a short paragraph; null if there is no such outcome. Never freed.
+/// The meaning of an outcome, a short paragraph; null if there is no such outcome. Never freed.
 const char *tcphs_outcome_meaning(uint8_t outcome);
 
 /// Likely cause `nth` of an outcome, from 0 with the likeliest; null after the last. Never freed.
@@ -446,8 +444,7 @@ const char *tcphs_outcome_cause(uint8_t outcome, size_t nth);
 /// How much a finding matters: `enum tcphs_severity`; `TCPHS_NONE` if there is no such finding.
 uint8_t tcphs_finding_severity(uint8_t finding);
 
-/// What a finding says, and what it may come from, in a sentence; null if there is no such finding.
-/// Never freed.
+/// A finding and its likely causes in a sentence; null if there is no such finding. Never freed.
 const char *tcphs_finding_text(uint8_t finding);
 
 /// Nanoseconds since 1970 of a time given in seconds and nanoseconds, as in `struct timespec`.
@@ -473,7 +470,7 @@ struct tcphs_table *tcphs_table_with_limits(size_t connections, size_t closed);
 /// `table` is null, or comes from this library and was not freed yet.
 void tcphs_table_free(struct tcphs_table *table);
 
-/// Takes in one TCP segment and writes to `out` what it was. Segments come in the order of the
+/// Takes in one TCP segment and writes its annotation to `out`. Segments come in the order of the
 /// capture. Nothing of `segment` is kept.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_INVALID_ARGUMENT` for the IP version; `TCPHS_NO_HEADER` if
@@ -484,30 +481,30 @@ enum tcphs_status tcphs_table_observe(struct tcphs_table *table,
                                       const struct tcphs_segment *segment,
                                       struct tcphs_annotation *out);
 
-/// Takes in an ICMP or ICMPv6 message: `message->captured` begins with the ICMP header. If it is an
-/// error that quotes a segment of a connection, writes to `out` what it says of that. Nothing of
-/// `message` is kept.
+/// Takes in an ICMP or ICMPv6 error that quotes a segment, and writes its annotation to `out`;
+/// `message->captured` begins with the ICMP header. Nothing of `message` is kept.
 ///
 /// Errors: as `tcphs_table_observe`; `TCPHS_NO_HEADER` if it is no ICMP error that quotes a TCP
-/// segment, `TCPHS_NOT_FOUND` if no connection in the table has sent that.
+/// segment, `TCPHS_NOT_FOUND` if no connection in the table has sent that segment.
 ///
 /// Each pointer is null or valid, and `message->captured` for `message->captured_octets` octets.
 enum tcphs_status tcphs_table_observe_icmp(struct tcphs_table *table,
                                            const struct tcphs_segment *message,
                                            struct tcphs_annotation *out);
 
-/// Takes in one captured frame and writes to `out` what its first TCP segment was, or what its ICMP
-/// error says of a segment. Frames come in the order of the capture and are numbered from 1; their
-/// headers, tags, tunnels and IP fragments are read as in a file.
+/// Takes in one captured frame, and writes the annotation of its first TCP segment or ICMP error to
+/// `out`. Frames come in the order of the capture and are numbered from 1. Tags, tunnels and IP
+/// fragments are decoded as in a file.
 ///
-/// `link_type` is a LINKTYPE number of pcap, 1 for Ethernet (of libpcap: `pcap_datalink()`, except
-/// that raw IP is 101); `octets` are the `captured` octets of the frame, which had `on_the_wire`
-/// octets before the capture cut it. Nothing of them is kept.
+/// `link_type` is the number that `pcap_datalink()` returns, 1 for Ethernet. `octets` are the
+/// `captured` octets of the frame, which had `on_the_wire` octets before it was cut. Nothing of them
+/// is kept.
 ///
-/// `TCPHS_MORE`: as `TCPHS_OK`, but the frame holds more; the same call again gives the next. A call
-/// with another frame is fine, too: all segments of the earlier frame have been taken in.
+/// Returns `TCPHS_MORE` instead of `TCPHS_OK` if the frame holds more: the same call again returns
+/// the next. The segments count in any case, even if the next call is about another frame.
 ///
-/// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` if the frame holds no (more) TCP segment.
+/// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` if the frame holds no TCP segment, and no ICMP
+/// error about a connection in the table.
 ///
 /// Each pointer is null or valid, `octets` for `captured` octets.
 enum tcphs_status tcphs_table_observe_frame(struct tcphs_table *table,
@@ -518,16 +515,16 @@ enum tcphs_status tcphs_table_observe_frame(struct tcphs_table *table,
                                             int64_t time_ns,
                                             struct tcphs_annotation *out);
 
-/// Tells the table that it is this late, in nanoseconds since 1970 UTC, while no segment comes:
-/// connections may be closed because of that. An earlier time than the table has seen changes
-/// nothing. To be called from time to time, for instance once a second.
+/// Sets the clock of the table, in nanoseconds since 1970 UTC, while no segment comes: silent
+/// connections close by it. An earlier time than before changes nothing. To be called from time to
+/// time, for instance once a second.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`.
 ///
 /// `table` is null or valid.
 enum tcphs_status tcphs_table_tell_time(struct tcphs_table *table, int64_t time_ns);
 
-/// Writes to `out` the connection of the latest annotation, as it stands now. The table keeps it.
+/// Writes the connection of the latest annotation to `out`, as it stands now. The table keeps it.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` before the first segment, or if that connection
 /// has left the table.
@@ -535,18 +532,17 @@ enum tcphs_status tcphs_table_tell_time(struct tcphs_table *table, int64_t time_
 /// Each pointer is null or valid.
 enum tcphs_status tcphs_table_latest(struct tcphs_table *table, struct tcphs_verdict *out);
 
-/// Takes the connection out that closed first, and writes to `out` what it came to. A connection
-/// counts as closed when it was finished or silent for long enough that no segment belongs to it
-/// any more.
+/// Takes out the connection that closed first, and writes its final verdict to `out`. A connection
+/// closes when it has been finished or silent for so long that no segment can belong to it any more.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` if there is none (yet).
 ///
 /// Each pointer is null or valid.
-enum tcphs_status tcphs_table_next_closed(struct tcphs_table *table, struct tcphs_verdict *out);
+enum tcphs_status tcphs_table_next_closed(struct tcphs_table *table,
+                                          struct tcphs_verdict *out);
 
-/// Writes to `out` the next connection that has not closed, by number, as it stands now: at the end
-/// of a capture, for instance. The table keeps it. Any call that changes the table begins again with
-/// the first.
+/// Writes the next connection that has not closed to `out`, by number, as it stands now; for the end
+/// of a capture. The table keeps it. After a call that changes the table, the first one comes again.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` after the last.
 ///

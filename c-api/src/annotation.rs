@@ -1,11 +1,11 @@
-//! What a segment was, as C reads it.
+//! The annotation of a segment, as C reads it.
 
 use dissector_core::connection::Annotation;
 
 /// Stands for "none" in a field that holds the number of an enumeration.
 pub const TCPHS_NONE: u8 = 255;
 
-/// What a segment was. The fields that name an enumeration hold its numbers.
+/// The meaning of a segment. Fields that name an enumeration hold its numbers.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tcphs_annotation {

@@ -54,7 +54,7 @@ impl<T> Guarded<T> {
 }
 
 /// Runs `work`, which has no object of its own, and returns `fallback` if it panics.
-/// [`unreported_failure`] then gives the message.
+/// [`take_failure`] then gives the message.
 pub fn guard<T>(fallback: T, work: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let failure = describe(panic);
@@ -69,7 +69,7 @@ thread_local! {
 }
 
 /// Takes the message of the latest panic in [`guard`].
-pub fn unreported_failure() -> Option<CString> {
+pub fn take_failure() -> Option<CString> {
     UNREPORTED.with(|unreported| unreported.borrow_mut().take())
 }
 
@@ -99,7 +99,7 @@ mod faults {
 }
 
 /// Remembers where a panic was instead of printing it; [`Guarded::failure`] and
-/// [`unreported_failure`] then include the place.
+/// [`take_failure`] then include the place.
 pub fn keep_panics_off_standard_error() {
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);
@@ -156,9 +156,9 @@ mod tests {
     #[test]
     fn without_an_object_the_fallback_is_returned() {
         assert_eq!(guard(3, || 4), 4);
-        assert_eq!(unreported_failure(), None);
+        assert_eq!(take_failure(), None);
         assert_eq!(guard(3, || panic!("x")), 3);
-        assert_eq!(unreported_failure().as_deref(), Some(c"x"));
-        assert_eq!(unreported_failure(), None);
+        assert_eq!(take_failure().as_deref(), Some(c"x"));
+        assert_eq!(take_failure(), None);
     }
 }

@@ -66,7 +66,7 @@ pub unsafe extern "C" fn tcphs_table_free(table: *mut tcphs_table) {
     });
 }
 
-/// Takes in one TCP segment and writes to `out` what it was. Segments come in the order of the
+/// Takes in one TCP segment and writes its annotation to `out`. Segments come in the order of the
 /// capture. Nothing of `segment` is kept.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_INVALID_ARGUMENT` for the IP version; `TCPHS_NO_HEADER` if
@@ -89,12 +89,11 @@ pub unsafe extern "C" fn tcphs_table_observe(
     }
 }
 
-/// Takes in an ICMP or ICMPv6 message: `message->captured` begins with the ICMP header. If it is an
-/// error that quotes a segment of a connection, writes to `out` what it says of that. Nothing of
-/// `message` is kept.
+/// Takes in an ICMP or ICMPv6 error that quotes a segment, and writes its annotation to `out`;
+/// `message->captured` begins with the ICMP header. Nothing of `message` is kept.
 ///
 /// Errors: as `tcphs_table_observe`; `TCPHS_NO_HEADER` if it is no ICMP error that quotes a TCP
-/// segment, `TCPHS_NOT_FOUND` if no connection in the table has sent that.
+/// segment, `TCPHS_NOT_FOUND` if no connection in the table has sent that segment.
 ///
 /// # Safety
 /// Each pointer is null or valid, and `message->captured` for `message->captured_octets` octets.
@@ -114,18 +113,19 @@ pub unsafe extern "C" fn tcphs_table_observe_icmp(
     }
 }
 
-/// Takes in one captured frame and writes to `out` what its first TCP segment was, or what its ICMP
-/// error says of a segment. Frames come in the order of the capture and are numbered from 1; their
-/// headers, tags, tunnels and IP fragments are read as in a file.
+/// Takes in one captured frame, and writes the annotation of its first TCP segment or ICMP error to
+/// `out`. Frames come in the order of the capture and are numbered from 1. Tags, tunnels and IP
+/// fragments are decoded as in a file.
 ///
-/// `link_type` is a LINKTYPE number of pcap, 1 for Ethernet (of libpcap: `pcap_datalink()`, except
-/// that raw IP is 101); `octets` are the `captured` octets of the frame, which had `on_the_wire`
-/// octets before the capture cut it. Nothing of them is kept.
+/// `link_type` is the number that `pcap_datalink()` returns, 1 for Ethernet. `octets` are the
+/// `captured` octets of the frame, which had `on_the_wire` octets before it was cut. Nothing of them
+/// is kept.
 ///
-/// `TCPHS_MORE`: as `TCPHS_OK`, but the frame holds more; the same call again gives the next. A call
-/// with another frame is fine, too: all segments of the earlier frame have been taken in.
+/// Returns `TCPHS_MORE` instead of `TCPHS_OK` if the frame holds more: the same call again returns
+/// the next. The segments count in any case, even if the next call is about another frame.
 ///
-/// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` if the frame holds no (more) TCP segment.
+/// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` if the frame holds no TCP segment, and no ICMP
+/// error about a connection in the table.
 ///
 /// # Safety
 /// Each pointer is null or valid, `octets` for `captured` octets.
@@ -156,9 +156,9 @@ pub unsafe extern "C" fn tcphs_table_observe_frame(
     if more { tcphs_status::TCPHS_MORE } else { status }
 }
 
-/// Tells the table that it is this late, in nanoseconds since 1970 UTC, while no segment comes:
-/// connections may be closed because of that. An earlier time than the table has seen changes
-/// nothing. To be called from time to time, for instance once a second.
+/// Sets the clock of the table, in nanoseconds since 1970 UTC, while no segment comes: silent
+/// connections close by it. An earlier time than before changes nothing. To be called from time to
+/// time, for instance once a second.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`.
 ///
@@ -178,7 +178,7 @@ pub unsafe extern "C" fn tcphs_table_tell_time(
     }
 }
 
-/// Writes to `out` the connection of the latest annotation, as it stands now. The table keeps it.
+/// Writes the connection of the latest annotation to `out`, as it stands now. The table keeps it.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` before the first segment, or if that connection
 /// has left the table.
@@ -198,9 +198,8 @@ pub unsafe extern "C" fn tcphs_table_latest(
     }
 }
 
-/// Takes the connection out that closed first, and writes to `out` what it came to. A connection
-/// counts as closed when it was finished or silent for long enough that no segment belongs to it
-/// any more.
+/// Takes out the connection that closed first, and writes its final verdict to `out`. A connection
+/// closes when it has been finished or silent for so long that no segment can belong to it any more.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` if there is none (yet).
 ///
@@ -219,9 +218,8 @@ pub unsafe extern "C" fn tcphs_table_next_closed(
     }
 }
 
-/// Writes to `out` the next connection that has not closed, by number, as it stands now: at the end
-/// of a capture, for instance. The table keeps it. Any call that changes the table begins again with
-/// the first.
+/// Writes the next connection that has not closed to `out`, by number, as it stands now; for the end
+/// of a capture. The table keeps it. After a call that changes the table, the first one comes again.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` after the last.
 ///

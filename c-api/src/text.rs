@@ -21,8 +21,7 @@ pub extern "C" fn tcphs_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// What a `tcphs_status` says, in a few words for an error message; null if there is no such status.
-/// Never freed.
+/// The text of a `tcphs_status` for an error message; null if there is no such status. Never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_status_text(status: u32) -> *const c_char {
     forever(|| tcphs_status::ALL.get(status as usize).map(|status| status.text()))
@@ -37,7 +36,7 @@ pub extern "C" fn tcphs_outcome_failed(outcome: u8) -> bool {
     })
 }
 
-/// What an outcome means, in a short paragraph; null if there is no such outcome. Never freed.
+/// The meaning of an outcome, a short paragraph; null if there is no such outcome. Never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_outcome_meaning(outcome: u8) -> *const c_char {
     forever(|| Some(Outcome::from_number(outcome)?.advice().means))
@@ -58,8 +57,7 @@ pub extern "C" fn tcphs_finding_severity(finding: u8) -> u8 {
     })
 }
 
-/// What a finding says, and what it may come from, in a sentence; null if there is no such finding.
-/// Never freed.
+/// A finding and its likely causes in a sentence; null if there is no such finding. Never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_finding_text(finding: u8) -> *const c_char {
     forever(|| Finding::from_number(finding).map(Finding::text))

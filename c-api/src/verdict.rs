@@ -1,4 +1,4 @@
-//! What a connection came to, as C reads it.
+//! The verdict on a connection, as C reads it.
 
 use dissector_core::ConnectionTable;
 use dissector_core::connection::{Connection, FindingSet, Verdict};
@@ -9,8 +9,7 @@ use crate::segment::address_octets;
 /// Stands for a number that is not known.
 pub const TCPHS_UNKNOWN: i32 = -1;
 
-/// What a connection came to, and between whom. Enumerations are numbers; `TCPHS_NONE` and
-/// `TCPHS_UNKNOWN` stand where there is none.
+/// A connection and the verdict on it. Fields that name an enumeration hold its numbers.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tcphs_verdict {
@@ -20,7 +19,7 @@ pub struct tcphs_verdict {
     pub attempt: u16,
     /// 4 or 6.
     pub ip_version: u8,
-    /// What the roles rest on: `enum tcphs_role_basis`.
+    /// The evidence for the roles: `enum tcphs_role_basis`.
     pub role_basis: u8,
     /// Address of the client, in network order; an IPv4 address is in the first 4 octets.
     pub client: [u8; 16],

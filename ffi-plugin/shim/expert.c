@@ -1,5 +1,5 @@
 /* expert.c
- * Remarks: Wireshark's expert information.
+ * Findings as Wireshark's expert information.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -11,9 +11,9 @@
 #include <epan/expert.h>
 #include <epan/tap.h>
 
-/* In src/expert.rs, numbered as tcphs_remark.entry numbers them. */
+/* In src/expert.rs; tcphs_expert_item.entry is an index into its array. */
 ei_register_info *tcphs_register_expert(int *count);
-bool tcphs_remark_needs_later(int nth);
+bool tcphs_expert_needs_later(int nth);
 
 static ei_register_info *entries;
 static int entry_count;
@@ -24,13 +24,13 @@ tcphs_expert_register(void)
 {
     entries = tcphs_register_expert(&entry_count);
     if (!entries) {
-        tcphs_report_untold("there are no remarks on the TCP handshake");
+        tcphs_report_failure("there are no remarks on the TCP handshake");
         return;
     }
     expert_register_field_array(expert_register_protocol(tcphs_proto), entries, entry_count);
 }
 
-/* Wireshark's own list of all remarks. */
+/* Whether Wireshark's own list of all expert items is shown. */
 static bool
 expert_is_asked(void)
 {
@@ -41,7 +41,7 @@ expert_is_asked(void)
     return proto != -1 && tcphs_is_asked(proto);
 }
 
-/* A listing, which nobody asks for remarks, does not pay for them. */
+/* A plain listing shows no expert items and does not pay for them. */
 bool
 tcphs_expert_wanted(packet_info *pinfo, proto_tree *tree)
 {
@@ -66,8 +66,8 @@ tcphs_expert_wanted(packet_info *pinfo, proto_tree *tree)
     return false;
 }
 
-/* The tree itself for those who look for any expert information. Others are
- * not to find its protocol there: the protocol hierarchy would list it. */
+/* The tree itself, if a filter or column refers to expert information of any
+ * protocol. Otherwise NULL, or the protocol hierarchy would list "_ws.expert". */
 proto_item *
 tcphs_expert_parent(proto_tree *tree)
 {
@@ -78,7 +78,7 @@ bool
 tcphs_expert_later_is_asked(void)
 {
     for (int i = 0; i < entry_count; i++) {
-        if (tcphs_remark_needs_later(i) && tcphs_is_asked(entries[i].ids->hf))
+        if (tcphs_expert_needs_later(i) && tcphs_is_asked(entries[i].ids->hf))
             return true;
     }
     return false;
@@ -87,24 +87,24 @@ tcphs_expert_later_is_asked(void)
 tcphs_status
 tcphs_expert_show(packet_info *pinfo, proto_item *item, uint32_t nth)
 {
-    static tcphs_remarks remarks;
-    tcphs_status status = tcphs_session_remarks(tcphs_file, pinfo->num, nth,
-                                                PINFO_FD_VISITED(pinfo), &remarks);
+    static tcphs_expert_items items;
+    tcphs_status status = tcphs_session_expert_items(tcphs_file, pinfo->num, nth,
+                                                     PINFO_FD_VISITED(pinfo), &items);
 
     if (status != TCPHS_OK)
         return status;
 
-    for (uint32_t i = 0; i < remarks.count; i++) {
-        const tcphs_remark *remark = &remarks.items[i];
-        expert_field *entry = entries[remark->entry].ids;
+    for (uint32_t i = 0; i < items.count; i++) {
+        const tcphs_expert_item *found = &items.items[i];
+        expert_field *entry = entries[found->entry].ids;
 
         if (item)
             tcphs_do_not_count((proto_tree *)item);
-        if (remark->text == TCPHS_NO_TEXT)
+        if (found->text == TCPHS_NO_TEXT)
             expert_add_info(pinfo, item, entry);
         else
             expert_add_info_format(pinfo, item, entry, "%s",
-                                   (const char *)remarks.text + remark->text);
+                                   (const char *)items.text + found->text);
     }
     return status;
 }

@@ -1,6 +1,6 @@
 /* flow.c
- * Statistics > Flow Graph > TCP Handshake, and -z flow,tcphs,standard; and the
- * entry of the menu Conversation Filter.
+ * Statistics > Flow Graph > TCP Handshake, -z flow,tcphs,standard, and the entry
+ * of the menu Conversation Filter.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -11,8 +11,8 @@
 #include <epan/conversation_filter.h>
 #include <epan/tap.h>
 
-/* epan/sequence_analysis.h is installed by no version. This is what it says of
- * what is used here; its flags are as wide as a preference's. */
+/* No version installs epan/sequence_analysis.h. These are its declarations, as
+ * far as they are used here; its flags are as wide as a preference's. */
 typedef struct {
     uint32_t frame_number;
     address src_addr;
@@ -34,7 +34,7 @@ typedef struct {
     void *info_ptr;
 } seq_analysis_item_t;
 
-/* Only its beginning. */
+/* Only the first fields. */
 typedef struct {
     const char *name;
     tcphs_wireshark_bool any_addr;
@@ -50,8 +50,7 @@ sequence_analysis_create_sai_with_addresses(packet_info *pinfo, seq_analysis_inf
 #pragma weak register_seq_analysis
 #pragma weak sequence_analysis_create_sai_with_addresses
 
-/* Of a frame that holds several segments, Wireshark knows the addresses of the
- * innermost only. */
+/* Wireshark knows only the addresses of the innermost segment of a frame. */
 static void
 set_addresses(packet_info *pinfo, const tcphs_tapped *tapped)
 {
@@ -103,7 +102,7 @@ tapped_is(packet_info *pinfo, uint32_t nth, tcphs_tapped *tapped)
     return status == TCPHS_OK;
 }
 
-/* The connections of the frame that is selected: one, but for tunnels. */
+/* The connections of the selected frame; several only in tunnels. */
 static char *
 filter_of(packet_info *pinfo)
 {

@@ -1,9 +1,9 @@
 /* intercept.c
  * Reads each TCP segment before the TCP dissector does.
  *
- * The "ip.proto" table is where a segment's own octets and its own addresses
- * are at hand, also inside tunnels, after reassembly of fragments, and when a
- * frame holds several segments.
+ * Dissectors in the "ip.proto" table get the segment's own octets and addresses,
+ * also inside tunnels, after reassembly of fragments, and if a frame holds
+ * several segments.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,14 +14,14 @@
 
 #include <epan/dissectors/packet-ip.h>
 
-/* The longest TCP header; and an ICMP header with the longest IPv4 header and
- * the 8 octets of TCP that it quotes. */
+/* The longest TCP header; an ICMP header with the longest IPv4 header and the 8
+ * octets of TCP that it quotes. */
 #define HEADER_OCTETS 60
 #define ICMP_OCTETS 76
 
 typedef tcphs_status (*learn_function)(tcphs_session *, const tcphs_segment *);
 
-/* Fills in what the layers below know; FALSE if they are not IP. */
+/* Fills in the addresses; FALSE if the layer below is not IP. */
 static bool
 read_addresses(const packet_info *pinfo, tcphs_segment *segment)
 {
@@ -47,7 +47,7 @@ read_addresses(const packet_info *pinfo, tcphs_segment *segment)
     return true;
 }
 
-/* data is what the IP dissector hands on: its header, or NULL. */
+/* data is the header that the IP dissector hands on, or NULL. */
 static void
 read_ip_header(void *data, tcphs_segment *segment)
 {
@@ -96,7 +96,7 @@ tcphs_intercept(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
     if (wants_to_learn(pinfo))
         learn(tvb, pinfo, data, HEADER_OCTETS, tcphs_session_learn);
 
-    /* Nothing after this: the TCP dissector may leave by an exception. */
+    /* The last statement: the TCP dissector may raise an exception. */
     return call_dissector_only(tcphs_tcp_handle, tvb, pinfo, tree, data);
 }
 

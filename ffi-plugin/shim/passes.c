@@ -1,9 +1,8 @@
 /* passes.c
- * Says that a second pass is needed where one was not made.
+ * Warns if a second pass is needed and was not made.
  *
- * What a connection came to is known at the end of a capture only. A filter on
- * it that tshark applies in one pass finds nothing, which would look as if
- * there were nothing to find.
+ * Verdicts on connections are known at the end of a capture only. A filter for
+ * one finds nothing in a single pass of tshark, as if nothing matched.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -15,7 +14,8 @@
 
 #include <glib.h>
 
-/* Of the capture file that is open. */
+/* State of the capture file that is open: whether the filters were looked at,
+ * whether they need a second pass, and whether there was one. */
 static bool looked;
 static bool asked;
 static bool revisited;
@@ -26,7 +26,7 @@ tcphs_is_asked(int hf)
     return proto_registrar_get_nth(hf)->ref_type != HF_REF_TYPE_NONE;
 }
 
-/* Whether a filter or a column asks for what takes a second pass. */
+/* Whether a filter or a column needs a second pass. */
 static bool
 verdict_is_asked(void)
 {
@@ -43,13 +43,13 @@ tcphs_passes_note(packet_info *pinfo, proto_tree *tree)
     if (PINFO_FD_VISITED(pinfo)) {
         revisited = true;
     } else if (tree && !looked) {
-        /* It is the same for every frame. */
+        /* The answer is the same for every frame. */
         looked = true;
         asked = verdict_is_asked();
     }
 }
 
-/* Wireshark's window always comes back to what it shows. */
+/* Wireshark's window dissects again everything that it shows. */
 bool
 tcphs_is_tshark(void)
 {

@@ -1,6 +1,5 @@
 /* preferences.c
- * What the user can choose: Edit > Preferences > Protocols > TCPHS, or
- * -o tcphs.NAME:VALUE.
+ * Preferences: Edit > Preferences > Protocols > TCPHS, or -o tcphs.NAME:VALUE.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -40,8 +39,8 @@ static const enum_val_t state_name_sets[] = {
     { NULL, NULL, -1 },
 };
 
-/* Wireshark dissects the file anew after a change; sharkd does not, and what
- * it shows from then on follows as well. */
+/* After a change Wireshark dissects the file anew. sharkd does not, but shows
+ * later frames with the new settings. */
 void
 tcphs_preferences_apply(void)
 {

@@ -1,5 +1,5 @@
 /* register.c
- * Registration, and the life of the state of a capture file.
+ * Registration of the protocol and of everything that belongs to it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -7,78 +7,14 @@
 #include "shim.h"
 
 #include <epan/ipproto.h>
-#include <wsutil/wslog.h>
 
 void tcphs_register_plugin(void);
 
-/* In src/entry.rs. */
-const char *
-tcphs_untold_failure(void);
-
-int tcphs_proto = -1;
-int tcphs_ett[4] = { -1, -1, -1, -1 };
-hf_register_info *tcphs_hf;
-int tcphs_hf_count;
-protocol_t *tcphs_protocol;
-dissector_handle_t tcphs_tcp_handle;
-dissector_handle_t tcphs_icmp_handle;
-dissector_handle_t tcphs_icmpv6_handle;
-tcphs_session *tcphs_file;
-
-/* Stand in the "ip.proto" table. They are TCP and ICMP under other names: what
- * the user sees of those stays as it is, also when they are disabled. */
+/* The entries of the "ip.proto" table. They are TCP and ICMP under other names,
+ * so that the user can still disable TCP and ICMP themselves. */
 static int proto_tcphs_tcp = -1;
 static int proto_tcphs_icmp = -1;
 static int proto_tcphs_icmpv6 = -1;
-
-#define NOTHING_SHOWN "no more of the TCP handshake is shown in this capture file"
-
-static void
-warn(const char *failure, const char *consequence)
-{
-    ws_warning("internal error (%s): %s; please report this", failure, consequence);
-}
-
-void
-tcphs_report(tcphs_status status)
-{
-    if (status == TCPHS_PANIC) {
-        const char *failure = tcphs_session_failure(tcphs_file);
-
-        warn(failure ? failure : "unknown", NOTHING_SHOWN);
-    } else if (status == TCPHS_FULL) {
-        ws_warning("more TCP connections are open at once than are held: those silent for "
-                   "longest are let go, and what they send from now on is shown as of other "
-                   "connections");
-    }
-}
-
-void
-tcphs_report_untold(const char *consequence)
-{
-    const char *failure = tcphs_untold_failure();
-
-    if (failure)
-        warn(failure, consequence);
-}
-
-static void
-tcphs_init(void)
-{
-    tcphs_file = tcphs_session_new();
-    tcphs_report_untold(NOTHING_SHOWN);
-    tcphs_preferences_apply();
-}
-
-static void
-tcphs_cleanup(void)
-{
-    tcphs_passes_end();
-    tcphs_gatherings_forget();
-    tcphs_session_free(tcphs_file);
-    tcphs_file = NULL;
-    tcphs_report_untold("some memory is not given back");
-}
 
 static void
 proto_register_tcphs(void)
@@ -90,7 +26,7 @@ proto_register_tcphs(void)
         return;
     tcphs_hf = tcphs_register_info(&tcphs_hf_count);
     if (!tcphs_hf) {
-        tcphs_report_untold("the TCP handshake is not shown");
+        tcphs_report_failure("the TCP handshake is not shown");
         return;
     }
 
@@ -116,11 +52,10 @@ proto_register_tcphs(void)
             proto_get_id_by_filter_name("icmpv6"), FT_PROTOCOL);
 
     register_postdissector(create_dissector_handle(tcphs_show, tcphs_proto));
-    register_init_routine(tcphs_init);
-    register_cleanup_routine(tcphs_cleanup);
+    tcphs_state_register();
 }
 
-/* Puts ours in front of the dissector of an IP protocol, and gives that one. */
+/* Replaces the dissector of an IP protocol by ours; returns the replaced one. */
 static dissector_handle_t
 take_place(uint32_t protocol, dissector_t dissector, int proto)
 {

@@ -1,5 +1,5 @@
 /* show.c
- * Shows what was learned of the segments of a frame: Info column and details.
+ * Shows the segments of a frame: Info column and details.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -13,13 +13,13 @@
 
 #define NANOSECONDS 1000000000
 
-/* Between what we say of a segment and what others say. */
+/* Between our text and that of other protocols. */
 #define SEPARATOR " | "
 
-/* Puts the text in front of the Info column, or behind it; nothing for a frame
- * without a segment of the handshake or the close.
+/* Adds the text to the front or the end of the Info column, if the frame has a
+ * segment of the handshake or the close.
  *
- * col_prepend_fstr() does the same at five times the instructions, on every
+ * col_prepend_fstr() does the same with five times the instructions, on every
  * such packet of every listing. */
 static void
 show_info(packet_info *pinfo)
@@ -40,7 +40,7 @@ show_info(packet_info *pinfo)
     const char *first = before ? info : others;
     const char *second = before ? others : info;
     const char *text = wmem_strconcat(pinfo->pool, first, SEPARATOR, second, NULL);
-    /* Some dissectors leave the column locked behind them. */
+    /* Some dissectors leave the column locked. */
     bool writable = col_get_writable(pinfo->cinfo, COL_INFO);
 
     if (!writable)
@@ -100,7 +100,7 @@ add_field(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view, const tcphs_i
     }
 }
 
-/* Gives the line of the protocol. */
+/* Returns the line of the protocol. */
 static proto_item *
 show_details(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view)
 {
@@ -110,7 +110,7 @@ show_details(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view)
     tcphs_do_not_count(tree);
 
     proto_item *root = proto_tree_add_protocol_format(tree, tcphs_proto, tvb, 0, 0, "%s", summary);
-    /* The protocol, and the subtree opened last. */
+    /* The protocol, and its latest subtree. */
     proto_tree *levels[2];
 
     proto_item_set_generated(root);
@@ -124,7 +124,7 @@ show_details(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view)
 
         proto_item *added = add_field(parent, tvb, view, item);
 
-        /* For a field that nobody asked for, Wireshark gives the parent back. */
+        /* Wireshark returns the parent for a field that is not referenced. */
         if (added != (proto_item *)parent) {
             proto_item_set_generated(added);
             if (item->hidden)
@@ -136,9 +136,9 @@ show_details(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view)
     return root;
 }
 
-/* Whether somebody looks at the details, or has a filter or a column with one
- * of our fields. The protocol hierarchy has every protocol in the tree; it is
- * not to list us, who have no octets in the frame. */
+/* Whether the details are shown, or a filter or column has one of our fields.
+ * The protocol hierarchy also asks for every protocol, but must not list this
+ * one, which has no octets in the frame. */
 static bool
 details_wanted(proto_tree *tree)
 {
@@ -146,7 +146,7 @@ details_wanted(proto_tree *tree)
         (PTREE_DATA(tree)->visible || tcphs_is_asked(tcphs_proto));
 }
 
-/* Which fields are asked for, or NULL where somebody looks at the details. */
+/* The fields that are asked for, or NULL if all details are shown. */
 static const tcphs_wanted *
 wanted_fields(proto_tree *tree)
 {
@@ -167,7 +167,7 @@ wanted_fields(proto_tree *tree)
 static void
 show_segments(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
-    /* Large; and Wireshark dissects one packet at a time. */
+    /* Static because it is large; Wireshark dissects one packet at a time. */
     static tcphs_view view;
     bool later = PINFO_FD_VISITED(pinfo);
     bool details = details_wanted(tree);

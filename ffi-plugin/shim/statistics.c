@@ -1,10 +1,10 @@
 /* statistics.c
- * What all statistics have in common: they gather connections, and show rows.
+ * The common part of all statistics: they gather connections and show rows.
  *
- * What a connection came to is known at the end of a capture only. In one pass
- * the rows are made when they are drawn, which takes a listener of our own:
- * Wireshark's statistics draw themselves and ask nobody. Listeners are drawn
- * from the latest on, so ours comes in front of those that it serves.
+ * Verdicts are known at the end of a capture only. In one pass the rows are made
+ * when they are drawn, by a listener of our own, because Wireshark's statistics
+ * have no callback before drawing. The latest listener is drawn first, so ours
+ * registers after those that it serves.
  *
  * Callbacks of taps run outside any TRY: nothing here may raise an error.
  *
@@ -14,25 +14,18 @@
 #include "shim.h"
 
 #include <epan/tap.h>
-#include <wsutil/wslog.h>
 
 static GSList *gatherings;
 
-/* Whether we listen; and whether in front of everybody who has asked so far. */
+/* Whether our listener is registered, and whether it is the latest. */
 static bool listening;
 static bool in_front;
 
-#define NOT_COMPLETE "statistics of the TCP handshake are not complete"
-
 static void
-report(const tcphs_gathering *gathering, tcphs_status status)
+clear(tcphs_gathering *gathering)
 {
-    const char *failure = tcphs_statistics_failure(gathering->statistics);
-
-    if (status == TCPHS_PANIC && failure)
-        ws_warning("internal error (%s): " NOT_COMPLETE "; please report this", failure);
-    else
-        tcphs_report(status);
+    tcphs_report_statistics(tcphs_statistics_clear(gathering->statistics), gathering->statistics);
+    gathering->unsettled = false;
 }
 
 /* FALSE after the last row. */
@@ -42,7 +35,7 @@ show(tcphs_gathering *gathering, uint32_t nth)
     static tcphs_row row;
     tcphs_status status = tcphs_statistics_row(gathering->statistics, nth, &row);
 
-    report(gathering, status);
+    tcphs_report_statistics(status, gathering->statistics);
     if (status != TCPHS_OK)
         return false;
     gathering->show(gathering, nth, &row);
@@ -56,12 +49,12 @@ draw(void *data)
         tcphs_gathering *gathering = list->data;
         tcphs_status status;
 
-        /* Rows that a window shows stay where they are. */
+        /* Rows that a window shows keep their places. */
         if (!gathering->unsettled && !tcphs_is_tshark())
             continue;
         gathering->unsettled = false;
         status = tcphs_statistics_settle(gathering->statistics, tcphs_file);
-        report(gathering, status);
+        tcphs_report_statistics(status, gathering->statistics);
         if (status != TCPHS_OK)
             continue;
         for (uint32_t nth = 0; show(gathering, nth); nth++)
@@ -98,13 +91,12 @@ tcphs_gathering_start(tcphs_gathering *gathering, uint8_t kind)
 {
     if (!gathering->statistics) {
         gathering->statistics = tcphs_statistics_new(kind);
-        tcphs_report_untold(NOT_COMPLETE);
+        tcphs_report_failure(TCPHS_NOT_COMPLETE);
         if (!gathering->statistics)
             return;
         gatherings = g_slist_prepend(gatherings, gathering);
     }
-    report(gathering, tcphs_statistics_clear(gathering->statistics));
-    gathering->unsettled = false;
+    clear(gathering);
     in_front = false;
 }
 
@@ -113,7 +105,7 @@ tcphs_gathering_end(tcphs_gathering *gathering)
 {
     gatherings = g_slist_remove(gatherings, gathering);
     tcphs_statistics_free(gathering->statistics);
-    tcphs_report_untold("some memory is not given back");
+    tcphs_report_failure("some memory is not given back");
     gathering->statistics = NULL;
 }
 
@@ -127,23 +119,21 @@ tcphs_gathering_see(tcphs_gathering *gathering, const tcphs_tapped *tapped)
         listen_in_front();
     status = tcphs_statistics_see(gathering->statistics, tcphs_file, tapped->connection,
                                   tapped->later, &nth);
-    report(gathering, status);
+    tcphs_report_statistics(status, gathering->statistics);
     if (status == TCPHS_OK)
         show(gathering, nth);
     if (!tapped->later)
         gathering->unsettled = true;
 }
 
-/* The capture file is closed: what was gathered says nothing of the next. The
- * rows that a window shows stay. */
+/* Clears everything at the end of a capture file. Rows that a window shows stay. */
 void
 tcphs_gatherings_forget(void)
 {
     for (GSList *list = gatherings; list; list = list->next) {
         tcphs_gathering *gathering = list->data;
 
-        report(gathering, tcphs_statistics_clear(gathering->statistics));
-        gathering->unsettled = false;
+        clear(gathering);
     }
     stop_listening();
 }

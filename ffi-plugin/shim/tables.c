@@ -12,7 +12,7 @@
 #include <epan/stat_tap_ui.h>
 #include <epan/tap.h>
 
-/* What Wireshark calls back with is one of ui or its tables; ours is around it. */
+/* Wireshark's callbacks get ui or one of its tables, which are parts of this. */
 typedef struct {
     tcphs_gathering gathering;
     stat_tap_table_ui ui;
@@ -21,7 +21,7 @@ typedef struct {
     uint8_t kind;
     /* Rows that a window may still show, although the table was reset. */
     GPtrArray *retired;
-    /* What tshark prints between the titles and the rows. */
+    /* The line that tshark prints between the titles and the rows. */
     char *line;
 } statistic_table;
 
@@ -62,7 +62,7 @@ show(tcphs_gathering *gathering, uint32_t nth, const tcphs_row *row)
     statistic_table *table = (void *)gathering;
     stat_tap_table_item_type fields[TCPHS_MAX_COLUMNS];
 
-    /* The window that showed it is closed. */
+    /* The window is closed. */
     if (!table->ui.tables || table->ui.tables->len == 0)
         return;
     memset(fields, 0, sizeof fields);
@@ -71,7 +71,7 @@ show(tcphs_gathering *gathering, uint32_t nth, const tcphs_row *row)
         if (has_text(table, i)) {
             char *text = g_strdup(cell_text(row, i));
 
-            /* There, columns are made as wide as they have to be. */
+            /* In tshark, fit() makes columns wide enough. */
             fields[i].value.string_value = tcphs_is_tshark() ? g_strchug(text) : text;
         } else {
             fields[i].value.uint_value = row->cells[i].count;
@@ -82,7 +82,7 @@ show(tcphs_gathering *gathering, uint32_t nth, const tcphs_row *row)
     stat_tap_init_table_row(rows_of(table), nth, (unsigned)table->ui.nfields, fields);
 }
 
-/* The characters that a cell takes without padding. */
+/* The width of a cell without padding. */
 static size_t
 width_of(const statistic_table *table, size_t column, const stat_tap_table_item_type *cell)
 {
@@ -117,7 +117,7 @@ set_columns(statistic_table *table, const size_t *widths)
     }
 }
 
-/* tshark prints what it is given. */
+/* tshark prints the texts as they are, so they need a common width. */
 static void
 fit(tcphs_gathering *gathering)
 {
@@ -131,7 +131,7 @@ fit(tcphs_gathering *gathering)
         widths[i] = strlen(table->columns[i].title);
         for (unsigned row = 0; row < rows_of(table)->num_elements; row++)
             widths[i] = MAX(widths[i], width_of(table, i, &rows_of(table)->elements[row][i]));
-        /* " |" after it. */
+        /* " |" follows. */
         sum += widths[i] + 2;
     }
     set_columns(table, widths);
@@ -175,7 +175,7 @@ init(stat_tap_table_ui *ui)
 {
     statistic_table *table = table_around(ui);
 
-    /* No other window shows them. */
+    /* No other window shows the rows. */
     if (ui->refcount <= 1)
         free_retired(table);
     if (ui->tables && ui->tables->len > 0)
@@ -199,7 +199,7 @@ reset(stat_tap_table *rows)
 static void
 free_item(stat_tap_table *rows, unsigned row, unsigned column, stat_tap_table_item_type *item)
 {
-    /* Only texts are of our making, and no other value is one. */
+    /* Only texts were allocated here. */
     if (item->type == TABLE_ITEM_STRING) {
         g_free((char *)item->value.string_value);
         item->value.string_value = NULL;
@@ -215,7 +215,7 @@ packet(void *data, packet_info *pinfo, epan_dissect_t *edt, const void *tapped, 
     return TAP_PACKET_REDRAW;
 }
 
-/* FALSE where it cannot be had. */
+/* FALSE if that fails. */
 static bool
 register_table(statistic_table *table, uint8_t kind, const char *title, const char *cli_string)
 {
@@ -224,7 +224,7 @@ register_table(statistic_table *table, uint8_t kind, const char *title, const ch
     table->kind = kind;
     table->columns = tcphs_statistics_columns(kind, &count);
     if (!table->columns) {
-        tcphs_report_untold("tables of statistics are missing");
+        tcphs_report_failure("tables of statistics are missing");
         return false;
     }
     table->gathering.show = show;

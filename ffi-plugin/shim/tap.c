@@ -1,6 +1,6 @@
 /* tap.c
- * The tap "tcphs": tells listeners of each segment. Statistics and the flow
- * graph listen to it.
+ * The tap "tcphs": hands each segment to its listeners, statistics and the flow
+ * graph.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,7 +21,7 @@ void
 tcphs_tap_queue(packet_info *pinfo)
 {
     tcphs_tapped tapped = { 0 };
-    /* By the time listeners are told, every frame counts as visited. */
+    /* Asked now, because every frame is visited when listeners are called. */
     bool later = PINFO_FD_VISITED(pinfo);
     tcphs_status status;
 

@@ -1,12 +1,12 @@
 /* weak.h
- * Everything the shim takes from Wireshark, as weak symbols.
+ * All functions of Wireshark that the shim calls, as weak symbols.
  *
  * A plugin built for another version may need symbols that this Wireshark does
- * not have. As weak symbols they do not keep the plugin from being loaded, and
- * Wireshark then says itself, in a clear sentence, which version is wanted.
+ * not have. With weak symbols it is loaded all the same, and Wireshark then says
+ * in a clear sentence which version the plugin is for.
  *
- * Whoever calls another function of Wireshark adds it here; the tests compare
- * this list with what the plugin imports.
+ * A call of another function of Wireshark needs a line here; the tests compare
+ * this list with the symbols that the plugin imports.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

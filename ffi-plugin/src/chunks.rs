@@ -1,4 +1,4 @@
-//! A list that grows without moving or doubling what is in it.
+//! A list that grows without moving its elements or doubling its memory.
 
 /// Elements in chunks of a fixed size.
 pub struct Chunks<T, const CHUNK: usize> {
@@ -49,7 +49,7 @@ impl<T, const CHUNK: usize> Chunks<T, CHUNK> {
         first.iter().skip(index % CHUNK).chain(chunks.flatten())
     }
 
-    /// How many elements at the beginning are `before`; all of these come first.
+    /// Number of elements for which `before` holds; they come first.
     pub fn partition_point(&self, before: impl Fn(&T) -> bool) -> usize {
         let full = self.chunks.partition_point(|chunk| chunk.last().is_some_and(&before));
         let further = self.chunks.get(full).map_or(0, |chunk| chunk.partition_point(before));

@@ -1,7 +1,7 @@
-//! What a tshark that prints chosen fields (`-T fields`) was asked for.
+//! The fields that tshark's command line asks for with `-T fields`.
 //!
-//! From 4.4 on Wireshark tells the dissectors. Before, tshark builds all details of each packet to
-//! print three fields of them, and nothing but its command line says which.
+//! From 4.4 on, Wireshark tells the dissectors. Before, tshark builds all details of each packet to
+//! print three fields of them, and only its command line names these.
 
 use std::ffi::OsString;
 use std::sync::OnceLock;
@@ -11,10 +11,10 @@ use dissector_core::schema::FIELDS;
 use crate::abi::tcphs_wanted;
 use c_api::boundary::{entry, guard};
 
-/// Our fields that tshark's command line names where it asks for `-T fields`, else null: then
-/// everything may be looked at. Fields that filters and columns ask for are not among them.
+/// Our fields that tshark's command line names with `-T fields`; null without that option, when all
+/// details may be shown. Fields of filters and columns are not among them.
 ///
-/// The shim declares this function itself, which is about the program and no capture.
+/// The shim declares this function itself.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_command_line_wanted() -> *const tcphs_wanted {
     static NAMED: OnceLock<Option<tcphs_wanted>> = OnceLock::new();
@@ -39,7 +39,7 @@ fn named(arguments: impl IntoIterator<Item = OsString>) -> Option<tcphs_wanted> 
     Some(wanted)
 }
 
-/// Whether there is a `-T fields`, and no other `-T`. Where that is not certain, it is no.
+/// Whether there certainly is a `-T fields`, and no other `-T`.
 fn prints_fields(arguments: &[String]) -> bool {
     let mut found = false;
     for (nth, argument) in arguments.iter().enumerate() {
@@ -63,7 +63,7 @@ fn prints_fields(arguments: &[String]) -> bool {
     found
 }
 
-/// Whether the name of a field or protocol stands in a text: `tcphs.stage`, but not within
+/// Whether a text contains the name of a field or protocol: `tcphs.stage`, but not as a part of
 /// `tcphs.stage_str`.
 fn contains_name(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(start, _)| {
@@ -99,7 +99,7 @@ mod tests {
         for line in ["", "-r a -V", "-T json -e tcphs.stage", "-T fields -T pdml", "-T", "-Tek"] {
             assert_eq!(of(line), None, "{line}");
         }
-        // Somebody's file of that name.
+        // A file of that name.
         assert_eq!(of("-r fields -T"), None);
         assert_eq!(of("--T fields"), None);
     }

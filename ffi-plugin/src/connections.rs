@@ -1,8 +1,8 @@
-//! Where each connection of a capture file is to be found, at any time and in any order.
+//! The connections of a capture file by number, in the table or closed.
 //!
-//! A verdict is not stored: it is made when it is shown, from what the engine knows at that time.
-//! So a connection that leaves the table is kept as it left. A connection costs 24 octets here and
-//! its `Connection`, of which there is one, in the table or here.
+//! Verdicts are not stored but made when they are shown, from the connection as it stands then. So a
+//! connection that leaves the table is kept as it left. A connection costs 24 octets here beside its
+//! `Connection`, which exists once.
 
 use dissector_core::ConnectionTable;
 use dissector_core::connection::{Annotation, Connection, Repeat};
@@ -14,14 +14,14 @@ use crate::chunks::Chunks;
 #[derive(Default)]
 pub struct Connections {
     entries: Vec<Entry>,
-    /// Those that left the table.
-    left: Chunks<Connection, 256>,
+    /// Connections that left the table.
+    closed: Chunks<Connection, 256>,
 }
 
 struct Entry {
-    /// Its slot in the table; `LEFT` and its place in `left` once it has left.
-    home: u32,
-    /// Places of the segments that stand for the whole connection; `NOWHERE` for none.
+    /// Its slot in the table; `CLOSED` and its index in `closed` once it has left.
+    slot: u32,
+    /// Places of the segments to which findings about the whole connection belong; `NOWHERE` for none.
     first: u32,
     last_syn: u32,
     last_synack: u32,
@@ -29,14 +29,14 @@ struct Entry {
     last_fin: u32,
 }
 
-/// Marks a place in `left`. A table holds far fewer connections than this.
-const LEFT: u32 = 1 << 31;
+/// Marks an index in `closed`. A table holds far fewer connections than this.
+const CLOSED: u32 = 1 << 31;
 const NOWHERE: u32 = u32::MAX;
 
-/// Which of the places that stand for the whole connection a segment has. What is said of a
-/// connection because nothing more came is said there.
+/// The places in its connection that a segment has. Findings that are due to the absence of further
+/// segments are shown there.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Steps {
+pub struct Landmarks {
     pub first: bool,
     pub last_syn: bool,
     pub last_synack: bool,
@@ -45,28 +45,27 @@ pub struct Steps {
 }
 
 impl Connections {
-    /// To be called whenever the table has observed something, known to it or not: a connection may
-    /// have left it on that occasion.
-    pub fn keep_left(&mut self, table: &mut ConnectionTable) {
+    /// Keeps the connections that have left the table. To be called after the table has observed
+    /// anything.
+    pub fn keep_closed(&mut self, table: &mut ConnectionTable) {
         for connection in table.take_closed() {
             let index = connection.id() as usize;
-            let home = self.keep(connection);
+            let slot = self.keep(connection);
             if let Some(entry) = self.entries.get_mut(index) {
-                entry.home = home;
+                entry.slot = slot;
             }
         }
     }
 
-    /// Takes note of the segment at `place`, which the table has just observed, and of what left
-    /// the table on that occasion.
-    pub fn note(&mut self, table: &mut ConnectionTable, said: &Annotation, place: u32) {
-        self.keep_left(table);
+    /// Notes the segment at `place`, which the table has just observed.
+    pub fn note(&mut self, table: &mut ConnectionTable, annotation: &Annotation, place: u32) {
+        self.keep_closed(table);
         let Some(slot) = table.latest_slot() else { return };
-        let index = said.connection as usize;
+        let index = annotation.connection as usize;
         if index >= self.entries.len() {
-            let (home, none) = (slot, NOWHERE);
+            let none = NOWHERE;
             self.entries.resize_with(index + 1, || Entry {
-                home,
+                slot,
                 first: place,
                 last_syn: none,
                 last_synack: none,
@@ -74,40 +73,40 @@ impl Connections {
                 last_fin: none,
             });
         }
-        if said.copy == Repeat::Duplicate || !said.counts_copies() {
+        if annotation.copy == Repeat::Duplicate || !annotation.counts_copies() {
             return;
         }
         let entry = &mut self.entries[index];
-        if said.flags.contains(TcpFlags::FIN) {
+        if annotation.flags.contains(TcpFlags::FIN) {
             if entry.first_fin == NOWHERE {
                 entry.first_fin = place;
             }
             entry.last_fin = place;
-        } else if said.flags.contains(TcpFlags::ACK) {
+        } else if annotation.flags.contains(TcpFlags::ACK) {
             entry.last_synack = place;
         } else {
             entry.last_syn = place;
         }
     }
 
-    /// Keeps a connection that left the table; gives its home.
+    /// Keeps a connection that left the table; returns its index, marked.
     fn keep(&mut self, connection: Connection) -> u32 {
-        self.left.push(connection);
-        LEFT | (self.left.len() - 1) as u32
+        self.closed.push(connection);
+        CLOSED | (self.closed.len() - 1) as u32
     }
 
-    /// Connection `id`, wherever it is.
+    /// Connection `id`, in the table or closed.
     pub fn get<'a>(&'a self, table: &'a ConnectionTable, id: u32) -> Option<&'a Connection> {
-        let home = self.entries.get(id as usize)?.home;
-        match home & LEFT {
-            0 => table.get(home, id),
-            _ => self.left.get((home & !LEFT) as usize),
+        let slot = self.entries.get(id as usize)?.slot;
+        match slot & CLOSED {
+            0 => table.get(slot, id),
+            _ => self.closed.get((slot & !CLOSED) as usize),
         }
     }
 
-    /// What the segment at `place` is to its connection `id`.
-    pub fn steps(&self, id: u32, place: u32) -> Steps {
-        self.entries.get(id as usize).map_or_else(Steps::default, |entry| Steps {
+    /// The places that the segment at `place` has in its connection `id`.
+    pub fn landmarks(&self, id: u32, place: u32) -> Landmarks {
+        self.entries.get(id as usize).map_or_else(Landmarks::default, |entry| Landmarks {
             first: entry.first == place,
             last_syn: entry.last_syn == place,
             last_synack: entry.last_synack == place,
@@ -135,9 +134,9 @@ mod tests {
             session.end_frame(frame);
         }
         for frame in 1..=3 {
-            let known = session.segment(frame, 0).unwrap();
-            assert_eq!(known.connection.id(), frame - 1);
-            assert_eq!(known.connection.id(), known.said.connection);
+            let facts = session.segment(frame, 0).unwrap();
+            assert_eq!(facts.connection.id(), frame - 1);
+            assert_eq!(facts.connection.id(), facts.annotation.connection);
         }
     }
 
@@ -166,12 +165,12 @@ mod tests {
     fn steps_are_the_last_of_their_kind() {
         let mut session = Session::default();
         handshake(&mut session);
-        let steps = |frame| session.segment(frame, 0).unwrap().steps;
-        let none = Steps::default();
-        assert_eq!(steps(1), Steps { first: true, last_syn: true, ..none });
-        assert_eq!(steps(2), Steps { last_synack: true, ..none });
-        assert_eq!(steps(3), none);
-        assert_eq!(steps(4), Steps { first_fin: true, last_fin: true, ..none });
+        let landmarks = |frame| session.segment(frame, 0).unwrap().landmarks;
+        let none = Landmarks::default();
+        assert_eq!(landmarks(1), Landmarks { first: true, last_syn: true, ..none });
+        assert_eq!(landmarks(2), Landmarks { last_synack: true, ..none });
+        assert_eq!(landmarks(3), none);
+        assert_eq!(landmarks(4), Landmarks { first_fin: true, last_fin: true, ..none });
         assert!(size_of::<Entry>() <= 24);
     }
 }

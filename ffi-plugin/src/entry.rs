@@ -1,5 +1,5 @@
-//! What Wireshark looks up in a plugin. These are Rust items because rustc exports nothing else
-//! from a cdylib; the work is done in `shim/`.
+//! The symbols that Wireshark looks up in a plugin. They are Rust items because rustc exports nothing
+//! else from a cdylib; `shim/` does the work.
 
 #![allow(non_upper_case_globals, reason = "Wireshark gives the names")]
 
@@ -10,7 +10,7 @@ use std::ptr;
 use libc::{c_char, c_int};
 
 use crate::fields::{VERSION_MAJOR, VERSION_MINOR};
-use c_api::boundary::{guard, keep_panics_off_standard_error, unreported_failure};
+use c_api::boundary::{guard, keep_panics_off_standard_error, take_failure};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
 
@@ -30,7 +30,7 @@ pub static plugin_want_major: c_int = VERSION_MAJOR;
 #[unsafe(no_mangle)]
 pub static plugin_want_minor: c_int = VERSION_MINOR;
 
-/// `WS_PLUGIN_DESC_DISSECTOR`; `wsutil/plugins.h`, where it stands, is not installed by 4.0.
+/// `WS_PLUGIN_DESC_DISSECTOR` of `wsutil/plugins.h`, which 4.0 does not install.
 const DISSECTOR: u32 = 1 << 0;
 
 unsafe extern "C" {
@@ -38,30 +38,30 @@ unsafe extern "C" {
     safe fn tcphs_register_plugin();
 }
 
-/// Called when the plugin was loaded and its version fits.
+/// Wireshark calls this after it has loaded the plugin, if the version fits.
 #[unsafe(no_mangle)]
 pub extern "C" fn plugin_register() {
     guard((), keep_panics_off_standard_error);
     tcphs_register_plugin();
 }
 
-/// What the latest panic said in a call that has no status to tell it by; null where there was none,
-/// or it was told already. The text lives until the next call.
+/// The message of the latest panic in a function that returns no status; null if there was none since
+/// the last call. The text lives until the next call.
 ///
-/// The shim declares this function itself: C programs have statuses.
+/// The shim declares this function itself.
 #[unsafe(no_mangle)]
-pub extern "C" fn tcphs_untold_failure() -> *const c_char {
+pub extern "C" fn tcphs_take_failure() -> *const c_char {
     thread_local! {
-        static TOLD: RefCell<Option<CString>> = const { RefCell::new(None) };
+        static TAKEN: RefCell<Option<CString>> = const { RefCell::new(None) };
     }
-    TOLD.with(|told| {
-        let mut told = told.borrow_mut();
-        *told = unreported_failure();
-        told.as_ref().map_or(ptr::null(), |failure| failure.as_ptr())
+    TAKEN.with(|taken| {
+        let mut taken = taken.borrow_mut();
+        *taken = take_failure();
+        taken.as_ref().map_or(ptr::null(), |failure| failure.as_ptr())
     })
 }
 
-/// What kind of plugin this is (Wireshark 4.4 and later).
+/// The kind of the plugin, for Wireshark 4.4 and later.
 #[unsafe(no_mangle)]
 pub extern "C" fn plugin_describe() -> u32 {
     DISSECTOR

@@ -1,23 +1,23 @@
-//! The remarks as Wireshark's expert information wants them registered.
+//! The findings as Wireshark's expert information wants them registered.
 
 use libc::c_int;
 use std::ptr;
 
 use dissector_core::connection::{Finding, Group, Severity};
 
+use crate::expert_items::{Entry, entries};
 use crate::fields::{Registered, leak, unregistered};
 use crate::headers::{self, ei_register_info, expert_field, expert_field_info, hf_register_info};
-use crate::remark::{Entry, entries};
 use c_api::boundary::{entry, guard};
 
-/// The array for `expert_register_field_array`, in the order of `remark::entries`.
+/// The array for `expert_register_field_array`, in the order of `expert_items::entries`.
 ///
 /// # Safety
 /// `count` is null or valid for writes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcphs_register_expert(count: *mut c_int) -> *mut ei_register_info {
     static REGISTERED: Registered<ei_register_info> = Registered::new();
-    // SAFETY: the caller vouches for `count`.
+    // SAFETY: the contract for `count` is the same.
     unsafe {
         REGISTERED.get(count, || {
             entry("register_expert");
@@ -26,13 +26,13 @@ pub unsafe extern "C" fn tcphs_register_expert(count: *mut c_int) -> *mut ei_reg
     }
 }
 
-/// Whether entry `nth` is said on later passes only.
+/// Whether entry `nth` is shown on later passes only.
 #[unsafe(no_mangle)]
-pub extern "C" fn tcphs_remark_needs_later(nth: c_int) -> bool {
+pub extern "C" fn tcphs_expert_needs_later(nth: c_int) -> bool {
     guard(false, || {
-        entry("remark_needs_later");
-        let remark = usize::try_from(nth).ok().and_then(|nth| entries().nth(nth));
-        remark.is_some_and(|remark| remark.finding.needs_the_future())
+        entry("expert_needs_later");
+        let entry = usize::try_from(nth).ok().and_then(|nth| entries().nth(nth));
+        entry.is_some_and(|entry| entry.finding.needs_the_future())
     })
 }
 
@@ -63,7 +63,7 @@ fn register_info(Entry { finding, raised }: Entry) -> ei_register_info {
     }
 }
 
-/// What is seen, without the likely causes.
+/// The observation, without the likely causes.
 fn summary(finding: Finding) -> &'static str {
     let text = finding.text();
     let end = text.find([':', ';']).unwrap_or(text.len());

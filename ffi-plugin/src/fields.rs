@@ -20,14 +20,14 @@ pub const VERSION_MINOR: c_int = headers::WIRESHARK_VERSION_MINOR as c_int;
 /// The array for `proto_register_field_array`, in the order of [`FIELDS`]. Wireshark keeps the
 /// pointer and writes into the array, so it is made once and never freed.
 ///
-/// The shim declares this function itself: `include/tcphs.h` knows nothing of Wireshark.
+/// The shim declares this function itself: `shim/session.h` has no types of Wireshark.
 ///
 /// # Safety
 /// `count` is null or valid for writes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcphs_register_info(count: *mut c_int) -> *mut hf_register_info {
     static REGISTERED: Registered<hf_register_info> = Registered::new();
-    // SAFETY: the caller vouches for `count`.
+    // SAFETY: the contract for `count` is the same.
     unsafe {
         REGISTERED.get(count, || {
             entry("register_info");
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn tcphs_register_info(count: *mut c_int) -> *mut hf_regis
     }
 }
 
-/// Whether field `nth` is said on later passes only.
+/// Whether field `nth` is shown on later passes only.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_field_needs_later(nth: c_int) -> bool {
     guard(false, || {
@@ -49,7 +49,7 @@ pub extern "C" fn tcphs_field_needs_later(nth: c_int) -> bool {
 /// An array that Wireshark writes into on registration: made once and never freed.
 pub struct Registered<T>(OnceLock<(*mut T, usize)>);
 
-// SAFETY: what it points to is never freed, and only Wireshark's main thread touches it.
+// SAFETY: the array is never freed, and only Wireshark's main thread uses it.
 unsafe impl<T> Send for Registered<T> {}
 // SAFETY: as above.
 unsafe impl<T> Sync for Registered<T> {}
@@ -59,7 +59,7 @@ impl<T: 'static> Registered<T> {
         Self(OnceLock::new())
     }
 
-    /// The array, made by `make`, and its length; null and 0 where that panics.
+    /// The array, made by `make`, and its length; null and 0 if that panics.
     ///
     /// # Safety
     /// `count` is null or valid for writes.
@@ -71,7 +71,7 @@ impl<T: 'static> Registered<T> {
             })
         });
         if !count.is_null() {
-            // SAFETY: not null, and the caller says that it is valid for writes.
+            // SAFETY: not null, and the caller guarantees that it is valid for writes.
             unsafe { count.write(length as c_int) };
         }
         array
@@ -108,7 +108,7 @@ fn register_info(field: &Field) -> hf_register_info {
     }
 }
 
-/// What Wireshark's macro `HFILL` writes: to be filled in on registration.
+/// The values of Wireshark's macro `HFILL`, to be filled in on registration.
 pub fn unregistered() -> header_field_info {
     header_field_info {
         name: ptr::null(),

@@ -2,9 +2,9 @@
 
 const PAGE: usize = 4096;
 
-/// Numbers by frame, 0 for none: 4 octets a frame where frames come one after the other, and at
-/// most 16 KiB for one far from all others. The numbers of frames are the caller's: they cost memory
-/// where they are used, not up to there.
+/// Numbers by frame, 0 for none: 4 octets a frame if frame numbers are consecutive, and at most 16 KiB
+/// for one far from all others. Memory is allocated for the pages in use only, because the frame
+/// numbers are the caller's.
 #[derive(Default)]
 pub struct Frames {
     pages: Vec<Option<Box<[u32; PAGE]>>>,
@@ -18,7 +18,7 @@ impl Frames {
         page.map_or(0, |page| page[frame as usize % PAGE])
     }
 
-    /// Gives a frame its number.
+    /// Sets the number of a frame.
     pub fn set(&mut self, frame: u32, number: u32) {
         let page = frame as usize / PAGE;
         if self.pages.len() <= page {
@@ -29,7 +29,7 @@ impl Frames {
         self.latest = self.latest.max(Some(frame));
     }
 
-    /// The frame with the highest number that was given one.
+    /// The highest frame that was given a number.
     pub fn latest(&self) -> Option<u32> {
         self.latest
     }

@@ -1,4 +1,4 @@
-//! The types and constants of Wireshark that are needed, as bindgen reads them (`build.rs`).
+//! Types and constants of Wireshark's headers, read by bindgen in `build.rs`.
 
 #![allow(
     non_camel_case_types,

@@ -1,7 +1,7 @@
-//! The texts of the Info column, kept ready.
+//! A cache of the texts of the Info column.
 //!
-//! Every listing pays for them, once for each segment of a handshake or a close, and there are only
-//! some dozens in a capture: finding one again takes a tenth of writing it anew.
+//! Every listing needs one for each segment of a handshake or a close, and a capture has only some
+//! dozens of different ones. Finding one in the cache takes a tenth of the time of writing it.
 
 use dissector_core::connection::{Annotation, States};
 
@@ -37,29 +37,29 @@ impl InfoTexts {
     }
 
     /// The text of one segment, and a NUL.
-    pub fn one(&mut self, said: &Annotation) -> &str {
-        let key = key(said);
+    pub fn one(&mut self, annotation: &Annotation) -> &str {
+        let key = key(annotation);
         // Fibonacci hashing: the highest bits of the product depend on every bit of the key.
         let slot = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SLOTS_LOG2);
         let Slot { key: kept, text } = &mut self.slots[slot as usize];
         if *kept != key {
             text.clear();
             // A String takes everything.
-            let _ = write_info(text, said, self.style);
+            let _ = write_info(text, annotation, self.style);
             text.push('\0');
             *kept = key;
         }
         text
     }
 
-    /// The texts of several segments in their order, parted by ` | `, and a NUL.
+    /// The texts of several segments in their order, separated by ` | `, and a NUL.
     pub fn several(&mut self, segments: impl Iterator<Item = Annotation>) -> &str {
         self.joined.clear();
-        for said in segments {
+        for annotation in segments {
             if !self.joined.is_empty() {
                 self.joined.push_str(" | ");
             }
-            let _ = write_info(&mut self.joined, &said, self.style);
+            let _ = write_info(&mut self.joined, &annotation, self.style);
         }
         self.joined.push('\0');
         &self.joined
@@ -67,14 +67,14 @@ impl InfoTexts {
 }
 
 /// Everything that the text depends on, in 42 bits.
-fn key(said: &Annotation) -> u64 {
+fn key(annotation: &Annotation) -> u64 {
     let state =
         |states: &States| u64::from(states.after().number()) << 1 | u64::from(states.proven());
-    u64::from(said.flags.bits())
-        | u64::from(said.stage.number()) << 12
-        | u64::from(said.copy.number()) << 20
-        | state(&said.client) << 24
-        | state(&said.server) << 33
+    u64::from(annotation.flags.bits())
+        | u64::from(annotation.stage.number()) << 12
+        | u64::from(annotation.copy.number()) << 20
+        | state(&annotation.client) << 24
+        | state(&annotation.server) << 33
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
     use dissector_core::wire::TcpFlags;
 
     #[test]
-    fn what_is_kept_is_what_would_be_written() {
+    fn cached_texts_are_those_that_would_be_written() {
         let mut session = Session::default();
         handshake(&mut session);
         session.learn(9, &segment(&octets(0x14, false, 102, 701)));
@@ -94,19 +94,19 @@ mod tests {
         let kept = [1, 2, 3, 4, 9].map(|frame| first(&session, frame));
         let mut texts = InfoTexts::default();
         // More than there are slots, each twice in turn with its neighbours.
-        for said in kept.iter().flat_map(|said| [said, &kept[0]]) {
+        for annotation in kept.iter().flat_map(|annotation| [annotation, &kept[0]]) {
             for (stage, copy) in Stage::ALL
                 .iter()
                 .flat_map(|stage| Repeat::ALL.iter().map(move |copy| (stage, copy)))
             {
                 for flags in [TcpFlags::SYN, TcpFlags::all()] {
-                    let mut said = *said;
-                    (said.stage, said.copy, said.flags) = (*stage, *copy, flags);
+                    let mut annotation = *annotation;
+                    (annotation.stage, annotation.copy, annotation.flags) = (*stage, *copy, flags);
                     let mut expected = String::new();
-                    write_info(&mut expected, &said, Style::default()).unwrap();
+                    write_info(&mut expected, &annotation, Style::default()).unwrap();
                     expected.push('\0');
-                    assert_eq!(texts.one(&said), expected);
-                    assert_eq!(texts.one(&said), expected);
+                    assert_eq!(texts.one(&annotation), expected);
+                    assert_eq!(texts.one(&annotation), expected);
                 }
             }
         }

@@ -1,14 +1,17 @@
-//! The Wireshark plugin, and the C interface of `include/tcphs.h`.
+//! The Wireshark plugin.
 //!
 //! Wireshark raises errors with `longjmp`, which must not cross a Rust frame. So C calls Rust and
-//! never the other way round: the shim in `shim/` reads what Wireshark knows into flat structs,
-//! calls the functions of [`abi`], and shows what came back when they have returned.
+//! never the other way round: the shim in `shim/` reads the packet into flat structs, calls the
+//! functions of [`abi`], and shows the results when they have returned.
 //!
-//! * [`abi`]: the functions and structs of `include/tcphs.h`;
-//! * `session`, `store`, `frames`, `connections`, `syns`, `proofs`, `chunks`: what is known of the segments of one capture file, by frame;
-//! * `view`, `verdict`, `remark`, `remark_text`, `text`, `info`: what is shown of one segment, as values and text;
+//! * [`abi`]: the functions and structs of `shim/session.h`;
+//! * `session`, `store`, `frames`, `connections`, `syns`, `proofs`, `chunks`: the segments of one
+//!   capture file, by frame;
+//! * `view`, `verdict`, `list`, `expert_items`, `finding_text`, `text`, `info`: what is shown of one
+//!   segment, as values and text;
 //! * `statistics`: what is shown of many connections;
-//! * `entry`, `fields`, `expert`, `command_line` (feature `wireshark`): what Wireshark looks up in a plugin.
+//! * `entry`, `fields`, `expert`, `command_line` (feature `wireshark`): what Wireshark looks up in a
+//!   plugin.
 
 pub mod abi;
 mod chunks;
@@ -19,16 +22,16 @@ mod connections;
 mod entry;
 #[cfg(feature = "wireshark")]
 mod expert;
+mod expert_items;
 #[cfg(feature = "wireshark")]
 mod fields;
+mod finding_text;
 mod frames;
 #[cfg(feature = "wireshark")]
 mod headers;
 mod info;
 mod list;
 mod proofs;
-mod remark;
-mod remark_text;
 mod session;
 mod statistics;
 mod store;

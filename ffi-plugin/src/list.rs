@@ -1,4 +1,4 @@
-//! The items of the packet details, as they are handed to C.
+//! The items of the packet details, as C gets them.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use dissector_core::schema::{FIELDS, FieldId, Known};
 use crate::abi::{TCPHS_MAX_ITEMS, TCPHS_NO_TEXT, tcphs_item, tcphs_wanted};
 use crate::text::TextBuffer;
 
-/// The items written so far. What does not fit is left out, and what nobody wants.
+/// The items written so far. Items that do not fit, or are not wanted, are left out.
 pub struct List<'a> {
     items: &'a mut [tcphs_item; TCPHS_MAX_ITEMS],
     length: usize,
@@ -15,7 +15,7 @@ pub struct List<'a> {
     level: u8,
     /// `None` if everything is wanted.
     wanted: Option<&'a tcphs_wanted>,
-    /// Whether the item asked for last is the last of `items`.
+    /// Whether the latest call has added an item.
     pushed: bool,
 }
 
@@ -28,12 +28,12 @@ impl<'a> List<'a> {
         Self { items, length: 0, text, level: 0, wanted, pushed: false }
     }
 
-    /// Whether anybody wants a field. What is not wanted need not be found out.
+    /// Whether a field is wanted.
     pub fn wants(&self, field: FieldId) -> bool {
         self.wanted.is_none_or(|wanted| wanted.fields[field as usize] != 0)
     }
 
-    /// Whether anybody wants a field that takes a verdict.
+    /// Whether a field is wanted that needs a verdict.
     pub fn wants_verdict(&self) -> bool {
         self.wanted.is_none_or(|wanted| {
             let mut fields = wanted.fields.iter().zip(FIELDS);
@@ -41,7 +41,7 @@ impl<'a> List<'a> {
         })
     }
 
-    /// Whether anybody wants the line of the protocol.
+    /// Whether the line of the protocol is wanted.
     pub fn wants_summary(&self) -> bool {
         self.wanted.is_none_or(|wanted| wanted.summary)
     }
@@ -69,7 +69,7 @@ impl<'a> List<'a> {
         Some(item)
     }
 
-    /// A line that opens a subtree, in which the next ones stand until [`close`](Self::close).
+    /// Adds a line that opens a subtree for the next ones, until [`close`](Self::close).
     pub fn open(&mut self, subtree: u8, field: FieldId, number: u8, line: impl Display) {
         let place = if self.wants(field) { self.text.push(line) } else { None };
         if let Some(item) = self.push(field, number.into()) {
@@ -87,12 +87,12 @@ impl<'a> List<'a> {
         self.push(field, number.into());
     }
 
-    /// A negative number is handed on in two's complement.
+    /// Adds a number; a negative one becomes its two's complement.
     pub fn signed(&mut self, field: FieldId, number: impl Into<i64>) {
         self.push(field, number.into() as u64);
     }
 
-    /// A field that is there or not, without a line of its own.
+    /// Adds a field without a value, for filters only.
     pub fn mark(&mut self, field: FieldId) {
         self.push(field, 0);
         self.hide_last(true);
@@ -117,13 +117,13 @@ impl<'a> List<'a> {
         }
     }
 
-    /// The label of an enumeration, for filters and `-T fields`.
+    /// Adds the label of an enumeration, for filters and `-T fields` only.
     pub fn twin(&mut self, twin: FieldId, label: &str) {
         self.string(twin, label);
         self.hide_last(true);
     }
 
-    /// Number and text. The text is for filters and `-T fields`; in the details it says nothing new.
+    /// Adds the number of an enumeration, and its label for filters and `-T fields` only.
     pub fn enumeration(&mut self, field: FieldId, twin: FieldId, number: u8, label: &str) {
         self.twin(twin, label);
         self.number(field, number);

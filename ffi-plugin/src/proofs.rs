@@ -1,72 +1,66 @@
-//! Which frame made a state certain that was assumed in an earlier one.
+//! Later frames that prove or refute the states assumed in earlier ones.
 //!
-//! Made on later passes only, when somebody looks at the details: each record is taken in once, in
-//! the order of the capture. A state that is held for longest costs no more than any other.
+//! Collected on later passes only, when details are shown. Each record is read once, in the order of
+//! the capture; a state that lasts long costs no more than any other.
 
 use std::collections::BTreeMap;
 
-use dissector_core::connection::{Annotation, State, States};
+use dissector_core::connection::{Annotation, Side, State, States};
 
-use crate::text::Later;
+use crate::text::Evidence;
 
-/// One of the ends of a connection, the client first.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum End {
-    Client = 0,
-    Server = 1,
-}
-
-/// What became of the states that were assumed, as far as the records were taken in.
+/// The evidence for assumed states in the records so far.
 #[derive(Default)]
 pub struct Proofs {
-    /// How many records were taken in.
-    taken: usize,
-    /// By connection: the state that each end is assumed to be in, and since which record.
+    /// Number of records that were read.
+    read: usize,
+    /// By connection: the state that each side is assumed to be in, and the place of the record since
+    /// which it is.
     open: Vec<[Option<(State, u32)>; 2]>,
-    /// By end and by the place of the record that settled it: since which record the state was
-    /// assumed, and what became of it.
-    settled: BTreeMap<(u64, u32), (u32, Later)>,
+    /// By side and place of the deciding record: the place of the record since which the state was
+    /// assumed, and the evidence.
+    settled: BTreeMap<(u64, u32), (u32, Evidence)>,
 }
 
 impl Proofs {
-    /// Takes in the records that came since the last call. `records` gives those from a place on,
-    /// with their frames and places; there are `count` in all.
-    pub fn take_in<I>(&mut self, count: usize, records: impl FnOnce(usize) -> I)
+    /// Reads the records since the last call. `records` returns those from a place on, each with its
+    /// frame and place; there are `count` in all.
+    pub fn update<I>(&mut self, count: usize, records: impl FnOnce(usize) -> I)
     where
         I: Iterator<Item = (u32, u32, Annotation)>,
     {
-        if count < self.taken {
-            // Frames that a read filter rejected gave their places back.
+        if count < self.read {
+            // The places of frames that a read filter rejected are used again.
             *self = Self::default();
         }
-        if count == self.taken {
+        if count == self.read {
             return;
         }
-        for (frame, place, said) in records(self.taken) {
-            let index = said.connection as usize;
+        for (frame, place, annotation) in records(self.read) {
+            let index = annotation.connection as usize;
             if index >= self.open.len() {
                 self.open.resize(index + 1, [None; 2]);
             }
-            self.follow(End::Client, &said.client, said.connection, frame, place);
-            self.follow(End::Server, &said.server, said.connection, frame, place);
+            self.follow(Side::Client, &annotation.client, annotation.connection, frame, place);
+            self.follow(Side::Server, &annotation.server, annotation.connection, frame, place);
         }
-        self.taken = count;
+        self.read = count;
     }
 
-    fn follow(&mut self, end: End, states: &States, connection: u32, frame: u32, place: u32) {
-        let open = &mut self.open[connection as usize][end as usize];
+    fn follow(&mut self, side: Side, states: &States, connection: u32, frame: u32, place: u32) {
+        let open = &mut self.open[connection as usize][side as usize];
         let after = states.after();
         let assumed = !states.proven() && after != State::Unknown;
         match *open {
             Some((state, _)) if assumed && state == after => return,
             Some((state, since)) => {
-                let later = match () {
-                    () if state == after => Some(Later::Certain(frame)),
-                    () if goes_back(state, after) => Some(Later::Refuted(frame)),
-                    () => None,
+                let evidence = if state == after {
+                    Some(Evidence::Proof(frame))
+                } else {
+                    goes_back(state, after).then_some(Evidence::Refutation(frame))
                 };
-                if let Some(later) = later {
-                    self.settled.insert((key(connection, end), place), (since, later));
+                if let Some(evidence) = evidence {
+                    self.settled.insert((key(connection, side), place), (since, evidence));
                 }
             }
             None => {}
@@ -74,21 +68,21 @@ impl Proofs {
         *open = assumed.then_some((after, place));
     }
 
-    /// What became of the state that an end was assumed to be in at `place`.
-    pub fn of(&self, connection: u32, end: End, place: u32) -> Option<Later> {
-        let key = key(connection, end);
+    /// The evidence for the state that a side was assumed to be in at `place`.
+    pub fn of(&self, connection: u32, side: Side, place: u32) -> Option<Evidence> {
+        let key = key(connection, side);
         let mut after = self.settled.range((key, place.checked_add(1)?)..=(key, u32::MAX));
-        let (_, &(since, later)) = after.next()?;
-        (since <= place).then_some(later)
+        let (_, &(since, evidence)) = after.next()?;
+        (since <= place).then_some(evidence)
     }
 }
 
-fn key(connection: u32, end: End) -> u64 {
-    u64::from(connection) << 1 | end as u64
+fn key(connection: u32, side: Side) -> u64 {
+    u64::from(connection) << 1 | side as u64
 }
 
-/// Whether an end that is in `then` cannot have been in `assumed` before: no segment leads from one
-/// to the other.
+/// Whether a side that is in `then` cannot have been in `assumed` before, because no segment leads
+/// from one to the other.
 fn goes_back(assumed: State, then: State) -> bool {
     let order = |state| match state {
         State::SynSent => 1,
@@ -101,7 +95,7 @@ fn goes_back(assumed: State, then: State) -> bool {
         State::Unknown | State::Listen => 0,
         _ => 0,
     };
-    // A reset takes a server back to LISTEN, and nothing leads to UNKNOWN.
+    // A reset returns a server to LISTEN, and nothing leads to UNKNOWN.
     order(then) > 0 && order(assumed) > order(then)
 }
 
@@ -111,34 +105,34 @@ mod tests {
     use crate::session::Session;
     use crate::session::tests::{handshake, octets, segment};
 
-    fn later(session: &mut Session, frame: u32) -> [Option<Later>; 2] {
-        session.take_in_proofs();
-        session.segment(frame, 0).unwrap().later
+    fn evidence(session: &mut Session, frame: u32) -> [Option<Evidence>; 2] {
+        session.update_proofs();
+        session.segment(frame, 0).unwrap().evidence
     }
 
     #[test]
     fn an_assumed_state_becomes_certain() {
         let mut session = Session::default();
         handshake(&mut session);
-        assert_eq!(later(&mut session, 1), [None, Some(Later::Certain(2))]);
-        assert_eq!(later(&mut session, 2), [Some(Later::Certain(3)), None]);
+        assert_eq!(evidence(&mut session, 1), [None, Some(Evidence::Proof(2))]);
+        assert_eq!(evidence(&mut session, 2), [Some(Evidence::Proof(3)), None]);
         // The server's states are not proven by anything that follows.
-        assert_eq!(later(&mut session, 3), [None, None]);
-        assert_eq!(later(&mut session, 4), [None, None]);
+        assert_eq!(evidence(&mut session, 3), [None, None]);
+        assert_eq!(evidence(&mut session, 4), [None, None]);
     }
 
     #[test]
-    fn what_comes_later_is_taken_in_later() {
+    fn later_segments_are_read_later() {
         let mut session = Session::default();
         handshake(&mut session);
-        assert_eq!(later(&mut session, 4), [None, None]);
+        assert_eq!(evidence(&mut session, 4), [None, None]);
         // The server acknowledges the FIN.
         let octets = octets(0x10, true, 701, 102);
         let mut ack = segment(&octets);
         std::mem::swap(&mut ack.packet.source, &mut ack.packet.destination);
         session.learn(5, &ack);
         session.end_frame(5);
-        assert_eq!(later(&mut session, 4), [None, Some(Later::Certain(5))]);
+        assert_eq!(evidence(&mut session, 4), [None, Some(Evidence::Proof(5))]);
     }
 
     #[test]
@@ -155,7 +149,7 @@ mod tests {
             session.learn(frame, &segment);
             session.end_frame(frame);
         }
-        assert_eq!(later(&mut session, 2), [Some(Later::Refuted(3)), None]);
+        assert_eq!(evidence(&mut session, 2), [Some(Evidence::Refutation(3)), None]);
     }
 
     #[test]

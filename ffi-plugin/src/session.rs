@@ -1,51 +1,44 @@
-//! What is known of the segments of one capture file, by frame.
+//! The segments of one capture file, by frame.
 //!
-//! Wireshark dissects a frame once in the order of the file and later as often and in whatever
-//! order it likes. The first time the engine learns; afterwards only what is stored is shown.
+//! Wireshark dissects each frame once in the order of the file, and later any number of times in any
+//! order. The engine takes a frame in the first time; later calls only read what was stored then.
 
 use std::net::IpAddr;
 
-use dissector_core::connection::{Annotation, Connection, Stage};
+use dissector_core::connection::{Annotation, Connection, Side, Stage};
 use dissector_core::wire::{SynSignature, TcpFlags};
 use dissector_core::{ConnectionTable, IcmpError, Segment};
 
 use crate::connections::Connections;
-pub use crate::connections::Steps;
+pub use crate::connections::Landmarks;
 use crate::info::InfoTexts;
-use crate::proofs::{End, Proofs};
+use crate::proofs::Proofs;
 use crate::store::Store;
 use crate::syns::Syns;
-use crate::text::{Later, Style};
+use crate::text::{Evidence, Style};
 
-/// The engine, and what it said of each segment.
+/// The engine, and its annotation of each segment.
 #[derive(Default)]
 pub struct Session {
     table: ConnectionTable,
     store: Store,
     connections: Connections,
     syns: Syns,
-    icmp: Vec<(u32, IcmpSaid)>,
+    icmp: Vec<(u32, IcmpMessage)>,
     texts: InfoTexts,
     proofs: Proofs,
     settings: Settings,
-    /// Whether it was told that connections were let go.
-    told_full: bool,
+    /// Whether `end_frame` has reported that open connections were dropped.
+    eviction_reported: bool,
 }
 
-/// What there is to tell of the whole file.
-pub enum Told {
-    Nothing,
-    /// The first connection that was not closed was let go.
-    Full,
-}
-
-/// What the user can choose.
+/// The user's settings.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Settings {
-    /// Whether the Info column speaks of every segment, or of those that have a stage.
+    /// Whether the Info column describes every segment, or only those that have a stage.
     pub every_segment: bool,
     pub style: Style,
-    /// A set-up that takes longer is worth a remark.
+    /// A handshake that takes longer is a finding.
     pub slow_ns: u64,
 }
 
@@ -55,39 +48,39 @@ impl Default for Settings {
     }
 }
 
-/// What an ICMP error says, and who sent it.
+/// Type and code of an ICMP error, and its sender.
 #[derive(Clone, Copy)]
-pub struct IcmpSaid {
+pub struct IcmpMessage {
     pub router: IpAddr,
     pub kind: u8,
     pub code: u8,
 }
 
-/// Everything that is known of one segment.
-pub struct Known<'a> {
-    pub said: Annotation,
+/// Everything known about one segment.
+pub struct SegmentFacts<'a> {
+    pub annotation: Annotation,
     /// Its connection, as it stands now.
     pub connection: &'a Connection,
     /// The time by which the connection is judged.
     pub now_ns: i64,
     /// Its header, where it has a SYN.
     pub syn: Option<SynSignature<'a>>,
-    /// What it says, if it is an ICMP error.
-    pub icmp: Option<&'a IcmpSaid>,
-    /// Which of the places that stand for the whole connection it has.
-    pub steps: Steps,
-    /// What became of the states that client and server were assumed to be in.
-    pub later: [Option<Later>; 2],
+    /// Its message, if it is an ICMP error.
+    pub icmp: Option<&'a IcmpMessage>,
+    /// Whether it is the first or last segment of a kind in its connection.
+    pub landmarks: Landmarks,
+    /// Evidence in later frames for the assumed states of client and server.
+    pub evidence: [Option<Evidence>; 2],
     pub settings: Settings,
 }
 
 impl Session {
-    /// A session that holds so many connections at once.
+    /// A session that holds up to `limit` connections at once.
     pub fn with_limit(limit: usize) -> Self {
         Self { table: ConnectionTable::with_limit(limit), ..Self::default() }
     }
 
-    /// Feeds the engine and stores what it says. Frames come in order; a frame may hold several
+    /// Takes in a segment and stores its annotation. Frames come in order; a frame may hold several
     /// segments.
     pub fn learn(&mut self, frame: u32, segment: &Segment<'_>) {
         let annotation = self.table.observe(segment);
@@ -96,51 +89,48 @@ impl Session {
         self.syns.note(segment, place);
     }
 
-    /// Feeds the engine with an ICMP error; it is stored if it belongs to a connection.
+    /// Takes in an ICMP error, and stores its annotation if it belongs to a connection.
     pub fn learn_icmp(&mut self, frame: u32, error: &IcmpError) {
-        let said = self.table.observe_icmp(error);
-        self.connections.keep_left(&mut self.table);
-        if let Some(annotation) = said {
+        let observed = self.table.observe_icmp(error);
+        self.connections.keep_closed(&mut self.table);
+        if let Some(annotation) = observed {
             let place = self.store.push(frame, &annotation);
             self.connections.note(&mut self.table, &annotation, place);
-            // A frame that a read filter rejected gave its places back.
+            // The places of a frame that a read filter rejected are used again.
             while self.icmp.pop_if(|(last, _)| *last >= place).is_some() {}
             let IcmpError { kind, code, ref packet, .. } = *error;
-            self.icmp.push((place, IcmpSaid { router: packet.source, kind, code }));
+            self.icmp.push((place, IcmpMessage { router: packet.source, kind, code }));
         }
     }
 
-    /// To be called when a frame has been dissected for the first time.
+    /// Ends the first dissection of a frame. Returns true once: when the first open connection was
+    /// dropped to make room.
     ///
     /// Wireshark gives the number of a frame that a read filter (`-R`) rejected to the next frame
-    /// as well. So the segments of a frame are told from those of an earlier frame of the same
-    /// number by this call, not by the number.
-    pub fn end_frame(&mut self, frame: u32) -> Told {
+    /// as well. So this call, and not the number, separates the segments of two frames.
+    pub fn end_frame(&mut self, frame: u32) -> bool {
         self.store.end_frame(frame);
-        if self.told_full || self.table.evicted() == 0 {
-            return Told::Nothing;
-        }
-        self.told_full = true;
-        Told::Full
+        let reported = self.eviction_reported;
+        self.eviction_reported = self.table.evicted() > 0;
+        self.eviction_reported && !reported
     }
 
-    /// What is known of segment `nth` of a frame, from 0 in the order they came in.
-    pub fn segment(&self, frame: u32, nth: u32) -> Option<Known<'_>> {
-        let (place, said) = self.store.segments(frame).nth(nth as usize)?;
-        Some(Known {
-            said,
-            connection: self.connections.get(&self.table, said.connection)?,
+    /// Segment `nth` of a frame, from 0 in the order in which they were taken in.
+    pub fn segment(&self, frame: u32, nth: u32) -> Option<SegmentFacts<'_>> {
+        let (place, annotation) = self.store.segments(frame).nth(nth as usize)?;
+        Some(SegmentFacts {
+            annotation,
+            connection: self.connections.get(&self.table, annotation.connection)?,
             now_ns: self.table.now_ns(),
-            syn: if said.flags.contains(TcpFlags::SYN) { self.syns.get(place) } else { None },
-            icmp: if said.stage == Stage::IcmpError { self.icmp_at(place) } else { None },
-            steps: self.connections.steps(said.connection, place),
-            later: [End::Client, End::Server]
-                .map(|end| self.proofs.of(said.connection, end, place)),
+            syn: if annotation.flags.contains(TcpFlags::SYN) { self.syns.get(place) } else { None },
+            icmp: if annotation.stage == Stage::IcmpError { self.icmp_at(place) } else { None },
+            landmarks: self.connections.landmarks(annotation.connection, place),
+            evidence: Side::BOTH.map(|side| self.proofs.of(annotation.connection, side, place)),
             settings: self.settings,
         })
     }
 
-    fn icmp_at(&self, place: u32) -> Option<&IcmpSaid> {
+    fn icmp_at(&self, place: u32) -> Option<&IcmpMessage> {
         let index = self.icmp.binary_search_by_key(&place, |(place, _)| *place).ok()?;
         Some(&self.icmp[index].1)
     }
@@ -155,24 +145,23 @@ impl Session {
         self.table.now_ns()
     }
 
-    /// To be called before details are shown on a later pass: finds out what became of the states
-    /// that were assumed.
-    pub fn take_in_proofs(&mut self) {
+    /// Collects the evidence for assumed states. To be called before details are shown on a later pass.
+    pub fn update_proofs(&mut self) {
         let store = &self.store;
-        self.proofs.take_in(store.len(), |taken| store.since(taken));
+        self.proofs.update(store.len(), |place| store.since(place));
     }
 
-    /// Changes what the user can choose; what is shown follows at once.
+    /// Changes the settings for everything that is shown from now on.
     pub fn configure(&mut self, settings: Settings) {
         self.settings = settings;
         self.texts = InfoTexts::new(settings.style);
     }
 
-    /// What the Info column says of a frame, and a NUL; `None` if there is nothing to say.
+    /// The text of the Info column for a frame, and a NUL; `None` if the frame adds none.
     pub fn info(&mut self, frame: u32) -> Option<&str> {
-        let said = self.store.segments(frame).map(|(_, said)| said);
+        let annotations = self.store.segments(frame).map(|(_, annotation)| annotation);
         let every = self.settings.every_segment;
-        let mut staged = said.filter(|said| every || said.stage != Stage::None);
+        let mut staged = annotations.filter(|annotation| every || annotation.stage != Stage::None);
         let first = staged.next()?;
         Some(match staged.next() {
             None => self.texts.one(&first),
@@ -195,12 +184,12 @@ pub(crate) mod tests {
         Segment::parse(packet, octets).unwrap()
     }
 
-    /// What is said of the first segment of a frame.
+    /// The annotation of the first segment of a frame.
     pub fn first(session: &Session, frame: u32) -> Annotation {
-        session.segment(frame, 0).unwrap().said
+        session.segment(frame, 0).unwrap().annotation
     }
 
-    /// A segment with other flags; from the server if `back`. Numbers fit those of `SYN`.
+    /// A segment with other flags and numbers; from the server if `back`.
     pub fn octets(flags: u8, back: bool, sequence: u32, acknowledgment: u32) -> [u8; 20] {
         let mut octets = SYN;
         if back {
@@ -233,8 +222,8 @@ pub(crate) mod tests {
     }
 
     fn flags(session: &Session, frame: u32) -> Vec<String> {
-        let said = session.store.segments(frame).map(|(_, said)| said);
-        said.map(|said| said.flags.tcpdump().to_string()).collect()
+        let annotations = session.store.segments(frame).map(|(_, annotation)| annotation);
+        annotations.map(|annotation| annotation.flags.tcpdump().to_string()).collect()
     }
 
     fn with_flags(flags: u8) -> [u8; 20] {
@@ -294,10 +283,10 @@ pub(crate) mod tests {
     fn a_segment_leads_to_its_connection() {
         let mut session = Session::default();
         session.learn(1, &segment(&SYN));
-        let known = session.segment(1, 0).unwrap();
-        assert_eq!(known.connection.id(), known.said.connection);
-        assert_eq!(known.connection.client(), "10.0.0.1:40000".parse().unwrap());
-        assert!(known.syn.is_some());
+        let facts = session.segment(1, 0).unwrap();
+        assert_eq!(facts.connection.id(), facts.annotation.connection);
+        assert_eq!(facts.connection.client(), "10.0.0.1:40000".parse().unwrap());
+        assert!(facts.syn.is_some());
         assert!(session.segment(1, 1).is_none() && session.segment(2, 0).is_none());
     }
 }

@@ -1,12 +1,12 @@
-//! What the engine said of each segment, by frame.
+//! The annotations of segments, by frame.
 
 use dissector_core::connection::{Annotation, AnnotationOverflow, CompactAnnotation};
 
 use crate::chunks::Chunks;
 use crate::frames::Frames;
 
-/// Annotations by frame: 16 octets a segment, 4 a frame, and 32 more where there is something
-/// remarkable.
+/// Annotations by frame: 16 octets a segment, 4 a frame, and 32 more for an annotation that does not
+/// fit into its compact form.
 #[derive(Default)]
 pub struct Store {
     /// The place in `records` of the first segment of each frame, plus 1; 0 for none.
@@ -25,14 +25,14 @@ struct Record {
 }
 
 impl Store {
-    /// Gives the place of the record, which names the segment; the last place of all where there
-    /// is no more room.
+    /// Returns the place of the record, which identifies the segment; `u32::MAX` if there is no more
+    /// room.
     pub fn push(&mut self, frame: u32, annotation: &Annotation) -> u32 {
         let further = self.open == Some(frame);
         if !further {
             self.forget(frame);
         }
-        // A capture of 4 thousand million segments: what comes later stays without annotation.
+        // After 4 thousand million segments, later ones stay without annotation.
         let Ok(stored) = u32::try_from(self.records.len() + 1) else {
             return u32::MAX;
         };
@@ -49,19 +49,19 @@ impl Store {
         place
     }
 
-    /// The frame has been dissected for the first time.
+    /// Ends the first dissection of a frame.
     pub fn end_frame(&mut self, frame: u32) {
         if self.open.take() != Some(frame) {
             self.forget(frame);
         }
     }
 
-    /// How many records there are.
+    /// Number of records.
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// The segments of a frame in the order they came in, each with its place.
+    /// The segments of a frame in the order in which they came, each with its place.
     pub fn segments(&self, frame: u32) -> impl Iterator<Item = (u32, Annotation)> {
         let first = self.first.get(frame).checked_sub(1);
         let places = first.into_iter().flat_map(|first| first..);
@@ -87,7 +87,7 @@ impl Store {
         compact.annotation(overflow.map(|(_, overflow)| overflow))
     }
 
-    /// Drops what an earlier frame of the same number left.
+    /// Drops the records of an earlier frame with the same number.
     fn forget(&mut self, frame: u32) {
         let Some(place) = self.first.get(frame).checked_sub(1) else { return };
         self.first.set(frame, 0);

@@ -1,7 +1,7 @@
-//! The headers of the SYNs of a capture file, for their options and signatures.
+//! The headers of the SYNs of a capture file, for options and signatures.
 //!
-//! Wireshark may show a frame again without dissecting what is in front of us, so they are kept: 19
-//! octets and the header for each segment with SYN, nothing for the others.
+//! They are kept because Wireshark may show a frame again without dissecting it: 19 octets and the
+//! header for each segment with SYN, nothing for the others.
 
 use dissector_core::Segment;
 use dissector_core::wire::{SynSignature, TcpFlags, TcpHeader};
@@ -14,13 +14,13 @@ pub struct Syns {
 }
 
 struct Entry {
-    /// Which segment it is.
+    /// The place of its segment.
     place: u32,
-    /// Where its octets begin.
+    /// The index of its first octet.
     start: usize,
 }
 
-/// In front of each header: TTL, version of IP, and whether there is a payload.
+/// Octets in front of each header: TTL, version of IP, and whether there is a payload.
 const ABOUT: usize = 3;
 /// The longest header.
 const HEADER: usize = 60;
@@ -32,7 +32,7 @@ impl Syns {
         if !tcp.flags.contains(TcpFlags::SYN) {
             return;
         }
-        // A frame that a read filter rejected gave its places back.
+        // The places of a frame that a read filter rejected are used again.
         while let Some(last) = self.entries.pop_if(|last| last.place >= place) {
             self.octets.truncate(last.start);
         }

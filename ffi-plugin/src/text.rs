@@ -1,4 +1,4 @@
-//! What is said of a segment, as text.
+//! Texts about a segment.
 
 use std::ffi::CString;
 use std::fmt::{self, Display, Formatter, Write};
@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 
 use dissector_core::connection::{Annotation, Repeat, Stage, State, StateNames, States};
 
-/// How states are written in the Info column and in the packet details, as the user has it.
+/// The style of states in the Info column and in the packet details.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Style {
     pub names: StateNames,
-    /// Whether assumed states say so.
+    /// Whether assumed states are marked.
     pub mark_assumed: bool,
 }
 
@@ -25,7 +25,7 @@ impl Style {
         state.name_in(self.names)
     }
 
-    /// Whether it is to be said that the state after is assumed.
+    /// Whether the state after is assumed, and to be marked.
     fn marks(self, states: &States) -> bool {
         self.mark_assumed && !states.proven() && states.after() != State::Unknown
     }
@@ -37,42 +37,42 @@ impl Style {
     }
 }
 
-/// In front of the Info column: `2/3 SYN/ACK [S.] client ESTABLISHED? server SYN-RECEIVED`.
-pub fn write_info(out: &mut impl Write, said: &Annotation, style: Style) -> fmt::Result {
-    let start = if write_event(out, said)? { " " } else { "" };
-    // An ICMP error is no segment: it has no flags.
-    if said.stage != Stage::IcmpError {
-        write!(out, "{start}[{}]", said.flags.tcpdump())?;
+/// Writes the text for the Info column: `2/3 SYN/ACK [S.] client ESTABLISHED? server SYN-RECEIVED`.
+pub fn write_info(out: &mut impl Write, annotation: &Annotation, style: Style) -> fmt::Result {
+    let start = if write_event(out, annotation)? { " " } else { "" };
+    // An ICMP error has no flags.
+    if annotation.stage != Stage::IcmpError {
+        write!(out, "{start}[{}]", annotation.flags.tcpdump())?;
     }
     out.write_str(" client ")?;
-    style.write_after(out, &said.client)?;
+    style.write_after(out, &annotation.client)?;
     out.write_str(" server ")?;
-    style.write_after(out, &said.server)
+    style.write_after(out, &annotation.server)
 }
 
 /// The line of the protocol in the packet details.
 pub struct Summary<'a> {
-    pub said: &'a Annotation,
+    pub annotation: &'a Annotation,
     pub style: Style,
 }
 
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let said = self.said;
-        write!(f, "TCP Handshake, connection {}, ", said.connection)?;
-        if write_event(f, said)? {
+        let annotation = self.annotation;
+        write!(f, "TCP Handshake, connection {}, ", annotation.connection)?;
+        if write_event(f, annotation)? {
             f.write_str(", ")?;
         }
-        write_states(f, said, self.style)
+        write_states(f, annotation, self.style)
     }
 }
 
-/// `client ESTABLISHED?, server SYN-RECEIVED`.
-pub fn write_states(out: &mut impl Write, said: &Annotation, style: Style) -> fmt::Result {
+/// Writes `client ESTABLISHED?, server SYN-RECEIVED`.
+pub fn write_states(out: &mut impl Write, annotation: &Annotation, style: Style) -> fmt::Result {
     out.write_str("client ")?;
-    style.write_after(out, &said.client)?;
+    style.write_after(out, &annotation.client)?;
     out.write_str(", server ")?;
-    style.write_after(out, &said.server)
+    style.write_after(out, &annotation.server)
 }
 
 /// The line of one end in the packet details: `Client 10.0.0.1:40000: SYN-SENT → ESTABLISHED`.
@@ -81,17 +81,17 @@ pub struct EndpointLine<'a> {
     pub endpoint: SocketAddr,
     pub states: &'a States,
     pub style: Style,
-    /// What later frames said of a state that is assumed here.
-    pub later: Option<Later>,
+    /// The evidence in later frames, if the state is assumed here.
+    pub evidence: Option<Evidence>,
 }
 
-/// What a later frame said of a state that was assumed.
+/// Evidence in a later frame for or against an assumed state.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Later {
-    /// It proved it.
-    Certain(u32),
-    /// It showed that the end was not in that state.
-    Refuted(u32),
+pub enum Evidence {
+    /// The frame proves it.
+    Proof(u32),
+    /// The frame shows that the side was not in that state.
+    Refutation(u32),
 }
 
 impl Display for EndpointLine<'_> {
@@ -105,36 +105,36 @@ impl Display for EndpointLine<'_> {
         if !self.style.marks(self.states) {
             return Ok(());
         }
-        match self.later {
+        match self.evidence {
             None => f.write_str(" (assumed)"),
-            Some(Later::Certain(frame)) => write!(f, " (assumed; certain with frame {frame})"),
-            Some(Later::Refuted(frame)) => write!(f, " (assumed; refuted by frame {frame})"),
+            Some(Evidence::Proof(frame)) => write!(f, " (assumed; certain with frame {frame})"),
+            Some(Evidence::Refutation(frame)) => write!(f, " (assumed; refuted by frame {frame})"),
         }
     }
 }
 
-/// What is worth a word about the segment: its step, or that it is a copy. Whether there was any.
-fn write_event(out: &mut impl Write, said: &Annotation) -> Result<bool, fmt::Error> {
-    match (said.stage, said.copy) {
+/// Writes the step of the segment, or that it is a copy. Returns whether it wrote anything.
+fn write_event(out: &mut impl Write, annotation: &Annotation) -> Result<bool, fmt::Error> {
+    match (annotation.stage, annotation.copy) {
         (Stage::None, Repeat::Original) => return Ok(false),
         (Stage::None, copy) => write!(out, "{copy}")?,
-        _ => write_step(out, said)?,
+        _ => write_step(out, annotation)?,
     }
     Ok(true)
 }
 
-/// Step and name, and whether it is a copy: `1/4 FIN (retransmission)`.
-pub fn write_step(out: &mut impl Write, said: &Annotation) -> fmt::Result {
-    if let Some(step) = said.stage.step() {
+/// Writes step and name, and whether it is a copy: `1/4 FIN (retransmission)`.
+pub fn write_step(out: &mut impl Write, annotation: &Annotation) -> fmt::Result {
+    if let Some(step) = annotation.stage.step() {
         out.write_str(step)?;
         out.write_str(" ")?;
     }
-    out.write_str(match said.stage {
-        // Its 4/4 would be read as that of the close.
+    out.write_str(match annotation.stage {
+        // A reader would take its 4/4 for that of the close.
         Stage::MpJoinAck => "ACK (MP_JOIN)",
         stage => stage.name(),
     })?;
-    match said.copy {
+    match annotation.copy {
         Repeat::Original => Ok(()),
         copy => write!(out, " ({copy})"),
     }
@@ -156,7 +156,7 @@ pub fn c_string(text: &str) -> CString {
     CString::new(text).unwrap_or_default()
 }
 
-/// Fixed room for text. What does not fit is left out; characters are never cut in two.
+/// A buffer of fixed size for texts. Texts that do not fit are left out; characters are never cut.
 pub struct TextBuffer<'a> {
     room: &'a mut [u8],
     length: usize,
@@ -167,7 +167,7 @@ impl<'a> TextBuffer<'a> {
         Self { room, length: 0 }
     }
 
-    /// Appends `text` and a NUL, or nothing if they do not fit; gives the place of its first octet.
+    /// Appends `text` and a NUL, or nothing if they do not fit; returns the place of its first octet.
     pub fn push(&mut self, text: impl Display) -> Option<usize> {
         let start = self.length;
         if write!(self, "{text}\0").is_ok() {
@@ -204,23 +204,23 @@ mod tests {
     use dissector_core::wire::TcpFlags;
 
     /// A SYN with the given stage and copy: client CLOSED → SYN-SENT, server LISTEN → SYN-RECEIVED.
-    fn said(stage: Stage, copy: Repeat) -> Annotation {
+    fn annotation(stage: Stage, copy: Repeat) -> Annotation {
         let mut session = Session::default();
         session.learn(1, &segment(&SYN));
-        let mut said = first(&session, 1);
-        (said.stage, said.copy) = (stage, copy);
-        said
+        let mut annotation = first(&session, 1);
+        (annotation.stage, annotation.copy) = (stage, copy);
+        annotation
     }
 
-    fn step(said: &Annotation) -> String {
+    fn step(annotation: &Annotation) -> String {
         let mut text = String::new();
-        write_step(&mut text, said).unwrap();
+        write_step(&mut text, annotation).unwrap();
         text
     }
 
     #[test]
     fn info_begins_with_the_step() {
-        let mut syn_ack = said(Stage::SynAck, Repeat::Original);
+        let mut syn_ack = annotation(Stage::SynAck, Repeat::Original);
         syn_ack.flags = TcpFlags::SYN | TcpFlags::ACK;
         let mut info = String::new();
         write_info(&mut info, &syn_ack, Style::default()).unwrap();
@@ -229,10 +229,10 @@ mod tests {
 
     #[test]
     fn every_stage_names_its_step_once() {
-        let steps: Vec<_> =
-            Stage::ALL.iter().map(|&stage| step(&said(stage, Repeat::Original))).collect();
+        let landmarks: Vec<_> =
+            Stage::ALL.iter().map(|&stage| step(&annotation(stage, Repeat::Original))).collect();
         assert_eq!(
-            steps,
+            landmarks,
             [
                 "-",
                 "1/3 SYN",
@@ -262,28 +262,28 @@ mod tests {
 
     #[test]
     fn a_copy_says_so() {
-        let copy = said(Stage::Fin, Repeat::Retransmission);
+        let copy = annotation(Stage::Fin, Repeat::Retransmission);
         assert_eq!(step(&copy), "1/4 FIN (retransmission)");
-        let copy = said(Stage::Syn, Repeat::Duplicate);
+        let copy = annotation(Stage::Syn, Repeat::Duplicate);
         assert_eq!(step(&copy), "1/3 SYN (duplicate)");
     }
 
-    fn summary(said: &Annotation) -> String {
-        Summary { said, style: Style::default() }.to_string()
+    fn summary(annotation: &Annotation) -> String {
+        Summary { annotation, style: Style::default() }.to_string()
     }
 
     #[test]
     fn the_summary_leaves_out_what_there_is_not() {
         assert_eq!(
-            summary(&said(Stage::Syn, Repeat::Original)),
+            summary(&annotation(Stage::Syn, Repeat::Original)),
             "TCP Handshake, connection 0, 1/3 SYN, client SYN-SENT, server SYN-RECEIVED?"
         );
         assert_eq!(
-            summary(&said(Stage::None, Repeat::Original)),
+            summary(&annotation(Stage::None, Repeat::Original)),
             "TCP Handshake, connection 0, client SYN-SENT, server SYN-RECEIVED?"
         );
         assert_eq!(
-            summary(&said(Stage::None, Repeat::Duplicate)),
+            summary(&annotation(Stage::None, Repeat::Duplicate)),
             "TCP Handshake, connection 0, duplicate, client SYN-SENT, server SYN-RECEIVED?"
         );
     }
@@ -292,8 +292,14 @@ mod tests {
     fn an_end_shows_its_way() {
         let line = |endpoint: &str, states: &States| {
             let endpoint: SocketAddr = endpoint.parse().unwrap();
-            EndpointLine { role: "Server", endpoint, states, style: Style::default(), later: None }
-                .to_string()
+            EndpointLine {
+                role: "Server",
+                endpoint,
+                states,
+                style: Style::default(),
+                evidence: None,
+            }
+            .to_string()
         };
         let mut session = Session::default();
         handshake(&mut session);

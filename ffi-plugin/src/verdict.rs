@@ -1,4 +1,4 @@
-//! What the packet details show of the connection as a whole, on later passes.
+//! The subtree of the packet details for the verdict on the connection, on later passes.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -14,10 +14,10 @@ use crate::text::Milliseconds;
 pub const TIMES: [FieldId; 4] =
     [FieldId::SetupTime, FieldId::RttServer, FieldId::RttClient, FieldId::RttTotal];
 
-/// The subtree of the verdict.
+/// The number of the subtree.
 const SUBTREE: u8 = 3;
 
-/// Writes the verdict as a subtree. What goes without saying is there for filters only.
+/// Writes the verdict as a subtree. Values that are the normal case are for filters only.
 pub fn write(connection: &Connection, verdict: &Verdict, list: &mut List<'_>) {
     let Verdict { outcome, open_type, close, .. } = *verdict;
     list.open(SUBTREE, FieldId::Outcome, outcome.number(), Line(verdict));
@@ -61,7 +61,7 @@ pub fn write(connection: &Connection, verdict: &Verdict, list: &mut List<'_>) {
     list.close();
 }
 
-/// The times of the handshake, as far as they are known.
+/// Writes the times of the handshake that are known.
 pub fn write_times(times: &HandshakeTimes, list: &mut List<'_>) {
     let times = [times.setup_time_ns, times.rtt_server_ns, times.rtt_client_ns, times.rtt_total_ns];
     for (field, time_ns) in TIMES.into_iter().zip(times) {
@@ -71,7 +71,7 @@ pub fn write_times(times: &HandshakeTimes, list: &mut List<'_>) {
     }
 }
 
-/// Where the steps were, as links.
+/// Where the landmarks were, as links.
 fn write_frames(verdict: &Verdict, list: &mut List<'_>) {
     let frames = [
         (FieldId::SynFrame, verdict.frames.syn),
@@ -91,7 +91,7 @@ fn write_frames(verdict: &Verdict, list: &mut List<'_>) {
     }
 }
 
-/// What the two ends agreed on.
+/// Writes the result of the negotiation.
 fn write_negotiated(verdict: &Verdict, list: &mut List<'_>) {
     let negotiated = &verdict.negotiated;
     for (field, octets) in [
@@ -157,8 +157,8 @@ mod tests {
     fn the_line_says_how_it_opened_and_closed() {
         let mut session = Session::default();
         handshake(&mut session);
-        let known = session.segment(4, 0).unwrap();
-        let verdict = known.connection.verdict_at(known.now_ns);
+        let facts = session.segment(4, 0).unwrap();
+        let verdict = facts.connection.verdict_at(facts.now_ns);
         let line = Line(&verdict).to_string();
         assert_eq!(line, "Outcome: complete in 20.0 ms (three_way); half closed by client");
     }

@@ -1,4 +1,4 @@
-//! What the packet details show of a segment, as a list of items.
+//! The packet details of a segment, as a list of items.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,89 +8,109 @@ use dissector_core::wire::{OptionsText, TcpFlags};
 
 use crate::abi::{TCPHS_NO_TEXT, tcphs_view, tcphs_wanted};
 use crate::list::List;
-use crate::session::Known;
-use crate::text::{EndpointLine, Later, Style, Summary, TextBuffer};
+use crate::session::SegmentFacts;
+use crate::text::{EndpointLine, Evidence, Style, Summary, TextBuffer};
 use crate::verdict;
 
-/// Writes what there is to show of a segment, or as much of it as is `wanted`; on `later` passes
-/// also what its connection came to.
-pub fn write(known: &Known<'_>, later: bool, wanted: Option<&tcphs_wanted>, view: &mut tcphs_view) {
-    let Known { said, connection, .. } = *known;
-    let style = known.settings.style;
+/// Writes the details of a segment, or those that are `wanted`; on `later` passes also the verdict on
+/// its connection.
+pub fn write(
+    facts: &SegmentFacts<'_>,
+    later: bool,
+    wanted: Option<&tcphs_wanted>,
+    view: &mut tcphs_view,
+) {
+    let SegmentFacts { annotation, connection, .. } = *facts;
+    let style = facts.settings.style;
     let mut list = List::new(&mut view.items, TextBuffer::new(&mut view.text), wanted);
     view.summary = TCPHS_NO_TEXT;
     if list.wants_summary() {
-        let place = list.text.push(Summary { said: &said, style });
+        let place = list.text.push(Summary { annotation: &annotation, style });
         view.summary = place.map_or(TCPHS_NO_TEXT, |place| place as u32);
     }
 
-    // What a reader wants to know first, and then what it is made of.
-    if let Some(meaning) = said.stage.meaning() {
+    // First the meaning and the states, then the parts of the segment.
+    if let Some(meaning) = annotation.stage.meaning() {
         list.string(FieldId::StageMeaning, meaning);
     }
-    let [client, server] = if later { known.later } else { [None; 2] };
-    endpoint(&mut list, &CLIENT, connection.client(), &said.client, client, style);
-    endpoint(&mut list, &SERVER, connection.server(), &said.server, server, style);
+    let [client, server] = if later { facts.evidence } else { [None; 2] };
+    endpoint(&mut list, &CLIENT, connection.client(), &annotation.client, client, style);
+    endpoint(&mut list, &SERVER, connection.server(), &annotation.server, server, style);
     if later && list.wants_verdict() {
-        verdict::write(connection, &connection.verdict_at(known.now_ns), &mut list);
+        verdict::write(connection, &connection.verdict_at(facts.now_ns), &mut list);
     }
-    write_stage(known, later, &mut list);
-    if said.stage != Stage::IcmpError {
-        list.string(FieldId::Flags, said.flags);
-        list.string(FieldId::FlagsTcpdump, said.flags.tcpdump());
+    write_stage(facts, later, &mut list);
+    if annotation.stage != Stage::IcmpError {
+        list.string(FieldId::Flags, annotation.flags);
+        list.string(FieldId::FlagsTcpdump, annotation.flags.tcpdump());
     }
-    write_options(known, &mut list);
-    write_reset(&said, &mut list);
-    list.enumeration(FieldId::Role, FieldId::RoleStr, said.sender.number(), said.sender.label());
+    write_options(facts, &mut list);
+    write_reset(&annotation, &mut list);
+    list.enumeration(
+        FieldId::Role,
+        FieldId::RoleStr,
+        annotation.sender.number(),
+        annotation.sender.label(),
+    );
     let basis = connection.role_basis();
     list.enumeration(FieldId::RoleBasis, FieldId::RoleBasisStr, basis.number(), basis.label());
     list.hide_last(basis == RoleBasis::Syn);
-    list.number(FieldId::Conn, said.connection);
+    list.number(FieldId::Conn, annotation.connection);
     list.number(FieldId::Attempt, connection.attempt());
     list.hide_last(connection.attempt() == 1);
     view.item_count = list.len();
 }
 
-/// Whether it has to be known what became of the states that were assumed.
-pub fn takes_proofs(wanted: &tcphs_wanted) -> bool {
+/// Whether a wanted field needs the evidence for assumed states.
+pub fn needs_proofs(wanted: &tcphs_wanted) -> bool {
     [&CLIENT, &SERVER]
         .iter()
         .flat_map(|fields| [fields.state, fields.proven_frame])
         .any(|field| wanted.fields[field as usize] != 0)
 }
 
-/// Its part in the handshake or the close, and whether it was sent before.
-fn write_stage(known: &Known<'_>, later: bool, list: &mut List<'_>) {
-    let said = known.said;
-    list.enumeration(FieldId::Stage, FieldId::StageStr, said.stage.number(), said.stage.label());
-    // Stage 0 is said of every other segment of the capture, for filters only.
-    list.hide_last(said.stage == Stage::None);
-    if said.stage.is_handshake() {
+/// Writes its part in the handshake or the close, and whether it was sent before.
+fn write_stage(facts: &SegmentFacts<'_>, later: bool, list: &mut List<'_>) {
+    let annotation = facts.annotation;
+    list.enumeration(
+        FieldId::Stage,
+        FieldId::StageStr,
+        annotation.stage.number(),
+        annotation.stage.label(),
+    );
+    // Most segments of a capture have stage 0.
+    list.hide_last(annotation.stage == Stage::None);
+    if annotation.stage.is_handshake() {
         list.mark(FieldId::Handshake);
     }
-    if said.final_ack {
+    if annotation.final_ack {
         list.number(FieldId::FinalAck, 0u8);
         if !later && verdict::TIMES.into_iter().any(|time| list.wants(time)) {
-            verdict::write_times(&known.connection.verdict_at(known.now_ns).times, list);
+            verdict::write_times(&facts.connection.verdict_at(facts.now_ns).times, list);
         }
     }
-    list.enumeration(FieldId::Copy, FieldId::CopyStr, said.copy.number(), said.copy.label());
-    // Worth a line only where it is news; of plain data the engine does not say it at all.
-    list.hide_last(said.copy == Repeat::Original);
-    if said.counts_copies() {
-        list.number(FieldId::Retry, said.retry);
-        list.hide_last(said.retry == 0);
+    list.enumeration(
+        FieldId::Copy,
+        FieldId::CopyStr,
+        annotation.copy.number(),
+        annotation.copy.label(),
+    );
+    // Plain data is always an original here, because the engine does not follow its copies.
+    list.hide_last(annotation.copy == Repeat::Original);
+    if annotation.counts_copies() {
+        list.number(FieldId::Retry, annotation.retry);
+        list.hide_last(annotation.retry == 0);
     }
-    if let Some(rto_ns) = said.rto_ns() {
+    if let Some(rto_ns) = annotation.rto_ns() {
         list.number(FieldId::Rto, rto_ns);
     }
 }
 
-/// The options of a SYN or SYN/ACK.
-fn write_options(known: &Known<'_>, list: &mut List<'_>) {
-    let Some(syn) = &known.syn else { return };
+/// Writes the options of a SYN or SYN/ACK.
+fn write_options(facts: &SegmentFacts<'_>, list: &mut List<'_>) {
+    let Some(syn) = &facts.syn else { return };
     let options = OptionsText(syn.tcp.options());
-    if known.said.flags.contains(TcpFlags::ACK) {
+    if facts.annotation.flags.contains(TcpFlags::ACK) {
         list.string(FieldId::SynAckOptions, options);
     } else {
         list.string(FieldId::SynOptions, options);
@@ -98,25 +118,25 @@ fn write_options(known: &Known<'_>, list: &mut List<'_>) {
     }
 }
 
-/// What there is to say of an RST.
-fn write_reset(said: &Annotation, list: &mut List<'_>) {
-    if let Some(reason) = said.rst_reason {
+/// Writes reason and acceptability of an RST.
+fn write_reset(annotation: &Annotation, list: &mut List<'_>) {
+    if let Some(reason) = annotation.rst_reason {
         let (number, label) = (reason.number(), reason.label());
         list.enumeration(FieldId::RstReason, FieldId::RstReasonStr, number, label);
     }
-    if let Some(acceptable) = said.rst_acceptable() {
+    if let Some(acceptable) = annotation.rst_acceptable() {
         list.number(FieldId::RstAcceptable, acceptable);
     }
-    if let Some(delta) = said.rst_ttl_delta() {
+    if let Some(delta) = annotation.rst_ttl_delta() {
         list.signed(FieldId::RstTtlDelta, delta);
         list.hide_last(delta == 0);
     }
 }
 
-/// The fields of one end.
+/// The fields of one side.
 struct EndpointFields {
     title: &'static str,
-    /// Which subtree they stand in.
+    /// The number of their subtree.
     subtree: u8,
     addr: FieldId,
     ip: FieldId,
@@ -160,17 +180,17 @@ const SERVER: EndpointFields = EndpointFields {
     proven_frame: FieldId::ServerStateProvenFrame,
 };
 
-/// The state after the segment, and below it everything else of this end.
+/// Writes the state after the segment, and below it everything else about this side.
 fn endpoint(
     list: &mut List<'_>,
     fields: &EndpointFields,
     endpoint: SocketAddr,
     states: &States,
-    later: Option<Later>,
+    evidence: Option<Evidence>,
     style: Style,
 ) {
     let (before, after) = (states.before(), states.after());
-    let line = EndpointLine { role: fields.title, endpoint, states, style, later };
+    let line = EndpointLine { role: fields.title, endpoint, states, style, evidence };
     list.open(fields.subtree, fields.state, after.number(), line);
     let address = endpoint.ip();
     match address {
@@ -183,7 +203,7 @@ fn endpoint(
     list.enumeration(fields.before, fields.before_str, before.number(), before.label());
     list.twin(fields.state_str, after.label());
     list.number(fields.proven, states.proven());
-    if let Some(Later::Certain(frame)) = later {
+    if let Some(Evidence::Proof(frame)) = evidence {
         list.number(fields.proven_frame, frame);
     }
     list.close();
@@ -210,15 +230,15 @@ mod tests {
         let mut session = Session::default();
         handshake(&mut session);
         for (frame, later) in [(1, false), (2, true), (3, false), (3, true), (4, true)] {
-            let known = session.segment(frame, 0).unwrap();
+            let facts = session.segment(frame, 0).unwrap();
             let mut whole = tcphs_view::default();
-            write(&known, later, None, &mut whole);
+            write(&facts, later, None, &mut whole);
             let whole_items = &whole.items[..whole.item_count as usize];
             for (field, _) in FIELDS.iter().enumerate() {
                 let mut wanted = tcphs_wanted::default();
                 wanted.fields[field] = 1;
                 let mut part = tcphs_view::default();
-                write(&known, later, Some(&wanted), &mut part);
+                write(&facts, later, Some(&wanted), &mut part);
                 assert_eq!(part.summary, TCPHS_NO_TEXT);
                 let items = &part.items[..part.item_count as usize];
                 let expected = whole_items.iter().filter(|item| usize::from(item.field) == field);
@@ -228,7 +248,7 @@ mod tests {
             }
             let wanted = tcphs_wanted { summary: true, ..Default::default() };
             let mut part = tcphs_view::default();
-            write(&known, later, Some(&wanted), &mut part);
+            write(&facts, later, Some(&wanted), &mut part);
             assert_eq!(part.item_count, 0);
             assert_eq!(text(&part, part.summary), text(&whole, whole.summary));
         }

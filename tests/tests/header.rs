@@ -49,8 +49,8 @@ const SESSION: Header = Header {
     file: "ffi-plugin/shim/session.h",
     introduction: "\
 /* session.h
- * What the shim calls in Rust: the segments of the capture file that is open, by
- * frame, and what is shown of them.
+ * Functions that the shim calls in Rust: for the segments of the capture file
+ * that is open, by frame, and for everything that is shown of them.
  *
  * Generated from ffi-plugin/src/abi/.
  *

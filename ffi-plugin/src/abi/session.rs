@@ -1,31 +1,31 @@
-//! The session: what the Wireshark plugin keeps of one capture file.
+//! The session: the segments of one capture file, by frame.
 
 use std::ptr;
 
 use libc::c_char;
 
 use super::{tcphs_segment, tcphs_status};
-use crate::session::{Session, Told};
-use crate::{remark, view};
+use crate::session::Session;
+use crate::{expert_items, view};
 use c_api::boundary::{Guarded, entry, guard};
 
-/// How many items a view has at most.
+/// Most items of a view.
 pub const TCPHS_MAX_ITEMS: usize = 112;
 
-/// How many octets of text a view, or the remarks on a segment, have at most.
+/// Most octets of text of a view, or of the expert items of a segment.
 pub const TCPHS_MAX_TEXT: usize = 4096;
 
-/// How many remarks on a segment there are at most.
-pub const TCPHS_MAX_REMARKS: usize = 16;
+/// Most expert items of a segment.
+pub const TCPHS_MAX_EXPERT_ITEMS: usize = 16;
 
-/// Stands for "no text" where the place of a text is expected.
+/// Stands for "no text" instead of the place of a text.
 pub const TCPHS_NO_TEXT: u32 = u32::MAX;
 
-/// What was learned of the segments of one capture file, by frame.
+/// The segments of one capture file, by frame.
 ///
-/// The life of a frame: `tcphs_session_learn` for each of its segments, `tcphs_session_end_frame`,
-/// then as often as wanted, in any order of frames, `tcphs_session_info`, `tcphs_session_view` and
-/// `tcphs_session_remarks`.
+/// For each frame, `tcphs_session_learn` is called once for each segment, then
+/// `tcphs_session_end_frame` once. Afterwards `tcphs_session_info`, `tcphs_session_view` and
+/// `tcphs_session_expert_items` may be called any number of times, in any order of frames.
 pub struct tcphs_session {
     pub(super) guarded: Guarded<Session>,
 }
@@ -34,26 +34,26 @@ pub struct tcphs_session {
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
 pub struct tcphs_item {
-    /// Value of a number or boolean, a negative one in two's complement; nanoseconds of a time.
+    /// Value of a number (a negative one in two's complement) or boolean; nanoseconds of a time.
     pub number: u64,
     /// Place in `tcphs_view.text` of a C string, or of an address in network order. With `subtree`
-    /// the line itself. Otherwise `TCPHS_NO_TEXT`.
+    /// that string is the whole line. Otherwise `TCPHS_NO_TEXT`.
     pub text: u32,
     /// Number of the field, from 0 in the order of registration.
     pub field: u8,
-    /// 0 below the protocol, 1 in the subtree opened last.
+    /// 0 directly below the protocol, 1 in the latest subtree.
     pub level: u8,
     /// 1 if a subtree for the client begins here, 2 for the server, 3 for the verdict, otherwise 0.
     pub subtree: u8,
-    /// For filters only; the details show the same in another line.
+    /// True if it is for filters only, because another line shows the same.
     pub hidden: bool,
 }
 
-/// What of a view is wanted.
+/// The parts of a view that are wanted.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tcphs_wanted {
-    /// For each field, from 0 in the order of registration, whether it is wanted: 0 if not.
+    /// For each field, from 0 in the order of registration, whether it is wanted (0: no).
     pub fields: [u8; TCPHS_MAX_ITEMS],
     /// Whether the line of the protocol is wanted.
     pub summary: bool,
@@ -65,13 +65,13 @@ impl Default for tcphs_wanted {
     }
 }
 
-/// What the packet details show of one segment.
+/// The lines that the packet details show for one segment.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tcphs_view {
     /// Place in `text` of the line of the protocol, or `TCPHS_NO_TEXT`.
     pub summary: u32,
-    /// How many of `items` there are.
+    /// Number of valid `items`.
     pub item_count: u32,
     /// The lines, from top to bottom.
     pub items: [tcphs_item; TCPHS_MAX_ITEMS],
@@ -86,37 +86,37 @@ impl Default for tcphs_view {
     }
 }
 
-/// A remark on a segment: Wireshark's expert information.
+/// One expert item of a segment, as Wireshark calls it: a finding and its text.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
-pub struct tcphs_remark {
-    /// Place in `tcphs_remarks.text` of a C string, or `TCPHS_NO_TEXT`.
+pub struct tcphs_expert_item {
+    /// Place in `tcphs_expert_items.text` of a C string, or `TCPHS_NO_TEXT`.
     pub text: u32,
-    /// Number of its entry, from 0 in the order of registration: `enum tcphs_anomaly`, and after
-    /// its last value a SYN that was repeated often.
+    /// Number of its entry, from 0 in the order of registration: `enum tcphs_finding`, and after its
+    /// last value the findings that are warnings in some cases.
     pub entry: u8,
 }
 
-/// The remarks on one segment.
+/// The expert items of one segment.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub struct tcphs_remarks {
-    /// How many of `items` there are.
+pub struct tcphs_expert_items {
+    /// Number of valid `items`.
     pub count: u32,
-    /// The remarks.
-    pub items: [tcphs_remark; TCPHS_MAX_REMARKS],
+    /// The items.
+    pub items: [tcphs_expert_item; TCPHS_MAX_EXPERT_ITEMS],
     /// The texts.
     pub text: [u8; TCPHS_MAX_TEXT],
 }
 
-impl Default for tcphs_remarks {
+impl Default for tcphs_expert_items {
     fn default() -> Self {
-        let items = [tcphs_remark::default(); TCPHS_MAX_REMARKS];
+        let items = [tcphs_expert_item::default(); TCPHS_MAX_EXPERT_ITEMS];
         Self { count: 0, items, text: [0; TCPHS_MAX_TEXT] }
     }
 }
 
-/// How many connections a session holds at once. With the feature `faults`, `TCPHS_LIMIT` sets it.
+/// Most connections that a session holds at once. With the feature `faults`, `TCPHS_LIMIT` sets it.
 fn connection_limit() -> usize {
     #[cfg(feature = "faults")]
     if let Some(limit) = std::env::var("TCPHS_LIMIT").ok().and_then(|limit| limit.parse().ok()) {
@@ -125,7 +125,7 @@ fn connection_limit() -> usize {
     dissector_core::DEFAULT_LIMIT
 }
 
-/// An empty session; null where there is no memory for it. To be freed with `tcphs_session_free`.
+/// An empty session, to be freed with `tcphs_session_free`; null if it cannot be made.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_session_new() -> *mut tcphs_session {
     guard(ptr::null_mut(), || {
@@ -139,13 +139,13 @@ pub extern "C" fn tcphs_session_new() -> *mut tcphs_session {
 /// Frees a session. Null is allowed.
 ///
 /// # Safety
-/// `session` comes from `tcphs_session_new` and was not freed yet.
+/// `session` is null, or comes from `tcphs_session_new` and was not freed yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcphs_session_free(session: *mut tcphs_session) {
     guard((), || {
         entry("session_free");
         if !session.is_null() {
-            // SAFETY: the caller says that it came from Box::into_raw and is still whole.
+            // SAFETY: the caller guarantees that it came from Box::into_raw and was not freed.
             drop(unsafe { Box::from_raw(session) });
         }
     });
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn tcphs_session_learn(
     session: *mut tcphs_session,
     segment: *const tcphs_segment,
 ) -> tcphs_status {
-    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses the session.
+    // SAFETY: the caller guarantees that each pointer is null or valid, and the session not in use.
     let (Some(session), Some(segment)) = (unsafe { (session.as_mut(), segment.as_ref()) }) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
@@ -169,7 +169,7 @@ pub unsafe extern "C" fn tcphs_session_learn(
         let Ok(frame) = u32::try_from(segment.frame) else {
             return tcphs_status::TCPHS_INVALID_ARGUMENT;
         };
-        // SAFETY: the caller vouches for `captured` and its length.
+        // SAFETY: the caller guarantees that `captured` is valid for its length.
         match unsafe { segment.parse() } {
             Ok(segment) => session.learn(frame, &segment),
             Err(status) => return status,
@@ -178,8 +178,8 @@ pub unsafe extern "C" fn tcphs_session_learn(
     })
 }
 
-/// Learns an ICMP or ICMPv6 message: `message->captured` starts with its header. What is no error,
-/// or quotes no segment that was seen, gives `TCPHS_OK` too, and changes nothing.
+/// Learns an ICMP or ICMPv6 message; `message->captured` begins with its header. Messages that are no
+/// errors, or quote no known segment, give `TCPHS_OK` and change nothing.
 ///
 /// # Safety
 /// Each pointer is null or valid, and `message->captured` for `message->captured_octets` octets.
@@ -188,7 +188,7 @@ pub unsafe extern "C" fn tcphs_session_learn_icmp(
     session: *mut tcphs_session,
     message: *const tcphs_segment,
 ) -> tcphs_status {
-    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses the session.
+    // SAFETY: the caller guarantees that each pointer is null or valid, and the session not in use.
     let (Some(session), Some(message)) = (unsafe { (session.as_mut(), message.as_ref()) }) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn tcphs_session_learn_icmp(
         let Ok(frame) = u32::try_from(message.frame) else {
             return tcphs_status::TCPHS_INVALID_ARGUMENT;
         };
-        // SAFETY: the caller vouches for `captured` and its length.
+        // SAFETY: the caller guarantees that `captured` is valid for its length.
         match unsafe { message.parse_icmp() } {
             Ok(error) => session.learn_icmp(frame, &error),
             Err(tcphs_status::TCPHS_NO_HEADER) => {}
@@ -207,12 +207,12 @@ pub unsafe extern "C" fn tcphs_session_learn_icmp(
     })
 }
 
-/// To be called once the frame has been dissected for the first time, with or without segments.
+/// Ends the first dissection of a frame, with or without segments.
 ///
-/// What was learned before the call of an earlier frame with the same number is forgotten: Wireshark
-/// uses the numbers of frames that a read filter rejects again.
+/// Segments that an earlier frame with the same number had are forgotten: Wireshark gives the number
+/// of a frame that a read filter rejects to the next frame.
 ///
-/// `TCPHS_FULL` once, when the first connection was let go that was not closed.
+/// Returns `TCPHS_FULL` once, when the first open connection was dropped to make room.
 ///
 /// # Safety
 /// `session` is null or valid.
@@ -221,22 +221,20 @@ pub unsafe extern "C" fn tcphs_session_end_frame(
     session: *mut tcphs_session,
     frame: u32,
 ) -> tcphs_status {
-    // SAFETY: the caller says that the pointer is null or valid, and nobody else uses the session.
+    // SAFETY: the caller guarantees that the pointer is null or valid, and the session not in use.
     let Some(session) = (unsafe { session.as_mut() }) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     session.guarded.run(|session| {
         entry("session_end_frame");
-        match session.end_frame(frame) {
-            Told::Nothing => tcphs_status::TCPHS_OK,
-            Told::Full => tcphs_status::TCPHS_FULL,
-        }
+        let full = session.end_frame(frame);
+        if full { tcphs_status::TCPHS_FULL } else { tcphs_status::TCPHS_OK }
     })
 }
 
-/// Points `out` to what the Info column says of the frame: one text for each segment that has a
-/// stage, or for every one if so chosen, parted by ` | `. It lives until the next call with this
-/// session. `TCPHS_NOT_FOUND` if the frame has no such segment.
+/// Points `out` to the text of the Info column for the frame: one part for each segment that has a
+/// stage, or for every segment if so configured, separated by ` | `. The text lives until the next
+/// call with this session. `TCPHS_NOT_FOUND` if the frame has no such segment.
 ///
 /// # Safety
 /// `session` is null or valid; `out` is null or valid for writes.
@@ -246,7 +244,7 @@ pub unsafe extern "C" fn tcphs_session_info(
     frame: u32,
     out: *mut *const c_char,
 ) -> tcphs_status {
-    // SAFETY: the caller says that the pointer is null or valid, and nobody else uses the session.
+    // SAFETY: the caller guarantees that the pointer is null or valid, and the session not in use.
     let (Some(session), false) = (unsafe { session.as_mut() }, out.is_null()) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
@@ -261,11 +259,11 @@ pub unsafe extern "C" fn tcphs_session_info(
     })
 }
 
-/// Writes what the packet details show of segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND` if
-/// the frame has no such segment.
+/// Writes the lines of the packet details for segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND`
+/// if the frame has no such segment.
 ///
-/// `later` says that every frame has been learned: only then does what the connection came to stand
-/// in it. `wanted` is null for everything.
+/// The verdict on the connection is included only if `later` is true, which means that every frame
+/// has been learned. `wanted` is null for everything.
 ///
 /// # Safety
 /// `session` and `wanted` are null or valid; `out` is null, or valid and initialised.
@@ -278,63 +276,63 @@ pub unsafe extern "C" fn tcphs_session_view(
     wanted: *const tcphs_wanted,
     out: *mut tcphs_view,
 ) -> tcphs_status {
-    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
+    // SAFETY: the caller guarantees that each pointer is null or valid, and not in use.
     let (Some(session), Some(out)) = (unsafe { (session.as_mut(), out.as_mut()) }) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
-    // SAFETY: the caller says that it is null or valid.
+    // SAFETY: the caller guarantees that it is null or valid.
     let wanted = unsafe { wanted.as_ref() };
     session.guarded.run(|session| {
         entry("session_view");
-        if later && wanted.is_none_or(view::takes_proofs) {
-            session.take_in_proofs();
+        if later && wanted.is_none_or(view::needs_proofs) {
+            session.update_proofs();
         }
-        let Some(known) = session.segment(frame, nth) else {
+        let Some(facts) = session.segment(frame, nth) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };
-        view::write(&known, later, wanted, out);
+        view::write(&facts, later, wanted, out);
         tcphs_status::TCPHS_OK
     })
 }
 
-/// Writes the remarks on segment `nth` of the frame, from 0; there may be none. `TCPHS_NOT_FOUND` if
-/// the frame has no such segment.
+/// Writes the expert items of segment `nth` of the frame, from 0; there may be none.
+/// `TCPHS_NOT_FOUND` if the frame has no such segment.
 ///
-/// `later` says that every frame has been learned: only then is it said what takes later segments,
-/// or their absence, to know.
+/// Findings that depend on later segments, or on their absence, are included only if `later` is true,
+/// which means that every frame has been learned.
 ///
 /// # Safety
 /// `session` is null or valid; `out` is null, or valid and initialised.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tcphs_session_remarks(
+pub unsafe extern "C" fn tcphs_session_expert_items(
     session: *mut tcphs_session,
     frame: u32,
     nth: u32,
     later: bool,
-    out: *mut tcphs_remarks,
+    out: *mut tcphs_expert_items,
 ) -> tcphs_status {
-    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
+    // SAFETY: the caller guarantees that each pointer is null or valid, and not in use.
     let (Some(session), Some(out)) = (unsafe { (session.as_mut(), out.as_mut()) }) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     session.guarded.run(|session| {
-        entry("session_remarks");
-        let Some(known) = session.segment(frame, nth) else {
+        entry("session_expert_items");
+        let Some(facts) = session.segment(frame, nth) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };
-        remark::write(&known, later, out);
+        expert_items::write(&facts, later, out);
         tcphs_status::TCPHS_OK
     })
 }
 
-/// What went wrong, once a call has given `TCPHS_PANIC`; null before. It lives as long as the
-/// session.
+/// The message of the internal error, once a call has returned `TCPHS_PANIC`; null before. It lives
+/// as long as the session.
 ///
 /// # Safety
 /// `session` is null or valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcphs_session_failure(session: *const tcphs_session) -> *const c_char {
-    // SAFETY: the caller says that the pointer is null or valid.
+    // SAFETY: the caller guarantees that the pointer is null or valid.
     let session = unsafe { session.as_ref() };
     let failure = session.and_then(|session| session.guarded.failure());
     failure.map_or(ptr::null(), |failure| failure.as_ptr())
@@ -396,11 +394,11 @@ mod tests {
             let mut view = tcphs_view::default();
             assert_eq!(tcphs_session_view(none, 1, 0, true, all, &mut view), TCPHS_NULL_ARGUMENT);
             assert_eq!(tcphs_session_view(session, 1, 0, true, all, &mut view), TCPHS_NOT_FOUND);
-            let mut said = tcphs_remarks::default();
-            let remarks = tcphs_session_remarks;
-            assert_eq!(remarks(session, 1, 0, true, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
-            assert_eq!(remarks(none, 1, 0, true, &mut said), TCPHS_NULL_ARGUMENT);
-            assert_eq!(remarks(session, 1, 0, true, &mut said), TCPHS_NOT_FOUND);
+            let mut items = tcphs_expert_items::default();
+            let write = tcphs_session_expert_items;
+            assert_eq!(write(session, 1, 0, true, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
+            assert_eq!(write(none, 1, 0, true, &mut items), TCPHS_NULL_ARGUMENT);
+            assert_eq!(write(session, 1, 0, true, &mut items), TCPHS_NOT_FOUND);
             assert!(tcphs_session_failure(session).is_null());
             assert!(tcphs_session_failure(none).is_null());
             tcphs_session_free(session);

@@ -1,4 +1,4 @@
-//! What the user of a session can choose.
+//! The settings of a session.
 
 use dissector_core::connection::StateNames;
 
@@ -7,18 +7,18 @@ use crate::session::Settings;
 use crate::text::Style;
 use c_api::boundary::entry;
 
-/// What the user can choose. `tcphs_settings_default` gives what holds until something is chosen.
+/// The user's settings. `tcphs_settings_default` returns the defaults.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tcphs_settings {
-    /// A set-up that takes longer than this many milliseconds is worth a remark.
+    /// A handshake that takes longer than this many milliseconds is a finding.
     pub slow_ms: u32,
-    /// By whose names the Info column and the lines of the details call the states:
-    /// `enum tcphs_state_names`. Labels, filters and text fields keep those of RFC 9293.
+    /// The names of states in the Info column and in the lines of the details:
+    /// `enum tcphs_state_names`. Labels, filters and text fields keep the names of RFC 9293.
     pub state_names: u8,
-    /// Whether assumed states say so there.
+    /// Whether assumed states are marked there.
     pub mark_assumed: bool,
-    /// Whether the Info column speaks of every segment, or of those that have a stage.
+    /// Whether the Info column describes every segment, or only those that have a stage.
     pub every_segment: bool,
 }
 
@@ -34,7 +34,7 @@ impl tcphs_settings {
     }
 }
 
-/// What holds until something is chosen.
+/// The defaults.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_settings_default() -> tcphs_settings {
     let Settings { every_segment, style, slow_ns } = Settings::default();
@@ -46,7 +46,7 @@ pub extern "C" fn tcphs_settings_default() -> tcphs_settings {
     }
 }
 
-/// Changes what can be chosen; what is shown from now on follows.
+/// Changes the settings for everything that is shown from now on.
 ///
 /// # Safety
 /// Each pointer is null or valid.
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn tcphs_session_configure(
     session: *mut tcphs_session,
     settings: *const tcphs_settings,
 ) -> tcphs_status {
-    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses the session.
+    // SAFETY: the caller guarantees that each pointer is null or valid, and the session not in use.
     let (session, settings) = unsafe { (session.as_mut(), settings.as_ref()) };
     let (Some(session), Some(settings)) = (session, settings) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;

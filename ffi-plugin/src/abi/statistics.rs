@@ -10,28 +10,27 @@ use crate::statistics::{Cells, Kind, Statistics, Subject};
 use crate::text::c_string;
 use c_api::boundary::{Guarded, entry, guard};
 
-/// How many columns a table has at most.
+/// Most columns of a table.
 pub const TCPHS_MAX_COLUMNS: usize = 16;
 
-/// How many octets of text a row has at most.
+/// Most octets of text in a row.
 pub const TCPHS_MAX_ROW_TEXT: usize = 512;
 
-/// One row for each server: address, port, how its connections went, how fast it answered.
+/// One row for each server: address, port, outcomes of its connections, response times.
 pub const TCPHS_STATISTICS_SERVERS: u8 = 0;
 /// One row for each connection.
 pub const TCPHS_STATISTICS_CONNECTIONS: u8 = 1;
-/// One row for each outcome and server: outcome, server, how many of both, how many of the outcome,
-/// how many in all.
+/// One row for each outcome and server: outcome, server, connections of both, of the outcome, in all.
 pub const TCPHS_STATISTICS_OUTCOMES: u8 = 2;
 
 /// The cells of a column have a text.
 pub const TCPHS_COLUMN_TEXT: u8 = 0;
 /// The cells of a column have a count.
 pub const TCPHS_COLUMN_COUNT: u8 = 1;
-/// The cells of a column have a number as text, padded on the left; a `-` where it is unknown.
+/// The cells of a column have a number as text, padded on the left; `-` if it is unknown.
 pub const TCPHS_COLUMN_NUMBER: u8 = 2;
 
-/// Statistics over the connections of a session whose packets were seen.
+/// Statistics over connections of a session.
 pub struct tcphs_statistics {
     guarded: Guarded<Statistics>,
 }
@@ -40,13 +39,13 @@ pub struct tcphs_statistics {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tcphs_column {
-    /// What it is called; never freed.
+    /// Its title; never freed.
     pub title: *const c_char,
-    /// What stands in its cells: `TCPHS_COLUMN_TEXT` and so on.
+    /// The kind of its cells: `TCPHS_COLUMN_TEXT` and so on.
     pub kind: u8,
 }
 
-/// A cell, of which the kind of its column says what counts.
+/// A cell. The kind of its column tells which field is valid.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tcphs_cell {
@@ -87,8 +86,8 @@ const fn subject(number: u8) -> Option<Subject> {
     })
 }
 
-/// Statistics of the kind `TCPHS_STATISTICS_…`, empty; null where there is none of this number, or no
-/// memory. To be freed with `tcphs_statistics_free`.
+/// Empty statistics of the kind `TCPHS_STATISTICS_…`, to be freed with `tcphs_statistics_free`; null
+/// if there is no such kind, or they cannot be made.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_statistics_new(kind: u8) -> *mut tcphs_statistics {
     guard(ptr::null_mut(), || {
@@ -102,20 +101,20 @@ pub extern "C" fn tcphs_statistics_new(kind: u8) -> *mut tcphs_statistics {
 /// Frees statistics. Null is allowed.
 ///
 /// # Safety
-/// `statistics` comes from `tcphs_statistics_new` and was not freed yet.
+/// `statistics` is null, or comes from `tcphs_statistics_new` and was not freed yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcphs_statistics_free(statistics: *mut tcphs_statistics) {
     guard((), || {
         entry("statistics_free");
         if !statistics.is_null() {
-            // SAFETY: the caller says that it came from Box::into_raw and is still whole.
+            // SAFETY: the caller guarantees that it came from Box::into_raw and was not freed.
             drop(unsafe { Box::from_raw(statistics) });
         }
     });
 }
 
-/// The columns of the kind `TCPHS_STATISTICS_…`, and how many there are; null and 0 where there is
-/// none of this number. They are never freed.
+/// The columns of the kind `TCPHS_STATISTICS_…`, and their number; null and 0 if there is no such
+/// kind. They are never freed.
 ///
 /// # Safety
 /// `count` is null or valid for writes.
@@ -125,7 +124,7 @@ pub unsafe extern "C" fn tcphs_statistics_columns(
     count: *mut usize,
 ) -> *const tcphs_column {
     struct Columns([Vec<tcphs_column>; 3]);
-    // SAFETY: the titles they point to are never freed or written to.
+    // SAFETY: the titles that it points to are never freed or written to.
     unsafe impl Send for Columns {}
     // SAFETY: as above.
     unsafe impl Sync for Columns {}
@@ -144,7 +143,7 @@ pub unsafe extern "C" fn tcphs_statistics_columns(
         (columns.as_ptr(), columns.len())
     });
     if !count.is_null() {
-        // SAFETY: not null, and the caller says that it is valid for writes.
+        // SAFETY: not null, and the caller guarantees that it is valid for writes.
         unsafe { count.write(length) };
     }
     columns
@@ -161,13 +160,13 @@ fn column(column: &crate::statistics::Column) -> tcphs_column {
     }
 }
 
-/// Forgets everything.
+/// Forgets all connections.
 ///
 /// # Safety
 /// `statistics` is null or valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcphs_statistics_clear(statistics: *mut tcphs_statistics) -> tcphs_status {
-    // SAFETY: the caller says that the pointer is null or valid, and nobody else uses them.
+    // SAFETY: the caller guarantees that the pointer is null or valid, and not in use.
     let Some(statistics) = (unsafe { statistics.as_mut() }) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
@@ -178,9 +177,9 @@ pub unsafe extern "C" fn tcphs_statistics_clear(statistics: *mut tcphs_statistic
     })
 }
 
-/// A packet of a connection was seen. `later` says that every frame has been learned: then `row`
-/// gets the number of the row that has changed. `TCPHS_NOT_FOUND` where none has: the connection was
-/// seen before, or what it came to is not known yet.
+/// Takes in a packet of a connection. If `later` is true, which means that every frame has been
+/// learned, writes the number of the changed row to `row`. `TCPHS_NOT_FOUND` if no row has changed:
+/// the connection was seen before, or its verdict is not known yet.
 ///
 /// # Safety
 /// Each pointer is null or valid.
@@ -192,7 +191,7 @@ pub unsafe extern "C" fn tcphs_statistics_see(
     later: bool,
     row: *mut u32,
 ) -> tcphs_status {
-    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
+    // SAFETY: the caller guarantees that each pointer is null or valid, and not in use.
     let (statistics, session) = unsafe { (statistics.as_mut(), session.as_mut()) };
     let (Some(statistics), Some(session), false) = (statistics, session, row.is_null()) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
@@ -210,7 +209,7 @@ pub unsafe extern "C" fn tcphs_statistics_see(
     })
 }
 
-/// Makes all rows anew, from what the connections have come to, and puts them in order.
+/// Makes all rows anew from the verdicts on the connections, and sorts them.
 ///
 /// # Safety
 /// Each pointer is null or valid.
@@ -219,7 +218,7 @@ pub unsafe extern "C" fn tcphs_statistics_settle(
     statistics: *mut tcphs_statistics,
     session: *mut tcphs_session,
 ) -> tcphs_status {
-    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
+    // SAFETY: the caller guarantees that each pointer is null or valid, and not in use.
     let (statistics, session) = unsafe { (statistics.as_mut(), session.as_mut()) };
     let (Some(statistics), Some(session)) = (statistics, session) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
@@ -243,7 +242,7 @@ pub unsafe extern "C" fn tcphs_statistics_row(
     nth: u32,
     out: *mut tcphs_row,
 ) -> tcphs_status {
-    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
+    // SAFETY: the caller guarantees that each pointer is null or valid, and not in use.
     let (Some(statistics), Some(out)) = (unsafe { (statistics.as_mut(), out.as_mut()) }) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
@@ -258,8 +257,8 @@ pub unsafe extern "C" fn tcphs_statistics_row(
     })
 }
 
-/// What went wrong, once a call has given `TCPHS_PANIC`; null before. It lives as long as the
-/// statistics.
+/// The message of the internal error, once a call has returned `TCPHS_PANIC`; null before. It lives
+/// as long as the statistics.
 ///
 /// # Safety
 /// `statistics` is null or valid.
@@ -267,7 +266,7 @@ pub unsafe extern "C" fn tcphs_statistics_row(
 pub unsafe extern "C" fn tcphs_statistics_failure(
     statistics: *const tcphs_statistics,
 ) -> *const c_char {
-    // SAFETY: the caller says that the pointer is null or valid.
+    // SAFETY: the caller guarantees that the pointer is null or valid.
     let statistics = unsafe { statistics.as_ref() };
     let failure = statistics.and_then(|statistics| statistics.guarded.failure());
     failure.map_or(ptr::null(), |failure| failure.as_ptr())

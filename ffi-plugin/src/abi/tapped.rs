@@ -1,22 +1,23 @@
-//! What listeners are told of a segment: those of statistics and of the flow graph.
+//! The segments as the tap hands them to its listeners: statistics and the flow graph.
 
 use std::fmt::{self, Display, Formatter};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use dissector_core::connection::{Annotation, Role, Stage};
 
 use super::{tcphs_session, tcphs_status};
-use crate::session::Known;
+use crate::session::SegmentFacts;
 use crate::text::{Style, TextBuffer, write_states, write_step};
 use c_api::boundary::entry;
+use c_api::segment::address_octets;
 
-/// How many octets the label of an arrow has at most.
+/// Most octets of the label of an arrow.
 pub const TCPHS_MAX_LABEL: usize = 64;
 
-/// How many octets the comment beside an arrow has at most.
+/// Most octets of the comment beside an arrow.
 pub const TCPHS_MAX_COMMENT: usize = 128;
 
-/// One segment, as listeners are told of it.
+/// One segment for the listeners of the tap.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tcphs_tapped {
@@ -30,15 +31,15 @@ pub struct tcphs_tapped {
     pub source: [u8; 16],
     /// Address of the receiver, likewise.
     pub destination: [u8; 16],
-    /// 4 or 6; 0 where sender and receiver are not those of the connection, as of an ICMP error.
+    /// 4 or 6; 0 if sender and receiver are not those of the connection, as for an ICMP error.
     pub ip_version: u8,
-    /// Whether it has a stage; only then are there `label` and `comment`.
+    /// Whether it has a stage; otherwise `label` and `comment` are empty.
     pub staged: bool,
-    /// Whether every frame had been learned when it was told.
+    /// Whether every frame had been learned before.
     pub later: bool,
-    /// For an arrow: the step, a C string.
+    /// Label of an arrow: the step, a C string.
     pub label: [u8; TCPHS_MAX_LABEL],
-    /// Beside the arrow: connection and states, a C string.
+    /// Comment beside the arrow: connection and states, a C string.
     pub comment: [u8; TCPHS_MAX_COMMENT],
 }
 
@@ -60,25 +61,25 @@ impl Default for tcphs_tapped {
 }
 
 impl tcphs_tapped {
-    fn fill(&mut self, known: &Known<'_>, later: bool) {
-        let said = known.said;
+    fn fill(&mut self, facts: &SegmentFacts<'_>, later: bool) {
+        let annotation = facts.annotation;
         self.later = later;
-        self.connection = said.connection;
-        self.staged = said.stage != Stage::None;
+        self.connection = annotation.connection;
+        self.staged = annotation.stage != Stage::None;
         self.ip_version = 0;
-        let ends = [known.connection.client(), known.connection.server()];
-        match said.sender {
+        let ends = [facts.connection.client(), facts.connection.server()];
+        match annotation.sender {
             Role::Client => self.address(ends[0], ends[1]),
             Role::Server => self.address(ends[1], ends[0]),
             _ => {}
         }
         (self.label[0], self.comment[0]) = (0, 0);
         if self.staged {
-            // The texts are short; one that did not fit would be left out.
-            if TextBuffer::new(&mut self.label).push(Label(&said)).is_none() {
+            // A text that does not fit is left out.
+            if TextBuffer::new(&mut self.label).push(Label(&annotation)).is_none() {
                 self.label[0] = 0;
             }
-            let comment = Comment { said: &said, style: known.settings.style };
+            let comment = Comment { annotation: &annotation, style: facts.settings.style };
             if TextBuffer::new(&mut self.comment).push(comment).is_none() {
                 self.comment[0] = 0;
             }
@@ -88,14 +89,8 @@ impl tcphs_tapped {
     fn address(&mut self, source: SocketAddr, destination: SocketAddr) {
         self.ip_version = if source.is_ipv4() { 4 } else { 6 };
         (self.source_port, self.destination_port) = (source.port(), destination.port());
-        for (octets, address) in
-            [(&mut self.source, source.ip()), (&mut self.destination, destination.ip())]
-        {
-            match address {
-                IpAddr::V4(address) => octets[..4].copy_from_slice(&address.octets()),
-                IpAddr::V6(address) => *octets = address.octets(),
-            }
-        }
+        self.source = address_octets(source.ip());
+        self.destination = address_octets(destination.ip());
     }
 }
 
@@ -110,19 +105,19 @@ impl Display for Label<'_> {
 
 /// `connection 0: client ESTABLISHED?, server SYN-RECEIVED`.
 struct Comment<'a> {
-    said: &'a Annotation,
+    annotation: &'a Annotation,
     style: Style,
 }
 
 impl Display for Comment<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "connection {}: ", self.said.connection)?;
-        write_states(f, self.said, self.style)
+        write!(f, "connection {}: ", self.annotation.connection)?;
+        write_states(f, self.annotation, self.style)
     }
 }
 
-/// Writes what listeners are told of segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND` if the
-/// frame has no such segment. `later` says that every frame has been learned.
+/// Writes segment `nth` of the frame, from 0, for the listeners of the tap. `TCPHS_NOT_FOUND` if the
+/// frame has no such segment. `later` is true if every frame has been learned.
 ///
 /// # Safety
 /// `session` is null or valid; `out` is null, or valid and initialised.
@@ -134,16 +129,16 @@ pub unsafe extern "C" fn tcphs_session_tapped(
     later: bool,
     out: *mut tcphs_tapped,
 ) -> tcphs_status {
-    // SAFETY: the caller says that each pointer is null or valid, and nobody else uses them.
+    // SAFETY: the caller guarantees that each pointer is null or valid, and not in use.
     let (Some(session), Some(out)) = (unsafe { (session.as_mut(), out.as_mut()) }) else {
         return tcphs_status::TCPHS_NULL_ARGUMENT;
     };
     session.guarded.run(|session| {
         entry("session_tapped");
-        let Some(known) = session.segment(frame, nth) else {
+        let Some(facts) = session.segment(frame, nth) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };
-        out.fill(&known, later);
+        out.fill(&facts, later);
         tcphs_status::TCPHS_OK
     })
 }

@@ -1,17 +1,16 @@
-//! Cells, as Wireshark's tables know them.
+//! The cells of Wireshark's tables.
 
 use std::fmt::Display;
 
 use crate::abi::{TCPHS_NO_TEXT, tcphs_cell, tcphs_row};
 use crate::text::TextBuffer;
 
-/// What stands in a column.
+/// The kind of the cells of a column.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     Text,
     Count,
-    /// A number as text, because it may be unknown; padded, so that sorting by text sorts by
-    /// number.
+    /// A number as text, because it may be unknown; padded so that sorting by text sorts by number.
     Number,
 }
 
@@ -56,12 +55,12 @@ impl<'a> Cells<'a> {
         self.push(tcphs_cell { count, ..tcphs_cell::default() });
     }
 
-    /// One decimal; `-` where there is no number.
+    /// Writes a number with one decimal; `-` if it is unknown.
     pub fn number(&mut self, number: Option<f64>) {
         self.decimals(number, 1);
     }
 
-    /// In milliseconds, with three decimals.
+    /// Writes a time in milliseconds with three decimals.
     pub fn time(&mut self, time_ns: Option<u64>) {
         self.decimals(time_ns.map(|time_ns| time_ns as f64 / 1e6), 3);
     }

@@ -1,4 +1,4 @@
-//! One row a connection.
+//! Statistics with one row for each connection.
 
 use std::net::SocketAddr;
 
@@ -24,7 +24,7 @@ pub const COLUMNS: &[Column] = &[
     text("Zeek"),
 ];
 
-/// What a row is made of; a connection itself may leave its place.
+/// The values of a row. The connection itself may leave the table.
 struct Row {
     id: u32,
     client: SocketAddr,

@@ -1,8 +1,8 @@
 //! Statistics over the connections of a capture file: rows of plain cells.
 //!
-//! What a connection came to is known at the end only, while Wireshark hands over packets as they
-//! come. So what is kept is which connections were seen; the rows are made anew when they are
-//! drawn. On later passes everything is known, and each connection is taken in at its first packet.
+//! Verdicts are known at the end only, while Wireshark hands over packets as they come. So the numbers
+//! of the connections are collected, and the rows are made anew when they are drawn. On later passes
+//! the verdicts are known, and each connection is added with its first packet.
 
 mod cell;
 mod connections;
@@ -20,21 +20,21 @@ use crate::session::Session;
 
 /// Rows of one kind, filled by connections.
 trait Table {
-    /// Takes in a connection as it stands at `now_ns`; gives the row that shows it.
+    /// Adds a connection as it stands at `now_ns`; returns the row that shows it.
     fn add(&mut self, connection: &Connection, now_ns: i64) -> usize;
 
-    /// Brings the rows into the order in which they are printed.
+    /// Sorts the rows for printing.
     fn sort(&mut self);
 
     fn clear(&mut self);
 
     fn len(&self) -> usize;
 
-    /// Writes row `nth`, a cell for each column.
+    /// Writes row `nth`, with a cell for each column.
     fn write(&self, nth: usize, cells: &mut Cells<'_>);
 }
 
-/// What there are statistics of.
+/// The kinds of statistics.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Subject {
     Servers,
@@ -52,13 +52,13 @@ impl Subject {
     }
 }
 
-/// The connections that were seen, and the rows that show them.
+/// The connections whose packets were seen, and the rows that show them.
 pub struct Statistics {
     subject: Subject,
     table: Box<dyn Table>,
     /// One bit a connection, by number.
     seen: Vec<u64>,
-    /// Their numbers, in the order in which they were first seen.
+    /// Their numbers in the order of their first packets.
     order: Vec<u32>,
 }
 
@@ -72,18 +72,18 @@ impl Statistics {
         Self { subject, table, seen: Vec::new(), order: Vec::new() }
     }
 
-    /// Forgets everything.
+    /// Forgets all connections.
     pub fn clear(&mut self) {
         *self = Self::new(self.subject);
     }
 
-    /// A packet of connection `id` was seen. On `later` passes gives the row that has changed.
+    /// Takes in a packet of connection `id`. On `later` passes returns the row that has changed.
     pub fn see(&mut self, session: &Session, id: u32, later: bool) -> Option<usize> {
         let (word, bit) = (id as usize / 64, 1 << (id % 64));
         if self.seen.get(word).is_some_and(|seen| seen & bit != 0) {
             return None;
         }
-        // A number that no connection has would take up the memory of all below it.
+        // A wrong number would allocate memory for all numbers below it.
         let connection = session.connection(id)?;
         if word >= self.seen.len() {
             self.seen.resize(word + 1, 0);
@@ -93,7 +93,7 @@ impl Statistics {
         later.then(|| self.table.add(connection, session.now_ns()))
     }
 
-    /// Makes the rows anew, from what the connections have come to.
+    /// Makes the rows anew from the verdicts on the connections.
     pub fn settle(&mut self, session: &Session) {
         self.table.clear();
         for connection in self.order.iter().filter_map(|id| session.connection(*id)) {
@@ -106,7 +106,7 @@ impl Statistics {
         self.table.len()
     }
 
-    /// Writes row `nth`; nothing where there is none.
+    /// Writes row `nth`; nothing if there is none.
     pub fn write(&self, nth: usize, cells: &mut Cells<'_>) {
         if nth < self.rows() {
             self.table.write(nth, cells);
@@ -134,7 +134,7 @@ mod tests {
         cells.collect()
     }
 
-    /// A handshake and a FIN, then another attempt that nobody answers.
+    /// A handshake and a FIN, then another attempt without an answer.
     fn session() -> Session {
         let mut session = Session::default();
         handshake(&mut session);

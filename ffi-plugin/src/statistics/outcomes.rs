@@ -1,4 +1,4 @@
-//! How many connections had each outcome, and to which servers: the rows of a tree.
+//! The number of connections with each outcome to each server: the rows of a tree.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use dissector_core::connection::{Connection, Outcome};
 use super::Table;
 use super::cell::{Cells, Column, count, text};
 
-/// A branch, a leaf, and how many there are: on the leaf, on its branch, in all.
+/// A branch, a leaf, and three counts: of the leaf, of its branch, in all.
 pub const COLUMNS: &[Column] =
     &[text("Outcome"), text("Server"), count("Count"), count("Of outcome"), count("Total")];
 

@@ -1,4 +1,4 @@
-//! One row a server: how often it was reached, how often not, and how fast.
+//! Statistics with one row for each server: attempts, failures, times.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

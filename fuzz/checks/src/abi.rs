@@ -1,5 +1,5 @@
-//! The C interface of the plugin, called as a host in any mood would: segments, revisits, statistics
-//! and settings in any order, with null pointers in between.
+//! The C interfaces of the plugin and of the library, called in any order: segments, frames, revisits,
+//! statistics and settings, with null pointers in between.
 
 mod host;
 mod shown;
@@ -8,7 +8,7 @@ use self::host::Host;
 use crate::connections::capture;
 use crate::octets::Octets;
 
-/// Octets are calls: one for which, then what it takes.
+/// The octets are calls: one octet names the function, others are its arguments.
 pub fn check(octets: &[u8]) {
     let mut octets = Octets::new(octets);
     let mut host = Host::new(octets.u8());
@@ -18,7 +18,7 @@ pub fn check(octets: &[u8]) {
             break;
         }
         let call = octets.u8();
-        // Which of the pointers are null: mostly none.
+        // The bits of the pointers that are null; mostly none.
         let nulls = if call & 0x80 == 0 { 0 } else { octets.u8() };
         match call & 0x1f {
             0..=11 => {

@@ -65,7 +65,7 @@ const OF_LISTS: [&str; 14] = [
     "session_info:2",
     "session_view",
     "session_view:2",
-    "session_remarks",
+    "session_expert_items",
     "register_expert",
 ];
 
@@ -86,12 +86,12 @@ const OTHERS: [&str; 6] = [
     "statistics_free",
     "field_needs_later",
     "command_line_wanted",
-    "remark_needs_later",
+    "expert_needs_later",
 ];
 
 /// Entries that only move constants and pointers: there is nothing in them to panic.
 const TRIVIAL: [&str; 4] =
-    ["settings_default", "session_failure", "statistics_failure", "untold_failure"];
+    ["settings_default", "session_failure", "statistics_failure", "take_failure"];
 
 /// Reads the capture with a panic at `entry`; gives the lines and the warnings about it, of which
 /// there is one at most.

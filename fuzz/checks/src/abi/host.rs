@@ -12,7 +12,7 @@ use super::shown;
 use crate::connections::capture::Packet;
 use crate::octets::Octets;
 
-/// What is shown of a segment, all together.
+/// Digests of everything that is shown of a segment.
 type Shown = [u64; 3];
 
 /// A session with what belongs to it. Pointers are valid until they are freed, each once.
@@ -21,15 +21,15 @@ pub struct Host {
     statistics: *mut tcphs_statistics,
     columns: usize,
     table: *mut tcphs_table,
-    /// The frame that comes in.
+    /// The number of the next frame.
     pub frame: u32,
-    /// The frames that came in with how many segments each, in order.
+    /// The frames that were taken in, each with its number of segments.
     learned: Vec<(u32, u32)>,
-    /// A number has come again: what its frame held before may be gone.
+    /// Whether a frame number was used again, so that earlier segments may be gone.
     disordered: bool,
     /// Used again and again, as Wireshark's are.
     view: Box<tcphs_view>,
-    remarks: Box<tcphs_remarks>,
+    expert_items: Box<tcphs_expert_items>,
     tapped: tcphs_tapped,
     row: Box<tcphs_row>,
 }
@@ -50,12 +50,12 @@ impl Host {
             learned: Vec::new(),
             disordered: false,
             view: Default::default(),
-            remarks: Default::default(),
+            expert_items: Default::default(),
             tapped: Default::default(),
             row: Default::default(),
         };
         host.view.text.fill(0xaa);
-        host.remarks.text.fill(0xaa);
+        host.expert_items.text.fill(0xaa);
         host.make(kind);
         host
     }
@@ -80,7 +80,7 @@ impl Host {
         (self.frame, self.disordered) = (1, false);
     }
 
-    /// Whatever was asked, nothing has gone wrong inside.
+    /// Checks that there was no internal error; returns whether the call succeeded.
     fn check(&self, status: tcphs_status, nulls: bool) -> bool {
         // SAFETY: the session is valid.
         let failure = shown::of_text(unsafe { tcphs_session_failure(self.session) });
@@ -106,7 +106,7 @@ impl Host {
         self.learn_segment(&mut segment, packet.icmp, nulls);
     }
 
-    /// A segment that is none: any octets, any lengths.
+    /// Octets that are no segment.
     pub fn learn_anything(&mut self, choices: &mut Octets<'_>, nulls: u8) {
         let icmp = choices.u8() & 1 == 1;
         let time_ns = choices.choose(&[0, 1, -1, 1_000_000_000, i64::MAX, i64::MIN]);
@@ -260,7 +260,7 @@ impl Host {
         self.disordered = true;
     }
 
-    /// Shows a segment, twice: nothing is said otherwise the second time.
+    /// Shows a segment twice, with the same result.
     pub fn show(&mut self, frame: u32, nth: u32, later: bool, nulls: u8) {
         let first = self.show_once(frame, nth, later, nulls);
         assert_eq!(first, self.show_once(frame, nth, later, nulls));
@@ -280,7 +280,7 @@ impl Host {
         let status = unsafe { tcphs_session_tapped(session, frame, nth, later, out) };
         let tapped = self.check(status, nulls & 5 != 0).then(|| shown::of_tapped(&self.tapped));
         let out = or_null(&mut *self.view, nulls, 3);
-        // Null is everything; of some fields, which ones follows from the frame.
+        // Null is everything; otherwise the frame decides which fields are wanted.
         let mut some = tcphs_wanted { summary: frame & 1 == 1, ..tcphs_wanted::default() };
         for (field, wanted) in (0_u32..).zip(&mut some.fields) {
             *wanted = u8::from(field % 7 == frame % 7);
@@ -289,15 +289,16 @@ impl Host {
         // SAFETY: each pointer is null or valid.
         let status = unsafe { tcphs_session_view(session, frame, nth, later, wanted, out) };
         let view = self.check(status, nulls & 9 != 0).then(|| shown::of_view(&self.view));
-        let out = or_null(&mut *self.remarks, nulls, 4);
+        let out = or_null(&mut *self.expert_items, nulls, 4);
         // SAFETY: each pointer is null or valid.
-        let status = unsafe { tcphs_session_remarks(session, frame, nth, later, out) };
-        let remarks = self.check(status, nulls & 17 != 0).then(|| shown::of_remarks(&self.remarks));
+        let status = unsafe { tcphs_session_expert_items(session, frame, nth, later, out) };
+        let expert_items =
+            self.check(status, nulls & 17 != 0).then(|| shown::of_expert_items(&self.expert_items));
         if nulls & 31 == 0 {
-            let there = [view.is_some(), remarks.is_some(), tapped.is_some()];
+            let there = [view.is_some(), expert_items.is_some(), tapped.is_some()];
             assert!(there == [true; 3] || there == [false; 3], "{there:?}");
         }
-        Some([view?, remarks?, tapped?])
+        Some([view?, expert_items?, tapped?])
     }
 
     pub fn configure(&mut self, choices: &mut Octets<'_>, nulls: u8) {

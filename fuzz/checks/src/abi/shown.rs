@@ -1,4 +1,4 @@
-//! What the interface hands out, read as C would read it, within its bounds.
+//! Digests of the structs that the interface fills, read within their bounds as C would.
 
 use std::ffi::{CStr, c_char};
 use std::hash::{DefaultHasher, Hasher};
@@ -14,7 +14,7 @@ fn text_at(text: &[u8], place: u32) -> &[u8] {
     text.to_str().expect("UTF-8").as_bytes()
 }
 
-/// What is shown of a segment, all together as one number: what is the same has the same.
+/// A digest of the details of a segment.
 pub fn of_view(view: &tcphs_view) -> u64 {
     let mut all = DefaultHasher::new();
     if view.summary != TCPHS_NO_TEXT {
@@ -40,22 +40,22 @@ pub fn of_view(view: &tcphs_view) -> u64 {
     all.finish()
 }
 
-/// The remarks on a segment, likewise.
-pub fn of_remarks(remarks: &tcphs_remarks) -> u64 {
-    let items = remarks.items.get(..remarks.count as usize).expect("as many as there is room for");
+/// A digest of the expert items of a segment.
+pub fn of_expert_items(found: &tcphs_expert_items) -> u64 {
+    let items = found.items.get(..found.count as usize).expect("as many as there is room for");
     let entries = Finding::ALL.len() + 2;
     let mut all = DefaultHasher::new();
     for item in items {
         assert!(usize::from(item.entry) < entries, "{}", item.entry);
         all.write_u8(item.entry);
         if item.text != TCPHS_NO_TEXT {
-            all.write(text_at(&remarks.text, item.text));
+            all.write(text_at(&found.text, item.text));
         }
     }
     all.finish()
 }
 
-/// What listeners are told, likewise.
+/// A digest of a segment for the listeners of the tap.
 pub fn of_tapped(tapped: &tcphs_tapped) -> u64 {
     assert!(matches!(tapped.ip_version, 0 | 4 | 6));
     let (label, comment) = (text_at(&tapped.label, 0), text_at(&tapped.comment, 0));
@@ -67,7 +67,7 @@ pub fn of_tapped(tapped: &tcphs_tapped) -> u64 {
     all.finish()
 }
 
-/// The cells of a row, likewise.
+/// A digest of the cells of a row.
 pub fn of_row(row: &tcphs_row, columns: usize) -> u64 {
     let mut all = DefaultHasher::new();
     for cell in row.cells.get(..columns).expect("no more columns than cells") {

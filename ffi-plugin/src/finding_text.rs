@@ -1,4 +1,4 @@
-//! What a remark says: the sentence of its finding, with the numbers that are at hand.
+//! The text of a finding on a segment: its sentence, with numbers if they are known.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -6,21 +6,21 @@ use dissector_core::IcmpError;
 use dissector_core::connection::{Finding, OpenType, Verdict};
 use dissector_core::wire::{TcpFlags, TcpOption};
 
-use crate::session::{IcmpSaid, Known};
+use crate::session::{IcmpMessage, SegmentFacts};
 use crate::text::Milliseconds;
 
-/// A remark on a segment.
+/// A finding on a segment.
 pub struct Line<'a> {
     pub finding: Finding,
-    pub known: &'a Known<'a>,
-    /// Of its connection, where that is known by now.
+    pub facts: &'a SegmentFacts<'a>,
+    /// The verdict on its connection, if it is known already.
     pub verdict: Option<&'a Verdict>,
 }
 
 impl Display for Line<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let text = self.finding.text();
-        // Where the numbers are not known, the sentence says enough.
+        // The sentence alone is complete.
         match self.numbers(f) {
             Some(written) => written,
             None => f.write_str(text),
@@ -31,7 +31,7 @@ impl Display for Line<'_> {
 impl Line<'_> {
     /// Writes the sentence with its numbers; `None` if there are none.
     fn numbers(&self, f: &mut Formatter<'_>) -> Option<fmt::Result> {
-        let said = self.known.said;
+        let annotation = self.facts.annotation;
         Some(match self.finding {
             Finding::HandshakeComplete => write_complete(f, self.verdict?),
             Finding::SlowHandshake => write_slow(f, self.verdict?),
@@ -43,30 +43,30 @@ impl Line<'_> {
                 self.write_silence(f, self.verdict?)
             }
             Finding::Unreachable => {
-                let error = self.known.icmp?;
+                let error = self.facts.icmp?;
                 write_icmp(f, error).and_then(|()| write!(f, ": {}", causes(self.finding)))
             }
             Finding::BadSynAck => {
-                let acknowledged = self.known.syn.as_ref()?.tcp.acknowledgment;
-                let expected = self.known.connection.client_isn()? + 1;
+                let acknowledged = self.facts.syn.as_ref()?.tcp.acknowledgment;
+                let expected = self.facts.connection.client_isn()? + 1;
                 write!(f, "The SYN/ACK acknowledges {acknowledged}, expected {expected}: ")
                     .and_then(|()| f.write_str(causes(self.finding)))
             }
             Finding::RstIgnored => {
-                let frame = self.known.connection.ignored_rst_frame()?;
+                let frame = self.facts.connection.ignored_rst_frame()?;
                 write!(f, "The connection goes on after the RST in frame {frame}: ")
                     .and_then(|()| f.write_str(causes(self.finding)))
             }
             Finding::RstTtlMismatch => {
-                let (ttl, other) = said.differing_ttls()?;
+                let (ttl, other) = annotation.differing_ttls()?;
                 write!(f, "TTL {ttl}, other packets of this host {other}: ")
                     .and_then(|()| f.write_str(causes(self.finding)))
             }
             Finding::DuplicateFrame => {
-                let (ttl, first) = said.differing_ttls()?;
+                let (ttl, first) = annotation.differing_ttls()?;
                 write!(f, "{}; TTL {ttl}, first {first}", self.finding.text().trim_end_matches('.'))
             }
-            Finding::TfoFallback if !said.flags.contains(TcpFlags::ACK) => {
+            Finding::TfoFallback if !annotation.flags.contains(TcpFlags::ACK) => {
                 f.write_str("SYN sent again without Fast Open.")
             }
             Finding::MssSmall => {
@@ -74,18 +74,18 @@ impl Line<'_> {
                     TcpOption::Mss(mss) => Some(mss),
                     _ => None,
                 })?;
-                let default = if self.known.connection.client().is_ipv6() { 1220 } else { 536 };
+                let default = if self.facts.connection.client().is_ipv6() { 1220 } else { 536 };
                 write!(f, "The maximum segment size, {mss}, is below the default of {default} octets.")
             }
             Finding::WscaleOneSided => {
-                self.known.syn.as_ref()?;
+                self.facts.syn.as_ref()?;
                 let scaled = self
                     .option(|option| matches!(option, TcpOption::WindowScale(_)).then_some(()));
                 let side = if scaled.is_some() { "server" } else { "client" };
                 let rest = self.finding.text().trim_start_matches("Only one side ");
                 write!(f, "Only the {side} {rest}")
             }
-            Finding::PortReused if self.known.connection.reuses_numbers() => f.write_str(
+            Finding::PortReused if self.facts.connection.reuses_numbers() => f.write_str(
                 "A new connection on addresses and ports that were used before, with an initial \
                  sequence number that the last one has used already: an end in TIME-WAIT may refuse \
                  it, unless timestamps tell the two apart.",
@@ -96,7 +96,7 @@ impl Line<'_> {
 
     /// `4 SYNs in 7.2 s, nothing came back: host down, …`.
     fn write_silence(&self, f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
-        let connection = self.known.connection;
+        let connection = self.facts.connection;
         let (count, name, span_ns, what) = match self.finding {
             Finding::NoReply => {
                 let span_ns = connection.last_ns().saturating_sub(connection.first_ns());
@@ -118,26 +118,25 @@ impl Line<'_> {
         write!(f, ", {what}: {}", causes(self.finding))
     }
 
-    /// What `wanted` finds in the options of this SYN.
+    /// The first option of this SYN for which `wanted` returns something.
     fn option<T>(&self, wanted: impl Fn(TcpOption<'_>) -> Option<T>) -> Option<T> {
-        let syn = self.known.syn.as_ref()?;
+        let syn = self.facts.syn.as_ref()?;
         syn.tcp.options().map_while(Result::ok).find_map(wanted)
     }
 }
 
-/// The likely causes: what stands behind the colon.
+/// The likely causes, after the colon.
 fn causes(finding: Finding) -> &'static str {
     let text = finding.text();
     text.split_once(": ").map_or(text, |(_, causes)| causes)
 }
 
-/// `SYN copy 2, after 2.03 s`. What a repeated SYN means stands in its own remark, if it means
-/// something.
+/// `SYN copy 2, after 2.03 s`, and `meaning` if it is not empty.
 fn write_copy(f: &mut Formatter<'_>, line: &Line<'_>, meaning: &str) -> Option<fmt::Result> {
-    let said = line.known.said;
-    let rto_ns = said.rto_ns()?;
-    let name = if said.flags.contains(TcpFlags::ACK) { "SYN/ACK" } else { "SYN" };
-    let written = write!(f, "{name} copy {}, after {}", said.retry, Seconds(rto_ns));
+    let annotation = line.facts.annotation;
+    let rto_ns = annotation.rto_ns()?;
+    let name = if annotation.flags.contains(TcpFlags::ACK) { "SYN/ACK" } else { "SYN" };
+    let written = write!(f, "{name} copy {}, after {}", annotation.retry, Seconds(rto_ns));
     Some(match meaning {
         "" => written,
         _ => written.and_then(|()| write!(f, ". {meaning}")),
@@ -145,8 +144,8 @@ fn write_copy(f: &mut Formatter<'_>, line: &Line<'_>, meaning: &str) -> Option<f
 }
 
 /// `ICMP 3/13 (administratively prohibited) from 198.51.100.2`.
-fn write_icmp(f: &mut Formatter<'_>, error: &IcmpSaid) -> fmt::Result {
-    let IcmpSaid { router, kind, code } = *error;
+fn write_icmp(f: &mut Formatter<'_>, error: &IcmpMessage) -> fmt::Result {
+    let IcmpMessage { router, kind, code } = *error;
     let name = if router.is_ipv6() { "ICMPv6" } else { "ICMP" };
     write!(f, "{name} {kind}/{code}")?;
     if let Some(meaning) = IcmpError::meaning(router.is_ipv6(), kind, code) {
@@ -193,17 +192,18 @@ fn write_slow(f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
     }
 }
 
-/// How long the client had waited when it sent the SYN that was answered.
+/// Time from the first SYN to the SYN that was answered.
 fn retries_ns(verdict: &Verdict) -> Option<u64> {
     let (setup_ns, total_ns) = (verdict.times.setup_time_ns?, verdict.times.rtt_total_ns?);
     Some(setup_ns.saturating_sub(total_ns)).filter(|retries_ns| *retries_ns > 0)
 }
 
-/// Which copy was answered is a guess where neither timestamps nor their absence tell.
+/// Marks a guess: without timestamps, the copy that was answered may not be known.
 fn about(verdict: &Verdict) -> &'static str {
     if verdict.times.rtt_exact == Some(false) { "about " } else { "" }
 }
-/// Three places, as far as they say something: `1.02 s`, `0.025 s`.
+
+/// Seconds with three significant digits or so: `1.02 s`, `0.025 s`.
 struct Seconds(u64);
 
 impl Display for Seconds {
@@ -240,15 +240,15 @@ mod tests {
         session
     }
 
-    /// What is said of an finding on a frame.
+    /// The text of a finding on a frame.
     fn line(session: &Session, finding: Finding, frame: u32) -> String {
-        let known = session.segment(frame, 0).unwrap();
-        let verdict = known.connection.verdict_at(known.now_ns);
+        let facts = session.segment(frame, 0).unwrap();
+        let verdict = facts.connection.verdict_at(facts.now_ns);
         assert!(
-            known.said.findings.contains(finding) || verdict.findings.contains(finding),
+            facts.annotation.findings.contains(finding) || verdict.findings.contains(finding),
             "{finding} is noted"
         );
-        Line { finding, known: &known, verdict: Some(&verdict) }.to_string()
+        Line { finding, facts: &facts, verdict: Some(&verdict) }.to_string()
     }
 
     fn begins(text: &str, start: &str) {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_repeated_is_told_from_the_round_trip() {
+    fn time_of_repeated_syns_is_not_round_trip_time() {
         let syn = (octets(SYN, false, 100, 0), 64);
         let answer = (octets(SYN_ACK, true, 700, 101), 64);
         let session = learned(&[syn, syn, answer, (octets(0x10, false, 101, 701), 64)]);
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn an_icmp_error_says_what_and_who() {
+    fn an_icmp_error_is_described_with_its_sender() {
         let mut session = learned(&[(octets(SYN, false, 100, 0), 64)]);
         let [client, server] = [([10, 0, 0, 1], 40_000).into(), ([10, 0, 0, 2], 80).into()];
         let router = PacketInfo::new([198, 51, 100, 2], [10, 0, 0, 1], 0).with_ttl(64);

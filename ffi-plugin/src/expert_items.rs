@@ -1,0 +1,119 @@
+//! The expert items of a segment: its findings, as Wireshark shows them.
+
+use dissector_core::connection::{Finding, FindingSet};
+
+use crate::abi::{TCPHS_MAX_EXPERT_ITEMS, TCPHS_NO_TEXT, tcphs_expert_item, tcphs_expert_items};
+use crate::finding_text::Line;
+use crate::session::{Landmarks, SegmentFacts};
+use crate::text::TextBuffer;
+
+/// The entries to be registered. A finding with a higher severity in some cases has a second entry,
+/// because Wireshark ties the severity to the entry.
+pub fn entries() -> impl Iterator<Item = Entry> {
+    let alone = Finding::ALL.iter().map(|&finding| Entry { finding, raised: false });
+    alone.chain(RAISED.map(|finding| Entry { finding, raised: true }))
+}
+
+/// Findings that are warnings in some cases: a SYN that was repeated often, a port that was used again
+/// with numbers that are not new.
+const RAISED: [Finding; 2] = [Finding::SynRetx, Finding::PortReused];
+
+/// An entry of Wireshark's expert information.
+pub struct Entry {
+    pub finding: Finding,
+    /// Whether it is a warning, although the finding alone is none.
+    pub raised: bool,
+}
+
+/// The first copy of a SYN that is a warning.
+const PERSISTENT: u8 = 3;
+
+/// Writes the expert items of a segment; on `later` passes also those that depend on later segments.
+pub fn write(facts: &SegmentFacts<'_>, later: bool, items: &mut tcphs_expert_items) {
+    let annotation = facts.annotation;
+    let mut findings = annotation.findings;
+    let mut verdict = None;
+    // The times of the handshake are known with the final ACK; the rest depends on later segments.
+    if later && facts.landmarks != Landmarks::default() || annotation.final_ack {
+        let verdict = verdict.insert(facts.connection.verdict_at(facts.now_ns));
+        // The user decides what is slow.
+        findings.remove(Finding::SlowHandshake);
+        let setup_ns = verdict.times.setup_time_ns.filter(|_| annotation.final_ack);
+        if setup_ns.is_some_and(|setup_ns| setup_ns > facts.settings.slow_ns) {
+            findings.insert(Finding::SlowHandshake);
+        }
+        if later {
+            findings = findings.union(of_the_connection(verdict.findings, facts.landmarks));
+        }
+    }
+    let mut text = TextBuffer::new(&mut items.text);
+    let mut count = 0;
+    for finding in findings.iter().take(TCPHS_MAX_EXPERT_ITEMS) {
+        let line = Line { finding, facts, verdict: verdict.as_ref() };
+        let entry = entry_of(finding, facts);
+        let place = text.push(line).map_or(TCPHS_NO_TEXT, |place| place as u32);
+        items.items[count] = tcphs_expert_item { text: place, entry };
+        count += 1;
+    }
+    items.count = count as u32;
+}
+
+/// The number of the entry of a finding: its own, or that of the warning.
+fn entry_of(finding: Finding, facts: &SegmentFacts<'_>) -> u8 {
+    let raised = match finding {
+        Finding::SynRetx => facts.annotation.retry >= PERSISTENT,
+        Finding::PortReused => facts.connection.reuses_numbers(),
+        _ => false,
+    };
+    let place = RAISED.iter().position(|other| *other == finding).filter(|_| raised);
+    place.map_or(finding.number(), |place| (Finding::ALL.len() + place) as u8)
+}
+
+/// The findings about the whole connection that belong to this segment.
+fn of_the_connection(findings: FindingSet, landmarks: Landmarks) -> FindingSet {
+    let mut here = FindingSet::EMPTY;
+    for finding in findings.iter().filter(|finding| finding.needs_the_future()) {
+        let belongs = match finding {
+            Finding::NoReply => landmarks.last_syn,
+            Finding::NoFinalAck | Finding::NotAccepted => landmarks.last_synack,
+            Finding::FinUnacked => landmarks.last_fin,
+            Finding::HalfClosedLong => landmarks.first_fin,
+            _ => landmarks.first,
+        };
+        if belongs {
+            here.insert(finding);
+        }
+    }
+    here
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_about_the_connection_have_their_place() {
+        let mut all = FindingSet::EMPTY;
+        Finding::ALL.iter().for_each(|finding| all.insert(*finding));
+        let on = |landmarks| of_the_connection(all, landmarks).iter().collect::<Vec<_>>();
+        let none = Landmarks::default();
+        assert_eq!(on(none), []);
+        assert_eq!(on(Landmarks { last_syn: true, ..none }), [Finding::NoReply]);
+        assert_eq!(
+            on(Landmarks { last_synack: true, ..none }),
+            [Finding::NoFinalAck, Finding::NotAccepted]
+        );
+        assert_eq!(
+            on(Landmarks { first: true, ..none }),
+            [Finding::OneWayCapture, Finding::Midstream]
+        );
+    }
+
+    #[test]
+    fn the_entries_are_numbered_as_the_findings_are() {
+        for (number, entry) in entries().enumerate() {
+            let own = usize::from(entry.finding.number()) == number && !entry.raised;
+            assert!(own || number >= Finding::ALL.len() && entry.raised);
+        }
+    }
+}

@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for option in header.options() {
         match option {
             Ok(option) => println!("option   {option:?}"),
-            // What stands before it is good all the same.
+            // The options before it are valid.
             Err(error) => println!("options  cannot be read further: {error}"),
         }
     }

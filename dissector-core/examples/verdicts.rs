@@ -1,4 +1,4 @@
-//! Says of each connection in a capture whether it came up, and if not, why.
+//! Prints whether each connection in a capture was established, and if not, why.
 //!
 //! ```sh
 //! cargo run --example verdicts -- samples/accept-queue-full.pcapng

@@ -1,4 +1,4 @@
-//! Hand-made capture files: every format detail that once cost some reader its packets.
+//! Hand-made capture files with the details of the formats that readers get wrong.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 /// SYN/ACK from port 443 to 40000, two octets of payload.
 const TCP: [u8; 22] = hex!("01bb9c40 00000001 00000002 5012ffff 00000000 6869");
 
-/// What the tests look at of a segment.
+/// The fields of a segment that the tests compare.
 #[derive(Clone, Debug, PartialEq)]
 struct Row {
     frame: u64,
@@ -58,14 +58,14 @@ fn rows(file: &[u8]) -> Vec<Row> {
     read.rows
 }
 
-/// The one segment of one frame.
+/// The segment of a single frame.
 fn row(link_type: u32, frame: &[u8]) -> Row {
     let mut rows = rows(&pcap(link_type, &[frame]));
     assert_eq!(rows.len(), 1);
     rows.remove(0)
 }
 
-/// Why one frame gave no segment.
+/// The reason why a single frame holds no segment.
 fn reason(link_type: u32, frame: &[u8]) -> Skipped {
     let read = read(&pcap(link_type, &[frame])).unwrap();
     assert_eq!((read.rows.len(), read.skipped.len()), (0, 1), "{read:?}");
@@ -112,7 +112,7 @@ fn ethernet(ethertype: [u8; 2], payload: &[u8]) -> Vec<u8> {
     [&[0; 12], &ethertype[..], payload].concat()
 }
 
-/// Numbers of a pcapng file in one byte order.
+/// Writes the numbers of a pcapng file in one byte order.
 #[derive(Clone, Copy)]
 struct Order {
     big: bool,
@@ -255,7 +255,7 @@ fn resolution_and_offset_of_an_interface() {
     assert_eq!(time_ns(&hex!("0900 0100 94000000"), 3 << 19), 1_500_000_000);
     assert_eq!(time_ns(&hex!("0e00 0800 6400000000000000"), 1), 100_000_001_000);
     assert_eq!(time_ns(&hex!("0e00 0800 ffffffffffffffff"), 1), -999_999_000);
-    // The first of two counts; what follows the end does not, nor what is cut off.
+    // The first of two counts; an option behind the end, or cut off, does not.
     assert_eq!(time_ns(&hex!("0900 0100 09000000 0900 0100 03000000"), 1), 1);
     assert_eq!(time_ns(&hex!("0000 0000 0900 0100 09000000"), 1), 1000);
     assert_eq!(time_ns(&hex!("0200 0100 61000000 0900 c800 09000000"), 1), 1000);
@@ -454,7 +454,7 @@ fn the_payload_ends_where_the_shortest_length_says() {
     let mut file = pcap(101, &[]);
     pcap_record(&mut file, &beyond, 500);
     assert_eq!(rows(&file)[0].payload_octets, 460);
-    // The original length is not below the captured one, whatever the file says.
+    // An original length below the captured one is not believed.
     let mut file = pcap(101, &[]);
     pcap_record(&mut file, &ipv4(6, &TCP), 20);
     assert_eq!(rows(&file)[0].payload_octets, 2);
@@ -636,7 +636,7 @@ fn rows_of(file: &[u8]) -> Vec<Row> {
     read(file).unwrap().rows
 }
 
-/// Reads to the end whatever there is.
+/// Reads any file to its end.
 fn exhaust(file: &[u8]) {
     let Ok(mut capture) = Capture::new(file) else { return };
     let (mut frames, mut last) = (0, 0);

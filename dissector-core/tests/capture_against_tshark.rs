@@ -1,7 +1,7 @@
-//! Every TCP segment that the library and tshark both open, side by side.
+//! Compares every TCP segment that both the library and tshark decode.
 //!
-//! Takes the capture corpus beside the workspace, and a tshark; says so where one is absent. The
-//! quotes inside ICMP errors, and what sFlow samples, are Wireshark's alone.
+//! Needs the capture corpus beside the workspace, and a tshark. Only Wireshark takes the quotes inside
+//! ICMP errors and the samples of sFlow for segments.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -15,27 +15,27 @@ use dissector_core::capture::{Capture, CaptureError, CaptureWarning};
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/captures/public");
 
-/// Layers that tshark alone opens: TCP headers in them are no segments, or not at this place.
+/// Layers that only tshark decodes: TCP headers in them are no segments, or belong to another frame.
 const UNOPENED: [&str; 3] = ["icmp", "icmpv6", "sflow"];
 
 const NO_LENGTH: &str = "-";
 
-/// tshark adds up times in 32 bits where the part below a second is a second or more.
+/// tshark adds times in 32 bits if the fraction of a second is a second or more.
 const ODD_TIMES: [&str; 3] = [
     "tcpdump/timestamp_invalid_nano.pcap",
     "tcpdump/timestamp_invalid_micro.pcap",
     "suricata/transform-base64-7296__input.pcap",
 ];
 
-/// What there is to say of the segments of a frame.
+/// The rows of a capture by frame.
 type Rows = BTreeMap<u64, Vec<String>>;
 
 struct Theirs {
     frames: u64,
     rows: Rows,
-    /// Frames of which some TCP header is shown that is no segment.
+    /// Frames in which tshark shows a TCP header that is no segment.
     unopened: BTreeSet<u64>,
-    /// tshark's own complaint, if it did not reach the end.
+    /// The complaint of tshark, if it did not reach the end.
     complaint: String,
 }
 
@@ -81,7 +81,7 @@ fn tshark(capture: &Path) -> Theirs {
         });
         let [sports, dports, flags, lengths, headers] = &lists;
         let whole_header = |octets: &str| octets.parse().is_ok_and(|octets: u32| octets >= 20);
-        // Cut short: the columns cannot be told apart.
+        // A header that is cut leaves columns of different lengths.
         if flags.len() != sports.len() || !headers.iter().all(|octets| whole_header(octets)) {
             if sports.len() > 1 {
                 theirs.unopened.insert(number);
@@ -90,13 +90,13 @@ fn tshark(capture: &Path) -> Theirs {
         }
         let time = time.replace('.', "");
         let time: i128 = if time.is_empty() { 0 } else { time.parse().expect("time") };
-        // Ours end where 64 bits do.
+        // Our times have 64 bits.
         let time = time.clamp(i64::MIN.into(), i64::MAX.into());
         for (at, (sport, dport)) in sports.iter().zip(dports).enumerate() {
             let flags = flags[at].trim_start_matches("0x");
             let flags = u16::from_str_radix(flags, 16).expect("flags");
-            // tshark gives no length where the data offset reaches past the segment, and for
-            // what there is of a datagram of which not all was captured.
+            // tshark gives no length if the data offset reaches past the segment, or if a fragment
+            // of the datagram was cut.
             let length = if lengths.len() == sports.len() { lengths[at] } else { NO_LENGTH };
             // The columns hold the addresses of the last segment.
             let ends = if at + 1 == sports.len() { [source, destination] } else { ["…"; 2] };
@@ -142,7 +142,7 @@ fn ours(path: &Path) -> Result<Ours, CaptureError> {
     Ok(Ours { frames: capture.frames(), rows, warning: capture.warning().copied() })
 }
 
-/// What differs in one capture, and how many segments were compared.
+/// The differences in one capture, and the number of segments compared.
 fn compare(path: &Path) -> (String, usize) {
     let mut differences = String::new();
     let mut note = |text: String| writeln!(differences, "{}: {text}", path.display()).unwrap();
@@ -183,7 +183,7 @@ fn compare(path: &Path) -> (String, usize) {
         match ours.rows.get(frame) {
             Some(same) if same.len() == rows.len() && same.iter().zip(rows).all(same_row) => {}
             Some(same) if odd_times && without_time(same) == without_time(rows) => {}
-            // tshark shows the fields in front of where a header is cut, and then no length.
+            // tshark shows the fields in front of the cut of a header, and no length then.
             None if rows.iter().all(|row| row.split(' ').nth(5) == Some(NO_LENGTH)) => {}
             other => note(format!("frame {frame}: {other:?}, tshark {rows:?}")),
         }
@@ -209,8 +209,8 @@ fn captures_of_the_corpus_read_as_in_tshark() {
     let version = Command::new("tshark").arg("--version").stderr(Stdio::null()).output();
     let mut captures = Vec::new();
     files(Path::new(CORPUS), &mut captures);
-    // A third of them, and with TCPHS_LONG=1 in the environment all. Not those of which the plugin's
-    // tests take a third: what is in the corpus is read by several in any case.
+    // A third of them, and all with TCPHS_LONG=1 in the environment. The plugin's tests take another
+    // third.
     if std::env::var_os("TCPHS_LONG").is_none() {
         captures.sort();
         captures = captures.into_iter().skip(1).step_by(3).collect();

@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use hex_literal::hex;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-/// A pcap file of SYNs at these seconds, the time also being the sequence number.
+/// A pcap file of SYNs at these seconds, which are also their sequence numbers.
 fn pcap(seconds: &[u32]) -> Vec<u8> {
     let mut file = hex!("d4c3b2a1 0200 0400 00000000 00000000 ffff0000 65000000").to_vec();
     for second in seconds {
@@ -114,7 +114,7 @@ fn of_many_files_in_a_row_one_is_open_at_a_time() {
         most = most.max(open());
     }
     assert_eq!(second, 600);
-    // Other tests have files open, too.
+    // Other tests have files open too.
     assert!(most <= before + 20, "{most} files open, {before} before");
 }
 
@@ -128,7 +128,7 @@ fn one_that_cannot_be_read_is_named() {
     let text = Captures::open([text, good.clone()]).unwrap_err();
     assert!(matches!((text.index, text.error), (0, CaptureError::NotACapture { .. })));
 
-    // Gone after it was opened: the others go on.
+    // A file that is gone when its turn comes does not stop the others.
     let gone = folder.write("gone", &pcap(&[5]));
     let mut captures = Captures::open([good, gone.clone()]).unwrap();
     std::fs::remove_file(gone).unwrap();
@@ -217,7 +217,7 @@ fn a_damaged_tail_costs_the_tail() {
     }
 }
 
-/// A reader that gives a few octets at a time.
+/// A reader that returns a few octets at a time.
 struct Slow<'a>(&'a [u8]);
 
 impl Read for Slow<'_> {
@@ -231,23 +231,23 @@ impl Read for Slow<'_> {
 fn damage_costs_nothing_of_what_was_before_it() {
     let seconds: Vec<u32> = (1..=5000).collect();
     let file = pcap(&seconds);
-    // What is lost of zstd is a block, 128 KiB.
+    // zstd loses a block of 128 KiB.
     for (compress, least) in [(gzip as fn(&[u8]) -> Vec<u8>, 3500), (zstd, 2000)] {
         let whole = compress(&file);
         let middle = whole.len() * 3 / 4;
-        // Cut there, or of no use from there on.
+        // Cut there, or damaged from there on.
         for tail in [vec![], vec![0xff; 40]] {
             let damaged = [&whole[..middle], &tail].concat();
             let (read, warning) = sequence(Capture::new(&damaged[..]).unwrap());
             assert!(read.len() >= least && read[..least] == seconds[..least], "{}", read.len());
             assert!(matches!(warning, Some(CaptureWarning::Compressed { .. })), "{warning:?}");
-            // In whatever pieces it comes.
+            // However the reader cuts it into pieces.
             assert_eq!(sequence(Capture::new(Slow(&damaged)).unwrap()), (read, warning));
         }
     }
 }
 
-/// A reader that fails where the octets end.
+/// A reader that fails at the end of the octets.
 struct Failing(Cursor<Vec<u8>>);
 
 impl Read for Failing {

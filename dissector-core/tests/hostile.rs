@@ -1,4 +1,4 @@
-//! Inputs that broke something once, as small as they can be.
+//! Inputs that once broke something, each as small as possible.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -12,7 +12,7 @@ use dissector_core::connection::{Annotation, Outcome, Repeat};
 use hex_literal::hex;
 use testkit::packet::{RST, SYN, TcpPacket};
 
-/// A reader that gives one octet at a time.
+/// A reader that returns one octet at a time.
 struct Slow<'a>(&'a [u8]);
 
 impl Read for Slow<'_> {
@@ -22,7 +22,7 @@ impl Read for Slow<'_> {
     }
 }
 
-/// Why reading stopped: the same in whatever pieces the file comes.
+/// Why reading stopped; the same however the reader cuts the file into pieces.
 #[track_caller]
 fn stopped(file: &[u8]) -> CaptureWarning {
     fn warning(reader: impl Read) -> CaptureWarning {
@@ -38,7 +38,7 @@ fn stopped(file: &[u8]) -> CaptureWarning {
 #[test]
 fn a_record_header_that_is_not_all_there_is_not_believed() {
     let header = hex!("d4c3b2a1 0200 0400 00000000 00000000 ffff0000 65000000");
-    // Its length is there, of 80 MiB, and four octets are missing behind it.
+    // Its length of 80 MiB is there, and four octets behind it are missing.
     let file = [&header[..], &hex!("00000000 00000000 00000005")].concat();
     assert_eq!(stopped(&file), CaptureWarning::CutShort { frames: 0 });
 }
@@ -108,12 +108,12 @@ fn syn(
     packet.with_segment(1, time_ns, |segment| table.observe(segment))
 }
 
-/// How long it takes to let go of so many connections beside successors of theirs, and of those.
-fn time_to_let_go(connections: u32) -> Duration {
+/// Time to evict so many connections of reused ports, and then their successors.
+fn time_to_evict(connections: u32) -> Duration {
     let mut table = ConnectionTable::new().with_closed_limit(usize::MAX);
     let mut start = Instant::now();
     for (seconds, first, number) in [(0, 0, 100_u32), (1, 0, 900_000), (200, connections, 100)] {
-        // The last are opened as those before are let go of.
+        // Opening the last ones evicts those before.
         start = Instant::now();
         for client in first..first + connections {
             syn(&mut table, client, number, seconds * 1_000_000_000, None);
@@ -125,12 +125,12 @@ fn time_to_let_go(connections: u32) -> Duration {
 
 #[test]
 fn two_syns_on_each_of_many_ports_and_then_silence() {
-    // Not 64 times as long.
-    let (few, many) = (time_to_let_go(30_000), time_to_let_go(240_000));
+    // Eight times as many must not take 64 times as long.
+    let (few, many) = (time_to_evict(30_000), time_to_evict(240_000));
     assert!(many < 24 * few, "{few:?} and {many:?}");
 }
 
-/// However much else is sent meanwhile, up to what there is memory for.
+/// A copy is recognised although a thousand other segments came between, as far as memory allows.
 #[test]
 fn packets_captured_twice_a_tenth_of_a_second_apart() {
     const BETWEEN: u32 = 1_000;

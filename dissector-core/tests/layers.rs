@@ -1,5 +1,5 @@
-//! Hand-made frames, one for each layer that is opened between the first octet and TCP; each is
-//! also cut at every length, and held against tshark where there is one.
+//! Hand-made frames, one for each layer that is decoded between the first octet and TCP. Each is also
+//! cut at every length, and compared with tshark if that is installed.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -69,7 +69,7 @@ fn gre(start: &[u8], payload: &[u8]) -> Vec<u8> {
     ethernet(0x800, &ipv4(47, &[start, payload].concat()))
 }
 
-/// An 802.11 data frame, with what stands between its sequence control and its payload.
+/// An 802.11 data frame; `more` are the octets between its sequence control and its payload.
 fn wlan(control: [u8; 2], more: &[u8], payload: &[u8]) -> Vec<u8> {
     [&control[..], &[0, 0], &hex!("020000000001").repeat(3), &[0x10, 0], more, payload].concat()
 }
@@ -92,7 +92,7 @@ fn frames() -> Vec<(&'static str, u32, Vec<u8>)> {
     let with = |start: &[u8], payload: &[u8]| [start, payload].concat();
     let snap = with(&SNAP, &v4);
     let ppp = with(&PPP, &v4);
-    // Addresses of a known manufacturer: Wireshark looks for those in a pseudowire.
+    // Wireshark looks for addresses of known manufacturers in a pseudowire.
     let known = with(&hex!("00000c010203 00000c040506 0800"), &v4);
     let length = |more: usize| (v4.len() as u16 + more as u16).to_be_bytes();
     let gtp = |flags: u8, more: &[u8]| {
@@ -359,7 +359,7 @@ fn of_a_cut_first_fragment_there_is_the_header() {
 }
 
 #[test]
-fn layers_without_end_are_let_go() {
+fn layers_without_end_are_skipped() {
     let mut packet = ipv4(6, &TCP);
     for _ in 0..200 {
         packet = ipv4(4, &packet);
@@ -369,7 +369,7 @@ fn layers_without_end_are_let_go() {
     assert_eq!(capture.skipped().collect::<Vec<_>>(), [(Skipped::Depth, 1)]);
 }
 
-/// Everything that is known of the segments of a file, but the frame's length.
+/// All fields of the segments of a file, except the length of the frame.
 fn all(file: &[u8]) -> Vec<String> {
     let mut capture = Capture::new(file).unwrap();
     let mut all = Vec::new();
@@ -380,7 +380,7 @@ fn all(file: &[u8]) -> Vec<String> {
 }
 
 proptest! {
-    /// Per-packet information in front makes a frame an unusual one.
+    /// Per-packet information in front takes a frame off the fast path.
     #[test]
     fn the_straight_way_finds_what_the_long_way_does(
         v6: bool,

@@ -1,4 +1,4 @@
-//! The wire parser against etherparse's builder, and against anything at all.
+//! The wire parser reads headers that etherparse has built, and never panics.
 
 use dissector_core::wire::{TcpFlags, TcpHeader, TcpOption};
 use etherparse::{TcpHeader as Built, TcpOptionElement};
@@ -40,7 +40,7 @@ fn option() -> impl Strategy<Value = TcpOptionElement> {
     ]
 }
 
-/// What ours should say of the option that etherparse wrote.
+/// The option that etherparse wrote, in our types.
 fn same(ours: &TcpOption<'_>, built: &TcpOptionElement) -> bool {
     match (ours, built) {
         (TcpOption::Nop, TcpOptionElement::Noop)
@@ -82,7 +82,7 @@ proptest! {
         for (ours, built) in read.iter().zip(&options) {
             prop_assert!(same(ours, built), "{:?} {:?}", ours, built);
         }
-        // What follows is padding.
+        // Padding follows.
         let padding = |option: &TcpOption<'_>| matches!(option, TcpOption::End | TcpOption::Nop);
         prop_assert!(read[options.len()..].iter().all(padding));
     }

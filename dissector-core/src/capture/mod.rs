@@ -47,6 +47,7 @@ use crate::{PacketInfo, Segment};
 
 pub use captures::{Captures, FileError, Input};
 pub use decode::frame::{Frame, Packet};
+pub use decode::link::UnknownLinkType;
 pub use decode::{Decoder, Packets};
 pub use disorder::Disorder;
 pub use error::{CaptureError, CaptureWarning, Problem};

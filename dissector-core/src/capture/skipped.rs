@@ -16,40 +16,56 @@ use super::link_type::LinkType;
 /// assert_eq!(Skipped::LinkType(LinkType(197)).to_string(), "link type 197 (ERF)");
 /// assert_eq!(Skipped::Protocol(17).to_string(), "not TCP: UDP");
 /// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, thiserror::Error)]
 #[non_exhaustive]
 pub enum Skipped {
     /// Another protocol over IP, by its number; in a tunnel, over the innermost.
+    #[error("not TCP: {}", protocol(*.0))]
     Protocol(u8),
     /// A fragment of an IP packet of which other fragments are missing.
+    #[error("{0} fragment")]
     Fragment(IpVersion),
     /// A fragment of an IP packet that a later frame has completed.
+    #[error("{0} fragment, completed later")]
     Reassembled(IpVersion),
     /// A fragment of an 802.11 frame.
+    #[error("802.11 fragment")]
     WlanFragment,
     /// Encrypted below IP.
+    #[error("encrypted")]
     Encrypted,
     /// A link type that is not decoded.
+    #[error("link type {0}")]
     LinkType(LinkType),
     /// An EtherType that is not decoded.
+    #[error("EtherType {0:#06x}{name}", name = ethertype_name(*.0))]
     EtherType(u16),
     /// IEEE 802.3 (Ethernet with a length instead of an EtherType) without IP.
+    #[error("IEEE 802.3")]
     Ieee8023,
     /// MPLS with a payload that cannot be told.
+    #[error("MPLS")]
     Mpls,
     /// PPP without IP.
+    #[error("PPP")]
     Ppp,
     /// More VLAN tags than are decoded.
+    #[error("too many VLAN tags")]
     VlanDepth,
     /// More layers than are decoded.
+    #[error("too many layers")]
     Depth,
     /// Another payload than IP, in a layer without EtherTypes.
+    #[error("not IP")]
     NotIp,
     /// The captured octets, or those that a length field allows, end inside a header.
+    #[error("truncated {0}")]
     Truncated(Layer),
     /// A header contradicts itself.
+    #[error("damaged {0}")]
     Damaged(Layer),
     /// A record that Wireshark numbers as a frame, but that is no packet.
+    #[error("not a packet")]
     NotAPacket,
 }
 
@@ -113,43 +129,19 @@ pub enum Layer {
     Tcp,
 }
 
-impl std::error::Error for Skipped {}
+fn protocol(number: u8) -> String {
+    IpNumber(number).keyword_str().map_or_else(|| format!("protocol {number}"), str::to_owned)
+}
 
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Protocol(number) => match IpNumber(*number).keyword_str() {
-                Some(name) => write!(f, "not TCP: {name}"),
-                None => write!(f, "not TCP: protocol {number}"),
-            },
-            Self::Fragment(version) => write!(f, "{version} fragment"),
-            Self::Reassembled(version) => write!(f, "{version} fragment, completed later"),
-            Self::WlanFragment => f.write_str("802.11 fragment"),
-            Self::Encrypted => f.write_str("encrypted"),
-            Self::LinkType(link_type) => write!(f, "link type {link_type}"),
-            Self::EtherType(number) => {
-                write!(f, "EtherType {number:#06x}")?;
-                let name = match number {
-                    0x0806 => "ARP",
-                    0x8137 => "IPX",
-                    0x8863 => "PPPoE discovery",
-                    0x888e => "EAPOL",
-                    0x88cc => "LLDP",
-                    0x88f7 => "PTP",
-                    _ => return Ok(()),
-                };
-                write!(f, " ({name})")
-            }
-            Self::Ieee8023 => f.write_str("IEEE 802.3"),
-            Self::Mpls => f.write_str("MPLS"),
-            Self::Ppp => f.write_str("PPP"),
-            Self::VlanDepth => f.write_str("too many VLAN tags"),
-            Self::Depth => f.write_str("too many layers"),
-            Self::NotIp => f.write_str("not IP"),
-            Self::Truncated(layer) => write!(f, "truncated {layer}"),
-            Self::Damaged(layer) => write!(f, "damaged {layer}"),
-            Self::NotAPacket => f.write_str("not a packet"),
-        }
+fn ethertype_name(number: u16) -> &'static str {
+    match number {
+        0x0806 => " (ARP)",
+        0x8137 => " (IPX)",
+        0x8863 => " (PPPoE discovery)",
+        0x888e => " (EAPOL)",
+        0x88cc => " (LLDP)",
+        0x88f7 => " (PTP)",
+        _ => "",
     }
 }
 

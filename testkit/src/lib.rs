@@ -7,7 +7,9 @@ pub mod folders;
 pub mod loopback;
 pub mod packet;
 pub mod random;
+#[cfg(feature = "engine")]
 pub mod script;
+#[cfg(feature = "engine")]
 pub mod simulator;
 pub mod skip;
 pub mod traffic;

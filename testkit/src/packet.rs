@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+#[cfg(feature = "engine")]
 use dissector_core::{PacketInfo, Segment};
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{
@@ -145,6 +146,7 @@ impl TcpPacket {
     }
 
     /// What the engine is told of the packet beside its octets.
+    #[cfg(feature = "engine")]
     pub fn info(&self, frame: u64, time_ns: i64) -> PacketInfo {
         let header = 20 + self.options.len().next_multiple_of(4);
         PacketInfo::new(self.source.ip(), self.destination.ip(), time_ns)
@@ -155,6 +157,7 @@ impl TcpPacket {
     }
 
     /// Calls `use_it` with the segment as the engine gets it.
+    #[cfg(feature = "engine")]
     pub fn with_segment<R>(
         &self,
         frame: u64,

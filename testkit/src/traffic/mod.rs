@@ -11,7 +11,6 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use fastrand::Rng;
 
 use crate::capture::PcapFile;
 use crate::packet::{ACK, Checksum, ETHERNET, FIN, PSH, RST, SYN, TcpPacket};
@@ -79,9 +78,9 @@ fn step(after_ns: u64, from_client: bool, flags: u16, payload: usize) -> Step {
 
 /// Step `number` of a short connection.
 fn short(connection: u32, number: u32) -> Option<Step> {
-    let mut random = Rng::with_seed(connection.into());
-    let rtt = MS * (1 + random.u64(..60));
-    let fate = random.u32(..100);
+    let mut random = Random::of(connection);
+    let rtt = MS * (1 + random.below(60));
+    let fate = random.below(100);
     if fate < 7 {
         // No answer.
         return match number {
@@ -97,7 +96,7 @@ fn short(connection: u32, number: u32) -> Option<Step> {
             _ => None,
         };
     }
-    let payloads = if random.u32(..4) == 0 { 0 } else { 2 };
+    let payloads = if random.below(4) == 0 { 0 } else { 2 };
     match number {
         0 => Some(step(0, true, SYN, 0)),
         1 => Some(step(rtt, false, SYN | ACK, 0)),
@@ -111,7 +110,7 @@ fn short(connection: u32, number: u32) -> Option<Step> {
 /// Step `number` of a long connection.
 fn long(connection: u32, number: u32) -> Option<Step> {
     const DATA: u32 = 42;
-    let rtt = MS * (1 + Rng::with_seed(connection.into()).u64(..60));
+    let rtt = MS * (1 + Random::of(connection).below(60));
     match number {
         0 => Some(step(0, true, SYN, 0)),
         1 => Some(step(rtt, false, SYN | ACK, 0)),
@@ -143,8 +142,8 @@ struct Conversation {
 
 impl Conversation {
     fn new(connection: u32) -> Self {
-        let mut random = Rng::with_seed((!connection).into());
-        Self { connection, next: 0, numbers: [random.u32(..), random.u32(..)] }
+        let mut random = Random::of(!connection);
+        Self { connection, next: 0, numbers: [random.next() as u32, random.next() as u32] }
     }
 
     /// Counts a step that has been sent.
@@ -270,6 +269,30 @@ fn flood(capture: &mut PcapFile, connections: u32) -> Result<()> {
         Conversation::new(connection).send(capture, time_ns, &step(0, true, SYN, 0))?;
     }
     Ok(())
+}
+
+/// Xorshift. No other generator may take its place: figures and limits of many measurements belong
+/// to the captures that it makes.
+struct Random(u64);
+
+impl Random {
+    fn of(seed: u32) -> Self {
+        let mut random = Self(u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        random.next();
+        random.next();
+        random
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 >> 8
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
 }
 
 #[cfg(test)]

@@ -264,14 +264,32 @@ impl FindingSet {
     }
 
     /// Its members, by number.
-    pub fn iter(self) -> impl Iterator<Item = Finding> {
-        let mut left = self.0;
-        std::iter::from_fn(move || {
-            // 64, the number of none, where nothing is left.
-            let number = left.trailing_zeros();
-            left &= left.wrapping_sub(1);
-            Finding::from_number(number as u8)
-        })
+    pub fn iter(self) -> FindingIter {
+        FindingIter(self.0)
+    }
+}
+
+/// The members of a [`FindingSet`], by number.
+#[derive(Clone, Debug)]
+pub struct FindingIter(u64);
+
+impl Iterator for FindingIter {
+    type Item = Finding;
+
+    fn next(&mut self) -> Option<Finding> {
+        // An empty set has 64 trailing zeros, the number of no finding.
+        let number = self.0.trailing_zeros();
+        self.0 &= self.0.wrapping_sub(1);
+        Finding::from_number(number as u8)
+    }
+}
+
+impl IntoIterator for FindingSet {
+    type Item = Finding;
+    type IntoIter = FindingIter;
+
+    fn into_iter(self) -> FindingIter {
+        self.iter()
     }
 }
 

@@ -14,7 +14,7 @@ mod state;
 pub use advice::{Advice, Check, CheckTarget, shell_quoted};
 pub use close::{Close, RstReason};
 pub use enumeration::{Enumeration, EnumerationValue, UnknownLabel};
-pub use finding::{Finding, FindingSet, Group, Severity};
+pub use finding::{Finding, FindingIter, FindingSet, Group, Severity};
 pub use opening::{Ecn, OpenType};
 pub use outcome::{ColourRole, FailureColumn, Outcome, OutcomeClass};
 pub use side::{ClosedBy, Role, RoleBasis, Seen, Side, Vantage};

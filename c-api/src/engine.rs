@@ -33,16 +33,9 @@ type Noted = (Annotation, Option<Place>);
 /// Slot and number of a connection.
 type Place = (u32, u32);
 
-/// The arguments of a call, which tell whether the next call asks for more of the same frame.
-#[derive(Clone, Copy, Eq, PartialEq)]
-struct FrameId {
-    link_type: u16,
-    /// The address of the octets, which is compared only.
-    octets: usize,
-    captured: usize,
-    on_the_wire: usize,
-    time_ns: i64,
-}
+/// The arguments of a call: link type, address and number of the octets, length on the wire, time.
+/// The next call with the same asks for more of the same frame.
+type FrameId = (u16, usize, usize, usize, i64);
 
 /// How many open connections are enumerated at a time: a copy of all may not fit into memory.
 const OPEN_AT_A_TIME: usize = 1 << 16;
@@ -83,8 +76,7 @@ impl Engine {
         on_the_wire: usize,
         time_ns: i64,
     ) -> Option<(Annotation, bool)> {
-        let (start, captured) = (octets.as_ptr().addr(), octets.len());
-        let frame = FrameId { link_type, octets: start, captured, on_the_wire, time_ns };
+        let frame = (link_type, octets.as_ptr().addr(), octets.len(), on_the_wire, time_ns);
         if self.annotations.is_empty() || self.frame != Some(frame) {
             self.annotations.clear();
             self.frame = Some(frame);

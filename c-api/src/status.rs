@@ -26,35 +26,15 @@ pub enum tcphs_status {
     TCPHS_MORE = 8,
 }
 
-impl tcphs_status {
-    /// The statuses, by number.
-    pub const ALL: [Self; 9] = {
-        use tcphs_status::*;
-        [
-            TCPHS_OK,
-            TCPHS_NULL_ARGUMENT,
-            TCPHS_INVALID_ARGUMENT,
-            TCPHS_NO_HEADER,
-            TCPHS_NOT_FOUND,
-            TCPHS_PANIC,
-            TCPHS_SILENT,
-            TCPHS_FULL,
-            TCPHS_MORE,
-        ]
-    };
-
-    /// What it says, for an error message.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::TCPHS_OK => "done",
-            Self::TCPHS_NULL_ARGUMENT => "an argument is null",
-            Self::TCPHS_INVALID_ARGUMENT => "an argument has a value that it cannot have",
-            Self::TCPHS_NO_HEADER => "no whole TCP header",
-            Self::TCPHS_NOT_FOUND => "nothing found",
-            Self::TCPHS_PANIC => "internal error; please report it",
-            Self::TCPHS_SILENT => "not done, because of an earlier internal error",
-            Self::TCPHS_FULL => "done; connections were dropped to make room",
-            Self::TCPHS_MORE => "done; the frame holds more segments",
-        }
-    }
-}
+/// The texts of the statuses for error messages, by number.
+pub const STATUS_TEXTS: [&str; 9] = [
+    "done",
+    "an argument is null",
+    "an argument has a value that it cannot have",
+    "no whole TCP header",
+    "nothing found",
+    "internal error; please report it",
+    "not done, because of an earlier internal error",
+    "done; connections were dropped to make room",
+    "done; the frame holds more segments",
+];

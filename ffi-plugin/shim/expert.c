@@ -11,7 +11,7 @@
 #include <epan/expert.h>
 #include <epan/tap.h>
 
-/* In src/expert.rs; tcphs_expert_item.entry is an index into its array. */
+/* In src/wireshark/expert.rs; tcphs_expert_item.entry is an index into its array. */
 ei_register_info *tcphs_register_expert(int *count);
 bool tcphs_expert_needs_later(int nth);
 

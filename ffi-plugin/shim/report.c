@@ -8,7 +8,7 @@
 
 #include <wsutil/wslog.h>
 
-/* In src/entry.rs. */
+/* In src/wireshark/entry.rs. */
 const char *
 tcphs_take_failure(void);
 

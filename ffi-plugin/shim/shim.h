@@ -43,7 +43,7 @@ extern int tcphs_proto;
 extern protocol_t *tcphs_protocol;
 extern tcphs_session *tcphs_file;
 
-/* The fields; tcphs_item.field is an index into the array (src/fields.rs). */
+/* The fields; tcphs_item.field is an index into the array (src/wireshark/fields.rs). */
 hf_register_info *tcphs_register_info(int *count);
 bool tcphs_field_needs_later(int nth);
 extern hf_register_info *tcphs_hf;
@@ -96,7 +96,7 @@ tcphs_do_not_count(proto_tree *tree);
 void
 tcphs_expert_register(void);
 
-/* Our fields that tshark is to print with -T fields, or NULL (src/command_line.rs). */
+/* Our fields that tshark is to print with -T fields, or NULL (src/wireshark/command_line.rs). */
 const tcphs_wanted *
 tcphs_command_line_wanted(void);
 

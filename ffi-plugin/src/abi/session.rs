@@ -6,7 +6,7 @@ use libc::c_char;
 
 use super::{tcphs_segment, tcphs_status};
 use crate::session::Session;
-use crate::{expert_items, view};
+use crate::show::{expert_items, view};
 use c_api::boundary::{Guarded, entry, guard};
 
 /// Most items of a view.

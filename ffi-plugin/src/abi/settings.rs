@@ -4,7 +4,7 @@ use dissector_core::connection::StateNames;
 
 use super::{tcphs_session, tcphs_status};
 use crate::session::Settings;
-use crate::text::Style;
+use crate::show::text::Style;
 use c_api::boundary::entry;
 
 /// The user's settings. `tcphs_settings_default` returns the defaults.

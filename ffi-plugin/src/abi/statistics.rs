@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use libc::c_char;
 
 use super::{TCPHS_NO_TEXT, tcphs_session, tcphs_status};
+use crate::show::text::c_string;
 use crate::statistics::{Cells, Kind, Statistics, Subject};
-use crate::text::c_string;
 use c_api::boundary::{Guarded, entry, guard};
 
 /// Most columns of a table.

@@ -7,7 +7,7 @@ use dissector_core::connection::{Annotation, Role, Stage};
 
 use super::{tcphs_session, tcphs_status};
 use crate::session::SegmentFacts;
-use crate::text::{Style, TextBuffer, write_states, write_step};
+use crate::show::text::{Style, TextBuffer, write_states, write_step};
 use c_api::boundary::entry;
 use c_api::segment::address_octets;
 

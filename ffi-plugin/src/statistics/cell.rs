@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::abi::{TCPHS_NO_TEXT, tcphs_cell, tcphs_row};
-use crate::text::TextBuffer;
+use crate::show::text::TextBuffer;
 
 /// The kind of the cells of a column.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -8,7 +8,7 @@ use dissector_core::ConnectionTable;
 use dissector_core::connection::{Annotation, Connection, Repeat};
 use dissector_core::wire::TcpFlags;
 
-use crate::chunks::Chunks;
+use crate::session::chunks::Chunks;
 
 /// The connections by number.
 #[derive(Default)]

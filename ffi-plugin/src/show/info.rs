@@ -5,7 +5,7 @@
 
 use dissector_core::connection::{Annotation, States};
 
-use crate::text::{Style, write_info};
+use crate::show::text::{Style, write_info};
 
 const SLOTS_LOG2: u32 = 8;
 

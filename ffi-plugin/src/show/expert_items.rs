@@ -3,9 +3,9 @@
 use dissector_core::connection::{Finding, FindingSet};
 
 use crate::abi::{TCPHS_MAX_EXPERT_ITEMS, TCPHS_NO_TEXT, tcphs_expert_item, tcphs_expert_items};
-use crate::finding_text::Line;
 use crate::session::{Landmarks, SegmentFacts};
-use crate::text::TextBuffer;
+use crate::show::finding_text::Line;
+use crate::show::text::TextBuffer;
 
 /// The entries to be registered. A finding with a higher severity in some cases has a second entry,
 /// because Wireshark ties the severity to the entry.

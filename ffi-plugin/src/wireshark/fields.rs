@@ -8,10 +8,10 @@ use dissector_core::connection::{Enumeration, State};
 use dissector_core::schema::{FIELDS, Field, FieldKind, Known};
 use libc::{c_char, c_int, c_void};
 
-use crate::headers::{
+use crate::show::text::c_string;
+use crate::wireshark::headers::{
     self, field_display_e, ftenum, header_field_info, hf_ref_type, hf_register_info, value_string,
 };
-use crate::text::c_string;
 use c_api::boundary::{entry, guard};
 
 pub const VERSION_MAJOR: c_int = headers::WIRESHARK_VERSION_MAJOR as c_int;

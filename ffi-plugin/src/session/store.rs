@@ -2,8 +2,8 @@
 
 use dissector_core::connection::{Annotation, AnnotationOverflow, CompactAnnotation};
 
-use crate::chunks::Chunks;
-use crate::frames::Frames;
+use crate::session::chunks::Chunks;
+use crate::session::frames::Frames;
 
 /// Annotations by frame: 16 octets a segment, 4 a frame, and 32 more for an annotation that does not
 /// fit into its compact form.

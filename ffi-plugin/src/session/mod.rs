@@ -3,19 +3,26 @@
 //! Wireshark dissects each frame once in the order of the file, and later any number of times in any
 //! order. The engine takes a frame in the first time; later calls only read what was stored then.
 
+mod chunks;
+mod connections;
+mod frames;
+mod proofs;
+mod store;
+mod syns;
+
 use std::net::IpAddr;
 
 use dissector_core::connection::{Annotation, Connection, Side, Stage};
 use dissector_core::wire::{SynSignature, TcpFlags};
 use dissector_core::{ConnectionTable, IcmpError, Segment};
 
-use crate::connections::Connections;
-pub use crate::connections::Landmarks;
-use crate::info::InfoTexts;
-use crate::proofs::Proofs;
-use crate::store::Store;
-use crate::syns::Syns;
-use crate::text::{Evidence, Style};
+use crate::session::connections::Connections;
+pub use crate::session::connections::Landmarks;
+use crate::session::proofs::Proofs;
+use crate::session::store::Store;
+use crate::session::syns::Syns;
+use crate::show::info::InfoTexts;
+use crate::show::text::{Evidence, Style};
 
 /// The engine, and its annotation of each segment.
 #[derive(Default)]

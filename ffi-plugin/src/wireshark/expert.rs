@@ -5,9 +5,11 @@ use std::ptr;
 
 use dissector_core::connection::{Finding, Group, Severity};
 
-use crate::expert_items::{Entry, entries};
-use crate::fields::{Registered, leak, unregistered};
-use crate::headers::{self, ei_register_info, expert_field, expert_field_info, hf_register_info};
+use crate::show::expert_items::{Entry, entries};
+use crate::wireshark::fields::{Registered, leak, unregistered};
+use crate::wireshark::headers::{
+    self, ei_register_info, expert_field, expert_field_info, hf_register_info,
+};
 use c_api::boundary::{entry, guard};
 
 /// The array for `expert_register_field_array`, in the order of `expert_items::entries`.

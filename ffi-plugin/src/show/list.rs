@@ -5,7 +5,7 @@ use std::fmt::Display;
 use dissector_core::schema::{FIELDS, FieldId, Known};
 
 use crate::abi::{TCPHS_MAX_ITEMS, TCPHS_NO_TEXT, tcphs_item, tcphs_wanted};
-use crate::text::TextBuffer;
+use crate::show::text::TextBuffer;
 
 /// The items written so far. Items that do not fit, or are not wanted, are left out.
 pub struct List<'a> {

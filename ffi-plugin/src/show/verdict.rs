@@ -7,8 +7,8 @@ use dissector_core::connection::{
 };
 use dissector_core::schema::FieldId;
 
-use crate::list::List;
-use crate::text::Milliseconds;
+use crate::show::list::List;
+use crate::show::text::Milliseconds;
 
 /// The times of the handshake, in the order of [`write_times`].
 pub const TIMES: [FieldId; 4] =
@@ -19,7 +19,7 @@ const SUBTREE: u8 = 3;
 
 /// Writes the verdict as a subtree. Values that are the normal case are for filters only.
 pub fn write(connection: &Connection, verdict: &Verdict, list: &mut List<'_>) {
-    let Verdict { outcome, open_type, close, .. } = *verdict;
+    let Verdict { outcome, close, .. } = *verdict;
     list.open(SUBTREE, FieldId::Outcome, outcome.number(), Line(verdict));
     list.twin(FieldId::OutcomeStr, outcome.label());
     if outcome.failed() {
@@ -28,13 +28,9 @@ pub fn write(connection: &Connection, verdict: &Verdict, list: &mut List<'_>) {
     if verdict.established {
         list.mark(FieldId::Established);
     }
-    list.enumeration(
-        FieldId::OpenType,
-        FieldId::OpenTypeStr,
-        open_type.number(),
-        open_type.label(),
-    );
-    list.hide_last(open_type == OpenType::Unknown);
+    let opened = verdict.open_type;
+    list.enumeration(FieldId::OpenType, FieldId::OpenTypeStr, opened.number(), opened.label());
+    list.hide_last(opened == OpenType::Unknown);
     write_times(&verdict.times, list);
     if let Some(exact) = verdict.times.rtt_exact {
         list.number(FieldId::RttExact, exact);

@@ -9,7 +9,7 @@ use std::ptr;
 
 use libc::{c_char, c_int};
 
-use crate::fields::{VERSION_MAJOR, VERSION_MINOR};
+use crate::wireshark::fields::{VERSION_MAJOR, VERSION_MINOR};
 use c_api::boundary::{guard, keep_panics_off_standard_error, take_failure};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");

@@ -7,10 +7,10 @@ use dissector_core::schema::FieldId;
 use dissector_core::wire::{OptionsText, TcpFlags};
 
 use crate::abi::{TCPHS_NO_TEXT, tcphs_view, tcphs_wanted};
-use crate::list::List;
 use crate::session::SegmentFacts;
-use crate::text::{EndpointLine, Evidence, Style, Summary, TextBuffer};
-use crate::verdict;
+use crate::show::list::List;
+use crate::show::text::{EndpointLine, Evidence, Style, Summary, TextBuffer};
+use crate::show::verdict;
 
 /// Writes the details of a segment, or those that are `wanted`; on `later` passes also the verdict on
 /// its connection.
@@ -46,13 +46,8 @@ pub fn write(
     }
     write_options(facts, &mut list);
     write_reset(&annotation, &mut list);
-    list.enumeration(
-        FieldId::Role,
-        FieldId::RoleStr,
-        annotation.sender.number(),
-        annotation.sender.label(),
-    );
-    let basis = connection.role_basis();
+    let (sender, basis) = (annotation.sender, connection.role_basis());
+    list.enumeration(FieldId::Role, FieldId::RoleStr, sender.number(), sender.label());
     list.enumeration(FieldId::RoleBasis, FieldId::RoleBasisStr, basis.number(), basis.label());
     list.hide_last(basis == RoleBasis::Syn);
     list.number(FieldId::Conn, annotation.connection);
@@ -72,12 +67,8 @@ pub fn needs_proofs(wanted: &tcphs_wanted) -> bool {
 /// Writes its part in the handshake or the close, and whether it was sent before.
 fn write_stage(facts: &SegmentFacts<'_>, later: bool, list: &mut List<'_>) {
     let annotation = facts.annotation;
-    list.enumeration(
-        FieldId::Stage,
-        FieldId::StageStr,
-        annotation.stage.number(),
-        annotation.stage.label(),
-    );
+    let (stage, copy) = (annotation.stage, annotation.copy);
+    list.enumeration(FieldId::Stage, FieldId::StageStr, stage.number(), stage.label());
     // Most segments of a capture have stage 0.
     list.hide_last(annotation.stage == Stage::None);
     if annotation.stage.is_handshake() {
@@ -89,12 +80,7 @@ fn write_stage(facts: &SegmentFacts<'_>, later: bool, list: &mut List<'_>) {
             verdict::write_times(&facts.connection.verdict_at(facts.now_ns).times, list);
         }
     }
-    list.enumeration(
-        FieldId::Copy,
-        FieldId::CopyStr,
-        annotation.copy.number(),
-        annotation.copy.label(),
-    );
+    list.enumeration(FieldId::Copy, FieldId::CopyStr, copy.number(), copy.label());
     // Plain data is always an original here, because the engine does not follow its copies.
     list.hide_last(annotation.copy == Repeat::Original);
     if annotation.counts_copies() {

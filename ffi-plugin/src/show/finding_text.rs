@@ -7,7 +7,7 @@ use dissector_core::connection::{Finding, OpenType, Verdict};
 use dissector_core::wire::{TcpFlags, TcpOption};
 
 use crate::session::{IcmpMessage, SegmentFacts};
-use crate::text::Milliseconds;
+use crate::show::text::Milliseconds;
 
 /// A finding on a segment.
 pub struct Line<'a> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use dissector_core::connection::{Annotation, Side, State, States};
 
-use crate::text::Evidence;
+use crate::show::text::Evidence;
 
 /// The evidence for assumed states in the records so far.
 #[derive(Default)]

@@ -1,82 +1,90 @@
 //! Rows as JSON, one object a line.
 
-use std::net::IpAddr;
-
 use dissector_core::connection::FindingSet;
 
+use super::lines::Line;
 use super::number;
-use crate::output::row::{Column, Row, Value, Visit};
+use super::row::{Column, Row, Value, Visit};
 
-/// Appends `row` as a line.
-pub fn line(to: &mut Vec<u8>, row: &impl Row) {
-    let start = to.len();
-    row.each(&mut Members(to));
-    // There is no comma before the first.
-    if let Some(comma) = to.get_mut(start) {
-        *comma = b'{';
-    }
-    to.extend_from_slice(b"}\n");
+/// Writes `row` as a line.
+#[inline(always)]
+pub fn row<'a>(mut line: Line<'a>, row: &impl Row) -> Line<'a> {
+    row.each(&mut Members { line: &mut line, first: true });
+    line.put(b"}\n");
+    line
 }
 
-/// Appends each value as a member of an object.
-struct Members<'a>(&'a mut Vec<u8>);
+/// Writes each value as a member of an object.
+struct Members<'l, 'a> {
+    line: &'l mut Line<'a>,
+    first: bool,
+}
 
-impl Visit for Members<'_> {
+impl Visit for Members<'_, '_> {
     #[inline(always)]
     fn visit(&mut self, column: &'static Column, value: Value<'_>) {
-        let to = &mut *self.0;
-        to.extend_from_slice(column.json_key.as_bytes());
+        let line = &mut *self.line;
+        // `,"name":"`
+        let mut key = column.json_key.as_bytes();
+        if std::mem::take(&mut self.first) {
+            line.put(b"{");
+            key = &key[1..];
+        }
+        let plain_key = &key[..key.len() - 1];
         match value {
-            Value::Null => to.extend_from_slice(b"null"),
-            Value::Boolean(true) => to.extend_from_slice(b"true"),
-            Value::Boolean(false) => to.extend_from_slice(b"false"),
-            Value::Unsigned(value) => number::unsigned(to, value),
-            Value::Signed(value) => number::signed(to, value),
-            Value::Float(value) => float(to, value),
-            Value::Text(text) => any(to, text),
-            Value::Label(text) | Value::Labels(text) => quoted(to, text),
-            Value::Address(value) => address(to, value),
-            Value::List(findings) => list(to, findings),
+            Value::Text(text) if needs_escapes(text.as_bytes()) => {
+                line.put(plain_key);
+                line.put(&serde_json::to_vec(text).unwrap_or_default());
+            }
+            Value::Text(text) | Value::Label(text) | Value::Labels(text) => {
+                line.put(key);
+                line.put(text.as_bytes());
+                line.put(b"\"");
+            }
+            Value::Address(address) => {
+                line.put(key);
+                number::address(line, address);
+                line.put(b"\"");
+            }
+            _ => {
+                line.put(plain_key);
+                bare(line, value);
+            }
         }
     }
 }
 
-/// What needs no escapes.
-fn quoted(to: &mut Vec<u8>, text: &str) {
-    to.push(b'"');
-    to.extend_from_slice(text.as_bytes());
-    to.push(b'"');
+/// Writes a value that is not a string.
+#[inline(always)]
+fn bare(line: &mut Line<'_>, value: Value<'_>) {
+    match value {
+        Value::Boolean(true) => line.put(b"true"),
+        Value::Boolean(false) => line.put(b"false"),
+        Value::Unsigned(value) => number::unsigned(line, value),
+        Value::Signed(value) => number::signed(line, value),
+        Value::Float(value) => line.put(&serde_json::to_vec(&value).unwrap_or_default()),
+        Value::List(findings) => list(line, findings),
+        _ => line.put(b"null"),
+    }
 }
 
-fn address(to: &mut Vec<u8>, address: IpAddr) {
-    to.push(b'"');
-    number::address(to, &address);
-    to.push(b'"');
-}
-
-fn list(to: &mut Vec<u8>, findings: FindingSet) {
-    to.push(b'[');
+#[inline(always)]
+fn list(line: &mut Line<'_>, findings: FindingSet) {
+    line.put(b"[");
     for (place, finding) in findings.iter().enumerate() {
         if place > 0 {
-            to.push(b',');
+            line.put(b",");
         }
-        quoted(to, finding.label());
+        line.put(b"\"");
+        line.put(finding.label().as_bytes());
+        line.put(b"\"");
     }
-    to.push(b']');
+    line.put(b"]");
 }
 
-/// Any text, with the escapes that it needs.
-fn any(to: &mut Vec<u8>, text: &str) {
-    if needs_escapes(text.as_bytes()) {
-        // Writing to memory does not fail.
-        let _ = serde_json::to_writer(to, text);
-    } else {
-        quoted(to, text);
-    }
-}
-
+/// Whether JSON needs escapes in `text`. File names rarely do, and are in every row: so this looks at
+/// sixteen octets at once.
 fn needs_escapes(text: &[u8]) -> bool {
-    // Of some octets all are looked at, in one go.
     let any = |octets: &[u8]| {
         let escapes = |octet: u8| octet < b' ' || octet == b'"' || octet == b'\\';
         octets.iter().fold(false, |any, octet| any | escapes(*octet))
@@ -86,17 +94,14 @@ fn needs_escapes(text: &[u8]) -> bool {
     chunks.iter().any(|chunk| any(chunk)) || any(last)
 }
 
-fn float(to: &mut Vec<u8>, value: f64) {
-    let _ = serde_json::to_writer(to, &value);
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv6Addr;
+    use std::net::{IpAddr, Ipv6Addr};
 
     use dissector_core::connection::Finding;
     use dissector_core::wire::TcpFlags;
 
+    use super::super::lines::Lines;
     use super::*;
     use crate::output::row::{Label, Tcpdump, row};
 
@@ -168,13 +173,19 @@ mod tests {
             none: FindingSet::EMPTY,
             some,
         };
-        let mut text = b"before\n".to_vec();
-        line(&mut text, &row);
+        let mut lines = Lines::default();
+        lines.push(b"before\n");
+        lines.add(|line| super::row(line, &row));
         let mut members = BySerde(Vec::new());
         row.each(&mut members);
         let expected = format!("before\n{{{}}}\n", members.0.join(","));
-        assert_eq!(String::from_utf8(text).unwrap(), expected);
+        assert_eq!(std::str::from_utf8(lines.as_octets()).unwrap(), expected);
     }
+
+    row! {
+    OneText<'a> {
+        text: &'a str,
+    }}
 
     #[test]
     fn texts_are_escaped_as_serde_does_it() {
@@ -182,9 +193,10 @@ mod tests {
             let one = char::from(octet).to_string();
             for (before, after) in [(0, 0), (1, 1), (20, 0), (0, 20), (15, 20), (17, 15)] {
                 let text = ["-".repeat(before), one.clone(), "-".repeat(after)].concat();
-                let mut line = Vec::new();
-                any(&mut line, &text);
-                assert_eq!(line, serde_json::to_vec(&text).unwrap());
+                let mut lines = Lines::default();
+                lines.add(|line| row(line, &OneText { text: &text }));
+                let expected = serde_json::json!({ "text": text }).to_string() + "\n";
+                assert_eq!(lines.as_octets(), expected.as_bytes());
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod csv;
 mod json;
+mod lines;
 mod number;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -19,6 +20,7 @@ use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use terminal_size::{Width, terminal_size_of};
 
+use self::lines::Lines;
 pub use self::writer::{MadeRows, RowFormat, Sink};
 use crate::Failure;
 
@@ -32,7 +34,7 @@ const LARGE_OCTETS: usize = 1 << 16;
 /// after an interruption, finds whole rows only.
 pub struct Output {
     to: Box<dyn Write + Send>,
-    rows: Vec<u8>,
+    rows: Lines,
     /// The most octets of rows that are buffered.
     most: usize,
     colours: bool,
@@ -60,7 +62,7 @@ impl Output {
         let colours = colour != ColorChoice::Never;
         let size = if terminal { terminal_size_of(io::stdout()) } else { None };
         let columns = size.map(|(Width(columns), _)| usize::from(columns));
-        Ok(Self { to, rows: Vec::with_capacity(BUFFER_OCTETS + 4096), most, colours, columns })
+        Ok(Self { to, rows: Lines::default(), most, colours, columns })
     }
 
     /// Width in columns, if the output is a terminal.
@@ -76,31 +78,31 @@ impl Output {
     /// Writes text that ends with a line break, without its colours unless they are wanted.
     pub fn text(&mut self, text: &str) -> io::Result<()> {
         if self.colours {
-            self.rows.extend_from_slice(text.as_bytes());
+            self.rows.push(text.as_bytes());
         } else {
-            strip_str(text).for_each(|part| self.rows.extend_from_slice(part.as_bytes()));
+            strip_str(text).for_each(|part| self.rows.push(part.as_bytes()));
         }
         self.row_done()
     }
 
     /// Writes whole rows.
-    fn made_rows(&mut self, rows: &[u8]) -> io::Result<()> {
+    fn lines(&mut self, rows: &[u8]) -> io::Result<()> {
         if rows.len() > self.most.min(LARGE_OCTETS) {
             self.flush()?;
             self.to.write_all(rows)
         } else {
-            self.rows.extend_from_slice(rows);
+            self.rows.push(rows);
             self.row_done()
         }
     }
 
     fn row_done(&mut self) -> io::Result<()> {
-        if self.rows.len() > self.most { self.flush() } else { Ok(()) }
+        if self.rows.as_octets().len() > self.most { self.flush() } else { Ok(()) }
     }
 
     /// Writes the buffered rows.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.to.write_all(&self.rows)?;
+        self.to.write_all(self.rows.as_octets())?;
         self.rows.clear();
         self.to.flush()
     }

@@ -12,7 +12,7 @@ use dissector_core::wire::TcpFlags;
 #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet has types"))]
 pub struct Column {
     pub name: &'static str,
-    /// The name as the key of a later member of a JSON object: `,"name":`.
+    /// The name as the key of a later member of a JSON object, up to its text: `,"name":"`.
     pub json_key: &'static str,
     pub kind: Kind,
     /// Whether a value may be absent.
@@ -86,12 +86,12 @@ macro_rules! row {
         impl $(<$life>)? $crate::output::row::Row for $name $(<$life>)? {
             const COLUMNS: &'static [$crate::output::row::Column] = &[ $( $crate::output::row::Column {
                 name: stringify!($column),
-                json_key: concat!(",\"", stringify!($column), "\":"),
+                json_key: concat!(",\"", stringify!($column), "\":\""),
                 kind: <$type as $crate::output::row::Cell>::KIND,
                 optional: <$type as $crate::output::row::Cell>::OPTIONAL,
             } ),+ ];
 
-            #[inline]
+            #[inline(always)]
             fn each(&self, visitor: &mut impl $crate::output::row::Visit) {
                 let mut columns = Self::COLUMNS.iter();
                 $( if let Some(column) = columns.next() {

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
+use super::lines::Lines;
 use super::row::Row;
 use super::{Output, csv, json};
 use crate::Failure;
@@ -42,21 +43,21 @@ pub enum RowFormat {
 
 /// Rows that are not written yet; as text if the format is text.
 pub struct MadeRows<R> {
-    text: Vec<u8>,
+    text: Lines,
     rows: Vec<R>,
 }
 
 impl<R> Default for MadeRows<R> {
     fn default() -> Self {
-        Self { text: Vec::new(), rows: Vec::new() }
+        Self { text: Lines::default(), rows: Vec::new() }
     }
 }
 
 impl<R: Row> MadeRows<R> {
     pub fn add(&mut self, format: RowFormat, row: R) {
         match format {
-            RowFormat::Jsonl => json::line(&mut self.text, &row),
-            RowFormat::Csv => csv::line(&mut self.text, &row),
+            RowFormat::Jsonl => self.text.add(|line| json::row(line, &row)),
+            RowFormat::Csv => self.text.add(|line| csv::row(line, &row)),
             RowFormat::Parquet => self.rows.push(row),
         }
     }
@@ -79,7 +80,7 @@ impl RowWriter {
             RowFormat::Jsonl => Writer::Jsonl(Output::open(path)?),
             RowFormat::Csv => {
                 let mut output = Output::open(path)?;
-                csv::header(&mut output.rows, R::COLUMNS);
+                output.rows.add(|line| csv::header(line, R::COLUMNS));
                 output.row_done()?;
                 Writer::Csv(output)
             }
@@ -105,11 +106,11 @@ impl RowWriter {
     pub fn write(&mut self, row: &impl Row) -> Result<(), Failure> {
         match &mut self.0 {
             Writer::Jsonl(output) => {
-                json::line(&mut output.rows, row);
+                output.rows.add(|line| json::row(line, row));
                 output.row_done()?;
             }
             Writer::Csv(output) => {
-                csv::line(&mut output.rows, row);
+                output.rows.add(|line| csv::row(line, row));
                 output.row_done()?;
             }
             #[cfg(feature = "parquet")]
@@ -122,7 +123,7 @@ impl RowWriter {
     pub fn write_made<R: Row>(&mut self, made: &mut MadeRows<R>) -> Result<(), Failure> {
         match &mut self.0 {
             Writer::Jsonl(output) | Writer::Csv(output) => {
-                output.made_rows(&made.text)?;
+                output.lines(made.text.as_octets())?;
                 made.text.clear();
                 Ok(())
             }

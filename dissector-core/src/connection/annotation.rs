@@ -64,6 +64,8 @@ pub struct Annotation {
 }
 
 impl Annotation {
+    pub(crate) const BLANK: Self = Self::new(0, TcpFlags::empty(), Role::Unknown);
+
     pub(crate) const fn new(connection: u32, flags: TcpFlags, sender: Role) -> Self {
         Self {
             connection,

@@ -26,27 +26,28 @@ use event::{Event, illegal};
 use state::endpoint::{Endpoint, Facts};
 
 impl Connection {
-    /// Takes in the next segment, which was not captured before, and says what it was.
+    /// Takes in the next segment, which was not captured before. Fills in `seen`, except for what
+    /// [`report`](Self::report) adds.
     #[inline(always)]
-    pub(crate) fn observe(&mut self, event: &Event<'_>) -> Annotation {
+    pub(crate) fn observe(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         self.zeek.observe(event.segment, event.payload, event.sender);
-        if !self.predicts(event) {
-            return self.apply_rules(*event);
+        if self.predicts(event) {
+            self.account(event);
+        } else {
+            self.apply_rules(*event, seen);
         }
-        self.account(event);
-        self.count(event);
-        let mut seen = self.annotate(event);
-        self.report_states(&mut seen, self.states());
-        seen
+        self.end_mut(event.sender).facts |= Facts::SENT;
+        self.count_packet();
+        self.last_ns = event.now_ns;
+        if self.is_self_connect() {
+            self.mirror();
+        }
     }
 
     /// The rules, in the order of RFC 9293 §3.10.7.
     #[inline(never)]
-    fn apply_rules(&mut self, event: Event<'_>) -> Annotation {
+    fn apply_rules(&mut self, event: Event<'_>, seen: &mut Annotation) {
         let event = &event;
-        let seen = &mut self.annotate(event);
-        self.ends.iter_mut().for_each(Endpoint::arrive);
-        let before = self.states();
         if self.packets == 0 {
             self.begin(event, seen);
         }
@@ -57,32 +58,30 @@ impl Connection {
             self.on_rst(event, seen);
         } else {
             self.refute_rst(event, seen);
-            self.leave_unknown(event);
-            let acks_fin = event.has(TcpFlags::ACK) && self.on_ack(event, seen);
-            if event.has(TcpFlags::SYN) {
+            let syn = event.has(TcpFlags::SYN);
+            let mut acks_fin = false;
+            if syn {
                 self.on_syn(event, seen);
+            } else {
+                self.leave_unknown();
+                acks_fin = event.has(TcpFlags::ACK) && self.on_ack(event, seen);
+                self.confirm(event);
             }
-            self.confirm(event);
             if event.has(TcpFlags::FIN) {
                 self.on_fin(event, seen, acks_fin);
             }
-            self.check_data(event, seen);
+            if !syn {
+                self.check_data(event, seen);
+            }
             self.account(event);
         }
         self.findings = self.findings.union(seen.findings);
-        self.count(event);
-        if self.is_self_connect() {
-            self.mirror();
-        }
-        self.report_states(seen, before);
-        *seen
     }
 
+    /// The segment that was under way when the last one was seen has arrived.
     #[inline(always)]
-    fn count(&mut self, event: &Event<'_>) {
-        self.end_mut(event.sender).facts |= Facts::SENT;
-        self.count_packet();
-        self.last_ns = event.now_ns;
+    pub(crate) fn arrive(&mut self) {
+        self.ends.iter_mut().for_each(Endpoint::arrive);
     }
 
     /// Takes in a segment that was captured before, with this stage and TTL. It changes nothing.
@@ -91,28 +90,27 @@ impl Connection {
         &mut self,
         event: Event<'_>,
         (stage, ttl): (Stage, u8),
-    ) -> Annotation {
+        seen: &mut Annotation,
+    ) {
         self.zeek.observe(event.segment, event.payload, event.sender);
-        let mut seen = self.annotate(&event);
         seen.set_ttls(event.segment.ttl, ttl);
         seen.stage = stage;
         seen.copy = Repeat::Duplicate;
         seen.add(Finding::DuplicateFrame);
         self.findings.insert(Finding::DuplicateFrame);
         self.last_ns = event.now_ns;
-        self.report_states(&mut seen, self.states());
-        seen
     }
 
-    #[inline(always)]
-    fn annotate(&self, event: &Event<'_>) -> Annotation {
-        let role = if self.is_self_connect() { Role::Unknown } else { event.sender.role() };
-        Annotation::new(self.id, event.segment.flags, role)
+    /// Adds number, flags and sender to the annotation of a segment, and the states of both ends, given
+    /// those before it.
+    pub(crate) fn report(&self, event: &Event<'_>, before: [State; 2], seen: &mut Annotation) {
+        seen.connection = self.id;
+        seen.flags = event.segment.flags;
+        seen.sender = if self.is_self_connect() { Role::Unknown } else { event.sender.role() };
+        self.report_states(before, seen);
     }
 
-    /// Adds the states of both ends to the annotation of a segment, given those before it.
-    #[inline(always)]
-    pub(crate) fn report_states(&self, seen: &mut Annotation, before: [State; 2]) {
+    pub(crate) fn report_states(&self, before: [State; 2], seen: &mut Annotation) {
         let [client, server] = [0, 1].map(|side| {
             let end = &self.ends[side];
             States::new(before[side], end.state, end.proven())

@@ -31,7 +31,6 @@ impl Connection {
             && self.handshake & LOOKED_AT == OPEN
             && [client.state, server.state] == [State::Established; 2]
             && facts.contains(Facts::PROVEN | Facts::SENT)
-            && !(client.facts | server.facts).intersects(Facts::UPCOMING)
             && (event.timestamps.is_some() || !self.handshake.has(Handshake::TIMESTAMPS))
             && self.reset().is_none()
             && is_allowed()

@@ -167,7 +167,7 @@ impl Shard {
             && !connection.may_be_succeeded_by(packet.view().segment.flags, sender)
             && !connection.is_silent(self.now_ns)
         {
-            deliver(&packet.view(), sender, self.now_ns, connection, &mut self.recent);
+            deliver::<false>(&packet.view(), sender, self.now_ns, connection, &mut self.recent);
         } else {
             self.observe_closely(packet);
         }
@@ -184,7 +184,8 @@ impl Shard {
             let seen = packet.view();
             let (slot, sender) = self.find_or_open(&seen, &key, packet.hash(), &mut next_id);
             let connection = self.slots.get_mut(slot);
-            let stage = deliver(&seen, sender, self.now_ns, connection, &mut self.recent).stage;
+            let recent = &mut self.recent;
+            let stage = deliver::<false>(&seen, sender, self.now_ns, connection, recent).stage;
             if !self.older.is_empty() {
                 self.settle(slot, seen.segment, stage);
             }
@@ -221,7 +222,7 @@ impl Shard {
         let seen = SegmentView { segment: compact, options: segment.tcp.option_octets };
         let (slot, sender) = self.find_or_open(&seen, key, self.index.hash(key), next_id);
         let connection = self.slots.get_mut(slot);
-        let annotation = deliver(&seen, sender, now_ns, connection, &mut self.recent);
+        let annotation = deliver::<true>(&seen, sender, now_ns, connection, &mut self.recent);
         if !self.older.is_empty() {
             self.settle(slot, compact, annotation.stage);
         }
@@ -556,22 +557,32 @@ impl Shard {
     }
 }
 
-/// Gives a segment to its connection, as a duplicate if it was captured before.
+/// Gives a segment to its connection, as a duplicate if it was captured before. `REPORT` says whether the
+/// annotation is used as a whole; the stage always is.
 #[inline(always)]
-fn deliver(
-    seen: &SegmentView<'_>,
+fn deliver<const REPORT: bool>(
+    view: &SegmentView<'_>,
     sender: Side,
     now_ns: i64,
     connection: &mut Connection,
     recent: &mut RecentSegments,
 ) -> Annotation {
-    let event = Event::new(seen, sender, connection.receiver(sender), now_ns);
+    let event = Event::new(view, sender, connection.receiver(sender), now_ns);
     let identity = Identity::new(&event, connection);
+    let mut seen = Annotation::BLANK;
+    let before;
     if let Some(first_capture) = recent.first_capture(&event, &identity) {
-        return connection.observe_duplicate(event, first_capture);
+        before = connection.states();
+        connection.observe_duplicate(event, first_capture, &mut seen);
+    } else {
+        connection.arrive();
+        before = connection.states();
+        connection.observe(&event, &mut seen);
+        recent.remember(&event, &identity, seen.stage);
+        connection.end_mut(sender).count_sent();
     }
-    let annotation = connection.observe(&event);
-    recent.remember(&event, &identity, annotation.stage);
-    connection.end_mut(sender).count_sent();
-    annotation
+    if REPORT {
+        connection.report(&event, before, &mut seen);
+    }
+    seen
 }

@@ -47,15 +47,13 @@ impl History {
 
     #[inline]
     pub fn push(&mut self, letter: u8) {
-        match self {
-            Self::Short { letters, length } => match letters.get_mut(usize::from(*length)) {
-                Some(place) => {
-                    *place = letter;
-                    *length += 1;
-                }
-                None => self.long().push(letter),
-            },
-            Self::Long(long) => long.push(letter),
+        if let Self::Short { letters, length } = self
+            && let Some(place) = letters.get_mut(usize::from(*length))
+        {
+            *place = letter;
+            *length += 1;
+        } else {
+            self.long().push(letter);
         }
     }
 
@@ -74,11 +72,11 @@ impl History {
         }
     }
 
-    #[cold]
     pub fn counts_mut(&mut self, end: usize) -> &mut Counts {
         &mut self.long().counts[end]
     }
 
+    #[cold]
     fn long(&mut self) -> &mut Long {
         if let Self::Short { .. } = self {
             let mut long = Box::new(Long::default());

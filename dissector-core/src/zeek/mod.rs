@@ -172,28 +172,46 @@ impl Zeek {
     /// A segment with SYN, FIN or RST, or the first of its sender.
     #[inline(never)]
     fn observe_control(&mut self, segment: &CompactSegment, sender: Side, payload: u32) {
+        let (own, sequence) = (sender as usize, segment.sequence);
         let kinds = segment.flags & KINDS;
-        let (sender, from) = (sender as usize, sender);
         let syn = kinds.contains(TcpFlags::SYN);
-        if self.ends[sender].state == Inactive || syn && self.starts_anew(sender, segment) {
-            let sequence = segment.sequence;
-            self.begin(sender, if syn { sequence } else { sequence - 1 }, sequence);
+        if self.ends[own].state == Inactive || syn && self.starts_anew(own, segment) {
+            self.begin(own, if syn { sequence } else { sequence - 1 }, sequence);
         }
-        let payload_counted = if kinds.contains(TcpFlags::RST) { 0 } else { payload };
-        let fin = u32::from(kinds.contains(TcpFlags::FIN));
-        let end = segment.sequence + payload_counted + u32::from(syn) + fin;
-        if kinds.is_empty() {
-            self.add_stream_letter(sender, segment, payload);
-        } else {
-            self.add_control_letter(sender, segment, end);
-        }
-        self.advance(from, segment, payload, end);
-        if kinds == TcpFlags::FIN {
-            self.keep_fin(sender, end);
+        if kinds == TcpFlags::SYN {
+            self.add_syn_letter(own, segment);
+            self.advance(sender, segment, payload, sequence + payload + 1);
+        } else if kinds == TcpFlags::FIN {
+            let end = sequence + payload + 1;
+            let differs = || self.ends[own].relative(end) != self.last_fin(own);
+            if !self.ends[own].has(Facts::FIN) || differs() {
+                self.push(own, Facts::FIN, b'f');
+            }
+            self.advance(sender, segment, payload, end);
+            self.keep_fin(own, end);
         } else if kinds == TcpFlags::RST {
-            self.keep_rst(sender, segment.sequence);
+            let differs = || self.ends[own].relative(sequence) != self.last_rst(own);
+            if !self.ends[own].has(Facts::RST) || differs() {
+                self.push(own, Facts::RST, b'r');
+            }
+            self.advance(sender, segment, payload, sequence);
+            self.keep_rst(own, sequence);
+        } else if kinds.is_empty() {
+            self.add_stream_letter(own, segment, payload);
+            self.advance(sender, segment, payload, sequence + payload);
+        } else {
+            let (fact, letter) = match kinds.contains(FIN_AND_RST) {
+                true => (Facts::FIN_AND_RST, b'i'),
+                false => (Facts::SYN_AND_MORE, b'q'),
+            };
+            if !self.ends[own].has(fact) {
+                self.push(own, fact, letter);
+            }
+            let counted = if kinds.contains(TcpFlags::RST) { 0 } else { payload };
+            let fin = u32::from(kinds.contains(TcpFlags::FIN));
+            self.advance(sender, segment, payload, sequence + counted + u32::from(syn) + fin);
         }
-        self.step(from, segment, payload);
+        self.step(sender, segment, payload);
     }
 
     /// Whether a SYN of an end that has sent something begins its stream anew.
@@ -207,6 +225,7 @@ impl Zeek {
         }
     }
 
+    #[inline]
     fn begin(&mut self, end: usize, start: SeqNumber, last: SeqNumber) {
         self.pin_last(end);
         let end = &mut self.ends[end];
@@ -223,42 +242,26 @@ impl Zeek {
             (0, false) => return,
         };
         if !self.ends[sender].has(fact) {
-            self.ends[sender].facts |= fact;
             if self.history.letters() == b"H" {
                 // The capture began with a SYN/ACK: its sender was not the originator after all.
                 self.history.clear();
                 self.flip();
                 self.history.push(b'h');
             }
-            self.push(sender, letter);
+            self.push(sender, fact, letter);
         }
     }
 
-    /// Adds the letter of a segment with SYN, FIN or RST to the history, if it is another than
-    /// before.
-    fn add_control_letter(&mut self, sender: usize, segment: &CompactSegment, end: SeqNumber) {
-        let own = &self.ends[sender];
-        let relative = own.relative(segment.sequence);
-        let kinds = segment.flags & KINDS;
-        let (fact, letter, differs) = if kinds == TcpFlags::SYN {
+    /// Adds the letter of a SYN or SYN/ACK to the history, unless it is as before.
+    fn add_syn_letter(&mut self, sender: usize, segment: &CompactSegment) {
+        let relative = self.ends[sender].relative(segment.sequence);
+        let differs = relative != self.history.counts(sender).last_syn;
+        if differs {
+            self.history.counts_mut(sender).last_syn = relative;
+        }
+        if differs || !self.ends[sender].has(Facts::SYN) {
             let letter = if segment.flags.contains(TcpFlags::ACK) { b'h' } else { b's' };
-            let differs = relative != self.history.counts(sender).last_syn;
-            if differs {
-                self.history.counts_mut(sender).last_syn = relative;
-            }
-            (Facts::SYN, letter, differs)
-        } else if kinds == TcpFlags::FIN {
-            (Facts::FIN, b'f', own.relative(end) != self.last_fin(sender))
-        } else if kinds == TcpFlags::RST {
-            (Facts::RST, b'r', relative != self.last_rst(sender))
-        } else if kinds.contains(FIN_AND_RST) {
-            (Facts::FIN_AND_RST, b'i', false)
-        } else {
-            (Facts::SYN_AND_MORE, b'q', false)
-        };
-        if differs || !self.ends[sender].has(fact) {
-            self.ends[sender].facts |= fact;
-            self.push(sender, letter);
+            self.push(sender, Facts::SYN, letter);
         }
     }
 
@@ -348,22 +351,19 @@ impl Zeek {
     }
 
     /// Stores the numbers of FIN and RST before the number that they are at changes.
-    #[inline]
+    #[inline(always)]
     fn pin_last(&mut self, end: usize) {
-        let own = &mut self.ends[end];
-        let at_last = own.facts & (Facts::FIN_AT_LAST | Facts::RST_AT_LAST);
-        if at_last.is_empty() {
-            return;
+        if self.ends[end].facts.intersects(Facts::FIN_AT_LAST.union(Facts::RST_AT_LAST)) {
+            self.store_last(end);
         }
-        own.facts -= at_last;
-        let last = own.relative(own.last);
+    }
+
+    #[cold]
+    fn store_last(&mut self, end: usize) {
+        let (last_fin, last_rst) = (self.last_fin(end), self.last_rst(end));
+        self.ends[end].facts -= Facts::FIN_AT_LAST | Facts::RST_AT_LAST;
         let counts = self.history.counts_mut(end);
-        if at_last.contains(Facts::FIN_AT_LAST) {
-            counts.last_fin = last;
-        }
-        if at_last.contains(Facts::RST_AT_LAST) {
-            counts.last_rst = last;
-        }
+        (counts.last_fin, counts.last_rst) = (last_fin, last_rst);
     }
 
     /// The states that a segment with SYN, FIN or RST leads to, or the first one of its sender.
@@ -427,17 +427,19 @@ impl Zeek {
         self.history.push(b'^');
     }
 
-    /// Letters are upper case for the originator.
+    /// Adds a letter, in upper case for the originator, and the fact that the sender has it.
     #[inline]
-    fn push(&mut self, sender: usize, letter: u8) {
-        let is_originator = self.ends[sender].has(Facts::ORIGINATOR);
-        self.history.push(if is_originator { letter.to_ascii_uppercase() } else { letter });
+    fn push(&mut self, sender: usize, fact: Facts, letter: u8) {
+        let own = &mut self.ends[sender];
+        own.facts |= fact;
+        let upper = u8::from(own.has(Facts::ORIGINATOR)) << 5;
+        self.history.push(letter & !upper);
     }
 
     /// What happens often has a letter the first, the tenth, the hundredth time.
     fn push_at_powers_of_ten(&mut self, sender: usize, letter: u8, times: u32) {
         if 10u32.checked_pow(times.ilog10()) == Some(times) {
-            self.push(sender, letter);
+            self.push(sender, Facts::empty(), letter);
         }
     }
 

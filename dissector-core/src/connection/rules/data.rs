@@ -12,8 +12,8 @@ use crate::wire::TcpFlags;
 
 impl Connection {
     /// Mid-stream, a segment with ACK shows that the connection exists, and no more.
-    pub(crate) fn leave_unknown(&mut self, event: &Event<'_>) {
-        if event.has(TcpFlags::SYN) || self.saw_syn() {
+    pub(crate) fn leave_unknown(&mut self) {
+        if self.saw_syn() {
             return;
         }
         for end in &mut self.ends {
@@ -26,7 +26,7 @@ impl Connection {
     /// The server shows that the final ACK arrived: it goes on in the stream instead of repeating its
     /// SYN/ACK.
     pub(crate) fn confirm(&mut self, event: &Event<'_>) {
-        if event.sender != Side::Server || event.has(TcpFlags::SYN) {
+        if event.sender != Side::Server {
             return;
         }
         let [client, server] = &self.ends;
@@ -67,9 +67,6 @@ impl Connection {
 
     /// Findings about payload and options of a segment after the SYNs.
     pub(crate) fn check_data(&mut self, event: &Event<'_>, seen: &mut Annotation) {
-        if event.has(TcpFlags::SYN) {
-            return;
-        }
         let early = event.payload > 0
             && event.sender == Side::Server
             && !self.handshake.intersects(Handshake::COMPLETE | Handshake::FAST_OPEN)
@@ -87,7 +84,7 @@ impl Connection {
             seen.add(Finding::TsDropped);
             self.end_mut(event.sender).facts |= Facts::TS_DROPPED;
         }
-        if self.awaits_join() {
+        if self.handshake.has(Handshake::JOIN) && self.awaits_join() {
             // The fourth segment of an MPTCP join confirms the third (RFC 8684 §3.2).
             let confirms = event.sender == Side::Server && event.payload == 0;
             if confirms && seen.stage == Stage::None {
@@ -97,10 +94,9 @@ impl Connection {
         }
     }
 
-    /// Whether the segment that confirms an MPTCP join is still to come.
+    /// Whether the segment that confirms an MPTCP join is the next one.
     fn awaits_join(&self) -> bool {
-        self.handshake.contains(Handshake::JOIN | Handshake::COMPLETE)
-            && !self.handshake.has(Handshake::JOIN_CONFIRMED)
+        self.handshake.has(Handshake::COMPLETE) && !self.handshake.has(Handshake::JOIN_CONFIRMED)
     }
 
     /// Stores how far the sender has got.

@@ -37,7 +37,7 @@ impl Connection {
             extra.icmp = Some(IcmpSeen { kind: error.kind, code: error.code });
             extra.icmp_frame = number_of_32_bits(error.packet.frame);
         }
-        self.report_states(&mut seen, self.states());
+        self.report_states(self.states(), &mut seen);
         seen
     }
 

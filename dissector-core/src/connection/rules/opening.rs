@@ -23,27 +23,26 @@ const MOST_LATE_NS: i64 = 500_000_000;
 const DEFAULT_MSS: [u16; 2] = [536, 1220];
 
 impl Connection {
-    /// A segment with ACK and without RST, which may acknowledge the other end's SYN or FIN. Gives
+    /// A segment with ACK and without SYN or RST, which may acknowledge the other end's SYN or FIN. Gives
     /// whether it is the first to acknowledge the FIN.
     pub(crate) fn on_ack(&mut self, event: &Event<'_>, seen: &mut Annotation) -> bool {
-        let is_syn = event.has(TcpFlags::SYN);
         let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
         // Once the handshake is complete, an ACK says something about the SYNs only if it can prove the
         // client's state, or a SYN/ACK was repeated, or there are several.
         let settled = self.handshake.has(Handshake::COMPLETE)
-            && !is_syn
             && receiver.state != State::SynReceived
             && (sender.proven()
-                || event.sender == Side::Server
-                    && receiver.has(Facts::SYN_ACKED)
-                    && self.extra.is_none());
+                || receiver.has(Facts::SYN_ACKED)
+                    && self.extra.is_none()
+                    && (event.sender == Side::Server || !is_opening(sender.state)));
         let closed = receiver.has(Facts::FIN);
         if !settled {
-            self.on_ack_of_syn(event, seen, is_syn);
+            self.on_ack_of_syn(event, seen, false);
         }
-        closed && !is_syn && self.acknowledge_fin(event, seen)
+        closed && self.acknowledge_fin(event, seen)
     }
 
+    /// An ACK that may acknowledge the other end's SYN, on a SYN or not.
     fn on_ack_of_syn(&mut self, event: &Event<'_>, seen: &mut Annotation, is_syn: bool) {
         let missed = event.sender == Side::Client && !is_syn && self.lacks_synack() && {
             self.take_up_bad_synack(event);
@@ -53,7 +52,7 @@ impl Connection {
             seen.add(Finding::SynAckNotCaptured);
             self.complete(event, seen);
         } else if self.end(event.receiver).has(Facts::ISS_KNOWN) {
-            self.acknowledge_syn(event, seen);
+            self.acknowledge_syn(event, seen, is_syn);
         } else if event.sender == Side::Client && !is_syn && self.lacks_synack() {
             self.goes_on_unanswered(event, seen);
         }
@@ -119,8 +118,7 @@ impl Connection {
         }
     }
 
-    fn acknowledge_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
-        let is_syn = event.has(TcpFlags::SYN);
+    fn acknowledge_syn(&mut self, event: &Event<'_>, seen: &mut Annotation, is_syn: bool) {
         if self.knows_other(event.receiver, event.acknowledgment() - 1) {
             // Among several responders, the client has accepted the one that it acknowledges.
             self.count_on_other(event.receiver, event.acknowledgment() - 1);
@@ -178,9 +176,7 @@ impl Connection {
             return;
         }
         let sender = self.end_mut(event.sender);
-        let opening = matches!(sender.state, State::SynSent | State::SynReceived | State::Unknown);
-        let assumed = sender.state == State::Established && !sender.proven();
-        if opening || assumed {
+        if is_opening(sender.state) {
             sender.prove(State::Established);
         }
     }
@@ -232,6 +228,9 @@ impl Connection {
     /// A SYN, with or without ACK.
     pub(crate) fn on_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let has_ack = event.has(TcpFlags::ACK);
+        if has_ack {
+            self.on_ack_of_syn(event, seen, true);
+        }
         let offer = event.offer();
         let sender = self.end(event.sender);
         let receiver = self.end(event.receiver);
@@ -501,6 +500,11 @@ impl Connection {
     pub(crate) fn default_mss(&self) -> u16 {
         DEFAULT_MSS[usize::from(self.key.is_ipv6())]
     }
+}
+
+/// Whether an ACK of the other end's SYN proves that an end in this state is ESTABLISHED.
+fn is_opening(state: State) -> bool {
+    matches!(state, State::SynSent | State::SynReceived | State::Unknown | State::Established)
 }
 
 /// Whether this is a second SYN/ACK that numbers its octets anew: from another responder, or from one

@@ -69,6 +69,7 @@ impl IcmpError {
     /// is ICMPv6.
     ///
     /// `None` if it is no error, or does not quote the first 8 octets of a TCP segment.
+    #[must_use]
     pub fn parse(mut packet: PacketInfo, octets: &[u8]) -> Option<Self> {
         let (quote, (kind, code, _)) = (u8, u8, take::<_, _, ()>(6usize)).parse(octets).ok()?;
         let (is_error, quoted) = match packet.source {

@@ -76,6 +76,7 @@ impl Decoder {
     /// completes it.
     ///
     /// No frame is an error: without a segment, the reason is in [`Packets::skipped`].
+    #[must_use]
     pub fn decode<'a>(&'a mut self, frame: Frame<'a>) -> Packets<'a> {
         let skipped = self.decode_at(frame, 0);
         Packets {

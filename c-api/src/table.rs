@@ -312,7 +312,23 @@ unsafe fn count(table: *mut tcphs_table, name: &str, count: fn(&Engine) -> u64) 
 mod tests {
     use super::*;
     use crate::status::tcphs_status::*;
+    use std::ffi::CStr;
     use std::mem::MaybeUninit;
+
+    #[test]
+    fn a_table_that_panicked_is_silent() {
+        let table = tcphs_table_new();
+        let mut verdict = MaybeUninit::uninit();
+        // SAFETY: the table is valid, and freed once; the text is read before that.
+        unsafe {
+            let panics = |_: &mut Engine| -> Result<(), tcphs_status> { panic!("on purpose") };
+            assert_eq!(with(table, &mut (), "test", panics), TCPHS_PANIC);
+            assert_eq!(tcphs_table_next_closed(table, verdict.as_mut_ptr()), TCPHS_SILENT);
+            let failure = CStr::from_ptr(tcphs_table_failure(table)).to_str().unwrap();
+            assert!(failure.starts_with("on purpose"), "{failure}");
+            tcphs_table_free(table);
+        }
+    }
 
     #[test]
     fn null_gives_a_status() {

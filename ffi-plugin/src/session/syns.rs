@@ -76,7 +76,7 @@ mod tests {
     use crate::session::tests::{SYN, octets, segment};
 
     #[test]
-    fn what_is_kept_is_what_was_sent() {
+    fn kept_headers_are_those_that_were_sent() {
         let mut syns = Syns::default();
         let mut with_options = SYN.to_vec();
         with_options[12] = 0x60;

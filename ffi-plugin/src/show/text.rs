@@ -229,10 +229,10 @@ mod tests {
 
     #[test]
     fn every_stage_names_its_step_once() {
-        let landmarks: Vec<_> =
+        let steps: Vec<_> =
             Stage::ALL.iter().map(|&stage| step(&annotation(stage, Repeat::Original))).collect();
         assert_eq!(
-            landmarks,
+            steps,
             [
                 "-",
                 "1/3 SYN",

@@ -67,7 +67,7 @@ pub fn write_times(times: &HandshakeTimes, list: &mut List<'_>) {
     }
 }
 
-/// Where the landmarks were, as links.
+/// Writes the frames of the steps, as links.
 fn write_frames(verdict: &Verdict, list: &mut List<'_>) {
     let frames = [
         (FieldId::SynFrame, verdict.frames.syn),

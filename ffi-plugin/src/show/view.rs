@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_wanted_is_left_out() {
+    fn items_that_are_not_wanted_are_left_out() {
         let mut session = Session::default();
         handshake(&mut session);
         for (frame, later) in [(1, false), (2, true), (3, false), (3, true), (4, true)] {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_the_future_is_not_said_at_first() {
+    fn verdicts_are_shown_on_later_passes_only() {
         let known = |frame, later| {
             let view = view(frame, later);
             let items = view.items[..view.item_count as usize].iter();

@@ -52,12 +52,12 @@ impl Exchange {
         let (client, server): ([IpAddr; 2], _) = match port % 5 {
             3 => (["2001:db8::1", "2001:db8::2"].map(|it| it.parse().expect("an address")), 80),
             // One end, which talks to itself.
-            4 if port % 2 == 0 => ([[10, 0, 0, 3].into(); 2], port),
+            4 if port.is_multiple_of(2) => ([[10, 0, 0, 3].into(); 2], port),
             _ => ([[10, 0, 0, 1].into(), [10, 0, 0, 2].into()], 80),
         };
         Self {
             ends: [(client[0], port), (client[1], server)],
-            has_ip_id: client[0].is_ipv4() && port % 3 != 0,
+            has_ip_id: client[0].is_ipv4() && !port.is_multiple_of(3),
             refused: port.is_multiple_of(4),
             next,
             acknowledged: [0, 0],

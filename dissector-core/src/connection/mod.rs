@@ -33,14 +33,9 @@ impl Connection {
         self.zeek.observe(event.segment, event.payload, event.sender);
         if self.predicts(event) {
             self.account(event);
+            self.count(event);
         } else {
             self.apply_rules(*event, seen);
-        }
-        self.end_mut(event.sender).facts |= Facts::SENT;
-        self.count_packet();
-        self.last_ns = event.now_ns;
-        if self.is_self_connect() {
-            self.mirror();
         }
     }
 
@@ -76,12 +71,26 @@ impl Connection {
             self.account(event);
         }
         self.findings = self.findings.union(seen.findings);
+        self.count(event);
+        if self.is_self_connect() {
+            self.mirror();
+        }
+    }
+
+    #[inline(always)]
+    fn count(&mut self, event: &Event<'_>) {
+        self.end_mut(event.sender).facts |= Facts::SENT;
+        self.count_packet();
+        self.last_ns = event.now_ns;
     }
 
     /// The segment that was under way when the last one was seen has arrived.
     #[inline(always)]
     pub(crate) fn arrive(&mut self) {
-        self.ends.iter_mut().for_each(Endpoint::arrive);
+        let [client, server] = &self.ends;
+        if (client.facts | server.facts).intersects(Facts::UPCOMING) {
+            self.ends.iter_mut().for_each(Endpoint::arrive);
+        }
     }
 
     /// Takes in a segment that was captured before, with this stage and TTL. It changes nothing.

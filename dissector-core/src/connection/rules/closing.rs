@@ -71,14 +71,14 @@ impl Connection {
     }
 
     fn first_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {
+        let closes_first = self.first_closer().is_none_or(|first| first == event.sender);
         if self.first_closer().is_none() {
             self.set_time_of(Timestamp::FirstFin, event.now_ns);
             self.handshake.set_first_closer(event.sender);
-        }
-        if self.closed_long_ago(event.now_ns) {
+        } else if self.closed_long_ago(event.now_ns) {
             self.findings.insert(Finding::HalfClosedLong);
         }
-        let stage = if self.first_closer() == Some(event.sender) {
+        let stage = if closes_first {
             Stage::Fin
         } else if !self.fin_acknowledged_by(event.receiver, event.acknowledgment()) {
             Stage::FinSimultaneous
@@ -91,20 +91,15 @@ impl Connection {
         if matches!(seen.stage, Stage::None | Stage::FinAcked | Stage::SecondFinAcked) {
             seen.stage = stage;
         }
-        let simultaneous = stage == Stage::FinSimultaneous;
-        if simultaneous {
-            seen.add(Finding::SimultaneousClose);
-        }
         let sender = self.end(event.sender);
         let last = !sender.has(Facts::SENT) || !sender.nxt.is_after(event.end());
         self.set_fin_end(event.sender, event.end(), last);
         let sender = self.end_mut(event.sender);
         sender.take_fin(stage);
-        sender.facts -= Facts::FIN_ACKED;
-        sender.retries = 0;
         match sender.state {
-            _ if simultaneous => {
+            _ if stage == Stage::FinSimultaneous => {
                 // Sent before the other FIN arrived; that one is still under way to it.
+                seen.add(Finding::SimultaneousClose);
                 sender.prove(State::FinWait1);
                 sender.set_upcoming(Facts::TO_CLOSING);
             }
@@ -113,7 +108,7 @@ impl Connection {
             _ => sender.prove(State::FinWait1),
         }
         self.deliver_fin(event);
-        if self.first_closer() != Some(event.sender) {
+        if !closes_first {
             self.set_time_of(Timestamp::SecondFin, event.now_ns);
         }
     }

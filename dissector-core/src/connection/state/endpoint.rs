@@ -165,11 +165,8 @@ impl Endpoint {
     }
 
     /// The segment that was under way to it has arrived.
-    #[inline]
     pub fn arrive(&mut self) {
-        if self.facts.intersects(Facts::UPCOMING)
-            && let Some(state) = self.upcoming()
-        {
+        if let Some(state) = self.upcoming() {
             self.set_upcoming(Facts::empty());
             self.assume(state);
         }
@@ -194,7 +191,8 @@ impl Endpoint {
             Stage::FinSimultaneous => Facts::FIN_SIMULTANEOUS,
             _ => Facts::empty(),
         };
-        self.facts = self.facts.difference(STAGE_OF_FIN) | Facts::FIN | fact;
+        self.facts = self.facts.difference(STAGE_OF_FIN | Facts::FIN_ACKED) | Facts::FIN | fact;
+        self.retries = 0;
     }
 
     /// The first answer to its SYN came, which has no other copy that the answer could be for.

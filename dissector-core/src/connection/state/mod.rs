@@ -184,7 +184,8 @@ impl Connection {
 
     /// Whether a SYN of either side is in the capture.
     pub(crate) fn saw_syn(&self) -> bool {
-        self.ends.iter().any(|end| end.has(Facts::SYN))
+        let [client, server] = &self.ends;
+        (client.facts | server.facts).contains(Facts::SYN)
     }
 
     /// Which end sends segments with this key; `None` if they are of another connection. A

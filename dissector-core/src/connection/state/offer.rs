@@ -40,7 +40,10 @@ impl Offer {
     #[inline]
     pub fn read(flags: TcpFlags, options: &[u8]) -> Self {
         // The layout of Linux, in SYN and SYN/ACK: a good half of all SYNs.
-        if let &[2, 4, m, n, 4, 2, 8, 10, _, _, _, _, _, _, _, _, 1, 3, 3, shift] = options {
+        if let (&[[2, 4, m, n], kinds, _, _, [a, b, c, shift]], []) = options.as_chunks()
+            && kinds == [4, 2, 8, 10]
+            && [a, b, c] == [1, 3, 3]
+        {
             let offers = Offers::MSS | Offers::SACK | Offers::TIMESTAMPS | Offers::WINDOW_SCALE;
             return Self::new(u16::from_be_bytes([m, n]), offers, flags, shift);
         }

@@ -29,7 +29,7 @@ impl Connection {
             Timestamp::ServerSyn
             | Timestamp::FinalAck
             | Timestamp::FirstFin
-            | Timestamp::SecondFin => self.first_ns.saturating_add(self.offsets.get(timestamp)),
+            | Timestamp::SecondFin => self.first_ns.wrapping_add(self.offsets.get(timestamp)),
             Timestamp::SynAck if self.handshake.has(Handshake::SYNACK_SEEN) => {
                 let stored = self.exact_time_of(Timestamp::ServerSyn);
                 stored.unwrap_or_else(|| self.implied(Timestamp::ServerSyn))
@@ -59,7 +59,9 @@ impl Connection {
 
     #[inline(always)]
     pub(crate) fn set_time_of(&mut self, timestamp: Timestamp, time_ns: i64) {
-        let stored = self.offsets.set(timestamp, time_ns.saturating_sub(self.first_ns));
+        // An earlier time wraps around, and does not fit.
+        let since_ns = time_ns.wrapping_sub(self.first_ns) as u64;
+        let stored = self.offsets.set(timestamp, since_ns);
         if self.extra.is_some() || !stored && self.implied(timestamp) != time_ns {
             self.set_exactly(timestamp, time_ns);
         }

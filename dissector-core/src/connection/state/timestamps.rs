@@ -67,14 +67,13 @@ impl Offsets {
 
     /// Stores an offset; `false`, and nothing changed, if `timestamp` has none or it is too large.
     #[inline(always)]
-    pub fn set(&mut self, timestamp: Timestamp, since_ns: i64) -> bool {
+    pub const fn set(&mut self, timestamp: Timestamp, since_ns: u64) -> bool {
         let place = timestamp as usize;
-        let Ok(high) = u8::try_from(since_ns >> 32) else { return false };
-        if place >= OFFSETS {
-            return false;
+        let fits = place < OFFSETS && since_ns >> 40 == 0;
+        if fits {
+            (self.low[place], self.high[place]) = (since_ns as u32, (since_ns >> 32) as u8);
         }
-        (self.low[place], self.high[place]) = (since_ns as u32, high);
-        true
+        fits
     }
 }
 

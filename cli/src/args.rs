@@ -32,38 +32,40 @@ pub struct Cli {
     pub color: Colour,
 }
 
-const EXAMPLES: &str = "\
+macro_rules! examples {
+    () => {
+        "\
 Examples:
   tcphs connections capture.pcapng               did they come up?
   tcphs connections --failed capture.pcapng      only those that did not
   tcphs ladder --conn 3 capture.pcapng           draw connection 3
   tcphs explain --conn 3 capture.pcapng          what happened to it, and what to check next
   tcphs servers capture.pcapng                   which servers fail, and how often
-`tcphs help COMMAND` says more about each.";
+"
+    };
+}
 
-const LONG: &str = "\
-Examples:
-  tcphs connections capture.pcapng               did they come up?
-  tcphs connections --failed capture.pcapng      only those that did not
-  tcphs ladder --conn 3 capture.pcapng           draw connection 3
-  tcphs explain --conn 3 capture.pcapng          what happened to it, and what to check next
-  tcphs servers capture.pcapng                   which servers fail, and how often
-  tcpdump -U -w - tcp | tcphs packets -          every segment as it comes
+const EXAMPLES: &str = concat!(examples!(), "`tcphs help COMMAND` says more about each.");
+
+const LONG: &str = concat!(
+    examples!(),
+    "  tcpdump -U -w - tcp | tcphs packets -          every segment as it comes
 
 `tcphs help COMMAND` says more about each.
 
-Words:
-  client, server  who sent the first SYN, and who was asked
+Terms:
+  client, server  the sender of the first SYN, and the host it was sent to
   outcome         how the handshake went: complete, no_reply, refused, unreachable, no_final_ack,
                   not_accepted, …; `tcphs explain` says what each means
-  failed          it did not come up
+  failed          the connection did not come up
   STATE?          an assumed state: the capture cannot show that a segment arrived
 
 Exit status:
-  0  done, also for a capture that was cut short (with a warning)
+  0  success, also for a capture that was cut short (with a warning)
   1  something could not be read or written
   2  the command line makes no sense
-  3  --fail-on found what it looked for";
+  3  a connection failed, and --fail-on was given"
+);
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

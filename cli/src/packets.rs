@@ -3,14 +3,16 @@
 use std::net::{IpAddr, SocketAddr};
 
 use dissector_core::capture::Packet;
-use dissector_core::connection::{Annotation, Connection, FindingSet, Repeat};
+use dissector_core::connection::{
+    Annotation, Connection, FindingSet, Repeat, Role, RstReason, Stage, State,
+};
 use dissector_core::wire::TcpFlags;
 use dissector_core::{FollowEvent, FollowedPacket, Segment, follow_packets};
 
 use crate::args::RowArgs;
 use crate::input::Input;
 use crate::output::Sink;
-use crate::output::row::{Label, Name, Tcpdump, row};
+use crate::output::row::{Tcpdump, row};
 use crate::output::style::{FAINT, stage_style};
 use crate::selection::Selection;
 use crate::{Done, Failure};
@@ -64,76 +66,41 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
 
 row! {
 /// One TCP segment.
-PacketRow<'a> {
-    file: &'a str,
-    frame: u64,
-    time_ns: i64,
-    conn: u32,
-    attempt: u16,
-    src_addr: IpAddr,
-    src_port: u16,
-    dst_addr: IpAddr,
-    dst_port: u16,
-    seq: u32,
-    ack: Option<u32>,
-    len: u32,
-    flags: TcpFlags,
-    flags_tcpdump: Tcpdump,
-    role: Name,
-    stage: Name,
-    copy: Name,
-    final_ack: bool,
-    client_state: Name,
-    server_state: Name,
-    client_state_before: Name,
-    server_state_before: Name,
-    client_state_proven: bool,
-    server_state_proven: bool,
-    retry: Option<u8>,
-    rto_ns: Option<u64>,
-    rst_reason: Option<Name>,
-    anomalies: FindingSet,
+PacketRow<'a>(
+    file: &'a str, segment: &Segment<'_>, annotation: &Annotation, connection: &Connection
+) {
+    file: &'a str = file,
+    frame: u64 = segment.packet.frame,
+    time_ns: i64 = segment.packet.time_ns,
+    conn: u32 = annotation.connection,
+    attempt: u16 = connection.attempt(),
+    src_addr: IpAddr = segment.packet.source,
+    src_port: u16 = segment.tcp.source_port,
+    dst_addr: IpAddr = segment.packet.destination,
+    dst_port: u16 = segment.tcp.destination_port,
+    seq: u32 = segment.tcp.sequence.0,
+    ack: Option<u32> = acknowledgment(segment),
+    len: u32 = segment.payload_octets(),
+    flags: TcpFlags = segment.tcp.flags,
+    flags_tcpdump: Tcpdump = Tcpdump(segment.tcp.flags),
+    role: Role = annotation.sender,
+    stage: Stage = annotation.stage,
+    copy: Repeat = annotation.copy,
+    final_ack: bool = annotation.final_ack,
+    client_state: State = annotation.client.after(),
+    server_state: State = annotation.server.after(),
+    client_state_before: State = annotation.client.before(),
+    server_state_before: State = annotation.server.before(),
+    client_state_proven: bool = annotation.client.proven(),
+    server_state_proven: bool = annotation.server.proven(),
+    retry: Option<u8> = annotation.counts_copies().then_some(annotation.retry),
+    rto_ns: Option<u64> = annotation.rto_ns(),
+    rst_reason: Option<RstReason> = annotation.rst_reason,
+    anomalies: FindingSet = annotation.findings,
 }}
 
-impl<'a> PacketRow<'a> {
-    pub fn new(
-        file: &'a str,
-        segment: &Segment<'_>,
-        annotation: &Annotation,
-        connection: &Connection,
-    ) -> Self {
-        let (packet, tcp) = (&segment.packet, &segment.tcp);
-        Self {
-            file,
-            frame: packet.frame,
-            time_ns: packet.time_ns,
-            conn: annotation.connection,
-            attempt: connection.attempt(),
-            src_addr: packet.source,
-            src_port: tcp.source_port,
-            dst_addr: packet.destination,
-            dst_port: tcp.destination_port,
-            seq: tcp.sequence.0,
-            ack: tcp.flags.contains(TcpFlags::ACK).then_some(tcp.acknowledgment.0),
-            len: segment.payload_octets(),
-            flags: tcp.flags,
-            flags_tcpdump: Tcpdump(tcp.flags),
-            role: Label(annotation.sender.label()),
-            stage: Label(annotation.stage.label()),
-            copy: Label(annotation.copy.label()),
-            final_ack: annotation.final_ack,
-            client_state: Label(annotation.client.after().label()),
-            server_state: Label(annotation.server.after().label()),
-            client_state_before: Label(annotation.client.before().label()),
-            server_state_before: Label(annotation.server.before().label()),
-            client_state_proven: annotation.client.proven(),
-            server_state_proven: annotation.server.proven(),
-            retry: annotation.counts_copies().then_some(annotation.retry),
-            rto_ns: annotation.rto_ns(),
-            rst_reason: annotation.rst_reason.map(|reason| Label(reason.label())),
-            anomalies: annotation.findings,
-        }
-    }
+fn acknowledgment(segment: &Segment<'_>) -> Option<u32> {
+    segment.tcp.flags.contains(TcpFlags::ACK).then_some(segment.tcp.acknowledgment.0)
 }
 
 /// Least width of the addresses of a segment, in columns.

@@ -4,8 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use anstyle::Style;
-use dissector_core::connection::{FailureColumn, Verdict};
+use dissector_core::connection::{ColourRole, FailureColumn, Verdict};
 use dissector_core::{ClosedConnection, ServerTally, follow_map};
 
 use crate::args::RowArgs;
@@ -43,14 +42,15 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     match sink {
         Sink::Rows(mut rows) => {
             for (server, tally) in &servers {
-                rows.write(&ServerRow::new(*server, tally))?;
+                rows.write(&ServerRow::new(*server, tally, tally.failures()))?;
             }
             rows.finish()?;
         }
         Sink::Table(mut output) => {
             let rows: Vec<_> =
                 servers.iter().map(|(server, tally)| cells(*server, tally)).collect();
-            output.text(&lay_out(&titles(), &rows, output.columns(), &dispensable()))?;
+            let (titles, dispensable) = headings();
+            output.text(&lay_out(&titles, &rows, output.columns(), &dispensable))?;
             output.flush()?;
         }
     }
@@ -60,57 +60,44 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
 
 row! {
 /// One server: address and port.
-ServerRow {
-    server_addr: IpAddr,
-    server_port: u16,
-    attempts: u32,
-    complete: u32,
-    complete_percent: Option<f64>,
-    no_reply: u32,
-    refused: u32,
-    unreachable: u32,
-    no_final_ack: u32,
-    not_accepted: u32,
-    aborted: u32,
-    failed_otherwise: u32,
-    syn_retries_per_attempt: Option<f64>,
-    rtt_server_min_ns: Option<u64>,
-    rtt_server_mean_ns: Option<u64>,
-    rtt_server_max_ns: Option<u64>,
-    setup_time_max_ns: Option<u64>,
+ServerRow(server: SocketAddr, tally: &ServerTally, failures: [u32; 7]) {
+    server_addr: IpAddr = server.ip(),
+    server_port: u16 = server.port(),
+    attempts: u32 = tally.attempts(),
+    complete: u32 = tally.complete(),
+    complete_percent: Option<f64> = tally.complete_percent(),
+    no_reply: u32 = failures[FailureColumn::NoReply as usize],
+    refused: u32 = failures[FailureColumn::Refused as usize],
+    unreachable: u32 = failures[FailureColumn::Unreachable as usize],
+    no_final_ack: u32 = failures[FailureColumn::NoFinalAck as usize],
+    not_accepted: u32 = failures[FailureColumn::NotAccepted as usize],
+    aborted: u32 = failures[FailureColumn::Aborted as usize],
+    failed_otherwise: u32 = failures[FailureColumn::Other as usize],
+    syn_retries_per_attempt: Option<f64> = tally.syn_retries_per_attempt(),
+    rtt_server_min_ns: Option<u64> = tally.rtt_min_ns(),
+    rtt_server_mean_ns: Option<u64> = tally.rtt_mean_ns(),
+    rtt_server_max_ns: Option<u64> = tally.rtt_max_ns(),
+    setup_time_max_ns: Option<u64> = tally.slowest_setup_ns(),
 }}
 
-impl ServerRow {
-    fn new(server: SocketAddr, tally: &ServerTally) -> Self {
-        let [no_reply, refused, unreachable, no_final_ack, not_accepted, aborted, failed_otherwise] =
-            tally.failures();
-        Self {
-            server_addr: server.ip(),
-            server_port: server.port(),
-            attempts: tally.attempts(),
-            complete: tally.complete(),
-            complete_percent: tally.complete_percent(),
-            no_reply,
-            refused,
-            unreachable,
-            no_final_ack,
-            not_accepted,
-            aborted,
-            failed_otherwise,
-            syn_retries_per_attempt: tally.syn_retries_per_attempt(),
-            rtt_server_min_ns: tally.rtt_min_ns(),
-            rtt_server_mean_ns: tally.rtt_mean_ns(),
-            rtt_server_max_ns: tally.rtt_max_ns(),
-            setup_time_max_ns: tally.slowest_setup_ns(),
-        }
-    }
+/// The headings of the table, and the columns to leave out on a narrow terminal: times, then failures
+/// from the last kind on.
+fn headings() -> (Vec<Title>, Vec<&'static str>) {
+    let failures: Vec<_> = FailureColumn::ALL.iter().map(|column| column.heading().0).collect();
+    let others = ["SYN retries", "RTT min", "RTT mean", "RTT max", "Slowest set-up"];
+    let counts = [&["Attempts", "Complete %"], &failures[..], &others].concat();
+    let mut titles = vec![Title("Server", Align::Left)];
+    titles.extend(counts.into_iter().map(|title| Title(title, Align::Right)));
+    let mut dispensable = vec!["Slowest set-up", "RTT min", "RTT max", "RTT mean", "SYN retries"];
+    dispensable.extend(failures.iter().rev());
+    (titles, dispensable)
 }
 
-/// What the table shows of a server.
+/// The cells of a server's line.
 fn cells(server: SocketAddr, tally: &ServerTally) -> Vec<Shown> {
     let failures = FailureColumn::ALL.iter().zip(tally.failures()).map(|(column, count)| {
-        let style = if count == 0 { Style::new() } else { colour_style(column.colour()) };
-        Shown::styled(count, style)
+        let colour = if count == 0 { ColourRole::Plain } else { column.heading().1 };
+        Shown::styled(count, colour_style(colour))
     });
     let number = |text: Option<String>| Shown::from(text.unwrap_or_else(|| "-".into()));
     let times =
@@ -122,19 +109,4 @@ fn cells(server: SocketAddr, tally: &ServerTally) -> Vec<Shown> {
     cells.push(number(retries));
     cells.extend(times.map(|ns| number(ns.map(duration))));
     cells
-}
-
-fn titles() -> Vec<Title> {
-    let failures = FailureColumn::ALL.iter().map(|column| column.title());
-    let others = ["SYN retries", "RTT min", "RTT mean", "RTT max", "Slowest set-up"];
-    let counts = ["Attempts", "Complete %"].into_iter().chain(failures).chain(others);
-    let counts = counts.map(|title| Title(title, Align::Right));
-    [Title("Server", Align::Left)].into_iter().chain(counts).collect()
-}
-
-/// Columns to leave out on a narrow terminal: times, then failures from the last kind on.
-fn dispensable() -> Vec<&'static str> {
-    let failures = FailureColumn::ALL.iter().rev().map(|column| column.title());
-    let times = ["Slowest set-up", "RTT min", "RTT max", "RTT mean", "SYN retries"];
-    times.into_iter().chain(failures).collect()
 }

@@ -45,7 +45,7 @@ impl Visit for Fields<'_, '_> {
             Value::Unsigned(value) => number::unsigned(line, value),
             Value::Signed(value) => number::signed(line, value),
             Value::Float(value) => line.put(value.to_string().as_bytes()),
-            Value::Text(text) | Value::Labels(text) => quoted(line, text),
+            Value::Text(text) => quoted(line, text),
             Value::Label(text) => line.put(text.as_bytes()),
             Value::Address(address) => number::address(line, address),
             Value::List(findings) => list(line, findings),

@@ -1,19 +1,19 @@
-//! Rows as Parquet: columns of their own types, in row groups, so that memory stays bounded.
+//! Rows as Parquet: typed columns, in row groups, so that memory stays bounded.
 
 use std::io::Write;
 use std::sync::Arc;
 
-use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, Type as Physical};
+use parquet::basic::Compression;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::types::{Type, TypePtr};
+use parquet::schema::parser::parse_message_type;
 
 use crate::Failure;
 use crate::output::row::{Column, Kind, Row, Value, Visit};
 
-/// Rows a group.
+/// Rows in a group.
 const GROUP_ROWS: usize = 1 << 16;
 
 /// A Parquet file being written.
@@ -25,8 +25,8 @@ pub struct ParquetRows {
 
 impl ParquetRows {
     pub fn new(columns: &[Column], to: Box<dyn Write + Send>) -> Result<Self, Failure> {
-        let fields = columns.iter().map(field).collect::<Result<_, _>>()?;
-        let schema = Type::group_type_builder("schema").with_fields(fields).build()?;
+        let fields: String = columns.iter().map(field).collect();
+        let schema = parse_message_type(&format!("message schema {{ {fields} }}"))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_created_by(concat!("tcphs ", env!("CARGO_PKG_VERSION")).into())
@@ -72,53 +72,34 @@ impl Visit for Next<'_> {
     }
 }
 
-/// The field of the schema for a column.
-fn field(column: &Column) -> Result<TypePtr, ParquetError> {
-    let repetition = if column.optional { Repetition::OPTIONAL } else { Repetition::REQUIRED };
-    let (physical, logical) = match column.kind {
-        Kind::Boolean => (Physical::BOOLEAN, None),
-        Kind::Float => (Physical::DOUBLE, None),
-        Kind::Text | Kind::List => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-        Kind::Unsigned(bits) => (width(bits), Some(integer(bits, false))),
-        Kind::Signed(bits) => (width(bits), Some(integer(bits, true))),
+/// The field of a column in the language of Parquet's schemas.
+fn field(column: &Column) -> String {
+    let repetition = if column.optional { "OPTIONAL" } else { "REQUIRED" };
+    let name = column.name;
+    let integer = |bits: u8, signed: bool| {
+        let physical = if bits > 32 { "INT64" } else { "INT32" };
+        format!("{repetition} {physical} {name} (INTEGER({bits},{signed}));")
     };
-    let primitive = |name, repetition| {
-        let builder = Type::primitive_type_builder(name, physical);
-        builder.with_repetition(repetition).with_logical_type(logical.clone()).build()
-    };
-    if column.kind != Kind::List {
-        return Ok(Arc::new(primitive(column.name, repetition)?));
+    match column.kind {
+        Kind::Boolean => format!("{repetition} BOOLEAN {name};"),
+        Kind::Float => format!("{repetition} DOUBLE {name};"),
+        Kind::Text => format!("{repetition} BYTE_ARRAY {name} (STRING);"),
+        Kind::Unsigned(bits) => integer(bits, false),
+        Kind::Signed(bits) => integer(bits, true),
+        Kind::List => format!(
+            "{repetition} GROUP {name} (LIST) {{ REPEATED GROUP list {{ REQUIRED BYTE_ARRAY element \
+             (STRING); }} }}"
+        ),
     }
-    // The three levels that the format asks for.
-    let element = Arc::new(primitive("element", Repetition::REQUIRED)?);
-    let list = Type::group_type_builder("list")
-        .with_repetition(Repetition::REPEATED)
-        .with_fields(vec![element])
-        .build()?;
-    let outer = Type::group_type_builder(column.name)
-        .with_repetition(repetition)
-        .with_logical_type(Some(LogicalType::List))
-        .with_converted_type(ConvertedType::LIST)
-        .with_fields(vec![Arc::new(list)])
-        .build()?;
-    Ok(Arc::new(outer))
-}
-
-fn width(bits: u8) -> Physical {
-    if bits > 32 { Physical::INT64 } else { Physical::INT32 }
-}
-
-fn integer(bit_width: u8, is_signed: bool) -> LogicalType {
-    LogicalType::integer(bit_width as i8, is_signed)
 }
 
 /// The values of a column in the current row group.
 struct Values {
-    of: Typed,
-    /// For each row of an optional column, whether it has a value; for each element of a list, 1,
-    /// and 0 for an empty list.
+    typed: Typed,
+    /// In an optional column, 1 for each value and 0 for each absent one; in a list, 1 for each
+    /// element and 0 for an empty list.
     definitions: Vec<i16>,
-    /// Of a list: 0 where a row begins.
+    /// In a list, 0 for the first element of a row and 1 for the others.
     repetitions: Vec<i16>,
     optional: bool,
 }
@@ -134,7 +115,7 @@ enum Typed {
 
 impl Values {
     fn new(column: &Column) -> Self {
-        let of = match column.kind {
+        let typed = match column.kind {
             Kind::Boolean => Typed::Boolean(Vec::new()),
             Kind::Unsigned(64) | Kind::Signed(64) => Typed::Wide(Vec::new()),
             Kind::Unsigned(_) | Kind::Signed(_) => Typed::Narrow(Vec::new()),
@@ -143,11 +124,11 @@ impl Values {
             Kind::List => Typed::List(Vec::new()),
         };
         let (definitions, repetitions) = (Vec::new(), Vec::new());
-        Self { of, definitions, repetitions, optional: column.optional }
+        Self { typed, definitions, repetitions, optional: column.optional }
     }
 
     fn push(&mut self, value: Value<'_>) {
-        if let (Typed::List(values), Value::List(findings)) = (&mut self.of, value) {
+        if let (Typed::List(values), Value::List(findings)) = (&mut self.typed, value) {
             if findings.is_empty() {
                 self.definitions.push(0);
                 self.repetitions.push(0);
@@ -162,18 +143,17 @@ impl Values {
         if self.optional {
             self.definitions.push(i16::from(!matches!(value, Value::Null)));
         }
-        match (&mut self.of, value) {
+        match (&mut self.typed, value) {
             (Typed::Boolean(values), Value::Boolean(value)) => values.push(value),
-            // The logical type says how the bits are meant.
+            // The schema tells whether the bits have a sign.
             (Typed::Narrow(values), Value::Unsigned(value)) => values.push(value as i32),
             (Typed::Narrow(values), Value::Signed(value)) => values.push(value as i32),
             (Typed::Wide(values), Value::Unsigned(value)) => values.push(value as i64),
             (Typed::Wide(values), Value::Signed(value)) => values.push(value),
             (Typed::Float(values), Value::Float(value)) => values.push(value),
-            (
-                Typed::Text(values),
-                Value::Text(value) | Value::Label(value) | Value::Labels(value),
-            ) => values.push(text(value)),
+            (Typed::Text(values), Value::Text(value) | Value::Label(value)) => {
+                values.push(text(value))
+            }
             (Typed::Text(values), Value::Address(value)) => values.push(text(&value.to_string())),
             (_, value) => {
                 debug_assert!(matches!(value, Value::Null), "a value of the column's type")
@@ -181,7 +161,7 @@ impl Values {
         }
     }
 
-    /// Writes the values as the next column of `group`, and forgets them.
+    /// Writes the values as the next column of `group`, and drops them.
     fn write(
         &mut self,
         group: &mut SerializedRowGroupWriter<'_, Box<dyn Write + Send>>,
@@ -195,7 +175,7 @@ impl Values {
                 $values.clear();
             }};
         }
-        match &mut self.of {
+        match &mut self.typed {
             Typed::Boolean(values) => write_all!(values, BoolType),
             Typed::Narrow(values) => write_all!(values, Int32Type),
             Typed::Wide(values) => write_all!(values, Int64Type),

@@ -2,12 +2,15 @@
 //! `tcphs.` and with underscores.
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
-use dissector_core::connection::FindingSet;
+use dissector_core::connection::{
+    Close, ClosedBy, Ecn, FindingSet, OpenType, Outcome, Repeat, Role, RoleBasis, RstReason, Seen,
+    Stage, State, Vantage,
+};
 use dissector_core::wire::TcpFlags;
 
-/// A column of a table: its name, its type and what it says.
+/// A column: its name and type.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet has types"))]
 pub struct Column {
@@ -23,13 +26,13 @@ pub struct Column {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     Boolean,
-    /// Number of so many bits: 8, 16, 32 or 64.
+    /// Number of 8, 16, 32 or 64 bits.
     Unsigned(u8),
-    /// The same with a sign.
+    /// Number with a sign.
     Signed(u8),
     Float,
     Text,
-    /// Any number of short texts.
+    /// A list of texts.
     List,
 }
 
@@ -43,18 +46,16 @@ pub enum Value<'a> {
     Float(f64),
     /// Any text.
     Text(&'a str),
-    /// A text of letters, digits and punctuation without quotes, commas, semicolons and backslashes.
+    /// A text that no format has to quote or escape.
     Label(&'a str),
-    /// Such labels with commas between them.
-    Labels(&'a str),
     Address(IpAddr),
     List(FindingSet),
 }
 
-/// Something that is done with each value of a row.
+/// Writes the values of a row.
 ///
-/// What it does should be inlined: at each column, kind and name are constants, and of the ways to
-/// write a value one is left.
+/// Implementations are inlined: at each column, kind and name are constants, and one way to write a value
+/// is left.
 pub trait Visit {
     fn visit(&mut self, column: &'static Column, value: Value<'_>);
 }
@@ -71,16 +72,25 @@ pub trait Cell {
 pub trait Row {
     const COLUMNS: &'static [Column];
 
-    /// Gives the values in the order of the columns to `visitor`.
+    /// Calls `visitor` with each value, in the order of the columns.
     fn each(&self, visitor: &mut impl Visit);
 }
 
-/// Defines a row: a structure whose fields are the columns.
+/// Defines a row: a structure whose fields are the columns, each with its value from the arguments of
+/// `new`.
 macro_rules! row {
-    ($(#[$doc:meta])* $name:ident $(<$life:lifetime>)? { $( $column:ident: $type:ty, )+ }) => {
+    ($(#[$doc:meta])* $name:ident $(<$life:lifetime>)? ($($argument:ident: $from:ty),*) {
+        $( $column:ident: $type:ty = $value:expr, )+
+    }) => {
         $(#[$doc])*
         pub struct $name $(<$life>)? {
-            $( pub $column: $type, )+
+            $( $column: $type, )+
+        }
+
+        impl $(<$life>)? $name $(<$life>)? {
+            pub fn new($($argument: $from),*) -> Self {
+                Self { $( $column: $value ),+ }
+            }
         }
 
         impl $(<$life>)? $crate::output::row::Row for $name $(<$life>)? {
@@ -104,63 +114,44 @@ macro_rules! row {
 
 pub(crate) use row;
 
-macro_rules! numbers {
-    ($( $type:ty, $kind:ident, $bits:literal, $wide:ty; )+) => { $(
+macro_rules! cells {
+    ($( $type:ty => $kind:expr, $self:ident => $value:expr; )+) => { $(
         impl Cell for $type {
-            const KIND: Kind = Kind::$kind($bits);
+            const KIND: Kind = $kind;
 
-            #[inline]
-    fn value(&self) -> Value<'_> {
-                Value::$kind(<$wide>::from(*self))
+            #[inline(always)]
+            fn value(&$self) -> Value<'_> {
+                $value
             }
         }
     )+ };
 }
 
-numbers! {
-    u8, Unsigned, 8, u64;
-    u16, Unsigned, 16, u64;
-    u32, Unsigned, 32, u64;
-    u64, Unsigned, 64, u64;
-    i8, Signed, 8, i64;
-    i64, Signed, 64, i64;
+cells! {
+    bool => Kind::Boolean, self => Value::Boolean(*self);
+    u8 => Kind::Unsigned(8), self => Value::Unsigned((*self).into());
+    u16 => Kind::Unsigned(16), self => Value::Unsigned((*self).into());
+    u32 => Kind::Unsigned(32), self => Value::Unsigned((*self).into());
+    u64 => Kind::Unsigned(64), self => Value::Unsigned(*self);
+    i8 => Kind::Signed(8), self => Value::Signed((*self).into());
+    i64 => Kind::Signed(64), self => Value::Signed(*self);
+    f64 => Kind::Float, self => Value::Float(*self);
+    &str => Kind::Text, self => Value::Text(self);
+    IpAddr => Kind::Text, self => Value::Address(*self);
+    FindingSet => Kind::List, self => Value::List(*self);
+    // As Wireshark writes them.
+    TcpFlags => Kind::Text, self => Value::Text(&flag_texts(*self).0);
+    Tcpdump => Kind::Text, self => Value::Label(&flag_texts(self.0).1);
 }
 
-impl Cell for bool {
-    const KIND: Kind = Kind::Boolean;
-
-    #[inline]
-    fn value(&self) -> Value<'_> {
-        Value::Boolean(*self)
-    }
+macro_rules! labels {
+    ($($type:ty),+) => {
+        cells! { $( $type => Kind::Text, self => Value::Label(self.label()); )+ }
+    };
 }
 
-impl Cell for f64 {
-    const KIND: Kind = Kind::Float;
-
-    #[inline]
-    fn value(&self) -> Value<'_> {
-        Value::Float(*self)
-    }
-}
-
-impl Cell for &str {
-    const KIND: Kind = Kind::Text;
-
-    #[inline]
-    fn value(&self) -> Value<'_> {
-        Value::Text(self)
-    }
-}
-
-impl Cell for FindingSet {
-    const KIND: Kind = Kind::List;
-
-    #[inline]
-    fn value(&self) -> Value<'_> {
-        Value::List(*self)
-    }
-}
+labels!(Close, ClosedBy, Ecn, OpenType, Outcome, Repeat, Role, RoleBasis, RstReason, Seen, Stage);
+labels!(State, Vantage);
 
 impl<T: Cell> Cell for Option<T> {
     const KIND: Kind = T::KIND;
@@ -172,67 +163,28 @@ impl<T: Cell> Cell for Option<T> {
     }
 }
 
-/// A text that needs no quotes: one of the engine's labels, or Zeek's letters.
-#[derive(Clone)]
+/// A text that needs no quotes: Zeek's letters.
 pub struct Label<T>(pub T);
-
-/// One of the engine's labels.
-pub type Name = Label<&'static str>;
 
 impl<T: AsRef<str>> Cell for Label<T> {
     const KIND: Kind = Kind::Text;
 
-    #[inline]
+    #[inline(always)]
     fn value(&self) -> Value<'_> {
         Value::Label(self.0.as_ref())
-    }
-}
-
-impl Cell for IpAddr {
-    const KIND: Kind = Kind::Text;
-
-    #[inline]
-    fn value(&self) -> Value<'_> {
-        Value::Address(*self)
-    }
-}
-
-/// As Wireshark writes them.
-impl Cell for TcpFlags {
-    const KIND: Kind = Kind::Text;
-
-    #[inline]
-    fn value(&self) -> Value<'_> {
-        static TEXTS: FlagTexts = FlagTexts::new();
-        Value::Labels(TEXTS.of(*self, |flags| flags.to_string()))
     }
 }
 
 /// Flags as tcpdump writes them.
 pub struct Tcpdump(pub TcpFlags);
 
-impl Cell for Tcpdump {
-    const KIND: Kind = Kind::Text;
-
-    #[inline]
-    fn value(&self) -> Value<'_> {
-        static TEXTS: FlagTexts = FlagTexts::new();
-        Value::Label(TEXTS.of(self.0, |flags| flags.tcpdump().to_string()))
-    }
-}
-
-/// The text of each combination of flags, once it was needed: few are, again and again.
-struct FlagTexts([OnceLock<String>; TcpFlags::all().bits() as usize + 1]);
-
-impl FlagTexts {
-    const fn new() -> Self {
-        Self([const { OnceLock::new() }; TcpFlags::all().bits() as usize + 1])
-    }
-
-    #[inline]
-    fn of(&self, flags: TcpFlags, make: impl FnOnce(TcpFlags) -> String) -> &str {
-        self.0[usize::from(flags.bits())].get_or_init(|| make(flags))
-    }
+/// Flags as Wireshark and as tcpdump write them. The texts are made once.
+fn flag_texts(flags: TcpFlags) -> &'static (String, String) {
+    static TEXTS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+        let all = (0..=TcpFlags::all().bits()).map(TcpFlags::from_bits);
+        all.map(|flags| (flags.to_string(), flags.tcpdump().to_string())).collect()
+    });
+    &TEXTS[usize::from((flags & TcpFlags::all()).bits())]
 }
 
 #[cfg(test)]
@@ -252,18 +204,9 @@ mod tests {
 
     #[test]
     fn flags_are_shown_as_they_are() {
-        for bits in 0..=TcpFlags::all().bits() {
-            let flags = TcpFlags::from_bits(bits);
-            let tcpdump = Tcpdump(flags);
-            // The second time, as it was kept.
-            for _ in 0..2 {
-                let (Value::Labels(text), Value::Label(letters)) = (flags.value(), tcpdump.value())
-                else {
-                    panic!("flags are labels");
-                };
-                assert_eq!(text, flags.to_string());
-                assert_eq!(letters, flags.tcpdump().to_string());
-            }
+        for flags in (0..=TcpFlags::all().bits()).map(TcpFlags::from_bits) {
+            let (wireshark, tcpdump) = flag_texts(flags);
+            assert_eq!((wireshark, tcpdump), (&flags.to_string(), &flags.tcpdump().to_string()));
         }
     }
 }

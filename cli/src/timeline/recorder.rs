@@ -21,6 +21,7 @@ const MOST_HEAD: usize = 300;
 /// Events kept from the end; those in between are summed up as one run.
 const MOST_TAIL: usize = 60;
 
+#[derive(Default)]
 pub struct Recorder {
     /// The files of the connection so far, in order of its first event in each.
     files: Vec<String>,
@@ -50,23 +51,7 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn new(file: &str) -> Self {
-        Self {
-            files: vec![file.into()],
-            current_file: 0,
-            interleaved: false,
-            head: Vec::new(),
-            middle: None,
-            middle_file: None,
-            tail: VecDeque::new(),
-            plain: 0,
-            waiting: VecDeque::new(),
-            run: None,
-            initial: [None; 2],
-            sent: Default::default(),
-            server_sent_more: false,
-            syn_ns: None,
-            synack_delay_ns: None,
-        }
+        Self { files: vec![file.into()], ..Self::default() }
     }
 
     /// Records a packet of the connection, from this file.

@@ -83,30 +83,46 @@ impl Field {
     }
 }
 
-/// Defines the fields in groups by when they are known. Each row: identifier, name, kind (with its
-/// enumeration), title, meaning.
+/// Defines the fields in groups by when they are known. Each row: identifier, name, kind, title,
+/// meaning. A kind with an enumeration has a second identifier: that of a field with the same value as
+/// text, whose name ends in `_str`.
 macro_rules! fields {
     ($( $known:ident { $(
-        $id:ident, $name:literal, $kind:ident $(($enumeration:ident))?, $title:literal, $doc:literal;
+        $id:ident $($text:ident)?, $name:literal, $kind:ident $(($enumeration:ident))?, $title:literal,
+            $doc:literal;
     )+ } )+) => {
         /// Names a [`Field`].
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[repr(u8)]
         #[non_exhaustive]
         pub enum FieldId {
-            $( $( #[doc = concat!("`", $name, "`: ", $doc)] $id, )+ )+
+            $( $(
+                #[doc = concat!("`", $name, "`: ", $doc, ".")] $id,
+                $( #[doc = concat!("`", $name, "_str`: ", $doc, ", as text.")] $text, )?
+            )+ )+
         }
 
         /// Every field, in the order of [`FieldId`].
-        pub const FIELDS: &[Field] = &[ $( $( Field {
-            id: FieldId::$id,
-            name: $name,
-            title: $title,
-            kind: FieldKind::$kind,
-            known: Known::$known,
-            enumeration: fields!(@enumeration $($enumeration)?),
-            doc: $doc,
-        }, )+ )+ ];
+        pub const FIELDS: &[Field] = &[ $( $(
+            Field {
+                id: FieldId::$id,
+                name: $name,
+                title: $title,
+                kind: FieldKind::$kind,
+                known: Known::$known,
+                enumeration: fields!(@enumeration $($enumeration)?),
+                doc: concat!($doc, "."),
+            },
+            $( Field {
+                id: FieldId::$text,
+                name: concat!($name, "_str"),
+                title: $title,
+                kind: FieldKind::String,
+                known: Known::$known,
+                enumeration: None,
+                doc: concat!($doc, ", as text."),
+            }, )?
+        )+ )+ ];
     };
     (@enumeration) => { None };
     (@enumeration $enumeration:ident) => { Some($enumeration::TABLE) };
@@ -115,173 +131,141 @@ macro_rules! fields {
 fields! {
     EachPacket {
         Conn, "tcphs.conn", Uint32, "Connection",
-            "Number of the connection, from 0, one for each incarnation of its addresses and ports.";
+            "Number of the connection, from 0, one for each incarnation of its addresses and ports";
         Attempt, "tcphs.attempt", Uint16, "Attempt",
-            "Number of the incarnation within its addresses and ports, from 1.";
+            "Number of the incarnation within its addresses and ports, from 1";
         Handshake, "tcphs.handshake", None, "Handshake",
-            "The segment is part of the handshake.";
-        Stage, "tcphs.stage", Uint8(Stage), "Stage",
-            "What the segment is to the handshake or to the close.";
-        StageStr, "tcphs.stage_str", String, "Stage",
-            "The stage as text.";
+            "The segment is part of the handshake";
+        Stage StageStr, "tcphs.stage", Uint8(Stage), "Stage",
+            "Part of the segment in the handshake or the close";
         StageMeaning, "tcphs.stage.meaning", String, "Meaning",
-            "What a segment of this stage does, in one sentence.";
+            "What a segment of this stage does, in one sentence";
         FinalAck, "tcphs.final_ack", None, "Final ACK",
-            "The segment is the third of the handshake: the ACK that completes it.";
-        Copy, "tcphs.copy", Uint8(Repeat), "Copy",
-            "Whether the segment was sent before.";
-        CopyStr, "tcphs.copy_str", String, "Copy",
-            "The copy as text.";
-        Role, "tcphs.role", Uint8(Role), "Sender",
-            "Which end sent the segment.";
-        RoleStr, "tcphs.role_str", String, "Sender",
-            "The sender as text.";
-        RoleBasis, "tcphs.role.basis", Uint8(RoleBasis), "Roles known by",
-            "What the roles of client and server rest on.";
-        RoleBasisStr, "tcphs.role.basis_str", String, "Roles known by",
-            "The basis of the roles as text.";
+            "The segment is the third of the handshake: the ACK that completes it";
+        Copy CopyStr, "tcphs.copy", Uint8(Repeat), "Copy",
+            "Whether the segment was sent before";
+        Role RoleStr, "tcphs.role", Uint8(Role), "Sender",
+            "Which end sent the segment";
+        RoleBasis RoleBasisStr, "tcphs.role.basis", Uint8(RoleBasis), "Roles known by",
+            "Evidence for the roles of client and server";
         Flags, "tcphs.flags", String, "Flags",
-            "The flags as Wireshark writes them: SYN, ACK.";
+            "The flags as Wireshark writes them: SYN, ACK";
         FlagsTcpdump, "tcphs.flags.tcpdump", String, "Flags (tcpdump)",
-            "The flags as tcpdump writes them: S.";
+            "The flags as tcpdump writes them: S";
         ClientAddr, "tcphs.client.addr", String, "Client address",
-            "Address of the client as text, IPv4 or IPv6.";
+            "Address of the client as text, IPv4 or IPv6";
         ClientIp, "tcphs.client.ip", Ipv4, "Client IPv4 address",
-            "IPv4 address of the client.";
+            "IPv4 address of the client";
         ClientIpv6, "tcphs.client.ipv6", Ipv6, "Client IPv6 address",
-            "IPv6 address of the client.";
+            "IPv6 address of the client";
         ClientPort, "tcphs.client.port", Uint16, "Client port",
-            "Port of the client.";
-        ClientState, "tcphs.client.state", Uint8(State), "Client state",
-            "State of the client after the segment.";
-        ClientStateStr, "tcphs.client.state_str", String, "Client state",
-            "State of the client after the segment, as text.";
-        ClientStateBefore, "tcphs.client.state_before", Uint8(State), "Client state before",
-            "State of the client before the segment.";
-        ClientStateBeforeStr, "tcphs.client.state_before_str", String, "Client state before",
-            "State of the client before the segment, as text.";
+            "Port of the client";
+        ClientState ClientStateStr, "tcphs.client.state", Uint8(State), "Client state",
+            "State of the client after the segment";
+        ClientStateBefore ClientStateBeforeStr, "tcphs.client.state_before", Uint8(State), "Client state before",
+            "State of the client before the segment";
         ClientStateProven, "tcphs.client.state.proven", Boolean, "Client state proven",
-            "Whether the client's own segments prove its state; otherwise delivery is assumed.";
+            "Whether the client's own segments prove its state; otherwise delivery is assumed";
         ServerAddr, "tcphs.server.addr", String, "Server address",
-            "Address of the server as text, IPv4 or IPv6.";
+            "Address of the server as text, IPv4 or IPv6";
         ServerIp, "tcphs.server.ip", Ipv4, "Server IPv4 address",
-            "IPv4 address of the server.";
+            "IPv4 address of the server";
         ServerIpv6, "tcphs.server.ipv6", Ipv6, "Server IPv6 address",
-            "IPv6 address of the server.";
+            "IPv6 address of the server";
         ServerPort, "tcphs.server.port", Uint16, "Server port",
-            "Port of the server.";
-        ServerState, "tcphs.server.state", Uint8(State), "Server state",
-            "State of the server after the segment.";
-        ServerStateStr, "tcphs.server.state_str", String, "Server state",
-            "State of the server after the segment, as text.";
-        ServerStateBefore, "tcphs.server.state_before", Uint8(State), "Server state before",
-            "State of the server before the segment.";
-        ServerStateBeforeStr, "tcphs.server.state_before_str", String, "Server state before",
-            "State of the server before the segment, as text.";
+            "Port of the server";
+        ServerState ServerStateStr, "tcphs.server.state", Uint8(State), "Server state",
+            "State of the server after the segment";
+        ServerStateBefore ServerStateBeforeStr, "tcphs.server.state_before", Uint8(State), "Server state before",
+            "State of the server before the segment";
         ServerStateProven, "tcphs.server.state.proven", Boolean, "Server state proven",
-            "Whether the server's own segments prove its state; otherwise delivery is assumed.";
+            "Whether the server's own segments prove its state; otherwise delivery is assumed";
         Retry, "tcphs.retry", Uint8, "Retry",
-            "On SYN, SYN/ACK and FIN: 0 for the original, 1 for the first copy, and so on up to 255.";
+            "On SYN, SYN/ACK and FIN: 0 for the original, 1 for the first copy, and so on up to 255";
         Rto, "tcphs.rto", RelativeTime, "Time since previous copy",
-            "Time since the previous copy of this SYN, SYN/ACK or FIN.";
-        RstReason, "tcphs.rst.reason", Uint8(RstReason), "Reason of the RST",
-            "Why the RST was sent.";
-        RstReasonStr, "tcphs.rst.reason_str", String, "Reason of the RST",
-            "Why the RST was sent, as text.";
+            "Time since the previous copy of this SYN, SYN/ACK or FIN";
+        RstReason RstReasonStr, "tcphs.rst.reason", Uint8(RstReason), "Reason of the RST",
+            "Why the RST was sent";
         RstAcceptable, "tcphs.rst.acceptable", Boolean, "RST acceptable",
-            "Whether the receiver has to believe the RST (RFC 9293 section 3.5.3, RFC 5961 section 3).";
+            "Whether the receiver has to believe the RST (RFC 9293 section 3.5.3, RFC 5961 section 3)";
         RstTtlDelta, "tcphs.rst.ttl_delta", Int16, "TTL difference of the RST",
-            "TTL of the RST less that of its sender's other packets.";
+            "TTL of the RST less that of its sender's other packets";
         SynOptions, "tcphs.syn.options", String, "Options of the SYN",
-            "Options of a SYN in the order sent: mss:1460,sok,ts,nop,ws:7.";
+            "Options of a SYN in the order sent: mss:1460,sok,ts,nop,ws:7";
         SynAckOptions, "tcphs.synack.options", String, "Options of the SYN/ACK",
-            "Options of a SYN/ACK in the order sent.";
+            "Options of a SYN/ACK in the order sent";
         SynSignature, "tcphs.syn.signature", String, "Signature of the SYN",
-            "What tells one kind of host from another in a SYN, as p0f writes it.";
+            "Signature of the SYN, which tells kinds of hosts apart, as p0f writes it";
     }
     FinalAck {
         SetupTime, "tcphs.setup_time", RelativeTime, "Set-up time",
-            "From the first SYN to the final ACK, retries included.";
+            "From the first SYN to the final ACK, retries included";
         RttServer, "tcphs.rtt.server", RelativeTime, "Round trip to the server",
-            "From the SYN copy that was answered to the SYN/ACK: from here to the server and back.";
+            "From the SYN copy that was answered to the SYN/ACK: from here to the server and back";
         RttClient, "tcphs.rtt.client", RelativeTime, "Round trip to the client",
-            "From the SYN/ACK to the final ACK: from here to the client and back.";
+            "From the SYN/ACK to the final ACK: from here to the client and back";
         RttTotal, "tcphs.rtt.total", RelativeTime, "Round trip, total",
-            "From the SYN copy that was answered to the final ACK.";
+            "From the SYN copy that was answered to the final ACK";
     }
     Connection {
         ClientStateProvenFrame, "tcphs.client.state.proven_frame", FrameNumber, "Client state proven in frame",
-            "Frame that proves a state of the client which is assumed here.";
+            "Frame that proves a state of the client which is assumed here";
         ServerStateProvenFrame, "tcphs.server.state.proven_frame", FrameNumber, "Server state proven in frame",
-            "Frame that proves a state of the server which is assumed here.";
-        Outcome, "tcphs.outcome", Uint8(Outcome), "Outcome",
-            "How the connection went.";
-        OutcomeStr, "tcphs.outcome_str", String, "Outcome",
-            "How the connection went, as text.";
+            "Frame that proves a state of the server which is assumed here";
+        Outcome OutcomeStr, "tcphs.outcome", Uint8(Outcome), "Outcome",
+            "How the connection went";
         Failed, "tcphs.failed", None, "Failed",
-            "The connection did not come up.";
+            "The connection did not come up";
         Established, "tcphs.established", None, "Established",
-            "The connection is known to have come up.";
-        OpenType, "tcphs.open_type", Uint8(OpenType), "Opened as",
-            "How the connection was opened.";
-        OpenTypeStr, "tcphs.open_type_str", String, "Opened as",
-            "How the connection was opened, as text.";
-        Close, "tcphs.close", Uint8(Close), "Close",
-            "How the connection ended.";
-        CloseStr, "tcphs.close_str", String, "Close",
-            "How the connection ended, as text.";
-        CloseBy, "tcphs.close.by", Uint8(ClosedBy), "Closed by",
-            "Who ended the connection first.";
-        CloseByStr, "tcphs.close.by_str", String, "Closed by",
-            "Who ended the connection first, as text.";
+            "The connection is known to have come up";
+        OpenType OpenTypeStr, "tcphs.open_type", Uint8(OpenType), "Opened as",
+            "How the connection was opened";
+        Close CloseStr, "tcphs.close", Uint8(Close), "Close",
+            "How the connection ended";
+        CloseBy CloseByStr, "tcphs.close.by", Uint8(ClosedBy), "Closed by",
+            "Side that ended the connection first";
         RttExact, "tcphs.rtt.exact", Boolean, "Round trips exact",
-            "Whether it is certain which copies of the handshake answer each other.";
+            "Whether it is certain which copies of the handshake answer each other";
         SynCount, "tcphs.syn.count", Uint16, "SYNs",
-            "SYNs that the client sent, without duplicates.";
+            "SYNs that the client sent, without duplicates";
         SynAckCount, "tcphs.synack.count", Uint16, "SYN/ACKs",
-            "SYN/ACKs that the server sent, without duplicates.";
+            "SYN/ACKs that the server sent, without duplicates";
         SynFrame, "tcphs.syn.frame", FrameNumber, "SYN in frame",
-            "Frame of the first SYN.";
+            "Frame of the first SYN";
         SynAckFrame, "tcphs.synack.frame", FrameNumber, "SYN/ACK in frame",
-            "Frame of the first SYN/ACK.";
+            "Frame of the first SYN/ACK";
         FinalAckFrame, "tcphs.final_ack.frame", FrameNumber, "Final ACK in frame",
-            "Frame of the segment that completes the handshake.";
+            "Frame of the segment that completes the handshake";
         RstFrame, "tcphs.rst.frame", FrameNumber, "RST in frame",
-            "Frame of the first RST that was believed.";
+            "Frame of the first RST that was believed";
         IcmpFrame, "tcphs.icmp.frame", FrameNumber, "ICMP error in frame",
-            "Frame of the first ICMP error that quotes the connection.";
+            "Frame of the first ICMP error that quotes the connection";
         IcmpType, "tcphs.icmp.type", Uint8, "ICMP type",
-            "Type of the ICMP error that quotes the connection.";
+            "Type of the ICMP error that quotes the connection";
         IcmpCode, "tcphs.icmp.code", Uint8, "ICMP code",
-            "Code of the ICMP error that quotes the connection.";
+            "Code of the ICMP error that quotes the connection";
         History, "tcphs.history", String, "History (Zeek)",
-            "What was sent in Zeek's letters, in upper case by Zeek's originator.";
+            "What was sent, in Zeek's letters: upper case for Zeek's originator";
         ConnState, "tcphs.conn_state", String, "State (Zeek)",
-            "How the connection went in Zeek's words: S0, REJ, SF.";
-        Seen, "tcphs.seen", Uint8(Seen), "Sides captured",
-            "Of which sides segments were captured.";
-        SeenStr, "tcphs.seen_str", String, "Sides captured",
-            "Of which sides segments were captured, as text.";
-        Vantage, "tcphs.vantage", Uint8(Vantage), "Captured",
-            "Where on the path the capture was taken.";
-        VantageStr, "tcphs.vantage_str", String, "Captured",
-            "Where on the path the capture was taken, as text.";
-        Ecn, "tcphs.ecn", Uint8(Ecn), "ECN",
-            "What became of the negotiation of explicit congestion notification.";
-        EcnStr, "tcphs.ecn_str", String, "ECN",
-            "What became of explicit congestion notification, as text.";
+            "How the connection went, in Zeek's terms: S0, REJ, SF";
+        Seen SeenStr, "tcphs.seen", Uint8(Seen), "Sides captured",
+            "Sides whose segments were captured";
+        Vantage VantageStr, "tcphs.vantage", Uint8(Vantage), "Captured",
+            "Where on the path the capture was taken";
+        Ecn EcnStr, "tcphs.ecn", Uint8(Ecn), "ECN",
+            "Result of negotiating explicit congestion notification";
         NegMssClient, "tcphs.neg.mss.client", Uint16, "MSS of the client",
-            "Largest segment that the client accepts, in octets.";
+            "Largest segment that the client accepts, in octets";
         NegMssServer, "tcphs.neg.mss.server", Uint16, "MSS of the server",
-            "Largest segment that the server accepts, in octets.";
+            "Largest segment that the server accepts, in octets";
         NegWscaleClient, "tcphs.neg.wscale.client", Int8, "Window scale of the client",
-            "Shift count of the client's window; -1 where scaling is not in effect.";
+            "Shift count of the client's window; -1 where scaling is not in effect";
         NegWscaleServer, "tcphs.neg.wscale.server", Int8, "Window scale of the server",
-            "Shift count of the server's window; -1 where scaling is not in effect.";
+            "Shift count of the server's window; -1 where scaling is not in effect";
         NegSack, "tcphs.neg.sack", Boolean, "SACK negotiated",
-            "Whether both sides permit selective acknowledgments.";
+            "Whether both sides permit selective acknowledgments";
         NegTs, "tcphs.neg.ts", Boolean, "Timestamps negotiated",
-            "Whether both sides send timestamps.";
+            "Whether both sides send timestamps";
     }
 }
 

@@ -1,9 +1,9 @@
-//! What is worth a remark: findings, how much each matters, and what it may mean.
+//! Findings: what is worth a remark, how much it matters, and what it may mean.
 
 use crate::vocabulary::enumeration::enumeration;
 
 enumeration! {
-    /// How much a remark matters; the words are Wireshark's.
+    /// How much a finding matters, in Wireshark's terms.
     Severity as "severity" {
         /// A normal milestone.
         Chat = 0, CHAT, "chat";
@@ -17,7 +17,7 @@ enumeration! {
 }
 
 enumeration! {
-    /// Which of Wireshark's groups a remark belongs to.
+    /// Wireshark's group of a finding.
     Group as "group" {
         /// Order and numbers of segments.
         Sequence = 0, SEQUENCE, "sequence";
@@ -26,17 +26,17 @@ enumeration! {
     }
 }
 
-/// Defines the findings. Each row: documentation, variant, number, C constant, id; then severity,
-/// group, and what it means with its likely causes. `later` where it takes the future to know.
+/// Defines the findings. Each row: variant, number, C constant, id, severity, group, `later` if only later
+/// segments or their absence show it, and its meaning with the likely causes.
 macro_rules! findings {
-    (
-        $( $(#[doc = $doc:literal])+ $variant:ident = $number:literal, $constant:ident, $id:literal,
-            $severity:ident $group:ident $($later:ident)?, $text:literal; )+
-    ) => {
+    ($(
+        $variant:ident = $number:literal, $constant:ident, $id:literal, $severity:ident $group:ident
+            $($later:ident)?, $text:literal;
+    )+) => {
         enumeration! {
             /// Something worth a remark, on the segment or the connection it was seen on.
             Finding as "finding" {
-                $( $(#[doc = $doc])+ $variant = $number, $constant, $id; )+
+                $( #[doc = $text] $variant = $number, $constant, $id; )+
             }
         }
 
@@ -53,11 +53,11 @@ macro_rules! findings {
 
             /// What it means, with the likely causes: a sentence to show.
             pub const fn text(self) -> &'static str {
-                match self { $( Self::$variant => $text ),+ }
+                self.doc()
             }
 
-            /// Whether it takes later segments, or their absence, to know: then it is said of the
-            /// connection, not of a segment.
+            /// Whether only later segments, or their absence, show it: then it belongs to the
+            /// connection, not to a segment.
             pub const fn needs_the_future(self) -> bool {
                 match self { $( Self::$variant => findings!(@later $($later)?) ),+ }
             }
@@ -68,156 +68,106 @@ macro_rules! findings {
 }
 
 findings! {
-    /// The handshake is complete.
-    HandshakeComplete = 0, HANDSHAKE_COMPLETE, "handshake_complete",
-        Chat Sequence, "Each side's SYN was acknowledged by the other.";
-    /// SYN sent again.
-    SynRetx = 1, SYN_RETX, "syn_retx",
-        Note Sequence, "SYN sent again: no answer has reached the client yet.";
-    /// SYN/ACK sent again: the server has no ACK yet.
-    SynAckRetx = 2, SYNACK_RETX, "synack_retx",
-        Note Sequence, "SYN/ACK sent again: no ACK has reached the server yet.";
-    /// SYN sent again although the SYN/ACK passed here.
-    SynAckNotReceived = 3, SYNACK_NOT_RECEIVED, "synack_not_received",
-        Warn Sequence, "SYN sent again although the SYN/ACK passed here: it was lost or dropped between here and the client.";
-    /// SYN/ACK sent again although the final ACK passed here.
-    SynAckRetxAfterAck = 4, SYNACK_RETX_AFTER_ACK, "synack_retx_after_ack",
-        Warn Sequence, "SYN/ACK sent again although the final ACK passed here: the ACK was lost beyond here, the accept queue is full, the server defers accepting until data comes (TCP_DEFER_ACCEPT), or a middlebox dropped the ACK.";
-    /// SYN/ACK sent again before the final ACK can have arrived.
-    SynAckRetxCrossed = 5, SYNACK_RETX_CROSSED, "synack_retx_crossed",
-        Note Sequence, "SYN/ACK sent again while the final ACK was still on its way.";
-    /// Nothing answers the SYN.
-    NoReply = 6, NO_REPLY, "no_reply",
-        Warn Sequence later, "Nothing answers the SYN: host down, firewall that drops, accept queue full, or the way back is broken.";
-    /// Nothing answers the SYN/ACK.
-    NoFinalAck = 7, NO_FINAL_ACK, "no_final_ack",
-        Warn Sequence later, "Nothing answers the SYN/ACK: forged SYN (flood), client gone, or the SYN/ACK does not reach it.";
-    /// The server does not take the final ACK.
-    NotAccepted = 8, NOT_ACCEPTED, "not_accepted",
-        Warn Sequence later, "The server keeps repeating its SYN/ACK although it was acknowledged: accept queue full, final ACK dropped on the way, or an application that waits for data.";
-    /// Port closed, or a firewall rejects.
-    Refused = 9, REFUSED, "refused",
-        Warn Sequence, "The SYN is refused: no one listens on the port, or a firewall rejects.";
-    /// An ICMP error answers the SYN.
-    Unreachable = 10, UNREACHABLE, "unreachable",
-        Warn Sequence, "An ICMP error answers: no route, host down, or a firewall that rejects.";
-    /// The client gives up during the handshake.
-    AbortedByClient = 11, ABORTED_BY_CLIENT, "aborted_by_client",
-        Warn Sequence, "The client gives up during the handshake: port scan, time-out, or another address answered first.";
-    /// The server gives up during the handshake.
-    AbortedByServer = 12, ABORTED_BY_SERVER, "aborted_by_server",
-        Warn Sequence, "The server resets during the handshake: accept queue overflow with abort, a SYN cookie that failed, or a load balancer without a backend.";
-    /// Accepted, then reset before any payload.
-    RstRightAfterHandshake = 13, RST_RIGHT_AFTER_HANDSHAKE, "rst_right_after_handshake",
-        Warn Sequence, "Accepted and reset without payload either way: load balancer without backend, access list of the application, or an application that crashed.";
-    /// The peer still holds an older connection.
-    ChallengeAck = 14, CHALLENGE_ACK, "challenge_ack",
-        Note Sequence, "The answer to the SYN is an ACK of an older connection, which the server still holds; the client should reset it and try again.";
-    /// An RST clears an older connection.
-    HalfOpenReset = 15, HALF_OPEN_RESET, "half_open_reset",
-        Note Sequence, "Clears the older connection that the server still held.";
-    /// The SYN/ACK acknowledges something that was not sent.
-    BadSynAck = 16, BAD_SYNACK, "bad_synack",
-        Warn Sequence, "The SYN/ACK does not acknowledge the SYN: left over from an older connection, or forged.";
-    /// A second SYN/ACK with another initial sequence number.
-    SynAckIsnChanged = 17, SYNACK_ISN_CHANGED, "synack_isn_changed",
-        Warn Sequence, "A second SYN/ACK numbers its octets anew: two responders (load balancer, anycast, proxy) or a server that forgot the first.";
-    /// The RST should be ignored: wrong numbers.
-    RstUnacceptable = 18, RST_UNACCEPTABLE, "rst_unacceptable",
-        Note Sequence, "The numbers of this RST fit nothing its receiver would accept: it should be ignored.";
-    /// The connection went on after the RST.
-    RstIgnored = 19, RST_IGNORED, "rst_ignored",
-        Warn Sequence, "The connection goes on after an RST: it did not arrive, or was injected and ignored.";
-    /// The RST's TTL differs from that of its host's other packets.
-    RstTtlMismatch = 20, RST_TTL_MISMATCH, "rst_ttl_mismatch",
-        Note Sequence, "The TTL of this RST differs from that of its sender's other packets: a middlebox may have sent it.";
-    /// A new connection on the addresses and ports of an older one.
-    PortReused = 21, PORT_REUSED, "port_reused",
-        Note Sequence, "A new connection on addresses and ports that were used before.";
-    /// A SYN inside a live connection.
-    SynInEstablished = 22, SYN_IN_ESTABLISHED, "syn_in_established",
-        Warn Sequence, "A SYN inside a live connection: the client may have restarted, or the SYN is an old duplicate or forged.";
-    /// Both sides opened at once.
-    SimultaneousOpen = 23, SIMULTANEOUS_OPEN, "simultaneous_open",
-        Note Sequence, "Both sides opened at once.";
-    /// The responder sent its ACK and its SYN apart.
-    SplitHandshake = 24, SPLIT_HANDSHAKE, "split_handshake",
-        Warn Sequence, "The responder sends its SYN apart from its ACK: unusual, and a way around some firewalls.";
-    /// Connected to itself.
-    SelfConnect = 25, SELF_CONNECT, "self_connect",
-        Note Sequence, "Connected to itself: source and destination are the same address and port.";
-    /// Fast Open was not accepted.
-    TfoFallback = 26, TFO_FALLBACK, "tfo_fallback",
-        Note Sequence, "The data in the SYN was not accepted: the server has no Fast Open or does not take the cookie; it has to be sent again.";
-    /// Data in a SYN that carries no Fast Open cookie.
-    SynDataWithoutCookie = 27, SYN_DATA_WITHOUT_COOKIE, "syn_data_without_cookie",
-        Note Sequence, "Data in a SYN without a Fast Open cookie.";
-    /// The server sent data before the final ACK.
-    DataBeforeEstablished = 28, DATA_BEFORE_ESTABLISHED, "data_before_established",
-        Warn Sequence, "The server sends data before the final ACK, without Fast Open: the ACK was not captured, or the server is early.";
-    /// The SYN/ACK carries an option that the SYN did not offer.
-    SynAckOptionNotOffered = 29, SYNACK_OPTION_NOT_OFFERED, "synack_option_not_offered",
-        Error Protocol, "The SYN/ACK carries an option that the SYN did not offer.";
-    /// Only one side offers window scaling.
-    WscaleOneSided = 30, WSCALE_ONE_SIDED, "wscale_one_sided",
-        Note Protocol, "Only one side offers window scaling, so it is not in effect: windows of at most 64 KiB.";
-    /// Timestamps were negotiated and then left out.
-    TsDropped = 31, TS_DROPPED, "ts_dropped",
-        Note Protocol, "Timestamps were negotiated and are missing here.";
-    /// A maximum segment size below the default.
-    MssSmall = 32, MSS_SMALL, "mss_small",
-        Note Protocol, "The maximum segment size is below the default of 536 (IPv4) or 1220 (IPv6) octets.";
-    /// A copy of the SYN has other options.
-    SynOptionsChanged = 33, SYN_OPTIONS_CHANGED, "syn_options_changed",
-        Note Sequence, "This copy of the SYN has other options or ECN bits than the copy before it: a fallback around a middlebox.";
-    /// The SYN/ACK reflects the ECN bits of the SYN.
-    EcnBroken = 34, ECN_BROKEN, "ecn_broken",
-        Note Sequence, "The SYN/ACK reflects the ECN bits of the SYN: a broken responder.";
-    /// MPTCP was offered and not taken up.
-    MptcpFallback = 35, MPTCP_FALLBACK, "mptcp_fallback",
-        Note Sequence, "Multipath TCP was offered and not taken up: an ordinary server, or a middlebox removed the option.";
-    /// Flags that no TCP sends together.
-    IllegalFlags = 36, ILLEGAL_FLAGS, "illegal_flags",
-        Warn Protocol, "No TCP sends these flags together: scan or damage.";
-    /// The same packet captured twice.
-    DuplicateFrame = 37, DUPLICATE_FRAME, "duplicate_frame",
-        Note Sequence, "The same packet captured twice: mirror port, or an interface seen twice.";
-    /// The SYN/ACK was recorded before the SYN.
-    OutOfOrderHandshake = 38, OUT_OF_ORDER_HANDSHAKE, "out_of_order_handshake",
-        Note Sequence, "The SYN/ACK was recorded before the SYN: check the clocks and queues of the capture.";
-    /// The SYN is not in the capture.
-    SynNotCaptured = 39, SYN_NOT_CAPTURED, "syn_not_captured",
-        Note Sequence, "The SYN is not in the capture.";
-    /// The SYN/ACK is not in the capture.
-    SynAckNotCaptured = 40, SYNACK_NOT_CAPTURED, "synack_not_captured",
-        Note Sequence, "The SYN/ACK is not in the capture.";
-    /// The final ACK is not in the capture.
-    FinalAckNotCaptured = 41, FINAL_ACK_NOT_CAPTURED, "final_ack_not_captured",
-        Note Sequence, "The final ACK is not in the capture.";
-    /// Only one side was captured.
-    OneWayCapture = 42, ONE_WAY_CAPTURE, "one_way_capture",
-        Note Sequence later, "Only one side was captured.";
-    /// The capture began after the handshake.
-    Midstream = 43, MIDSTREAM, "midstream",
-        Note Sequence later, "The capture began after the handshake.";
-    /// The set-up took long.
-    SlowHandshake = 44, SLOW_HANDSHAKE, "slow_handshake",
-        Note Sequence, "The set-up took long.";
-    /// The last FIN was not acknowledged.
-    FinUnacked = 45, FIN_UNACKED, "fin_unacked",
-        Note Sequence later, "The last FIN was not acknowledged: the capture ended, the ACK was lost, or the host is gone.";
-    /// One side stayed open long after the other closed.
-    HalfClosedLong = 46, HALF_CLOSED_LONG, "half_closed_long",
-        Note Sequence later, "One side stayed open for more than a minute after the other closed: it still sends, its host is gone, or its application does not close (a leak of CLOSE-WAIT).";
-    /// Both sides closed at once.
-    SimultaneousClose = 47, SIMULTANEOUS_CLOSE, "simultaneous_close",
-        Chat Sequence, "Both sides closed at once.";
-    /// Reset after a FIN.
-    RstAfterFin = 48, RST_AFTER_FIN, "rst_after_fin",
-        Note Sequence, "Reset after a FIN.";
-    /// The connection was reset.
-    RstAbort = 49, RST_ABORT, "rst_abort",
-        Warn Sequence, "The connection was reset while open.";
+    HandshakeComplete = 0, HANDSHAKE_COMPLETE, "handshake_complete", Chat Sequence,
+        "Each side's SYN was acknowledged by the other.";
+    SynRetx = 1, SYN_RETX, "syn_retx", Note Sequence,
+        "SYN sent again: no answer has reached the client yet.";
+    SynAckRetx = 2, SYNACK_RETX, "synack_retx", Note Sequence,
+        "SYN/ACK sent again: no ACK has reached the server yet.";
+    SynAckNotReceived = 3, SYNACK_NOT_RECEIVED, "synack_not_received", Warn Sequence,
+        "SYN sent again although the SYN/ACK passed here: it was lost or dropped between here and the client.";
+    SynAckRetxAfterAck = 4, SYNACK_RETX_AFTER_ACK, "synack_retx_after_ack", Warn Sequence,
+        "SYN/ACK sent again although the final ACK passed here: the ACK was lost beyond here, the accept queue is full, the server defers accepting until data comes (TCP_DEFER_ACCEPT), or a middlebox dropped the ACK.";
+    SynAckRetxCrossed = 5, SYNACK_RETX_CROSSED, "synack_retx_crossed", Note Sequence,
+        "SYN/ACK sent again while the final ACK was still on its way.";
+    NoReply = 6, NO_REPLY, "no_reply", Warn Sequence later,
+        "Nothing answers the SYN: host down, firewall that drops, accept queue full, or the way back is broken.";
+    NoFinalAck = 7, NO_FINAL_ACK, "no_final_ack", Warn Sequence later,
+        "Nothing answers the SYN/ACK: forged SYN (flood), client gone, or the SYN/ACK does not reach it.";
+    NotAccepted = 8, NOT_ACCEPTED, "not_accepted", Warn Sequence later,
+        "The server keeps repeating its SYN/ACK although it was acknowledged: accept queue full, final ACK dropped on the way, or an application that waits for data.";
+    Refused = 9, REFUSED, "refused", Warn Sequence,
+        "The SYN is refused: nothing listens on the port, or a firewall rejects.";
+    Unreachable = 10, UNREACHABLE, "unreachable", Warn Sequence,
+        "An ICMP error answers: no route, host down, or a firewall that rejects.";
+    AbortedByClient = 11, ABORTED_BY_CLIENT, "aborted_by_client", Warn Sequence,
+        "The client gives up during the handshake: port scan, time-out, or another address answered first.";
+    AbortedByServer = 12, ABORTED_BY_SERVER, "aborted_by_server", Warn Sequence,
+        "The server resets during the handshake: accept queue overflow with abort, a SYN cookie that failed, or a load balancer without a backend.";
+    RstRightAfterHandshake = 13, RST_RIGHT_AFTER_HANDSHAKE, "rst_right_after_handshake", Warn Sequence,
+        "Accepted and reset without payload either way: load balancer without backend, access list of the application, or an application that crashed.";
+    ChallengeAck = 14, CHALLENGE_ACK, "challenge_ack", Note Sequence,
+        "The answer to the SYN is an ACK of an older connection, which the server still holds; the client should reset it and try again.";
+    HalfOpenReset = 15, HALF_OPEN_RESET, "half_open_reset", Note Sequence,
+        "Clears the older connection that the server still held.";
+    BadSynAck = 16, BAD_SYNACK, "bad_synack", Warn Sequence,
+        "The SYN/ACK does not acknowledge the SYN: left over from an older connection, or forged.";
+    SynAckIsnChanged = 17, SYNACK_ISN_CHANGED, "synack_isn_changed", Warn Sequence,
+        "A second SYN/ACK numbers its octets anew: two responders (load balancer, anycast, proxy) or a server that forgot the first.";
+    RstUnacceptable = 18, RST_UNACCEPTABLE, "rst_unacceptable", Note Sequence,
+        "The numbers of this RST fit nothing its receiver would accept: it should be ignored.";
+    RstIgnored = 19, RST_IGNORED, "rst_ignored", Warn Sequence,
+        "The connection goes on after an RST: it did not arrive, or was injected and ignored.";
+    RstTtlMismatch = 20, RST_TTL_MISMATCH, "rst_ttl_mismatch", Note Sequence,
+        "The TTL of this RST differs from that of its sender's other packets: a middlebox may have sent it.";
+    PortReused = 21, PORT_REUSED, "port_reused", Note Sequence,
+        "A new connection on addresses and ports that were used before.";
+    SynInEstablished = 22, SYN_IN_ESTABLISHED, "syn_in_established", Warn Sequence,
+        "A SYN inside a live connection: the client may have restarted, or the SYN is an old duplicate or forged.";
+    SimultaneousOpen = 23, SIMULTANEOUS_OPEN, "simultaneous_open", Note Sequence,
+        "Both sides opened at once.";
+    SplitHandshake = 24, SPLIT_HANDSHAKE, "split_handshake", Warn Sequence,
+        "The responder sends its SYN apart from its ACK: unusual, and a way around some firewalls.";
+    SelfConnect = 25, SELF_CONNECT, "self_connect", Note Sequence,
+        "Connected to itself: source and destination are the same address and port.";
+    TfoFallback = 26, TFO_FALLBACK, "tfo_fallback", Note Sequence,
+        "The data in the SYN was not accepted: the server has no Fast Open or does not take the cookie; it has to be sent again.";
+    SynDataWithoutCookie = 27, SYN_DATA_WITHOUT_COOKIE, "syn_data_without_cookie", Note Sequence,
+        "Data in a SYN without a Fast Open cookie.";
+    DataBeforeEstablished = 28, DATA_BEFORE_ESTABLISHED, "data_before_established", Warn Sequence,
+        "The server sends data before the final ACK, without Fast Open: the ACK was not captured, or the server is early.";
+    SynAckOptionNotOffered = 29, SYNACK_OPTION_NOT_OFFERED, "synack_option_not_offered", Error Protocol,
+        "The SYN/ACK carries an option that the SYN did not offer.";
+    WscaleOneSided = 30, WSCALE_ONE_SIDED, "wscale_one_sided", Note Protocol,
+        "Only one side offers window scaling, so it is not in effect: windows of at most 64 KiB.";
+    TsDropped = 31, TS_DROPPED, "ts_dropped", Note Protocol,
+        "Timestamps were negotiated and are missing here.";
+    MssSmall = 32, MSS_SMALL, "mss_small", Note Protocol,
+        "The maximum segment size is below the default of 536 (IPv4) or 1220 (IPv6) octets.";
+    SynOptionsChanged = 33, SYN_OPTIONS_CHANGED, "syn_options_changed", Note Sequence,
+        "This copy of the SYN has other options or ECN bits than the copy before it: a fallback around a middlebox.";
+    EcnBroken = 34, ECN_BROKEN, "ecn_broken", Note Sequence,
+        "The SYN/ACK reflects the ECN bits of the SYN: a broken responder.";
+    MptcpFallback = 35, MPTCP_FALLBACK, "mptcp_fallback", Note Sequence,
+        "Multipath TCP was offered and not taken up: an ordinary server, or a middlebox removed the option.";
+    IllegalFlags = 36, ILLEGAL_FLAGS, "illegal_flags", Warn Protocol,
+        "No TCP sends these flags together: scan or damage.";
+    DuplicateFrame = 37, DUPLICATE_FRAME, "duplicate_frame", Note Sequence,
+        "The same packet captured twice: mirror port, or an interface seen twice.";
+    OutOfOrderHandshake = 38, OUT_OF_ORDER_HANDSHAKE, "out_of_order_handshake", Note Sequence,
+        "The SYN/ACK was recorded before the SYN: check the clocks and queues of the capture.";
+    SynNotCaptured = 39, SYN_NOT_CAPTURED, "syn_not_captured", Note Sequence,
+        "The SYN is not in the capture.";
+    SynAckNotCaptured = 40, SYNACK_NOT_CAPTURED, "synack_not_captured", Note Sequence,
+        "The SYN/ACK is not in the capture.";
+    FinalAckNotCaptured = 41, FINAL_ACK_NOT_CAPTURED, "final_ack_not_captured", Note Sequence,
+        "The final ACK is not in the capture.";
+    OneWayCapture = 42, ONE_WAY_CAPTURE, "one_way_capture", Note Sequence later,
+        "Only one side was captured.";
+    Midstream = 43, MIDSTREAM, "midstream", Note Sequence later,
+        "The capture began after the handshake.";
+    SlowHandshake = 44, SLOW_HANDSHAKE, "slow_handshake", Note Sequence,
+        "The set-up took long.";
+    FinUnacked = 45, FIN_UNACKED, "fin_unacked", Note Sequence later,
+        "The last FIN was not acknowledged: the capture ended, the ACK was lost, or the host is gone.";
+    HalfClosedLong = 46, HALF_CLOSED_LONG, "half_closed_long", Note Sequence later,
+        "One side stayed open for more than a minute after the other closed: it still sends, its host is gone, or its application does not close (a leak of CLOSE-WAIT).";
+    SimultaneousClose = 47, SIMULTANEOUS_CLOSE, "simultaneous_close", Chat Sequence,
+        "Both sides closed at once.";
+    RstAfterFin = 48, RST_AFTER_FIN, "rst_after_fin", Note Sequence,
+        "Reset after a FIN.";
+    RstAbort = 49, RST_ABORT, "rst_abort", Warn Sequence,
+        "The connection was reset while open.";
 }
 
 /// A set of findings.

@@ -51,45 +51,48 @@ pub enum OutcomeClass {
     NoAttempt,
 }
 
-enumeration! {
-    /// A column of a table of servers that counts failed connections; the label names it in rows.
-    FailureColumn as "failure_column" {
-        /// Outcome `no_reply`.
-        NoReply = 0, NO_REPLY, "no_reply";
-        /// Outcome `refused`.
-        Refused = 1, REFUSED, "refused";
-        /// Outcome `unreachable`.
-        Unreachable = 2, UNREACHABLE, "unreachable";
-        /// Outcome `no_final_ack`.
-        NoFinalAck = 3, NO_FINAL_ACK, "no_final_ack";
-        /// Outcome `not_accepted`.
-        NotAccepted = 4, NOT_ACCEPTED, "not_accepted";
-        /// Outcomes `aborted_by_client` and `aborted_by_server`.
-        Aborted = 5, ABORTED, "aborted";
-        /// Every other failure.
-        Other = 6, OTHER, "failed_otherwise";
-    }
+/// A column of a table of servers that counts failed connections.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum FailureColumn {
+    /// Outcome `no_reply`.
+    NoReply,
+    /// Outcome `refused`.
+    Refused,
+    /// Outcome `unreachable`.
+    Unreachable,
+    /// Outcome `no_final_ack`.
+    NoFinalAck,
+    /// Outcome `not_accepted`.
+    NotAccepted,
+    /// Outcomes `aborted_by_client` and `aborted_by_server`.
+    Aborted,
+    /// Every other failure.
+    Other,
 }
 
 impl FailureColumn {
-    /// The heading of the column.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::NoReply => "No reply",
-            Self::Refused => "Refused",
-            Self::Unreachable => "Unreachable",
-            Self::NoFinalAck => "No final ACK",
-            Self::NotAccepted => "Not accepted",
-            Self::Aborted => "Aborted",
-            Self::Other => "Other",
-        }
-    }
+    /// Every column, in the order of tables.
+    pub const ALL: &'static [Self] = &[
+        Self::NoReply,
+        Self::Refused,
+        Self::Unreachable,
+        Self::NoFinalAck,
+        Self::NotAccepted,
+        Self::Aborted,
+        Self::Other,
+    ];
 
-    /// How a count above zero is coloured.
-    pub const fn colour(self) -> ColourRole {
+    /// The heading, and the colour of a count above zero.
+    pub const fn heading(self) -> (&'static str, ColourRole) {
         match self {
-            Self::NotAccepted => ColourRole::Warning,
-            _ => ColourRole::Bad,
+            Self::NoReply => ("No reply", ColourRole::Bad),
+            Self::Refused => ("Refused", ColourRole::Bad),
+            Self::Unreachable => ("Unreachable", ColourRole::Bad),
+            Self::NoFinalAck => ("No final ACK", ColourRole::Bad),
+            Self::NotAccepted => ("Not accepted", ColourRole::Warning),
+            Self::Aborted => ("Aborted", ColourRole::Bad),
+            Self::Other => ("Other", ColourRole::Bad),
         }
     }
 }

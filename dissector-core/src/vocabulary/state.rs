@@ -33,52 +33,38 @@ enumeration! {
 }
 
 enumeration! {
-    /// Whose names the states are shown by.
+    /// The convention for the names of states.
     StateNames as "state_names" {
-        /// Those of RFC 9293.
+        /// RFC 9293.
         Rfc9293 = 0, RFC9293, "rfc9293";
-        /// Those of `netstat`, which conntrack shares.
+        /// `netstat`, also conntrack.
         Netstat = 1, NETSTAT, "netstat";
-        /// Those of `ss`.
+        /// `ss`.
         Ss = 2, SS, "ss";
     }
 }
 
-struct Names {
-    state: State,
-    netstat: &'static str,
-    ss: &'static str,
-    /// Of Windows, and spellings that are in use elsewhere.
-    others: &'static [&'static str],
-}
-
-const fn row(
-    state: State,
-    netstat: &'static str,
-    ss: &'static str,
-    others: &'static [&'static str],
-) -> Names {
-    Names { state, netstat, ss, others }
-}
-
-/// In the order of their numbers.
-const NAMES: [Names; State::ALL.len()] = [
-    row(State::Unknown, "UNKNOWN", "UNKNOWN", &[]),
-    row(State::Closed, "CLOSE", "UNCONN", &[]),
-    row(State::Listen, "LISTEN", "LISTEN", &["LISTENING"]),
-    row(State::SynSent, "SYN_SENT", "SYN-SENT", &[]),
-    row(State::SynReceived, "SYN_RECV", "SYN-RECV", &["SYN_RECEIVED"]),
-    row(State::Established, "ESTABLISHED", "ESTAB", &[]),
-    row(State::FinWait1, "FIN_WAIT1", "FIN-WAIT-1", &["FIN_WAIT_1"]),
-    row(State::FinWait2, "FIN_WAIT2", "FIN-WAIT-2", &["FIN_WAIT_2"]),
-    row(State::CloseWait, "CLOSE_WAIT", "CLOSE-WAIT", &[]),
-    row(State::LastAck, "LAST_ACK", "LAST-ACK", &[]),
-    row(State::Closing, "CLOSING", "CLOSING", &[]),
-    row(State::TimeWait, "TIME_WAIT", "TIME-WAIT", &[]),
-];
-
 impl State {
-    /// The state as `names` has it.
+    /// The names in `netstat` and `ss`; then those of Windows and spellings in use elsewhere.
+    #[rustfmt::skip]
+    const fn other_names(self) -> (&'static str, &'static str, &'static [&'static str]) {
+        match self {
+            Self::Unknown     => ("UNKNOWN",     "UNKNOWN",    &[]),
+            Self::Closed      => ("CLOSE",       "UNCONN",     &[]),
+            Self::Listen      => ("LISTEN",      "LISTEN",     &["LISTENING"]),
+            Self::SynSent     => ("SYN_SENT",    "SYN-SENT",   &[]),
+            Self::SynReceived => ("SYN_RECV",    "SYN-RECV",   &["SYN_RECEIVED"]),
+            Self::Established => ("ESTABLISHED", "ESTAB",      &[]),
+            Self::FinWait1    => ("FIN_WAIT1",   "FIN-WAIT-1", &["FIN_WAIT_1"]),
+            Self::FinWait2    => ("FIN_WAIT2",   "FIN-WAIT-2", &["FIN_WAIT_2"]),
+            Self::CloseWait   => ("CLOSE_WAIT",  "CLOSE-WAIT", &[]),
+            Self::LastAck     => ("LAST_ACK",    "LAST-ACK",   &[]),
+            Self::Closing     => ("CLOSING",     "CLOSING",    &[]),
+            Self::TimeWait    => ("TIME_WAIT",   "TIME-WAIT",  &[]),
+        }
+    }
+
+    /// The state's name in the convention `names`.
     ///
     /// ```
     /// use dissector_core::connection::{State, StateNames};
@@ -87,19 +73,18 @@ impl State {
     /// assert_eq!(State::Established.name_in(StateNames::Ss), "ESTAB");
     /// ```
     pub const fn name_in(self, names: StateNames) -> &'static str {
-        let row = &NAMES[self as usize];
+        let (netstat, ss, _) = self.other_names();
         match names {
             StateNames::Rfc9293 => self.label(),
-            StateNames::Netstat => row.netstat,
-            StateNames::Ss => row.ss,
+            StateNames::Netstat => netstat,
+            StateNames::Ss => ss,
         }
     }
 
     /// Every further name of the state, each once. No name belongs to two states: `CLOSE` is
     /// CLOSED, not CLOSE-WAIT.
     pub fn aliases(self) -> impl Iterator<Item = &'static str> {
-        let Names { state, netstat, ss, others } = NAMES[self as usize];
-        let label = state.label();
+        let (label, (netstat, ss, others)) = (self.label(), self.other_names());
         let netstat = (netstat != label).then_some(netstat);
         let ss = (ss != label && Some(ss) != netstat).then_some(ss);
         netstat.into_iter().chain(ss).chain(others.iter().copied())
@@ -110,13 +95,6 @@ impl State {
 mod tests {
     use super::*;
     use std::collections::HashSet;
-
-    #[test]
-    fn rows_stand_at_their_numbers() {
-        for state in State::ALL {
-            assert_eq!(NAMES[*state as usize].state, *state);
-        }
-    }
 
     #[test]
     fn no_name_belongs_to_two_states() {

@@ -12,7 +12,7 @@ use super::cell::{Cells, Column, count, number, text};
 
 pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     let before = [text("Server"), count("Port"), count("Attempts"), number("Complete %")];
-    let failures = FailureColumn::ALL.iter().map(|column| count(column.title()));
+    let failures = FailureColumn::ALL.iter().map(|column| count(column.heading().0));
     let after = [
         number("Retries/attempt"),
         number("RTT min ms"),

@@ -27,8 +27,7 @@ enum tcphs_state {
     TCPHS_STATE_CLOSED = 1, ///< No connection.
     TCPHS_STATE_LISTEN = 2, ///< Waiting for a connection request.
     TCPHS_STATE_SYN_SENT = 3, ///< SYN sent, waiting for the peer's.
-    /// Both SYNs exchanged, waiting for the acknowledgment of the own one.
-    TCPHS_STATE_SYN_RECEIVED = 4,
+    TCPHS_STATE_SYN_RECEIVED = 4, ///< Both SYNs exchanged, its own not acknowledged yet.
     TCPHS_STATE_ESTABLISHED = 5, ///< Open: data can flow both ways.
     TCPHS_STATE_FIN_WAIT_1 = 6, ///< Closed here first, FIN not acknowledged yet.
     TCPHS_STATE_FIN_WAIT_2 = 7, ///< Own FIN acknowledged, waiting for the peer's.
@@ -38,9 +37,9 @@ enum tcphs_state {
     TCPHS_STATE_TIME_WAIT = 11, ///< Both FINs exchanged; waits so that late segments die out.
 };
 
-/// What a segment is to the handshake or to the close of its connection.
+/// The segment's part in the handshake or the close of its connection.
 enum tcphs_stage {
-    TCPHS_STAGE_NONE = 0, ///< Neither.
+    TCPHS_STAGE_NONE = 0, ///< No part in either.
     TCPHS_STAGE_SYN = 1, ///< Opens the connection.
     TCPHS_STAGE_SYN_ACK = 2, ///< The responder's SYN, which acknowledges the first.
     TCPHS_STAGE_FINAL_ACK = 3, ///< The final acknowledgment: the third segment of the handshake.
@@ -48,12 +47,10 @@ enum tcphs_stage {
     TCPHS_STAGE_SYN_CROSSING = 4,
     /// SYN repeated with the acknowledgment of the peer's SYN (simultaneous open).
     TCPHS_STAGE_SYN_ACK_SIMULTANEOUS = 5,
-    /// The responder acknowledges the SYN without sending its own yet (split handshake).
-    TCPHS_STAGE_SPLIT_ACK = 6,
+    TCPHS_STAGE_SPLIT_ACK = 6, ///< Acknowledges the SYN; the responder's own comes later (split).
     TCPHS_STAGE_MP_JOIN_ACK = 7, ///< The fourth segment of an MPTCP join (RFC 8684 §3.2).
-    /// The responder still holds an older connection and says so (RFC 5961 §4).
-    TCPHS_STAGE_CHALLENGE_ACK = 8,
-    TCPHS_STAGE_RST_REFUSAL = 9, ///< Nobody listens: the SYN is refused.
+    TCPHS_STAGE_CHALLENGE_ACK = 8, ///< The peer still holds an older connection (RFC 5961 §4).
+    TCPHS_STAGE_RST_REFUSAL = 9, ///< The SYN is refused: nothing listens on the port.
     TCPHS_STAGE_RST_HANDSHAKE_ABORT = 10, ///< Reset before the handshake was complete.
     /// Clears an older connection that the peer still held (RFC 9293 §3.5.1).
     TCPHS_STAGE_RST_HALF_OPEN = 11,
@@ -124,7 +121,7 @@ enum tcphs_close {
     TCPHS_CLOSE_RST_AFTER_FIN = 6, ///< Reset after a FIN.
 };
 
-/// Who ended the connection first.
+/// The side that ended the connection first.
 enum tcphs_close_by {
     TCPHS_CLOSE_BY_CLIENT = 0, ///< The client.
     TCPHS_CLOSE_BY_SERVER = 1, ///< The server.
@@ -133,7 +130,7 @@ enum tcphs_close_by {
 
 /// Why an RST was sent.
 enum tcphs_rst_reason {
-    TCPHS_RST_REASON_PORT_CLOSED = 0, ///< In reply to a SYN: nobody listens.
+    TCPHS_RST_REASON_PORT_CLOSED = 0, ///< In reply to a SYN: nothing listens on the port.
     TCPHS_RST_REASON_HANDSHAKE_ABORT = 1, ///< The handshake was given up.
     /// Tells the peer that the connection it still holds is gone.
     TCPHS_RST_REASON_HALF_OPEN_DISCOVERY = 2,
@@ -147,11 +144,11 @@ enum tcphs_rst_reason {
 /// Which end sent the segment.
 enum tcphs_role {
     TCPHS_ROLE_UNKNOWN = 0, ///< Cannot be told: both ends are the same address and port.
-    TCPHS_ROLE_CLIENT = 1, ///< The end that opens.
-    TCPHS_ROLE_SERVER = 2, ///< The end that is opened to.
+    TCPHS_ROLE_CLIENT = 1, ///< The end that opens the connection.
+    TCPHS_ROLE_SERVER = 2, ///< The end that the client connects to.
 };
 
-/// What the roles of client and server rest on.
+/// How client and server were told apart.
 enum tcphs_role_basis {
     TCPHS_ROLE_BASIS_SYN = 0, ///< The sender of the first SYN is the client.
     TCPHS_ROLE_BASIS_SYN_ACK = 1, ///< The sender of the SYN/ACK is the server.
@@ -168,7 +165,7 @@ enum tcphs_vantage {
     TCPHS_VANTAGE_UNKNOWN = 3, ///< Cannot be told.
 };
 
-/// What became of the negotiation of explicit congestion notification.
+/// Result of the negotiation of explicit congestion notification.
 enum tcphs_ecn {
     TCPHS_ECN_UNKNOWN = 0, ///< The handshake was not seen.
     TCPHS_ECN_NONE = 1, ///< Not asked for.
@@ -178,14 +175,14 @@ enum tcphs_ecn {
     TCPHS_ECN_BROKEN = 5, ///< The SYN/ACK reflects the SYN's bits: a broken responder.
 };
 
-/// Of which sides segments were captured.
+/// The sides whose segments were captured.
 enum tcphs_seen {
     TCPHS_SEEN_BOTH = 0, ///< Both.
     TCPHS_SEEN_CLIENT_ONLY = 1, ///< The client's only.
     TCPHS_SEEN_SERVER_ONLY = 2, ///< The server's only.
 };
 
-/// How much a remark matters; the words are Wireshark's.
+/// How much a finding matters, in Wireshark's terms.
 enum tcphs_severity {
     TCPHS_SEVERITY_CHAT = 0, ///< A normal milestone.
     TCPHS_SEVERITY_NOTE = 1, ///< Legal but unusual.
@@ -193,7 +190,7 @@ enum tcphs_severity {
     TCPHS_SEVERITY_ERROR = 3, ///< A violation of the protocol.
 };
 
-/// Which of Wireshark's groups a remark belongs to.
+/// Wireshark's group of a finding.
 enum tcphs_group {
     TCPHS_GROUP_SEQUENCE = 0, ///< Order and numbers of segments.
     TCPHS_GROUP_PROTOCOL = 1, ///< The protocol's rules.
@@ -201,69 +198,96 @@ enum tcphs_group {
 
 /// Something worth a remark, on the segment or the connection it was seen on.
 enum tcphs_finding {
-    TCPHS_FINDING_HANDSHAKE_COMPLETE = 0, ///< The handshake is complete.
-    TCPHS_FINDING_SYN_RETX = 1, ///< SYN sent again.
-    TCPHS_FINDING_SYNACK_RETX = 2, ///< SYN/ACK sent again: the server has no ACK yet.
-    TCPHS_FINDING_SYNACK_NOT_RECEIVED = 3, ///< SYN sent again although the SYN/ACK passed here.
-    /// SYN/ACK sent again although the final ACK passed here.
+    TCPHS_FINDING_HANDSHAKE_COMPLETE = 0, ///< Each side's SYN was acknowledged by the other.
+    TCPHS_FINDING_SYN_RETX = 1, ///< SYN sent again: no answer has reached the client yet.
+    TCPHS_FINDING_SYNACK_RETX = 2, ///< SYN/ACK sent again: no ACK has reached the server yet.
+    /// SYN sent again although the SYN/ACK passed here: it was lost or dropped between here and the client.
+    TCPHS_FINDING_SYNACK_NOT_RECEIVED = 3,
+    /// SYN/ACK sent again although the final ACK passed here: the ACK was lost beyond here, the accept queue is full, the server defers accepting until data comes (TCP_DEFER_ACCEPT), or a middlebox dropped the ACK.
     TCPHS_FINDING_SYNACK_RETX_AFTER_ACK = 4,
-    /// SYN/ACK sent again before the final ACK can have arrived.
+    /// SYN/ACK sent again while the final ACK was still on its way.
     TCPHS_FINDING_SYNACK_RETX_CROSSED = 5,
-    TCPHS_FINDING_NO_REPLY = 6, ///< Nothing answers the SYN.
-    TCPHS_FINDING_NO_FINAL_ACK = 7, ///< Nothing answers the SYN/ACK.
-    TCPHS_FINDING_NOT_ACCEPTED = 8, ///< The server does not take the final ACK.
-    TCPHS_FINDING_REFUSED = 9, ///< Port closed, or a firewall rejects.
-    TCPHS_FINDING_UNREACHABLE = 10, ///< An ICMP error answers the SYN.
-    TCPHS_FINDING_ABORTED_BY_CLIENT = 11, ///< The client gives up during the handshake.
-    TCPHS_FINDING_ABORTED_BY_SERVER = 12, ///< The server gives up during the handshake.
-    TCPHS_FINDING_RST_RIGHT_AFTER_HANDSHAKE = 13, ///< Accepted, then reset before any payload.
-    TCPHS_FINDING_CHALLENGE_ACK = 14, ///< The peer still holds an older connection.
-    TCPHS_FINDING_HALF_OPEN_RESET = 15, ///< An RST clears an older connection.
-    TCPHS_FINDING_BAD_SYNACK = 16, ///< The SYN/ACK acknowledges something that was not sent.
-    /// A second SYN/ACK with another initial sequence number.
+    /// Nothing answers the SYN: host down, firewall that drops, accept queue full, or the way back is broken.
+    TCPHS_FINDING_NO_REPLY = 6,
+    /// Nothing answers the SYN/ACK: forged SYN (flood), client gone, or the SYN/ACK does not reach it.
+    TCPHS_FINDING_NO_FINAL_ACK = 7,
+    /// The server keeps repeating its SYN/ACK although it was acknowledged: accept queue full, final ACK dropped on the way, or an application that waits for data.
+    TCPHS_FINDING_NOT_ACCEPTED = 8,
+    /// The SYN is refused: nothing listens on the port, or a firewall rejects.
+    TCPHS_FINDING_REFUSED = 9,
+    /// An ICMP error answers: no route, host down, or a firewall that rejects.
+    TCPHS_FINDING_UNREACHABLE = 10,
+    /// The client gives up during the handshake: port scan, time-out, or another address answered first.
+    TCPHS_FINDING_ABORTED_BY_CLIENT = 11,
+    /// The server resets during the handshake: accept queue overflow with abort, a SYN cookie that failed, or a load balancer without a backend.
+    TCPHS_FINDING_ABORTED_BY_SERVER = 12,
+    /// Accepted and reset without payload either way: load balancer without backend, access list of the application, or an application that crashed.
+    TCPHS_FINDING_RST_RIGHT_AFTER_HANDSHAKE = 13,
+    /// The answer to the SYN is an ACK of an older connection, which the server still holds; the client should reset it and try again.
+    TCPHS_FINDING_CHALLENGE_ACK = 14,
+    TCPHS_FINDING_HALF_OPEN_RESET = 15, ///< Clears the older connection that the server still held.
+    /// The SYN/ACK does not acknowledge the SYN: left over from an older connection, or forged.
+    TCPHS_FINDING_BAD_SYNACK = 16,
+    /// A second SYN/ACK has another initial sequence number: two responders (load balancer, anycast, proxy) or a server that forgot the first.
     TCPHS_FINDING_SYNACK_ISN_CHANGED = 17,
-    TCPHS_FINDING_RST_UNACCEPTABLE = 18, ///< The RST should be ignored: wrong numbers.
-    TCPHS_FINDING_RST_IGNORED = 19, ///< The connection went on after the RST.
-    /// The RST's TTL differs from that of its host's other packets.
+    /// The numbers of this RST fit nothing its receiver would accept: it should be ignored.
+    TCPHS_FINDING_RST_UNACCEPTABLE = 18,
+    /// The connection goes on after an RST: it did not arrive, or was injected and ignored.
+    TCPHS_FINDING_RST_IGNORED = 19,
+    /// The TTL of this RST differs from that of its sender's other packets: a middlebox may have sent it.
     TCPHS_FINDING_RST_TTL_MISMATCH = 20,
-    /// A new connection on the addresses and ports of an older one.
+    /// A new connection on addresses and ports that were used before.
     TCPHS_FINDING_PORT_REUSED = 21,
-    TCPHS_FINDING_SYN_IN_ESTABLISHED = 22, ///< A SYN inside a live connection.
+    /// A SYN inside a live connection: the client may have restarted, or the SYN is an old duplicate or forged.
+    TCPHS_FINDING_SYN_IN_ESTABLISHED = 22,
     TCPHS_FINDING_SIMULTANEOUS_OPEN = 23, ///< Both sides opened at once.
-    TCPHS_FINDING_SPLIT_HANDSHAKE = 24, ///< The responder sent its ACK and its SYN apart.
-    TCPHS_FINDING_SELF_CONNECT = 25, ///< Connected to itself.
-    TCPHS_FINDING_TFO_FALLBACK = 26, ///< Fast Open was not accepted.
-    TCPHS_FINDING_SYN_DATA_WITHOUT_COOKIE = 27, ///< Data in a SYN that carries no Fast Open cookie.
-    TCPHS_FINDING_DATA_BEFORE_ESTABLISHED = 28, ///< The server sent data before the final ACK.
+    /// The responder sends its SYN apart from its ACK: unusual, and a way around some firewalls.
+    TCPHS_FINDING_SPLIT_HANDSHAKE = 24,
+    /// Connected to itself: source and destination are the same address and port.
+    TCPHS_FINDING_SELF_CONNECT = 25,
+    /// The data in the SYN was not accepted: the server has no Fast Open or does not accept the cookie; the data has to be sent again.
+    TCPHS_FINDING_TFO_FALLBACK = 26,
+    TCPHS_FINDING_SYN_DATA_WITHOUT_COOKIE = 27, ///< Data in a SYN without a Fast Open cookie.
+    /// The server sends data before the final ACK, without Fast Open: the ACK was not captured, or the server is early.
+    TCPHS_FINDING_DATA_BEFORE_ESTABLISHED = 28,
     /// The SYN/ACK carries an option that the SYN did not offer.
     TCPHS_FINDING_SYNACK_OPTION_NOT_OFFERED = 29,
-    TCPHS_FINDING_WSCALE_ONE_SIDED = 30, ///< Only one side offers window scaling.
-    TCPHS_FINDING_TS_DROPPED = 31, ///< Timestamps were negotiated and then left out.
-    TCPHS_FINDING_MSS_SMALL = 32, ///< A maximum segment size below the default.
-    TCPHS_FINDING_SYN_OPTIONS_CHANGED = 33, ///< A copy of the SYN has other options.
-    TCPHS_FINDING_ECN_BROKEN = 34, ///< The SYN/ACK reflects the ECN bits of the SYN.
-    TCPHS_FINDING_MPTCP_FALLBACK = 35, ///< MPTCP was offered and not taken up.
-    TCPHS_FINDING_ILLEGAL_FLAGS = 36, ///< Flags that no TCP sends together.
-    TCPHS_FINDING_DUPLICATE_FRAME = 37, ///< The same packet captured twice.
-    TCPHS_FINDING_OUT_OF_ORDER_HANDSHAKE = 38, ///< The SYN/ACK was recorded before the SYN.
+    /// Only one side offers window scaling, so it is not in effect: windows of at most 64 KiB.
+    TCPHS_FINDING_WSCALE_ONE_SIDED = 30,
+    TCPHS_FINDING_TS_DROPPED = 31, ///< Timestamps were negotiated and are missing here.
+    /// The maximum segment size is below the default of 536 (IPv4) or 1220 (IPv6) octets.
+    TCPHS_FINDING_MSS_SMALL = 32,
+    /// This copy of the SYN has other options or ECN bits than the copy before it: a fallback around a middlebox.
+    TCPHS_FINDING_SYN_OPTIONS_CHANGED = 33,
+    /// The SYN/ACK reflects the ECN bits of the SYN: a broken responder.
+    TCPHS_FINDING_ECN_BROKEN = 34,
+    /// Multipath TCP was offered and not accepted: an ordinary server, or a middlebox removed the option.
+    TCPHS_FINDING_MPTCP_FALLBACK = 35,
+    TCPHS_FINDING_ILLEGAL_FLAGS = 36, ///< No TCP sends these flags together: scan or damage.
+    /// The same packet captured twice: mirror port, or an interface seen twice.
+    TCPHS_FINDING_DUPLICATE_FRAME = 37,
+    /// The SYN/ACK was recorded before the SYN: check the clocks and queues of the capture.
+    TCPHS_FINDING_OUT_OF_ORDER_HANDSHAKE = 38,
     TCPHS_FINDING_SYN_NOT_CAPTURED = 39, ///< The SYN is not in the capture.
     TCPHS_FINDING_SYNACK_NOT_CAPTURED = 40, ///< The SYN/ACK is not in the capture.
     TCPHS_FINDING_FINAL_ACK_NOT_CAPTURED = 41, ///< The final ACK is not in the capture.
     TCPHS_FINDING_ONE_WAY_CAPTURE = 42, ///< Only one side was captured.
     TCPHS_FINDING_MIDSTREAM = 43, ///< The capture began after the handshake.
     TCPHS_FINDING_SLOW_HANDSHAKE = 44, ///< The set-up took long.
-    TCPHS_FINDING_FIN_UNACKED = 45, ///< The last FIN was not acknowledged.
-    TCPHS_FINDING_HALF_CLOSED_LONG = 46, ///< One side stayed open long after the other closed.
+    /// The last FIN was not acknowledged: the capture ended, the ACK was lost, or the host is gone.
+    TCPHS_FINDING_FIN_UNACKED = 45,
+    /// One side stayed open for more than a minute after the other closed: it still sends, its host is gone, or its application does not close (a leak of CLOSE-WAIT).
+    TCPHS_FINDING_HALF_CLOSED_LONG = 46,
     TCPHS_FINDING_SIMULTANEOUS_CLOSE = 47, ///< Both sides closed at once.
     TCPHS_FINDING_RST_AFTER_FIN = 48, ///< Reset after a FIN.
-    TCPHS_FINDING_RST_ABORT = 49, ///< The connection was reset.
+    TCPHS_FINDING_RST_ABORT = 49, ///< The connection was reset while open.
 };
 
-/// Whose names the states are shown by.
+/// The convention for the names of states.
 enum tcphs_state_names {
-    TCPHS_STATE_NAMES_RFC9293 = 0, ///< Those of RFC 9293.
-    TCPHS_STATE_NAMES_NETSTAT = 1, ///< Those of `netstat`, which conntrack shares.
-    TCPHS_STATE_NAMES_SS = 2, ///< Those of `ss`.
+    TCPHS_STATE_NAMES_RFC9293 = 0, ///< RFC 9293.
+    TCPHS_STATE_NAMES_NETSTAT = 1, ///< `netstat`, also conntrack.
+    TCPHS_STATE_NAMES_SS = 2, ///< `ss`.
 };
 
 #ifdef __cplusplus

@@ -38,7 +38,7 @@ impl Close {
 enumeration! {
     /// Why an RST was sent.
     RstReason as "rst_reason" {
-        /// In reply to a SYN: nobody listens.
+        /// In reply to a SYN: nothing listens on the port.
         PortClosed = 0, PORT_CLOSED, "port_closed";
         /// The handshake was given up.
         HandshakeAbort = 1, HANDSHAKE_ABORT, "handshake_abort";

@@ -103,7 +103,7 @@ findings! {
     BadSynAck = 16, BAD_SYNACK, "bad_synack", Warn Sequence,
         "The SYN/ACK does not acknowledge the SYN: left over from an older connection, or forged.";
     SynAckIsnChanged = 17, SYNACK_ISN_CHANGED, "synack_isn_changed", Warn Sequence,
-        "A second SYN/ACK numbers its octets anew: two responders (load balancer, anycast, proxy) or a server that forgot the first.";
+        "A second SYN/ACK has another initial sequence number: two responders (load balancer, anycast, proxy) or a server that forgot the first.";
     RstUnacceptable = 18, RST_UNACCEPTABLE, "rst_unacceptable", Note Sequence,
         "The numbers of this RST fit nothing its receiver would accept: it should be ignored.";
     RstIgnored = 19, RST_IGNORED, "rst_ignored", Warn Sequence,
@@ -121,7 +121,7 @@ findings! {
     SelfConnect = 25, SELF_CONNECT, "self_connect", Note Sequence,
         "Connected to itself: source and destination are the same address and port.";
     TfoFallback = 26, TFO_FALLBACK, "tfo_fallback", Note Sequence,
-        "The data in the SYN was not accepted: the server has no Fast Open or does not take the cookie; it has to be sent again.";
+        "The data in the SYN was not accepted: the server has no Fast Open or does not accept the cookie; the data has to be sent again.";
     SynDataWithoutCookie = 27, SYN_DATA_WITHOUT_COOKIE, "syn_data_without_cookie", Note Sequence,
         "Data in a SYN without a Fast Open cookie.";
     DataBeforeEstablished = 28, DATA_BEFORE_ESTABLISHED, "data_before_established", Warn Sequence,
@@ -139,7 +139,7 @@ findings! {
     EcnBroken = 34, ECN_BROKEN, "ecn_broken", Note Sequence,
         "The SYN/ACK reflects the ECN bits of the SYN: a broken responder.";
     MptcpFallback = 35, MPTCP_FALLBACK, "mptcp_fallback", Note Sequence,
-        "Multipath TCP was offered and not taken up: an ordinary server, or a middlebox removed the option.";
+        "Multipath TCP was offered and not accepted: an ordinary server, or a middlebox removed the option.";
     IllegalFlags = 36, ILLEGAL_FLAGS, "illegal_flags", Warn Protocol,
         "No TCP sends these flags together: scan or damage.";
     DuplicateFrame = 37, DUPLICATE_FRAME, "duplicate_frame", Note Sequence,

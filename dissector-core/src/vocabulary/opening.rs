@@ -23,7 +23,7 @@ enumeration! {
 }
 
 enumeration! {
-    /// What became of the negotiation of explicit congestion notification.
+    /// Result of the negotiation of explicit congestion notification.
     Ecn as "ecn" {
         /// The handshake was not seen.
         Unknown = 0, UNKNOWN, "unknown";

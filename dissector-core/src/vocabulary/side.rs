@@ -97,15 +97,15 @@ enumeration! {
     Role as "role" {
         /// Cannot be told: both ends are the same address and port.
         Unknown = 0, UNKNOWN, "unknown";
-        /// The end that opens.
+        /// The end that opens the connection.
         Client = 1, CLIENT, "client";
-        /// The end that is opened to.
+        /// The end that the client connects to.
         Server = 2, SERVER, "server";
     }
 }
 
 enumeration! {
-    /// What the roles of client and server rest on.
+    /// How client and server were told apart.
     RoleBasis as "role_basis" {
         /// The sender of the first SYN is the client.
         Syn = 0, SYN, "syn";
@@ -119,7 +119,7 @@ enumeration! {
 }
 
 enumeration! {
-    /// Who ended the connection first.
+    /// The side that ended the connection first.
     ClosedBy as "close_by" {
         /// The client.
         Client = 0, CLIENT, "client";
@@ -131,7 +131,7 @@ enumeration! {
 }
 
 enumeration! {
-    /// Of which sides segments were captured.
+    /// The sides whose segments were captured.
     Seen as "seen" {
         /// Both.
         Both = 0, BOTH, "both";

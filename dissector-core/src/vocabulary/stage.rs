@@ -3,9 +3,9 @@
 use crate::vocabulary::enumeration::enumeration;
 
 enumeration! {
-    /// What a segment is to the handshake or to the close of its connection.
+    /// The segment's part in the handshake or the close of its connection.
     Stage as "stage" {
-        /// Neither.
+        /// No part in either.
         None = 0, NONE, "-";
         /// Opens the connection.
         Syn = 1, SYN, "SYN";
@@ -17,11 +17,11 @@ enumeration! {
         SynCrossing = 4, SYN_CROSSING, "SYN (crossing)";
         /// SYN repeated with the acknowledgment of the peer's SYN (simultaneous open).
         SynAckSimultaneous = 5, SYN_ACK_SIMULTANEOUS, "SYN/ACK (simultaneous)";
-        /// The responder acknowledges the SYN without sending its own yet (split handshake).
+        /// Acknowledges the SYN; the responder's own comes later (split).
         SplitAck = 6, SPLIT_ACK, "ACK of SYN (split)";
         /// The fourth segment of an MPTCP join (RFC 8684 §3.2).
         MpJoinAck = 7, MP_JOIN_ACK, "ACK (4/4 MP_JOIN)";
-        /// The responder still holds an older connection and says so (RFC 5961 §4).
+        /// The peer still holds an older connection (RFC 5961 §4).
         ChallengeAck = 8, CHALLENGE_ACK, "challenge ACK";
         /// The SYN is refused: nothing listens on the port.
         RstRefusal = 9, RST_REFUSAL, "RST (refusal)";

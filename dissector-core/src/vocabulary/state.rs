@@ -13,7 +13,7 @@ enumeration! {
         Listen = 2, LISTEN, "LISTEN";
         /// SYN sent, waiting for the peer's.
         SynSent = 3, SYN_SENT, "SYN-SENT";
-        /// Both SYNs exchanged, waiting for the acknowledgment of the own one.
+        /// Both SYNs exchanged, its own not acknowledged yet.
         SynReceived = 4, SYN_RECEIVED, "SYN-RECEIVED";
         /// Open: data can flow both ways.
         Established = 5, ESTABLISHED, "ESTABLISHED";

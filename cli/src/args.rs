@@ -133,7 +133,7 @@ Examples:
   tcphs explain --failed --max 3 capture.pcapng
   tcphs explain --host 10.0.0.2 --outcome not_accepted capture.pcapng";
 
-/// What to read.
+/// The captures to read.
 #[derive(Args, Clone, Debug)]
 pub struct Source {
     /// Captures to read, as one stream in order of time; - for standard input

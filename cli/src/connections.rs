@@ -58,7 +58,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     Ok(select.done(failed))
 }
 
-/// What one thread has made of connections.
+/// The rows that one thread has made.
 #[derive(Default)]
 struct Made<'n> {
     /// Number of connections, matching or not.
@@ -255,7 +255,7 @@ mod tests {
         "anomalies",
     ];
 
-    /// What of a connection needs no filter: other fields say it of each packet.
+    /// Columns of a connection without a field: other fields say the same of each packet.
     const CONNECTION_ONLY: &[&str] = &["first", "last", "packets"];
 
     #[test]
@@ -271,7 +271,7 @@ mod tests {
         for field in FIELDS.iter().filter(|field| field.known != Known::EachPacket) {
             let name = field.row_name();
             if name.ends_with("_state_proven_frame") {
-                // Of each segment, though it takes later ones to know.
+                // A field of segments, though later segments decide it.
                 continue;
             }
             let column = name.trim_end_matches("_str");

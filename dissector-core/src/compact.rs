@@ -50,7 +50,7 @@ pub(crate) fn options<'a>(tcp: &TcpHeader<'a>) -> &'a [u8] {
     tcp.option_octets.get(..MOST_OPTION_OCTETS).unwrap_or(tcp.option_octets)
 }
 
-/// What kind of packet a batch keeps in a place.
+/// The kind of packet in a place of a batch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PacketKind {
     Ipv4,

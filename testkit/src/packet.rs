@@ -65,7 +65,7 @@ pub struct TcpPacket {
     pub options: Vec<u8>,
     /// Octets behind the header.
     pub payload: Vec<u8>,
-    /// What is in the place of the checksum.
+    /// The checksum field.
     pub checksum: Checksum,
 }
 
@@ -145,7 +145,7 @@ impl TcpPacket {
         ethernet(ether_type.0, &self.ip())
     }
 
-    /// What the engine is told of the packet beside its octets.
+    /// The packet's description for the engine, beside its octets.
     #[cfg(feature = "engine")]
     pub fn info(&self, frame: u64, time_ns: i64) -> PacketInfo {
         let header = 20 + self.options.len().next_multiple_of(4);

@@ -11,7 +11,7 @@ use testkit::wireshark::plugin;
 use testkit::wireshark::profile::NAME;
 use tests::{finish, sample, text, wireshark};
 
-/// A home that whoever runs tshark may write, with the archive unpacked in it.
+/// A home folder that tshark's user may write, with the archive unpacked in it.
 struct Home {
     folder: TempDir,
     /// The archive's folder.

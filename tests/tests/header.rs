@@ -102,7 +102,9 @@ fn with_comments_behind(header: &str) -> String {
         let last = lines.last().and_then(|last| last.strip_prefix("    /// "));
         let several = lines.iter().rev().nth(1).is_some_and(|line| line.starts_with("    ///"));
         let joined = last.map(|comment| format!("{line} ///< {comment}"));
-        match joined.filter(|joined| !several && joined.chars().count() <= 100 && line.starts_with("    ")) {
+        match joined
+            .filter(|joined| !several && joined.chars().count() <= 100 && line.starts_with("    "))
+        {
             Some(joined) if line.ends_with([';', ',']) => *lines.last_mut().expect("seen") = joined,
             _ => lines.push(line.to_owned()),
         }

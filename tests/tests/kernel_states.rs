@@ -59,7 +59,7 @@ fn shown(rows: &[Value], end: &str, peer: &str) -> Vec<Shown> {
     states
 }
 
-/// States shorter than this may be missed by who polls every few milliseconds.
+/// States shorter than this may be missed by polling every few milliseconds.
 const POLLED_NS: i64 = 20_000_000;
 
 #[test]

@@ -1,5 +1,5 @@
 //! What `dissector-core` offers, as a list: `dissector-core/api.txt`. What changes there may break
-//! somebody's build, so it changes on purpose.
+//! a user's build, so it changes on purpose.
 //!
 //! `TCPHS_BLESS=1 cargo test -p tests --test public_api -- --ignored` writes it anew.
 

@@ -171,7 +171,7 @@ impl Narration<'_> {
         sentence
     }
 
-    /// What a segment does, and which of its findings this explains.
+    /// The sentence for a segment, and the findings that it covers.
     fn step(&mut self, segment: &SegmentEvent) -> (String, &'static [Finding]) {
         let annotation = &segment.annotation;
         let (stage, has) = (annotation.stage, |finding| annotation.findings.contains(finding));
@@ -307,7 +307,7 @@ impl Narration<'_> {
         (sentence, explained)
     }
 
-    /// What a SYN or SYN/ACK offers, as a sentence after a space.
+    /// The offer of a SYN or SYN/ACK, as a sentence after a space.
     fn offer(&mut self, segment: &SegmentEvent) -> String {
         let Some(options) = segment.options else { return String::new() };
         if self.options.replace(options) == Some(options) {

@@ -14,7 +14,7 @@ pub enum Align {
     Right,
 }
 
-/// What stands in a cell, and how it looks.
+/// The text of a cell and its style.
 pub struct Shown {
     text: String,
     style: Style,

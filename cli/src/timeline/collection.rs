@@ -22,7 +22,7 @@ pub struct Timelines {
 }
 
 impl Timelines {
-    /// What to report on standard error if the list is empty or incomplete. `verb` says what the
+    /// The text for standard error if the list is empty or incomplete. `verb` says what the
     /// command does with a timeline.
     pub fn note(&self, verb: &str) -> Option<String> {
         let shown = self.list.len() as u64;

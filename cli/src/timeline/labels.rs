@@ -50,7 +50,7 @@ fn close(timeline: &Timeline) -> String {
     }
 }
 
-/// What the outcome means, if the connection failed; otherwise empty.
+/// The meaning of the outcome if the connection failed; otherwise empty.
 pub fn failure(timeline: &Timeline) -> String {
     let outcome = timeline.verdict.outcome;
     if outcome.failed() { format!("{outcome}: {}", outcome.doc()) } else { String::new() }

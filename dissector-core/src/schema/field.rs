@@ -6,7 +6,7 @@ use crate::vocabulary::{
     State, Vantage,
 };
 
-/// What kind of value a field has.
+/// The kind of value of a field.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -66,7 +66,7 @@ pub struct Field {
     pub known: Known,
     /// Meaning of its numbers.
     pub enumeration: Option<&'static Enumeration>,
-    /// What it says, in one sentence.
+    /// Its description, one sentence.
     pub doc: &'static str,
 }
 

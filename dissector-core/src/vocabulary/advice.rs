@@ -19,7 +19,7 @@ pub struct Advice {
     pub means: &'static str,
     /// Likely causes, the most likely first.
     pub causes: &'static [&'static str],
-    /// What to check next.
+    /// The checks to make next.
     pub checks: &'static [Check],
 }
 

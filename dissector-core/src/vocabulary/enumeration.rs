@@ -1,12 +1,12 @@
 //! How an enumeration is defined once: number, label, C constant and documentation together.
 
-/// An enumeration as a table, for those who show it: filters, C header, documentation.
+/// An enumeration as a table, for filters, the C header and the documentation.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Enumeration {
     /// Name in lower case with underscores: `close_by`.
     pub name: &'static str,
-    /// What it says, in one sentence.
+    /// Its description, one sentence.
     pub doc: &'static str,
     /// The values, by number.
     pub values: &'static [EnumerationValue],
@@ -22,7 +22,7 @@ pub struct EnumerationValue {
     pub label: &'static str,
     /// Identifier, in upper case with underscores.
     pub constant: &'static str,
-    /// What it means.
+    /// Its meaning.
     pub doc: &'static str,
 }
 
@@ -70,7 +70,7 @@ macro_rules! enumeration {
                 match self { $( Self::$variant => $label ),+ }
             }
 
-            /// What the value means, in one sentence.
+            /// The meaning of the value, one sentence.
             pub const fn doc(self) -> &'static str {
                 match self { $( Self::$variant => concat!($($value_doc),+).trim_ascii_start() ),+ }
             }

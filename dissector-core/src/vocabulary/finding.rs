@@ -51,7 +51,7 @@ macro_rules! findings {
                 match self { $( Self::$variant => Group::$group ),+ }
             }
 
-            /// What it means, with the likely causes: a sentence to show.
+            /// Its meaning and likely causes: a sentence to show.
             pub const fn text(self) -> &'static str {
                 self.doc()
             }
@@ -207,7 +207,7 @@ impl FindingSet {
         self.0 == 0
     }
 
-    /// What either set holds.
+    /// The union of both sets.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)

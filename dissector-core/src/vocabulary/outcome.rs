@@ -37,7 +37,7 @@ enumeration! {
     }
 }
 
-/// What an outcome counts as.
+/// The class of an outcome.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OutcomeClass {
@@ -97,7 +97,7 @@ impl FailureColumn {
     }
 }
 
-/// What a colour is meant to say, whatever the palette.
+/// The role of a colour, whatever the palette.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ColourRole {
@@ -112,7 +112,7 @@ pub enum ColourRole {
 }
 
 impl Outcome {
-    /// What the outcome counts as, how it is coloured, and what it means: one row an outcome.
+    /// The class, colour and meaning of the outcome: one row an outcome.
     #[rustfmt::skip]
     const fn row(self) -> (OutcomeClass, ColourRole, &'static Advice) {
         use ColourRole::{Bad, Good, Plain, Warning};
@@ -137,7 +137,7 @@ impl Outcome {
         }
     }
 
-    /// What the outcome counts as.
+    /// The class of the outcome.
     pub const fn class(self) -> OutcomeClass {
         self.row().0
     }

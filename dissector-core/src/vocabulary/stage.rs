@@ -1,4 +1,4 @@
-//! What a segment is to the handshake or the close, and whether it was sent before.
+//! The part of a segment in the handshake or the close, and whether it was sent before.
 
 use crate::vocabulary::enumeration::enumeration;
 
@@ -126,7 +126,7 @@ impl Stage {
         }
     }
 
-    /// What a segment of this stage does, in one sentence; `None` for segments without a stage.
+    /// One sentence on what a segment of this stage does; `None` for segments without a stage.
     ///
     /// ```
     /// use dissector_core::connection::Stage;

@@ -23,7 +23,7 @@ pub(super) struct Long {
     pub counts: [Counts; 2],
 }
 
-/// What few endpoints need a count of. Numbers are relative to the start of the stream.
+/// Counts that few endpoints need. Numbers are relative to the start of the stream.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub last_syn: SeqNumber,

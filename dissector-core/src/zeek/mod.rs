@@ -436,7 +436,7 @@ impl Zeek {
         self.history.push(letter & !upper);
     }
 
-    /// What happens often has a letter the first, the tenth, the hundredth time.
+    /// A repeated event has a letter the first, the tenth, the hundredth time.
     fn push_at_powers_of_ten(&mut self, sender: usize, letter: u8, times: u32) {
         if 10u32.checked_pow(times.ilog10()) == Some(times) {
             self.push(sender, Facts::empty(), letter);

@@ -330,7 +330,7 @@ fn data_of_the_server_prove_what_the_tap_missed() {
     assert_eq!(script.outcome_after_ms(10_000), Outcome::Complete);
 }
 
-// Who sends data is past SYN-SENT and SYN-RECEIVED, whatever was missed in between.
+// An endpoint that sends data is past SYN-SENT and SYN-RECEIVED, whatever was missed in between.
 
 #[test]
 fn a_client_that_sends_data_is_not_in_syn_sent() {

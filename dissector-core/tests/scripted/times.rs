@@ -113,7 +113,7 @@ fn equal_timestamps_do_not_tell_which_syn_was_answered() {
 #[test]
 fn timestamps_tell_which_synack_was_acknowledged() {
     for (second, rtt_client) in [(false, 1005), (true, 5)] {
-        // Who had the first one already may echo it for ever more.
+        // An endpoint that has the first one may echo it from then on.
         let exact = second;
         let mut script = Script::new();
         script.client().syn().ts();

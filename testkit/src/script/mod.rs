@@ -105,12 +105,12 @@ impl Script {
         self
     }
 
-    /// What the server sends is not captured.
+    /// The server's segments are not captured.
     pub fn of_client_only() -> Self {
         Self { captured: Captured::Only(0), ..Self::new() }
     }
 
-    /// What the client sends is not captured.
+    /// The client's segments are not captured.
     pub fn of_server_only() -> Self {
         Self { captured: Captured::Only(1), ..Self::new() }
     }
@@ -260,7 +260,7 @@ impl Script {
         self.table.take_closed()
     }
 
-    /// What was reported of frame `number`, from 1.
+    /// The annotation of frame `number`, from 1.
     pub fn frame(&self, number: usize) -> Reported {
         Reported(self.recorded[number - 1].annotation)
     }

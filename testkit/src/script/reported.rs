@@ -1,4 +1,4 @@
-//! What the engine reported of a segment, and assertions about it.
+//! The annotation of a segment, and assertions about it.
 
 use dissector_core::connection::{Annotation, Finding, Repeat, RstReason, Stage};
 

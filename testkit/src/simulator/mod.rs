@@ -19,7 +19,7 @@ pub const MS: i64 = 1_000;
 /// Microseconds in a second.
 pub const SECOND: i64 = 1_000 * MS;
 
-/// What an application asks of its TCP.
+/// The requests of an application to its TCP.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Action {
     /// Open actively.
@@ -129,7 +129,7 @@ pub struct Simulation {
     now: i64,
     /// The two ends.
     pub ends: [Tcp; 2],
-    /// What was captured so far.
+    /// The packets captured so far.
     pub passed: Vec<Passed>,
 }
 

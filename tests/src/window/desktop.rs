@@ -72,7 +72,7 @@ impl Desktop {
         Some(Self { bus, server, display, folder, _alone: alone })
     }
 
-    /// The home of whoever uses the window.
+    /// The home folder of the window's user.
     pub fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }

@@ -272,7 +272,7 @@ fn the_flow_graph_shows_the_steps() {
     assert_eq!(one.matches("connection 0: ").count(), 7, "{one}");
     assert!(one.contains("connection 0: client ESTABLISHED?, server SYN-RECEIVED\n"), "{one}");
     assert_eq!(one, statistic(&path, "flow,tcphs,standard", &["-2"]));
-    // An ICMP error comes from who sent it.
+    // An ICMP error is counted for its sender.
     let path = sample("icmp-reject.pcapng").to_string_lossy().into_owned();
     let icmp = statistic(&path, "flow,tcphs,standard", &[]);
     assert_eq!(icmp.matches("ICMP error").count(), 2, "{icmp}");

@@ -31,7 +31,7 @@ pub(crate) struct SynCopy {
     pub content: Content,
 }
 
-/// What a SYN carries besides its numbers; a copy may carry less (a fallback around a middlebox).
+/// The content of a SYN besides its numbers; a copy may carry less (a fallback around a middlebox).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Content {
     pub offer: Offer,

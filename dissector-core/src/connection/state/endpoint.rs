@@ -1,4 +1,4 @@
-//! What is known of one end of a connection.
+//! The state of one endpoint, as far as the capture shows it.
 
 use crate::connection::state::copies::Content;
 use crate::connection::state::offer::Offer;
@@ -6,7 +6,7 @@ use crate::vocabulary::{Stage, State};
 use crate::wire::SeqNumber;
 
 bitflags::bitflags! {
-    /// What one end has sent, and which of it the other has acknowledged.
+    /// Kinds of segments that one endpoint has sent, and which of them the other has acknowledged.
     #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
     pub(crate) struct Facts: u32 {
         /// Any segment.
@@ -200,7 +200,7 @@ impl Endpoint {
         self.facts.set(Facts::COPY_ANSWERED, self.has(Facts::COPY));
     }
 
-    /// What its SYN carries.
+    /// The content of its SYN.
     pub fn content(&self) -> Content {
         Content {
             offer: self.offer,

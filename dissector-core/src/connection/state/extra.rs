@@ -1,4 +1,4 @@
-//! What few connections need, heap-allocated when the first of it is needed.
+//! State that few connections need, heap-allocated on first use.
 
 use crate::connection::state::copies::{FirstCopy, FurtherCopies};
 use crate::connection::state::offer::Offer;

@@ -1,4 +1,4 @@
-//! What is known of a connection so far.
+//! The state of a connection, as far as the capture shows it.
 
 pub(crate) mod copies;
 mod counters;

@@ -1,4 +1,4 @@
-//! What a connection began with.
+//! The beginning of a connection: role basis and reuse of ports.
 
 use crate::vocabulary::RoleBasis;
 
@@ -15,7 +15,7 @@ pub(crate) enum Reuse {
     WhileAlive = 3,
 }
 
-/// What the roles rest on, and whether addresses and ports were in use before, in one octet.
+/// The basis of the roles, and whether addresses and ports were in use before, in one octet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin(u8);
 

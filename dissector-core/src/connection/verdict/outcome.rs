@@ -64,7 +64,7 @@ impl Connection {
         self.attempt
     }
 
-    /// What the roles of client and server rest on.
+    /// The basis of the roles of client and server.
     pub fn role_basis(&self) -> RoleBasis {
         self.origin.basis()
     }

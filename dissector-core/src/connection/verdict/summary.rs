@@ -1,11 +1,11 @@
-//! What a connection came to, all in one place.
+//! The verdict on a connection: outcome, close, times, findings.
 
 use std::time::Duration;
 
 use crate::vocabulary::FindingSet;
 use crate::vocabulary::{Close, ClosedBy, Ecn, OpenType, Outcome, RstReason, Seen, Vantage};
 
-/// What a connection came to, as things stand at some time: a plain value to show or to keep.
+/// The verdict on a connection at some time: a plain value to show or to keep.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,13 +46,13 @@ pub struct Verdict {
     pub open_type: OpenType,
     /// How it ended.
     pub close: Close,
-    /// Who ended it first.
+    /// The endpoint that closed first.
     pub closed_by: Option<ClosedBy>,
-    /// Of which sides segments were captured.
+    /// The sides whose segments were captured.
     pub seen: Seen,
     /// Where on the path it was captured.
     pub vantage: Vantage,
-    /// What became of explicit congestion notification.
+    /// Whether explicit congestion notification was negotiated (RFC 3168, RFC 9768).
     pub ecn: Ecn,
     /// SYNs without ACK that the client sent, without duplicates.
     pub syn_count: u16,
@@ -66,7 +66,7 @@ pub struct Verdict {
     pub rst_reason: Option<RstReason>,
     /// The first ICMP error that quotes it.
     pub icmp: Option<IcmpSeen>,
-    /// What was negotiated.
+    /// The options that were negotiated.
     pub negotiated: Negotiated,
     /// Everything worth a remark, on any of its segments or on it as a whole.
     #[cfg_attr(feature = "serde", serde(rename = "anomalies"))]
@@ -140,7 +140,7 @@ pub struct IcmpSeen {
     pub code: u8,
 }
 
-/// What client and server agreed on in their SYNs; `None` where a SYN was not seen.
+/// The options that client and server agreed on in their SYNs; `None` where a SYN was not seen.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -96,7 +96,7 @@ fn check(seed: u64, conditions: Conditions, count: &mut Count) {
             let of = |side| passed[..nth].iter().filter(move |it| it.segment.from == side);
             let silent = !of(1 - from).any(|it| it.segment.ack.is_some() && !it.segment.rst);
             let only_syn = of(from).all(|it| it.segment.syn || it.forged);
-            // Of who was not seen to open it is not known how large its windows are.
+            // The window scale of an endpoint whose SYN was not captured is unknown.
             let windows =
                 [0, 1].iter().all(|side| of(*side).any(|it| it.segment.syn && !it.forged));
             let judged = if silent { it.segment.ack.is_none() && only_syn } else { windows };

@@ -81,7 +81,7 @@ impl Observer {
     /// now, with all that is under way to it.
     pub fn pass(&mut self, segment: &Segment) -> (Opinion, [Opinion; 2]) {
         let from = segment.from;
-        // Somebody goes on after an RST: it was lost, or was not its sender's at all.
+        // An endpoint goes on after an RST: the RST was lost, or forged.
         let reset = self.passed.iter().any(|it| it.rst && it.from != from);
         self.ends[1 - from].unknown |= reset && !segment.rst;
         self.deliver(from);
@@ -152,7 +152,7 @@ impl Observer {
                 return it.syn == segment.ack.is_some() && !it.syn_acked;
             }
             let Some(iss) = iss else { return false };
-            // Whoever acknowledges a SYN or a FIN has it, and whoever does not, has not.
+            // An endpoint that acknowledges a SYN or a FIN has received it; one that does not, has not.
             let has_fin = peer_fin.is_some_and(|fin| segment.acks(fin));
             // Payload is sent and taken once the own SYN is acknowledged.
             let sent = segment.payload > 0
@@ -168,7 +168,7 @@ impl Observer {
     fn send(&mut self, segment: &Segment) {
         let end = &mut self.ends[segment.from];
         if segment.rst {
-            // Whoever answers for a connection it does not have, or drops it, has none now. But with a
+            // An endpoint that answers for a connection it does not have, or drops it, has none now. But with a
             // number from elsewhere, it need not be the sender's.
             end.unknown |= end.iss.is_some() && segment.seq != end.nxt;
             end.may_be =

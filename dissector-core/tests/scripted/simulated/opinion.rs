@@ -27,7 +27,7 @@ impl<'a> Facts<'a> {
         self.all.iter().filter(move |segment| segment.from == side)
     }
 
-    /// Whether somebody other than `role` acknowledges its SYN, and is no RST.
+    /// Whether a segment of the other endpoint, not an RST, acknowledges the SYN of `role`.
     fn syn_acked(&self, role: usize) -> bool {
         let Some(iss) = self.iss[role] else { return false };
         self.from(1 - role).any(|segment| !segment.rst && segment.acks(iss.wrapping_add(1)))
@@ -165,7 +165,7 @@ pub fn outcome(all: &[Segment]) -> Option<Outcome> {
     (went_on && !resets(0) && !resets(1)).then_some(Outcome::Complete)
 }
 
-/// Who closed it first, and whether anybody did.
+/// The endpoint that closed first, if one did.
 pub fn closer(all: &[Segment]) -> Option<Option<ClosedBy>> {
     let facts = Facts::of(all)?;
     if facts.gap() || all.iter().any(|segment| segment.rst) {

@@ -69,7 +69,7 @@ impl Facts {
         assert!(!std::mem::replace(&mut self.left, true), "it leaves a second time");
     }
 
-    /// Client and server stay who they are, and the sender is one of them.
+    /// Client and server keep their roles, and the sender is one of them.
     fn check_ends(&mut self, seen: &Annotation, told: &Told<'_>, connection: &Connection) {
         let ends = [connection.client(), connection.server()];
         assert_eq!(*self.ends.get_or_insert(ends), ends);

@@ -333,7 +333,7 @@ fn simultaneous_close() {
     trace.client("F.", 101, 301, 0).is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
     trace.server("F.", 301, 101, 0).is(Stage::FinSimultaneous, "CLOSING?", "FIN-WAIT-1");
     trace.client(".", 102, 302, 0).is(Stage::SecondFinAcked, "CLOSING", "TIME-WAIT?");
-    // Whether the server has had the client's ACK when it sends its own, nobody can see.
+    // The capture does not show whether the server had the client's ACK when it sent its own.
     trace.server(".", 302, 102, 0).is(Stage::FinAcked, "TIME-WAIT?", "TIME-WAIT?");
     assert_eq!(trace.connection().close(), Close::Simultaneous);
     assert_eq!(trace.connection().closed_by(), Some(ClosedBy::Both));

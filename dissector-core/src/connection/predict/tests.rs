@@ -152,7 +152,7 @@ fn latest(table: &ConnectionTable) -> Option<String> {
     Some(facts(table.latest()?, table.now_ns()))
 }
 
-/// All connections of a table, and those that have left it, in full and by number.
+/// All that is known of the connections in a table, and of those that have left it, by number.
 fn all<'a>(table: &'a ConnectionTable, left: impl Iterator<Item = &'a Connection>) -> Vec<String> {
     let mut connections: Vec<_> = table.connections().chain(left).collect();
     connections.sort_by_key(|connection| connection.id());

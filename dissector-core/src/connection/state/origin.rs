@@ -1,4 +1,4 @@
-//! The beginning of a connection: role basis and reuse of ports.
+//! The beginning of a connection: roles, and earlier use of its addresses.
 
 use crate::vocabulary::RoleBasis;
 

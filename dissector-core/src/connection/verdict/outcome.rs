@@ -64,7 +64,7 @@ impl Connection {
         self.attempt
     }
 
-    /// The basis of the roles of client and server.
+    /// The evidence that the roles of client and server rest on.
     pub fn role_basis(&self) -> RoleBasis {
         self.origin.basis()
     }

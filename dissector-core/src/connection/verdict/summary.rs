@@ -1,11 +1,11 @@
-//! The verdict on a connection: outcome, close, times, findings.
+//! The verdict on a connection, all in one place.
 
 use std::time::Duration;
 
 use crate::vocabulary::FindingSet;
 use crate::vocabulary::{Close, ClosedBy, Ecn, OpenType, Outcome, RstReason, Seen, Vantage};
 
-/// The verdict on a connection at some time: a plain value to show or to keep.
+/// The verdict on a connection, as things stand at some time: a plain value to show or to keep.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,13 +46,13 @@ pub struct Verdict {
     pub open_type: OpenType,
     /// How it ended.
     pub close: Close,
-    /// The endpoint that closed first.
+    /// The end that closed it first.
     pub closed_by: Option<ClosedBy>,
     /// The sides whose segments were captured.
     pub seen: Seen,
     /// Where on the path it was captured.
     pub vantage: Vantage,
-    /// Whether explicit congestion notification was negotiated (RFC 3168, RFC 9768).
+    /// The outcome of explicit congestion notification.
     pub ecn: Ecn,
     /// SYNs without ACK that the client sent, without duplicates.
     pub syn_count: u16,
@@ -66,7 +66,7 @@ pub struct Verdict {
     pub rst_reason: Option<RstReason>,
     /// The first ICMP error that quotes it.
     pub icmp: Option<IcmpSeen>,
-    /// The options that were negotiated.
+    /// The negotiated options.
     pub negotiated: Negotiated,
     /// Everything worth a remark, on any of its segments or on it as a whole.
     #[cfg_attr(feature = "serde", serde(rename = "anomalies"))]

@@ -363,6 +363,9 @@ impl Shard {
 
     /// Takes a connection out of its slot, which nothing else points to.
     fn take_out(&mut self, slot: u32) {
+        if self.latest == Some(slot) {
+            self.latest = None;
+        }
         let mut connection = self.slots.remove(slot);
         connection.leave(self.now_ns);
         self.closed.push(connection);
@@ -549,9 +552,6 @@ impl Shard {
         }
         if let Some(older) = self.older.take_of(slot) {
             self.take_out(older);
-        }
-        if self.latest == Some(slot) {
-            self.latest = None;
         }
         self.take_out(slot);
     }

@@ -188,3 +188,25 @@ fn a_batch_does_not_end_while_shards_are_lent() {
     drop(table.lend_shards());
     table.end_batch(&table.new_batch(), |_, _| {});
 }
+
+#[test]
+fn the_latest_connection_is_gone_once_it_leaves_along_with_its_successor() {
+    let exchange = [
+        (1u8, 0x02, 100, 0),
+        (2, 0x12, 500, 101),
+        (1, 0x10, 101, 501),
+        // A SYN with another number may open a successor; the older connection goes on beside it.
+        (1, 0x02, 9_000, 0),
+        (2, 0x10, 501, 101),
+    ];
+    let mut table = ConnectionTable::new();
+    for (frame, (sender, flags, sequence, acknowledgment)) in (1..).zip(exchange) {
+        let (hosts, ports) = if sender == 1 { ((1, 2), (1, 2)) } else { ((2, 1), (2, 1)) };
+        let payload = u32::from(frame == 5);
+        let sent = Sent { hosts, ports, flags, sequence, acknowledgment, payload, wait_ns: 0 };
+        table.observe(&segment(&sent, frame, frame as i64));
+    }
+    assert_eq!((table.latest().map(Connection::id), table.len()), (Some(0), 2));
+    table.advance(3_600_000_000_000);
+    assert!(table.is_empty() && table.latest().is_none() && table.latest_slot().is_none());
+}

@@ -1,8 +1,8 @@
 //! From captured octets to TCP segments: [`Capture`] reads a pcap or pcapng file, [`Captures`] several
 //! as one, and [`Decoder`] takes single frames from any other source.
 //!
-//! A file is read once, from the front, through one buffer, which other threads may
-//! [fill](Captures::read_ahead). Files compressed with gzip or zstd are decompressed on the way. A
+//! A file is read once, from the front, through one buffer, which
+//! [`follow`](crate::follow) may fill in other threads. Files compressed with gzip or zstd are decompressed on the way. A
 //! capture is hostile input: damage costs its own frame, or ends the reading with a
 //! [`CaptureWarning`] if the next frame cannot be found, but it never panics. Segments cut by a snap
 //! length are normal and no error.

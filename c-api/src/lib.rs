@@ -1,7 +1,7 @@
 //! The C library: functions and structs of `include/tcphs.h`.
 //!
 //! `cargo test -p tests --test header` compares the header with these sources;
-//! `TCPHS_BLESS=1` in front of it writes the header anew.
+//! `cargo xtask bless` writes it anew.
 //!
 //! * [`boundary`] stops panics and turns them into a status;
 //! * [`segment`] and [`status`] are shared with the Wireshark plugin;

@@ -1,12 +1,11 @@
-//! What people read, word for word. `TCPHS_BLESS=1 cargo test -p tcphs --test golden` writes the
+//! The texts that people read, word for word. `cargo xtask bless` writes the
 //! files anew; look at the difference before you commit it.
 
 mod common;
 
-use std::fs;
-
 use common::{stdout, workspace};
 use dissector_core::connection::{Advice, Close, Outcome};
+use expect_test::expect_file;
 
 /// Compares what the command says with a file in `tests/golden`.
 fn golden(file: &str, arguments: &[&str]) {
@@ -14,12 +13,7 @@ fn golden(file: &str, arguments: &[&str]) {
 }
 
 fn compare(file: &str, said: &str) {
-    let path = workspace().join(file);
-    if std::env::var_os("TCPHS_BLESS").is_some() {
-        fs::write(&path, said).expect("the file can be written");
-    }
-    let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(said, expected, "{}", path.display());
+    expect_file![workspace().join(file)].assert_eq(said);
 }
 
 const TOLD: &[&str] = &[
@@ -68,7 +62,7 @@ fn the_page_of_outcomes() {
     let mut page = String::from(
         "# Outcomes\n\nWhat each outcome means, where it may come from and what to look at next. \
          `tcphs explain` says the same of a connection\nin a capture, with its addresses filled in. \
-         Written from the engine's own table by `TCPHS_BLESS=1 cargo test -p tcphs --test golden`.\n",
+         Written from the engine's own table by `cargo xtask bless`.\n",
     );
     for &outcome in Outcome::ALL {
         let failed = if outcome.failed() { " (failed)" } else { "" };

@@ -8,13 +8,14 @@
 //!   the real one;
 //! - all other lines have to be equal.
 //!
-//! `TCPHS_BLESS=1 cargo test -p tests --test documentation` writes the outputs again. A block that
+//! `cargo xtask bless` writes the outputs again. A block that
 //! contains only its command gets the whole output; lines between two `…` are left unchanged.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use expect_test::expect_file;
 use testkit::workspace_root;
 use tests::{finish, tcphs, text, tshark, wireshark};
 
@@ -158,8 +159,7 @@ fn pages() -> Vec<PathBuf> {
 #[test]
 fn what_the_pages_quote_is_what_commands_say() {
     std::env::set_current_dir(workspace_root()).expect("it is there");
-    let bless = std::env::var_os("TCPHS_BLESS").is_some();
-    let (mut checked, mut wrong) = (0, Vec::new());
+    let mut checked = 0;
     for path in pages() {
         let page = fs::read_to_string(&path).expect("the page can be read");
         let mut renewed_page = String::new();
@@ -179,13 +179,6 @@ fn what_the_pages_quote_is_what_commands_say() {
                 let blank = output.split_off(end);
                 let said = quoted.run();
                 if !agrees(&output, &said, quoted.cut()) {
-                    wrong.push(format!(
-                        "{}: `{}` says\n{}\nand the page has\n{}\n",
-                        path.display(),
-                        quoted.command(),
-                        said.join("\n"),
-                        output.join("\n")
-                    ));
                     output = renewed(&Quoted { output, line: quoted.line.clone() }, &said);
                 }
                 output.extend(blank);
@@ -194,18 +187,9 @@ fn what_the_pages_quote_is_what_commands_say() {
                 renewed_page += &(line + "\n");
             }
         }
-        if bless && renewed_page != page {
-            fs::write(&path, renewed_page).expect("the page can be written");
-        }
+        expect_file![path].assert_eq(&renewed_page);
     }
     assert!(checked >= 10, "only {checked} outputs are quoted");
-    if !bless {
-        assert!(
-            wrong.is_empty(),
-            "{}\nWrite them anew: TCPHS_BLESS=1 cargo test -p tests --test documentation",
-            wrong.join("\n")
-        );
-    }
 }
 
 /// Every link leads to an existing file and heading.

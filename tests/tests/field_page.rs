@@ -1,20 +1,20 @@
 //! `docs/FIELDS.md` equals what is generated from the core's tables, and Wireshark accepts its examples.
 //!
-//! `TCPHS_BLESS=1 cargo test -p tests --test field_page` writes it again.
+//! `cargo xtask bless` writes it again.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::process::Stdio;
 
 use dissector_core::connection::{ENUMERATIONS, Enumeration, Finding, State, StateNames};
 use dissector_core::schema::{FIELDS, Field, FieldKind, Known};
+use expect_test::expect_file;
 use testkit::workspace_root;
 use tests::{sample, wireshark};
 
 const INTRODUCTION: &str = "\
 # Fields
 
-Every field of the plugin, for filters, columns and `-T fields`. `TCPHS_BLESS=1 cargo test -p tests --test field_page` writes
+Every field of the plugin, for filters, columns and `-T fields`. `cargo xtask bless` writes
 this page from the engine's own tables.
 
 - **P**: known with the packet, so one pass is enough (`tshark -Y`, and while a file is being opened).
@@ -189,16 +189,7 @@ fn example(field: &Field) -> String {
 
 #[test]
 fn the_page_is_up_to_date() {
-    let path = workspace_root().join("docs/FIELDS.md");
-    let generated = generate();
-    if std::env::var_os("TCPHS_BLESS").is_some() {
-        fs::write(&path, &generated).expect("docs/ is writable");
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == generated,
-        "docs/FIELDS.md is out of date; write it again: TCPHS_BLESS=1 cargo test -p tests --test field_page"
-    );
+    expect_file![workspace_root().join("docs/FIELDS.md")].assert_eq(&generate());
 }
 
 /// Every example belongs to a field, and Wireshark accepts it as a filter.

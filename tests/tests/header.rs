@@ -1,13 +1,13 @@
 //! The C headers are what their sources say: `include/tcphs.h` those of `c-api/` and the tables of
 //! the core, `ffi-plugin/shim/session.h` those of `ffi-plugin/src/abi/`.
 //!
-//! `TCPHS_BLESS=1 cargo test -p tests --test header` writes them anew.
+//! `cargo xtask bless` writes them anew.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use dissector_core::connection::{ENUMERATIONS, Enumeration};
+use expect_test::expect_file;
 
 /// A header and where it comes from.
 struct Header {
@@ -139,27 +139,7 @@ fn enumerations() -> String {
 }
 
 fn is_up_to_date(header: &Header) {
-    let path = root().join(header.file);
-    let generated = header.generate();
-    if std::env::var_os("TCPHS_BLESS").is_some() {
-        fs::write(&path, &generated).expect("the folder is writable");
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    let differing = committed
-        .lines()
-        .chain(std::iter::repeat("(end)"))
-        .zip(generated.lines())
-        .enumerate()
-        .find(|(_, (committed, generated))| committed != generated);
-    if let Some((line, (committed, generated))) = differing {
-        panic!(
-            "{} is out of date from line {} on: it has\n  {committed}\nand should have\n  \
-             {generated}\nWrite it anew: TCPHS_BLESS=1 cargo test -p tests --test header",
-            header.file,
-            line + 1
-        );
-    }
-    assert_eq!(committed, generated);
+    expect_file![root().join(header.file)].assert_eq(&header.generate());
 }
 
 #[test]

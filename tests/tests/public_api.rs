@@ -1,11 +1,12 @@
 //! What `dissector-core` offers, as a list: `dissector-core/api.txt`. What changes there may break
 //! a user's build, so it changes on purpose.
 //!
-//! `TCPHS_BLESS=1 cargo test -p tests --test public_api -- --ignored` writes it anew.
+//! `cargo xtask bless` writes it anew.
 
 use std::fs;
 use std::process::Command;
 
+use expect_test::expect_file;
 use serde_json::Value;
 use testkit::folders::target_folder;
 use tests::finish;
@@ -51,18 +52,6 @@ fn the_public_api_is_the_listed_one() {
         assert_eq!(shown, None, "a type of another crate in a public signature");
     }
     let file = testkit::workspace_root().join("dissector-core/api.txt");
-    if std::env::var_os("TCPHS_BLESS").is_some() {
-        fs::write(&file, &api).expect("it is ours");
-    }
-    let listed = fs::read_to_string(&file).unwrap_or_default();
-    let gone: Vec<_> = listed.lines().filter(|line| !api.lines().any(|now| now == *line)).collect();
-    let new: Vec<_> =
-        api.lines().filter(|line| !listed.lines().any(|then| then == *line)).collect();
-    assert!(
-        gone.is_empty() && new.is_empty(),
-        "gone:\n{}\nnew:\n{}\nIf this is on purpose, write dissector-core/api.txt anew and say so in \
-         CHANGELOG.md.",
-        gone.join("\n"),
-        new.join("\n")
-    );
+    // A difference that is on purpose also belongs in CHANGELOG.md.
+    expect_file![file].assert_eq(&api);
 }

@@ -120,7 +120,10 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<()> {
             soak::run_for(&soak::Request { minutes, rate })?;
         }
         "generate" => generate(&parse(&[], &[], 3)?)?,
-        "header" => header(parse(&["check"], &[], 0)?.has("check"))?,
+        "bless" => {
+            parse(&[], &[], 0)?;
+            bless()?;
+        }
         "profile" if parse(&["check"], &[], 0)?.has("check") => profile::check()?,
         "profile" => profile::write()?,
         "screenshots" => {
@@ -191,21 +194,23 @@ fn test(arguments: Vec<OsString>) -> Result<()> {
     }
 }
 
-/// The test compares the committed header with what cbindgen writes; with the variable it writes
-/// the header.
-fn header(check: bool) -> Result<()> {
+/// The tests that compare what is generated with what is committed. With the variable, they write
+/// it. The pages quote the command, so they come after its own texts.
+const GENERATED: &[&[&str]] = &[
+    &["--package", "tests", "--test", "header", "--test", "field_page"],
+    &["--package", "tcphs", "--test", "golden"],
+    &["--package", "tests", "--test", "documentation"],
+    &["--package", "tests", "--test", "public_api", "--", "--ignored"],
+];
+
+fn bless() -> Result<()> {
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK, &TCPDUMP]))?;
-    let mut test = cargo();
-    test.args(["test", "--package", "tests", "--test", "header"]).current_dir(workspace_root());
-    if !check {
-        test.env("TCPHS_BLESS", "1");
+    for tests in GENERATED {
+        let mut test = cargo();
+        test.arg("test").args(*tests).current_dir(workspace_root()).env("UPDATE_EXPECT", "1");
+        let status = test.status()?;
+        ensure!(status.success(), "`cargo test {}`: {status}", tests.join(" "));
     }
-    let status = test.status()?;
-    ensure!(
-        status.success() || !check,
-        "include/tcphs.h is not what the code says: run `cargo xtask header`"
-    );
-    ensure!(status.success(), "include/tcphs.h was not written: {status}");
     Ok(())
 }
 

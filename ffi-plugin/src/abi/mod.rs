@@ -1,7 +1,7 @@
 //! The functions and structs of `shim/session.h`, with which the shim calls Rust.
 //!
 //! `cargo test -p tests --test header` compares the header with these sources;
-//! `TCPHS_BLESS=1` in front of it writes the header anew.
+//! `cargo xtask bless` writes it anew.
 //!
 //! A function named after a struct takes it as its first argument. The caller of `_new` also calls
 //! `_free`. A null pointer gives a status instead of a crash.

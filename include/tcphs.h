@@ -199,7 +199,7 @@ enum tcphs_group {
 /// Something worth a remark, on the segment or the connection it was seen on.
 enum tcphs_finding {
     TCPHS_FINDING_HANDSHAKE_COMPLETE = 0, ///< Each side's SYN was acknowledged by the other.
-    TCPHS_FINDING_SYN_RETX = 1, ///< SYN sent again: no answer has reached the client yet.
+    TCPHS_FINDING_SYN_RETX = 1, ///< SYN sent again: no SYN/ACK has reached its sender yet.
     TCPHS_FINDING_SYNACK_RETX = 2, ///< SYN/ACK sent again: no ACK has reached the server yet.
     /// SYN sent again although the SYN/ACK passed here: it was lost or dropped between here and the client.
     TCPHS_FINDING_SYNACK_NOT_RECEIVED = 3,
@@ -336,8 +336,8 @@ typedef enum tcphs_status {
     TCPHS_PANIC = 5, ///< An error inside the library. The object can only be freed.
     /// An earlier call with this object returned `TCPHS_PANIC`; nothing was done.
     TCPHS_SILENT = 6,
-    /// Done. More connections were open at once than fit: those silent for longest were dropped,
-    /// and their further segments count as new connections. Returned once.
+    /// Only in the plugin; functions of this header do not return it, see `tcphs_table_evicted`. More
+    /// connections were open at once than fit: those silent for longest were dropped.
     TCPHS_FULL = 7,
     TCPHS_MORE = 8, ///< Done. The frame holds more segments: make the same call again.
 } tcphs_status;
@@ -476,7 +476,7 @@ const char *tcphs_finding_text(uint8_t finding);
 /// Times before 1677 or after 2262 do not fit and become the earliest or the latest that does.
 int64_t tcphs_time_ns(time_t seconds, int nanoseconds);
 
-/// An empty table with the default limits: 4,000,000 connections at once, and 65,536 closed ones.
+/// An empty table with the default limits: 4,000,000 connections at once, and 50,000 closed ones.
 /// Null if it cannot be made.
 ///
 /// The caller owns it and frees it with `tcphs_table_free`.

@@ -19,8 +19,8 @@ pub enum tcphs_status {
     TCPHS_PANIC = 5,
     /// An earlier call with this object returned `TCPHS_PANIC`; nothing was done.
     TCPHS_SILENT = 6,
-    /// Done. More connections were open at once than fit: those silent for longest were dropped,
-    /// and their further segments count as new connections. Returned once.
+    /// Only in the plugin; functions of this header do not return it, see `tcphs_table_evicted`. More
+    /// connections were open at once than fit: those silent for longest were dropped.
     TCPHS_FULL = 7,
     /// Done. The frame holds more segments: make the same call again.
     TCPHS_MORE = 8,

@@ -32,7 +32,7 @@ impl tcphs_table {
     }
 }
 
-/// An empty table with the default limits: 4,000,000 connections at once, and 65,536 closed ones.
+/// An empty table with the default limits: 4,000,000 connections at once, and 50,000 closed ones.
 /// Null if it cannot be made.
 ///
 /// The caller owns it and frees it with `tcphs_table_free`.

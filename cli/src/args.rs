@@ -63,7 +63,7 @@ Terms:
 Exit status:
   0  success, also for a capture that was cut short (with a warning)
   1  something could not be read or written
-  2  the command line makes no sense
+  2  the command line is invalid
   3  a connection failed, and --fail-on was given"
 );
 
@@ -97,7 +97,7 @@ Examples:
 
 `table` is sorted by connection; the other formats write a row when a connection is over, and
 those still open at the end. In them, names are those of Wireshark's fields without `tcphs.`,
-times are nanoseconds, and frames count as Wireshark does.";
+times are nanoseconds, and frame numbers are those of Wireshark.";
 
 const PACKETS: &str = "\
 Examples:
@@ -117,7 +117,7 @@ Examples:
 
 Numbers are relative to each side's first, as in Wireshark. STATE? is assumed, STATE is proven by
 the end's own segments. A dashed arrow was sent before; one that ends in × is known not to have
-arrived, or not to have been taken. Long runs of data are left out.";
+arrived, or not to have been accepted. Long runs of data are left out.";
 
 const SERVERS: &str = "\
 Examples:
@@ -140,8 +140,8 @@ pub struct Source {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// How many threads follow connections; the rows are the same. Up to two unless told otherwise;
-    /// one where rows come as packets do: from standard input, and for packets, ladder and explain
+    /// Number of threads; the output does not depend on it. The default is 2, or 1 on one core;
+    /// always 1 for standard input, packets, ladder and explain
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZero<usize>>,
 }

@@ -109,14 +109,14 @@ impl Input {
                 warnings.push(format!("{name}: {warning}"));
             }
             if let Some(disorder) = self.captures.disorder(index) {
-                let advice = "what this says of connections may be wrong; reordercap sorts frames";
+                let advice = "results may be wrong; sort the file with reordercap";
                 warnings.push(format!("{name}: {disorder}; {advice}"));
             }
             let lost = self.captures.skipped(index).filter(|(reason, _)| reason.may_hold_tcp());
             let lost: Vec<_> =
                 lost.map(|(reason, frames)| format!("{reason} ({frames})")).collect();
             if !lost.is_empty() {
-                warnings.push(format!("{name}: frames not opened: {}", lost.join(", ")));
+                warnings.push(format!("{name}: frames not decoded: {}", lost.join(", ")));
             }
         }
         warnings
@@ -143,7 +143,10 @@ pub fn keep_apart(output: Option<&Path>, inputs: &[PathBuf]) -> Result<(), Failu
     let Some(output) = output else { return Ok(()) };
     let Ok(place) = output.canonicalize() else { return Ok(()) };
     match inputs.iter().any(|input| input.canonicalize().is_ok_and(|input| input == place)) {
-        true => Err(Failure::Usage(format!("{} is read; write elsewhere", output.display()))),
+        true => Err(Failure::Usage(format!(
+            "{} is an input; choose another --output",
+            output.display()
+        ))),
         false => Ok(()),
     }
 }
@@ -188,9 +191,9 @@ fn failure(names: &[String], error: &FileError) -> Failure {
 fn tell_of_evicted(connections: u64) {
     if connections > 0 {
         warn(&format!(
-            "too many connections were open at once (some {DEFAULT_LIMIT} have room, an eighth of \
-             them in each part of the table): {connections} were let go, and what they sent after \
-             that is shown as of other connections"
+            "more connections were open at once than the table holds (about {DEFAULT_LIMIT}, an \
+             eighth of them in each of its parts): {connections} were dropped, and their later \
+             segments are shown as new connections"
         ));
     }
 }

@@ -56,8 +56,8 @@ pub fn remarks(timeline: &Timeline) -> Vec<String> {
         };
         if matches!(verdict.vantage, Vantage::NearClient | Vantage::NearServer) {
             remarks.push(format!(
-                "The capture was taken near the {near} (round trip {}; to the {far} {}): segments \
-                 were lost beyond this point, towards the {far}.",
+                "The capture was taken near the {near} (round trip {}; to the {far} {}): what went \
+                 wrong lies between this point and the {far}, or in the {far} itself.",
                 duration(near_ns),
                 duration(far_ns)
             ));

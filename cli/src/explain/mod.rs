@@ -128,7 +128,7 @@ fn final_states(timeline: &Timeline) -> String {
     let last_ns = times.map(|(_, last_ns)| last_ns).max().unwrap_or(timeline.last_ns);
     let when = match last_ns.saturating_sub(timeline.first_ns).max(0) as u64 {
         0 => "Nothing more of it is in the capture".into(),
-        lasted_ns => format!("Nothing follows after {}", duration(lasted_ns)),
+        lasted_ns => format!("The last segment came {} after the first", duration(lasted_ns)),
     };
     let client = state(timeline.client_state);
     let server = match timeline.verdict.outcome {

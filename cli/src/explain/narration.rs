@@ -1,7 +1,7 @@
 //! The events of a timeline as sentences.
 
 use dissector_core::connection::{
-    Annotation, Close, Finding, FindingSet, Repeat, RstReason, Side, Stage, StageClass,
+    Annotation, Close, Finding, FindingSet, Repeat, RstReason, Stage, StageClass,
 };
 
 use crate::output::units::{count, duration, octets};
@@ -126,10 +126,10 @@ impl Narration<'_> {
 
     fn copies(&mut self, copies: &[&SegmentEvent]) -> String {
         let (from, annotation) = (copies[0].from, &copies[0].annotation);
-        let what = match (from, annotation.stage) {
-            (Side::Client, Stage::Syn) => "SYN",
-            (Side::Server, Stage::SynAck) => "SYN/ACK",
-            (_, stage) if stage.class() == StageClass::Close => "FIN",
+        let what = match annotation.stage {
+            Stage::Syn | Stage::SynCrossing => "SYN",
+            Stage::SynAck | Stage::SynAckSimultaneous => "SYN/ACK",
+            stage if stage.class() == StageClass::Close => "FIN",
             _ => "segment",
         };
         let times = match copies.len() {
@@ -145,8 +145,11 @@ impl Narration<'_> {
             _ if annotation.findings.contains(Finding::SynAckRetxAfterAck) => {
                 "It still has not accepted the ACK."
             }
-            Stage::Syn => "No answer has reached it.",
-            Stage::SynAck => "No ACK has reached it.",
+            Stage::Syn if self.findings.contains(Finding::HalfOpenReset) => {
+                "Its RST has cleared the older connection."
+            }
+            Stage::Syn | Stage::SynCrossing => "No SYN/ACK has reached it.",
+            Stage::SynAck | Stage::SynAckSimultaneous => "No ACK has reached it.",
             _ => "No acknowledgment has reached it.",
         };
         for copy in copies {
@@ -187,19 +190,19 @@ impl Narration<'_> {
         };
         let mut explained: &'static [Finding] = &[];
         let sentence = match stage {
-            Stage::SynCrossing if !retransmitted => format!(
+            Stage::SynCrossing | Stage::Syn if retransmitted => {
+                explained = &[Finding::SynRetx];
+                format!("the {from} sends its SYN again{after}.")
+            }
+            Stage::SynCrossing => format!(
                 "the {from} also sends a SYN{with_data} and asks for a connection: neither side has \
                  seen the other's SYN yet.{}",
                 self.offer(segment)
             ),
-            Stage::Syn if !retransmitted => format!(
+            Stage::Syn => format!(
                 "the {from} sends a SYN{with_data} and asks for a connection.{}",
                 self.offer(segment)
             ),
-            Stage::Syn => {
-                explained = &[Finding::SynRetx];
-                format!("the {from} sends its SYN again{after}.")
-            }
             Stage::SynAck | Stage::SynAckSimultaneous if has(Finding::SynAckRetxAfterAck) => {
                 explained = &[Finding::SynAckRetxAfterAck, Finding::SynAckRetx];
                 format!(
@@ -351,7 +354,9 @@ fn joined(words: &[String]) -> String {
 
 fn reset(reason: Option<RstReason>) -> &'static str {
     match reason {
-        Some(RstReason::Abort) => " with ACK: the program there gave up the connection",
+        Some(RstReason::Abort) => {
+            " with ACK: the program there, or a device in its name, gave up the connection"
+        }
         Some(RstReason::NoConnection) => {
             " without ACK, with the number that its peer expects: it does not know the connection \
              (any more)"

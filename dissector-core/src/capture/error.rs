@@ -19,7 +19,7 @@ pub enum CaptureError {
         magic: [u8; 4],
     },
     /// The file ends inside its own header.
-    #[error("the file header needs {required} octets, {available} there")]
+    #[error("the file header needs {required} octets, but the file has {available}")]
     HeaderCut {
         /// Octets that the header needs.
         required: usize,

@@ -71,7 +71,7 @@ findings! {
     HandshakeComplete = 0, HANDSHAKE_COMPLETE, "handshake_complete", Chat Sequence,
         "Each side's SYN was acknowledged by the other.";
     SynRetx = 1, SYN_RETX, "syn_retx", Note Sequence,
-        "SYN sent again: no answer has reached the client yet.";
+        "SYN sent again: no SYN/ACK has reached its sender yet.";
     SynAckRetx = 2, SYNACK_RETX, "synack_retx", Note Sequence,
         "SYN/ACK sent again: no ACK has reached the server yet.";
     SynAckNotReceived = 3, SYNACK_NOT_RECEIVED, "synack_not_received", Warn Sequence,

@@ -159,8 +159,8 @@ impl Outcome {
 }
 
 const QUEUE: Check = check(
-    "On the server: is the accept queue full? It is when Recv-Q has reached Send-Q, the limit that \
-     the application set with listen().",
+    "On the server: is the accept queue full? It is when Recv-Q exceeds Send-Q, the limit that the \
+     application set with listen().",
     "ss -ltn 'sport = :{port}'",
 );
 const OVERFLOWS: Check = check(
@@ -213,7 +213,7 @@ const NO_REPLY: Advice = Advice {
         "The server is down, or no host has that address.",
         "The server's accept queue is full: Linux then drops SYNs silently, even though the port is \
          open.",
-        "The answer takes a different route and is lost there, or bypasses the point of capture.",
+        "The answer takes a different route and is lost there, or bypasses the capture point.",
     ],
     checks: &[
         check(
@@ -235,8 +235,8 @@ const NO_REPLY: Advice = Advice {
 
 const REFUSED: Advice = Advice {
     means: "An RST that acknowledges the SYN answered it, and the client reports “connection \
-            refused” (ECONNREFUSED) at once. The host, or something that answers for it, can be \
-            reached, and nothing listens on this port.",
+            refused” (ECONNREFUSED) at once. The host, or a device that answers for it, can be \
+            reached. Either nothing listens on this port, or something on the path rejects.",
     causes: &[
         "The service is not running, or is just restarting.",
         "It listens on another port, or on another address (only 127.0.0.1; IPv4 but not IPv6).",
@@ -269,7 +269,10 @@ const UNREACHABLE: Advice = Advice {
         "Time exceeded: a routing loop.",
     ],
     checks: &[
-        check("Which host or router sent the error? It knows the reason.", ""),
+        check(
+            "Which host or router sent the error? Its log or its routing table shows the reason.",
+            "",
+        ),
         check(
             "On the router that sent the error: is there a route, and a neighbour entry that is not \
              FAILED?",
@@ -289,7 +292,7 @@ const NO_FINAL_ACK: Advice = Advice {
          than the SYN.",
         "The SYN was forged. Many of these, from many addresses, are a SYN flood.",
         "The client is gone: it crashed, or left this network.",
-        "The final ACK bypasses the point of capture.",
+        "The final ACK bypasses the capture point.",
     ],
     checks: &[
         check(
@@ -318,7 +321,7 @@ const NOT_ACCEPTED: Advice = Advice {
         "The server's accept queue is full: the application does not call accept() fast enough, and \
          Linux drops the final ACK.",
         "The application uses TCP_DEFER_ACCEPT and waits for data that the client does not send.",
-        "The final ACK is lost beyond the point of capture: a firewall or load balancer drops it.",
+        "The final ACK is lost beyond the capture point: a firewall or load balancer drops it.",
     ],
     checks: &[
         QUEUE,
@@ -329,9 +332,9 @@ const NOT_ACCEPTED: Advice = Advice {
             "ss -ltnp 'sport = :{port}'; gdb -p PID -batch -ex 'thread apply all bt'",
         ),
         check(
-            "How long may the queue become? The smallest of these values and the application's \
-             backlog is the limit.",
-            "sysctl net.core.somaxconn net.ipv4.tcp_max_syn_backlog",
+            "How long may the queue become? The smaller of this value and the backlog that the \
+             application gave to listen() is the limit.",
+            "sysctl net.core.somaxconn",
         ),
         ARRIVES,
     ],

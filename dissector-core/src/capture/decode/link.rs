@@ -56,7 +56,7 @@ link_types! {
     /// PPPoE session packets (RFC 2516).
     PPP_ETHER = 51, "PPPoE", |frame| Ok((Next::Pppoe, frame));
     /// LLC over ATM (RFC 1483).
-    ATM_RFC1483 = 100, "RFC 1483 ATM", |frame| Ok((Next::Llc, frame));
+    ATM_RFC1483 = 100 | 11, "RFC 1483 ATM", |frame| Ok((Next::Llc, frame));
     /// IPv4 or IPv6 without a link layer.
     RAW = 101 | 12 | 14, "RAW", raw;
     /// Cisco HDLC.
@@ -94,7 +94,7 @@ link_types! {
     /// Packets that Linux's firewall logs.
     NFLOG = 239, "NFLOG", nflog;
     /// IP over InfiniBand (RFC 4391).
-    IPOIB = 242, "InfiniBand over IP", ip_over_infiniband;
+    IPOIB = 242, "IP over InfiniBand", ip_over_infiniband;
     /// Linux "cooked" capture, version 2.
     LINUX_SLL2 = 276, "Linux cooked 2", linux_sll2;
 }

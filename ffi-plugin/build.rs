@@ -10,19 +10,19 @@ use std::path::{Path, PathBuf};
 const INCLUDE_VARIABLE: &str = "WIRESHARK_INCLUDE_DIR";
 
 const SHIM: &[&str] = &[
-    "expert.c",
-    "flow.c",
     "intercept.c",
     "passes.c",
     "preferences.c",
     "register.c",
     "report.c",
-    "show.c",
+    "show/expert.c",
+    "show/show.c",
+    "show/tree.c",
     "state.c",
-    "statistics.c",
-    "tables.c",
-    "tap.c",
-    "tree.c",
+    "statistics/flow.c",
+    "statistics/statistics.c",
+    "statistics/tables.c",
+    "statistics/tap.c",
 ];
 const SHIM_HEADERS: &[&str] = &["session.h", "shim.h", "weak.h"];
 

@@ -8,11 +8,8 @@ mod cost;
 mod dist;
 mod fuzz;
 mod install;
-mod programs;
 mod samples;
-mod skipped;
 mod soak;
-mod supply;
 mod table;
 
 use std::env;

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include "shim.h"
+#include "../shim.h"
 
 #include <epan/stats_tree.h>
 #include <epan/tap.h>

@@ -1,7 +1,11 @@
 //! `cargo xtask test`: everything that has to hold.
 //!
 //! Builds go side by side where their locks allow it, and so do the test programs: see
-//! [`crate::programs`].
+//! [`programs`].
+
+mod programs;
+mod skipped;
+mod supply;
 
 use std::env;
 use std::ffi::OsString;
@@ -20,10 +24,10 @@ use testkit::wireshark::packages::{
 };
 use testkit::wireshark::{VERSION_VARIABLE, Wireshark, plugin};
 
+use self::programs::Program;
+use self::skipped::Skipped;
+use crate::bench;
 use crate::cost::{self, DESIGNS};
-use crate::programs::{self, Program};
-use crate::skipped::{self, Skipped};
-use crate::{bench, supply};
 
 /// The plugin may make tshark's plain listing this many times as expensive.
 const COST_LIMIT: f64 = 1.08;

@@ -249,9 +249,9 @@ impl ConnectionTable {
         std::mem::take(&mut self.closed).into()
     }
 
-    /// Whether [`take_closed`](Self::take_closed) would give any.
+    /// Whether [`take_closed`](Self::take_closed) would return any.
     #[inline]
-    pub(crate) fn has_closed(&self) -> bool {
+    pub fn has_closed(&self) -> bool {
         !self.closed.is_empty()
     }
 

@@ -20,13 +20,14 @@ tcphs_tap_register(void)
 void
 tcphs_tap_queue(packet_info *pinfo)
 {
+    if (!have_tap_listener(tap))
+        return;
+
     tcphs_tapped tapped = { 0 };
     /* Asked now, because every frame is visited when listeners are called. */
     bool later = PINFO_FD_VISITED(pinfo);
     tcphs_status status;
 
-    if (!have_tap_listener(tap))
-        return;
     for (uint32_t nth = 0; ; nth++) {
         status = tcphs_session_tapped(tcphs_file, pinfo->num, nth, later, &tapped);
         if (status != TCPHS_OK)

@@ -45,10 +45,9 @@ pub struct Landmarks {
 }
 
 impl Connections {
-    /// Keeps the connections that have left the table. To be called after the table has observed
-    /// anything.
-    pub fn keep_closed(&mut self, table: &mut ConnectionTable) {
-        for connection in table.take_closed() {
+    /// Keeps the connections that have left the table.
+    pub fn keep_closed(&mut self, closed: Vec<Connection>) {
+        for connection in closed {
             let index = connection.id() as usize;
             let slot = self.keep(connection);
             if let Some(entry) = self.entries.get_mut(index) {
@@ -58,8 +57,7 @@ impl Connections {
     }
 
     /// Notes the segment at `place`, which the table has just observed.
-    pub fn note(&mut self, table: &mut ConnectionTable, annotation: &Annotation, place: u32) {
-        self.keep_closed(table);
+    pub fn note(&mut self, table: &ConnectionTable, annotation: &Annotation, place: u32) {
         let Some(slot) = table.latest_slot() else { return };
         let index = annotation.connection as usize;
         if index >= self.entries.len() {

@@ -35,7 +35,9 @@ pub struct Session {
     texts: InfoTexts,
     proofs: Proofs,
     settings: Settings,
-    /// Whether `end_frame` has reported that open connections were dropped.
+    /// Whether open connections were dropped.
+    evicted: bool,
+    /// Whether `end_frame` has reported it.
     eviction_reported: bool,
 }
 
@@ -92,17 +94,27 @@ impl Session {
     pub fn learn(&mut self, frame: u32, segment: &Segment<'_>) {
         let annotation = self.table.observe(segment);
         let place = self.store.push(frame, &annotation);
-        self.connections.note(&mut self.table, &annotation, place);
+        self.keep_closed();
+        self.connections.note(&self.table, &annotation, place);
         self.syns.note(segment, place);
+    }
+
+    /// Keeps the connections that the last segment or ICMP error made leave the table.
+    #[inline]
+    fn keep_closed(&mut self) {
+        if self.table.has_closed() {
+            self.connections.keep_closed(self.table.take_closed());
+            self.evicted = self.table.evicted() > 0;
+        }
     }
 
     /// Takes in an ICMP error, and stores its annotation if it belongs to a connection.
     pub fn learn_icmp(&mut self, frame: u32, error: &IcmpError) {
         let observed = self.table.observe_icmp(error);
-        self.connections.keep_closed(&mut self.table);
+        self.keep_closed();
         if let Some(annotation) = observed {
             let place = self.store.push(frame, &annotation);
-            self.connections.note(&mut self.table, &annotation, place);
+            self.connections.note(&self.table, &annotation, place);
             // The places of a frame that a read filter rejected are used again.
             while self.icmp.pop_if(|(last, _)| *last >= place).is_some() {}
             let IcmpError { kind, code, ref packet, .. } = *error;
@@ -117,9 +129,8 @@ impl Session {
     /// as well. So this call, and not the number, separates the segments of two frames.
     pub fn end_frame(&mut self, frame: u32) -> bool {
         self.store.end_frame(frame);
-        let reported = self.eviction_reported;
-        self.eviction_reported = self.table.evicted() > 0;
-        self.eviction_reported && !reported
+        let reported = std::mem::replace(&mut self.eviction_reported, self.evicted);
+        self.evicted && !reported
     }
 
     /// Segment `nth` of a frame, from 0 in the order in which they were taken in.
@@ -166,9 +177,14 @@ impl Session {
 
     /// The text of the Info column for a frame, and a NUL; `None` if the frame adds none.
     pub fn info(&mut self, frame: u32) -> Option<&str> {
-        let annotations = self.store.segments(frame).map(|(_, annotation)| annotation);
         let every = self.settings.every_segment;
-        let mut staged = annotations.filter(|annotation| every || annotation.stage != Stage::None);
+        let is_staged = |annotation: &Annotation| every || annotation.stage != Stage::None;
+        // Nearly all frames, in a few instructions: every listing asks for each.
+        if let Some(only) = self.store.only_segment(frame) {
+            return is_staged(&only).then(|| self.texts.one(&only));
+        }
+        let annotations = self.store.segments(frame).map(|(_, annotation)| annotation);
+        let mut staged = annotations.filter(is_staged);
         let first = staged.next()?;
         Some(match staged.next() {
             None => self.texts.one(&first),

@@ -70,6 +70,18 @@ impl Store {
         of_frame.map(|(place, record)| (place, self.annotation(place, &record.annotation)))
     }
 
+    /// The only segment of a frame; `None` if the frame has none or several.
+    #[inline]
+    pub fn only_segment(&self, frame: u32) -> Option<Annotation> {
+        let place = self.first.get(frame).checked_sub(1)?;
+        let next = self.records.get(place as usize + 1);
+        if next.is_some_and(|next| next.frame == frame) {
+            return None;
+        }
+        let record = self.records.get(place as usize).filter(|record| record.frame == frame)?;
+        Some(self.annotation(place, &record.annotation))
+    }
+
     /// The records from `place` on, each with its frame and place.
     pub fn since(&self, place: usize) -> impl Iterator<Item = (u32, u32, Annotation)> {
         let places = (place as u32..).zip(self.records.since(place));

@@ -15,9 +15,9 @@
 //! assert_eq!(script.capture(0).frames.len(), 3);
 //! ```
 
-mod draft;
-mod end;
-mod reported;
+mod annotation;
+mod endpoint;
+mod segment;
 
 use std::net::IpAddr;
 
@@ -26,11 +26,11 @@ use dissector_core::{ConnectionTable, IcmpError, PacketInfo};
 
 use crate::capture::{Frame, Frames};
 use crate::packet::{self, RAW, SYN, TcpPacket};
-use draft::Wire;
-use end::End;
+use endpoint::End;
+use segment::Wire;
 
-pub use draft::Draft;
-pub use reported::Reported;
+pub use annotation::Reported;
+pub use segment::Draft;
 
 const MS: i64 = 1_000_000;
 const US: i64 = 1_000;

@@ -10,7 +10,7 @@ use dissector_core::connection::Finding;
 use serde_json::Value;
 use tests::{OPENED_LAYERS, corpus, everything, in_parallel, wireshark};
 
-use crate::heard::{self, Passes, remark};
+use crate::tool_output::{self, Passes, remark};
 
 /// Fields of the plugin and columns of the command that say the same.
 pub const SAME: &[(&str, &str)] = &[
@@ -71,7 +71,7 @@ pub const SAME_VERDICT: &[(&str, &str)] = &[
 /// Of a frame's stages: whether they are of TCP segments. An ICMP error that quotes one has fields
 /// too, but no row.
 fn is_of_segments(stages: &str) -> bool {
-    !stages.is_empty() && stages.split(heard::SEPARATOR).all(|stage| stage != "14")
+    !stages.is_empty() && stages.split(tool_output::SEPARATOR).all(|stage| stage != "14")
 }
 
 #[derive(Default)]
@@ -144,7 +144,7 @@ fn seconds(ns: u64) -> String {
 fn compare(capture: &Path, passes: Passes) -> Tally {
     let mut tally = Tally::default();
     let path = capture.to_string_lossy();
-    let heard = heard::of(capture);
+    let heard = tool_output::of(capture);
     let Some(ours) = heard.packets() else {
         tally.left_out.push(format!("{path}: a file format that only Wireshark reads"));
         return tally;
@@ -215,7 +215,7 @@ fn compare(capture: &Path, passes: Passes) -> Tally {
 /// the connection; only where both see the same segments.
 fn compare_verdicts(capture: &Path, tally: &mut Tally) {
     let path = capture.to_string_lossy();
-    let heard = heard::of(capture);
+    let heard = tool_output::of(capture);
     let (Some(packets), Some(connections)) = (heard.packets(), heard.connections()) else {
         return;
     };
@@ -350,7 +350,7 @@ fn on_the_samples_in_one_pass_and_two() {
 
 #[test]
 fn on_the_corpus_in_one_pass_and_two() {
-    check(&heard::in_one_pass_too(corpus()), |capture| compare(capture, Passes::One));
+    check(&tool_output::in_one_pass_too(corpus()), |capture| compare(capture, Passes::One));
     check(&corpus(), |capture| compare(capture, Passes::Two));
 }
 

@@ -9,7 +9,7 @@ use dissector_core::wire::TcpFlags;
 use serde_json::Value;
 use tests::{corpus, everything, in_parallel, samples, text};
 
-use crate::heard::{self, Passes};
+use crate::tool_output::{self, Passes};
 
 /// What is asked of tshark.
 pub const ASKED: &[&str] =
@@ -35,7 +35,7 @@ fn tcpdump(capture: &Path) -> HashMap<u64, String> {
 }
 
 fn against_tcpdump(capture: &Path) -> (usize, Vec<String>) {
-    let heard = heard::of(capture);
+    let heard = tool_output::of(capture);
     let Some(ours) = heard.packets() else { return (0, Vec::new()) };
     let theirs = tcpdump(capture);
     let mut equal = 0;
@@ -77,7 +77,7 @@ fn against_wireshark(capture: &Path) -> (usize, Vec<String>) {
     let path = capture.to_string_lossy();
     let mut equal = 0;
     let mut wrong = Vec::new();
-    for row in heard::of(capture).rows(Passes::One, ASKED) {
+    for row in tool_output::of(capture).rows(Passes::One, ASKED) {
         let [frame, stage, ours, _, info] = &row[..] else { continue };
         if stage.is_empty() {
             continue;
@@ -90,7 +90,7 @@ fn against_wireshark(capture: &Path) -> (usize, Vec<String>) {
         };
         // Once accurate ECN is negotiated, Wireshark reads AE, CWR and ECE as a number. The bits are
         // compared in `all_twelve_bits`.
-        if ours.contains(heard::SEPARATOR) || words.contains("ACE=") {
+        if ours.contains(tool_output::SEPARATOR) || words.contains("ACE=") {
             continue;
         }
         if ours == words {
@@ -105,13 +105,13 @@ fn against_wireshark(capture: &Path) -> (usize, Vec<String>) {
 #[test]
 fn as_wireshark_writes_them() {
     let mut captures = vec![everything().into()];
-    captures.extend(heard::in_one_pass_too(corpus()));
+    captures.extend(tool_output::in_one_pass_too(corpus()));
     report(in_parallel(&captures, |capture| against_wireshark(capture)), "Wireshark");
 }
 
 /// The twelve bits themselves, where a frame holds one segment.
 fn twelve_bits(capture: &Path) -> (usize, Vec<String>) {
-    let heard = heard::of(capture);
+    let heard = tool_output::of(capture);
     let Some(ours) = heard.packets() else { return (0, Vec::new()) };
     let path = capture.to_string_lossy();
     let theirs: HashMap<u64, u16> = heard
@@ -141,6 +141,6 @@ fn twelve_bits(capture: &Path) -> (usize, Vec<String>) {
 #[test]
 fn all_twelve_bits() {
     let mut captures = vec![everything().into()];
-    captures.extend(heard::in_one_pass_too(corpus()));
+    captures.extend(tool_output::in_one_pass_too(corpus()));
     report(in_parallel(&captures, |capture| twelve_bits(capture)), "Wireshark's number");
 }

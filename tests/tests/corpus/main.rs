@@ -1,9 +1,9 @@
 //! Every capture there is, asked of tshark, of the command, and of the tools that people know.
 //!
 //! One program, so that each capture is read once by each of them, whatever is compared
-//! ([`heard`]).
+//! ([`tool_output`]).
 
 mod agreement;
 mod conformance;
 mod flags;
-mod heard;
+mod tool_output;

@@ -2,7 +2,7 @@
 //! output of tcpdump for the samples, and for what no sample shows for the capture in `built.rs`.
 
 mod built;
-mod remarks;
+mod findings;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -362,7 +362,7 @@ fn the_samples_named_are_there() {
     let names: Vec<_> =
         known.iter().map(|file| file.file_stem().unwrap_or_default().to_string_lossy()).collect();
     for (name, _) in
-        CASES.iter().chain(remarks::CASES).chain(FAR_SERVERS).flat_map(|case| case.samples)
+        CASES.iter().chain(findings::CASES).chain(FAR_SERVERS).flat_map(|case| case.samples)
     {
         assert!(names.iter().any(|known| known == name), "{name}");
     }
@@ -375,7 +375,7 @@ fn pick_what_an_expert_picks() {
 
 #[test]
 fn pick_the_packets_of_each_remark() {
-    check(remarks::CASES);
+    check(findings::CASES);
 }
 
 #[test]

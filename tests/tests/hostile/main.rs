@@ -8,9 +8,9 @@
 mod broken_files;
 mod compare;
 mod faults;
+mod frame_mutations;
 mod frames;
 mod limits;
 mod memory;
-mod mutate;
-mod mutated;
+mod mutated_captures;
 mod sharkd;

@@ -10,7 +10,7 @@ use testkit::wireshark::plugin::{ADDRESS_SANITIZER, build_and_place_variant};
 use tests::{finish, in_parallel, open_to_all, samples, text, wireshark};
 
 use crate::frames::{folder, write};
-use crate::mutated::some_of_everything;
+use crate::mutated_captures::some_of_everything;
 use crate::sharkd::{ask, load, look_at_everything};
 
 /// What valgrind says of the plugin: errors, and lost or kept octets by kind of record.

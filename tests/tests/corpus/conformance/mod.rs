@@ -20,7 +20,7 @@ use tests::{at_length, corpus, in_parallel, once_more};
 use self::report::Report;
 use self::tshark::Frame;
 pub use self::tshark::WIRESHARKS;
-use crate::heard::{self, Heard};
+use crate::tool_output::{self, Heard};
 
 /// What the command and tshark say of one capture.
 struct Capture {
@@ -34,7 +34,7 @@ impl Capture {
     fn read(root: &Path, file: &Path) -> Self {
         Self {
             name: file.strip_prefix(root).expect("below the root").to_string_lossy().into_owned(),
-            heard: heard::of(file),
+            heard: tool_output::of(file),
             frames: Vec::new(),
         }
     }

@@ -14,7 +14,7 @@ use super::Capture;
 use super::differences::STRANGE_CLOCKS;
 use super::encapsulation::unopened;
 use super::zeek::{End, pair};
-use crate::heard::{Heard, Passes, SEPARATOR};
+use crate::tool_output::{Heard, Passes, SEPARATOR};
 
 /// Counts by what was compared and how it came out.
 pub type Tally = BTreeMap<(&'static str, &'static str), usize>;

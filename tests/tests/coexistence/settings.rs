@@ -2,7 +2,7 @@
 
 use tests::{everything, finish, text, wireshark};
 
-use crate::seen::{assert_same, assert_theirs_stay, details_as_is, with, without};
+use crate::details::{assert_same, assert_theirs_stay, details_as_is, with, without};
 
 #[test]
 fn one_pass_and_two() {

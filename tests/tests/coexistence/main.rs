@@ -2,8 +2,8 @@
 //! plus our fields.
 
 mod corpus;
-mod neighbours;
-mod seen;
+mod details;
+mod other_plugins;
+mod settings;
 mod sharkd;
 mod statistics;
-mod switches;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testkit::random::Rng;
 use tests::{everything, finish, text, tshark, wireshark};
 
-use crate::seen::{assert_same, file, skipped};
+use crate::details::{assert_same, file, skipped};
 
 /// What sharkd answers, one result a request; `None` where there is no sharkd.
 fn ask(plugin: bool, requests: &[Value]) -> Option<Vec<Value>> {

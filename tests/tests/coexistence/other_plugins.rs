@@ -2,7 +2,9 @@
 
 use tests::{everything, finish, text, wireshark};
 
-use crate::seen::{assert_same, assert_theirs_stay, file, has_lua, path, skipped, with, without};
+use crate::details::{
+    assert_same, assert_theirs_stay, file, has_lua, path, skipped, with, without,
+};
 
 /// Whether this Wireshark has a protocol of that filter name.
 fn has_protocol(name: &str) -> bool {

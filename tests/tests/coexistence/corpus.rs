@@ -2,7 +2,7 @@
 
 use tests::{at_length, corpus, in_parallel, wireshark};
 
-use crate::seen::{Details, details};
+use crate::details::{Details, details};
 
 /// Every third of them, and [at length](at_length) each.
 #[test]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use dissector_core::wire::TcpFlags;
 
 use super::Sender;
-use super::draft::{Draft, Wire};
+use super::segment::{Draft, Wire};
 use crate::packet::TcpPacket;
 
 /// One end: its address, and the numbers that a TCP keeps of a connection.

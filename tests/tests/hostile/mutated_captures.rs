@@ -6,8 +6,8 @@ use testkit::random::Rng;
 use tests::{corpus, in_parallel, samples};
 
 use crate::compare::{assert_same, share};
+use crate::frame_mutations::{cut, every_value, in_disorder, made_up, mutate};
 use crate::frames::read_all;
-use crate::mutate::{cut, every_value, in_disorder, made_up, mutate};
 
 fn of_samples() -> Frames {
     let mut read = read_all(&samples());

@@ -16,7 +16,7 @@ fn compare(file: &str, said: &str) {
     expect_file![workspace().join(file)].assert_eq(said);
 }
 
-const TOLD: &[&str] = &[
+const NARRATED: &[&str] = &[
     "telnet-dns",
     "refused",
     "no-reply",
@@ -34,7 +34,7 @@ const TOLD: &[&str] = &[
 
 #[test]
 fn ladders() {
-    for name in TOLD {
+    for name in NARRATED {
         let sample = format!("samples/{name}.pcapng");
         golden(&format!("ladder-{name}.txt"), &["ladder", &sample]);
     }
@@ -42,7 +42,7 @@ fn ladders() {
 
 #[test]
 fn explanations() {
-    for name in TOLD {
+    for name in NARRATED {
         let sample = format!("samples/{name}.pcapng");
         golden(&format!("explain-{name}.txt"), &["explain", "--max", "9", &sample]);
     }

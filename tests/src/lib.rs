@@ -105,7 +105,7 @@ pub fn sample(name: &str) -> PathBuf {
     testkit::workspace_root().join("samples").join(name)
 }
 
-/// Lets everybody into `folder`: run by root, tshark may be nobody.
+/// Makes `folder` readable by every user: tests started by root run tshark as the user nobody.
 ///
 /// # Panics
 /// Where the folder is not the caller's.
@@ -128,7 +128,7 @@ pub fn everything() -> &'static str {
     static FILE: OnceLock<String> = OnceLock::new();
     FILE.get_or_init(|| {
         let file = made_once("everything.pcapng", |file| {
-            // In the order of the files, so that time goes back between them.
+            // `-a` keeps the order of the files, so that time goes back from one to the next.
             finish(Command::new("mergecap").args(["-a", "-w"]).arg(file).args(samples()));
         });
         file.to_string_lossy().into_owned()
@@ -148,27 +148,27 @@ pub fn made_once(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
     file
 }
 
-/// Whether to try all there is to try, which takes hours.
-pub fn at_length() -> bool {
+/// Whether to run every case (`TCPHS_LONG` is set), which takes hours.
+pub fn all_cases() -> bool {
     std::env::var_os("TCPHS_LONG").is_some()
 }
 
-/// Whether the tests run with a version of Wireshark that was named, after they have run with the
-/// installed one.
-pub fn once_more() -> bool {
+/// Whether this run tests a version of Wireshark that was named, after a run with the installed
+/// one.
+pub fn named_version_run() -> bool {
     testkit::wireshark::named_version().is_ok_and(|named| named.is_some())
 }
 
-/// All of them; of what has been tried with the installed version, another tries every `step`th, or
-/// all of it [at length](at_length).
-pub fn less_once_more<T>(all: Vec<T>, step: usize) -> Vec<T> {
-    let step = if once_more() && !at_length() { step } else { 1 };
+/// All cases in a run with the installed version or with [`TCPHS_LONG`](all_cases); every `step`th
+/// one in a run with a named version.
+pub fn fewer_for_named_version<T>(all: Vec<T>, step: usize) -> Vec<T> {
+    let step = if named_version_run() && !all_cases() { step } else { 1 };
     all.into_iter().step_by(step).collect()
 }
 
-/// Every capture of the corpus; empty, with a word on standard error, where there is none.
+/// Every capture of the corpus; empty if there is no corpus, which is reported as a skipped test.
 pub fn corpus() -> Vec<PathBuf> {
-    less_once_more(whole_corpus(), 5)
+    fewer_for_named_version(whole_corpus(), 5)
 }
 
 fn whole_corpus() -> Vec<PathBuf> {
@@ -221,7 +221,7 @@ fn once(arguments: &[&str], plugin: bool) -> String {
     })
 }
 
-/// Runs a command; panics with its standard error where it fails.
+/// Runs a command; panics with its standard error if it fails.
 pub fn finish(command: &mut Command) -> Output {
     let output = command.stdin(Stdio::null()).output().expect("the command starts");
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -234,9 +234,10 @@ pub fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// `-T fields` with a tab between fields and a comma between values: one row a frame.
+/// Runs `tshark -T fields` with a tab between fields and a comma between values: one row per frame.
 ///
-/// Rows up to where a damaged capture ends count; only a tshark that was killed is a failure.
+/// The rows of a damaged capture up to the damage count; only a tshark that was killed is a
+/// failure.
 pub fn fields(arguments: &[&str], names: &[&str]) -> Vec<Vec<String>> {
     let mut command = wireshark().with_plugin();
     command.args(["-T", "fields"]).args(arguments).stdin(Stdio::null());
@@ -244,7 +245,8 @@ pub fn fields(arguments: &[&str], names: &[&str]) -> Vec<Vec<String>> {
         command.args(["-e", name]);
     }
     let output = command.output().expect("tshark starts");
-    // Of a damaged capture, tshark says 2; 4.6 has 14 for one whose format it does not support.
+    // tshark exits with 2 for a damaged capture; 4.6 exits with 14 for a format it does not
+    // support.
     let known = |code| code <= 2 || code == 14;
     assert!(output.status.code().is_some_and(known), "{command:?}: {output:?}");
     text(&output).lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
@@ -281,7 +283,8 @@ pub fn rows(command: &str, capture: &Path) -> Option<Vec<Value>> {
     Some(text(&output).lines().map(parse).collect())
 }
 
-/// Does `work` for every item, on as many threads as there are cores; what it returns, in order.
+/// Calls `work` for every item, on as many threads as there are cores; returns the results in
+/// order.
 pub fn in_parallel<I: Sync, R: Send>(items: &[I], work: impl Fn(&I) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(items.len()));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 pub struct Results<V>(Mutex<BTreeMap<String, Arc<OnceLock<V>>>>);
 
 impl<V: Clone> Results<V> {
-    /// None yet.
+    /// A collection without results.
     #[expect(clippy::new_without_default, reason = "for statics")]
     pub const fn new() -> Self {
         Self(Mutex::new(BTreeMap::new()))

@@ -81,7 +81,7 @@ fn installed_it_annotates_and_taken_out_it_is_gone() {
     assert!(home.tshark(&[]).contains("3/3 ACK [.] client ESTABLISHED server ESTABLISHED? | "));
     let listed = home.tshark(&["-2", "-C", NAME, "-Y", "tcphs.final_ack"]);
     assert!(listed.contains(" ACK . ACK ESTABLISHED ESTABLISHED complete "), "{listed}");
-    // Twice is no harm.
+    // Installing a second time succeeds with the same output.
     assert_eq!(said(&home.script(&[])), installed);
 
     let removed = said(&home.script(&["--uninstall"]));
@@ -100,7 +100,7 @@ fn what_the_user_has_changed_stays() {
     let theirs = home.profile().join("colorfilters");
     fs::write(&theirs, "# of the user\n").expect("it is there");
     let word = format!("kept {}, which you have changed", theirs.display());
-    // A new edition, told by its columns.
+    // A new version of the profile, with other columns.
     let columns = home.unpacked().join("profile/preferences");
     let new = format!("{}# new\n", fs::read_to_string(&columns).expect("it is there"));
     fs::write(&columns, &new).expect("it is ours");
@@ -109,7 +109,7 @@ fn what_the_user_has_changed_stays() {
     let read = |name: &str| fs::read_to_string(home.profile().join(name)).expect("it is there");
     assert_eq!((read("colorfilters").as_str(), read("preferences")), ("# of the user\n", new));
 
-    // Wireshark's own note of its window goes only with the rest.
+    // The file `recent`, which Wireshark wrote, is removed only with the whole profile.
     fs::write(home.profile().join("recent"), "# of Wireshark\n").expect("it is there");
     said(&home.script(&[]));
     assert_eq!(read("recent"), "# of Wireshark\n");
@@ -142,8 +142,8 @@ fn another_wireshark_is_refused_in_one_sentence() {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
 
-/// Two archives of the same sources are the same, octet for octet, and name no folder of whoever
-/// made them.
+/// Two archives of the same sources are equal octet for octet, and contain no path of the machine
+/// that made them.
 #[test]
 fn archives_are_reproducible() {
     let make = || fs::read(archive()).expect("it can be read");
@@ -161,7 +161,7 @@ fn archives_are_reproducible() {
     assert!(is_owned_by_nobody_in_particular(&home.unpacked()));
 }
 
-/// The same sources in another folder, built from nothing, are the same plugin, octet for octet.
+/// A clean build of the same sources in another folder gives the same plugin, octet for octet.
 #[test]
 #[ignore = "builds the plugin anew"]
 fn the_plugin_is_the_same_wherever_it_is_built() {

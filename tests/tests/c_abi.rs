@@ -1,6 +1,6 @@
 //! The C library, installed as `cargo xtask install-c` does it: its examples and the programs of
 //! `tests/c/` are built by pkg-config, as C and as C++, with AddressSanitizer and without, and run.
-//! And the symbols that the plugin imports.
+//! The last test checks the symbols that the plugin imports.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -27,7 +27,7 @@ fn prefix() -> &'static Path {
     })
 }
 
-/// What pkg-config prints, word by word.
+/// The words that pkg-config prints.
 fn pkg_config(arguments: &[&str]) -> Vec<String> {
     let mut command = Command::new("pkg-config");
     command.env("PKG_CONFIG_PATH", prefix().join("lib/pkgconfig"));
@@ -56,7 +56,8 @@ impl Program {
             Command::new(env::var_os("CC").unwrap_or_else(|| OsString::from(default)));
         compiler.args(language).args(["-O1", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
         compiler.arg(source).arg("-o").arg(folder.path().join("program"));
-        // Flags of the linker come behind what needs them; `-x` is about files of the command line.
+        // Linker flags come behind the files that need them; `-x none` ends the language that was
+        // set for the sources.
         finish(compiler.args(["-x", "none"]).args(flags));
         Self { folder }
     }
@@ -67,7 +68,7 @@ impl Program {
         command
     }
 
-    /// What it prints.
+    /// The standard output of the program.
     fn run(&self) -> String {
         text(&finish(&mut self.command()))
     }
@@ -118,7 +119,7 @@ fn every_function_takes_null_and_nonsense() {
         );
         return;
     }
-    // Labels live as long as the program, so only memory that is certainly lost counts.
+    // Labels live as long as the program, so only definitely lost memory is an error.
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
     valgrind
@@ -177,7 +178,7 @@ fn every_enumeration_has_its_constants_and_labels() {
     assert_eq!(Program::new(&source, C, &["tcphs"]).run(), "");
 }
 
-/// What `live.c` prints of a capture on its standard input.
+/// The output of `live.c` for a capture on its standard input.
 fn live(program: &Program, capture: &Path) -> Vec<String> {
     let capture = File::open(capture).expect("a sample");
     let output = program.command().stdin(capture).output().expect("the program starts");
@@ -236,7 +237,7 @@ fn many(connections: u64) {
         let &[middle, end, asked, forgotten] = &numbers[..] else { panic!("{printed}") };
         assert!(end < middle + (1 << 20), "{asks}: {middle} octets, then {end}");
         assert!(end < 64 << 20, "{asks}: {end} octets");
-        // Those that were silent for less than two minutes are still in the table.
+        // Connections that were silent for less than two minutes are still in the table.
         let expected = if asks == "ask" { connections - 20_000..connections } else { 0..1 };
         assert!(expected.contains(&asked), "{asks}: {asked}");
         let expected = if asks == "ask" { 0..1 } else { connections - 100_000..connections };
@@ -255,8 +256,8 @@ fn memory_is_constant_over_ten_million_connections() {
     many(10_000_000);
 }
 
-/// With a symbol that is not weak and not there, Wireshark would say "undefined symbol" instead of
-/// naming the version that the plugin was built for.
+/// If a symbol were not weak and missing in a Wireshark, it would report "undefined symbol" instead
+/// of naming the version that the plugin was built for.
 #[test]
 fn the_plugin_imports_wireshark_weakly() {
     let plugin = testkit::wireshark::plugin::build(tests::wireshark()).expect("the plugin builds");

@@ -19,7 +19,7 @@ use expect_test::expect_file;
 use testkit::workspace_root;
 use tests::{finish, tcphs, text, tshark, wireshark};
 
-/// How the line of a quoted command begins.
+/// The beginnings of the lines with quoted commands.
 const PROMPTS: [&str; 3] = ["$ cargo xtask tshark ", "$ tcphs ", "$ tcpdump "];
 
 /// The longest line of a block that is cut to fit, in characters.
@@ -27,7 +27,7 @@ const WIDTH: usize = 136;
 
 /// A command quoted in a page, and the output quoted below it.
 struct Quoted {
-    /// As in the page, including `$ ` and `(cut to fit)`.
+    /// The line of the page, including `$ ` and `(cut to fit)`.
     line: String,
     output: Vec<String>,
 }

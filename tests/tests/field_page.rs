@@ -207,7 +207,8 @@ fn wireshark_takes_every_example() {
         tshark.args(["-n", "-2", "-r", &path, "-Y", filter]).stdin(Stdio::null());
         tshark.output().expect("tshark starts").status.success()
     };
-    // Starting tshark takes the time, so all go into one filter first, and one by one if that fails.
+    // Starting tshark takes most of the time, so all examples are tried in one filter, and one by
+    // one if that fails.
     let all: Vec<_> = examples.iter().map(|example| format!("({example})")).collect();
     if !takes(&all.join(" || ")) {
         let wrong: Vec<_> = examples.iter().filter(|example| !takes(example)).collect();

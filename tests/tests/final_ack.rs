@@ -1,4 +1,4 @@
-//! The third packet of every handshake, against a list that people made from tcpdump's output.
+//! The final ACK of every handshake, compared with a list made by hand from tcpdump's output.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ struct Entry {
     frames: Vec<u64>,
 }
 
-/// The entries whose capture is here.
+/// The entries whose capture exists on this machine.
 fn entries() -> Vec<Entry> {
     let corpus = testkit::shared_captures();
     if corpus.is_none() {
@@ -48,7 +48,7 @@ fn entries() -> Vec<Entry> {
         .collect()
 }
 
-/// What differs between the list and what a tool says.
+/// The difference between the list and the final ACKs that a tool reports.
 fn wrong(entry: &Entry, tool: &str, said: &[u64]) -> Option<String> {
     let Entry { name, frames, .. } = entry;
     (said != frames).then(|| format!("{name}: by hand {frames:?}, {tool} {said:?}"))

@@ -1,5 +1,5 @@
-//! The C headers are what their sources say: `include/tcphs.h` those of `c-api/` and the tables of
-//! the core, `ffi-plugin/shim/session.h` those of `ffi-plugin/src/abi/`.
+//! The C headers are up to date with their sources: `include/tcphs.h` with those of `c-api/` and
+//! the tables of the core, `ffi-plugin/shim/session.h` with those of `ffi-plugin/src/abi/`.
 //!
 //! `cargo xtask bless` writes them anew.
 
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use dissector_core::connection::{ENUMERATIONS, Enumeration};
 use expect_test::expect_file;
 
-/// A header and where it comes from.
+/// A header and its sources.
 struct Header {
     file: &'static str,
     introduction: &'static str,

@@ -1,14 +1,14 @@
-//! What the kernel says of itself: recordings whose hosts wrote down the true states of their
-//! sockets, polled every few milliseconds.
+//! The engine's states against those of the kernel: recordings whose hosts polled the states of
+//! their sockets every few milliseconds.
 //!
-//! Polling misses short states, so a host's list is a part of what happened, in order.
+//! Polling misses short states, so a host's list is a subsequence of its states.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use tests::rows;
 
-/// The kernel's word for a state, in ours.
+/// The RFC's name of a state that the kernel names.
 fn rfc(state: &str) -> String {
     state.replace('_', "-")
 }
@@ -16,7 +16,7 @@ fn rfc(state: &str) -> String {
 /// A state in the order shown.
 struct Shown {
     state: String,
-    /// Since when its own segments prove it.
+    /// The time from which the end's own segments prove it.
     proven_ns: Option<i64>,
     to_ns: i64,
 }
@@ -97,7 +97,7 @@ fn proven_states_are_those_the_kernel_was_in() {
             let what = format!("{capture} {end}: the kernel {truth:?}, shown {names:?}");
             let mut rest = names.iter();
             assert!(truth.iter().all(|state| rest.any(|other| other == state)), "{what}");
-            // CLOSED is a socket that is gone.
+            // A closed socket does not exist any more, so the kernel lists no CLOSED.
             let wrong: Vec<_> = states
                 .iter()
                 .filter(|shown| shown.state != "CLOSED")

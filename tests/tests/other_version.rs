@@ -1,5 +1,5 @@
-//! A plugin in a Wireshark that it was not built for: Wireshark says so in a sentence of its own, and
-//! all else is as without it.
+//! A plugin in a Wireshark that it was not built for: Wireshark refuses it with its own message and
+//! goes on without it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

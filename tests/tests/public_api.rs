@@ -1,5 +1,5 @@
-//! What `dissector-core` offers, as a list: `dissector-core/api.txt`. What changes there may break
-//! a user's build, so it changes on purpose.
+//! The public API of `dissector-core` is listed in `dissector-core/api.txt`. A change may break a
+//! user's build, so the list is changed on purpose.
 //!
 //! `cargo xtask bless` writes it anew.
 
@@ -15,8 +15,8 @@ use tests::finish;
 const FOREIGN: [&str; 7] =
     ["bitflags::", "etherparse::", "flate2::", "hashbrown::", "nom::", "pcap_file::", "ruzstd::"];
 
-/// The form of rustdoc's description that the library for it reads; it has one for each release of
-/// Rust or two.
+/// The version of rustdoc's JSON format that the library reads; almost every release of Rust has a
+/// new one.
 const FORMAT: u64 = 57;
 
 #[test]
@@ -46,7 +46,7 @@ fn the_public_api_is_the_listed_one() {
         .build()
         .expect("it is of the form that it says");
     let api = api.to_string();
-    // Public types are ours.
+    // No type of another crate is public.
     for foreign in FOREIGN {
         let shown = api.lines().find(|line| line.contains(foreign));
         assert_eq!(shown, None, "a type of another crate in a public signature");

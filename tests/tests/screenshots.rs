@@ -1,4 +1,4 @@
-//! The pictures of the README: taken of the window, so that they show what there is.
+//! The pictures of the README, taken of Wireshark's window.
 //!
 //! `cargo xtask screenshots` runs this with the folder that the pictures go to.
 
@@ -15,7 +15,7 @@ use tests::{finish, sample, tshark};
 /// Names the folder that the pictures go to.
 const FOLDER_VARIABLE: &str = "TCPHS_SCREENSHOTS";
 
-/// No picture is larger, in octets: a page with all of them is to open at once.
+/// The largest size of a picture in octets, so that a page with all of them opens quickly.
 const MOST_OCTETS: u64 = 120_000;
 
 const WIDTH: i32 = 1200;
@@ -40,14 +40,14 @@ column.width:
 \t\"%i\", 600
 ";
 
-/// Where pictures go, one window after the other.
+/// Takes pictures of windows on one desktop and writes them to a folder.
 struct Camera {
     folder: PathBuf,
     desktop: Desktop,
 }
 
 impl Camera {
-    /// Opens a capture as someone sees it who has arranged the window so.
+    /// Opens a capture in a window with this layout: see [`Window::open_as`].
     fn open(&self, capture: &Path, arranged: &str) -> Window<'_> {
         let arranged = format!("{NARROW}{arranged}");
         let arguments = ["-C", profile::NAME, "-r", &*capture.to_string_lossy()];
@@ -79,8 +79,8 @@ impl Camera {
         wait_until("the dialog in its place", || dialog.place().2 == width);
     }
 
-    /// Makes columns as wide as what is in them, by a double click on their right edges.
-    fn widen(&self, list: &Accessible, titles: &[&str]) {
+    /// Fits the widths of columns to their contents, by a double click on their right edges.
+    fn fit_columns(&self, list: &Accessible, titles: &[&str]) {
         for title in titles {
             let header = list.find("column header", title).expect("there is such a column");
             let (left, top, width, height) = header.place();
@@ -104,8 +104,8 @@ fn times(capture: &Path) -> Vec<f64> {
     text.lines().filter_map(|line| line.parse().ok()).collect()
 }
 
-/// Samples one after the other in one capture, two seconds apart, whenever they were recorded.
-fn one_after_the_other(folder: &Path, name: &str, samples: &[&str]) -> PathBuf {
+/// Concatenates samples into one capture, two seconds apart, whenever they were recorded.
+fn concatenate_samples(folder: &Path, name: &str, samples: &[&str]) -> PathBuf {
     let mut parts = Vec::new();
     let mut next = None;
     for sample_name in samples {
@@ -144,7 +144,7 @@ fn pictures() {
     statistics(&camera, captures.path());
 }
 
-/// One connection from its SYN to its last ACK, and what the details say of its second packet.
+/// One connection from its SYN to its last ACK, and the details of its second packet.
 fn packets_and_details(camera: &Camera) {
     let telnet = sample("telnet-dns.pcapng");
     let window = camera.open(&telnet, "gui.geometry_main_upper_pane: 200\n");
@@ -160,7 +160,7 @@ fn packets_and_details(camera: &Camera) {
 /// Connections that do not come up, one of each kind, after one that does.
 fn failures(camera: &Camera, folder: &Path) {
     let samples = ["telnet-dns", "refused", "no-reply", "not-accepted", "icmp-reject"];
-    let file = one_after_the_other(folder, "failures.pcapng", &samples);
+    let file = concatenate_samples(folder, "failures.pcapng", &samples);
     let window = camera.open(&file, "gui.tree_view_show: FALSE\n");
     select(camera, &window, "5");
     camera.take("failures", WIDTH, HEIGHT);
@@ -169,7 +169,7 @@ fn failures(camera: &Camera, folder: &Path) {
     let dialog = window.dialog("Expert Information");
     camera.arrange(&dialog, 1000, 420);
     let list = wait("the remarks", || dialog.find_by(&|list| list.role() == "tree"));
-    camera.widen(&list, &["Summary"]);
+    camera.fit_columns(&list, &["Summary"]);
     camera.take("expert-information", 1000, 420);
     drop(window);
 }
@@ -177,7 +177,7 @@ fn failures(camera: &Camera, folder: &Path) {
 /// Outcomes by server, servers, connections, and the flow graph.
 fn statistics(camera: &Camera, folder: &Path) {
     let samples = ["telnet-dns", "refused", "no-reply", "not-accepted", "icmp-reject", "ipv6"];
-    let file = one_after_the_other(folder, "several.pcapng", &samples);
+    let file = concatenate_samples(folder, "several.pcapng", &samples);
     let window = camera.open(&file, "");
     let lists: [(&str, &str, i32, i32); 3] = [
         ("TCP Handshake", "outcomes", 800, 330),
@@ -191,7 +191,7 @@ fn statistics(camera: &Camera, folder: &Path) {
         let list = wait("the list", || dialog.find_by(&|list| list.role() == "tree"));
         wait_until("its rows", || !list.rows().is_empty());
         let headers = list.headers();
-        camera.widen(&list, &headers.iter().map(String::as_str).collect::<Vec<_>>());
+        camera.fit_columns(&list, &headers.iter().map(String::as_str).collect::<Vec<_>>());
         camera.take(name, width, height);
         dialog.find("push button", "Close").expect("it can be closed").press();
     }

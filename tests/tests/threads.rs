@@ -1,5 +1,4 @@
-//! However many threads of the command follow the connections, what comes out is the same, octet for
-//! octet.
+//! The output of the command does not depend on the number of threads, octet for octet.
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
@@ -14,7 +13,8 @@ fn with_threads(threads: &str, arguments: &[&str], files: &[PathBuf]) -> Output 
     command.output().expect("tcphs starts")
 }
 
-/// Asserts that two threads and three say the same as one on both streams, and end alike.
+/// Asserts that two and three threads give the same standard output, standard error and exit status
+/// as one.
 fn alike(arguments: &[&str], files: &[PathBuf]) {
     let one = with_threads("1", arguments, files);
     for threads in ["2", "3"] {
@@ -33,7 +33,7 @@ const JSONL: &[&str] = &["connections", "--format", "jsonl"];
 fn samples() {
     let samples = tests::samples();
     in_parallel(&samples, |sample| alike(JSONL, from_ref(sample)));
-    // As one stream of several files.
+    // Several files are read as one stream.
     alike(JSONL, &samples);
     alike(&["connections", "--format", "csv", "--failed"], &samples);
     alike(&["connections", "--fail-on", "failed"], &samples);
@@ -65,12 +65,12 @@ fn long_captures() {
     alike(JSONL, &[write("data.pcap", Kind::Data, 1_500)]);
     // Two files that overlap, with connections in both.
     alike(JSONL, &[handshakes.clone(), write("more.pcap", Kind::Handshakes, 20_000)]);
-    // One that begins and ends long after the other.
+    // A file whose packets come long after those of the other.
     let later = folder.path().join("later.pcap");
     let octets = std::fs::read(write("whole.pcap", Kind::Handshakes, 20_000)).expect("the capture");
     std::fs::write(&later, without_first(&octets, 50_000)).expect("a shorter one");
     alike(JSONL, &[write("sooner.pcap", Kind::Handshakes, 15_000), later]);
-    // Cut in the middle of a packet: what was read counts, and there is a warning.
+    // A file cut in the middle of a packet: the packets before count, and there is a warning.
     let cut = folder.path().join("cut.pcap");
     let octets = std::fs::read(&handshakes).expect("the capture");
     std::fs::write(&cut, &octets[..octets.len() / 3 + 7]).expect("a shorter one");

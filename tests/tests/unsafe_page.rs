@@ -9,7 +9,7 @@ const FOLDERS: [&str; 7] =
     ["dissector-core", "c-api", "ffi-plugin", "cli", "testkit", "tests", "xtask"];
 
 /// Pieces of unsafe code by file and by the function, type or block of declarations that they are
-/// in; how often each. What tests do is not counted: it is not in what is handed out.
+/// in; the value is their number. Tests are not counted, because they are not part of a release.
 fn pieces() -> BTreeMap<String, BTreeMap<String, usize>> {
     let root = testkit::workspace_root();
     let mut found = BTreeMap::new();
@@ -72,8 +72,8 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What the page lists: a heading for each file, and below it a line for each place,
-/// "* `place` (2): …" where there is more than one piece.
+/// The pieces that the page lists: a heading per file, and below it a line per place, "* `place`
+/// (2): …" for more than one piece.
 fn listed(page: &str) -> BTreeMap<String, BTreeMap<String, usize>> {
     let mut listed: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     let mut file = String::new();

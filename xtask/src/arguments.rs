@@ -34,9 +34,9 @@ impl Arguments {
                     parsed.values.push((name, parser.value().unwrap_or_default()));
                 }
                 Arg::Value(other) if parsed.others.len() < most => parsed.others.push(other),
-                Arg::Long(name) => return Err(means_nothing(&format!("--{name}"))),
-                Arg::Short(letter) => return Err(means_nothing(&format!("-{letter}"))),
-                Arg::Value(other) => return Err(means_nothing(&other.to_string_lossy())),
+                Arg::Long(name) => return Err(unknown_argument(&format!("--{name}"))),
+                Arg::Short(letter) => return Err(unknown_argument(&format!("-{letter}"))),
+                Arg::Value(other) => return Err(unknown_argument(&other.to_string_lossy())),
             }
         }
         Ok(parsed)
@@ -79,7 +79,7 @@ pub fn usage(sentence: &str) -> Error {
     sentence.into()
 }
 
-fn means_nothing(argument: &str) -> Error {
+fn unknown_argument(argument: &str) -> Error {
     usage(&format!("`{argument}` means nothing here"))
 }
 

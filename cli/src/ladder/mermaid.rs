@@ -43,9 +43,9 @@ pub fn draw(timeline: &Timeline) -> String {
         match event {
             Event::Segment(segment) => {
                 let mut label = escaped(&labels::arrow(segment)).replace("  ", " ");
-                let (remark, _) = labels::remark(segment);
-                if !remark.is_empty() {
-                    label.push_str(&format!("<br/>{}", escaped(&remark)));
+                let (findings, _) = labels::step_and_findings(segment);
+                if !findings.is_empty() {
+                    label.push_str(&format!("<br/>{}", escaped(&findings)));
                 }
                 arrow(&mut text, segment.from, shape(segment), &label);
             }

@@ -22,7 +22,7 @@ const STATE_HEIGHT: f64 = 20.0;
 const ASIDE: f64 = 12.0;
 /// Least width, for the legend.
 const LEAST_WIDTH: f64 = 980.0;
-const REMARK_CHARACTERS: usize = 42;
+const FINDINGS_CHARACTERS: usize = 42;
 /// Widths of a character: on an arrow, in the title, in small letters.
 const CHARACTER: f64 = 7.25;
 const TITLE_CHARACTER: f64 = 10.3;
@@ -154,7 +154,7 @@ impl Picture {
             }
         }
         let mut last_ns = timeline.first_ns;
-        let mut remarks_until = 0.0;
+        let mut findings_until = 0.0;
         for (place, event) in timeline.events.iter().enumerate() {
             let (time_ns, until_ns) = event.times().unwrap_or((last_ns, last_ns));
             if place > 0 {
@@ -169,17 +169,17 @@ impl Picture {
             last_ns = until_ns;
             match event {
                 Event::Segment(segment) => {
-                    // Below the last line of the remark before.
-                    y = y.max(remarks_until);
+                    // Below the last line of the findings before.
+                    y = y.max(findings_until);
                     self.tick(y, segment.frame, segment.time_ns);
-                    remarks_until = self.segment(y, segment);
+                    findings_until = self.segment(y, segment);
                 }
                 Event::Icmp(error) => {
                     self.tick(y, error.frame, error.time_ns);
                     self.icmp(y, error);
                 }
                 Event::Run(run) => self.run(y, run),
-                Event::File(name) => self.between(y + SLANT / 2.0, &labels::file(name)),
+                Event::File(name) => self.draw_centred(y + SLANT / 2.0, &labels::file(name)),
             }
         }
         let bottom = y + SLANT + 26.0;
@@ -196,7 +196,7 @@ impl Picture {
         self.line(AXIS - 4.0, y, AXIS + 4.0, y, "line");
     }
 
-    /// Draws a segment, and returns the height below its remark.
+    /// Draws a segment, and returns the height below its findings.
     fn segment(&mut self, y: f64, segment: &SegmentEvent) -> f64 {
         let annotation = &segment.annotation;
         let colour = match annotation.stage.class() {
@@ -211,11 +211,11 @@ impl Picture {
         self.label(from, to, y, &labels::arrow(segment));
         let states = [annotation.client, annotation.server];
         self.states(y, segment.from, states, segment.undelivered);
-        let (remark, warning) = labels::remark(segment);
+        let (findings, warning) = labels::step_and_findings(segment);
         let x = self.server + ASIDE + STATE_WIDTH + 14.0;
         let class = if warning { "remark" } else { "" };
         let mut below = y + 4.0;
-        for line in textwrap::wrap(&remark, REMARK_CHARACTERS) {
+        for line in textwrap::wrap(&findings, FINDINGS_CHARACTERS) {
             self.text(x, below, class, "start", &line);
             self.width = self.width.max(x + line.chars().count() as f64 * CHARACTER + 24.0);
             below += 15.0;
@@ -247,11 +247,11 @@ impl Picture {
             );
             self.since[side as usize] = y + 12.0;
         }
-        self.between(y, &labels::run(run));
+        self.draw_centred(y, &labels::run(run));
     }
 
     /// Writes `label` in the middle between the lifelines.
-    fn between(&mut self, y: f64, label: &str) {
+    fn draw_centred(&mut self, y: f64, label: &str) {
         let middle = (CLIENT + self.server) / 2.0;
         self.text(middle, y + 4.0, "faint", "middle", label);
     }

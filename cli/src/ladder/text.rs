@@ -54,11 +54,11 @@ pub fn draw(timeline: &Timeline) -> String {
                 let arrow = format!("{style}{arrow}{style:#}");
                 let states = [annotation.client, annotation.server];
                 row(&mut text, segment.frame, seconds(segment.time_ns), states, &arrow);
-                let (remark, warning) = labels::remark(segment);
-                if !remark.is_empty() {
+                let (findings, warning) = labels::step_and_findings(segment);
+                if !findings.is_empty() {
                     let style = if warning { WARNING } else { FAINT };
                     let rest = STATE.saturating_sub(annotation.server.to_string().len());
-                    let _ = write!(text, "{:rest$}  {style}{remark}{style:#}", "");
+                    let _ = write!(text, "{:rest$}  {style}{findings}{style:#}", "");
                 }
                 text.push('\n');
             }
@@ -69,8 +69,8 @@ pub fn draw(timeline: &Timeline) -> String {
                 row(&mut text, error.frame, seconds(error.time_ns), error.states, &arrow);
                 text.push('\n');
             }
-            Event::Run(run) => between(&mut text, width, &labels::run(run)),
-            Event::File(name) => between(&mut text, width, &labels::file(name)),
+            Event::Run(run) => write_centred(&mut text, width, &labels::run(run)),
+            Event::File(name) => write_centred(&mut text, width, &labels::file(name)),
         }
     }
     let failure = labels::failure(timeline);
@@ -81,7 +81,7 @@ pub fn draw(timeline: &Timeline) -> String {
 }
 
 /// Writes `label` in the middle between the two sides.
-fn between(text: &mut String, width: usize, label: &str) {
+fn write_centred(text: &mut String, width: usize, label: &str) {
     let middle = 22 + STATE + 2 + width / 2;
     let before = middle.saturating_sub(label.chars().count() / 2);
     let _ = writeln!(text, "{:before$}{FAINT}{label}{FAINT:#}", "");

@@ -68,7 +68,7 @@ pub struct SegmentEvent {
 }
 
 impl SegmentEvent {
-    /// Whether the segment is neither part of handshake or close nor worth a remark.
+    /// Whether the segment is neither part of handshake or close nor has a finding.
     pub fn is_plain(&self) -> bool {
         let Annotation { stage, findings, copy, .. } = self.annotation;
         stage == Stage::None && findings.is_empty() && copy == Repeat::Original
@@ -134,8 +134,8 @@ pub struct Run {
     pub octets: [u64; 2],
     /// Octets of payload that were sent before.
     pub resent: [u64; 2],
-    /// Some of the segments are part of handshake or close, or worth a remark.
-    pub remarkable: bool,
+    /// Some of the segments are part of handshake or close, or have a finding.
+    pub notable: bool,
     /// The segments are in more than one file.
     pub several_files: bool,
 }
@@ -151,7 +151,7 @@ impl Run {
             segments: 0,
             octets: [0; 2],
             resent: [0; 2],
-            remarkable: false,
+            notable: false,
             several_files: false,
         }
     }
@@ -162,11 +162,11 @@ impl Run {
                 self.segments += 1;
                 self.octets[segment.from as usize] += u64::from(segment.len);
                 self.resent[segment.from as usize] += u64::from(segment.resent);
-                self.remarkable |= !segment.is_plain();
+                self.notable |= !segment.is_plain();
                 (self.last_frame, self.last_ns) = (segment.frame, segment.time_ns);
             }
             Event::Icmp(error) => {
-                self.remarkable = true;
+                self.notable = true;
                 (self.last_frame, self.last_ns) = (error.frame, error.time_ns);
             }
             Event::Run(run) => {
@@ -175,7 +175,7 @@ impl Run {
                     self.octets[side] += run.octets[side];
                     self.resent[side] += run.resent[side];
                 }
-                self.remarkable |= run.remarkable;
+                self.notable |= run.notable;
                 self.several_files |= run.several_files;
                 (self.last_frame, self.last_ns) = (run.last_frame, run.last_ns);
             }

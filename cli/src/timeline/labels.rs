@@ -107,7 +107,7 @@ fn flags_and_numbers(segment: &SegmentEvent) -> String {
 }
 
 /// Step and findings of a segment, and whether one of the findings is a warning.
-pub fn remark(segment: &SegmentEvent) -> (String, bool) {
+pub fn step_and_findings(segment: &SegmentEvent) -> (String, bool) {
     let stage = segment.annotation.stage;
     let step = match stage.step() {
         Some(step) if segment.annotation.copy == Repeat::Original => step,
@@ -195,13 +195,13 @@ fn finding_label(finding: Finding, segment: &SegmentEvent) -> Option<String> {
 pub fn run(run: &Run) -> String {
     let mut parts = vec![count(run.segments, "segment")];
     parts.extend(sent(run));
-    if run.octets == [0, 0] && !run.remarkable {
+    if run.octets == [0, 0] && !run.notable {
         parts.push("no data".into());
     }
     if run.segments > 1 {
         parts.push(format!("in {}", duration(run.duration_ns())));
     }
-    if run.remarkable {
+    if run.notable {
         parts.push("some of them repeated or unusual".into());
     }
     format!("… {} …", parts.join(", "))

@@ -322,7 +322,7 @@ pub fn follow_packets<E>(
                 }
                 if table.has_closed() {
                     let (closed, now_ns) = (table.take_closed(), table.now_ns());
-                    hand_out(closed.iter(), now_ns, &origins, |it| {
+                    report_closed(closed.iter(), now_ns, &origins, |it| {
                         on_event(FollowEvent::Closed(it))
                     })?;
                 }
@@ -360,7 +360,7 @@ fn in_this_thread<E>(
         more = reader.fill(&mut batch, BATCH);
         let closed = table.observe_batch(&batch, |id, capture| origins.note(id, capture));
         batch.clear();
-        hand_out(closed.iter(), table.now_ns(), &origins, &mut on_closed)?;
+        report_closed(closed.iter(), table.now_ns(), &origins, &mut on_closed)?;
     }
     finish(table, &origins, reader, on_closed)
 }
@@ -374,11 +374,11 @@ fn finish<E>(
 ) -> Result<FollowSummary, E> {
     let (now_ns, evicted) = (table.now_ns(), table.evicted());
     let remaining = table.into_remaining();
-    hand_out(remaining.iter(), now_ns, origins, on_closed)?;
+    report_closed(remaining.iter(), now_ns, origins, on_closed)?;
     Ok(FollowSummary::new(reader, evicted, Arc::new(Connections::Remaining(remaining))))
 }
 
-fn hand_out<'c, E>(
+fn report_closed<'c, E>(
     connections: impl Iterator<Item = &'c Connection>,
     now_ns: i64,
     origins: &Origins,

@@ -73,11 +73,12 @@ pub(super) struct Plan<'c, 'o, M, P, E> {
     spare: Vec<Batch>,
     /// The batch that is being observed.
     batch: Option<Arc<Batch>>,
-    /// How many shards are out: those that have not begun with the batch, and those at work.
-    out: usize,
+    /// How many shards have not finished the batch: those that wait for a thread, and those that a
+    /// thread is observing.
+    shards_at_work: usize,
     shards: VecDeque<Shard>,
     /// The shards that have observed the batch.
-    through: Vec<Shard>,
+    finished_shards: Vec<Shard>,
     table: Option<ConnectionTable>,
     handing_out: HandingOut<M, P>,
     /// The connections at the end of the captures, and how many were evicted before.
@@ -108,9 +109,9 @@ impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
             // One is being observed, and one being filled.
             spare: (0..WAITING + 1).map(|_| table.new_batch()).collect(),
             batch: None,
-            out: 0,
+            shards_at_work: 0,
             shards: VecDeque::new(),
-            through: Vec::new(),
+            finished_shards: Vec::new(),
             table: Some(table),
             handing_out: HandingOut {
                 closed: VecDeque::new(),
@@ -203,7 +204,7 @@ impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
         {
             self.batch = Some(Arc::new(batch));
             self.shards = table.lend_shards().into();
-            self.out = self.shards.len();
+            self.shards_at_work = self.shards.len();
         }
     }
 
@@ -213,16 +214,16 @@ impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
     }
 
     pub fn has_observed(&mut self, shard: Shard) {
-        self.out -= 1;
-        self.through.push(shard);
+        self.shards_at_work -= 1;
+        self.finished_shards.push(shard);
     }
 
     fn number(&mut self) -> Option<Job<'c, 'o, M, P>> {
-        if self.out > 0 {
+        if self.shards_at_work > 0 {
             return None;
         }
         let batch = self.batch.take()?;
-        Some(Job::Number(self.table.take()?, std::mem::take(&mut self.through), batch))
+        Some(Job::Number(self.table.take()?, std::mem::take(&mut self.finished_shards), batch))
     }
 
     /// `batch` is empty, to be used again.

@@ -7,7 +7,7 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::follow::FollowOptions;
 
 /// Packets between two calls of the progress callback.
-const PACKETS_A_REPORT: u32 = 1 << 12;
+const PACKETS_PER_REPORT: u32 = 1 << 12;
 
 /// Captures being read, and what there is to tell about that.
 pub(super) struct Reader<'c, 'o> {
@@ -23,7 +23,7 @@ pub(super) struct Reader<'c, 'o> {
 impl<'c, 'o> Reader<'c, 'o> {
     pub fn new(captures: &'c mut Captures, options: FollowOptions<'o>) -> Self {
         let FollowOptions { stop, progress, .. } = options;
-        let countdown = PACKETS_A_REPORT;
+        let countdown = PACKETS_PER_REPORT;
         Self { captures, stop, progress, countdown, errors: Vec::new(), stopped: false }
     }
 
@@ -40,7 +40,7 @@ impl<'c, 'o> Reader<'c, 'o> {
         if let Some(progress) = &mut self.progress {
             self.countdown = self.countdown.saturating_sub(packets);
             if self.countdown == 0 {
-                self.countdown = PACKETS_A_REPORT;
+                self.countdown = PACKETS_PER_REPORT;
                 progress(self.captures.octets_read());
             }
         }

@@ -1,4 +1,5 @@
-//! One thing on the screen, as a screen reader sees it: its role, its name and what is in it.
+//! An element of the user interface as a screen reader gets it: its role, its name and its
+//! children.
 
 use std::fmt;
 
@@ -19,11 +20,11 @@ const ENABLED: u32 = 8;
 const EXPANDED: u32 = 10;
 const SHOWING: u32 = 25;
 
-/// How deep the things on a screen are nested at most.
+/// The depth to which elements are searched; no screen nests them deeper.
 const DEPTH: u32 = 24;
 
-/// A window, a list, a cell, a button. Things come and go: what has gone has no name and nothing in
-/// it.
+/// An element: a window, a list, a cell, a button. An element that no longer exists has no name and
+/// no children.
 #[derive(Clone)]
 pub struct Accessible {
     bus: Connection,
@@ -54,12 +55,12 @@ impl Accessible {
         value.and_then(|value| String::try_from(value).ok()).unwrap_or_default()
     }
 
-    /// What kind of thing it is, such as `push button` or `tree item`.
+    /// The kind of element, such as `push button` or `tree item`.
     pub fn role(&self) -> String {
         self.call(ACCESSIBLE, "GetRoleName", &()).unwrap_or_default()
     }
 
-    /// What is in it.
+    /// The elements inside this one, one level deep.
     pub fn children(&self) -> Vec<Self> {
         let children: Option<Vec<(String, OwnedObjectPath)>> =
             self.call(ACCESSIBLE, "GetChildren", &());
@@ -67,12 +68,12 @@ impl Accessible {
         children.into_iter().flatten().map(here).collect()
     }
 
-    /// The first thing of that role and name in it, at any depth.
+    /// The first element of that role and name inside this one, at any depth.
     pub fn find(&self, role: &str, name: &str) -> Option<Self> {
         self.find_by(&|thing| thing.role() == role && thing.name() == name)
     }
 
-    /// The first thing in it, at any depth, that `is_it` accepts.
+    /// The first element inside this one, at any depth, that `is_it` accepts.
     pub fn find_by(&self, is_it: &dyn Fn(&Self) -> bool) -> Option<Self> {
         self.search(is_it, DEPTH)
     }
@@ -89,7 +90,7 @@ impl Accessible {
         })
     }
 
-    /// Everything in it that has the role, at any depth, from top to bottom.
+    /// All elements of that role inside this one, at any depth, from top to bottom.
     pub fn all(&self, role: &str) -> Vec<Self> {
         let mut all = Vec::new();
         for child in self.children() {
@@ -102,7 +103,8 @@ impl Accessible {
         all
     }
 
-    /// Whether what is in it has nothing in it: there may be thousands.
+    /// Whether its children are cells, which have no children: there may be thousands, so they are
+    /// not searched.
     fn holds_cells(&self) -> bool {
         matches!(self.role().as_str(), "tree" | "table" | "list")
     }
@@ -133,7 +135,7 @@ impl Accessible {
         })
     }
 
-    /// Does what a click on it does, without a mouse. Does not wait for what comes of it: a dialog
+    /// Performs the action of a click, without the mouse. Does not wait for the result: a dialog
     /// may stay open.
     pub fn press(&self) {
         let message = Message::method_call(&self.path, "DoAction")
@@ -145,18 +147,18 @@ impl Accessible {
         self.bus.send(&message).expect("the bus is there");
     }
 
-    /// Puts `text` in place of what is written in it.
+    /// Replaces the text of an entry field by `text`.
     pub fn write(&self, text: &str) {
         let done: Option<bool> = self.call(EDITABLE, "SetTextContents", &text);
         assert_eq!(done, Some(true), "nothing can be written into {self:?}");
     }
 
-    /// What is written in it, for things whose name is something else.
+    /// The text of an entry field, whose name is that of its label.
     pub fn text(&self) -> String {
         self.call(TEXT, "GetText", &(0_i32, -1_i32)).unwrap_or_default()
     }
 
-    /// Where it is on the screen: left, top, width, height.
+    /// The position on the screen: left, top, width, height.
     pub fn place(&self) -> (i32, i32, i32, i32) {
         self.call(COMPONENT, "GetExtents", &0_u32).unwrap_or_default()
     }
@@ -193,7 +195,7 @@ impl Accessible {
         self.has_state(EXPANDED)
     }
 
-    /// Everything in it, for a message about what is not there.
+    /// All elements inside this one as text, for the message of a test that misses one.
     pub fn outline(&self) -> String {
         let mut text = String::new();
         self.outline_into(&mut text, 0);

@@ -55,7 +55,7 @@ impl Bus {
         Self { daemon, address, connection }
     }
 
-    /// What a program is told in `DBUS_SESSION_BUS_ADDRESS`.
+    /// The value of `DBUS_SESSION_BUS_ADDRESS` for programs on this desktop.
     pub(super) fn address(&self) -> &str {
         &self.address
     }

@@ -1,4 +1,4 @@
-//! A screen that nobody sees, with mouse, keyboard and a home.
+//! A virtual screen (Xvfb), with mouse, keyboard and a home folder.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
@@ -14,10 +14,10 @@ use super::bus::Bus;
 use super::picture::Picture;
 use super::{Accessible, wait, wait_until};
 
-/// One window at a time: they are heavy, and there is one keyboard.
+/// Tests open one window at a time: a window takes much memory, and there is one keyboard.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Where the screens of failed tests are kept, below cargo's target folder.
+/// The folder below cargo's target folder that pictures of the screen of failed tests are kept in.
 const FAILED: &str = "window";
 
 /// The screen, the bus and the home of one test. Everything ends with it.
@@ -30,11 +30,11 @@ pub struct Desktop {
 }
 
 impl Desktop {
-    /// Starts a screen of that many pixels. `None`, with a word on standard error, where what it
-    /// takes is not installed.
+    /// Starts a screen of that many pixels. `None`, reported as a skipped test, if a program it
+    /// needs is not installed.
     ///
     /// # Panics
-    /// Where it is not installed although everything has to be (`CI` is set).
+    /// If a program is missing although `CI` is set.
     pub fn start(width: u32, height: u32) -> Option<Self> {
         let missing = packages::missing(&WINDOW_TESTS);
         if !missing.is_empty() {
@@ -48,7 +48,7 @@ impl Desktop {
             testkit::skip!(testkit::skip::test_name(), why.to_string());
             return None;
         }
-        // A test that failed before this one has let go of it.
+        // A test that panicked while it held the lock has poisoned it; its desktop is gone.
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let folder = tempfile::tempdir().expect("a folder can be made");
         // The window may belong to another user.
@@ -62,7 +62,7 @@ impl Desktop {
         server.args(["-screen", "0", &format!("{width}x{height}x24")]);
         let server = server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut server = server.spawn().expect("Xvfb is installed");
-        // It chooses a number that is free, and says it when it is ready.
+        // Xvfb chooses a free display number and prints it when it is ready.
         let mut number = String::new();
         let output = server.stdout.take().expect("it has a standard output");
         BufReader::new(output).read_line(&mut number).expect("Xvfb starts");
@@ -101,7 +101,7 @@ impl Desktop {
         self.xdotool(&["mousemove", &x, &y, "click", &button.to_string()]);
     }
 
-    /// Twice, as for opening something.
+    /// Clicks twice with the left button.
     pub fn double_click(&self, (x, y): (i32, i32)) {
         let (x, y) = (x.to_string(), y.to_string());
         self.xdotool(&["mousemove", &x, &y, "click", "--repeat", "2", "--delay", "60", "1"]);
@@ -111,7 +111,7 @@ impl Desktop {
     pub fn choose(&self, list: &Accessible, begins: &str) {
         self.click(list.middle(), 1);
         let mut last = (0, 0);
-        // The list rolls down; then it is in its place.
+        // The list unrolls in an animation; after it, the entry keeps its place.
         let place = wait(&format!("`{begins}` in the list"), || {
             let entry = list.find_by(&|entry| {
                 entry.role() == "list item" && entry.name().starts_with(begins)
@@ -165,12 +165,13 @@ impl Desktop {
         })
     }
 
-    /// What the screen shows.
+    /// The picture of the screen as it is now.
     pub fn picture(&self) -> Picture {
         Picture::take(&self.display).expect("the screen can be read")
     }
 
-    /// Keeps the screen of a test that fails, and says where. Must not panic: one is under way.
+    /// Keeps a picture of the screen of a failing test, and prints its path. It must not panic,
+    /// because it is called while a panic unwinds.
     pub(super) fn keep_failed(&self) {
         let Ok(folder) = testkit::folders::target_folder() else { return };
         let folder = folder.join(FAILED);

@@ -1,5 +1,5 @@
-//! Wireshark's window on a screen that nobody sees: started, used as a person would, and read
-//! through the accessibility bus, which says exactly what is shown.
+//! Wireshark's window on a virtual screen: started, used with mouse and keyboard, and read through
+//! the accessibility bus, which gives the exact texts that are shown.
 //!
 //! A test opens a [`Desktop`] and on it a [`Window`]. Nothing waits for a fixed time: [`wait`] looks
 //! again until what is expected is there. When a test fails, the screen as it was then is kept.
@@ -19,11 +19,11 @@ use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long anything may take. What comes is there within seconds, but on a busy machine the window alone
-/// takes as long as ten otherwise; only a test that fails waits for all of it.
+/// The longest time to wait for anything. Usually it takes seconds; on a busy machine it takes ten
+/// times as long to open the window. Only a test that fails waits for the whole time.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Looks until there is something; panics with what was waited for when the time is up.
+/// Calls `look` until it returns a value; panics with `what` when the time is up.
 pub fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -35,7 +35,7 @@ pub fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Looks until `is_so`.
+/// Waits until `is_so` returns true.
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     wait(what, || is_so().then_some(()));
 }

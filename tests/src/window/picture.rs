@@ -1,4 +1,4 @@
-//! What the screen shows, as colours.
+//! Pictures of the screen, as pixels.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -36,7 +36,7 @@ impl Picture {
         (rest.len() == width * height * 3).then(|| Self { width, height, pixels: rest.to_vec() })
     }
 
-    /// The colour most frequent in a part of it: that of the ground that text stands on.
+    /// The most frequent colour in a part of it: the background of the text.
     pub fn ground(&self, (left, top, width, height): (i32, i32, i32, i32)) -> Colour {
         let mut counts: HashMap<Colour, u32> = HashMap::new();
         let clamp = |value: i32, most: usize| usize::try_from(value).unwrap_or(0).min(most);
@@ -57,7 +57,7 @@ impl Picture {
         if let Some((left, top, width, height)) = part {
             import.args(["-crop", &format!("{width}x{height}+{left}+{top}"), "+repage"]);
         }
-        // Nothing of when it was taken: the same screen gives the same octets.
+        // The file must not contain the time: the same screen gives the same octets.
         import.args([
             "+dither",
             "-colors",

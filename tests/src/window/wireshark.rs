@@ -22,8 +22,8 @@ impl<'d> Window<'d> {
         Self::open_as(desktop, size, "", arguments)
     }
 
-    /// The same for someone who has arranged the window: `arranged` is what Wireshark would have
-    /// noted of it in its file `recent`.
+    /// Opens the window with a saved layout: `arranged` is the part of Wireshark's file `recent`
+    /// that describes it.
     pub fn open_as(
         desktop: &'d Desktop,
         size: (i32, i32),
@@ -44,12 +44,12 @@ impl<'d> Window<'d> {
         window
     }
 
-    /// What Wireshark has said on standard error.
+    /// The text that Wireshark has written to standard error.
     pub fn said(&self) -> String {
         fs::read_to_string(self.desktop.home().join("stderr")).unwrap_or_default()
     }
 
-    /// Everything that Wireshark shows: its windows are in it.
+    /// The program as an element; its children are its windows.
     pub fn program(&self) -> &Accessible {
         self.program.as_ref().expect("it is on the bus")
     }
@@ -69,7 +69,7 @@ impl<'d> Window<'d> {
         wait("the packet list", || self.program().find("tree", "Packet list"))
     }
 
-    /// The rows of the packet list, once there are so many.
+    /// The rows of the packet list, once there are `count` of them.
     pub fn packet_rows(&self, count: usize) -> Vec<Vec<String>> {
         let packets = self.packets();
         wait(&format!("{count} packets"), || {
@@ -112,7 +112,7 @@ impl<'d> Window<'d> {
         wait("the main window", || self.program().children().into_iter().find(main)).name()
     }
 
-    /// The label in the status bar that begins so.
+    /// The label in the status bar whose text begins with `begins`.
     pub fn status(&self, begins: &str) -> Option<String> {
         let label =
             |thing: &Accessible| thing.role() == "label" && thing.name().starts_with(begins);
@@ -130,13 +130,13 @@ impl Drop for Window<'_> {
     }
 }
 
-/// A menu entry without what marks its key.
+/// The name of a menu entry without the mark of its access key.
 fn plain(name: &str) -> String {
     name.replace('&', "").trim_end_matches('…').to_owned()
 }
 
-/// Writes the settings of someone who has just installed Wireshark and the profile: of the size the
-/// window is to have, and without questions.
+/// Writes the settings of a new installation with the profile: the size of the window, and no
+/// questions at the start.
 fn settle(config: &Path, (width, height): (i32, i32), arranged: &str) {
     let write = |name: &str, text: &str| {
         let file = config.join(name);

@@ -1,14 +1,15 @@
-//! Real captures of all kinds: in each, all is as without the plugin.
+//! Captures of the corpus: Wireshark's own details of each frame are the same as without the
+//! plugin.
 
-use tests::{at_length, corpus, in_parallel, wireshark};
+use tests::{all_cases, corpus, in_parallel, wireshark};
 
 use crate::details::{Details, details};
 
-/// Every third of them, and [at length](at_length) each.
+/// Compares every third capture, or all of them with [`TCPHS_LONG`](all_cases).
 #[test]
 #[ignore = "takes minutes"]
 fn captures_of_the_corpus() {
-    let step = if at_length() { 1 } else { 3 };
+    let step = if all_cases() { 1 } else { 3 };
     let captures: Vec<_> = corpus().into_iter().step_by(step).collect();
     let wrong = in_parallel(&captures, |capture| {
         let path = capture.to_string_lossy();

@@ -1,4 +1,4 @@
-//! What Wireshark sees in a capture, and the part of it that is ours.
+//! The packet details of a capture, split into Wireshark's own part and ours.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,17 +8,17 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 use tests::{Results, everything, finish, text, wireshark};
 
-/// What the details of each frame hold.
+/// The details of each frame.
 #[derive(Debug)]
 pub struct Details {
-    /// Wireshark's own.
+    /// Wireshark's own layers.
     pub theirs: Vec<Value>,
-    /// Ours; null where there is nothing.
+    /// Our layer; null if the frame has none.
     pub ours: Vec<Value>,
 }
 
 impl Details {
-    /// How many frames have something of ours.
+    /// The number of frames with our layer.
     pub fn annotated(&self) -> usize {
         self.ours.iter().filter(|ours| !ours.is_null()).count()
     }
@@ -44,8 +44,8 @@ fn once(arguments: &[&str], plugin: bool) -> Arc<Details> {
     })
 }
 
-/// The details of each frame of a capture; Wireshark is to abort where a dissector has a bug or
-/// writes outside of its memory.
+/// The details of each frame of a capture; Wireshark aborts if a dissector has a bug or writes
+/// outside of its memory.
 pub fn details(mut tshark: Command, capture: &str, arguments: &[&str]) -> Details {
     tshark.env("WIRESHARK_ABORT_ON_DISSECTOR_BUG", "1");
     details_as_is(tshark.env("WIRESHARK_DEBUG_WMEM_OVERRIDE", "strict"), capture, arguments)
@@ -56,10 +56,10 @@ pub fn details_as_is(tshark: &mut Command, capture: &str, arguments: &[&str]) ->
     tshark.args(["-n", "-r", capture, "-T", "json", "--no-duplicate-keys"]).args(arguments);
     let output = tshark.stdin(std::process::Stdio::null()).output().expect("tshark starts");
     let said = String::from_utf8_lossy(&output.stderr);
-    // 2: the capture is damaged at its end.
+    // tshark exits with 2 for a capture that is damaged at its end.
     assert!(output.status.code().is_some_and(|code| code <= 2), "{tshark:?}: {said}");
     let json = String::from_utf8_lossy(&output.stdout);
-    // tshark writes halves of surrogate pairs as it finds them in a frame; JSON knows whole ones.
+    // tshark writes lone surrogates as it finds them in a frame, which JSON does not allow.
     let frames: Value = serde_json::from_str(&json)
         .or_else(|_| serde_json::from_str(&json.replace("\\ud", "\\\\ud")))
         .unwrap_or_else(|error| panic!("tshark writes JSON of {capture}: {error}"));
@@ -87,7 +87,8 @@ pub fn assert_same<T: PartialEq + std::fmt::Debug>(one: &[T], other: &[T], about
     assert_eq!(one.len(), other.len(), "{about}: number of frames");
 }
 
-/// Asserts that with these arguments nothing of Wireshark's changes; gives ours.
+/// Asserts that with these arguments the plugin changes none of Wireshark's own details; returns
+/// the details.
 pub fn assert_theirs_stay(arguments: &[&str]) -> Arc<Details> {
     let (with, without) = (with(arguments), without(arguments));
     assert_same(&with.theirs, &without.theirs, &arguments.join(" "));
@@ -95,7 +96,7 @@ pub fn assert_theirs_stay(arguments: &[&str]) -> Arc<Details> {
     with
 }
 
-/// Whether the plugin's tshark has Lua. Where it has not, says so.
+/// Whether the plugin's tshark has Lua. If not, the test is reported as skipped.
 pub fn has_lua() -> bool {
     let version = text(&finish(wireshark().with_plugin().arg("-v")));
     // "with Lua 5.4.7" in the sentence of 4.0 to 4.4, "+Lua 5.4.9" in the list of 4.6.
@@ -107,13 +108,13 @@ pub fn has_lua() -> bool {
     has
 }
 
-/// Says that something cannot be tested here; where everything has to be, that is a failure.
+/// Reports the test as skipped; in CI, where no test may be skipped, it fails.
 pub fn skipped(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{why}");
     testkit::skip!(testkit::skip::test_name(), why);
 }
 
-/// A file with this text that everybody can read, as long as the result lives.
+/// A temporary file with this text that every user can read; it is removed with the returned value.
 pub fn file(text: &str, ending: &str) -> NamedTempFile {
     let file = tempfile::Builder::new().suffix(ending).tempfile().expect("a file can be made");
     std::fs::write(file.path(), text).expect("the file can be written");

@@ -1,5 +1,5 @@
-//! A good neighbour: whatever else is loaded, disabled or asked for, all is as without the plugin,
-//! plus our fields.
+//! Coexistence: whatever other plugins are loaded, protocols disabled and settings changed,
+//! Wireshark's own output is the same as without the plugin, and our fields are added to it.
 
 mod corpus;
 mod details;

@@ -21,7 +21,7 @@ fn shows(theirs: &[serde_json::Value], layer: &str) -> bool {
     theirs.iter().any(|frame| frame["_source"]["layers"].get(layer).is_some())
 }
 
-/// A post-dissector too, off unless asked for, which waits for fields of TCP.
+/// TRANSUM is a post-dissector too, which needs fields of TCP; it is disabled by default.
 #[test]
 fn transum() {
     if !has_protocol("transum") {
@@ -29,13 +29,13 @@ fn transum() {
     }
     for passes in [&[][..], &["-2"]] {
         let seen = assert_theirs_stay(&[&["--enable-protocol", "transum"], passes].concat());
-        // It says how long an answer took on the request, so not in the first pass.
+        // It shows the response time on the request, so it shows nothing in the first pass.
         assert_eq!(shows(&seen.theirs, "transum"), passes == ["-2"]);
         assert_same(&seen.ours, &with(passes).ours, "beside TRANSUM");
     }
 }
 
-/// Puts the segments of a connection together, by fields that it takes from the tree.
+/// A MATE configuration that groups the segments of a connection by fields from the tree.
 const MATE: &str = "
 Pdu segment Proto tcp Transport ip {
     Extract address From ip.addr;
@@ -64,7 +64,7 @@ fn mate() {
     }
 }
 
-/// A post-dissector in Lua with a field of its own, a word in the Info column, and a listener.
+/// A post-dissector in Lua that adds a field and a word in the Info column, and a listener.
 const LUA: &str = "
 local flags = Field.new('tcp.flags')
 local afterwards = Proto('afterwards', 'Afterwards')
@@ -107,7 +107,7 @@ fn a_post_dissector_in_lua() {
         assert_eq!(counted, counted_without);
         assert!(counted.starts_with("segments: "), "{counted}");
         for (with, without) in with.lines().zip(without.lines()) {
-            // Ours before, theirs behind, each in its place.
+            // Our text stands before Wireshark's own, that of the script behind it.
             let tcp = without.ends_with(" (afterwards)");
             let info = with.split_once(" | ").map_or(with, |(_, info)| info);
             assert!(without.ends_with(info) && tcp == with.ends_with(" (afterwards)"), "{with}");
@@ -116,7 +116,7 @@ fn a_post_dissector_in_lua() {
     }
 }
 
-/// A script reads our fields as it reads any.
+/// A script that reads our fields.
 const READER: &str = "
 local stage, client = Field.new('tcphs.stage_str'), Field.new('tcphs.client.state_str')
 local outcome = Field.new('tcphs.outcome_str')
@@ -156,7 +156,7 @@ fn our_fields_in_lua() {
     assert_eq!(without(&[]).annotated(), 0);
 }
 
-/// The value of a field wherever it stands among ours.
+/// The value of a field at any depth of our layer.
 fn find<'a>(value: &'a serde_json::Value, name: &str) -> Option<&'a str> {
     let object = value.as_object()?;
     match object.get(name) {

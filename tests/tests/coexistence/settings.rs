@@ -1,4 +1,5 @@
-//! What a user can switch: passes, filters, protocols, Decode As, limits.
+//! Settings of the user: passes, read filters, disabled protocols, Decode As, the limit of tree
+//! items.
 
 use tests::{everything, finish, text, wireshark};
 
@@ -13,8 +14,9 @@ fn one_pass_and_two() {
     }
 }
 
-/// Only frames that pass a read filter come to the second pass, under new numbers. What a frame
-/// shows must be what it shows without the filter, but for what names frames or needs the others.
+/// Only frames that pass a read filter reach the second pass, with new numbers. A frame must have
+/// the same details as without the filter, except for frame numbers and for details that need the
+/// other frames.
 #[test]
 fn a_read_filter() {
     let filters =
@@ -22,7 +24,7 @@ fn a_read_filter() {
     for filter in filters {
         let mut theirs_only = filter;
         if filter.starts_with("tcphs") {
-            // Without the plugin there is no such field.
+            // Without the plugin the field `tcphs` does not exist.
             theirs_only = "tcp.flags.syn == 1";
         }
         assert_theirs_stay(&["-2", "-R", theirs_only]);
@@ -45,8 +47,8 @@ fn protocols_disabled() {
         for passes in [&[][..], &["-2"]] {
             let arguments = [&["--disable-protocol", protocol], passes].concat();
             let seen = assert_theirs_stay(&arguments);
-            // Those that still come through are the same as ever, but for the numbers that say
-            // which connection of the file it is.
+            // Frames that are still dissected have the same details, except for the number of the
+            // connection.
             assert_eq!(seen.annotated() > 0, some, "{protocol}");
             assert!(seen.annotated() < usual.annotated(), "{protocol}");
         }
@@ -61,20 +63,20 @@ fn protocols_disabled() {
 #[test]
 fn decode_as() {
     let usual = with(&[]);
-    // What the segments carry is not ours.
+    // The dissector of the payload makes no difference to our fields.
     for rule in ["tcp.port==53,http", "tcp.port==7000,tls", "tcp.port==8080,data"] {
         let seen = assert_theirs_stay(&["-d", rule]);
         assert_same(&seen.ours, &usual.ours, rule);
     }
-    // And what the user calls something else than TCP is no TCP to us either.
+    // Packets that the user decodes as another protocol than TCP get no fields.
     for rule in ["ip.proto==6,udp", "ip.proto==6,data"] {
         assert_eq!(assert_theirs_stay(&["-d", rule]).annotated(), 0, "{rule}");
         assert_eq!(assert_theirs_stay(&["-2", "-d", rule]).annotated(), 0, "{rule}");
     }
 }
 
-/// A frame is not malformed because we have much to say of it; a limit that Wireshark itself keeps
-/// to is no obstacle to us.
+/// A frame is not marked as malformed because our items exceed the limit, and a limit that leaves
+/// room for Wireshark's own items leaves room for ours.
 #[test]
 fn few_items_in_the_tree() {
     let lines = |plugin: bool, limit: u32, passes: &[&str]| {
@@ -84,7 +86,7 @@ fn few_items_in_the_tree() {
             if plugin { wireshark().with_plugin() } else { wireshark().without_plugin() };
         details_as_is(&mut tshark, everything(), &arguments)
     };
-    // With less, 4.6 aborts by itself: it has more items in front of TCP's.
+    // With a lower limit Wireshark 4.6 itself aborts: it has more items in front of those of TCP.
     let least = if wireshark().version >= (4, 6, 0) { 200 } else { 130 };
     for limit in [least, 230] {
         for passes in [&[][..], &["-2"]] {
@@ -93,7 +95,7 @@ fn few_items_in_the_tree() {
             assert_eq!(with.annotated(), with.theirs.len(), "at most {limit} items");
         }
     }
-    // The same at the limit as with all the room there is.
+    // The lowest limit changes none of our items.
     let about = format!("at most {least} items");
     assert_same(&lines(true, least, &["-2"]).ours, &with(&["-2"]).ours, &about);
 }

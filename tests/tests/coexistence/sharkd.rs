@@ -10,7 +10,7 @@ use tests::{everything, finish, text, tshark, wireshark};
 
 use crate::details::{assert_same, file, skipped};
 
-/// What sharkd answers, one result a request; `None` where there is no sharkd.
+/// The answers of sharkd, one per request; `None` if there is no sharkd.
 fn ask(plugin: bool, requests: &[Value]) -> Option<Vec<Value>> {
     let Some(mut sharkd) = wireshark().beside_tshark("sharkd", plugin) else {
         skipped("this Wireshark comes without sharkd");
@@ -37,7 +37,8 @@ fn ask(plugin: bool, requests: &[Value]) -> Option<Vec<Value>> {
         assert_eq!(answer["id"], id, "{line}");
         assert!(answer.get("result").is_some(), "{line}");
         let mut result = answer["result"].take();
-        // Later versions put memory that nobody has set there, for a TCP header quoted by ICMP.
+        // For a TCP header quoted by ICMP, later versions fill this member from uninitialised
+        // memory.
         if let Some(result) = result.as_object_mut() {
             result.remove("followers");
         }
@@ -69,7 +70,7 @@ fn number_of_frames() -> usize {
     count.lines().count()
 }
 
-/// Takes our lines out of the details of a frame, and gives them.
+/// Removes our lines from the details of a frame and returns them.
 fn take_ours(frame: &mut Value) -> Vec<Value> {
     let tree = frame["tree"].as_array_mut().expect("the details are a list");
     let (ours, theirs) = tree.drain(..).partition(|node| node["f"] == "tcphs");
@@ -77,7 +78,7 @@ fn take_ours(frame: &mut Value) -> Vec<Value> {
     ours
 }
 
-/// Numbers of subtrees depend on who registered before.
+/// The numbers of subtrees depend on the protocols that were registered before.
 fn without_numbers(value: &mut Value) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(without_numbers),
@@ -89,8 +90,8 @@ fn without_numbers(value: &mut Value) {
     }
 }
 
-/// Takes out what Wireshark itself says differently by the order in which it is asked: how
-/// complete a connection is, where the capture begins after its handshake.
+/// Removes Wireshark's completeness of a connection: it depends on the order of the requests if the
+/// capture begins after the handshake.
 fn without_completeness(value: &mut Value) {
     if let Some(nodes) = value.as_array_mut() {
         let is_it = |node: &Value| {
@@ -143,7 +144,7 @@ fn each_frame_is_as_without_us() {
 fn our_details_are_those_of_tshark() {
     fn lines(node: &Value, depth: usize, all: &mut String) {
         let label = node["l"].as_str().unwrap_or_default();
-        // tshark puts what is not in the frame into brackets.
+        // tshark puts generated items, which are not octets of the frame, into brackets.
         writeln!(all, "{}[{label}]", "    ".repeat(depth)).expect("a string takes everything");
         for below in node["n"].as_array().into_iter().flatten() {
             lines(below, depth + 1, all);
@@ -198,7 +199,7 @@ fn filters_columns_and_taps() {
         assert_eq!(with, without);
     }
 
-    // A verdict is there, because sharkd has seen the whole file when it is asked.
+    // The verdict is known, because sharkd has read the whole file before the first request.
     let ours = [
         json!({ "method": "check", "params": { "filter": "tcphs.failed" } }),
         json!({ "method": "frames",
@@ -222,7 +223,7 @@ fn taps(answer: &Value) -> Vec<Value> {
     taps
 }
 
-/// A preference that changes makes Wireshark forget and dissect again, as in the window.
+/// When a preference changes, Wireshark dissects the file again, as in the window.
 #[test]
 fn dissected_again_after_a_preference_has_changed() {
     let Some(mut before) = frames_in_order() else { return };
@@ -245,7 +246,8 @@ fn dissected_again_after_a_preference_has_changed() {
     assert!(theirs_changed && ours > 100);
 }
 
-/// The version that is asked answers, so that a failure above is not a matter of sharkd's own.
+/// sharkd starts with the plugin and lists our fields, so a failure above is not one of sharkd
+/// itself.
 #[test]
 fn sharkd_knows_our_fields() {
     let requests = [json!({ "method": "complete", "params": { "field": "tcphs.client.st" } })];

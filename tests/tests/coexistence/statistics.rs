@@ -1,4 +1,4 @@
-//! Statistics, lists and files made without looking at a single field of ours.
+//! Statistics, lists and written files that use none of our fields.
 
 use std::process::Command;
 
@@ -28,7 +28,7 @@ fn statistics_stay() {
         "http,tree",
         "icmp,srt",
     ];
-    // All at once, and one that is counted without a tree.
+    // All statistics in one run, and one that needs no tree.
     let all: Vec<_> = taps.iter().flat_map(|tap| ["-z", tap]).collect();
     for wanted in [&all[..], &["-z", "conv,tcp"]] {
         for passes in [&["-q"][..], &["-q", "-2"]] {
@@ -40,7 +40,7 @@ fn statistics_stay() {
             assert!(with.lines().count() > 20, "{with}");
         }
     }
-    // It writes into the Info column, behind ours.
+    // This statistic writes into the Info column, behind our text.
     let (with, without) = both(&["-z", "proto,colinfo,tcp.flags,tcp.flags"]);
     for (with, without) in with.lines().zip(without.lines()) {
         let info = with.split_once(" | ").map_or(with, |(_, info)| info);
@@ -48,12 +48,13 @@ fn statistics_stay() {
     }
 }
 
-/// Expert information is Wireshark's, and ours as a part of its own.
+/// Wireshark's own expert items stay the same; ours are added under their own protocol.
 #[test]
 fn expert_information_stays() {
     for passes in [&["-q"][..], &["-q", "-2"]] {
         let (with, without) = both(&[passes, &["-z", "expert"]].concat());
-        // Frequency, group, protocol, summary; and headings, which count all of them.
+        // Each line has frequency, group, protocol and summary; headings have the sum of
+        // frequencies.
         let tidy = |text: &str| {
             let entries = text.lines().filter(|line| {
                 line.trim_start().starts_with(|first: char| first.is_ascii_digit())
@@ -66,7 +67,7 @@ fn expert_information_stays() {
     }
 }
 
-/// What tshark writes is what it read.
+/// A capture that tshark writes holds the packets that it read.
 #[test]
 fn captures_written_again() {
     for arguments in [&[][..], &["-Y", "tcp.flags.syn == 1"], &["-2", "-R", "tcp"]] {
@@ -85,7 +86,7 @@ fn captures_written_again() {
     }
 }
 
-/// Registered beside everything else, in front of nothing.
+/// The plugin adds protocols and fields to Wireshark's lists and changes none.
 #[test]
 fn lists_of_protocols_and_fields_stay() {
     for list in ["protocols", "fields", "heuristic-decodes", "values", "ftypes"] {
@@ -93,7 +94,7 @@ fn lists_of_protocols_and_fields_stay() {
         let is_ours = |line: &&str| line.split('\t').any(|word| word.starts_with("tcphs"));
         let mut theirs: Vec<_> = with.lines().filter(|line| !is_ours(line)).collect();
         let mut without: Vec<_> = without.lines().collect();
-        // Where names are equal, the order is not the same each time.
+        // Entries with equal names are in another order in each run.
         theirs.sort_unstable();
         without.sort_unstable();
         assert_eq!(theirs.len(), without.len(), "-G {list}");

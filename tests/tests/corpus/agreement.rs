@@ -1,7 +1,7 @@
 //! The plugin and the command give the same answer for every segment that both see.
 //!
-//! What only one of them sees is counted by encapsulation and printed; that Wireshark opens more
-//! tunnels is the only reason there may be.
+//! Segments that only one of them sees are counted by encapsulation and printed. The only allowed
+//! reason is that Wireshark opens more tunnels.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,9 +10,9 @@ use dissector_core::connection::Finding;
 use serde_json::Value;
 use tests::{OPENED_LAYERS, corpus, everything, in_parallel, wireshark};
 
-use crate::tool_output::{self, Passes, remark};
+use crate::tool_output::{self, Passes, field_of};
 
-/// Fields of the plugin and columns of the command that say the same.
+/// Fields of the plugin, and the columns of the command that must have the same values.
 pub const SAME: &[(&str, &str)] = &[
     ("tcphs.conn", "conn"),
     ("tcphs.attempt", "attempt"),
@@ -32,7 +32,8 @@ pub const SAME: &[(&str, &str)] = &[
     ("tcphs.rto", "rto_ns"),
 ];
 
-/// Fields of the plugin, said on later passes, and columns of a connection that say the same.
+/// Fields of the plugin that the second pass has, and the columns of a connection that must have
+/// the same values.
 pub const SAME_VERDICT: &[(&str, &str)] = &[
     ("tcphs.outcome_str", "outcome"),
     ("tcphs.failed", "failed"),
@@ -68,8 +69,8 @@ pub const SAME_VERDICT: &[(&str, &str)] = &[
     ("tcphs.neg.ts", "neg_ts"),
 ];
 
-/// Of a frame's stages: whether they are of TCP segments. An ICMP error that quotes one has fields
-/// too, but no row.
+/// Whether the stages of a frame are those of TCP segments. An ICMP error that quotes a segment has
+/// fields, but the command has no row for it.
 fn is_of_segments(stages: &str) -> bool {
     !stages.is_empty() && stages.split(tool_output::SEPARATOR).all(|stage| stage != "14")
 }
@@ -86,7 +87,7 @@ struct Tally {
     wrong: Vec<String>,
 }
 
-/// What else is asked of tshark, in front of the fields that are compared.
+/// Further fields that tshark prints, in front of those that are compared.
 pub const ABOUT: &[&str] = &[
     "frame.number",
     "frame.protocols",
@@ -99,7 +100,7 @@ pub const ABOUT: &[&str] = &[
     "tcphs.server.port",
 ];
 
-/// The layers up to the TCP header, which is what decides who sees the segment.
+/// The layers up to the TCP header, which decide whether plugin and command see the segment.
 fn encapsulation(row: &[String]) -> String {
     let layers: Vec<_> = row[1].split(':').collect();
     let tcp = layers.iter().position(|layer| *layer == "tcp").map_or(layers.len(), |at| at + 1);
@@ -144,15 +145,15 @@ fn seconds(ns: u64) -> String {
 fn compare(capture: &Path, passes: Passes) -> Tally {
     let mut tally = Tally::default();
     let path = capture.to_string_lossy();
-    let heard = tool_output::of(capture);
-    let Some(ours) = heard.packets() else {
+    let output = tool_output::of(capture);
+    let Some(ours) = output.packets() else {
         tally.left_out.push(format!("{path}: a file format that only Wireshark reads"));
         return tally;
     };
     let mut names = ABOUT.to_vec();
     names.extend(SAME.iter().map(|(field, _)| *field));
     names.push("tcphs.stage");
-    let mut theirs = heard.rows(passes, &names);
+    let mut theirs = output.rows(passes, &names);
     theirs.retain(|row| row.last().is_some_and(|stages| is_of_segments(stages)));
 
     let mut by_frame: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
@@ -215,18 +216,18 @@ fn compare(capture: &Path, passes: Passes) -> Tally {
 /// the connection; only where both see the same segments.
 fn compare_verdicts(capture: &Path, tally: &mut Tally) {
     let path = capture.to_string_lossy();
-    let heard = tool_output::of(capture);
-    let (Some(packets), Some(connections)) = (heard.packets(), heard.connections()) else {
+    let output = tool_output::of(capture);
+    let (Some(packets), Some(connections)) = (output.packets(), output.connections()) else {
         return;
     };
     let mut names = vec!["frame.number", "tcphs.conn", "frame.time_epoch"];
     names.extend(SAME_VERDICT.iter().map(|(field, _)| *field));
-    let remarks: Vec<_> = Finding::ALL.iter().map(|&finding| remark(finding)).collect();
-    names.extend(remarks.iter().map(String::as_str));
-    // An ICMP error that quotes a segment has the verdict and may have the remark, but no row.
+    let fields: Vec<_> = Finding::ALL.iter().map(|&finding| field_of(finding)).collect();
+    names.extend(fields.iter().map(String::as_str));
+    // An ICMP error that quotes a segment has the verdict and may have the finding, but no row.
     names.push("tcphs.stage");
     let is_segment = |row: &&Vec<String>| row.last().is_none_or(|stage| stage != "14");
-    let mut theirs = heard.rows(Passes::Two, &names);
+    let mut theirs = output.rows(Passes::Two, &names);
     theirs.retain(|row| row.last().is_some_and(|stage| !stage.is_empty()));
     let frames = |numbers: Vec<String>| numbers.into_iter().collect::<BTreeSet<_>>();
     let plugin = frames(theirs.iter().filter(is_segment).map(|row| row[0].clone()).collect());
@@ -234,7 +235,7 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
     if plugin != command {
         return;
     }
-    // Times out of range: the other comparison lists the capture.
+    // `compare` lists captures with times out of range as left out.
     let times = packets.iter().map(|row| (row["frame"].to_string(), row["time_ns"].as_i64()));
     let times: BTreeMap<_, _> = times.collect();
     let in_range = |row: &Vec<String>| {
@@ -246,14 +247,14 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
     }
     let by_number: BTreeMap<String, &Value> =
         connections.iter().map(|row| (row["conn"].to_string(), row)).collect();
-    // Each finding of a connection is on one of its packets, and none is that is not its own.
-    let mut remarked: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    // Each finding of a connection is on one of its packets, and no packet has another finding.
+    let mut reported: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let (verdict_end, several) = (3 + SAME_VERDICT.len(), |row: &[String]| row[1].contains(';'));
     for row in theirs.iter().filter(|row| !several(row)) {
         let connection = by_number[&row[1]];
         for ((field, name), seen) in SAME_VERDICT.iter().zip(&row[3..verdict_end]) {
             let shown = column(&[connection], name);
-            // Present or absent, without a value.
+            // These fields have no value: they are present or absent.
             let (seen, shown) = if ["failed", "established"].contains(name) {
                 let there = !seen.is_empty();
                 (boolean(there), boolean(connection[*name] == true).to_owned())
@@ -267,7 +268,7 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
                     .push(format!("{path} frame {frame} {field}: {seen:?}, command {shown:?}"));
             }
         }
-        let here = remarked.entry(&row[1]).or_default();
+        let here = reported.entry(&row[1]).or_default();
         for (finding, seen) in Finding::ALL.iter().zip(&row[verdict_end..]) {
             if !seen.is_empty() {
                 here.insert(finding.label());
@@ -278,15 +279,16 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
     if theirs.iter().any(|row| several(row)) {
         return;
     }
-    for (number, remarked) in remarked {
+    for (number, reported) in reported {
         let row = &by_number[number]["anomalies"];
         let listed = row.as_array().expect("a list").iter().filter_map(Value::as_str);
         let listed: BTreeSet<_> = listed.collect();
-        // What is missing may still come, out of order; what was said of it stays on its packet.
+        // A segment reported as missing may still come, out of order; the finding stays on its
+        // packet, but not on the connection.
         let taken_back = |id: &&&str| id.ends_with("_not_captured") && !listed.contains(**id);
-        let remarked: BTreeSet<_> = remarked.iter().filter(|id| !taken_back(id)).copied().collect();
-        if remarked != listed {
-            let why = format!("remarks {remarked:?}, command {listed:?}");
+        let reported: BTreeSet<_> = reported.iter().filter(|id| !taken_back(id)).copied().collect();
+        if reported != listed {
+            let why = format!("findings {reported:?}, command {listed:?}");
             tally.wrong.push(format!("{path} connection {number}: {why}"));
         }
     }
@@ -300,8 +302,9 @@ fn same_time(ours: &str, theirs: &str) -> bool {
     }
 }
 
-/// What 4.6 reads otherwise than 4.0 and 4.4, whose way the command goes: it takes no check sequence
-/// off the inner frame of FabricPath, and does not open a GTP-U packet that is shorter than it says.
+/// Captures that Wireshark 4.6 reads differently from 4.0 and 4.4, which the command agrees with:
+/// 4.6 takes no check sequence off the inner frame of FabricPath, and does not open a GTP-U packet
+/// that is shorter than its header says.
 const OTHERWISE_FROM_4_6: &[(&str, &str)] = &[
     ("cisco-fabric-path.pcap", "only the plugin has"),
     ("gtp9_unknown_or_too_short_payload.pcap", "frame 11: only the command has it"),
@@ -342,24 +345,24 @@ fn verdicts(capture: &Path) -> Tally {
 }
 
 #[test]
-fn on_the_samples_in_one_pass_and_two() {
+fn segments_agree_on_the_samples_in_one_pass_and_two() {
     for passes in [Passes::One, Passes::Two] {
         check(&[everything().into()], |capture| compare(capture, passes));
     }
 }
 
 #[test]
-fn on_the_corpus_in_one_pass_and_two() {
+fn segments_agree_on_the_corpus_in_one_pass_and_two() {
     check(&tool_output::in_one_pass_too(corpus()), |capture| compare(capture, Passes::One));
     check(&corpus(), |capture| compare(capture, Passes::Two));
 }
 
 #[test]
-fn of_verdicts_on_the_samples() {
+fn verdicts_agree_on_the_samples() {
     check(&[everything().into()], verdicts);
 }
 
 #[test]
-fn of_verdicts_on_the_corpus() {
+fn verdicts_agree_on_the_corpus() {
     check(&corpus(), verdicts);
 }

@@ -11,11 +11,12 @@ use tests::{corpus, everything, in_parallel, samples, text};
 
 use crate::tool_output::{self, Passes};
 
-/// What is asked of tshark.
+/// The fields that tshark prints for this comparison.
 pub const ASKED: &[&str] =
     &["frame.number", "tcphs.stage", "tcphs.flags", "tcp.flags", "_ws.col.Info"];
 
-/// What tcpdump prints between `Flags [` and `]`, by frame; where it prints several, the last.
+/// The text that tcpdump prints between `Flags [` and `]`, by frame; the last one if it prints
+/// several.
 fn tcpdump(capture: &Path) -> HashMap<u64, String> {
     let output = Command::new("tcpdump")
         .args(["-nn", "--number", "-r"])
@@ -35,8 +36,8 @@ fn tcpdump(capture: &Path) -> HashMap<u64, String> {
 }
 
 fn against_tcpdump(capture: &Path) -> (usize, Vec<String>) {
-    let heard = tool_output::of(capture);
-    let Some(ours) = heard.packets() else { return (0, Vec::new()) };
+    let output = tool_output::of(capture);
+    let Some(ours) = output.packets() else { return (0, Vec::new()) };
     let theirs = tcpdump(capture);
     let mut equal = 0;
     let mut wrong = Vec::new();
@@ -111,10 +112,10 @@ fn as_wireshark_writes_them() {
 
 /// The twelve bits themselves, where a frame holds one segment.
 fn twelve_bits(capture: &Path) -> (usize, Vec<String>) {
-    let heard = tool_output::of(capture);
-    let Some(ours) = heard.packets() else { return (0, Vec::new()) };
+    let output = tool_output::of(capture);
+    let Some(ours) = output.packets() else { return (0, Vec::new()) };
     let path = capture.to_string_lossy();
-    let theirs: HashMap<u64, u16> = heard
+    let theirs: HashMap<u64, u16> = output
         .rows(Passes::One, &["frame.number", "tcp.flags"])
         .iter()
         .filter_map(|row| {

@@ -1,6 +1,7 @@
-//! Every capture there is, asked of tshark, of the command, and of the tools that people know.
+//! Every capture of the corpus, read by tshark with the plugin, by the command, and by well-known
+//! tools.
 //!
-//! One program, so that each capture is read once by each of them, whatever is compared
+//! All comparisons are in one program, so that each tool reads each capture only once
 //! ([`tool_output`]).
 
 mod agreement;

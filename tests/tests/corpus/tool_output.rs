@@ -1,7 +1,8 @@
-//! What tshark and the command say of a capture, asked once and kept for all tests of this program.
+//! The output of tshark and of the command for a capture, made once and kept for all tests of this
+//! program.
 //!
-//! Starting tshark takes longer than reading most captures, so all fields that some test wants are
-//! asked for together.
+//! Starting tshark takes longer than reading most captures, so one run prints the fields of all
+//! tests.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -14,7 +15,7 @@ use crate::agreement::{ABOUT, SAME, SAME_VERDICT};
 use crate::conformance::WIRESHARKS;
 use crate::flags;
 
-/// Between the values of a field that a frame has several times.
+/// The separator between the values of a field that a frame has several times.
 pub const SEPARATOR: char = ';';
 
 /// How often tshark goes through the capture.
@@ -24,25 +25,25 @@ pub enum Passes {
     Two,
 }
 
-/// Of these captures, those that are read in one pass too, which takes as long again: every second,
-/// or all [at length](tests::at_length).
+/// The captures that are also read in one pass, which doubles the time: every second one, or all
+/// with [`TCPHS_LONG`](tests::all_cases).
 pub fn in_one_pass_too(captures: Vec<PathBuf>) -> Vec<PathBuf> {
-    captures.into_iter().step_by(if tests::at_length() { 1 } else { 2 }).collect()
+    captures.into_iter().step_by(if tests::all_cases() { 1 } else { 2 }).collect()
 }
 
-/// All that is heard of one capture.
-pub struct Heard {
+/// The output of tshark and of the command for one capture.
+pub struct ToolOutput {
     capture: PathBuf,
     passes: [OnceLock<Vec<Vec<String>>>; 2],
     packets: OnceLock<Option<Vec<Value>>>,
     connections: OnceLock<Option<Vec<Value>>>,
 }
 
-/// What is heard of `capture`; nothing is asked before it is wanted.
-pub fn of(capture: &Path) -> Arc<Heard> {
-    static ALL: Results<Arc<Heard>> = Results::new();
+/// The output for `capture`; a tool runs when its output is first needed.
+pub fn of(capture: &Path) -> Arc<ToolOutput> {
+    static ALL: Results<Arc<ToolOutput>> = Results::new();
     ALL.get(capture.to_string_lossy().into_owned(), || {
-        Arc::new(Heard {
+        Arc::new(ToolOutput {
             capture: capture.to_owned(),
             passes: [OnceLock::new(), OnceLock::new()],
             packets: OnceLock::new(),
@@ -51,17 +52,18 @@ pub fn of(capture: &Path) -> Arc<Heard> {
     })
 }
 
-/// Name of the field that holds a remark.
-pub fn remark(finding: Finding) -> String {
+/// The name of the field of a finding.
+pub fn field_of(finding: Finding) -> String {
     format!("tcphs.expert.{finding}")
 }
 
-/// Every field that is asked for.
+/// Every field that tshark prints.
 static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let pairs = SAME.iter().chain(SAME_VERDICT).map(|(field, _)| *field);
     let plain = ABOUT.iter().chain(WIRESHARKS).chain(flags::ASKED).copied().chain(pairs);
     let mut names: Vec<String> = Vec::new();
-    for name in plain.map(str::to_owned).chain(Finding::ALL.iter().map(|&finding| remark(finding)))
+    for name in
+        plain.map(str::to_owned).chain(Finding::ALL.iter().map(|&finding| field_of(finding)))
     {
         if !names.contains(&name) {
             names.push(name);
@@ -70,8 +72,8 @@ static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
     names
 });
 
-impl Heard {
-    /// These columns of every frame that has TCP in it or something to say of it.
+impl ToolOutput {
+    /// The values of these fields for every frame that has a TCP header or fields of the plugin.
     pub fn rows(&self, passes: Passes, names: &[&str]) -> Vec<Vec<String>> {
         let all = self.passes[passes as usize].get_or_init(|| {
             let path = self.capture.to_string_lossy();

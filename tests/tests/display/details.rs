@@ -32,7 +32,7 @@ fn an_assumed_state_names_the_frame_that_proves_it() {
     // Later frames in the same state know it too.
     let fourth = details("telnet-dns.pcapng", 4, &["-2"]);
     assert!(fourth.contains("ESTABLISHED (assumed; certain with frame 5)]"), "{fourth}");
-    // And what nothing proves stays assumed.
+    // A state that no segment proves stays assumed.
     let last = details("telnet-dns.pcapng", 11, &["-2"]);
     assert!(last.contains("LAST-ACK → CLOSED (assumed)]"), "{last}");
 }
@@ -44,7 +44,7 @@ fn an_assumed_state_names_the_frame_that_refutes_it() {
     assert!(text.contains("(assumed; refuted by frame "), "{text}");
 }
 
-/// In every sample, the frame that is named is one in which the state is proven.
+/// In every sample, the frame that an assumed state names is one that proves it.
 #[test]
 fn the_frame_that_is_named_proves_the_state() {
     const COLUMNS: [&str; 3] = ["state", "state.proven", "state.proven_frame"];
@@ -79,7 +79,7 @@ fn a_sentence_explains_the_stage() {
     let mut explained = std::collections::HashSet::new();
     let names = ["tcphs.stage_str", "tcphs.stage.meaning"];
     for row in fields(&["-n", "-r", everything(), "-E", "separator=/t", "-Y", "tcphs"], &names) {
-        // One segment a frame.
+        // Only frames with one segment are compared.
         if row[0].contains(',') {
             continue;
         }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use dissector_core::connection::Finding;
 use dissector_core::schema::{FIELDS, Field, FieldKind, Known};
 use tests::{
-    at_length, everything, fields, finish, in_parallel, less_once_more, once_more, passing, sample,
-    tshark, wireshark,
+    all_cases, everything, fewer_for_named_version, fields, finish, in_parallel, named_version_run,
+    passing, sample, tshark, wireshark,
 };
 
 /// Fields that no sample shows, each with the reason.
@@ -37,7 +37,7 @@ impl Rows {
 struct Found {
     field: &'static Field,
     frame: u64,
-    /// As `-T fields` prints it.
+    /// The value as `-T fields` prints it.
     value: String,
     /// Every frame in which the field has a value.
     frames: BTreeSet<u64>,
@@ -48,7 +48,7 @@ fn find(rows: &Rows, two_passes: bool) -> Vec<Found> {
     let mut found = Vec::new();
     for (nth, field) in FIELDS.iter().enumerate() {
         let known = two_passes || field.known != Known::Connection;
-        // A value that is more than zero says more.
+        // A value other than zero makes a stronger test.
         let first = rows.values(nth).find(|(_, value)| *value != "0");
         let first = first.or_else(|| rows.values(nth).next());
         assert!(known || first.is_none(), "{} is shown in one pass: {first:?}", field.name);
@@ -111,7 +111,7 @@ fn parts<'a>(text: &'a str, begins: &str, found: &[Found]) -> BTreeMap<u64, &'a 
     frames.into_iter().zip(starts.iter().zip(ends).map(|(start, end)| &text[*start..end])).collect()
 }
 
-/// Compares the column, the filters and the details with the values found; gives what differs.
+/// Compares the column, the filters and the details with the values found; returns the differences.
 fn check(found: &[Found], passes: &[&str]) -> Vec<String> {
     let mut wrong = Vec::new();
     let frames: BTreeSet<String> = found.iter().map(|found| found.frame.to_string()).collect();
@@ -161,7 +161,7 @@ fn check(found: &[Found], passes: &[&str]) -> Vec<String> {
         if there != frames {
             wrong.push(format!("{name}: passes in {there:?}, has a value in {frames:?}"));
         }
-        // In the packet details, hidden or not.
+        // The packet details have the field, hidden or not.
         let item = pdml[frame].lines().find(|line| line.contains(&format!("name=\"{name}\"")));
         let Some(item) = item else {
             wrong.push(format!("{name}: not in the packet details"));
@@ -174,7 +174,8 @@ fn check(found: &[Found], passes: &[&str]) -> Vec<String> {
     wrong
 }
 
-/// Three fields of each kind: what there is to see of another version than the installed one.
+/// Three fields of each kind: enough for a version that was named after a run with the installed
+/// one.
 fn some_of_each_kind(mut found: Vec<Found>) -> Vec<Found> {
     found.sort_by_key(|found| found.field.name);
     let mut seen: HashMap<String, usize> = HashMap::new();
@@ -189,7 +190,7 @@ fn some_of_each_kind(mut found: Vec<Found>) -> Vec<Found> {
 
 fn check_all(passes: &[&str]) {
     let mut found = find(&Rows::read(passes), !passes.is_empty());
-    if once_more() && !at_length() {
+    if named_version_run() && !all_cases() {
         found = some_of_each_kind(found);
         assert!(found.len() > 20, "{}", found.len());
     }
@@ -273,8 +274,9 @@ fn times_are_shown_with_the_final_ack() {
     }
 }
 
-/// A filter that would find nothing for want of a second pass says so, and only then. (Of `-T fields`
-/// nothing can be said: tshark builds the whole tree for it and marks no field as wanted.)
+/// A filter that matches nothing because it needs the second pass causes a warning, and no other
+/// filter does. (`-T fields` cannot cause one: tshark builds the whole tree for it and marks no
+/// field as wanted.)
 #[test]
 fn one_pass_says_that_it_takes_two() {
     let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();
@@ -287,20 +289,20 @@ fn one_pass_says_that_it_takes_two() {
     assert_eq!(says(&["-Y", "tcphs.outcome == \"complete\""]), 1);
     assert_eq!(says(&["-Y", "tcphs.expert.no_reply"]), 1);
     assert_eq!(says(&["-2", "-Y", "tcphs.outcome == \"complete\""]), 0);
-    // A filter that lets nothing through on the second pass either.
+    // This filter matches nothing on the second pass either.
     assert_eq!(says(&["-2", "-Y", "tcphs.outcome == \"refused\""]), 0);
     assert_eq!(says(&["-Y", "tcphs.stage == \"SYN\""]), 0);
     assert_eq!(says(&["-V"]), 0);
     assert_eq!(says(&[]), 0);
 }
 
-/// Asked for a few fields, tshark prints the same values as if asked for all: the plugin makes only
-/// the fields that are asked for.
+/// tshark prints the same values for a few fields as for all: the plugin makes only the fields that
+/// are wanted.
 #[test]
 fn a_few_are_as_among_all() {
     let mut all = vec!["tcphs", "_ws.expert.message"];
     all.extend(FIELDS.iter().map(|field| field.name));
-    for passes in less_once_more(vec![&["-2"][..], &[]], 2) {
+    for passes in fewer_for_named_version(vec![&["-2"][..], &[]], 2) {
         let arguments = [&["-n", "-r", everything()], passes].concat();
         let whole = fields(&arguments, &all);
         let parts: Vec<usize> = (0..all.len()).step_by(7).chain([0, 1]).collect();
@@ -320,7 +322,7 @@ fn a_few_are_as_among_all() {
     }
 }
 
-/// A filter has its fields whatever is printed.
+/// A filter finds its fields even if tshark prints others.
 #[test]
 fn filters_find_fields_that_are_not_printed() {
     let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();

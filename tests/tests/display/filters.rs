@@ -1,5 +1,6 @@
-//! The filters that people need, each with the frames that an expert picks: found by reading the
-//! output of tcpdump for the samples, and for what no sample shows for the capture in `built.rs`.
+//! The filters that users need, each with the frames that it has to match. An expert picked them
+//! from the output of tcpdump for the samples, and for the capture of `built.rs`, which has the
+//! kinds that no sample shows.
 
 mod built;
 mod findings;
@@ -13,7 +14,7 @@ use std::sync::LazyLock;
 use dissector_core::capture::{Capture, Packet};
 use tests::{finish, made_once, passing};
 
-/// A filter, whether it takes two passes, and what passes.
+/// A filter, whether it takes two passes, and the frames that match it.
 struct Case {
     filter: &'static str,
     passes: &'static [&'static str],
@@ -85,7 +86,7 @@ const CASES: &[Case] = &[
         samples: &[("no-reply", "1-4"), ("accept-queue-full", "7-10")],
         built: "",
     },
-    // One row for each attempt that failed.
+    // One row per failed attempt.
     Case {
         filter: r#"tcphs.failed && tcphs.stage == "SYN" && tcphs.copy == "original""#,
         passes: TWO,
@@ -147,7 +148,7 @@ const CASES: &[Case] = &[
         built: "19-23",
     },
     Case { filter: "tcphs.rst.ttl_delta != 0", passes: ONE, samples: &[], built: "16" },
-    // Without what was reset after a FIN, or reset and not believed.
+    // Without connections reset after a FIN, and without RSTs that are not believed.
     Case {
         filter: r#"tcphs.close == "rst""#,
         passes: TWO,
@@ -166,7 +167,7 @@ const CASES: &[Case] = &[
         samples: &[("challenge-ack", "7")],
         built: "",
     },
-    // Attempts without an answer, too: nothing of the other side is in the capture.
+    // Attempts without an answer match, too: the capture has no segment of the other side.
     Case {
         filter: r#"tcphs.seen != "both""#,
         passes: TWO,
@@ -270,8 +271,8 @@ struct Merged {
     parts: Vec<(String, u64)>,
 }
 
-/// Samples that were recorded after the frames had been decided upon, one for an outcome each: see
-/// `docs/WHY.md`, whose pictures are compared with what the command says of them.
+/// Samples that were recorded after the frames were picked, one per outcome. Instead, their ladders
+/// in `docs/WHY.md` are compared with the output of the command.
 const RECORDED_LATER: &[&str] = &[
     "backscatter",
     "challenge-unanswered",
@@ -297,7 +298,8 @@ fn extent(file: &Path) -> (i64, u64) {
     (first_ns.expect("it is not empty"), capture.frames())
 }
 
-/// Puts them together. They were recorded one after the other, so they lie behind one another.
+/// Merges samples and built capture. The samples were recorded one after the other, so their times
+/// do not overlap.
 fn merged() -> &'static Merged {
     static MERGED: LazyLock<Merged> = LazyLock::new(|| {
         let built = made_once("built.pcap", |file| {
@@ -325,7 +327,7 @@ fn merged() -> &'static Merged {
     &MERGED
 }
 
-/// The frames that pass and should not, and the other way round.
+/// The frames that match and should not, and those that should match and do not.
 fn differences(case: &Case, merged: &Merged, passed: &BTreeSet<u64>, wrong: &mut String) {
     let mut before = 0;
     for (name, frames) in &merged.parts {

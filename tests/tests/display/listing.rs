@@ -1,4 +1,4 @@
-//! What a user sees in tshark.
+//! tshark's packet list: the Info column, filters and expert items.
 
 use tests::{everything, sample, tshark, tshark_without};
 
@@ -28,7 +28,7 @@ fn the_telnet_of_the_study_note() {
         assert!(info[0].starts_with("1/3 SYN [S] client SYN-SENT server SYN-RECEIVED? | "));
         assert!(info[1].starts_with("2/3 SYN/ACK [S.] client ESTABLISHED? server SYN-RECEIVED | "));
         assert!(info[2].starts_with("3/3 ACK [.] client ESTABLISHED server ESTABLISHED? | "));
-        // Data carries nothing of ours.
+        // Data segments have no text of ours.
         let plain = info.iter().filter(|line| !line.contains(" | ")).count();
         assert_eq!(plain, info.len() - 7, "{info:#?}");
     }
@@ -63,7 +63,7 @@ fn a_refused_a_lost_and_a_reset_connection() {
     shows("ipv6.pcapng", "3/3 ACK [.] client ESTABLISHED server ESTABLISHED? | ");
 }
 
-/// The remarks are Wireshark's expert information; those that need the future take two passes.
+/// Findings are expert items of Wireshark; those that depend on later packets take two passes.
 #[test]
 fn remarks_are_expert_information() {
     let capture = sample("no-reply.pcapng");
@@ -81,14 +81,14 @@ fn remarks_are_expert_information() {
     };
     assert_eq!(frames(&[], "tcphs.expert.syn_retx"), ["2", "3", "4"]);
     assert_eq!(frames(&["-2"], "tcphs.expert.no_reply"), ["4"]);
-    // By what Wireshark says of any remark, without a word of ours in the filter.
+    // The filters use Wireshark's own fields of expert items.
     let message = "_ws.expert.message contains \"SYN copy\"";
     assert_eq!(frames(&[], message), ["2", "3", "4"]);
     let warning = "_ws.expert.severity == \"Warning\" && tcp";
     assert_eq!(frames(&[], warning), ["4"]);
 }
 
-/// Behind our text stands Wireshark's own, unchanged; and nothing else changes.
+/// Wireshark's own text stands unchanged behind ours, and the other columns do not change.
 #[test]
 fn the_rest_is_wiresharks() {
     let path = everything();

@@ -1,4 +1,4 @@
-//! What tshark shows with the plugin: the packet list, the details, fields, filters, statistics.
+//! The output of tshark with the plugin: packet list, details, fields, filters, statistics.
 
 mod details;
 mod fields;

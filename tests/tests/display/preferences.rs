@@ -1,4 +1,4 @@
-//! The preferences, as `-o` sets them: they change texts, and nothing that a filter sees.
+//! The preferences, set by `-o`: they change texts and no values of fields.
 
 use tests::{fields, passing, sample, tshark, wireshark};
 
@@ -14,7 +14,8 @@ fn with<'a>(path: &'a str, preferences: &[&'a str], more: &[&'a str]) -> Vec<&'a
 /// The Info column of each packet.
 fn info(preferences: &[&str], passes: &[&str]) -> Vec<String> {
     let path = path();
-    // As a column, not as a field: from 4.2 on, the field is made before post-dissectors are called.
+    // The Info text is read from the column, because from 4.2 on the field `_ws.col.info` is made
+    // before post-dissectors are called.
     let more = [&["-o", "gui.column.format:\"Info\",\"%i\""], passes].concat();
     let said = tshark(&with(&path, preferences, &more));
     said.lines().map(|line| line.trim().to_owned()).collect()
@@ -26,7 +27,7 @@ const PASSES: [&[&str]; 2] = [&[], &["-2"]];
 fn are_known_with_their_values() {
     let known = tshark(&["-G", "currentprefs"]);
     for (name, default) in [
-        // As the window shows them.
+        // The values as the window shows them.
         ("info", "In front of the other protocols' text"),
         ("info_scope", "Segments of a handshake or a close"),
         ("state_names", "RFC 9293: SYN-RECEIVED, FIN-WAIT-1"),
@@ -134,10 +135,10 @@ fn what_is_slow() {
     };
     for passes in PASSES {
         assert_eq!(slow("1000", passes), [[""; 1]; 0]);
-        // It took 73 microseconds.
+        // The handshake took 73 microseconds.
         assert_eq!(slow("0", passes), [["3"]]);
     }
-    // And the other way round: a handshake that took longer than a second.
+    // This handshake took longer than a second.
     let path = sample("syn-cookies.pcapng").to_string_lossy().into_owned();
     let filter = ["-Y", "tcphs.setup_time > 1"];
     let all = fields(&with(&path, &[], &filter), &["frame.number"]);

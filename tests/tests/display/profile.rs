@@ -97,7 +97,8 @@ fn every_colour_is_where_it_belongs() {
     assert!(unused.is_empty(), "no sample shows {unused:?}");
 }
 
-/// Without a word on standard error: Wireshark reads the profile's files, and takes every filter.
+/// Wireshark reads the profile's files and accepts every filter, without a message on standard
+/// error.
 #[test]
 fn wireshark_takes_every_filter() {
     let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();
@@ -108,11 +109,12 @@ fn wireshark_takes_every_filter() {
         let mut command = wireshark().with_plugin();
         command.args(["-n", "-2", "-C", NAME, "--color", "-r", &path, "-Y", filter]);
         let output = command.stdin(Stdio::null()).output().expect("tshark starts");
-        // Of the user that the tests run as, and of the file that is read, nothing is said.
+        // There is no message either about the user of the tests or about the file.
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let nothing = (true, String::new());
-    // All in one filter, for starting tshark takes the time; only where that fails, one by one.
+    // All filters are tried in one run, because starting tshark takes most of the time; only if
+    // that fails, one by one.
     let all: Vec<_> = filters.iter().map(|filter| format!("({filter})")).collect();
     let together = said(&all.join(" || "));
     if together != nothing {
@@ -122,7 +124,7 @@ fn wireshark_takes_every_filter() {
     }
 }
 
-/// What a button shows is what its label says: for those that some sample has something for.
+/// The filter of each button that matches packets of some sample.
 #[test]
 fn buttons_find_what_they_say() {
     let shows = |name: &str, label: &str| {

@@ -1,5 +1,5 @@
-//! The statistics that Wireshark shows of our tap, printed by tshark: the tree, the tables, the flow
-//! graph. One pass and two say the same, and what they say is what the `tcphs` command says.
+//! The statistics of our tap as tshark prints them: the tree, the tables, the flow graph. They are
+//! the same in one pass and in two, and equal the rows of the `tcphs` command.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use tests::{everything, rows, sample, tshark};
 
-/// What tshark prints for `-z`, and nothing else.
+/// The output of tshark for one `-z` option.
 fn statistic(path: &str, what: &str, passes: &[&str]) -> String {
     let mut arguments = vec!["-n", "-q", "-r", path, "-z", what];
     arguments.extend(passes);
@@ -25,7 +25,7 @@ fn table(text: &str) -> Vec<HashMap<String, String>> {
     assert!(line.chars().all(|c| c == '-'), "{text}");
     let rows = lines.take_while(|line| !line.starts_with("==="));
     rows.map(|row| {
-        // tshark prints what it is given: columns that stand under each other.
+        // The columns are aligned: each row has as many characters as the header.
         assert_eq!(row.len(), line.len(), "{text}");
         header.iter().cloned().zip(cells(row)).collect()
     })
@@ -75,7 +75,7 @@ fn endpoint(row: &Value, end: &str) -> String {
     if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
 }
 
-/// What the connections of the command make of the tree.
+/// The tree that follows from the rows of the command.
 fn expected_tree(connections: &[Value]) -> BTreeMap<(String, String), u64> {
     let mut counts = BTreeMap::new();
     for row in connections {
@@ -151,7 +151,7 @@ fn expected_server(connections: &[&Value]) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The columns in which a row is not as expected.
+/// The columns in which a row differs from the expected one.
 fn differences(row: &HashMap<String, String>, expected: &[(&str, String)]) -> Vec<String> {
     assert_eq!(row.len(), expected.len(), "{row:?}");
     let wrong = expected.iter().filter(|(column, value)| row[*column] != *value);
@@ -160,7 +160,7 @@ fn differences(row: &HashMap<String, String>, expected: &[(&str, String)]) -> Ve
         .collect()
 }
 
-/// What tshark prints under this title.
+/// The part of the output under this title.
 fn part<'a>(text: &'a str, title: &str) -> &'a str {
     let titled = text.split_once(&format!("\n{title}:\n"));
     titled.map(|(_, part)| part).unwrap_or_else(|| panic!("no {title}: {text}"))
@@ -171,12 +171,12 @@ fn part<'a>(text: &'a str, title: &str) -> &'a str {
 fn equal_the_rows_of_the_command_in_one_pass_and_in_two() {
     let path = everything();
     let mut connections = rows("connections", Path::new(path)).expect("it can be read");
-    // The command prints them as they leave its table.
+    // The command prints connections in the order in which they leave its table.
     connections.sort_by_key(|row| row["conn"].as_u64());
     assert!(connections.len() > 30, "{}", connections.len());
     let mut wrong = Vec::new();
     for passes in [&[][..], &["-2"]] {
-        // All in one run: each of them alone is tested with filters.
+        // One run prints all tables; `take_a_filter` prints each of them alone.
         let mut arguments = vec!["-n", "-q", "-r", path];
         for what in ["tcphs,tree", "tcphs,connections", "tcphs,servers"] {
             arguments.extend(["-z", what]);
@@ -215,8 +215,8 @@ fn equal_the_rows_of_the_command_in_one_pass_and_in_two() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A filter chooses connections by their packets; what is said of each is about all of it, whatever
-/// the filter lets through.
+/// A filter selects connections by their packets; the row of a connection counts all of its
+/// packets, including those that the filter rejects.
 #[test]
 fn take_a_filter() {
     let path = sample("port-reuse.pcapng").to_string_lossy().into_owned();
@@ -237,7 +237,7 @@ fn take_a_filter() {
     assert!(nothing.contains("Complete %") && !nothing.contains(" |1"), "{nothing}");
 }
 
-/// Several at once, beside those of others.
+/// Several of our statistics in one run with Wireshark's own.
 #[test]
 fn do_not_disturb_each_other() {
     let path = sample("refused.pcapng").to_string_lossy().into_owned();
@@ -274,7 +274,7 @@ fn the_flow_graph_shows_the_steps() {
     assert_eq!(one.matches("connection 0: ").count(), 7, "{one}");
     assert!(one.contains("connection 0: client ESTABLISHED?, server SYN-RECEIVED\n"), "{one}");
     assert_eq!(one, statistic(&path, "flow,tcphs,standard", &["-2"]));
-    // An ICMP error is counted for its sender.
+    // Wireshark counts an ICMP error for the endpoint that sent it.
     let path = sample("icmp-reject.pcapng").to_string_lossy().into_owned();
     let icmp = statistic(&path, "flow,tcphs,standard", &[]);
     assert_eq!(icmp.matches("ICMP error").count(), 2, "{icmp}");

@@ -1,5 +1,5 @@
-//! Captures that are damaged as files: by editcap, by a cut anywhere, in the framing; and random
-//! ones.
+//! Damaged capture files: by editcap, by a cut at any octet, by changed octets of the framing; and
+//! random ones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,12 +8,13 @@ use std::process::Command;
 
 use testkit::capture::Frames;
 use testkit::random::Rng;
-use tests::{at_length, finish, in_parallel, sample, samples};
+use tests::{all_cases, finish, in_parallel, sample, samples};
 
 use crate::compare::{assert_same, assert_same_file, share};
 use crate::frames::{folder, read};
 
-/// Writes octets as a capture that everybody can read, and compares.
+/// Writes octets as a capture that every user can read, and compares tshark with and without the
+/// plugin.
 fn compare(about: &str, octets: &[u8]) {
     let folder = folder();
     let file = folder.path().join("broken.pcapng");
@@ -61,7 +62,8 @@ fn many_errors_by_editcap() {
     });
 }
 
-/// Cut in the header of the file, of a block, in a frame; and octets of the framing changed.
+/// Files that end in the file header, in a block header or in a frame, and files with changed
+/// octets of the framing.
 fn files(step: usize, seed: u64) -> Vec<(String, Vec<u8>)> {
     let whole = fs::read(sample("refused.pcapng")).expect("it is there");
     let mut random = Rng::with_seed(seed);
@@ -88,12 +90,12 @@ fn files_cut_at_every_length() {
     in_parallel(&share(files(1, 4)), |(about, octets)| compare(about, octets));
 }
 
-/// `randpkt` makes other packets each time, so what fails is kept.
+/// `randpkt` makes other packets in each run, so a capture that fails is kept.
 #[test]
 #[ignore = "takes minutes"]
 fn random_packets() {
     let kinds = ["tcp", "ip", "ipv6", "icmp", "eth", "udp", "sctp", "llc", "fddi", "tr"];
-    let count = if at_length() { "5000" } else { "2000" };
+    let count = if all_cases() { "5000" } else { "2000" };
     in_parallel(&kinds, |kind| {
         let folder = folder();
         let file = folder.path().join("random.pcap");

@@ -8,20 +8,21 @@ use tests::{text, wireshark};
 
 use crate::frames::{folder, write};
 
-/// How a run of tshark ended, and what it said.
+/// The exit status and the output of a run of tshark.
 #[derive(Debug, PartialEq)]
 struct Seen {
-    /// As the shell has it: 128 and the signal for one that was killed, 124 for one that hung.
+    /// The exit status as a shell gives it: 128 plus the signal if tshark was killed, 124 if it
+    /// timed out.
     status: Option<i32>,
     said: Vec<String>,
     lines: Vec<String>,
 }
 
-/// Ends a tshark that takes minutes over what others read in seconds.
+/// The prefix of a command that is killed after four minutes: a capture usually takes seconds.
 const PATIENCE: &[&str] = &["timeout", "--kill-after=5", "240"];
 
-/// The list and the details of each frame. Wireshark is to abort where a dissector has a bug or
-/// writes outside of its memory.
+/// The list and the details of each frame. Wireshark aborts if a dissector has a bug or writes
+/// outside of its memory.
 fn see(plugin: bool, capture: &Path, arguments: &[&str]) -> Seen {
     let wireshark = wireshark();
     let mut tshark = if plugin {
@@ -70,9 +71,9 @@ pub fn without_ours(lines: Vec<String>) -> (Vec<String>, usize) {
 }
 
 /// Asserts that reading these frames is the same with the plugin and without, in one pass and in
-/// two; gives the number of segments that the plugin says something of.
+/// two; returns the number of segments that the plugin annotates.
 ///
-/// A frame at which Wireshark itself gives up, without the plugin, is left out.
+/// A frame at which Wireshark itself fails without the plugin is left out.
 pub fn assert_same(about: &str, mut frames: Frames) -> usize {
     let folder = folder();
     let capture = folder.path().join("hostile.pcap");
@@ -124,7 +125,7 @@ fn number_of_frame(line: &str) -> Option<usize> {
     (time.contains('.') && time.parse::<f64>().is_ok()).then_some(number)
 }
 
-/// The number of the frame that tshark does not survive: reading one less is no failure.
+/// The number of the frame at which tshark fails: it reads all frames before without failure.
 fn first_that_fails(whole: &Seen, read: impl Fn(&str) -> Seen) -> usize {
     let fails = |count: usize| read(&count.to_string()).status != Some(0);
     let (mut good, mut bad) = (0, 1);
@@ -140,7 +141,7 @@ fn first_that_fails(whole: &Seen, read: impl Fn(&str) -> Seen) -> usize {
     bad
 }
 
-/// Keeps what is in front of a frame that made a difference, to look at.
+/// Keeps the capture up to the first frame that differs, for a look at it.
 fn keep(about: &str, frames: &Frames, frame: usize) {
     let kept = testkit::folders::target_folder().expect("cargo knows it").join("hostile");
     std::fs::create_dir_all(&kept).expect("the folder can be made");
@@ -151,7 +152,7 @@ fn keep(about: &str, frames: &Frames, frame: usize) {
     eprintln!("{about}: kept in {}", file.display());
 }
 
-/// Statistics come to their end and say nothing on standard error.
+/// Asserts that statistics succeed and print nothing to standard error.
 fn statistics(about: &str, capture: &Path) {
     let mut tshark = wireshark().with_plugin_under(PATIENCE);
     tshark.args(["-n", "-q", "-z", "tcphs,tree", "-z", "tcphs,servers", "-z", "tcphs,connections"]);
@@ -181,9 +182,9 @@ fn the_frame_is_named() {
     }
 }
 
-/// A small part of what there is to try, so that the slow tests take minutes; with `TCPHS_LONG=1` in
-/// the environment all of it, which takes an hour.
+/// Every tenth case, so that the slow tests take minutes; all cases with `TCPHS_LONG=1` in the
+/// environment, which takes an hour.
 pub fn share<T>(all: Vec<T>) -> Vec<T> {
-    let step = if tests::at_length() { 1 } else { 10 };
+    let step = if tests::all_cases() { 1 } else { 10 };
     all.into_iter().step_by(step).collect()
 }

@@ -1,4 +1,4 @@
-//! Panics inside the plugin: Wireshark goes on as without it, and says so once.
+//! Panics inside the plugin: Wireshark goes on as without it, with one warning.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,8 @@ use tests::{in_parallel, sample, samples, text, wireshark};
 use crate::compare::without_ours;
 use crate::sharkd::{self, load};
 
-/// A Wireshark with the plugin that panics when it is asked to.
+/// Wireshark with a build of the plugin that panics at the entry that an environment variable
+/// names.
 pub fn faulty() -> &'static Wireshark {
     static FAULTY: OnceLock<Wireshark> = OnceLock::new();
     FAULTY.get_or_init(|| {
@@ -40,7 +41,7 @@ fn run(mut tshark: Command, arguments: &[&str], panic_at: &str) -> Run {
     }
 }
 
-/// A capture with connections, IPv6 or not, ICMP errors and remarks.
+/// A capture with IPv4 and IPv6 connections, ICMP errors and findings.
 fn capture() -> String {
     sample("icmp-reject.pcapng").to_string_lossy().into_owned()
 }
@@ -51,7 +52,7 @@ const LISTS: [&[&str]; 2] = [&["-n", "-P", "-V"], &["-n", "-2", "-P", "-V", "-Y"
 const STATISTICS: [&[&str]; 2] =
     [&["-n", "-q", "-z", "tcphs,tree", "-z", "expert"], &["-n", "-q", "-z", "tcphs,connections"]];
 
-/// Entries that a list comes to; `:2` has the panic come the second time.
+/// Entries that the packet list calls; with `:2` the second call panics.
 const OF_LISTS: [&str; 14] = [
     "session_new",
     "session_free",
@@ -69,7 +70,7 @@ const OF_LISTS: [&str; 14] = [
     "register_expert",
 ];
 
-/// Entries that statistics come to.
+/// Entries that statistics call.
 const OF_STATISTICS: [&str; 6] = [
     "session_tapped",
     "statistics_new",
@@ -79,7 +80,8 @@ const OF_STATISTICS: [&str; 6] = [
     "statistics_row",
 ];
 
-/// Entries of registration; and those that say yes or no, and no after a panic.
+/// Entries that register the plugin, and entries that return a boolean, which is false after a
+/// panic.
 const OTHERS: [&str; 6] = [
     "register_info",
     "statistics_columns",
@@ -89,12 +91,12 @@ const OTHERS: [&str; 6] = [
     "expert_needs_later",
 ];
 
-/// Entries that only move constants and pointers: there is nothing in them to panic.
+/// Entries that only move constants and pointers, so that no panic is possible in them.
 const TRIVIAL: [&str; 4] =
     ["settings_default", "session_failure", "statistics_failure", "take_failure"];
 
-/// Reads the capture with a panic at `entry`; gives the lines and the warnings about it, of which
-/// there is one at most.
+/// Reads the capture with a panic at `entry`; returns the lines, and whether there was a warning
+/// about the panic. There is at most one.
 fn fail(entry: &str, arguments: &[&str]) -> (Vec<String>, bool) {
     let capture = capture();
     let arguments = [arguments, &["-o", "tcphs.info:after", "-r", &capture]].concat();
@@ -121,7 +123,7 @@ fn a_panic_leaves_the_list_as_it_is_without_us() {
         let told = LISTS.iter().zip(&stock).map(|(list, stock)| {
             let (lines, told) = fail(entry, list);
             let (theirs, _) = without_ours(lines);
-            // Where the Info column says something of ours, it stands behind.
+            // Our text in the Info column, if there is any, stands behind Wireshark's own.
             let theirs: Vec<_> =
                 theirs.iter().map(|line| line.split(" | ").next().unwrap_or(line)).collect();
             let differ = theirs.iter().zip(stock).find(|(theirs, stock)| *theirs != stock);
@@ -142,11 +144,11 @@ fn a_panic_leaves_statistics_incomplete_and_says_so() {
     });
     let silent: Vec<_> = OF_STATISTICS.iter().zip(told).filter(|(_, told)| !told).collect();
     assert!(silent.is_empty(), "never called: {silent:?}");
-    // What is asked for is not there, but all else is.
+    // A table without columns is not registered; everything else is.
     assert!(fail("statistics_columns", STATISTICS[0]).1);
 }
 
-/// Nothing is registered, so options of ours are not known; all else is as without us.
+/// No field and no option of ours is registered; the output is the same as without the plugin.
 #[test]
 fn a_panic_while_fields_are_registered() {
     let capture = capture();
@@ -157,7 +159,7 @@ fn a_panic_while_fields_are_registered() {
     assert!(warning.contains("the TCP handshake is not shown; please report"), "{warning}");
 }
 
-/// What sharkd says on standard error when it is asked all this; `None` where there is no sharkd.
+/// The text that sharkd writes to standard error for these requests; `None` if there is no sharkd.
 fn ask(questions: &[Value], panic_at: &str) -> Option<String> {
     let mut sharkd = faulty().beside_tshark("sharkd", true)?;
     sharkd.env("TCPHS_PANIC_AT", panic_at);
@@ -165,7 +167,7 @@ fn ask(questions: &[Value], panic_at: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// The next file begins anew.
+/// After a panic, the next file is annotated again, and a panic in it has a warning of its own.
 #[test]
 fn each_file_has_its_own_warning() {
     let loads: Vec<_> = samples().iter().take(4).map(|file| load(file)).collect();
@@ -173,7 +175,7 @@ fn each_file_has_its_own_warning() {
     assert_eq!(said.matches("internal error").count(), 4, "{said}");
 }
 
-/// Of all programs, sharkd is the one that frees them.
+/// sharkd is the only program that frees statistics.
 #[test]
 fn statistics_that_cannot_be_freed() {
     let tap = json!({ "method": "tap", "params": { "tap0": "stat:tcphs" } });
@@ -183,7 +185,7 @@ fn statistics_that_cannot_be_freed() {
     assert!(said.contains(warning) && said.matches("internal error").count() == 1, "{said}");
 }
 
-/// No entry is without its place for a panic.
+/// Every entry of the interface is in one of the lists above.
 #[test]
 fn every_entry_is_listed() {
     let folder = testkit::workspace_root().join("ffi-plugin/src");

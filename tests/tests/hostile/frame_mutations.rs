@@ -1,14 +1,14 @@
-//! What is done to frames: most of it to the headers of IP and TCP, where it hurts.
+//! Mutations of frames, most of them in the headers of IP and TCP.
 
 use testkit::capture::{Frame, Frames};
 use testkit::packet;
 use testkit::random::{Rng, pick};
 
-/// Where the headers of a frame begin.
+/// The offsets of the headers of a frame.
 #[derive(Clone, Copy)]
 struct Headers {
     ip: usize,
-    /// Of TCP, or of ICMP.
+    /// The offset of the TCP or ICMP header.
     inner: usize,
     /// 4 or 6.
     version: u8,
@@ -30,7 +30,7 @@ fn headers(octets: &[u8]) -> Option<Headers> {
     })
 }
 
-/// Every length from nothing to the whole frame: the snap length cut it, or the sender did.
+/// The frame cut at every length, once by the snap length and once by the sender.
 pub fn cut(frame: &Frame) -> impl Iterator<Item = Frame> + '_ {
     (0..frame.octets.len()).flat_map(move |length| {
         let octets = frame.octets[..length].to_vec();
@@ -40,7 +40,7 @@ pub fn cut(frame: &Frame) -> impl Iterator<Item = Frame> + '_ {
     })
 }
 
-/// Every value of the octets that say how long a header is and what the segment means.
+/// Frames with every value of the octets that hold header lengths and TCP flags.
 pub fn every_value(frame: &Frame) -> Vec<Frame> {
     let Some(Headers { ip, inner, version }) = headers(&frame.octets) else { return Vec::new() };
     let mut places = vec![ip, inner + 12, inner + 13];
@@ -78,7 +78,7 @@ pub fn mutate(frame: &mut Frame, random: &mut Rng) {
     }
 }
 
-/// One to four octets near `from` get another value, or one bit of theirs.
+/// Changes up to four octets near `from`: the whole octet or one bit of it.
 fn flip(frame: &mut Frame, from: usize, random: &mut Rng) {
     let span = frame.octets.len().saturating_sub(from).min(44);
     if span == 0 {
@@ -93,7 +93,7 @@ fn flip(frame: &mut Frame, from: usize, random: &mut Rng) {
     }
 }
 
-/// Writes two or four octets of a header as a number at the edge of what there is.
+/// Sets a field of two or four octets to a value at the limit of its range.
 fn extreme(frame: &mut Frame, found: Headers, random: &mut Rng) {
     let numbers = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, u32::MAX];
     let number = pick(random, &numbers).to_be_bytes();
@@ -109,7 +109,7 @@ fn extreme(frame: &mut Frame, found: Headers, random: &mut Rng) {
     put(frame, place, octets);
 }
 
-/// Fills the place of the options with kinds and lengths that may or may not be possible.
+/// Fills the options with valid and invalid kinds and lengths.
 fn options(frame: &mut Frame, found: Headers, random: &mut Rng) {
     const KINDS: [u8; 14] = [0, 1, 2, 3, 4, 5, 8, 19, 28, 29, 30, 34, 69, 254];
     const LENGTHS: [u8; 8] = [0, 1, 2, 3, 4, 10, 40, 255];
@@ -134,7 +134,7 @@ fn options(frame: &mut Frame, found: Headers, random: &mut Rng) {
     }
 }
 
-/// Addresses or ports of the two ends the other way round.
+/// Exchanges addresses or ports of the two ends.
 fn swap_ends(frame: &mut Frame, found: Headers) {
     let (first, octets) = if found.version == 4 { (found.ip + 12, 4) } else { (found.ip + 8, 16) };
     for (place, octets) in [(first, octets), (found.inner, 2)] {
@@ -144,7 +144,7 @@ fn swap_ends(frame: &mut Frame, found: Headers) {
     }
 }
 
-/// Pieces of the headers in another order.
+/// Exchanges pieces of the headers.
 fn shuffle(frame: &mut Frame, found: Headers, random: &mut Rng) {
     let end = frame.octets.len().min(found.inner + 20);
     let piece = pick(random, &[2, 4, 8]);
@@ -157,7 +157,7 @@ fn shuffle(frame: &mut Frame, found: Headers, random: &mut Rng) {
     }
 }
 
-/// The packet once more inside of itself, or behind tags.
+/// Puts the packet inside of a copy of itself, or behind VLAN tags.
 fn wrap(frame: &mut Frame, found: Headers, random: &mut Rng) {
     let header = frame.octets[found.ip..found.inner].to_vec();
     let times = 1 + random.usize(..6);
@@ -199,7 +199,7 @@ fn lengthen(frame: &mut Frame, random: &mut Rng) {
     }
 }
 
-/// Says that this is a part of a datagram.
+/// Makes the packet a fragment of a datagram.
 fn fragment(frame: &mut Frame, found: Headers, random: &mut Rng) {
     if found.version == 4 {
         let offset = random.u16(..8);
@@ -222,7 +222,7 @@ fn put(frame: &mut Frame, place: usize, octets: &[u8]) {
     }
 }
 
-/// Frames in another order, some twice, some missing, at times that jump.
+/// Changes the order of frames, repeats some, drops some, and makes the times jump.
 pub fn in_disorder(frames: &mut Frames, random: &mut Rng) {
     let all = &mut frames.frames;
     for place in 0..all.len() {
@@ -237,11 +237,11 @@ pub fn in_disorder(frames: &mut Frames, random: &mut Rng) {
     }
 }
 
-/// An Ethernet frame whose link and IP headers are right; behind them is anything.
+/// An Ethernet frame with valid link and IP headers and random octets behind them.
 pub fn made_up(random: &mut Rng) -> Frame {
     let length = random.usize(..120);
     let mut inner: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
-    // A header of a possible length, more often than not.
+    // Most headers have a valid length.
     if let Some(octet) = inner.get_mut(12)
         && random.usize(..3) > 0
     {

@@ -12,7 +12,7 @@ use tests::open_to_all;
 pub fn read(capture: &Path) -> Option<Frames> {
     let mut editcap = Command::new("editcap");
     editcap.args(["-F", "nsecpcap"]).arg(capture).arg("-");
-    // Of a file that is damaged at its end, the frames in front of that come.
+    // editcap writes the frames before the damage of a file and exits with an error.
     let output = editcap.stderr(Stdio::null()).output().expect("editcap starts");
     Frames::read(&output.stdout[..])
 }
@@ -39,7 +39,7 @@ pub fn write(frames: &Frames, file: &Path) {
     frames.write(file).expect("the file can be written");
 }
 
-/// A folder that tshark can read, as another user.
+/// A temporary folder that tshark can read even if it runs as another user.
 pub fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder can be made");
     open_to_all(folder.path());

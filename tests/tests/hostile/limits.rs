@@ -1,4 +1,5 @@
-//! More connections at once than are held: the rules are kept, and the user is told once.
+//! More open connections than the table holds: which connections leave, and one warning to the
+//! user.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -30,7 +31,7 @@ fn handshake(second: u32, number: u8) -> [Frame; 3] {
     ]
 }
 
-/// Its close.
+/// The close of the connection of client `number`.
 fn close(second: u32, number: u8) -> [Frame; 3] {
     [
         segment(second, number, true, FIN | ACK, (101, 701)),
@@ -65,9 +66,9 @@ fn read(tshark: &Wireshark, file: &Path) -> Read {
     }
 }
 
-/// Two of sixteen are finished: those leave when the seventeenth and the eighteenth come, nothing
-/// is lost of the others, and nothing has to be told. The nineteenth costs the one that was silent
-/// for longest.
+/// Two of sixteen connections are finished: these leave when the seventeenth and the eighteenth are
+/// opened, no other connection is lost, and there is no warning. The nineteenth evicts the
+/// connection that was silent for longest.
 #[test]
 fn finished_connections_leave_first_and_then_the_silent() {
     let mut frames = Vec::new();
@@ -78,7 +79,7 @@ fn finished_connections_leave_first_and_then_the_silent() {
     frames.extend(handshake(22, 16).into_iter().chain(handshake(23, 17)));
     let enough = frames.len();
     frames.extend(handshake(24, 18));
-    // Number 0 is let go, and, when it comes again, number 1; number 2 is not.
+    // Connection 0 is evicted and, when it comes again, connection 1; connection 2 is not.
     let (zero, two) = (frames.len(), frames.len() + 3);
     frames.extend(close(25, 0).into_iter().chain(close(26, 2)));
 
@@ -93,7 +94,8 @@ fn finished_connections_leave_first_and_then_the_silent() {
     let [full, room] = [faulty(), without_limit].map(|tshark| read(tshark, &file));
     assert_eq!(full.rows[..zero], room.rows[..zero]);
     assert_eq!(full.rows[two..], room.rows[two..]);
-    // What it sends is of a new connection, which says itself that its beginning is not known.
+    // Later segments of the evicted connection belong to a new one, which is a mid-stream
+    // connection.
     assert_eq!(room.rows[zero][0], "0");
     assert_eq!(full.rows[zero][0], "19");
     let [warning] = &full.warnings[..] else { panic!("{:?}", full.warnings) };
@@ -101,7 +103,7 @@ fn finished_connections_leave_first_and_then_the_silent() {
     assert_eq!(room.warnings, [""; 0]);
 }
 
-/// A flood of SYNs: Wireshark's own part stays, and the warning comes once.
+/// A SYN flood changes none of Wireshark's own output and causes one warning.
 #[test]
 fn a_flood_is_told_once() {
     let folder = folder();

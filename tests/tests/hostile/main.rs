@@ -1,9 +1,8 @@
-//! Hostile captures: cut, damaged, shuffled and made up. With each, tshark ends, says and shows what
-//! it does without the plugin.
+//! Hostile captures: cut, damaged, shuffled and made up. For each, the exit status, messages and
+//! output of tshark are the same as without the plugin.
 //!
-//! All is made from the samples and from numbers that are the same each time, so that what fails
-//! once fails again. Thousands of frames go into one file: starting tshark takes longer than reading
-//! them.
+//! All captures are made from the samples with fixed random seeds, so that a failure can be
+//! repeated. Thousands of frames go into one file: starting tshark takes longer than reading them.
 
 mod broken_files;
 mod compare;

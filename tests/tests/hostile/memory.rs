@@ -1,5 +1,5 @@
-//! Memory: valgrind and AddressSanitizer look at every access of the plugin's, and at what is lost
-//! when files are closed.
+//! Memory: valgrind and AddressSanitizer check every access of the plugin, and the memory that is
+//! not freed when files are closed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,21 +13,21 @@ use crate::frames::{folder, write};
 use crate::mutated_captures::some_of_everything;
 use crate::sharkd::{ask, load, look_at_everything};
 
-/// What valgrind says of the plugin: errors, and lost or kept octets by kind of record.
+/// The report of valgrind on the plugin: errors, and lost or kept octets by kind of record.
 #[derive(Debug, Default)]
 struct Report {
     errors: Vec<String>,
     octets: BTreeMap<String, u64>,
-    /// The octets that are kept to the end, by where they were asked for.
+    /// The octets that are kept to the end, by the functions that allocated them.
     kept: BTreeMap<String, u64>,
 }
 
-/// A block that is pointed into, as that of a hash table is, is "possibly" lost, unless something
-/// old somewhere happens to point to its beginning: then it is reachable. Which of the two it is
-/// may be otherwise in each run; that it is kept is the same.
+/// The kinds of records of memory that is kept. A block with pointers into its middle only, such as
+/// that of a hash table, is "possibly lost"; a stale pointer to its beginning makes it "reachable".
+/// The kind may differ between runs, the sum does not.
 const KEPT: [&str; 2] = ["Leak_PossiblyLost", "Leak_StillReachable"];
 
-/// Runs a program under memcheck, `run` with the words in front of it, and reads what it says.
+/// Calls `run` with the words that start a program under memcheck, and reads the report.
 fn memcheck(run: impl FnOnce(&[&str])) -> Report {
     let folder = tempfile::tempdir().expect("a folder can be made");
     open_to_all(folder.path());
@@ -79,7 +79,7 @@ impl Report {
     }
 }
 
-/// The functions that were being called, the innermost first.
+/// The call stack of an error, the innermost function first.
 fn place(error: &str) -> String {
     let functions = error.split("<fn>").skip(1).filter_map(|after| after.split("</fn>").next());
     functions.collect::<Vec<_>>().join(" < ")
@@ -90,8 +90,8 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     after.split_once(end).map_or("", |(before, _)| before)
 }
 
-/// Whether valgrind can run this tshark: it needs the names in the loader, which Debian takes out of
-/// those that are unpacked.
+/// Whether valgrind can run this tshark: it needs the symbols of the loader, which the loader of an
+/// unpacked version lacks.
 fn valgrind_runs_it() -> bool {
     let mut tshark = wireshark().with_plugin_under(&["valgrind", "--trace-children=yes"]);
     let output = tshark.arg("-v").stdin(Stdio::null()).output().expect("it starts");
@@ -104,7 +104,7 @@ fn valgrind_runs_it() -> bool {
     runs
 }
 
-/// Each allocation by itself, so that none hides in another.
+/// Switches GLib's and Wireshark's pools off, so that valgrind sees each allocation.
 fn plain_memory(command: &mut Command) -> &mut Command {
     command.env("G_SLICE", "always-malloc").env("WIRESHARK_DEBUG_WMEM_OVERRIDE", "simple")
 }
@@ -115,7 +115,7 @@ fn capture(folder: &Path, frames: &Frames) -> std::path::PathBuf {
     file
 }
 
-/// Everything that tshark has us called for, on frames of every kind.
+/// Runs tshark with every option that calls the plugin, on frames of every kind.
 #[test]
 #[ignore = "takes minutes"]
 fn memcheck_of_tshark() {
@@ -136,11 +136,12 @@ fn memcheck_of_tshark() {
     for lost in ["Leak_DefinitelyLost", "Leak_IndirectlyLost", "Leak_PossiblyLost"] {
         assert_eq!(report.of(lost), 0, "{lost}: {:?}", report.octets);
     }
-    // What was registered is never freed, so the plugin was seen.
+    // Registered fields are never freed, so a report without kept memory means that the plugin did
+    // not run.
     assert!(report.of("Leak_StillReachable") > 1000, "{:?}", report.octets);
 }
 
-/// What is kept when the last of many files is open is what is kept when it is the second.
+/// The plugin keeps as much memory with the last of many files open as with the second.
 #[test]
 #[ignore = "takes minutes"]
 fn memcheck_of_many_files() {
@@ -176,7 +177,7 @@ fn memcheck_of_many_files() {
             assert_eq!(report.of(lost), 0, "{lost}: {:?}", report.octets);
         }
     }
-    // The file that is open at the end, and what was registered.
+    // The memory of the file that is open at the end, and of registered fields.
     let [in_few, in_many] = [few, many].map(|report| KEPT.map(|kind| report.of(kind)));
     let differs = |report: &Report, other: &Report| -> Vec<String> {
         let only_here =
@@ -193,7 +194,7 @@ fn memcheck_of_many_files() {
     );
 }
 
-/// AddressSanitizer's run-time library, of the compiler that the shim is built with.
+/// The run-time library of AddressSanitizer, from the compiler that builds the shim.
 fn run_time() -> String {
     let mut gcc = Command::new("gcc");
     let file = text(&finish(gcc.arg("-print-file-name=libasan.so")));
@@ -206,12 +207,12 @@ fn run_time() -> String {
 fn address_sanitizer() {
     let watched = build_and_place_variant(wireshark(), &ADDRESS_SANITIZER).expect("it builds");
     let run_time = run_time();
-    // By env, so that setpriv, which runs in front of it, is left alone.
+    // `env` sets LD_PRELOAD for tshark only, not for setpriv, which starts it.
     let wrapper = ["env", &run_time, "ASAN_OPTIONS=detect_leaks=0:exitcode=99"];
     let folder = folder();
     let file = capture(folder.path(), &some_of_everything());
 
-    // Without the library it is not loaded: it is the one that is watched.
+    // Without the run-time library the plugin is not loaded, so this build is the instrumented one.
     let mut bare = watched.with_plugin();
     let bare = bare.arg("-G").arg("plugins").stdin(Stdio::null()).output().expect("it starts");
     let said = String::from_utf8_lossy(&bare.stderr);

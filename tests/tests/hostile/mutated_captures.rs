@@ -19,7 +19,7 @@ fn ethernet(frames: Vec<Frame>) -> Frames {
     Frames { link_type: ETHERNET, frames }
 }
 
-/// Every frame with some mutations, `times` over.
+/// `times` copies of every frame, each with some mutations.
 fn mutations(source: &Frames, times: usize, seed: u64) -> Frames {
     let mut random = Rng::with_seed(seed);
     let mut made = Vec::new();
@@ -29,7 +29,7 @@ fn mutations(source: &Frames, times: usize, seed: u64) -> Frames {
             for _ in 0..random.usize(..4) {
                 mutate(&mut frame, &mut random);
             }
-            // Of what tshark can put in one record.
+            // Wrapped frames grow; this is the longest that is put into a record.
             frame.octets.truncate(0x1_0000);
             made.push(frame);
         }
@@ -39,7 +39,7 @@ fn mutations(source: &Frames, times: usize, seed: u64) -> Frames {
     made
 }
 
-/// Every length of every `step`th frame.
+/// Every `step`th frame, cut at every length.
 fn cuts(source: &Frames, step: usize) -> Frames {
     let frames = source.frames.iter().step_by(step).flat_map(cut).collect();
     Frames { link_type: source.link_type, frames }
@@ -55,7 +55,7 @@ fn from_nothing(count: usize, seed: u64) -> Frames {
     ethernet((0..count).map(|_| made_up(&mut random)).collect())
 }
 
-/// A thousand frames of all kinds, for those who look at each of them for long.
+/// A thousand frames of all kinds, for tests that take long per frame.
 pub fn some_of_everything() -> Frames {
     let source = of_samples();
     let mut all = source.clone();
@@ -67,7 +67,7 @@ pub fn some_of_everything() -> Frames {
     all
 }
 
-/// Some thousand frames of each kind.
+/// Compares some thousand frames of each kind of mutation.
 #[test]
 fn thousands_of_frames() {
     let source = of_samples();
@@ -80,11 +80,11 @@ fn thousands_of_frames() {
     let frames: usize = all.iter().map(|(_, frames)| frames.frames.len()).sum();
     assert!(frames > 5000, "{frames}");
     let annotated = in_parallel(&all, |(about, frames)| assert_same(about, frames.clone()));
-    // Not everything was damaged beyond recognition.
+    // The plugin still annotates some frames of each kind.
     assert!(annotated.iter().all(|annotated| *annotated > 200), "{annotated:?}");
 }
 
-/// Hundreds of thousands, of every link type that there is.
+/// Compares hundreds of thousands of frames, of every link type of the corpus.
 #[test]
 #[ignore = "takes minutes, and all of it an hour"]
 fn hundreds_of_thousands_of_frames() {

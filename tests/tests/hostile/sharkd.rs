@@ -1,4 +1,4 @@
-//! sharkd opens one file after the other in one process.
+//! Requests to sharkd, which opens one file after the other in one process.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::frames::folder;
 
-/// Opens a file, and closes the one before.
+/// The request that opens a file and closes the one before.
 pub fn load(file: &Path) -> Value {
     json!({ "method": "load", "params": { "file": file.to_string_lossy() } })
 }
 
-/// Asks for everything that a window shows of the file that is open.
+/// The requests for all that a window shows of the open file.
 pub fn look_at_everything(frames: usize) -> Vec<Value> {
     let taps = json!({ "tap0": "stat:tcphs", "tap1": "seqa:tcphs", "tap2": "expert" });
     let mut questions = vec![
@@ -26,7 +26,7 @@ pub fn look_at_everything(frames: usize) -> Vec<Value> {
     questions
 }
 
-/// What sharkd gives when it is asked all this; each must be answered.
+/// The output of sharkd for these requests; each must be answered.
 pub fn ask(mut sharkd: Command, questions: &[Value]) -> Output {
     let mut lines = String::new();
     for (id, question) in (1..).zip(questions) {

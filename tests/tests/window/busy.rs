@@ -1,4 +1,4 @@
-//! The window while thousands of connections a second come in.
+//! The window during a live capture of thousands of connections per second.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tests::window::{Window, wait, wait_until};
 use crate::capture::may_capture;
 use crate::desktop;
 
-/// How long a person waits for an answer without wondering, on a machine that does other things too.
+/// The time within which the window has to react, on a machine that is busy with other work.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[test]

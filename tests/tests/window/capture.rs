@@ -1,4 +1,4 @@
-//! A live capture of this machine talking to itself.
+//! A live capture on the loopback interface.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};

@@ -1,10 +1,11 @@
-//! What is asked for: details, expert information, a stream, statistics.
+//! Packet details and the dialogs that a user opens: expert information, a followed stream, the
+//! protocol hierarchy.
 
 use tests::window::{Accessible, wait, wait_until};
 
 use crate::{desktop, open};
 
-/// The line of the details that begins so, unfolded.
+/// Unfolds the line of the details that begins with `begins`.
 fn unfold(details: &Accessible, begins: &str, desktop: &tests::window::Desktop, title: &str) {
     let line = wait(begins, || details.cell(begins));
     if !line.is_expanded() {
@@ -57,7 +58,7 @@ fn expert_information() {
         let says = |severity: &str, words: &str| {
             ours.iter().any(|row| row[0] == severity && row[1].contains(words))
         };
-        // The second is known at the end of the file only.
+        // The second finding is known only at the end of the file.
         says("Note", "SYN") && says("Warning", "Nothing answers the SYN")
     });
 }

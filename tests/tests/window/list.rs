@@ -1,4 +1,4 @@
-//! The packet list: what Wireshark shows without being asked.
+//! The packet list: columns, colours, filters and filter buttons.
 
 use testkit::wireshark::profile;
 use testkit::wireshark::profile::table::{COLUMNS, RULES};
@@ -27,7 +27,7 @@ fn assert_telnet(rows: &[Vec<String>]) {
     }
 }
 
-/// As it comes: a filter is applied and cleared, and a second file takes the place of the first.
+/// With Wireshark's default profile: a filter is applied and cleared, and a second file is opened.
 #[test]
 fn annotated_filtered_and_another_file() {
     let Some(desktop) = desktop() else { return };
@@ -37,7 +37,7 @@ fn annotated_filtered_and_another_file() {
     window.filter("tcphs.final_ack");
     let rows = window.packet_rows(1);
     assert!(rows[0][0] == "3" && info(&rows)[0].starts_with(STEPS[2]), "{rows:?}");
-    // A verdict, which takes the whole file.
+    // This filter needs the verdict, which is known after the whole file has been read.
     window.filter("tcphs.outcome == \"complete\" && tcphs.stage == \"SYN\"");
     wait_until("the SYN alone", || {
         let rows = window.packets().rows();
@@ -87,7 +87,7 @@ fn the_profile() {
     }
     assert!(column("Setup time", 2).starts_with("0.0000"), "{rows:?}");
 
-    // The row that is selected has a colour of its own: a row that nothing is looked for in.
+    // The selected row has a colour of its own, so a row is selected that the test does not check.
     let cells = window.packets().cells();
     desktop.click(cells[3][1].middle(), 1);
     desktop.park_mouse();

@@ -15,7 +15,7 @@ use crate::table::{Table, mib};
 const SCRIPT: &str = include_str!("handshake.lua");
 
 /// A program that takes more seconds than this is run once.
-const LONG_S: f64 = 30.0;
+const RUN_ONCE_ABOVE_S: f64 = 30.0;
 
 /// Runs every program on the capture, in `rounds`, and prints a table. The engine is run before and
 /// after each of the others, because the machine is not as fast in one minute as in the next.
@@ -50,7 +50,7 @@ pub fn compare(programs: &Programs, capture: &Path, rounds: usize) -> Result<()>
     let mut runs: Vec<Vec<(Run, f64)>> = peers.iter().map(|_| Vec::new()).collect();
     for round in 1..=rounds {
         for (at, (name, ..)) in peers.iter().enumerate().skip(1) {
-            if runs[at].iter().any(|(run, _)| run.cpu_s > LONG_S) {
+            if runs[at].iter().any(|(run, _)| run.cpu_s > RUN_ONCE_ABOVE_S) {
                 continue;
             }
             eprintln!("xtask: round {round}: {name}");

@@ -23,7 +23,7 @@ pub struct Facts {
     sent: [TcpFlags; 2],
     last: Option<Last>,
     final_ack: bool,
-    remarks: FindingSet,
+    findings: FindingSet,
     totals: Option<Totals>,
     left: bool,
 }
@@ -94,15 +94,18 @@ impl Facts {
             }
         }
         // Everything that was remarked stays, but for what a late SYN or SYN/ACK takes back.
-        let mut kept = self.remarks.union(seen.findings);
+        let mut kept = self.findings.union(seen.findings);
         let all = connection.verdict_at(i64::MAX).findings;
         for taken_back in [Finding::SynNotCaptured, Finding::SynAckNotCaptured] {
             if !all.contains(taken_back) {
                 kept.remove(taken_back);
             }
         }
-        assert!(kept.iter().all(|remark| all.contains(remark)), "{kept:?} are not all in {all:?}");
-        self.remarks = kept;
+        assert!(
+            kept.iter().all(|finding| all.contains(finding)),
+            "{kept:?} are not all in {all:?}"
+        );
+        self.findings = kept;
     }
 
     fn check_states(&mut self, seen: &Annotation, connection: &Connection, fresh: bool) {
@@ -301,5 +304,5 @@ pub fn check_verdict(verdict: &Verdict, connection: &Connection) {
         connection.role_basis().label(),
     ];
     assert!(labels.iter().all(|label| !label.is_empty()));
-    assert!(verdict.findings.iter().all(|remark| !remark.text().is_empty()));
+    assert!(verdict.findings.iter().all(|finding| !finding.text().is_empty()));
 }

@@ -1,4 +1,4 @@
-//! What lies around a TCP segment, and whether the command promises to open it.
+//! The layers around a TCP segment, and whether the command promises to open them.
 
 use tests::OPENED_LAYERS;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::differences::Listed;
 
-/// How many rows agree, in each respect.
+/// The number of rows that agree in connection state, history and roles.
 #[derive(Clone, Copy, Default)]
 pub struct Score {
     pub rows: usize,

@@ -14,12 +14,12 @@ use super::Capture;
 use super::differences::STRANGE_CLOCKS;
 use super::encapsulation::unopened;
 use super::zeek::{End, pair};
-use crate::tool_output::{Heard, Passes, SEPARATOR};
+use crate::tool_output::{Passes, SEPARATOR, ToolOutput};
 
 /// Counts by what was compared and how it came out.
 pub type Tally = BTreeMap<(&'static str, &'static str), usize>;
 
-/// What is asked of tshark.
+/// The fields that tshark prints for this comparison.
 pub const WIRESHARKS: &[&str] = &[
     "frame.number",
     "frame.protocols",
@@ -38,12 +38,13 @@ pub const WIRESHARKS: &[&str] = &[
     "tcp.connection.rst",
 ];
 
-/// What tshark says of one frame with TCP in it; where it holds several segments, of the last.
+/// The values that tshark prints for a frame with a TCP header; those of the last segment if the
+/// frame holds several.
 pub struct Frame {
     pub number: u64,
     /// `None` for a TCP header quoted in an ICMP error.
     pub pair: Option<[End; 2]>,
-    /// Why the command does not open it.
+    /// The reason why the command does not open it.
     pub unopened: Option<String>,
     /// `None` where the frame holds several TCP headers, or one quoted in an ICMP error.
     stream: Option<u64>,
@@ -87,12 +88,12 @@ impl Frame {
 }
 
 /// Every frame with TCP in it, in two passes.
-pub fn frames(heard: &Heard) -> Vec<Frame> {
-    let rows = heard.rows(Passes::Two, WIRESHARKS);
+pub fn frames(output: &ToolOutput) -> Vec<Frame> {
+    let rows = output.rows(Passes::Two, WIRESHARKS);
     rows.iter().filter_map(|row| Frame::parse(row)).collect()
 }
 
-/// Adds to `tally`; what no rule explains.
+/// Adds to `tally`, and returns the differences that no rule explains.
 pub fn compare(capture: &Capture, tally: &mut Tally) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut packets = BTreeMap::<u64, Vec<&Value>>::new();
@@ -175,7 +176,7 @@ fn experts(frame: &Frame, packet: &Value) -> Vec<(&'static str, &'static str)> {
     verdicts
 }
 
-/// A conversation of Wireshark's and what we have of it.
+/// A conversation of Wireshark's and our segments of it.
 #[derive(Default)]
 struct Stream<'a> {
     conns: BTreeSet<u64>,
@@ -286,7 +287,7 @@ impl Stream<'_> {
                 flags.contains('.') && !flags.contains('S')
             })
             .is_some_and(|packet| packet["final_ack"] != true);
-        // 4.6 wants both sides; older versions must not come by here.
+        // 4.6 needs segments of both sides; older versions must not reach this branch.
         let one_side =
             self.initial_rtt.is_none() && row["seen"] != "both" && wireshark().version >= (4, 6, 0);
         Some(if one_side {
@@ -306,7 +307,7 @@ impl Stream<'_> {
         })
     }
 
-    /// From the SYN to the final ACK, by the times in the file.
+    /// The time from the SYN to the final ACK, by the timestamps of the file.
     fn span(&self) -> f64 {
         let time = |packet: &&Value| packet["time_ns"].as_i64().unwrap_or(0);
         let syn = self.packets.iter().find(|packet| packet["stage"] == "SYN");

@@ -12,13 +12,13 @@ use super::report::{Difference, Report};
 /// One end of a connection.
 pub type End = (IpAddr, u64);
 
-/// One row, of Zeek or of ours.
+/// A row of Zeek's conn.log or of the command.
 #[derive(Clone)]
 struct Row {
     ends: [End; 2],
     state: String,
     history: String,
-    /// What our roles rest on.
+    /// The basis of our roles.
     basis: String,
     tunnel: bool,
 }
@@ -84,7 +84,7 @@ fn ours(capture: &Capture) -> BTreeMap<[End; 2], Vec<Row>> {
     rows
 }
 
-/// What keeps the command from seeing all of a pair's segments.
+/// The encapsulation because of which the command does not see all segments of a pair.
 fn unopened(capture: &Capture, pair: &[End; 2], row: &Row, missing: bool) -> Option<String> {
     if capture.connections().is_none() {
         return Some("a file format that the command does not read".to_owned());

@@ -1,9 +1,10 @@
-//! A capture of what no sample shows: duplicates, a forged RST, aborts, one-way captures and others.
+//! A capture of the kinds that no sample shows: duplicates, a forged RST, aborts, one-way captures
+//! and others.
 
 use testkit::capture::Frames;
 use testkit::script::Script;
 
-/// Goes on with the next client.
+/// Continues the script with the next client.
 fn next(script: &mut Script, port: &mut u16) {
     *port += 1;
     script.go_on_between(("10.0.0.1", *port), ("10.0.0.2", 80));
@@ -40,7 +41,7 @@ pub fn capture() -> Frames {
     file.server().syn_ack();
     file.client().rst();
 
-    // 22 and 23: a SYN/ACK for something else.
+    // 22 and 23: a SYN/ACK that does not acknowledge the SYN.
     next(file, &mut port);
     file.client().syn();
     file.server().syn_ack().acking(500);

@@ -1,4 +1,4 @@
-//! Expert information as a filter: on which packets each remark stands.
+//! Filters for expert items: the packets that have each finding.
 
 use super::{Case, ONE, TWO};
 
@@ -12,7 +12,8 @@ const fn case(
 }
 
 pub const CASES: &[Case] = &[
-    // The last SYN, the last SYN/ACK, the first packet: only the second pass knows which.
+    // These findings are on the last SYN, the last SYN/ACK or the first packet, which only the
+    // second pass knows.
     case("tcphs.expert.no_reply", TWO, &[("no-reply", "4"), ("accept-queue-full", "10")], ""),
     case("tcphs.expert.no_reply", ONE, &[], ""),
     case("tcphs.expert.no_final_ack", TWO, &[], "46"),
@@ -22,7 +23,8 @@ pub const CASES: &[Case] = &[
     case("tcphs.expert.one_way_capture", TWO, &[], "34 37"),
     case("tcphs.expert.midstream", TWO, &[("midstream", "1")], ""),
     case("tcphs.expert.midstream", ONE, &[], ""),
-    // By the time of the samples, the half-closed connection has been so for long.
+    // The samples that follow in the merged capture are later by more than a minute, so the
+    // connection has been half-closed for long.
     case("tcphs.expert.fin_unacked || tcphs.expert.half_closed_long", TWO, &[], "31"),
     // From the third copy on, a repeated SYN is a warning.
     case(
@@ -51,7 +53,7 @@ pub const CASES: &[Case] = &[
     case("tcphs.expert.bad_synack", ONE, &[], "23"),
     case("tcphs.expert.challenge_ack", ONE, &[("challenge-ack", "7")], ""),
     case("tcphs.expert.half_open_reset", ONE, &[("challenge-ack", "8")], ""),
-    // Its ports are those of a sample recorded just before, whose server never took the ACK.
+    // The ports are those of a sample recorded just before, whose server never accepted the ACK.
     case(
         "tcphs.expert.syn_in_established",
         ONE,
@@ -82,7 +84,7 @@ pub const CASES: &[Case] = &[
     case("tcphs.expert.final_ack_not_captured", ONE, &[], ""),
     case("tcphs.expert.out_of_order_handshake", ONE, &[], ""),
     case("tcphs.expert.simultaneous_close", ONE, &[("simultaneous-close", "7")], ""),
-    // Real stacks violate nothing.
+    // The samples come from a real TCP, which violates no rule.
     case(
         "tcphs.expert.illegal_flags || tcphs.expert.synack_option_not_offered \
          || tcphs.expert.synack_isn_changed || tcphs.expert.wscale_one_sided \

@@ -6,7 +6,7 @@ usage='usage: sh install.sh [--uninstall] [--personal | --global]
 
   --uninstall  take out what was put in; files that you have changed stay
   --personal   the folders in your home (usual)
-  --global     the folders that everybody on this machine uses (usual for root)'
+  --global     the folders of all users of this machine (usual for root)'
 
 profile='TCP Handshake'
 profile_files='colorfilters dfilter_buttons preferences'
@@ -37,7 +37,7 @@ for folder in "$here"/plugins/*; do
     wanted=${folder##*/}
 done
 
-# Wireshark's own words, asked without what may be set for somebody's tests.
+# Wireshark's own answers, without the variables that are set for tests.
 ask() {
     (unset WIRESHARK_PLUGIN_DIR WIRESHARK_RUN_FROM_BUILD_DIRECTORY && "$program" "$@" 2> /dev/null)
 }
@@ -60,10 +60,10 @@ if [ $scope = global ]; then
     umask 022
     plugins=$global_plugins
     settings=$(folder 'Global configuration')
-    [ -n "$plugins" ] && [ -n "$settings" ] || fail "$program does not tell where everybody's folders are"
+    [ -n "$plugins" ] && [ -n "$settings" ] || fail "$program does not tell the folders of all users"
     other=$home_plugins other_scope=personal
 else
-    [ "$(id -u)" -ne 0 ] || fail "Wireshark ignores root's own plugin folder: use --global, or be somebody else"
+    [ "$(id -u)" -ne 0 ] || fail "Wireshark ignores root's own plugin folder: use --global, or run this as another user"
     [ -n "${HOME:-}" ] || fail "HOME is not set, so there is no folder of yours"
     plugins=$home_plugins
     settings=$(folder 'Personal configuration')
@@ -72,7 +72,7 @@ else
 fi
 plugin=$plugins/$wanted/epan/tcphs.so
 target=$settings/profiles/$profile
-# What was put in, to tell it from what somebody has made of it.
+# The files as they were installed: a file that differs was changed by the user.
 original=$target/.tcphs
 
 changed() {

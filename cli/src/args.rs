@@ -69,16 +69,16 @@ Exit status:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// One row a connection: did it come up, and if not, why
+    /// One row per connection: did it come up, and if not, why
     #[command(after_help = CONNECTIONS)]
     Connections(RowArgs),
-    /// One row a TCP segment: its step, its flags, the states of client and server
+    /// One row per TCP segment: its step, its flags, the states of client and server
     #[command(after_help = PACKETS)]
     Packets(RowArgs),
     /// A ladder diagram: who sent what when, and the states it led to
     #[command(after_help = LADDER)]
     Ladder(LadderArgs),
-    /// One row a server: how many attempts it had, and what became of them
+    /// One row per server: how many attempts it had, and what became of them
     #[command(after_help = SERVERS)]
     Servers(RowArgs),
     /// Prose: what happened to a connection, what it means, what to check next
@@ -240,7 +240,7 @@ pub struct ExplainArgs {
 pub enum Format {
     /// For reading
     Table,
-    /// One JSON object a line
+    /// One JSON object per line
     Jsonl,
     /// Comma-separated values with a header line
     Csv,

@@ -1,4 +1,4 @@
-//! `tcphs connections`: one row a connection.
+//! `tcphs connections`: one row per connection.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -267,7 +267,7 @@ mod tests {
             let only = ROW_ONLY.contains(&column) || CONNECTION_ONLY.contains(&field);
             assert!(known || only, "{column}");
         }
-        // And what is known of a connection has its column.
+        // Every field that is known of a whole connection has a column.
         for field in FIELDS.iter().filter(|field| field.known != Known::EachPacket) {
             let name = field.row_name();
             if name.ends_with("_state_proven_frame") {

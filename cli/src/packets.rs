@@ -1,4 +1,4 @@
-//! `tcphs packets`: one row a TCP segment.
+//! `tcphs packets`: one row per TCP segment.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! `tcphs servers`: one row a server.
+//! `tcphs servers`: one row per server.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

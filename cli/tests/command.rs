@@ -1,4 +1,4 @@
-//! How the command behaves: filters, exit statuses, pipes, disks and interruptions.
+//! The behaviour of the command: filters, exit statuses, pipes, full disks and interruptions.
 
 mod common;
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 const QUEUE: &str = "samples/accept-queue-full.pcapng";
 
-/// Parquet may have been left out.
+/// The formats of rows; Parquet only if the feature is enabled.
 fn formats() -> impl Iterator<Item = &'static str> {
     let parquet = cfg!(feature = "parquet").then_some("parquet");
     ["table", "jsonl", "csv"].into_iter().chain(parquet)
@@ -94,7 +94,7 @@ fn exit_statuses() {
     stderr(&["connections"], 2);
     stderr(&["connections", "--outcome", "nonsense", whole], 2);
     stderr(&["connections", "--format", "nonsense", whole], 2);
-    // What is not asked for does not count.
+    // Connections that the filters reject do not change the exit status.
     let narrowed = run(&["connections", "--fail-on", "failed", "--conn", "0", QUEUE]);
     assert_eq!(narrowed.status.code(), Some(0));
 }
@@ -174,7 +174,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     }
 }
 
-/// However long that takes on a busy machine: before, an interruption ends a program on the spot.
+/// Waits until the command catches SIGINT: before that, the signal would kill it at once.
 fn wait_until_it_watches_for_interruptions(process: u32) {
     const INTERRUPTION: u64 = 1 << (2 - 1);
     let caught = || {
@@ -200,12 +200,12 @@ fn an_interruption_leaves_whole_rows() {
     let capture = fs::read(workspace().join(QUEUE)).unwrap();
     stdin.write_all(&capture[..capture.len() / 2]).unwrap();
     wait_until_it_watches_for_interruptions(child.id());
-    // So that it has read what there is, as a rule.
+    // Gives the command time to read the first half.
     thread::sleep(Duration::from_millis(300));
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(killed.is_ok_and(|status| status.success()));
     thread::sleep(Duration::from_millis(100));
-    // It may have ended already.
+    // The command may have ended already.
     let _ = stdin.write_all(&capture[capture.len() / 2..]);
     drop(stdin);
     let output = child.wait_with_output().unwrap();
@@ -221,12 +221,12 @@ fn a_picture_is_xml_of_its_own() {
         let svg = stdout(&["ladder", "--format", "svg", &sample]);
         assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{sample}");
         well_formed(&svg);
-        // Nothing is fetched from anywhere.
+        // The picture refers to no other file.
         assert!(!svg.contains("href") && !svg.contains("url("), "{sample}");
     }
 }
 
-/// Elements nest and attributes are quoted.
+/// Asserts that elements nest and attributes are quoted.
 fn well_formed(svg: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = svg;
@@ -291,7 +291,8 @@ fn every_subcommand_with_rows_names_a_connection_that_is_not_there() {
     }
 }
 
-/// A pcapng file of a handshake whose SYN/ACK came as early as can be, and the others as late.
+/// A pcapng file of a handshake whose SYN/ACK has the earliest possible time, and the others the
+/// latest.
 fn ages_apart() -> Vec<u8> {
     let block = |kind: u32, body: &[u8]| {
         let octets = (12 + body.len() as u32).to_le_bytes();

@@ -49,7 +49,7 @@ fn capture(folder: &TempDir) -> PathBuf {
     file
 }
 
-/// Whether no thread of a process has anything to do, rather than no processor to do it on.
+/// Whether all threads of a process sleep, rather than wait for a processor.
 fn all_threads_sleep(process: u32) -> bool {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
     threads.flatten().all(|thread| {
@@ -59,7 +59,7 @@ fn all_threads_sleep(process: u32) -> bool {
     })
 }
 
-/// The command, stopped by a pipe that nobody reads from: it has read a part of the capture.
+/// The command, blocked by a full pipe after it has read a part of the capture.
 fn stopped(arguments: &[&str], capture: &Path) -> Child {
     let mut command = tcphs(arguments);
     command.arg(capture).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -93,7 +93,7 @@ fn a_capture_that_shrinks_while_it_is_read() {
     let folder = tempfile::tempdir().expect("there is room");
     let file = capture(&folder);
     let child = stopped(&PACKETS, &file);
-    // In the middle of a record.
+    // The file ends in the middle of a record.
     let left = FILE_HEADER + 20_000 * RECORD + 30;
     OpenOptions::new().write(true).open(&file).and_then(|file| file.set_len(left as u64)).unwrap();
     let output = child.wait_with_output().expect("it ends");
@@ -122,7 +122,7 @@ fn a_capture_that_grows_while_it_is_read() {
     let child = stopped(&PACKETS, &file);
     let mut more = OpenOptions::new().append(true).open(&file).expect("it is ours");
     more.write_all(&syns(MANY..MANY + 100)).expect("there is room");
-    // And a record that is not written to its end yet.
+    // A last record that is not complete yet.
     more.write_all(&syns(0..1)[..40]).expect("there is room");
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
@@ -148,7 +148,7 @@ fn a_pipe_with_a_name_that_ends_early() {
         let output = child.wait_with_output().expect("it ends");
         let readable = octets >= FILE_HEADER;
         assert_eq!(output.status.code(), Some(i32::from(!readable)), "{octets}: {}", said(&output));
-        // A capture without packets is no cut one.
+        // A file that ends after its header is a complete capture without packets.
         assert_eq!(said(&output).contains("pipe"), octets != FILE_HEADER, "{}", said(&output));
         assert_eq!(frames(&output).len(), rows, "{octets}");
     }
@@ -184,7 +184,7 @@ fn an_interruption_in_the_middle_of_a_long_job() {
     }
 }
 
-/// The end of a Parquet file says what is in it: one that is interrupted has its end.
+/// A Parquet file cannot be read without its footer: an interrupted command writes it, too.
 #[cfg(feature = "parquet")]
 #[test]
 fn an_interruption_leaves_a_whole_parquet_file() {
@@ -200,7 +200,7 @@ fn an_interruption_leaves_a_whole_parquet_file() {
     let mut stdin = child.stdin.take().expect("it is piped");
     stdin.write_all(&[file_header(), syns(0..MANY)].concat()).expect("the command reads");
     interrupt(child.id());
-    // It may have stopped to read already.
+    // The command may have stopped reading already.
     let _ = stdin.write_all(&syns(0..MANY));
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
@@ -210,9 +210,9 @@ fn an_interruption_leaves_a_whole_parquet_file() {
     assert!(octets.len() > 1000 && octets.starts_with(b"PAR1") && octets.ends_with(b"PAR1"));
 }
 
-/// As of two interfaces, of which one is written after the other.
+/// A file like that of two interfaces of which one was written after the other.
 #[test]
-fn frames_that_are_not_in_order_of_time_are_told() {
+fn frames_out_of_order_of_time_cause_a_warning() {
     let folder = tempfile::tempdir().expect("there is room");
     let file = folder.path().join("two.pcap");
     fs::write(&file, [file_header(), syns(1900..2001), syns(1500..1600)].concat())
@@ -226,10 +226,11 @@ fn frames_that_are_not_in_order_of_time_are_told() {
     }
 }
 
-/// Rows that nobody takes do not pile up: neither as rows nor as connections that wait to become some.
+/// Memory stays bounded while the reader of the rows is blocked: neither rows nor closed
+/// connections pile up.
 #[test]
-fn memory_while_nobody_reads_the_rows() {
-    // A thousand a second, of which each stays for two minutes.
+fn memory_is_bounded_while_the_reader_is_blocked() {
+    // A thousand connections per second, each of which stays in the table for two minutes.
     let folder = tempfile::tempdir().expect("there is room");
     let file = folder.path().join("long.pcap");
     fs::write(&file, [file_header(), syns(0..600_000)].concat()).expect("there is room");

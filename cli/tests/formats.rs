@@ -46,7 +46,7 @@ fn as_csv(value: &Value) -> String {
 }
 
 #[test]
-fn csv_says_what_json_says() {
+fn csv_has_the_values_of_json() {
     for sample in samples() {
         for command in COMMANDS {
             let text = stdout(&[command, "--format", "csv", &sample]);
@@ -84,7 +84,7 @@ fn as_json(field: &Field) -> Value {
 }
 
 #[test]
-fn parquet_says_what_json_says() {
+fn parquet_has_the_values_of_json() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rows.parquet");
     let path = file.to_str().unwrap();

@@ -1,4 +1,4 @@
-//! The texts that people read, word for word. `cargo xtask bless` writes the
+//! The texts for people, compared word for word with committed files. `cargo xtask bless` writes the
 //! files anew; look at the difference before you commit it.
 
 mod common;
@@ -7,7 +7,7 @@ use common::{stdout, workspace};
 use dissector_core::connection::{Advice, Close, Outcome};
 use expect_test::expect_file;
 
-/// Compares what the command says with a file in `tests/golden`.
+/// Compares the output of the command with a file in `tests/golden`.
 fn golden(file: &str, arguments: &[&str]) {
     compare(&format!("cli/tests/golden/{file}"), &stdout(arguments));
 }
@@ -56,7 +56,7 @@ fn tables() {
     }
 }
 
-/// The page for those who read before they run: what `explain` says of each outcome.
+/// `docs/OUTCOMES.md`, the page with the advice of `explain` for each outcome.
 #[test]
 fn the_page_of_outcomes() {
     let mut page = String::from(

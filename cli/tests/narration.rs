@@ -1,4 +1,4 @@
-//! What `ladder` and `explain` tell of connections that no sample holds.
+//! The output of `ladder` and `explain` for kinds of connections that no sample has.
 
 mod common;
 
@@ -59,13 +59,13 @@ fn told(command: &str, segments: &[Sent]) -> String {
     one_line(&stdout(&[command, &capture(&folder, "a.pcap", segments)]))
 }
 
-/// `text` however it was wrapped.
+/// `text` without its line breaks and indentation.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
-fn it_is_said_where_a_connection_goes_on_in_another_file() {
+fn a_connection_continued_in_another_file_is_marked() {
     let folder = tempfile::tempdir().expect("there is room");
     let (first, second) = HANDSHAKE.split_at(1);
     let files = [capture(&folder, "a.pcap", first), capture(&folder, "b.pcap", second)];
@@ -84,7 +84,7 @@ fn it_is_said_where_a_connection_goes_on_in_another_file() {
 }
 
 #[test]
-fn octets_sent_again_are_no_more_octets() {
+fn retransmitted_octets_are_counted_apart() {
     let mut segments = with_data_at([30, 230, 630]);
     segments.push((650, false, ACK, 501, 111, 0));
     let text = told("explain", &segments);
@@ -93,7 +93,7 @@ fn octets_sent_again_are_no_more_octets() {
 }
 
 #[test]
-fn a_server_that_has_said_nothing_since_its_synack_may_not_have_taken_the_ack() {
+fn a_silent_server_after_its_synack_may_not_have_accepted_the_ack() {
     let text = told("explain", &with_data_at([30, 230, 630, 1430]));
     let words = "The server has sent nothing since its SYN/ACK, not even an acknowledgment of the data that the \
                  client has sent since (10 octets, and again)";
@@ -101,9 +101,9 @@ fn a_server_that_has_said_nothing_since_its_synack_may_not_have_taken_the_ack() 
 }
 
 #[test]
-fn a_server_that_has_said_anything_since_is_not_said_to_be_silent() {
+fn a_server_that_has_sent_anything_since_is_not_called_silent() {
     for more in [
-        // It repeats its SYN/ACK, an RST that nobody takes, and an ACK of something else.
+        // A repeated SYN/ACK, an unacceptable RST, and an ACK that does not acknowledge the data.
         (1020, false, SYN | ACK, 500, 101, 0),
         (1020, false, RST, 900_000, 0, 0),
         (1020, false, ACK, 501, 101, 0),
@@ -113,7 +113,7 @@ fn a_server_that_has_said_anything_since_is_not_said_to_be_silent() {
         let text = told("explain", &segments);
         assert!(!text.contains("has sent nothing since"), "{text}");
     }
-    // Fast Open: what was in the SYN comes again because the server has not taken it.
+    // Fast Open: the data of the SYN are sent again because the server has not accepted them.
     let mut segments = HANDSHAKE.to_vec();
     segments[0].5 = 5;
     segments.push((22, true, PSH_ACK, 101, 501, 5));
@@ -122,7 +122,7 @@ fn a_server_that_has_said_anything_since_is_not_said_to_be_silent() {
 }
 
 #[test]
-fn files_that_come_by_turns_are_named_once() {
+fn alternating_files_are_named_once() {
     let folder = tempfile::tempdir().expect("there is room");
     let mut segments = HANDSHAKE.to_vec();
     segments.extend((0..200).map(|place| (30 + place, true, PSH_ACK, 101 + 10 * place, 501, 10)));
@@ -137,9 +137,9 @@ fn files_that_come_by_turns_are_named_once() {
     }
 }
 
-/// What was under way when the server repeated its SYN/ACK may have arrived.
+/// Segments under way when the server repeated its SYN/ACK may have arrived.
 #[test]
-fn everything_that_did_not_arrive_has_a_cross() {
+fn undelivered_segments_have_a_cross() {
     let mut segments = HANDSHAKE.to_vec();
     segments.extend([
         (30, true, PSH_ACK, 101, 501, 10),
@@ -160,13 +160,13 @@ fn crossed(segments: &[Sent]) -> Vec<String> {
 }
 
 #[test]
-fn a_frame_from_earlier_is_told_as_such() {
+fn a_frame_with_an_earlier_time_is_marked() {
     let text = told("explain", &[HANDSHAKE[0], (2_000, true, SYN, 100, 0, 0), HANDSHAKE[1]]);
     assert!(text.contains("Frame 3, 1.98 s earlier: the server answers"), "{text}");
 }
 
 #[test]
-fn nothing_is_said_of_a_server_that_was_not_reached() {
+fn no_state_of_an_unreached_server_is_narrated() {
     let text = told("explain", &[HANDSHAKE[0], (1_000, true, SYN, 100, 0, 0)]);
     assert!(text.contains("in SYN-SENT; whether the SYN reached the server"), "{text}");
 }

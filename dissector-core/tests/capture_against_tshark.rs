@@ -1,7 +1,7 @@
 //! Compares every TCP segment that both the library and tshark decode.
 //!
-//! Needs the capture corpus beside the workspace, and a tshark. Only Wireshark takes the quotes inside
-//! ICMP errors and the samples of sFlow for segments.
+//! Needs the capture corpus beside the workspace, and a tshark. Only Wireshark dissects the headers
+//! quoted by ICMP errors and sampled by sFlow as segments.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -209,8 +209,8 @@ fn captures_of_the_corpus_read_as_in_tshark() {
     let version = Command::new("tshark").arg("--version").stderr(Stdio::null()).output();
     let mut captures = Vec::new();
     files(Path::new(CORPUS), &mut captures);
-    // A third of them, and all with TCPHS_LONG=1 in the environment. The plugin's tests take another
-    // third.
+    // The test compares a third of the captures, or all with TCPHS_LONG=1 in the environment. The
+    // plugin's tests compare another third.
     if std::env::var_os("TCPHS_LONG").is_none() {
         captures.sort();
         captures = captures.into_iter().skip(1).step_by(3).collect();

@@ -99,7 +99,7 @@ fn a_file_out_of_order_keeps_its_order() {
 }
 
 #[test]
-fn of_many_files_in_a_row_one_is_open_at_a_time() {
+fn files_that_do_not_overlap_are_opened_one_at_a_time() {
     let folder = Folder::new("many");
     let files: Vec<PathBuf> = (0..300_u32)
         .map(|number| folder.write(&number.to_string(), &pcap(&[number * 2, number * 2 + 1])))
@@ -119,7 +119,7 @@ fn of_many_files_in_a_row_one_is_open_at_a_time() {
 }
 
 #[test]
-fn one_that_cannot_be_read_is_named() {
+fn an_unreadable_capture_is_named_in_the_error() {
     let folder = Folder::new("named");
     let good = folder.write("good", &pcap(&[1]));
     let missing = Captures::open([good.clone(), folder.0.join("missing")]).unwrap_err();

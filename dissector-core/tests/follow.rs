@@ -1,4 +1,5 @@
-//! `follow` and its kin: each connection once, in the same order, however the captures are read.
+//! `follow`, `follow_map` and `follow_packets` report each connection once and in the same order,
+//! with any number of threads.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

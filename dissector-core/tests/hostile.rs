@@ -80,10 +80,11 @@ fn a_number_half_a_circle_away() {
 }
 
 #[test]
-fn what_has_left_its_table_is_judged_by_when_it_left() {
+fn an_evicted_connection_is_judged_at_the_time_of_eviction() {
     let mut table = ConnectionTable::with_limit(1);
     observe(&mut table, 0, 7, SYN);
-    // There is room for one: the attempt leaves before its silence means something.
+    // The table has room for one connection: the attempt leaves before its silence is long enough
+    // for a verdict.
     observe(&mut table, 2, 99, SYN);
     let left = table.take_closed();
     assert!(!left.is_empty());

@@ -351,7 +351,7 @@ fn fragments_of_different_vlans_are_not_one_datagram() {
 }
 
 #[test]
-fn of_a_cut_first_fragment_there_is_the_header() {
+fn a_cut_first_fragment_gives_a_segment_with_its_header() {
     let part = ipv4_part(6, &[&TCP[..], &[0; 26]].concat(), 0x2000);
     let mut file = pcap(101, &[part[..44].to_vec()]);
     file[36..40].copy_from_slice(&(part.len() as u32).to_le_bytes());

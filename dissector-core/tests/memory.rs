@@ -1,4 +1,4 @@
-//! The memory of a table stays within its bounds, whatever comes in; measured as the resident memory of
+//! The memory of a table stays within its bounds for any input; measured as the resident memory of
 //! the process.
 
 #![cfg(target_os = "linux")]
@@ -11,7 +11,7 @@ use dissector_core::connection::Connection;
 use testkit::packet::{ACK, Checksum, RST, SYN, TcpPacket};
 
 const MIB: usize = 1024 * 1024;
-/// The memory of what was captured last, to tell what was captured twice.
+/// The memory of the latest segments, by which the table recognises packets captured twice.
 const RECENT: usize = 7 * MIB;
 /// What the allocator keeps for itself.
 const SLACK: usize = 8 * MIB;
@@ -43,7 +43,7 @@ impl Flood {
         Self { table: ConnectionTable::with_limit(limit), frame: 0, packet }
     }
 
-    /// From host number `host` to the server, or back.
+    /// Observes a segment from host number `host` to the server, or back.
     fn send(&mut self, host: u32, back: bool, flags: u16, numbers: (u32, u32)) {
         self.frame += 1;
         let packet = &mut self.packet;
@@ -54,7 +54,7 @@ impl Flood {
         (packet.sequence, packet.acknowledgment) = numbers;
         packet.flags = flags;
         packet.ip_id = Some(self.frame as u16);
-        // Another timestamp in each: none of them is a duplicate.
+        // Each segment has another timestamp, so that none is a duplicate.
         packet.options[4..8].copy_from_slice(&(self.frame as u32).to_be_bytes());
         let time_ns = self.frame as i64 * 1_000_000;
         self.packet.with_segment(self.frame, time_ns, |segment| self.table.observe(segment));
@@ -70,7 +70,7 @@ fn a_flood_of_syns() -> (Flood, usize) {
     let mut flood = Flood::new(LIMIT);
     for host in 0..300_000 {
         flood.send(host, false, SYN, (host, 0));
-        // One in four is answered, one in eight reset.
+        // One attempt in four is answered, one in eight reset.
         if host % 4 == 0 {
             flood.send(host, true, SYN_ACK, (7, host.wrapping_add(1)));
         }
@@ -83,14 +83,14 @@ fn a_flood_of_syns() -> (Flood, usize) {
     }
     assert!(flood.table.len() <= LIMIT);
     let taken = resident().saturating_sub(before);
-    // What is rare: a connection that was reset has a box of its own.
+    // A reset connection has rare state (`Extra`) in an allocation of its own.
     let rare = LIMIT / 8 * 768;
     let bound = LIMIT * CONNECTION + rare + RECENT + SLACK;
     assert!(taken <= bound, "{taken} octets, of {bound}");
     (flood, taken)
 }
 
-/// Each connection gets everything that makes one grow.
+/// Each connection gets every kind of segment that makes it grow.
 fn the_worst_connections() -> usize {
     const CONNECTIONS: usize = 2000;
     let before = resident();
@@ -115,7 +115,7 @@ fn the_worst_connections() -> usize {
     taken
 }
 
-/// Each is measured by what the whole process takes more than before; nothing is given back between.
+/// Each measurement is the growth of the whole process; no memory is returned between them.
 #[test]
 fn memory_stays_within_its_bounds() {
     let (kept, flood) = a_flood_of_syns();

@@ -82,7 +82,7 @@ proptest! {
         for (ours, built) in read.iter().zip(&options) {
             prop_assert!(same(ours, built), "{:?} {:?}", ours, built);
         }
-        // Padding follows.
+        // The options are followed by padding only.
         let padding = |option: &TcpOption<'_>| matches!(option, TcpOption::End | TcpOption::Nop);
         prop_assert!(read[options.len()..].iter().all(padding));
     }

@@ -48,7 +48,7 @@ impl Connections {
         format!("tcp and ({})", ports.collect::<Vec<_>>().join(" or "))
     }
 
-    /// Begins to make `rate` connections a second, at most `most` in all.
+    /// Begins to make `rate` connections per second, at most `most` in all.
     pub fn begin(&mut self, servers: Vec<TcpListener>, rate: u64, most: u64) {
         for server in servers {
             let stop = Arc::clone(&self.stop);
@@ -64,7 +64,7 @@ impl Connections {
                     if stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    // A connection that is late is made at once.
+                    // A connection that is behind schedule is made at once.
                     let due = Duration::from_micros(number * clients * 1_000_000 / rate);
                     thread::sleep(due.saturating_sub(start.elapsed()));
                     match connect(&ports, number * clients + client) {

@@ -2,7 +2,7 @@
 
 pub use fastrand::Rng;
 
-/// One of `all`, which are not none.
+/// One of `all`, which must not be empty.
 pub fn pick<T: Copy>(random: &mut Rng, all: &[T]) -> T {
     all[random.usize(..all.len())]
 }

@@ -19,14 +19,14 @@ pub const VARIABLE: &str = "TCPHS_SKIPS";
 pub fn report(test: &str, reason: &str) {
     let line = format!("SKIPPED {test}: {reason}\n");
     match std::env::var_os(VARIABLE) {
-        // One write a line: several test programs append at the same time.
+        // Each line is one write, because several test programs append at the same time.
         Some(list) => File::options()
             .create(true)
             .append(true)
             .open(list)
             .and_then(|mut list| list.write_all(line.as_bytes()))
             .expect("the list of skipped tests can be written"),
-        // Not by eprint!, which the test harness captures.
+        // Written without `eprint!`, which the test harness captures.
         None => {
             let _ = std::io::stderr().write_all(line.as_bytes());
         }

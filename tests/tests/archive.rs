@@ -21,8 +21,8 @@ struct Home {
 impl Home {
     fn with_archive() -> Self {
         let folder = tempfile::tempdir().expect("there is room");
-        let everybody = fs::Permissions::from_mode(0o777);
-        fs::set_permissions(folder.path(), everybody).expect("it is ours");
+        let all_users = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(folder.path(), all_users).expect("it is ours");
         let archive = archive();
         finish(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder.path()));
         let name = archive.file_name().expect("it has a name").to_string_lossy();
@@ -94,7 +94,7 @@ fn installed_it_annotates_and_taken_out_it_is_gone() {
 }
 
 #[test]
-fn what_the_user_has_changed_stays() {
+fn files_changed_by_the_user_stay() {
     let home = Home::with_archive();
     said(&home.script(&[]));
     let theirs = home.profile().join("colorfilters");
@@ -158,7 +158,7 @@ fn archives_are_reproducible() {
     let root = testkit::workspace_root();
     let named = contains(&octets, root.to_string_lossy().as_bytes());
     assert!(!named, "the plugin names {}", root.display());
-    assert!(is_owned_by_nobody_in_particular(&home.unpacked()));
+    assert!(has_the_fixed_time(&home.unpacked()));
 }
 
 /// A clean build of the same sources in another folder gives the same plugin, octet for octet.
@@ -199,7 +199,7 @@ fn contains(octets: &[u8], wanted: &[u8]) -> bool {
     octets.windows(wanted.len()).any(|there| there == wanted)
 }
 
-fn is_owned_by_nobody_in_particular(folder: &Path) -> bool {
+fn has_the_fixed_time(folder: &Path) -> bool {
     let file = folder.join("install.sh");
     file.metadata()
         .is_ok_and(|meta| meta.modified().is_ok_and(|time| time == std::time::UNIX_EPOCH))

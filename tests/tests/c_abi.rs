@@ -187,7 +187,7 @@ fn live(program: &Program, capture: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_live_example_says_what_the_command_says() {
+fn the_live_example_agrees_with_the_command() {
     let modules = ["tcphs", "libpcap"];
     let sanitized = Program::new(&example("live.c"), SANITIZED, &modules);
     Program::new(&example("live.c"), CPP, &modules);

@@ -157,7 +157,7 @@ fn pages() -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_the_pages_quote_is_what_commands_say() {
+fn the_output_quoted_in_pages_is_up_to_date() {
     std::env::set_current_dir(workspace_root()).expect("it is there");
     let mut checked = 0;
     for path in pages() {

@@ -30,7 +30,7 @@ fn entries() -> Vec<Entry> {
     let corpus = testkit::shared_captures();
     if corpus.is_none() {
         let reason = "no corpus of captures beside the project: only the samples are checked";
-        testkit::skip!("as_found_by_hand", reason);
+        testkit::skip!("final_acks_are_those_found_by_hand", reason);
     }
     let lines = LIST.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -80,7 +80,7 @@ fn the_list_is_sixty_captures_and_more() {
 }
 
 #[test]
-fn as_found_by_hand() {
+fn final_acks_are_those_found_by_hand() {
     let entries = entries();
     let mut wrong: Vec<_> = in_parallel(&entries, in_the_command).into_iter().flatten().collect();
     let in_both = |entry: &&Entry| IN_WIRESHARK_TOO.contains(&entry.name);

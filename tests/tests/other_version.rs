@@ -46,12 +46,12 @@ fn is_refused(wireshark: &Wireshark, other: &Wireshark) {
 }
 
 #[test]
-fn wireshark_says_which_one_the_plugin_is_for() {
+fn wireshark_names_the_version_of_the_plugin() {
     let others = others();
     if others.is_empty() {
         assert!(std::env::var_os(VERSION_VARIABLE).is_none(), "no other Wireshark is here");
         let reason = "no other Wireshark is here; `cargo xtask test --wireshark 4.4` gets one";
-        testkit::skip!("wireshark_says_which_one_the_plugin_is_for", reason);
+        testkit::skip!("wireshark_names_the_version_of_the_plugin", reason);
     }
     for other in &others {
         is_refused(wireshark(), other);

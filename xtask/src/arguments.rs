@@ -74,7 +74,7 @@ pub fn series(text: &OsStr) -> Result<String, Error> {
     unpacked::series(&text.to_string_lossy()).map_err(|error| usage(&error.to_string()))
 }
 
-/// The error for a command line that makes no sense.
+/// The error for an invalid command line.
 pub fn usage(sentence: &str) -> Error {
     sentence.into()
 }

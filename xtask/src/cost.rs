@@ -20,7 +20,7 @@ use crate::table::Table;
 /// One way of running tshark.
 #[derive(Debug)]
 pub struct Design {
-    /// As the table prints it.
+    /// The name in the table.
     name: &'static str,
     /// The option that asks for it; empty for the default.
     pub option: &'static str,
@@ -32,9 +32,9 @@ pub struct Design {
 
 /// All ways that can be measured. The first one is the default.
 pub const DESIGNS: [Design; 3] = [
-    Design { name: "one line a packet", option: "", without: &[], with: &[] },
+    Design { name: "one line per packet", option: "", without: &[], with: &[] },
     Design { name: "two passes (-2)", option: "two-pass", without: &["-2"], with: &["-2"] },
-    // Six fields against six fields: half of them ours.
+    // Both runs print six fields; with the plugin, three of them are ours.
     Design {
         name: "-T fields",
         option: "fields",
@@ -66,7 +66,7 @@ pub struct Request {
     pub capture: Option<PathBuf>,
     /// The largest ratio that is no failure.
     pub limit: Option<f64>,
-    /// How tshark runs.
+    /// The way in which tshark runs.
     pub design: &'static Design,
 }
 

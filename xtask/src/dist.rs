@@ -103,7 +103,7 @@ fn archive(name: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf
             .quiet()
             .run()?;
         cmd!(shell, "gzip --no-name --best {tar}").quiet().run()?;
-        // In one step, so that a reader sees a complete archive.
+        // Renamed in one step, so that no reader finds an incomplete archive.
         fs::rename(work.join("archive.tar.gz"), &archive).at(&archive)
     });
     let _ = fs::remove_dir_all(&work);
@@ -117,7 +117,7 @@ fn readme(series: &str) -> String {
 The TCP handshake in the packet list of Wireshark and tshark: each step, the states of client and
 server, and why a connection did not come up.
 
-    sh install.sh                   into your own Wireshark (as root: everybody's)
+    sh install.sh                   into your own Wireshark (as root: for all users)
     sh install.sh --uninstall       out again
 
 It fits Wireshark {series}, whatever the third number (Help, About Wireshark; or tshark --version).

@@ -11,15 +11,15 @@ use xshell::{Cmd, Shell, cmd};
 const MAX_LEN: &str = "-max_len=4096";
 /// Seconds that one input may take before it counts as a finding.
 const TIMEOUT: &str = "-timeout=60";
-/// How many inputs of a target are committed.
+/// The largest number of committed inputs per target.
 const MOST_INPUTS: usize = 190;
 
 /// The options of the command.
 #[derive(Debug)]
 pub struct Request {
-    /// One target, or all, one after the other.
+    /// The target; `None` runs all, one after the other.
     pub target: Option<String>,
-    /// For how long each.
+    /// The time per target in minutes.
     pub minutes: u64,
     /// Write the committed corpus anew, from its inputs and those that were found.
     pub keep: bool,
@@ -64,8 +64,8 @@ fn keep(shell: &Shell, target: &str) -> Result<()> {
     shell.remove_path(&fresh)?;
     shell.remove_path(&control)?;
     shell.create_dir(&fresh)?;
-    // The code that is reached counts, not how often. The control file says which input reaches
-    // which code.
+    // The merge counts the code that an input reaches, not how often. The control file lists the
+    // code per input.
     let merge = ["-merge=1", "-set_cover_merge=1", "-use_counters=0"];
     let file = format!("-merge_control_file={}", control.display());
     let run = cargo_fuzz(shell, target).args([&fresh, &committed, &found]);
@@ -106,7 +106,7 @@ impl<'a> Reach<'a> {
         Self { inputs }
     }
 
-    /// At most so many inputs, each the one that adds most to those before it.
+    /// Chooses at most `most` inputs, each the one that adds most to those before it.
     fn choose(&self, most: usize) -> Vec<&'a Path> {
         let mut reached = BTreeSet::new();
         let mut chosen = Vec::new();

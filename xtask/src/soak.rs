@@ -23,13 +23,13 @@ use testkit::wireshark::{Wireshark, plugin, stage};
 /// The options of the command.
 #[derive(Debug)]
 pub struct Request {
-    /// For how long connections are made.
+    /// The minutes for which connections are made.
     pub minutes: u64,
-    /// How many a second.
+    /// Connections per second.
     pub rate: u64,
 }
 
-/// Never more connections than this.
+/// The largest number of connections.
 const MOST: u64 = 5_000_000;
 
 /// A tshark that takes more memory has gone wrong, and is ended.

@@ -115,8 +115,8 @@ pub fn draw(timeline: &Timeline) -> String {
     picture.around(timeline, bottom)
 }
 
-/// Where the middle of an address is: above its lifeline, unless it is so long that it would run into
-/// the times.
+/// The middle of an address: above its lifeline, or further right if the address would run into the
+/// times.
 fn address_x(lifeline: f64, width: f64) -> f64 {
     lifeline.max(AXIS + 8.0 + width / 2.0)
 }

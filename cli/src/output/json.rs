@@ -1,4 +1,4 @@
-//! Rows as JSON, one object a line.
+//! Rows as JSON, one object per line.
 
 use dissector_core::connection::FindingSet;
 

@@ -1,4 +1,4 @@
-//! Where results go: standard output or a file, in whole rows.
+//! The output of a command: standard output or a file, written in whole rows.
 
 mod csv;
 mod json;
@@ -57,7 +57,7 @@ impl Output {
                 (Box::new(stdout), terminal, colour)
             }
         };
-        // On a terminal, each row is shown at once.
+        // Output on a terminal is not buffered, so that each row is shown at once.
         let most = if terminal { 0 } else { BUFFER_OCTETS };
         let colours = colour != ColorChoice::Never;
         let size = if terminal { terminal_size_of(io::stdout()) } else { None };

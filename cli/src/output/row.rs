@@ -139,7 +139,7 @@ cells! {
     &str => Kind::Text, self => Value::Text(self);
     IpAddr => Kind::Text, self => Value::Address(*self);
     FindingSet => Kind::List, self => Value::List(*self);
-    // As Wireshark writes them.
+    // The texts are those of Wireshark.
     TcpFlags => Kind::Text, self => Value::Text(&flag_texts(*self).0);
     Tcpdump => Kind::Text, self => Value::Label(&flag_texts(self.0).1);
 }

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_finds_no_room_the_empty_goes_first() {
+    fn empty_columns_are_left_out_first() {
         let titles = ["A", "Bee", "Sea", "Dee"].map(|title| Title(title, Align::Right));
         let rows = [vec![1.into(), 2.into(), 0.into(), 4.into()]];
         let fits = |columns| {

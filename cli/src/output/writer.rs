@@ -8,7 +8,7 @@ use super::row::Row;
 use super::{Output, csv, json};
 use crate::Failure;
 
-/// Where the results of a command go: as rows, or as a table for people.
+/// The results of a command: rows for programs, or lines for a table.
 pub enum Sink {
     Rows(RowWriter),
     Table(Output),

@@ -135,7 +135,7 @@ pub struct Run {
     /// Octets of payload that were sent before.
     pub resent: [u64; 2],
     /// Some of the segments are part of handshake or close, or have a finding.
-    pub notable: bool,
+    pub remarkable: bool,
     /// The segments are in more than one file.
     pub several_files: bool,
 }
@@ -151,7 +151,7 @@ impl Run {
             segments: 0,
             octets: [0; 2],
             resent: [0; 2],
-            notable: false,
+            remarkable: false,
             several_files: false,
         }
     }
@@ -162,11 +162,11 @@ impl Run {
                 self.segments += 1;
                 self.octets[segment.from as usize] += u64::from(segment.len);
                 self.resent[segment.from as usize] += u64::from(segment.resent);
-                self.notable |= !segment.is_plain();
+                self.remarkable |= !segment.is_plain();
                 (self.last_frame, self.last_ns) = (segment.frame, segment.time_ns);
             }
             Event::Icmp(error) => {
-                self.notable = true;
+                self.remarkable = true;
                 (self.last_frame, self.last_ns) = (error.frame, error.time_ns);
             }
             Event::Run(run) => {
@@ -175,7 +175,7 @@ impl Run {
                     self.octets[side] += run.octets[side];
                     self.resent[side] += run.resent[side];
                 }
-                self.notable |= run.notable;
+                self.remarkable |= run.remarkable;
                 self.several_files |= run.several_files;
                 (self.last_frame, self.last_ns) = (run.last_frame, run.last_ns);
             }

@@ -195,13 +195,13 @@ fn finding_label(finding: Finding, segment: &SegmentEvent) -> Option<String> {
 pub fn run(run: &Run) -> String {
     let mut parts = vec![count(run.segments, "segment")];
     parts.extend(sent(run));
-    if run.octets == [0, 0] && !run.notable {
+    if run.octets == [0, 0] && !run.remarkable {
         parts.push("no data".into());
     }
     if run.segments > 1 {
         parts.push(format!("in {}", duration(run.duration_ns())));
     }
-    if run.notable {
+    if run.remarkable {
         parts.push("some of them repeated or unusual".into());
     }
     format!("… {} …", parts.join(", "))

@@ -6,7 +6,8 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-/// The workspace: names of samples are the same for everybody there.
+/// The folder of the workspace, in which the command runs, so that paths in its output do not
+/// depend on the machine.
 pub fn workspace() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -238,7 +238,7 @@ fn a_synack_repeated_after_the_fin_was_sent_after_the_first_synack() {
 }
 
 #[test]
-fn nobody_answers() {
+fn no_answer() {
     let mut trace = Trace::new();
     trace.client("S", 100, 0, 0);
     assert_eq!(trace.outcome(), Outcome::Pending);
@@ -470,7 +470,7 @@ fn a_syn_inside_a_live_connection_is_challenged() {
 }
 
 #[test]
-fn an_rst_that_nobody_believed() {
+fn an_unacceptable_rst() {
     let mut trace = Trace::new();
     trace.handshake().client("P.", 101, 301, 5).server(".", 301, 106, 0);
     trace.server("R.", 301, 106, 0).is(Stage::Rst, "CLOSED?", "CLOSED");

@@ -73,7 +73,7 @@ impl Read for Failing {
 }
 
 #[test]
-fn the_disorder_of_a_file_is_told_however_it_is_read() {
+fn the_disorder_of_a_file_does_not_depend_on_threads() {
     let folder = tempfile::tempdir().unwrap();
     let files =
         [write(&folder, "a", &pcap(&[5, 1, 9, 3, 3, 10])), write(&folder, "b", &pcap(&[6, 7]))];
@@ -122,7 +122,7 @@ fn a_file_that_is_gone_when_its_turn_comes_costs_no_other_a_packet() {
 
 /// Times so far apart that their difference has no place in 64 bits.
 #[test]
-fn the_disorder_of_times_ages_apart_is_told_however_it_is_read() {
+fn the_disorder_of_extreme_times_does_not_depend_on_threads() {
     let record = |ticks: u64| {
         let mut block = hex!("06000000 48000000 00000000").to_vec();
         block.extend(((ticks >> 32) as u32).to_le_bytes());

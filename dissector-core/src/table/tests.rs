@@ -111,7 +111,7 @@ proptest! {
     /// One after the other or in batches, a shard at a time: the same connections, with the same
     /// numbers, which leave in the same order.
     #[test]
-    fn batches_come_to_the_same(
+    fn batches_give_the_same_results(
         trace in prop::collection::vec(sent(), 1..200),
         batch_length in 1usize..40,
         limit in prop::sample::select(vec![4, DEFAULT_LIMIT]),

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_go_by_their_number_and_damage_is_said() {
+    fn unknown_kinds_have_numbers_and_damage_is_named() {
         assert_eq!(options(&hex!("2202 1e04 1001 fe04 f989 00"), 0), "?34,?30,?254,eol");
         assert_eq!(options(&hex!("01 0200"), 0), "nop,bad");
         assert_eq!(options(&hex!("01 0204"), 2), "nop,cut");

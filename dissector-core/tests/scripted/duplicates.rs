@@ -1,10 +1,10 @@
-//! The same packet captured twice, told from one that was sent twice.
+//! Packets captured twice, distinguished from segments sent twice.
 
 use dissector_core::connection::{Close, Finding, Outcome, Repeat};
 
 use testkit::script::Script;
 
-/// An open connection whose ends number no packets; with timestamps or without.
+/// An open connection whose packets have IP ID 0, with timestamps or without.
 fn without_ids(mut script: Script, timestamps: bool) -> Script {
     script.client().syn().ts_if(timestamps).ip_id(0);
     script.server().syn_ack().ts_if(timestamps).ip_id(0);
@@ -12,7 +12,8 @@ fn without_ids(mut script: Script, timestamps: bool) -> Script {
     script
 }
 
-/// What a second frame is taken for that comes `us` microseconds after 100 octets of data.
+/// The verdict on a second frame with the same 100 octets of data, `us` microseconds after the
+/// first.
 fn data_again(mut script: Script, ip_id: u16, us: i64) -> Repeat {
     script.client().data(100).ip_id(ip_id);
     script.mirrored().after_us(us).sent().0.copy
@@ -129,8 +130,8 @@ fn another_ttl_alone_makes_no_other_packet() {
     script.mirrored().ttl(63).copy(Repeat::Duplicate).has(Finding::DuplicateFrame);
 }
 
-/// Captured in one host before and after the network card's part of the work: on an interface of a
-/// container or a tunnel the checksum is not there yet, on the one behind it is.
+/// A host captures a packet on two interfaces, before and after checksum offload: on the interface
+/// of a container or a tunnel the checksum is not filled in yet, on the one behind it is.
 #[test]
 fn another_checksum_is_the_same_packet_within_five_milliseconds() {
     for (us, copy) in
@@ -158,7 +159,7 @@ fn without_ip_ids_empty_segments_with_another_checksum_are_others() {
     let mut script = without_ids(Script::over_ipv6(), true);
     script.client().data(100);
     script.server().ack();
-    // As duplicate ACKs are which acknowledge more and more behind a gap.
+    // Such segments are duplicate ACKs whose SACK blocks grow behind a gap.
     script.mirrored().damaged().after_us(100).copy(Repeat::Original);
 }
 

@@ -102,7 +102,7 @@ fn fast_open_wraps() {
 }
 
 #[test]
-fn the_first_syn_says_who_the_client_is_whatever_the_ports() {
+fn the_sender_of_the_first_syn_is_the_client_whatever_the_ports() {
     let mut script = Script::between(("10.0.0.1", 20), ("10.0.0.2", 50_000));
     script.used();
     assert_eq!(script.connection().client().port(), 20);
@@ -187,7 +187,7 @@ fn any_of_three_synacks_may_be_acknowledged() {
 // A SYN/ACK of one of two responders that has come before is sent again.
 
 #[test]
-fn a_repeated_synack_is_a_copy_whoever_answered_in_between() {
+fn a_repeated_synack_is_a_copy_despite_another_responder() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack();

@@ -240,7 +240,7 @@ fn more_than_two_gibibytes_wrap_past_the_first_numbers() {
     let mut seq = 6_u32;
     for _ in 0..5 {
         seq = seq.wrapping_add(0x3000_0000);
-        // A capture that misses nearly everything: jumps of 768 MiB.
+        // The capture misses nearly all data: sequence numbers jump by 768 MiB.
         script.client().data(1000).seq(seq).stage(Stage::None);
         script.server().ack().acking(seq.wrapping_add(1000)).stage(Stage::None);
     }

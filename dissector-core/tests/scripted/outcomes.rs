@@ -1,12 +1,13 @@
-//! What a connection came to, and when that can be said.
+//! The outcome of a connection, and the time from which it is decided.
 
 use dissector_core::connection::{Close, Finding, Outcome, Stage};
 
 use testkit::script::Script;
 
-/// Verdicts that need the future stand on no segment.
+/// Asserts that a finding which depends on later segments is one of the connection, but of none of
+/// its segments.
 #[track_caller]
-fn said_of_the_connection_only(script: &Script, frames: usize, finding: Finding) {
+fn assert_found_on_the_connection_only(script: &Script, frames: usize, finding: Finding) {
     assert!(script.verdict_after_ms(10_000).findings.contains(finding));
     for frame in 1..=frames {
         script.frame(frame).lacks(finding);
@@ -20,7 +21,7 @@ fn one_syn_waits_three_seconds_for_a_reply() {
     assert_eq!(script.outcome_after_ms(2_999), Outcome::Pending);
     assert_eq!(script.outcome_after_ms(3_000), Outcome::NoReply);
     assert!(!script.verdict_after_ms(2_999).findings.contains(Finding::NoReply));
-    said_of_the_connection_only(&script, 1, Finding::NoReply);
+    assert_found_on_the_connection_only(&script, 1, Finding::NoReply);
 }
 
 #[test]
@@ -48,7 +49,7 @@ fn a_synack_waits_three_seconds_for_its_ack() {
     script.server().syn_ack();
     assert_eq!(script.outcome_after_ms(2_999), Outcome::Pending);
     assert_eq!(script.outcome_after_ms(3_000), Outcome::NoFinalAck);
-    said_of_the_connection_only(&script, 2, Finding::NoFinalAck);
+    assert_found_on_the_connection_only(&script, 2, Finding::NoFinalAck);
 }
 
 #[test]
@@ -77,7 +78,7 @@ fn one_repeat_of_the_synack_after_the_final_ack_waits_three_seconds() {
     script.server().syn_ack().after_ms(1000);
     assert_eq!(script.outcome_after_ms(2_999), Outcome::Pending);
     assert_eq!(script.outcome_after_ms(3_000), Outcome::NotAccepted);
-    said_of_the_connection_only(&script, 4, Finding::NotAccepted);
+    assert_found_on_the_connection_only(&script, 4, Finding::NotAccepted);
 }
 
 #[test]
@@ -210,7 +211,7 @@ fn a_client_alone_that_goes_on_is_one_way() {
     script.client().data(20);
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.established), (Outcome::OneWay, true));
-    said_of_the_connection_only(&script, 3, Finding::OneWayCapture);
+    assert_found_on_the_connection_only(&script, 3, Finding::OneWayCapture);
 }
 
 #[test]
@@ -311,7 +312,7 @@ fn midstream_is_established_where_both_acknowledge() {
     assert_eq!((script.outcome(), script.verdict().established), (Outcome::Midstream, false));
     script.server().ack();
     assert_eq!((script.outcome(), script.verdict().established), (Outcome::Midstream, true));
-    said_of_the_connection_only(&script, 2, Finding::Midstream);
+    assert_found_on_the_connection_only(&script, 2, Finding::Midstream);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What a segment proves, what it only lets assume, and what takes an assumption back.
+//! States that a segment proves, states that it only lets assume, and segments that refute an
+//! assumption.
 
 use dissector_core::connection::{Close, Finding, Outcome, Repeat, Stage, State};
 
@@ -48,7 +49,7 @@ fn a_fin_proves_that_the_server_was_open() {
     let mut script = Script::new();
     script.handshake();
     script.server().fin().is(Stage::Fin, "CLOSE-WAIT?", "FIN-WAIT-1");
-    // So a repeated SYN/ACK no longer refutes anything.
+    // After that proof, a repeated SYN/ACK refutes nothing.
     script.server().syn_ack().after_ms(500);
     assert_eq!(script.outcome(), Outcome::Complete);
 }
@@ -223,7 +224,7 @@ fn a_refuted_rst_leaves_the_close_to_what_follows() {
 }
 
 #[test]
-fn what_is_proven_is_not_refuted() {
+fn a_proven_state_is_not_refuted() {
     let mut script = Script::new();
     script.used();
     let late = script.server().syn_ack().acking(1).after_ms(1000).sent();
@@ -343,7 +344,7 @@ fn a_client_that_sends_data_is_not_in_syn_sent() {
     assert_eq!(data.0.client.to_string(), "ESTABLISHED");
 }
 
-// Nothing is proven by a sender of whom something was missed: a FIN, perhaps.
+// A sender of which segments were missed proves no state: one of them may have been a FIN.
 
 #[test]
 fn an_ack_ahead_of_its_stream_does_not_prove_close_wait() {

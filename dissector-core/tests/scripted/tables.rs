@@ -1,4 +1,5 @@
-//! Numbers, labels and weights that filters and files rely on: once released they never change.
+//! Numbers, labels and severities that filters and files depend on: once released they never
+//! change.
 
 use dissector_core::connection::{
     Close, ClosedBy, Ecn, Finding, Group, OpenType, Outcome, Repeat, Role, RoleBasis, RstReason,
@@ -121,7 +122,7 @@ fn the_small_enumerations() {
     in_order(&["unknown", "client", "server"], &known!(Role));
 }
 
-/// Id, weight, group, and whether it takes the future to know.
+/// Label, severity, group, and whether the finding depends on later segments.
 #[test]
 fn findings() {
     use Group::{Protocol, Sequence};

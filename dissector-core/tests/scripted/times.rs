@@ -193,7 +193,8 @@ fn copies_of_a_syn_are_numbered_and_timed() {
     let mut script = Script::new();
     let first = script.client().syn().copy(Repeat::Original).lacks(Finding::SynRetx);
     assert_eq!((first.0.retry, first.0.rto_ns()), (0, None));
-    // Linear at first, then doubled: no rule is laid down.
+    // The waits are equal at first and double later, as some kernels do it; no rule depends on
+    // them.
     for (number, wait) in [(1, 1030), (2, 1020), (3, 1020), (4, 2020)] {
         let copy = script.client().repeat().after_ms(wait).has(Finding::SynRetx);
         copy.stage(Stage::Syn).copy(Repeat::Retransmission);

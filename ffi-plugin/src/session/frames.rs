@@ -2,9 +2,9 @@
 
 const PAGE: usize = 4096;
 
-/// Numbers by frame, 0 for none: 4 octets a frame if frame numbers are consecutive, and at most 16 KiB
-/// for one far from all others. Memory is allocated for the pages in use only, because the frame
-/// numbers are the caller's.
+/// Numbers by frame, 0 for none: 4 octets per frame if frame numbers are consecutive, and at most
+/// 16 KiB for one far from all others. Memory is allocated for the pages in use only, because the
+/// frame numbers are the caller's.
 #[derive(Default)]
 pub struct Frames {
     pages: Vec<Option<Box<[u32; PAGE]>>>,

@@ -5,8 +5,8 @@ use dissector_core::connection::{Annotation, AnnotationOverflow, CompactAnnotati
 use crate::session::chunks::Chunks;
 use crate::session::frames::Frames;
 
-/// Annotations by frame: 16 octets a segment, 4 a frame, and 32 more for an annotation that does not
-/// fit into its compact form.
+/// Annotations by frame: 16 octets per segment, 4 per frame, and 32 more for an annotation that
+/// does not fit into its compact form.
 #[derive(Default)]
 pub struct Store {
     /// The place in `records` of the first segment of each frame, plus 1; 0 for none.

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_says_so() {
+    fn a_copy_is_named() {
         let copy = annotation(Stage::Fin, Repeat::Retransmission);
         assert_eq!(step(&copy), "1/4 FIN (retransmission)");
         let copy = annotation(Stage::Syn, Repeat::Duplicate);

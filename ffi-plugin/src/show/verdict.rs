@@ -150,7 +150,7 @@ mod tests {
     use crate::session::{Session, tests::handshake};
 
     #[test]
-    fn the_line_says_how_it_opened_and_closed() {
+    fn the_line_names_the_open_and_the_close() {
         let mut session = Session::default();
         handshake(&mut session);
         let facts = session.segment(4, 0).unwrap();

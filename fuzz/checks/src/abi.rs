@@ -8,7 +8,7 @@ use self::host::Host;
 use crate::connections::capture;
 use crate::octets::Octets;
 
-/// The octets are calls: one octet names the function, others are its arguments.
+/// Reads the octets as calls: one octet chooses the function, the following ones its arguments.
 pub fn check(octets: &[u8]) {
     let mut octets = Octets::new(octets);
     let mut host = Host::new(octets.u8());

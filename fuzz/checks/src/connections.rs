@@ -31,10 +31,10 @@ pub fn check(octets: &[u8]) {
     state.finish();
 }
 
-/// A table, and what was seen of it.
+/// A table, and the facts about its connections.
 struct State {
     table: ConnectionTable,
-    /// Another one, with another seed, which gets the same.
+    /// A second table with another hash seed, which observes the same segments.
     twin: ConnectionTable,
     limit: usize,
     next_id: u32,
@@ -84,7 +84,7 @@ impl State {
         }
     }
 
-    /// Numbers are given out one after the other.
+    /// Connections are numbered consecutively.
     fn check_numbers(&mut self, seen: &Annotation, told: &Told<'_>) {
         assert!(seen.connection <= self.next_id);
         if seen.connection == self.next_id {
@@ -105,7 +105,7 @@ impl State {
         }
     }
 
-    /// Every connection is there, once and in order, and says what it came to.
+    /// Checks that the table has every connection once and in order, and the verdict of each.
     fn finish(&mut self) {
         let mut tally = ServerTally::default();
         let mut count = 0;
@@ -122,7 +122,7 @@ impl State {
     }
 }
 
-/// The verdict has an answer to each question, now and ever after.
+/// Checks that the verdict is complete now, and that time alone never changes a decided outcome.
 fn check_end(connection: &Connection, now_ns: i64) {
     let now = connection.verdict_at(now_ns);
     assert_eq!(now.outcome, connection.outcome_at(now_ns));

@@ -1,9 +1,9 @@
-//! A whole capture file, from octets that may be anything: pcap, pcapng, and both compressed.
+//! Capture files of arbitrary octets: pcap, pcapng, and both compressed.
 
 use crate::octets::Octets;
 use crate::reading::{Reading, Slow};
 
-/// The first three octets say how the file is disturbed, the rest is the file.
+/// The first three octets choose how reading is disturbed, the rest is the file.
 pub fn check(octets: &[u8]) {
     let mut choices = Octets::new(octets);
     let step = choices.choose(&[1, 2, 3, 7, 16, 64, 500, 4096]);
@@ -11,17 +11,17 @@ pub fn check(octets: &[u8]) {
     let file = octets.get(3..).unwrap_or_default();
     let whole = Reading::of(file);
 
-    // It does not matter in what pieces a file comes.
+    // The result does not depend on the sizes of the reads.
     assert_eq!(Reading::of(Slow::new(file, step)), whole, "in steps of {step}");
 
-    // A file that ends too early, or cannot be read on: what was read so far stays.
+    // A file that ends early, or a reader that fails: the packets read so far stay.
     let place = if file.is_empty() { 0 } else { place % file.len() };
     let cut = Reading::of(&file[..place]);
     assert!(cut.begins(&whole), "cut after {place}:\n{cut:?}\n{whole:?}");
     let failed = Reading::of(Slow::new(file, step).failing(place));
     assert!(failed.begins(&whole), "failed after {place}:\n{failed:?}\n{whole:?}");
     if failed.error.is_none() {
-        // It was not read that far.
+        // The place of the failure lies behind the last read.
         assert!(failed.unfinished || failed == whole, "failed after {place}: {failed:?}");
     }
 }

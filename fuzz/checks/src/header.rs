@@ -1,4 +1,4 @@
-//! A TCP header with its options, from octets that may be anything.
+//! TCP headers with options, from arbitrary octets.
 
 use dissector_core::wire::{
     HeaderError, OptionsText, SeqNumber, SynSignature, TcpFlags, TcpHeader, TcpOption, TcpOptions,
@@ -6,7 +6,7 @@ use dissector_core::wire::{
 
 const FIXED_OCTETS: usize = 20;
 
-/// The octets are those of a segment, cut anywhere.
+/// Reads the octets as a segment that may be cut at any octet.
 pub fn check(segment: &[u8]) {
     let header = match TcpHeader::parse(segment) {
         Ok(header) => header,
@@ -31,7 +31,7 @@ fn check_refusal(segment: &[u8], error: &HeaderError) {
     assert!(segment.len() < FIXED_OCTETS || segment[12] >> 4 < 5, "{error:?}");
 }
 
-/// The header read again, octet by octet, as RFC 9293 §3.1 draws it.
+/// Compares the fields with those read octet by octet, as in the figure of RFC 9293 §3.1.
 fn check_fields(segment: &[u8], header: &TcpHeader<'_>) {
     let word = |at: usize| u16::from_be_bytes([segment[at], segment[at + 1]]);
     let long = |at: usize| u32::from(word(at)) << 16 | u32::from(word(at + 2));

@@ -12,8 +12,7 @@ const LINK_TYPES: &[u16] = &[
     253, 283,
 ];
 
-/// One octet for the link type; then frames, each behind its length and how much longer it was on
-/// the wire.
+/// Reads one octet for the link type, then frames: length, missing octets, and contents.
 pub fn check(octets: &[u8]) {
     let mut octets = Octets::new(octets);
     let link_type = octets.choose(LINK_TYPES);
@@ -25,8 +24,8 @@ pub fn check(octets: &[u8]) {
         (frames.frames.len() as u64, &None, &None)
     );
 
-    // Octet by octet nothing is ever all there when it is looked at first: no frame goes the
-    // straight way.
+    // With reads of one octet, no frame is complete in the buffer when it is first looked at, so
+    // that none takes the fast path.
     assert_eq!(Reading::of(Slow::new(&classic, 1)), whole);
     // The other format holds the same frames.
     assert_eq!(Reading::of(&frames.pcapng()[..]), whole);
@@ -34,7 +33,7 @@ pub fn check(octets: &[u8]) {
     for seen in &whole.packets {
         let index = (seen.packet.frame - 1) as usize;
         let frame = &frames.frames[index];
-        // What was put together of fragments is longer than its last frame.
+        // A reassembled segment may be longer than the frame that completes it.
         let sent: usize = frames.frames[..=index].iter().map(|frame| frame.wire as usize).sum();
         assert!(seen.packet.tcp_octets as usize <= sent, "{seen:?}");
         assert_eq!(seen.packet.time_ns, index as i64 * 1_000_000_000, "{frame:?}");

@@ -1,9 +1,8 @@
-//! What must hold of any octets that come in.
+//! Checks that must hold for any input.
 //!
-//! Each module has one function, `check`, which takes octets, does with them what the project does
-//! with a capture or a caller's arguments, and panics where something does not hold that always
-//! must. The fuzz targets of `fuzz/` call it with whatever a fuzzer invents; `tests/corpus.rs` calls
-//! it with what was worth keeping.
+//! Each module has one function, `check`, which uses its octets as a capture or as the arguments of
+//! calls, and panics if an invariant does not hold. The fuzz targets of `fuzz/` call it with the
+//! inputs of a fuzzer, `tests/corpus.rs` with the committed ones.
 
 pub mod abi;
 pub mod connections;

@@ -1,4 +1,4 @@
-//! Octets, read as decisions: what a fuzzer changes in one place changes one decision.
+//! Octets read as decisions: a change at one place of the input changes one decision.
 
 /// Octets that have not been read yet. Once they are used up, everything read is 0.
 pub struct Octets<'a>(&'a [u8]);

@@ -1,4 +1,4 @@
-//! A capture read from the first octet to the last, and what must hold of that.
+//! Reads a capture to its end and checks invariants of the result.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -6,10 +6,10 @@ use std::io::{self, Read};
 use dissector_core::PacketInfo;
 use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Disorder, Packet, Skipped};
 
-/// What is read of a capture at most: compressed octets can stand for many more.
+/// The most packets that are read: a small compressed file can hold many more.
 const MAX_PACKETS: usize = 20_000;
 
-/// Everything that reading a capture tells.
+/// The result of reading a capture.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct Reading {
     pub packets: Vec<Seen>,
@@ -17,9 +17,9 @@ pub struct Reading {
     pub skipped: Vec<(Skipped, u64)>,
     pub warning: Option<CaptureWarning>,
     pub disorder: Option<Disorder>,
-    /// Why it could not be read at all, or not on.
+    /// The error that prevented or ended the reading.
     pub error: Option<String>,
-    /// It had more packets than were read.
+    /// The capture has more than [`MAX_PACKETS`].
     pub unfinished: bool,
 }
 
@@ -27,9 +27,9 @@ pub struct Reading {
 #[derive(Debug, Eq, PartialEq)]
 pub struct Seen {
     pub packet: PacketInfo,
-    /// Of a segment.
+    /// Whether it is a segment.
     pub segment: bool,
-    /// Everything else, as text.
+    /// All other values, as text.
     pub rest: String,
 }
 
@@ -65,7 +65,7 @@ impl Reading {
         reading
     }
 
-    /// Each frame has given a segment, or is counted with the reason why not.
+    /// Checks that each frame holds a segment or is counted by the reason why it does not.
     fn check(&self) {
         let frames: BTreeSet<_> =
             self.packets.iter().filter(|seen| seen.segment).map(|seen| seen.packet.frame).collect();
@@ -82,7 +82,7 @@ impl Reading {
         }
     }
 
-    /// Whether this is what a reader sees that does not get further.
+    /// Whether this is the result of reading only the beginning of the capture.
     pub fn begins(&self, whole: &Self) -> bool {
         whole.unfinished || self.frames <= whole.frames && whole.packets.starts_with(&self.packets)
     }

@@ -1,17 +1,16 @@
-//! Every input of the corpus, through the check of its target: what a fuzzer found once, stable Rust
-//! finds again.
+//! Runs the check of each target on its committed inputs, with stable Rust and without a fuzzer.
 
 use std::fs;
 use std::path::Path;
 
 use fuzz_checks::CHECKS;
 
-/// Octets of all inputs together, so that a checkout stays light.
+/// The most octets of all inputs together, so that a checkout stays small.
 const MAX_OCTETS: u64 = 512 * 1024;
 const MAX_FILES: usize = 200;
 
 #[test]
-fn every_input_is_withstood() {
+fn no_committed_input_panics() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
     let mut octets = 0;
     for (target, check) in CHECKS {
@@ -23,7 +22,7 @@ fn every_input_is_withstood() {
         for file in files {
             let input = fs::read(&file).expect("it can be read");
             octets += input.len() as u64;
-            // Printed where the check panics.
+            // The test harness shows this line if the check panics.
             eprintln!("{}", file.display());
             check(&input);
         }
@@ -32,7 +31,7 @@ fn every_input_is_withstood() {
 }
 
 #[test]
-fn nothing_at_all_is_withstood_too() {
+fn empty_input_does_not_panic() {
     for (_, check) in CHECKS {
         check(&[]);
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use dissector_core::wire::TcpFlags;
 
 use super::Sender;
-use super::segment::{Draft, Wire};
+use super::segment::{SegmentBuilder, SentSegment};
 use crate::packet::TcpPacket;
 
 /// One end: its address, and the numbers that a TCP keeps of a connection.
@@ -25,7 +25,7 @@ pub struct End {
     /// The timestamp received last.
     pub echo: u32,
     /// The last segment sent that takes sequence numbers.
-    pub last: Option<Wire>,
+    pub last: Option<SentSegment>,
     /// The acknowledgment number received last.
     pub acknowledged: u32,
 }
@@ -49,7 +49,7 @@ impl End {
     }
 
     /// Receives a segment from the peer.
-    pub fn receive(&mut self, wire: &Wire) {
+    pub fn receive(&mut self, wire: &SentSegment) {
         if wire.flags().contains(TcpFlags::RST) {
             return;
         }
@@ -74,71 +74,71 @@ impl<'a> Sender<'a> {
     }
 
     /// A SYN.
-    pub fn syn(self) -> Draft<'a> {
+    pub fn syn(self) -> SegmentBuilder<'a> {
         let isn = self.script.ends[self.from].isn;
         self.send(TcpFlags::SYN).raw_seq(isn)
     }
 
     /// A SYN/ACK.
-    pub fn syn_ack(self) -> Draft<'a> {
+    pub fn syn_ack(self) -> SegmentBuilder<'a> {
         let isn = self.script.ends[self.from].isn;
         self.send(TcpFlags::SYN | TcpFlags::ACK).raw_seq(isn)
     }
 
     /// A bare ACK.
-    pub fn ack(self) -> Draft<'a> {
+    pub fn ack(self) -> SegmentBuilder<'a> {
         self.send(TcpFlags::ACK)
     }
 
     /// Data, pushed.
-    pub fn data(self, octets: usize) -> Draft<'a> {
+    pub fn data(self, octets: usize) -> SegmentBuilder<'a> {
         self.send(TcpFlags::PSH | TcpFlags::ACK).carrying(octets)
     }
 
     /// FIN with ACK.
-    pub fn fin(self) -> Draft<'a> {
+    pub fn fin(self) -> SegmentBuilder<'a> {
         self.send(TcpFlags::FIN | TcpFlags::ACK)
     }
 
     /// A bare RST.
-    pub fn rst(self) -> Draft<'a> {
+    pub fn rst(self) -> SegmentBuilder<'a> {
         self.send(TcpFlags::RST)
     }
 
     /// RST with ACK, as an end sends it that aborts the connection.
-    pub fn rst_ack(self) -> Draft<'a> {
+    pub fn rst_ack(self) -> SegmentBuilder<'a> {
         self.send(TcpFlags::RST | TcpFlags::ACK)
     }
 
     /// No process listens on the port: RST with ACK and sequence number 0.
-    pub fn refusal(self) -> Draft<'a> {
+    pub fn refusal(self) -> SegmentBuilder<'a> {
         self.rst_ack().raw_seq(0).ip_id(0)
     }
 
     /// There is no such connection: a bare RST with the number that the peer acknowledged.
-    pub fn reflex(self) -> Draft<'a> {
+    pub fn reflex(self) -> SegmentBuilder<'a> {
         let sequence = self.script.ends[self.from].acknowledged;
         self.rst().raw_seq(sequence).ip_id(0)
     }
 
     /// Sends the last segment that takes sequence numbers again, with new timestamps.
-    pub fn repeat(self) -> Draft<'a> {
+    pub fn repeat(self) -> SegmentBuilder<'a> {
         let wire = self.script.ends[self.from].last.clone().expect("something was sent");
-        Draft::repeat(self.script, self.from, wire)
+        SegmentBuilder::repeat(self.script, self.from, wire)
     }
 
     /// A keep-alive: the sequence number before the next one.
-    pub fn keep_alive(self, octets: usize) -> Draft<'a> {
+    pub fn keep_alive(self, octets: usize) -> SegmentBuilder<'a> {
         let sequence = self.script.ends[self.from].next.wrapping_sub(1);
         self.ack().carrying(octets).raw_seq(sequence)
     }
 
     /// A segment with these flags.
-    pub fn send(self, flags: TcpFlags) -> Draft<'a> {
+    pub fn send(self, flags: TcpFlags) -> SegmentBuilder<'a> {
         let Self { script, from } = self;
         let (own, peer) = (&script.ends[from], &script.ends[1 - from]);
         let acknowledgment = if flags.contains(TcpFlags::ACK) { own.expected } else { 0 };
-        let mut wire = Wire::new(TcpPacket {
+        let mut wire = SentSegment::new(TcpPacket {
             flags: flags.bits(),
             sequence: own.next,
             acknowledgment,
@@ -150,6 +150,6 @@ impl<'a> Sender<'a> {
         if !flags.intersects(TcpFlags::SYN | TcpFlags::RST) && own.timestamps && peer.timestamps {
             wire.stamp();
         }
-        Draft::new(script, from, wire)
+        SegmentBuilder::new(script, from, wire)
     }
 }

@@ -27,10 +27,10 @@ use dissector_core::{ConnectionTable, IcmpError, PacketInfo};
 use crate::capture::{Frame, Frames};
 use crate::packet::{self, RAW, SYN, TcpPacket};
 use endpoint::End;
-use segment::Wire;
+use segment::SentSegment;
 
 pub use annotation::Reported;
-pub use segment::Draft;
+pub use segment::SegmentBuilder;
 
 const MS: i64 = 1_000_000;
 const US: i64 = 1_000;
@@ -45,7 +45,7 @@ enum Captured {
     Only(usize),
 }
 
-/// A packet that was captured, and what the engine reported of it.
+/// A captured packet and its annotation by the engine.
 struct Recorded {
     annotation: Annotation,
     time_ns: i64,
@@ -54,7 +54,7 @@ struct Recorded {
 
 enum Packet {
     /// A segment of the script's connection, sent by end `from`.
-    Segment { from: usize, wire: Wire },
+    Segment { from: usize, wire: SentSegment },
     /// Any other IP packet.
     Other(Vec<u8>),
 }
@@ -67,7 +67,7 @@ pub struct Script {
     time_ns: i64,
     recorded: Vec<Recorded>,
     /// Captured after the next segment.
-    held: Option<(usize, Wire)>,
+    held: Option<(usize, SentSegment)>,
 }
 
 impl Default for Script {
@@ -99,7 +99,7 @@ impl Script {
         }
     }
 
-    /// Goes on with two other ends, in the same capture.
+    /// Continues the capture with two other endpoints.
     pub fn go_on_between(&mut self, client: (&str, u16), server: (&str, u16)) -> &mut Self {
         self.ends = ends(client, server);
         self
@@ -137,19 +137,19 @@ impl Script {
     }
 
     /// The last frame is captured once more: same octets, same IP ID, 10 µs later.
-    pub fn mirrored(&mut self) -> Draft<'_> {
+    pub fn mirrored(&mut self) -> SegmentBuilder<'_> {
         self.mirror_of(self.recorded.len())
     }
 
     /// Frame `number` is captured once more.
-    pub fn mirror_of(&mut self, number: usize) -> Draft<'_> {
+    pub fn mirror_of(&mut self, number: usize) -> SegmentBuilder<'_> {
         let (from, wire) = self.segment(number);
         let wire = wire.clone();
-        Draft::mirrored(self, from, wire)
+        SegmentBuilder::mirrored(self, from, wire)
     }
 
     /// Sender and segment of frame `number`.
-    fn segment(&self, number: usize) -> (usize, &Wire) {
+    fn segment(&self, number: usize) -> (usize, &SentSegment) {
         match &self.recorded[number - 1].packet {
             Packet::Segment { from, wire } => (*from, wire),
             Packet::Other(_) => panic!("frame {number} is not of this connection"),
@@ -198,7 +198,8 @@ impl Script {
         self.capture_nothing().used().capture_all()
     }
 
-    /// Another host sends a SYN elsewhere: the clock moves on, this connection does not.
+    /// A SYN of two other hosts: it advances the clock of the table and does not belong to this
+    /// connection.
     pub fn elsewhere(&mut self) {
         let ends = (([192, 0, 2, 1], 40_000), ([192, 0, 2, 2], 80));
         let syn = TcpPacket {
@@ -212,8 +213,8 @@ impl Script {
         self.push(annotation, self.time_ns, Packet::Other(syn.ip()));
     }
 
-    /// As [`elsewhere`](Self::elsewhere), until the table has checked every connection: one that is
-    /// over leaves then.
+    /// Repeats [`elsewhere`](Self::elsewhere) until the table has checked every connection, so that
+    /// finished ones leave it.
     pub fn elsewhere_for_a_while(&mut self) {
         for _ in 0..64 {
             self.elsewhere();
@@ -327,7 +328,7 @@ impl Script {
         Frames { link_type: RAW, frames: frames.collect() }
     }
 
-    fn record(&mut self, from: usize, wire: Wire) -> Annotation {
+    fn record(&mut self, from: usize, wire: SentSegment) -> Annotation {
         let octets = wire.packet.tcp();
         let time_ns = wire.recorded_ns.unwrap_or(self.time_ns);
         let info = wire.packet.info(self.recorded.len() as u64 + 1, time_ns);

@@ -1,4 +1,4 @@
-//! A segment while it is being described, and as it was sent.
+//! The builder of a segment, and the segment as it was sent.
 
 use dissector_core::connection::{Finding, Repeat, RstReason, Stage};
 use dissector_core::wire::TcpFlags;
@@ -16,7 +16,7 @@ enum Opt {
 
 /// A segment as it is sent.
 #[derive(Clone, Debug)]
-pub struct Wire {
+pub struct SentSegment {
     pub packet: TcpPacket,
     /// Only the headers are captured.
     pub snapped: bool,
@@ -25,7 +25,7 @@ pub struct Wire {
     options: Vec<Opt>,
 }
 
-impl Wire {
+impl SentSegment {
     pub fn new(packet: TcpPacket) -> Self {
         Self { packet, snapped: false, recorded_ns: None, options: Vec::new() }
     }
@@ -76,22 +76,22 @@ impl Wire {
     }
 }
 
-/// A segment while it is being described. It is sent when the statement ends.
-pub struct Draft<'a> {
+/// The builder of a segment, which sends it when the statement ends.
+pub struct SegmentBuilder<'a> {
     script: &'a mut Script,
     from: usize,
-    wire: Wire,
+    wire: SentSegment,
     step_ns: i64,
     captured: bool,
     delivered: bool,
     held: bool,
-    /// Not sent by the end: captured once more.
+    /// The frame is a second capture of a sent packet.
     mirrored: bool,
     sent: bool,
 }
 
-impl<'a> Draft<'a> {
-    pub(super) fn new(script: &'a mut Script, from: usize, wire: Wire) -> Self {
+impl<'a> SegmentBuilder<'a> {
+    pub(super) fn new(script: &'a mut Script, from: usize, wire: SentSegment) -> Self {
         let captured = match script.captured {
             Captured::Both => true,
             Captured::Only(end) => end == from,
@@ -109,16 +109,16 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn mirrored(script: &'a mut Script, from: usize, wire: Wire) -> Self {
-        let mut draft = Self::new(script, from, wire);
-        draft.mirrored = true;
-        draft.step_ns = 10 * US;
-        draft
+    pub(super) fn mirrored(script: &'a mut Script, from: usize, wire: SentSegment) -> Self {
+        let mut builder = Self::new(script, from, wire);
+        builder.mirrored = true;
+        builder.step_ns = 10 * US;
+        builder
     }
 
-    pub(super) fn repeat(script: &'a mut Script, from: usize, wire: Wire) -> Self {
+    pub(super) fn repeat(script: &'a mut Script, from: usize, wire: SentSegment) -> Self {
         let end = &script.ends[from];
-        let mut again = Wire { recorded_ns: None, snapped: false, ..wire };
+        let mut again = SentSegment { recorded_ns: None, snapped: false, ..wire };
         again.packet.ip_id = Some(end.ip_id);
         if again.flags().contains(TcpFlags::ACK) {
             again.packet.acknowledgment = end.expected;
@@ -139,7 +139,7 @@ impl<'a> Draft<'a> {
     fn option(self, kind: u8, value: &[u8]) -> Self {
         let mut octets = vec![kind, value.len() as u8 + 2];
         octets.extend_from_slice(value);
-        self.with(|draft| draft.wire.options.push(Opt::Octets(octets)))
+        self.with(|builder| builder.wire.options.push(Opt::Octets(octets)))
     }
 
     /// Maximum segment size.
@@ -159,7 +159,7 @@ impl<'a> Draft<'a> {
 
     /// Timestamps: the time of the script, and the timestamp received last.
     pub fn ts(self) -> Self {
-        self.with(|draft| draft.wire.stamp())
+        self.with(|builder| builder.wire.stamp())
     }
 
     /// Timestamps, if `wanted`.
@@ -169,12 +169,12 @@ impl<'a> Draft<'a> {
 
     /// With this timestamp, and the one received last.
     pub fn ts_value(self, value: u32) -> Self {
-        self.with(|draft| draft.set_timestamps(Some(value), None))
+        self.with(|builder| builder.set_timestamps(Some(value), None))
     }
 
     /// Echoes this timestamp.
     pub fn ts_echo(self, echo: u32) -> Self {
-        self.with(|draft| draft.set_timestamps(None, Some(echo)))
+        self.with(|builder| builder.set_timestamps(None, Some(echo)))
     }
 
     fn set_timestamps(&mut self, value: Option<u32>, echo: Option<u32>) {
@@ -184,7 +184,7 @@ impl<'a> Draft<'a> {
 
     /// Without any option.
     pub fn without_options(self) -> Self {
-        self.with(|draft| draft.wire.options.clear())
+        self.with(|builder| builder.wire.options.clear())
     }
 
     /// Fast Open: a cookie, or the request for one if it is empty.
@@ -211,22 +211,24 @@ impl<'a> Draft<'a> {
     /// The three bits AE, CWR and ECE.
     pub fn ace(self, code: u16) -> Self {
         let bits = (TcpFlags::AE | TcpFlags::CWR | TcpFlags::ECE).bits();
-        self.with(|draft| draft.wire.packet.flags = draft.wire.packet.flags & !bits | code << 6)
+        self.with(|builder| {
+            builder.wire.packet.flags = builder.wire.packet.flags & !bits | code << 6
+        })
     }
 
     /// Sets URG.
     pub fn urgent(self) -> Self {
-        self.with(|draft| draft.wire.packet.flags |= TcpFlags::URG.bits())
+        self.with(|builder| builder.wire.packet.flags |= TcpFlags::URG.bits())
     }
 
     /// With so many octets of payload.
     pub fn carrying(self, octets: usize) -> Self {
-        self.with(|draft| draft.wire.packet.payload = vec![b'x'; octets])
+        self.with(|builder| builder.wire.packet.payload = vec![b'x'; octets])
     }
 
     /// Sets FIN.
     pub fn and_fin(self) -> Self {
-        self.with(|draft| draft.wire.packet.flags |= TcpFlags::FIN.bits())
+        self.with(|builder| builder.wire.packet.flags |= TcpFlags::FIN.bits())
     }
 
     /// Sequence number, relative to the sender's initial one.
@@ -243,12 +245,12 @@ impl<'a> Draft<'a> {
 
     /// With this sequence number.
     pub fn raw_seq(self, sequence: u32) -> Self {
-        self.with(|draft| draft.wire.packet.sequence = sequence)
+        self.with(|builder| builder.wire.packet.sequence = sequence)
     }
 
     /// With this acknowledgment number.
     pub fn raw_ack(self, acknowledgment: u32) -> Self {
-        self.with(|draft| draft.wire.packet.acknowledgment = acknowledgment)
+        self.with(|builder| builder.wire.packet.acknowledgment = acknowledgment)
     }
 
     /// A SYN/ACK that acknowledges so many octets of the SYN's data.
@@ -261,27 +263,27 @@ impl<'a> Draft<'a> {
 
     /// With this window.
     pub fn window(self, window: u16) -> Self {
-        self.with(|draft| draft.wire.packet.window = window)
+        self.with(|builder| builder.wire.packet.window = window)
     }
 
     /// With this time to live.
     pub fn ttl(self, ttl: u8) -> Self {
-        self.with(|draft| draft.wire.packet.ttl = ttl)
+        self.with(|builder| builder.wire.packet.ttl = ttl)
     }
 
     /// With this IP identification.
     pub fn ip_id(self, ip_id: u16) -> Self {
-        self.with(|draft| draft.wire.packet.ip_id = Some(ip_id))
+        self.with(|builder| builder.wire.packet.ip_id = Some(ip_id))
     }
 
     /// With a wrong checksum.
     pub fn damaged(self) -> Self {
-        self.with(|draft| draft.wire.packet.checksum = Checksum::Damaged(0x5555))
+        self.with(|builder| builder.wire.packet.checksum = Checksum::Damaged(0x5555))
     }
 
     /// The capture holds its headers only.
     pub fn snapped(self) -> Self {
-        self.with(|draft| draft.wire.snapped = true)
+        self.with(|builder| builder.wire.snapped = true)
     }
 
     /// Milliseconds since the segment before.
@@ -291,30 +293,30 @@ impl<'a> Draft<'a> {
 
     /// Microseconds since the segment before.
     pub fn after_us(self, us: i64) -> Self {
-        self.with(|draft| draft.step_ns = us * US)
+        self.with(|builder| builder.step_ns = us * US)
     }
 
-    /// The capture has a time that lies this far back.
+    /// The timestamp of the frame in the capture lies this far back.
     pub fn noted_ms_ago(self, ms: i64) -> Self {
-        self.with(|draft| {
-            let now = draft.script.time_ns + draft.step_ns;
-            draft.wire.recorded_ns = Some(now - ms * MS);
+        self.with(|builder| {
+            let now = builder.script.time_ns + builder.step_ns;
+            builder.wire.recorded_ns = Some(now - ms * MS);
         })
     }
 
     /// Lost between the capture point and the receiver.
     pub fn lost(self) -> Self {
-        self.with(|draft| draft.delivered = false)
+        self.with(|builder| builder.delivered = false)
     }
 
     /// Arrives, but is not captured.
     pub fn uncaptured(self) -> Self {
-        self.with(|draft| draft.captured = false)
+        self.with(|builder| builder.captured = false)
     }
 
     /// Captured after the next segment.
     pub fn held(self) -> Self {
-        self.with(|draft| draft.held = true)
+        self.with(|builder| builder.held = true)
     }
 
     /// Sends it, and asserts its stage and the client's and the server's state.
@@ -389,7 +391,7 @@ impl<'a> Draft<'a> {
         Some(Reported(annotation))
     }
 
-    /// Leaves the sender, and arrives unless lost.
+    /// Updates the sender and, unless the segment is lost, the receiver.
     fn leave(&mut self) {
         let clock = self.script.clock_ms();
         let [client, server] = &mut self.script.ends;
@@ -408,7 +410,7 @@ impl<'a> Draft<'a> {
         }
         let (start, end) = (self.wire.packet.sequence, self.wire.end());
         let numbered = end != start && !self.wire.flags().contains(TcpFlags::RST);
-        // A stray segment moves nothing.
+        // A segment with numbers beyond the stream does not change SND.NXT.
         if numbered && start.wrapping_sub(own.next) as i32 <= 0 {
             own.last = Some(self.wire.clone());
             if end.wrapping_sub(own.next) as i32 > 0 {
@@ -421,7 +423,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-impl Drop for Draft<'_> {
+impl Drop for SegmentBuilder<'_> {
     fn drop(&mut self) {
         if !self.sent {
             self.go();

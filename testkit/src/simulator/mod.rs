@@ -32,7 +32,7 @@ pub enum Action {
     Abort,
 }
 
-/// A segment on its way: what it is, and what its sender was when it sent it.
+/// A segment on its way, and the state of its sender.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Sent {
     /// The segment.
@@ -69,28 +69,28 @@ enum Event {
     Acts(usize, Action),
 }
 
-/// The path, and what the ends and their applications do. Percentages are of a hundred segments.
+/// The conditions of the path, and the behaviour of the ends and their applications.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
     /// Microseconds between each end and the capture point.
     pub delay: [i64; 2],
-    /// Lost on each half of the path.
+    /// Percentage lost on each half of the path.
     pub loss: u32,
-    /// Arrive a second time, up to three seconds later.
+    /// Percentage that arrives a second time, up to three seconds later.
     pub repeated: u32,
-    /// Followed by a forged RST.
+    /// Percentage followed by a forged RST.
     pub forged: u32,
-    /// Arrive without having been captured.
+    /// Percentage that arrives without having been captured.
     pub missed: u32,
-    /// Captured twice.
+    /// Percentage captured twice.
     pub duplicated: u32,
-    /// Of a hundred SYNs that arrive in SYN-RECEIVED, how many bring the SYN/ACK again and not a
-    /// bare ACK.
+    /// Percentage of SYNs arriving in SYN-RECEIVED that are answered by a repeated SYN/ACK instead
+    /// of a bare ACK.
     pub synack_again: u32,
-    /// Of a hundred connections that it opened, on how many an end sends a request of 50 octets
+    /// Percentage of opened connections on which the opening end sends a request of 50 octets
     /// within three seconds.
     pub requests: u32,
-    /// Of a hundred FINs, how many are answered by closing at once.
+    /// Percentage of FINs that the peer answers with its own FIN at once.
     pub closes_too: u32,
     /// Whether an end in the state CLOSED answers with an RST.
     pub resets: bool,
@@ -208,7 +208,7 @@ impl Simulation {
         if (before, after) == (State::Established, State::CloseWait)
             && self.chance(self.conditions.closes_too)
         {
-            // The FIN acknowledges, too.
+            // The FIN of the answer also acknowledges.
             answer = self.ends[to].close();
         }
         self.send(answer, 0);
@@ -272,7 +272,8 @@ impl Simulation {
     }
 }
 
-/// Has the engine see what passed; what it reports of each segment. End 0 is the script's client.
+/// Gives the engine the segments that passed; returns its report on each. End 0 is the script's
+/// client.
 pub fn play(script: &mut Script, passed: &[Passed]) -> Vec<Reported> {
     let mut reported = Vec::new();
     let mut us = 0;
@@ -280,9 +281,9 @@ pub fn play(script: &mut Script, passed: &[Passed]) -> Vec<Reported> {
         reported.push(if *duplicate {
             script.mirrored().after_us(at - us).sent()
         } else {
-            let draft = script.sender(segment.from).send(segment.flags());
-            let draft = draft.raw_seq(segment.seq).raw_ack(segment.ack.unwrap_or(0));
-            draft.carrying(segment.payload as usize).after_us(at - us).sent()
+            let builder = script.sender(segment.from).send(segment.flags());
+            let builder = builder.raw_seq(segment.seq).raw_ack(segment.ack.unwrap_or(0));
+            builder.carrying(segment.payload as usize).after_us(at - us).sent()
         });
         us = *at;
     }

@@ -83,7 +83,7 @@ impl Tcp {
         Segment { from: self.side, rst: true, seq, ack, ..Segment::default() }
     }
 
-    /// Everything sent and not acknowledged, to be sent again.
+    /// All sent and unacknowledged octets as one segment, for retransmission.
     pub fn again(&self) -> Option<Segment> {
         if self.una == self.nxt || matches!(self.state, State::Closed | State::Listen) {
             return None;

@@ -187,7 +187,8 @@ impl Conversation {
         } else {
             [&[1, 1, 8, 10], &milliseconds[..], &echoed].concat()
         };
-        // As Linux: 0 for a SYN/ACK. No other value comes twice, not even in a retransmitted SYN.
+        // As Linux does it: 0 for a SYN/ACK; every other value occurs only once, even in a
+        // retransmitted SYN.
         let identification = match is(SYN) && is(ACK) {
             true => 0,
             false => 1 + (connection.wrapping_add(self.next) % 0xffff) as u16,

@@ -52,7 +52,7 @@ pub struct Wireshark {
     pub global_plugins: PathBuf,
     /// Our folder: `plugins` with tcphs.so, `stock` without it, and an empty `home`.
     stage: PathBuf,
-    /// Where it is unpacked; `None` for the installed one.
+    /// The unpacked version; `None` for the installed one.
     unpacked: Option<Unpacked>,
     run_as: RunAs,
     users_home: bool,

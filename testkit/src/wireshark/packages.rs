@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use super::privileges::is_root;
 use crate::command::{run, stderr_as_stdout, succeeds, which};
 
-/// One thing a command needs.
+/// A program, file or library that a command needs.
 #[derive(Debug)]
 pub struct Need {
     /// The Debian package that brings it; Debian 12 and later, and Ubuntu, name it the same.
@@ -169,7 +169,7 @@ pub fn as_root(program: &str) -> Result<Command> {
 }
 
 fn apt_get(arguments: &[&str]) -> Result<Command> {
-    // By env, because sudo passes no environment on.
+    // `env` sets the variables, because sudo does not pass them on.
     let mut command = as_root("env")?;
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]).args(arguments);
     command.stdin(Stdio::null()).stdout(stderr_as_stdout());

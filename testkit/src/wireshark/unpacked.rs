@@ -60,7 +60,7 @@ pub fn here() -> Result<Vec<String>> {
     Ok(here)
 }
 
-/// `X.Y`, or an error that says what a version looks like.
+/// The text as a version `X.Y`, or an error with an example of one.
 pub fn series(text: &str) -> Result<String> {
     if !is_version(text.as_ref()) {
         bail!("a version of Wireshark is two numbers, such as 4.4, not `{text}`");

@@ -67,7 +67,7 @@ fn report(results: Vec<(usize, Vec<String>)>, tool: &str) {
 }
 
 #[test]
-fn as_tcpdump_prints_them() {
+fn flags_as_tcpdump_prints_them() {
     let mut captures = samples();
     captures.extend(corpus());
     report(in_parallel(&captures, |capture| against_tcpdump(capture)), "tcpdump");
@@ -90,7 +90,7 @@ fn against_wireshark(capture: &Path) -> (usize, Vec<String>) {
             continue;
         };
         // Once accurate ECN is negotiated, Wireshark reads AE, CWR and ECE as a number. The bits are
-        // compared in `all_twelve_bits`.
+        // compared in `all_twelve_flag_bits`.
         if ours.contains(tool_output::SEPARATOR) || words.contains("ACE=") {
             continue;
         }
@@ -104,7 +104,7 @@ fn against_wireshark(capture: &Path) -> (usize, Vec<String>) {
 }
 
 #[test]
-fn as_wireshark_writes_them() {
+fn flags_as_wireshark_writes_them() {
     let mut captures = vec![everything().into()];
     captures.extend(tool_output::in_one_pass_too(corpus()));
     report(in_parallel(&captures, |capture| against_wireshark(capture)), "Wireshark");
@@ -140,7 +140,7 @@ fn twelve_bits(capture: &Path) -> (usize, Vec<String>) {
 }
 
 #[test]
-fn all_twelve_bits() {
+fn all_twelve_flag_bits() {
     let mut captures = vec![everything().into()];
     captures.extend(tool_output::in_one_pass_too(corpus()));
     report(in_parallel(&captures, |capture| twelve_bits(capture)), "Wireshark's number");

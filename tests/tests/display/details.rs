@@ -13,7 +13,7 @@ fn details(name: &str, frame: usize, passes: &[&str]) -> String {
 }
 
 #[test]
-fn one_line_says_it_all() {
+fn the_summary_line_of_the_details() {
     let text = details("telnet-dns.pcapng", 2, &[]);
     let first = text.lines().next().unwrap();
     assert_eq!(

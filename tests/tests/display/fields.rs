@@ -210,7 +210,7 @@ fn in_two_passes() {
 
 /// tshark lists the fields under the names, kinds and sentences of the table.
 #[test]
-fn are_registered_as_defined() {
+fn fields_are_registered_as_defined() {
     let listed = tshark(&["-G", "fields"]);
     let ours: HashMap<&str, Vec<&str>> = listed
         .lines()
@@ -278,7 +278,7 @@ fn times_are_shown_with_the_final_ack() {
 /// filter does. (`-T fields` cannot cause one: tshark builds the whole tree for it and marks no
 /// field as wanted.)
 #[test]
-fn one_pass_says_that_it_takes_two() {
+fn a_filter_that_needs_two_passes_causes_a_warning() {
     let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();
     let says = |arguments: &[&str]| {
         let mut command = wireshark().with_plugin();
@@ -299,7 +299,7 @@ fn one_pass_says_that_it_takes_two() {
 /// tshark prints the same values for a few fields as for all: the plugin makes only the fields that
 /// are wanted.
 #[test]
-fn a_few_are_as_among_all() {
+fn a_few_fields_have_the_same_values_as_all() {
     let mut all = vec!["tcphs", "_ws.expert.message"];
     all.extend(FIELDS.iter().map(|field| field.name));
     for passes in fewer_for_named_version(vec![&["-2"][..], &[]], 2) {

@@ -371,16 +371,16 @@ fn the_samples_named_are_there() {
 }
 
 #[test]
-fn pick_what_an_expert_picks() {
+fn filters_match_the_frames_an_expert_picked() {
     check(CASES);
 }
 
 #[test]
-fn pick_the_packets_of_each_remark() {
+fn expert_filters_match_the_packets_of_each_finding() {
     check(findings::CASES);
 }
 
 #[test]
-fn pick_the_far_servers() {
+fn filters_match_far_servers() {
     check(FAR_SERVERS);
 }

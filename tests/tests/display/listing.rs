@@ -10,7 +10,7 @@ fn info(arguments: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn the_telnet_of_the_study_note() {
+fn the_telnet_sample_step_by_step() {
     let capture = sample("telnet-dns.pcapng");
     let capture = capture.to_string_lossy();
     for passes in [&[][..], &["-2"]] {
@@ -65,7 +65,7 @@ fn a_refused_a_lost_and_a_reset_connection() {
 
 /// Findings are expert items of Wireshark; those that depend on later packets take two passes.
 #[test]
-fn remarks_are_expert_information() {
+fn findings_are_expert_items() {
     let capture = sample("no-reply.pcapng");
     let path = capture.to_string_lossy();
     let run = |arguments: &[&str]| tshark(&[&["-n", "-r", &*path], arguments].concat());
@@ -90,7 +90,7 @@ fn remarks_are_expert_information() {
 
 /// Wireshark's own text stands unchanged behind ours, and the other columns do not change.
 #[test]
-fn the_rest_is_wiresharks() {
+fn wiresharks_own_columns_stay() {
     let path = everything();
     let columns = "gui.column.format:\"No\",\"%m\",\"Time\",\"%t\",\"From\",\"%s\",\"To\",\"%d\",\
                    \"Protocol\",\"%p\",\"Length\",\"%L\",\"Info\",\"%i\"";
@@ -120,7 +120,7 @@ fn the_rest_is_wiresharks() {
 }
 
 #[test]
-fn disabled_it_is_silent() {
+fn the_disabled_plugin_shows_nothing() {
     let arguments = ["-n", "-r", everything()];
     let disabled = tshark(&[&arguments[..], &["--disable-protocol", "tcphs"]].concat());
     assert_eq!(disabled, tshark_without(&arguments));

@@ -24,7 +24,7 @@ fn info(preferences: &[&str], passes: &[&str]) -> Vec<String> {
 const PASSES: [&[&str]; 2] = [&[], &["-2"]];
 
 #[test]
-fn are_known_with_their_values() {
+fn preferences_are_registered_with_their_values() {
     let known = tshark(&["-G", "currentprefs"]);
     for (name, default) in [
         // The values as the window shows them.
@@ -125,7 +125,7 @@ fn filters_know_all_names() {
 }
 
 #[test]
-fn what_is_slow() {
+fn the_threshold_of_slow_handshakes() {
     let path = sample("telnet-dns.pcapng").to_string_lossy().into_owned();
     let slow = |milliseconds: &str, passes: &[&str]| {
         let preference = format!("tcphs.slow_ms:{milliseconds}");
@@ -153,7 +153,7 @@ fn what_is_slow() {
 /// Wireshark takes the default for a value that it does not know; a name that it does not know is an
 /// error.
 #[test]
-fn nonsense_does_no_harm() {
+fn invalid_values_do_no_harm() {
     assert_eq!(info(&["tcphs.info:sideways"], &[]), info(&[], &[]));
     let path = path();
     let output = wireshark().with_plugin().args(with(&path, &["tcphs.inf:off"], &[])).output();

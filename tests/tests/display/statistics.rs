@@ -168,7 +168,7 @@ fn part<'a>(text: &'a str, title: &str) -> &'a str {
 
 /// The plugin and the command read every frame of the samples alike.
 #[test]
-fn equal_the_rows_of_the_command_in_one_pass_and_in_two() {
+fn statistics_equal_the_rows_of_the_command() {
     let path = everything();
     let mut connections = rows("connections", Path::new(path)).expect("it can be read");
     // The command prints connections in the order in which they leave its table.
@@ -176,7 +176,7 @@ fn equal_the_rows_of_the_command_in_one_pass_and_in_two() {
     assert!(connections.len() > 30, "{}", connections.len());
     let mut wrong = Vec::new();
     for passes in [&[][..], &["-2"]] {
-        // One run prints all tables; `take_a_filter` prints each of them alone.
+        // One run prints all tables; `statistics_take_a_filter` prints each of them alone.
         let mut arguments = vec!["-n", "-q", "-r", path];
         for what in ["tcphs,tree", "tcphs,connections", "tcphs,servers"] {
             arguments.extend(["-z", what]);
@@ -218,7 +218,7 @@ fn equal_the_rows_of_the_command_in_one_pass_and_in_two() {
 /// A filter selects connections by their packets; the row of a connection counts all of its
 /// packets, including those that the filter rejects.
 #[test]
-fn take_a_filter() {
+fn statistics_take_a_filter() {
     let path = sample("port-reuse.pcapng").to_string_lossy().into_owned();
     let all = rows("connections", sample("port-reuse.pcapng").as_path()).unwrap();
     let row = all.last().unwrap();
@@ -239,7 +239,7 @@ fn take_a_filter() {
 
 /// Several of our statistics in one run with Wireshark's own.
 #[test]
-fn do_not_disturb_each_other() {
+fn several_statistics_in_one_run() {
     let path = sample("refused.pcapng").to_string_lossy().into_owned();
     let text = tshark(&[
         "-n",

@@ -138,7 +138,7 @@ fn a_panic_leaves_the_list_as_it_is_without_us() {
 }
 
 #[test]
-fn a_panic_leaves_statistics_incomplete_and_says_so() {
+fn a_panic_leaves_statistics_incomplete_with_a_warning() {
     let told = in_parallel(&OF_STATISTICS, |entry| {
         STATISTICS.map(|statistics| fail(entry, statistics).1).contains(&true)
     });

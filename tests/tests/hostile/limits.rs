@@ -105,7 +105,7 @@ fn finished_connections_leave_first_and_then_the_silent() {
 
 /// A SYN flood changes none of Wireshark's own output and causes one warning.
 #[test]
-fn a_flood_is_told_once() {
+fn a_flood_causes_one_warning() {
     let folder = folder();
     let file = folder.path().join("flood.pcap");
     let frames =

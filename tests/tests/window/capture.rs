@@ -38,8 +38,8 @@ fn started_and_stopped() {
 
     // A whole connection each time, until the capture has begun and shows one.
     let talk = || {
-        let mut client = TcpStream::connect(address).expect("somebody listens");
-        let (server, _) = listener.accept().expect("somebody calls");
+        let mut client = TcpStream::connect(address).expect("the listener is open");
+        let (server, _) = listener.accept().expect("the client connects");
         client.write_all(b"hello").expect("it is open");
         drop(client);
         drop(server);

@@ -64,7 +64,8 @@ pub fn print(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// Instructions a packet of a run of one of our programs, which prints how many packets it read.
+/// Instructions per packet of a run of one of our programs, which prints the number of packets that
+/// it read.
 pub fn per_packet(program: &Path, capture: &Path, arguments: &[&str]) -> Result<f64> {
     let mut command = Command::new(CALLGRIND[0]);
     command.args(&CALLGRIND[1..]).arg(program).arg(capture).args(arguments);

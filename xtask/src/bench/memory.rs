@@ -56,7 +56,7 @@ pub fn concurrent(programs: &Programs) -> Result<()> {
         let capture = Capture::made(Kind::Concurrent, connections)?;
         let peak = run(&programs.engine, &[&capture.0])?.peak_kib;
         let counted = instructions::per_packet(&programs.engine, &capture.0, &[])?;
-        // Beyond the memory of the first row.
+        // Memory is counted beyond that of the first row.
         let each = least.map_or("-".to_owned(), |(fewer, least)| {
             let more = peak.saturating_sub(least) as f64 * 1024.0;
             format!("{:.0}", more / f64::from(connections - fewer))
@@ -100,7 +100,7 @@ pub fn flood(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// How many rows the command writes, and the number of the connection in the first of them.
+/// The number of rows that the command writes, and the number of the connection in the first.
 fn rows(tcphs: &Path, threads: &str, capture: &Path) -> Result<(u64, u64)> {
     let mut command = Command::new(tcphs);
     command.args(ROWS).arg(threads).arg(capture).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -121,7 +121,7 @@ fn rows(tcphs: &Path, threads: &str, capture: &Path) -> Result<(u64, u64)> {
     }
 }
 
-/// Large files, and one of a tenth.
+/// Measures large files, and one of a tenth of the size.
 pub fn large(programs: &Programs) -> Result<()> {
     println!();
     let table = Table::new([

@@ -25,7 +25,7 @@ pub use instructions::check as check_instructions;
 /// The options of the command.
 #[derive(Debug)]
 pub struct Request {
-    /// How many times each program runs.
+    /// The number of runs of each program.
     pub rounds: usize,
     /// Count instructions instead.
     pub instructions: bool,
@@ -103,7 +103,7 @@ fn made(name: &str, kind: Kind, connections: u32) -> Result<PathBuf> {
     let file = folder()?.join(format!("{name}-{connections}.pcap"));
     if !file.is_file() {
         eprintln!("xtask: making {}", file.display());
-        // Under another name until it is complete.
+        // The file has another name until it is complete.
         let unfinished = file.with_extension("part");
         traffic::write(&unfinished, kind, connections)?;
         fs::rename(&unfinished, &file).at(&file)?;

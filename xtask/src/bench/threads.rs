@@ -8,7 +8,8 @@ use super::Programs;
 use super::run::{Run, median, median_run, rows_file};
 use crate::table::Table;
 
-/// With a row for each connection, and with none: no connection has this port.
+/// Runs that write a row per connection, and runs that write none because no connection has this
+/// port.
 const WAYS: [(&str, &[&str]); 2] = [
     ("connections, jsonl", &["connections", "--format", "jsonl"]),
     ("connections, no rows", &["connections", "--format", "jsonl", "--port", "0"]),

@@ -144,8 +144,8 @@ pub fn test_versions(full: bool, versions: &[String], arguments: &[OsString]) ->
             if !arguments.is_empty() {
                 return tests.by_cargo(&["--package", "tests"], arguments, version);
             }
-            // With --workspace, though only `tests` matters: the features are those that the tests
-            // of the workspace are built with.
+            // `--workspace` builds with the same features as the tests of the workspace, although
+            // only the package `tests` is run.
             let mut build = in_workspace(&["test", "--workspace"]);
             build.args(programs_with_wireshark()?);
             tests.side_by_side(programs::build(build)?, &[], version)

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn test_programs_are_found_in_what_cargo_says() {
+    fn test_programs_are_found_in_cargos_json() {
         let root = workspace_root();
         let line = |test: bool, executable: &str| {
             format!(

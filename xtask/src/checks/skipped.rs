@@ -1,4 +1,4 @@
-//! The tests that were skipped: tests name themselves by `testkit::skip!` in a file.
+//! The tests that were skipped: `testkit::skip!` writes their names to a file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
 ];
 
-/// Reasons for which any test may be skipped in CI, as they begin.
+/// The beginnings of reasons for which any test may be skipped in CI.
 const ALLOWED_REASONS: &[(&str, &str)] = &[
     ("no corpus of captures", "the corpus is not part of the project"),
     ("no other Wireshark is here", "`cargo xtask test --wireshark X.Y` gets one"),

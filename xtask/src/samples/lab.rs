@@ -26,7 +26,7 @@ pub(super) enum Side {
 }
 
 impl Side {
-    /// As the hidden command spells it.
+    /// The side in the arguments of the hidden command.
     pub(super) fn name(self) -> &'static str {
         if self == Self::Client { "client" } else { "server" }
     }
@@ -57,7 +57,8 @@ impl Lab {
             let (at, peer) = (peer.mac(), peer as u8);
             for line in [
                 format!("ip link set dev eth0 address {mac}"),
-                // So that each segment is captured as it goes over the cable, with its checksum.
+                // Offloading is switched off, so that each segment is captured as it is on the
+                // cable, with its checksum.
                 "ethtool -K eth0 tx off tso off gso off gro off".into(),
                 format!("ip address add 10.77.0.{host}/24 dev eth0"),
                 format!("ip address add fd77::{host}/64 dev eth0 nodad"),
@@ -83,7 +84,8 @@ impl Lab {
 
     /// Sets a value below `/proc/sys/net` on one host.
     pub(super) fn set(&self, side: Side, name: &str, value: &str) -> Result<()> {
-        // That folder shows the namespace of its reader, so the shell has to be inside.
+        // `/proc/sys/net` shows the namespace of the process that reads it, so the shell has to run
+        // inside.
         let script = format!("echo {value} > /proc/sys/net/{name}");
         run(self.command(side, Path::new("/bin/sh")).args(["-c", &script]))
     }
@@ -106,7 +108,7 @@ impl Lab {
     pub(super) fn record(&self, filter: &str, file: &Path) -> Result<Process> {
         let mut command = self.command(Side::Client, &find("tcpdump")?);
         command.args(["-i", "eth0", "--immediate-mode", "-U", "--time-stamp-precision=nano"]);
-        // As root to the end, because the folder is root's.
+        // tcpdump keeps root's rights, because the folder belongs to root.
         command.args(["-s", "0", "-Z", "root", "-w"]).arg(file).arg(filter);
         let mut process = Process::start(command.stdin(Stdio::null()).stderr(Stdio::piped()))?;
         let stderr = process.child.stderr.take().context("tcpdump has no standard error")?;

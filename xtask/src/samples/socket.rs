@@ -14,11 +14,11 @@ nix::setsockopt_impl!(DeferAccept, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, u3
 nix::setsockopt_impl!(FastOpen, libc::IPPROTO_TCP, libc::TCP_FASTOPEN, u32, Number<'_>);
 type Number<'a> = sockopt::SetStruct<'a, u32>;
 
-/// For a listener: wait for data, for about so many seconds, before a connection counts as open.
+/// An option of listeners: the seconds to wait for data before a connection counts as open.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DeferAccept;
 
-/// For a listener: how many connections may be open that began with data on the SYN.
+/// An option of listeners: the number of connections that may be open with data on the SYN.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FastOpen;
 

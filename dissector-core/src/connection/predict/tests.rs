@@ -232,7 +232,7 @@ fn compare(seed: u64, packets: u32) {
 }
 
 #[test]
-fn prediction_and_rules_come_to_the_same() {
+fn prediction_and_rules_agree() {
     for seed in 1..=40 {
         compare(0x9e37_79b9_7f4a_7c15u64.wrapping_mul(seed), 1_000);
     }
@@ -242,7 +242,7 @@ fn prediction_and_rules_come_to_the_same() {
 
 #[test]
 #[ignore = "takes half a minute, and minutes with TCPHS_LONG=1"]
-fn prediction_and_rules_come_to_the_same_at_length() {
+fn prediction_and_rules_agree_on_many_seeds() {
     let exchanges = if std::env::var_os("TCPHS_LONG").is_some() { 1_000 } else { 200 };
     for seed in 1..=exchanges {
         compare(0xbf58_476d_1ce4_e5b9u64.wrapping_mul(seed), 2_000);

@@ -1,4 +1,4 @@
-//! How connections close, and what only looks like it.
+//! How connections close, and segments that look like a close and are none.
 
 use dissector_core::connection::{Close, ClosedBy, Finding, Repeat, Stage};
 
@@ -56,7 +56,7 @@ fn a_simultaneous_close_is_noted() {
     script.client().ack().stage(Stage::SecondFinAcked);
     // The client's FIN arrives at last.
     let ack = script.server().ack().acking(7);
-    // Whether the server has had the client's ACK by now, nobody can see.
+    // The capture does not show whether the server has received the client's ACK by now.
     ack.is(Stage::FinAcked, "TIME-WAIT?", "TIME-WAIT?");
     let verdict = script.verdict();
     assert_eq!((verdict.close, verdict.closed_by), (Close::Simultaneous, Some(ClosedBy::Both)));
@@ -249,7 +249,7 @@ fn a_midstream_connection_may_be_reset() {
 
 /// The FIN that is acknowledged has itself acknowledged the one that was sent again.
 #[test]
-fn who_acknowledges_the_second_fin_has_its_own_acknowledged() {
+fn an_ack_of_the_second_fin_proves_the_own_fin_acknowledged() {
     let mut script = Script::new();
     script.used();
     script.server().fin();
@@ -268,7 +268,7 @@ fn in_a_simultaneous_close_the_ack_of_the_own_fin_stays_assumed() {
     script.client().ack().lost();
     script.server().repeat().after_ms(300).is(Stage::FinSimultaneous, "CLOSING", "FIN-WAIT-1");
     script.client().ack().is(Stage::None, "CLOSING", "FIN-WAIT-2?");
-    // Whether that arrived before the client's FIN did, nobody can see.
+    // The capture does not show whether that arrived before the client's FIN.
     script.server().ack().acking(7).is(Stage::FinAcked, "TIME-WAIT?", "TIME-WAIT?");
 }
 

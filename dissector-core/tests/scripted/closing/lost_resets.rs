@@ -12,7 +12,7 @@ fn a_fin_that_came_after_a_lost_rst_counts() {
     script.client().ack().is(Stage::FinAcked, "CLOSE-WAIT", "FIN-WAIT-2?");
     script.server().rst_ack().lost();
     script.client().fin().after_ms(500);
-    // Nobody repeats a FIN to an end that has reset the connection.
+    // An end does not repeat its FIN after an RST has arrived.
     script.client().repeat().after_ms(1000).is(Stage::SecondFin, "LAST-ACK", "TIME-WAIT?");
 }
 
@@ -59,7 +59,7 @@ fn a_synack_repeated_after_the_own_fin_is_sent_in_fin_wait_1() {
 }
 
 #[test]
-fn who_acknowledges_a_fin_after_a_lost_rst_has_it() {
+fn an_ack_of_a_fin_after_a_lost_rst_proves_its_arrival() {
     let mut script = Script::new();
     script.handshake();
     script.client().fin().lost();

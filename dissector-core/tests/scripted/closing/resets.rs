@@ -1,4 +1,4 @@
-//! RSTs: which are believed, why they were sent, what they leave behind.
+//! RSTs: which are acceptable, why they were sent, and the state of the connection after them.
 
 use dissector_core::connection::{Close, ClosedBy, Finding, Outcome, Repeat, RstReason, Stage};
 
@@ -41,7 +41,7 @@ fn a_refusal_is_noted() {
 }
 
 #[test]
-fn what_is_no_refusal_is_unacceptable() {
+fn an_rst_before_the_answer_that_is_no_refusal_is_unacceptable() {
     let mut script = Script::new();
     script.client().syn();
     let rst = script.server().refusal().acking(0).has(Finding::RstUnacceptable);
@@ -234,7 +234,7 @@ fn an_rst_is_believed_before_the_receiver_has_acknowledged_anything() {
     assert_eq!(script.outcome(), Outcome::AbortedByServer);
 }
 
-/// Nothing says how large its window is; but the stream it can expect begins with the SYN.
+/// The window of the receiver is unknown; but the stream that it expects begins with the SYN.
 #[test]
 fn an_rst_from_elsewhere_is_not_believed_before_the_receiver_has_acknowledged_anything() {
     let mut script = Script::new();
@@ -438,7 +438,7 @@ fn data_that_the_server_took_from_the_syn_are_payload() {
     script.server().rst_ack().lacks(Finding::RstRightAfterHandshake).has(Finding::RstAbort);
 }
 
-// An RST that answers a SYN/ACK nobody asked for comes from a host without the connection.
+// An RST that answers an unsolicited SYN/ACK comes from a host without the connection.
 
 #[test]
 fn an_rst_that_answers_backscatter_is_no_abort_by_a_client() {

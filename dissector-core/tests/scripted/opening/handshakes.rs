@@ -258,7 +258,7 @@ fn the_client_may_answer_a_split_syn_with_a_plain_ack() {
 }
 
 #[test]
-fn the_number_of_a_lone_ack_says_nothing_of_the_syn_that_follows() {
+fn a_lone_ack_does_not_determine_the_number_of_the_syn_that_follows() {
     for sequence in [0, 4999, 5001, 0x9000_0000] {
         let mut script = Script::new();
         script.client().syn();

@@ -1,4 +1,4 @@
-//! One connection told from the next on the same addresses and ports.
+//! The end of one incarnation and the beginning of the next on the same addresses and ports.
 
 use dissector_core::connection::{Close, Finding, Outcome, Repeat, RoleBasis, Seen, Stage};
 
@@ -258,7 +258,7 @@ fn the_higher_port_is_taken_for_the_client() {
 }
 
 #[test]
-fn a_synack_says_who_the_client_is_whatever_the_ports() {
+fn the_receiver_of_a_synack_is_the_client_whatever_the_ports() {
     let mut script = Script::between(("10.0.0.1", 22), ("10.0.0.2", 50_000));
     script.client().syn().uncaptured();
     script.server().syn_ack();
@@ -278,7 +278,7 @@ fn a_role_never_changes() {
 }
 
 #[test]
-fn the_sides_seen_are_told() {
+fn the_sides_seen_are_reported() {
     for (mut script, seen) in [
         (Script::new(), Seen::Both),
         (Script::of_client_only(), Seen::ClientOnly),

@@ -1,4 +1,4 @@
-//! How connections open, and how one is told from the next.
+//! How connections open, and how one incarnation is distinguished from the next.
 
 mod handshakes;
 mod incarnations;

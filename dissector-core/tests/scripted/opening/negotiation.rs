@@ -1,4 +1,4 @@
-//! What client and server agree on in their SYNs: options and explicit congestion notification.
+//! The negotiation of options and of explicit congestion notification in SYN and SYN/ACK.
 
 use dissector_core::connection::{
     Close, Ecn, Finding, Negotiated, OpenType, Outcome, Repeat, Severity, Stage,
@@ -45,7 +45,7 @@ fn everything_offered_and_taken_up() {
 }
 
 #[test]
-fn nothing_offered() {
+fn an_ordinary_syn_offers_no_option() {
     let mut script = Script::new();
     script.handshake();
     let in_force = negotiated(&script);
@@ -310,7 +310,7 @@ fn classic_ecn_reflected_is_no_broken_accurate_ecn() {
     assert_eq!(script.verdict().ecn, Ecn::Refused);
 }
 
-// An RST that answers a SYN/ACK nobody asked for comes from a host without the connection.
+// A SYN with MP_JOIN that is answered without it opens an ordinary connection.
 
 #[test]
 fn a_subflow_that_the_server_did_not_join_is_no_join() {
@@ -321,7 +321,7 @@ fn a_subflow_that_the_server_did_not_join_is_no_join() {
     assert_eq!(script.verdict().open_type, OpenType::ThreeWay);
 }
 
-// Fast Open falls back once.
+// A fallback from Fast Open is reported once.
 
 #[test]
 fn a_syn_that_is_repeated_without_fast_open_falls_back_once() {

@@ -1,5 +1,5 @@
 //! Two ends that close as RFC 9293 §3.6 lays down, at random times, over a path that loses and
-//! delays. What the engine reports is held against what the sender was.
+//! delays. The states that the engine reports are compared with those of the sender.
 
 use dissector_core::connection::{Close, ClosedBy, Repeat, Stage, State};
 use testkit::random::{Rng, chance, pick};
@@ -80,7 +80,7 @@ fn check(seed: u64) -> Close {
         assert!(stages(stage) <= 1, "seed {seed}: {stage}");
     }
 
-    // The close is the one that the captured segments amount to.
+    // The reported close is the one that the captured segments show.
     let first_fin = |end: usize| of(end).find(|(passed, _)| passed.segment.fin);
     let acknowledged = |end: usize| {
         let first = passed.iter().position(|it| it.segment.from == end && it.segment.fin);

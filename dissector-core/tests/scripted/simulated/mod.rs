@@ -1,5 +1,5 @@
-//! The engine beside a model: exchanges of ends that follow RFC 9293 over a bad path, and what may
-//! be reported of each segment that passes.
+//! The engine against a model: exchanges of two ends that follow RFC 9293 over a bad path, and the
+//! states, stages and outcomes that the model allows for each segment that passes.
 
 mod closing;
 mod observer;
@@ -13,7 +13,7 @@ use testkit::simulator::{Action, Conditions, MS, Passed, Simulation, Tcp, play};
 
 use self::observer::Observer;
 
-/// How often the model had an opinion, and what of.
+/// The number of checks by kind.
 #[derive(Debug, Default)]
 struct Count {
     exchanges: u32,
@@ -25,17 +25,17 @@ struct Count {
     closers: u32,
 }
 
-/// What passes in one exchange over a path with these conditions.
+/// The segments that pass the capture point in one exchange over a path with these conditions.
 fn exchange(seed: u64, conditions: Conditions) -> Vec<Passed> {
     let mut random = Rng::with_seed(seed);
     let delay = [(); 2].map(|()| pick(&mut random, &[20, 300, 5 * MS, 40 * MS, 350 * MS]));
     let numbers = [0, u32::MAX, 7_777_777, 0x7fff_ffff, u32::MAX - 20];
     let isns = [(); 2].map(|()| pick(&mut random, &numbers));
-    // Of ten, one finds a closed port, and in one both ends open at once.
+    // In one exchange of ten the port is closed, and in one both ends open at the same time.
     let (closed, both) = (chance(&mut random, 10), chance(&mut random, 10));
     let state = if closed || both { State::Closed } else { State::Listen };
     let ends = [Tcp::new(0, State::Closed, isns[0]), Tcp::new(1, state, isns[1])];
-    // Before the other end's SYN can arrive.
+    // The second open comes before the SYN of the first can arrive.
     let second = both.then(|| random.i64(0..delay[0] + delay[1]));
     let mut actions = Vec::new();
     for end in [0, 1] {
@@ -73,7 +73,7 @@ fn check(seed: u64, conditions: Conditions, count: &mut Count) {
     };
     count.exchanges += 1;
     let mut observer = Observer::new(client);
-    // What each end could be in when it sent its last segment.
+    // The states that each end could be in when it sent its last segment.
     let mut own = [None, None];
     for (nth, (it, seen)) in passed.iter().zip(&reported).enumerate() {
         let seen = seen.0;
@@ -82,7 +82,8 @@ fn check(seed: u64, conditions: Conditions, count: &mut Count) {
         let from = it.segment.from;
         let sender = if from == client { Role::Client } else { Role::Server };
         if seen.connection > 0 {
-            // What comes after a close is another connection to the engine; the model knows of one.
+            // To the engine, a segment after a close opens another connection; the model has only
+            // one.
             let over = |it: &Passed| it.segment.rst || it.segment.fin;
             assert!(passed[..nth].iter().any(over), "{}", place());
             return;
@@ -91,8 +92,8 @@ fn check(seed: u64, conditions: Conditions, count: &mut Count) {
         let states: [States; 2] =
             if client == 0 { [seen.client, seen.server] } else { [seen.server, seen.client] };
         if it.forged {
-            // To a receiver that has acknowledged nothing, what an RST acknowledges counts, and its
-            // number only where no more than a SYN of its sender is known.
+            // For a receiver that has acknowledged nothing, the acknowledgment number of an RST
+            // decides, and its sequence number only if no more than a SYN of its sender is known.
             let of = |side| passed[..nth].iter().filter(move |it| it.segment.from == side);
             let silent = !of(1 - from).any(|it| it.segment.ack.is_some() && !it.segment.rst);
             let only_syn = of(from).all(|it| it.segment.syn || it.forged);
@@ -103,7 +104,7 @@ fn check(seed: u64, conditions: Conditions, count: &mut Count) {
             if !judged {
                 return;
             }
-            // Its number cannot be right: it changes nothing.
+            // The sequence number of a forged RST is outside the window: it changes nothing.
             assert_eq!(seen.stage, Stage::RstIgnored, "{}", place());
             for states in states {
                 assert_eq!(states.before(), states.after(), "{}", place());
@@ -119,10 +120,10 @@ fn check(seed: u64, conditions: Conditions, count: &mut Count) {
             assert!(may_be.contains(&after), "end {side} may be {may_be:?}: {}", place());
             if states[side].proven() {
                 count.certain += 1;
-                // It was so when the end itself last reported something.
+                // A proven state is the one in which the end sent its last segment.
                 let Some(own) = &own[side] else { panic!("it has reported nothing: {}", place()) };
-                // What had passed when the end repeated its SYN/ACK or FIN may have been under way;
-                // the engine takes it for lost.
+                // Segments that had passed when the end repeated its SYN/ACK or FIN may have been
+                // under way; the engine takes them for lost.
                 let copies = |fin| {
                     let own = passed[..nth].iter().filter(|it| it.segment.from == side);
                     own.filter(|it| if fin { it.segment.fin } else { it.segment.syn }).count()
@@ -168,7 +169,7 @@ fn acked(one: u8, other: u8) -> bool {
     one == other || pairs.iter().any(|(a, b)| (a.number(), b.number()) == (one, other))
 }
 
-/// Conditions of the path, one after the other.
+/// The conditions of the path, by turns.
 fn conditions(seed: u64) -> Conditions {
     let (loss, repeated, forged) =
         [(0, 0, 0), (15, 0, 0), (10, 20, 0), (5, 5, 10)][(seed % 4) as usize];
@@ -186,7 +187,7 @@ fn check_all(seeds: std::ops::Range<u64>) -> Count {
 #[test]
 fn engine_and_model_agree() {
     let count = check_all(0..4_000);
-    // The model has its say.
+    // The model decided enough cases for the agreement to mean something.
     let Count { exchanges, segments, states, certain, stages, outcomes, closers } = count;
     assert!(states > segments && certain > segments / 2 && stages > segments / 2, "{count:?}");
     assert!(outcomes > exchanges / 3 && closers > exchanges / 3, "{count:?}");
@@ -194,10 +195,10 @@ fn engine_and_model_agree() {
 
 #[test]
 #[ignore = "takes minutes"]
-fn engine_and_model_agree_at_length() {
-    // With TCPHS_LONG=1 in the environment, for as long as that takes.
+fn engine_and_model_agree_on_many_seeds() {
+    // With TCPHS_LONG=1 in the environment, the test runs about four times as long.
     let last = if std::env::var_os("TCPHS_LONG").is_some() { 200_000 } else { 54_000 };
-    // On two threads: nothing else runs beside it.
+    // Two threads, because no other test runs beside this one.
     let middle = 4_000 + (last - 4_000) / 2;
     std::thread::scope(|scope| {
         let other = scope.spawn(|| check_all(middle..last));

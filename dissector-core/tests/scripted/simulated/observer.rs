@@ -1,9 +1,9 @@
-//! What can be said of a TCP exchange by somebody who sees all that passes one point of the path,
-//! and knows RFC 9293 and nothing else.
+//! The states that RFC 9293 allows each end of an exchange, as far as the segments captured at one
+//! point of the path tell.
 //!
-//! Of what has passed, anything may have arrived at its receiver or not, in any order. So an end may
-//! be in many conditions; each segment that it sends rules out those in which it would not have sent
-//! it. What is left is all that can be known.
+//! Each captured segment may have arrived at its receiver or not, in any order. So an end may be in
+//! many conditions; each segment that it sends rules out the conditions in which it would not have
+//! sent it. The remaining conditions are all that a capture can show.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use dissector_core::connection::State;
 
 use testkit::simulator::{Segment, at_least};
 
-/// What an end may have taken in by now.
+/// The segments that an end may have received by now.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 struct Condition {
     /// The peer's SYN.
@@ -20,25 +20,25 @@ struct Condition {
     syn_acked: bool,
     /// The peer's FIN.
     fin: bool,
-    /// It had that when it sent its own.
+    /// The peer's FIN had arrived when it sent its own.
     fin_first: bool,
     /// The acknowledgment of its own FIN.
     fin_acked: bool,
     over: Over,
 }
 
-/// Whether it has come to an early end.
+/// Whether an RST has ended the connection.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 enum Over {
     #[default]
     No,
     /// It sent an RST.
     Resets,
-    /// It believed one.
+    /// It accepted an RST.
     Reset,
 }
 
-/// One end, as it is seen.
+/// One end, as far as the capture shows it.
 #[derive(Clone, Debug)]
 struct End {
     opens: bool,
@@ -47,19 +47,20 @@ struct End {
     /// The number after its FIN.
     fin_end: Option<u32>,
     may_be: BTreeSet<Condition>,
-    /// Something it sent was lost before it passed: what, is not known. Or it has sent an RST, and
-    /// the peer goes on.
+    /// A segment that it sent was lost in front of the capture point, or it has sent an RST and the
+    /// peer goes on.
     unknown: bool,
 }
 
-/// The numbers of the states that an end may be in; `None` where this model has no opinion: where
-/// what an end sent was lost before it passed, or no end would have sent it.
+/// The numbers of the states that an end may be in; `None` where this model has no opinion: a
+/// segment was lost in front of the capture point, or no end that follows the RFC would have sent
+/// it.
 pub type Opinion = Option<BTreeSet<u8>>;
 
 pub struct Observer {
     ends: [End; 2],
     passed: Vec<Segment>,
-    /// A segment came that no end in any condition would have sent.
+    /// A segment passed that an end would have sent in no condition.
     lost: bool,
 }
 
@@ -77,8 +78,8 @@ impl Observer {
         Self { ends: [end(0), end(1)], passed: Vec::new(), lost: false }
     }
 
-    /// A segment passes. What its sender was in, having sent it; then what each end may be in by
-    /// now, with all that is under way to it.
+    /// Takes in a segment that passes the capture point. Returns the states of its sender once it
+    /// was sent, and the states of both ends now, with or without the segments under way to them.
     pub fn pass(&mut self, segment: &Segment) -> (Opinion, [Opinion; 2]) {
         let from = segment.from;
         // An endpoint goes on after an RST: the RST was lost, or forged.
@@ -132,7 +133,7 @@ impl Observer {
         }
     }
 
-    /// In which conditions would the sender not have sent this?
+    /// Removes the conditions in which the sender would not have sent this segment.
     fn rule_out(&mut self, segment: &Segment) {
         let crossing = self.crossing();
         let peer = &self.ends[1 - segment.from];
@@ -148,7 +149,7 @@ impl Observer {
                 return false;
             }
             if segment.syn {
-                // A SYN is in SYN-SENT, a SYN/ACK in SYN-RECEIVED.
+                // A SYN is sent in SYN-SENT, a SYN/ACK in SYN-RECEIVED.
                 return it.syn == segment.ack.is_some() && !it.syn_acked;
             }
             let Some(iss) = iss else { return false };
@@ -164,7 +165,7 @@ impl Observer {
         });
     }
 
-    /// What the sender has done with it.
+    /// The effect of a segment on its sender.
     fn send(&mut self, segment: &Segment) {
         let end = &mut self.ends[segment.from];
         if segment.rst {
@@ -193,7 +194,8 @@ impl Observer {
 }
 
 impl End {
-    /// The conditions after `segment` has arrived, which the end may also have refused.
+    /// The conditions after `segment` has arrived, in addition to `before`; none if the end drops
+    /// it.
     fn receive(
         &self,
         before: Condition,
@@ -206,7 +208,7 @@ impl End {
         }
         let acks_syn = self.iss.is_some_and(|iss| segment.acks(iss.wrapping_add(1)));
         if segment.rst {
-            // In SYN-SENT it has to acknowledge the SYN; LISTEN ignores it.
+            // In SYN-SENT an RST has to acknowledge the SYN; in LISTEN it is ignored.
             let believed = if it.syn { true } else { self.iss.is_some() && acks_syn };
             return if believed { vec![Condition { over: Over::Reset, ..it }] } else { vec![] };
         }
@@ -223,7 +225,7 @@ impl End {
             return vec![it];
         }
         if segment.syn {
-            // A copy: nothing of it is new but, in a simultaneous open, its ACK; which is refused.
+            // A repeated SYN or the SYN/ACK of a simultaneous open: only its ACK is new.
             it.syn_acked |= acks_syn;
             return vec![it];
         }
@@ -239,7 +241,7 @@ impl End {
     /// The states of a condition (RFC 9293 §3.3.2).
     fn states(&self, it: &Condition) -> Vec<State> {
         let one = |state| vec![state];
-        // A passive open goes back to LISTEN where it is reset in SYN-RECEIVED.
+        // A passive open returns to LISTEN if it is reset in SYN-RECEIVED.
         let back = !self.opens && !it.syn_acked && self.fin_end.is_none();
         match it.over {
             Over::No => {}

@@ -1,5 +1,5 @@
-//! Connections that open over a path that loses, delays and repeats, captured somewhere on it. What
-//! the engine reports is held against what the two ends were.
+//! Connections that open over a path that loses, delays and repeats, captured somewhere on it. The
+//! states that the engine reports are compared with those of the two ends.
 
 use dissector_core::connection::{Finding, Outcome, Repeat, Stage, State};
 use dissector_core::wire::TcpFlags;
@@ -68,7 +68,7 @@ fn check(seed: u64) -> Outcome {
     let verdict = script.verdict_after_ms(10_000);
     assert_eq!(script.connections(), 1, "seed {seed}");
 
-    // Copies are counted, and told from frames captured twice.
+    // Copies are counted; frames captured twice are not.
     for (flags, count, from) in [(SYN, verdict.syn_count, 0), (SYN | ACK, verdict.synack_count, 1)]
     {
         let sent = rows.iter().filter(|row| !row.0.duplicate && Opening::is(row, from, flags));
@@ -119,7 +119,7 @@ fn check(seed: u64) -> Outcome {
         }
         other => panic!("seed {seed}: {other}"),
     }
-    // And the other way round: an ACK of the server shows that it is open.
+    // An ACK of the server proves that it is open.
     if rows.iter().any(|row| Opening::is(row, 1, ACK)) && first_ack.is_some() {
         assert_eq!(verdict.outcome, Outcome::Complete, "seed {seed}");
     }
@@ -135,14 +135,15 @@ fn reports_are_what_the_ends_were() {
             outcomes.push(outcome);
         }
     }
-    // The simulation has brought every outcome that it can.
+    // The simulation has produced every outcome that it can.
     for outcome in [Outcome::Complete, Outcome::NoReply, Outcome::NoFinalAck, Outcome::NotAccepted]
     {
         assert!(outcomes.contains(&outcome), "{outcome} did not happen");
     }
 }
 
-/// If packets that arrive are missing from the capture, less can be known; nothing false is reported.
+/// If arriving packets are missing from the capture, the engine knows less, but reports nothing
+/// false.
 #[test]
 fn a_capture_with_holes_makes_nothing_up() {
     let mut completed = 0;
@@ -190,7 +191,7 @@ fn repeated_synacks() -> (usize, usize, Vec<(u64, usize)>) {
     for seed in 0..5_000 {
         let opening = Opening::new(seed, 0);
         let Opening { round_trip, rows, .. } = &opening;
-        // A longer one hides which of two SYNs a SYN/ACK answers.
+        // A longer round trip hides which of two SYNs a SYN/ACK answers.
         if *round_trip >= SECOND {
             continue;
         }

@@ -1,15 +1,15 @@
-//! What a segment was to its exchange, and what the exchange came to: read off all that passed, by
-//! the definitions, and `None` where those leave it open.
+//! The stage of a segment and the outcome of an exchange, by their definitions applied to all
+//! segments that passed. `None` if the definitions leave it open.
 
 use dissector_core::connection::{ClosedBy, Outcome, Stage};
 
 use testkit::simulator::{Segment, at_least};
 
-/// What is known of an exchange by its segments, in plain terms.
+/// Facts about an exchange that its segments show.
 struct Facts<'a> {
     all: &'a [Segment],
     client: usize,
-    /// Of client and server, by place: their initial numbers.
+    /// The initial sequence numbers of client and server.
     iss: [Option<u32>; 2],
 }
 
@@ -58,7 +58,7 @@ impl<'a> Facts<'a> {
         first.is_some_and(|segment| !segment.syn)
     }
 
-    /// What a sender sent before it passed was lost.
+    /// Whether a segment was lost in front of the capture point.
     fn gap(&self) -> bool {
         (1..=self.all.len()).any(|nth| {
             let Some(before) = Facts::of(&self.all[..nth - 1]) else { return false };
@@ -133,7 +133,7 @@ fn stage_of_rst(now: &Facts<'_>, role: usize, segment: &Segment) -> Option<Stage
     refuses.then_some(Stage::RstRefusal)
 }
 
-/// What the exchange came to, a minute later.
+/// The outcome of the exchange, a minute after its last segment.
 pub fn outcome(all: &[Segment]) -> Option<Outcome> {
     let facts = Facts::of(all)?;
     let resets = |role| facts.from(role).any(|segment| segment.rst);
@@ -155,7 +155,8 @@ pub fn outcome(all: &[Segment]) -> Option<Outcome> {
         let silent = facts.from(0).all(bare_syn) && facts.from(1).all(|segment| segment.syn);
         return silent.then_some(Outcome::NoFinalAck);
     }
-    // The server has gone on: it has sent payload or a FIN behind its SYN, or taken payload.
+    // The server has left SYN-RECEIVED: it has sent payload or a FIN behind its SYN, or
+    // acknowledged payload.
     let went_on = facts.from(1).any(|segment| {
         !segment.rst
             && !segment.syn
@@ -180,6 +181,6 @@ pub fn closer(all: &[Segment]) -> Option<Option<ClosedBy>> {
         facts.from(1 - role).any(|segment| segment.acks(fin))
     };
     let crossed = !second.acks(first.end());
-    // A simultaneous close that nobody has acknowledged is none yet.
+    // A close is simultaneous only once both FINs are acknowledged.
     Some(Some(if crossed && acked(0) && acked(1) { ClosedBy::Both } else { by(role) }))
 }

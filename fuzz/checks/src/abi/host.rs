@@ -1,4 +1,4 @@
-//! A program that holds one of everything.
+//! A host program with one object of each type of the interface.
 
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
@@ -27,7 +27,7 @@ pub struct Host {
     learned: Vec<(u32, u32)>,
     /// Whether a frame number was used again, so that earlier segments may be gone.
     disordered: bool,
-    /// Used again and again, as Wireshark's are.
+    /// Wireshark reuses these structs for each call, so the host does as well.
     view: Box<tcphs_view>,
     expert_items: Box<tcphs_expert_items>,
     tapped: tcphs_tapped,
@@ -106,7 +106,7 @@ impl Host {
         self.learn_segment(&mut segment, packet.icmp, nulls);
     }
 
-    /// Octets that are no segment.
+    /// Learns a segment whose octets are arbitrary.
     pub fn learn_anything(&mut self, choices: &mut Octets<'_>, nulls: u8) {
         let icmp = choices.u8() & 1 == 1;
         let time_ns = choices.choose(&[0, 1, -1, 1_000_000_000, i64::MAX, i64::MIN]);
@@ -361,7 +361,7 @@ impl Host {
         self.check(status, false).then(|| shown::of_row(&self.row, self.columns))
     }
 
-    /// The file is closed, and another one opened.
+    /// Closes the file and opens another one.
     pub fn free_anew(&mut self, kind: u8) {
         self.finish_file();
         self.make(kind & 3);
@@ -394,7 +394,7 @@ impl Host {
         }
     }
 
-    /// Everything that was learned can be shown, and the same again in another order of frames.
+    /// Shows all segments in two orders of frames; both give the same texts.
     fn finish_file(&mut self) {
         let mut learned = std::mem::take(&mut self.learned);
         if self.disordered {

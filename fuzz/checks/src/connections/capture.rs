@@ -11,11 +11,11 @@ use crate::octets::Octets;
 pub struct Packet {
     pub info: PacketInfo,
     pub icmp: bool,
-    /// From the TCP or ICMP header on.
+    /// The octets from the TCP or ICMP header on.
     pub octets: Vec<u8>,
 }
 
-/// What a packet is.
+/// The kind of a packet.
 #[derive(Debug)]
 pub enum Told<'a> {
     /// A segment.
@@ -46,7 +46,8 @@ impl Told<'_> {
 
 const MS: i64 = 1_000_000;
 const SECOND: i64 = 1000 * MS;
-/// Time since the packet before: what is a copy, a repeat or a new use of the ports hangs on it.
+/// The times between packets. They decide whether a segment is a duplicate, a retransmission or a
+/// new incarnation.
 const STEPS_NS: [i64; 16] = [
     10 * MS,
     0,
@@ -66,12 +67,12 @@ const STEPS_NS: [i64; 16] = [
     i64::MIN,
 ];
 
-/// Flags that occur, and in the end any.
+/// Flags that occur in practice; the last entry stands for any flags.
 const FLAGS: [u8; 16] = [
     0x02, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14, 0x10, 0x02, 0x12, 0x19, 0x03, 0x13, 0x01, 0x00, 0xc2,
 ];
 
-/// Initial numbers that client and server count from; the low octets of a number come on top.
+/// Initial sequence numbers of client and server.
 const BASES: [u32; 8] =
     [1_000, 0xffff_fffc, 70_000, 0x8000_0000, 1_000 + 65_535, 0, 0x7fff_fff0, 0x8000_03e8];
 
@@ -91,7 +92,7 @@ const OPTIONS: [&[u8]; 12] = [
     b"\xfe\x04\xf9\x89\x02\xff\0\0",
 ];
 
-/// Ends of a connection; which of the two sends is another matter.
+/// The two endpoints of connection number `pair`.
 fn ends(pair: u8) -> (SocketAddr, SocketAddr) {
     let v4 = |host, port| SocketAddr::new(Ipv4Addr::new(10, 0, 0, host).into(), port);
     let v6 = |host, port| {
@@ -106,9 +107,9 @@ fn ends(pair: u8) -> (SocketAddr, SocketAddr) {
     }
 }
 
-/// Reads what comes next from 12 octets, at a time that follows from `time_ns`.
+/// Reads the next packet from 12 octets; its time follows from `time_ns`.
 pub fn next(octets: &mut Octets<'_>, frame: u64, time_ns: &mut i64) -> Packet {
-    let who = octets.u8();
+    let sender = octets.u8();
     let flags = octets.u8();
     let sequence = number(octets);
     let acknowledgment = number(octets);
@@ -120,8 +121,8 @@ pub fn next(octets: &mut Octets<'_>, frame: u64, time_ns: &mut i64) -> Packet {
     let ace = octets.u8();
 
     *time_ns = time_ns.saturating_add(step_ns);
-    let (one, other) = ends(who & 7);
-    let (source, destination) = if who & 8 == 0 { (one, other) } else { (other, one) };
+    let (one, other) = ends(sender & 7);
+    let (source, destination) = if sender & 8 == 0 { (one, other) } else { (other, one) };
     let flags_octet = flags;
     let flags = if flags & 0x80 == 0 { FLAGS[usize::from(flags & 15)] } else { flags & 0x3f };
     // The three bits of explicit congestion notification, if the octet asks for them.
@@ -141,10 +142,10 @@ pub fn next(octets: &mut Octets<'_>, frame: u64, time_ns: &mut i64) -> Packet {
     let mut info = segment.info(frame, *time_ns);
     // The payload is not captured.
     info.tcp_octets += payload;
-    if who & 0xf0 != 0xf0 {
+    if sender & 0xf0 != 0xf0 {
         return Packet { info, icmp: false, octets: segment.tcp() };
     }
-    // A router reports that the segment did not get through.
+    // A router reports that it did not forward the segment.
     let (kind, router): (u8, IpAddr) = match source {
         SocketAddr::V4(_) => (3, Ipv4Addr::new(10, 0, 0, 254).into()),
         SocketAddr::V6(_) => (1, Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0xfe).into()),
@@ -154,7 +155,7 @@ pub fn next(octets: &mut Octets<'_>, frame: u64, time_ns: &mut i64) -> Packet {
     Packet { info, icmp: true, octets }
 }
 
-/// One of the initial numbers and a few more, a few less, or some more.
+/// A sequence number near one of the initial ones.
 fn number(octets: &mut Octets<'_>) -> u32 {
     let (high, low) = (octets.u8(), octets.u8());
     let far = if high & 0x80 == 0 { 0 } else { 1_460 };

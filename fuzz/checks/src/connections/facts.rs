@@ -1,4 +1,4 @@
-//! What was seen of one connection so far, in the plainest terms, and what follows from it.
+//! Facts about one connection that its segments show, and the invariants that follow from them.
 
 use dissector_core::connection::{
     Annotation, Close, Connection, Finding, FindingSet, Outcome, Repeat, Role, Stage, State,
@@ -11,7 +11,7 @@ use super::capture::Told;
 /// Zeek's states of a connection.
 const CONN_STATES: [&str; 13] =
     ["S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"];
-/// Zeek's letters, and the most of them that there can be.
+/// Letters of Zeek's history.
 const HISTORY: &str = "^SHADFRTWIQshadfrtwiq";
 const MOST_HISTORY: usize = 25;
 
@@ -19,7 +19,7 @@ const MOST_HISTORY: usize = 25;
 #[derive(Debug, Default)]
 pub struct Facts {
     ends: Option<[std::net::SocketAddr; 2]>,
-    /// Flags that client and server have sent, all together, without illegal ones.
+    /// The union of all flags that client and server have sent, without illegal combinations.
     sent: [TcpFlags; 2],
     last: Option<Last>,
     final_ack: bool,
@@ -28,7 +28,7 @@ pub struct Facts {
     left: bool,
 }
 
-/// The row before, and which end sent the last segment that was not captured before.
+/// The previous row, and the sender of the last segment that is no duplicate.
 #[derive(Clone, Copy, Debug)]
 struct Last {
     states: [States; 2],
@@ -36,7 +36,7 @@ struct Last {
 }
 
 impl Facts {
-    /// Holds what is said of one segment against everything before it.
+    /// Checks the annotation of a segment against all segments before it.
     pub fn check(
         &mut self,
         seen: &Annotation,
@@ -64,7 +64,7 @@ impl Facts {
         }
     }
 
-    /// It is in the table no more.
+    /// Notes that the connection has left the table.
     pub fn leave(&mut self) {
         assert!(!std::mem::replace(&mut self.left, true), "it leaves a second time");
     }
@@ -93,7 +93,7 @@ impl Facts {
                 _ => self.sent.iter_mut().for_each(|sent| *sent |= seen.flags),
             }
         }
-        // Everything that was remarked stays, but for what a late SYN or SYN/ACK takes back.
+        // Findings stay, except those that a late SYN or SYN/ACK takes back.
         let mut kept = self.findings.union(seen.findings);
         let all = connection.verdict_at(i64::MAX).findings;
         for taken_back in [Finding::SynNotCaptured, Finding::SynAckNotCaptured] {
@@ -130,8 +130,8 @@ impl Facts {
     }
 }
 
-/// Whether a row may begin with a state that differs from the one in which the row before ended:
-/// what was under way to the sender of that row has arrived.
+/// Whether a row may begin with a state that differs from the one in which the row before ended: a
+/// segment under way to the sender of that row has arrived.
 fn follows(last: State, next: State, own: bool) -> bool {
     use State::{Closing, Established, FinWait1, SynReceived, SynSent};
     let arrived = [(SynSent, SynReceived), (SynReceived, Established), (FinWait1, Closing)];
@@ -144,7 +144,7 @@ fn can_be(states: States, own: TcpFlags, peer: TcpFlags, passive: bool) -> bool 
     let (syn, fin, rst) = (TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST);
     let possible = match states.after() {
         State::Unknown | State::Established => true,
-        // It was there before the first SYN of an end that opens; otherwise something led to it.
+        // An end that opens was in CLOSED before its first SYN.
         State::Closed => true,
         State::Listen => passive,
         State::SynSent => own.contains(syn),
@@ -164,7 +164,7 @@ fn can_be(states: States, own: TcpFlags, peer: TcpFlags, passive: bool) -> bool 
     possible && (provable || !states.proven())
 }
 
-/// What is said of one segment agrees with its flags, and with itself.
+/// Checks that the annotation of a segment is consistent with its flags and in itself.
 fn check_row(seen: &Annotation, told: &Told<'_>) {
     let flags = seen.flags;
     let (syn, fin, rst, ack) = (TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST, TcpFlags::ACK);
@@ -189,7 +189,7 @@ fn check_row(seen: &Annotation, told: &Told<'_>) {
             other => panic!("a segment is no {other}"),
         };
         assert!(fits, "{} is no {}", flags, seen.stage);
-        // What was captured twice is the final ACK once.
+        // A duplicate of the final ACK is not the final ACK.
         let third = seen.stage == Stage::FinalAck && seen.copy != Repeat::Duplicate;
         assert_eq!(third, seen.final_ack && !has(syn), "{seen:?}");
     } else {
@@ -224,7 +224,7 @@ fn check_row(seen: &Annotation, told: &Told<'_>) {
     assert_eq!(Stage::from_number(seen.stage.number()), Some(seen.stage));
 }
 
-/// What only grows, or stays once it is known.
+/// Values that only grow, or never change once they are known.
 #[derive(Debug)]
 pub struct Totals {
     packets: u64,
@@ -272,7 +272,7 @@ impl Totals {
     }
 }
 
-/// The parts of a verdict agree with each other.
+/// Checks that the parts of a verdict are consistent.
 pub fn check_verdict(verdict: &Verdict, connection: &Connection) {
     let outcome = verdict.outcome;
     let established = match outcome {

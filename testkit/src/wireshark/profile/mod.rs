@@ -32,7 +32,7 @@ pub fn files() -> [(&'static str, String); 4] {
     ]
 }
 
-/// Where the files lie in the workspace.
+/// The folder of the files in the workspace.
 pub fn folder() -> PathBuf {
     workspace_root().join("ffi-plugin/profile")
 }
@@ -46,7 +46,7 @@ pub fn write() -> Result<()> {
     Ok(())
 }
 
-/// Fails where a file is not what the tables say.
+/// Fails if a file differs from the tables.
 pub fn check() -> Result<()> {
     for (name, text) in files() {
         let file = folder().join(name);
@@ -75,7 +75,7 @@ fn colorfilters() -> String {
 fn buttons() -> String {
     let mut text = String::from("# Filter buttons of tcphs.\n");
     for (label, filter) in BUTTONS {
-        // As Wireshark writes a quotation mark within one of its lists.
+        // Wireshark writes a quotation mark inside its lists as `\x22`.
         let filter = filter.replace('"', "\\x22");
         let _ = writeln!(text, "\"TRUE\",\"{label}\",\"{filter}\",\"\"");
     }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_the_files_use_to_part_things_is_in_a_name() {
+    fn no_name_contains_a_separator_of_the_files() {
         for rule in RULES {
             assert!(!rule.name.contains('@') && !rule.filter().contains('@'), "{}", rule.name);
         }

@@ -3,7 +3,7 @@
 /// A colouring rule.
 #[derive(Debug)]
 pub struct Rule {
-    /// As Wireshark lists it and writes it into `frame.coloring_rule.name`.
+    /// The name in Wireshark's list and in `frame.coloring_rule.name`.
     pub name: &'static str,
     /// Display filters, one of which fits.
     pub any_of: &'static [&'static str],
@@ -44,7 +44,7 @@ const RST: &str = "tcphs.stage in {\"RST (refusal)\", \"RST (handshake abort)\",
 
 const BLACK: u32 = 0x00_0000;
 const WHITE: u32 = 0xff_ffff;
-/// As pale as text on white may be.
+/// The lightest grey that is readable on white.
 const PALE: u32 = 0x6b_6b6b;
 
 /// Colouring rules; the first that fits counts.

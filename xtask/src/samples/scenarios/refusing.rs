@@ -69,7 +69,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "The same over IPv6",
         prepare: ICMP_REJECT,
         client: || icmp_reject("[fd77::2]", ErrorKind::PermissionDenied),
-        // No ICMPv6 but destination unreachable: the rest is neighbour discovery.
+        // The only ICMPv6 type recorded is destination unreachable: the others are neighbour
+        // discovery.
         filter: "tcp or (icmp6 and ip6[40] == 1)",
         addresses: &[("fd77::1", "2001:db8:1::1"), ("fd77::2", "2001:db8:2::2")],
         flags: "S ICMP S ICMP",
@@ -105,8 +106,8 @@ fn accept_queue_full_client() -> io::Result<()> {
     waiting.into_iter().try_for_each(socket::vanish)
 }
 
-/// One connection waits already, and only one of the two that begin together finds room. The filter
-/// leaves the other two connections out of the recording.
+/// The queue holds one connection already, so that only one of the two that begin together finds
+/// room. The filter leaves the other two connections out of the recording.
 fn not_accepted_server() -> io::Result<()> {
     let signals = UdpSocket::bind(SERVER)?;
     let listener = short_queue()?;

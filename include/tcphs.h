@@ -196,7 +196,7 @@ enum tcphs_group {
     TCPHS_GROUP_PROTOCOL = 1, ///< The protocol's rules.
 };
 
-/// Something worth a remark, on the segment or the connection it was seen on.
+/// A finding: something worth pointing out on a segment or a connection.
 enum tcphs_finding {
     TCPHS_FINDING_HANDSHAKE_COMPLETE = 0, ///< Each side's SYN was acknowledged by the other.
     TCPHS_FINDING_SYN_RETX = 1, ///< SYN sent again: no SYN/ACK has reached its sender yet.
@@ -342,7 +342,7 @@ typedef enum tcphs_status {
     TCPHS_MORE = 8, ///< Done. The frame holds more segments: make the same call again.
 } tcphs_status;
 
-/// Many TCP connections, told apart by their addresses and ports.
+/// Many TCP connections, identified by their addresses and ports.
 ///
 /// One thread at a time may use a table; several tables are independent. Memory is bounded: when
 /// too many connections are open, or closed ones are not asked for, the oldest are dropped and
@@ -372,8 +372,8 @@ typedef struct tcphs_annotation {
     uint16_t flags; ///< The twelve control bits, FIN lowest.
     uint8_t stage; ///< Its part in the handshake or the close: `enum tcphs_stage`.
     uint8_t copy; ///< Whether it was sent before: `enum tcphs_copy`.
-    uint8_t sender; ///< Which end sent it: `enum tcphs_role`.
-    uint8_t retry; ///< On SYN, SYN/ACK and FIN: how many copies went before, at most 255.
+    uint8_t sender; ///< The role of its sender: `enum tcphs_role`.
+    uint8_t retry; ///< The number of earlier copies of a SYN, SYN/ACK or FIN, at most 255.
     uint8_t client_before; ///< State of the client before the segment: `enum tcphs_state`.
     uint8_t client_after; ///< State of the client after it.
     /// Whether the client's own segments prove the state after; otherwise delivery is assumed.
@@ -382,7 +382,7 @@ typedef struct tcphs_annotation {
     uint8_t server_after; ///< State of the server after it.
     bool server_proven; ///< Whether the server's own segments prove the state after.
     bool final_ack; ///< Whether it completes the handshake: the third segment of three.
-    /// Why an RST was sent: `enum tcphs_rst_reason`; `TCPHS_NONE` if it is no RST.
+    /// The reason of an RST: `enum tcphs_rst_reason`; `TCPHS_NONE` if it is no RST.
     uint8_t rst_reason;
     bool rst_acceptable; ///< Whether the receiver has to accept the RST.
     uint64_t rto_ns; ///< Time since the previous copy in nanoseconds; 0 if `retry` is 0.
@@ -400,15 +400,15 @@ typedef struct tcphs_verdict {
     uint8_t server[16]; ///< Address of the server, likewise.
     uint16_t client_port; ///< Port of the client.
     uint16_t server_port; ///< Port of the server.
-    uint8_t outcome; ///< How it went: `enum tcphs_outcome`.
-    bool established; ///< Whether it is known to have come up.
-    uint8_t open_type; ///< How it was opened: `enum tcphs_open_type`.
-    uint8_t close; ///< How it ended: `enum tcphs_close`.
-    uint8_t close_by; ///< Which end closed first: `enum tcphs_close_by`, or `TCPHS_NONE`.
-    /// Why the first accepted RST was sent: `enum tcphs_rst_reason`, or `TCPHS_NONE`.
+    uint8_t outcome; ///< The outcome: `enum tcphs_outcome`.
+    bool established; ///< Whether the handshake is known to be complete on both sides.
+    uint8_t open_type; ///< The kind of opening: `enum tcphs_open_type`.
+    uint8_t close; ///< The kind of close: `enum tcphs_close`.
+    uint8_t close_by; ///< The end that closed first: `enum tcphs_close_by`, or `TCPHS_NONE`.
+    /// The reason of the first accepted RST: `enum tcphs_rst_reason`, or `TCPHS_NONE`.
     uint8_t rst_reason;
-    uint8_t seen; ///< Which sides were captured: `enum tcphs_seen`.
-    uint8_t vantage; ///< Where on the path it was captured: `enum tcphs_vantage`.
+    uint8_t seen; ///< The sides whose segments were captured: `enum tcphs_seen`.
+    uint8_t vantage; ///< The estimated place of the capture point: `enum tcphs_vantage`.
     uint8_t ecn; ///< Explicit congestion notification: `enum tcphs_ecn`.
     uint8_t client_state; ///< State of the client after the last segment: `enum tcphs_state`.
     uint8_t server_state; ///< State of the server after the last segment.
@@ -465,7 +465,7 @@ const char *tcphs_outcome_meaning(uint8_t outcome);
 /// Likely cause `nth` of an outcome, from 0 with the likeliest; null after the last. Never freed.
 const char *tcphs_outcome_cause(uint8_t outcome, size_t nth);
 
-/// How much a finding matters: `enum tcphs_severity`; `TCPHS_NONE` if there is no such finding.
+/// The severity of a finding: `enum tcphs_severity`; `TCPHS_NONE` if there is no such finding.
 uint8_t tcphs_finding_severity(uint8_t finding);
 
 /// A finding and its likely causes in a sentence; null if there is no such finding. Never freed.
@@ -574,13 +574,13 @@ enum tcphs_status tcphs_table_next_closed(struct tcphs_table *table,
 enum tcphs_status tcphs_table_next_open(struct tcphs_table *table,
                                         struct tcphs_verdict *out);
 
-/// How many closed connections were dropped because `tcphs_table_next_closed` did not ask for them
+/// The number of closed connections dropped because `tcphs_table_next_closed` did not ask for them
 /// in time; 0 for null.
 ///
 /// `table` is null or valid.
 uint64_t tcphs_table_forgotten(struct tcphs_table *table);
 
-/// How many connections left the table although they were open, because it was full: their further
+/// The number of open connections that left the table because it was full: their further
 /// segments count as new connections. 0 for null.
 ///
 /// `table` is null or valid.

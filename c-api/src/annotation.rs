@@ -17,9 +17,9 @@ pub struct tcphs_annotation {
     pub stage: u8,
     /// Whether it was sent before: `enum tcphs_copy`.
     pub copy: u8,
-    /// Which end sent it: `enum tcphs_role`.
+    /// The role of its sender: `enum tcphs_role`.
     pub sender: u8,
-    /// On SYN, SYN/ACK and FIN: how many copies went before, at most 255.
+    /// The number of earlier copies of a SYN, SYN/ACK or FIN, at most 255.
     pub retry: u8,
     /// State of the client before the segment: `enum tcphs_state`.
     pub client_before: u8,
@@ -35,7 +35,7 @@ pub struct tcphs_annotation {
     pub server_proven: bool,
     /// Whether it completes the handshake: the third segment of three.
     pub final_ack: bool,
-    /// Why an RST was sent: `enum tcphs_rst_reason`; `TCPHS_NONE` if it is no RST.
+    /// The reason of an RST: `enum tcphs_rst_reason`; `TCPHS_NONE` if it is no RST.
     pub rst_reason: u8,
     /// Whether the receiver has to accept the RST.
     pub rst_acceptable: bool,

@@ -12,7 +12,7 @@ use crate::segment::tcphs_segment;
 use crate::status::tcphs_status;
 use crate::verdict::tcphs_verdict;
 
-/// Many TCP connections, told apart by their addresses and ports.
+/// Many TCP connections, identified by their addresses and ports.
 ///
 /// One thread at a time may use a table; several tables are independent. Memory is bounded: when
 /// too many connections are open, or closed ones are not asked for, the oldest are dropped and
@@ -238,7 +238,7 @@ pub unsafe extern "C" fn tcphs_table_next_open(
     }
 }
 
-/// How many closed connections were dropped because `tcphs_table_next_closed` did not ask for them
+/// The number of closed connections dropped because `tcphs_table_next_closed` did not ask for them
 /// in time; 0 for null.
 ///
 /// # Safety
@@ -249,7 +249,7 @@ pub unsafe extern "C" fn tcphs_table_forgotten(table: *mut tcphs_table) -> u64 {
     unsafe { count(table, "table_forgotten", Engine::forgotten) }
 }
 
-/// How many connections left the table although they were open, because it was full: their further
+/// The number of open connections that left the table because it was full: their further
 /// segments count as new connections. 0 for null.
 ///
 /// # Safety

@@ -48,7 +48,7 @@ pub extern "C" fn tcphs_outcome_cause(outcome: u8, nth: usize) -> *const c_char 
     forever(|| Outcome::from_number(outcome)?.advice().causes.get(nth).copied())
 }
 
-/// How much a finding matters: `enum tcphs_severity`; `TCPHS_NONE` if there is no such finding.
+/// The severity of a finding: `enum tcphs_severity`; `TCPHS_NONE` if there is no such finding.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_finding_severity(finding: u8) -> u8 {
     guard(TCPHS_NONE, || {

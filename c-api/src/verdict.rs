@@ -29,21 +29,21 @@ pub struct tcphs_verdict {
     pub client_port: u16,
     /// Port of the server.
     pub server_port: u16,
-    /// How it went: `enum tcphs_outcome`.
+    /// The outcome: `enum tcphs_outcome`.
     pub outcome: u8,
-    /// Whether it is known to have come up.
+    /// Whether the handshake is known to be complete on both sides.
     pub established: bool,
-    /// How it was opened: `enum tcphs_open_type`.
+    /// The kind of opening: `enum tcphs_open_type`.
     pub open_type: u8,
-    /// How it ended: `enum tcphs_close`.
+    /// The kind of close: `enum tcphs_close`.
     pub close: u8,
-    /// Which end closed first: `enum tcphs_close_by`, or `TCPHS_NONE`.
+    /// The end that closed first: `enum tcphs_close_by`, or `TCPHS_NONE`.
     pub close_by: u8,
-    /// Why the first accepted RST was sent: `enum tcphs_rst_reason`, or `TCPHS_NONE`.
+    /// The reason of the first accepted RST: `enum tcphs_rst_reason`, or `TCPHS_NONE`.
     pub rst_reason: u8,
-    /// Which sides were captured: `enum tcphs_seen`.
+    /// The sides whose segments were captured: `enum tcphs_seen`.
     pub seen: u8,
-    /// Where on the path it was captured: `enum tcphs_vantage`.
+    /// The estimated place of the capture point: `enum tcphs_vantage`.
     pub vantage: u8,
     /// Explicit congestion notification: `enum tcphs_ecn`.
     pub ecn: u8,

@@ -20,7 +20,8 @@ pub(crate) struct CompactSegment {
     pub hash: u32,
     /// Its place in a batch.
     pub number: u32,
-    /// Number of the frame; 0 where it has more than 32 bits, as connections keep no larger ones.
+    /// Number of the frame; 0 if it does not fit into 32 bits, because connections store no larger
+    /// numbers.
     pub frame: u32,
     pub sequence: SeqNumber,
     pub acknowledgment: SeqNumber,
@@ -56,7 +57,7 @@ pub(crate) enum PacketKind {
     Ipv4,
     Ipv4WithoutId,
     Ipv6,
-    /// No segment: only clock, hash and place mean something.
+    /// The packet is no segment: only clock, hash and place are valid.
     IcmpError,
 }
 

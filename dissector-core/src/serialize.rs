@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::connection::{Annotation, FindingSet, States};
 use crate::wire::TcpFlags;
 
-/// As Wireshark writes them: `SYN, ACK`.
+/// The words of Wireshark: `SYN, ACK`.
 impl Serialize for TcpFlags {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)

@@ -168,7 +168,7 @@ fn failures(camera: &Camera, folder: &Path) {
     window.menu(&["Analyze", "Expert Information"]);
     let dialog = window.dialog("Expert Information");
     camera.arrange(&dialog, 1000, 420);
-    let list = wait("the remarks", || dialog.find_by(&|list| list.role() == "tree"));
+    let list = wait("the expert items", || dialog.find_by(&|list| list.role() == "tree"));
     camera.fit_columns(&list, &["Summary"]);
     camera.take("expert-information", 1000, 420);
     drop(window);

@@ -49,13 +49,13 @@ pub struct Annotation {
     pub sender: Role,
     /// Whether it completes the handshake: the third segment of three.
     pub final_ack: bool,
-    /// On SYN, SYN/ACK and FIN: how many copies went before, at most 255.
+    /// The number of earlier copies of a SYN, SYN/ACK or FIN, at most 255.
     pub retry: u8,
     /// The client's states.
     pub client: States,
     /// The server's states.
     pub server: States,
-    /// Why it was sent, if it is an RST.
+    /// The reason of an RST.
     pub rst_reason: Option<RstReason>,
     /// The TTL of an RST or a duplicate, and the one it is compared with.
     pub(crate) ttls: [u8; 2],

@@ -39,7 +39,7 @@ bitflags::bitflags! {
         const CLIENT_PROVEN = 1 << 0;
         const SERVER_PROVEN = 1 << 1;
         const FINAL_ACK = 1 << 2;
-        /// The only finding is that the handshake is complete.
+        /// `HandshakeComplete` is the only finding.
         const COMPLETE = 1 << 3;
         const OVERFLOW = 1 << 4;
     }

@@ -11,7 +11,8 @@ use crate::wire::TcpFlags;
 const KINDS: TcpFlags =
     TcpFlags::SYN.union(TcpFlags::ACK).union(TcpFlags::FIN).union(TcpFlags::RST);
 
-/// What is true of the handshake of an open connection, and what of the rest has to be looked at.
+/// The flags of the handshake that an open connection has, and all those that decide whether the
+/// rules are needed.
 const OPEN: Handshake = Handshake::COMPLETE.union(Handshake::CONFIRMED);
 const LOOKED_AT: Handshake = OPEN
     .union(Handshake::REFUTED)
@@ -21,8 +22,8 @@ const LOOKED_AT: Handshake = OPEN
     .union(Handshake::CLOSED_BY_SERVER);
 
 impl Connection {
-    /// Whether the rules have nothing to say of a segment but what [`account`](Self::account) does:
-    /// an ACK, with or without data, on a connection that both ends have shown to be ESTABLISHED.
+    /// Whether [`account`](Self::account) has the same effect on a segment as all rules: an ACK,
+    /// with or without data, on a connection that both ends have shown to be ESTABLISHED.
     #[inline(always)]
     pub(crate) fn predicts(&self, event: &Event<'_>) -> bool {
         let [client, server] = &self.ends;

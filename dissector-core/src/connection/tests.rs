@@ -440,7 +440,7 @@ fn the_port_is_used_again() {
     trace.handshake().client("R.", 101, 301, 0);
     trace.client("S", 700, 0, 0).is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED?");
     assert_eq!((trace.connection().id(), trace.connection().attempt()), (1, 2));
-    // Without a close too, when the numbers start elsewhere.
+    // The same holds without a close if the numbers start elsewhere.
     trace.client("S", 900_000, 0, 0);
     assert_eq!((trace.connection().id(), trace.connection().attempt()), (2, 3));
     assert_eq!(trace.table.connections().count(), 3);
@@ -546,7 +546,7 @@ fn a_connection_stays_small() {
 
 #[test]
 fn times_are_exact_however_far_apart() {
-    // Around what fits into 32 bits.
+    // Times around the largest offset that 32 bits hold.
     for far_ms in [5, 4_284, 4_285, 60_000, 119_000] {
         let mut trace = Trace::new();
         trace.client("S", 100, 0, 0);

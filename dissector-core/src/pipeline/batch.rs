@@ -1,4 +1,5 @@
-//! Packets on their way from the thread that reads them to the threads that follow connections.
+//! Batches of packets: filled by the thread that reads captures, observed by the threads that
+//! follow connections.
 
 use std::slice;
 
@@ -25,8 +26,8 @@ pub(crate) struct Batch {
 
 /// The packets of one shard.
 ///
-/// Small, and in as few streams as possible: octets that one core writes and another reads cost by the
-/// cache line. Only the beginnings of both streams are in use.
+/// It is small and has as few streams as possible: octets that one core writes and another reads
+/// cost per cache line. The first `count` packets and `octets_used` octets are in use.
 #[derive(Debug, Default)]
 struct Part {
     packets: Vec<CompactSegment>,

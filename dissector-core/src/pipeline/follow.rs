@@ -156,7 +156,7 @@ impl FollowSummary {
     }
 }
 
-/// Connections on their way out: those of a batch, or those at the end.
+/// Connections to be reported: those that left during a batch, or those at the end.
 #[derive(Debug)]
 pub(super) enum Connections {
     Batch(BatchClosed),
@@ -311,7 +311,7 @@ pub fn follow_packets<E>(
     while reader.goes_on() {
         reader.count(1);
         match reader.captures.next_packet() {
-            // A packet is large: it stays in its place.
+            // A packet is large, so it is borrowed and not moved.
             Ok(Some((capture, ref packet))) => {
                 let annotation = match packet {
                     Packet::Segment(segment) => Some(table.observe(segment)),
@@ -349,8 +349,8 @@ fn in_this_thread<E>(
             FollowEvent::Packet(_) => Ok(()),
         });
     }
-    // In batches, several connections can be looked up together, and what a shard needs stays in the
-    // cache meanwhile.
+    // In a batch, several connections are looked up together, and the memory of a shard stays in
+    // the cache meanwhile.
     let mut table = options.table();
     let mut origins = Origins::default();
     let mut reader = Reader::new(captures, options);
@@ -365,7 +365,7 @@ fn in_this_thread<E>(
     finish(table, &origins, reader, on_closed)
 }
 
-/// Hands out the connections that have not left.
+/// Reports the connections that are still in the table.
 fn finish<E>(
     table: ConnectionTable,
     origins: &Origins,

@@ -1,5 +1,5 @@
-//! The jobs of [several threads](crate::pipeline::workers) that follow connections: how far everything
-//! has come, and which job can be done next.
+//! The jobs of [several threads](crate::pipeline::workers) that follow connections: the progress of
+//! all captures, and the choice of the next job.
 //!
 //! A job takes its data out of the plan; its results bring them back.
 
@@ -21,16 +21,16 @@ const BATCH: usize = 1 << 13;
 /// Batches that wait to be observed.
 const WAITING: usize = 2;
 
-/// Batches whose closed connections wait to be handed out. No more packets are read meanwhile: if
-/// handing out is slower than reading, memory does not grow with the capture.
+/// Batches whose closed connections wait to be reported. At this number no more packets are read:
+/// if reporting is slower than reading, memory does not grow with the capture.
 const CLOSED: usize = 4;
 
-/// Connections in a chunk, which one job makes something of.
+/// The closed connections that one job formats.
 const CHUNK: usize = 1 << 8;
-/// Chunks that are made before the first of them is put.
+/// The most chunks that are formatted or being formatted and not written yet.
 const CHUNKS: usize = 1 << 3;
 
-/// Something that one thread can do now.
+/// A piece of work for one thread.
 #[expect(clippy::large_enum_variant, reason = "a job is moved a few times, on the stack")]
 pub(super) enum Job<'c, 'o, M, P> {
     /// Read a block of octets.
@@ -43,9 +43,9 @@ pub(super) enum Job<'c, 'o, M, P> {
     Number(ConnectionTable, Vec<Shard>, Arc<Batch>),
     /// Take the remaining connections out of the table.
     Close(ConnectionTable),
-    /// Make something of a chunk of closed connections.
+    /// Call `make` for a chunk of closed connections.
     Make { closed: Closed, chunk: Range<usize>, place: usize, made: M },
-    /// Put what was made where it belongs.
+    /// Call `put` for the result of a chunk.
     Put(P, M),
 }
 
@@ -86,10 +86,10 @@ pub(super) struct Plan<'c, 'o, M, P, E> {
     failure: Option<E>,
 }
 
-/// Closed connections on their way out.
+/// Closed connections that are not reported yet.
 struct HandingOut<M, P> {
     closed: VecDeque<Closed>,
-    /// How many connections of the first of them are in jobs.
+    /// The number of connections of the first batch that are in jobs.
     begun: usize,
     /// The values made of the chunks from number `place` on, as far as they are ready.
     made: VecDeque<Option<M>>,
@@ -106,7 +106,7 @@ impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
             reading: 0,
             walk: Some(Walk { reader, batch: table.new_batch(), more: true }),
             waiting: VecDeque::new(),
-            // One is being observed, and one being filled.
+            // Besides the waiting batches, one is being observed and one filled.
             spare: (0..WAITING + 1).map(|_| table.new_batch()).collect(),
             batch: None,
             shards_at_work: 0,
@@ -134,7 +134,7 @@ impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
     /// The summary, when nothing is left to do.
     ///
     /// # Errors
-    /// The error that putting something returned.
+    /// The error that `put` returned.
     pub fn end(self) -> Result<FollowSummary, E> {
         if let Some(failure) = self.failure {
             return Err(failure);
@@ -189,7 +189,8 @@ impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
         self.hand_over();
     }
 
-    /// Begins with the next batch when the one before is observed: a full one, or what there is.
+    /// Begins with the next batch when the one before is observed. A batch that is not full is
+    /// taken if the threads would be idle otherwise.
     fn hand_over(&mut self) {
         let idle = self.batch.is_none() && self.waiting.is_empty();
         if let Some(walk) = &mut self.walk

@@ -1,4 +1,5 @@
-//! Reading captures until told to stop, with errors collected, and where connections began.
+//! Reads captures until it is told to stop, collects errors, and notes the capture in which each
+//! connection began.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +10,7 @@ use crate::pipeline::follow::FollowOptions;
 /// Packets between two calls of the progress callback.
 const PACKETS_PER_REPORT: u32 = 1 << 12;
 
-/// Captures being read, and what there is to tell about that.
+/// The captures that are read, and the errors and the progress of reading.
 pub(super) struct Reader<'c, 'o> {
     pub captures: &'c mut Captures,
     stop: Option<&'o AtomicBool>,
@@ -65,8 +66,8 @@ impl<'c, 'o> Reader<'c, 'o> {
     }
 }
 
-/// Which capture each connection began in. Numbers rise, so the changes from one capture to another
-/// are enough.
+/// The capture in which each connection began. Connections are numbered in order, so that only the
+/// changes from one capture to another are stored.
 #[derive(Default)]
 pub(super) struct Origins {
     changes: Vec<(u32, u32)>,

@@ -4,10 +4,10 @@
 //!
 //! - read a block of octets of a capture,
 //! - walk from record to record through the octets, and put the packets into a batch,
-//! - observe the packets of a batch: one job a shard of the table,
+//! - observe the packets of a batch: one job per shard of the table,
 //! - number the connections that the batch has opened, when all shards have observed it,
-//! - make something of the connections that have left the table, a chunk at a time,
-//! - put what was made where it belongs, in order.
+//! - call `make` for the connections that have left the table, a chunk at a time,
+//! - call `put` for the results, in order.
 //!
 //! Jobs of one kind go through the captures in order, but no kind waits for another to end a round: so
 //! there is nearly always something to do, whatever takes longest with a capture. With long
@@ -106,8 +106,8 @@ where
         None
     }
 
-    /// Waits awake for a change, for a short time: to fall asleep and be woken takes longer than most
-    /// jobs do.
+    /// Spins for a short time until the state changes: to sleep and be woken takes longer than most
+    /// jobs.
     fn spin(&self, changes: u64) {
         for _ in 0..SPINS {
             if self.changes.load(Ordering::Relaxed) != changes {
@@ -137,7 +137,7 @@ where
                 let mut origins = self.origins.write().unwrap_or_else(PoisonError::into_inner);
                 let closed = table.end_batch(&batch, |id, capture| origins.note(id, capture));
                 drop(origins);
-                // All shards have given it back.
+                // All shards have released the batch.
                 let mut batch = Arc::into_inner(batch);
                 batch.iter_mut().for_each(|batch| batch.clear());
                 self.change(|state| state.plan.has_numbered(table, closed, batch));

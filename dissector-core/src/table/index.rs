@@ -1,4 +1,4 @@
-//! Which slot the connection on these addresses and ports is in.
+//! The index of connections: from addresses and ports to slots.
 
 use std::hash::BuildHasher;
 
@@ -16,12 +16,12 @@ pub(crate) struct Index {
     hasher: RandomState,
 }
 
-/// A slot; in the bits above it, as much of the hash of addresses and ports as there is room for, so
-/// that few connections are compared in vain.
+/// An entry: the number of a slot and, in the bits above it, as much of the hash as fits, so that
+/// few connections with other addresses are compared.
 #[derive(Clone, Copy, Debug)]
 struct Listed(u32);
 
-/// The bits of an entry that are the slot.
+/// The mask of the bits of an entry that hold the slot.
 #[derive(Clone, Copy, Debug)]
 struct SlotBits(u32);
 
@@ -55,7 +55,8 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// A smaller index grows fourfold: that costs less memory than growing often costs time.
+/// An index with fewer entries grows fourfold: frequent growth would cost more time than that costs
+/// memory.
 const FEW: usize = 1 << 12;
 
 impl Index {

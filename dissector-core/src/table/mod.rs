@@ -1,4 +1,4 @@
-//! Many connections, told apart by their addresses and ports.
+//! Many connections, identified by their addresses and ports.
 
 pub(crate) mod batches;
 mod index;

@@ -1,4 +1,5 @@
-//! Whatever comes in, the table stays within its bounds, and each answer is a possible one.
+//! Properties of the table for random segments: it stays within its bounds, and each annotation is
+//! possible.
 
 use proptest::prelude::*;
 
@@ -17,7 +18,7 @@ struct Sent {
     wait_ns: i64,
 }
 
-/// Few hosts and few numbers, so that segments meet.
+/// Segments of few hosts with few numbers, so that many belong to the same connections.
 fn sent() -> impl Strategy<Value = Sent> {
     let number = prop_oneof![0u32..8, (u32::MAX - 4)..=u32::MAX, any::<u32>()];
     let flags = prop_oneof![
@@ -69,14 +70,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn anything_goes_in(trace in prop::collection::vec(sent(), 1..60), limit in 1usize..5) {
+    fn random_segments_keep_the_invariants(trace in prop::collection::vec(sent(), 1..60), limit in 1usize..5) {
         let mut table = ConnectionTable::with_limit(limit);
         let mut time_ns = 0i64;
         let mut next = 0;
         for (number, sent) in trace.iter().enumerate() {
             time_ns = time_ns.saturating_add(sent.wait_ns);
             let seen = table.observe(&segment(sent, number as u64 + 1, time_ns));
-            // Numbers are given out one after the other, and none comes back after its successor.
+            // Connections are numbered consecutively.
             prop_assert!(seen.connection <= next);
             next = next.max(seen.connection + 1);
             prop_assert!(table.len() <= limit);
@@ -86,14 +87,14 @@ proptest! {
             for states in [seen.client, seen.server] {
                 prop_assert!(!(states.proven() && [State::Listen, State::FinWait2].contains(&states.after())));
             }
-            // Only what can be a final ACK is one.
+            // A final ACK has the flags of one.
             if seen.final_ack {
                 prop_assert!(seen.flags.contains(TcpFlags::ACK) && !seen.flags.contains(TcpFlags::RST));
             }
             if seen.stage == Stage::IllegalFlags {
                 prop_assert_eq!(seen.client.before(), seen.client.after());
             }
-            // Each question about the connection has an answer.
+            // No method of the connection panics.
             let _ = (table.outcome(connection), connection.close(), connection.open_type());
             let _ = (connection.established_at(table.now_ns()), connection.closed_by());
         }
@@ -108,7 +109,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// One after the other or in batches, a shard at a time: the same connections, with the same
+    /// Segments observed one by one and in batches give the same connections, with the same
     /// numbers, which leave in the same order.
     #[test]
     fn batches_give_the_same_results(

@@ -1,4 +1,4 @@
-//! Findings: what is worth a remark, how much it matters, and what it may mean.
+//! Findings: their severities, their meanings and likely causes.
 
 use crate::vocabulary::enumeration::enumeration;
 
@@ -34,7 +34,7 @@ macro_rules! findings {
             $($later:ident)?, $text:literal;
     )+) => {
         enumeration! {
-            /// Something worth a remark, on the segment or the connection it was seen on.
+            /// A finding: something worth pointing out on a segment or a connection.
             Finding as "finding" {
                 $( #[doc = $text] $variant = $number, $constant, $id; )+
             }

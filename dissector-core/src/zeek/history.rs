@@ -29,7 +29,7 @@ pub(super) struct Counts {
     pub last_syn: SeqNumber,
     /// End of the last FIN; means something unless the FIN ended at the highest number.
     pub last_fin: SeqNumber,
-    /// Number of the last RST; means something unless the RST was at the highest number.
+    /// Number of the last RST; valid unless the RST was at the highest number.
     pub last_rst: SeqNumber,
     pub retransmissions: u32,
     pub zero_windows: u32,

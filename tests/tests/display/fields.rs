@@ -245,9 +245,9 @@ fn fields_are_registered_as_defined() {
         assert_eq!(row[3], "FT_NONE", "{name}");
     }
     let is_defined = |name: &str| {
-        let remark = name.strip_prefix("tcphs.expert.");
+        let finding = name.strip_prefix("tcphs.expert.");
         FIELDS.iter().any(|field| field.name == name)
-            || remark.is_some_and(|label| label.parse::<Finding>().is_ok())
+            || finding.is_some_and(|label| label.parse::<Finding>().is_ok())
             || ["tcphs.tcp", "tcphs.icmp_message", "tcphs.icmpv6_message"].contains(&name)
     };
     let unknown: Vec<_> = ours.keys().filter(|name| !is_defined(name)).collect();

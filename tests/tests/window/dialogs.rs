@@ -52,7 +52,7 @@ fn expert_information() {
     window.menu(&["Analyze", "Expert Information"]);
     let dialog = window.dialog("Expert Information");
     let list = wait("the list", || dialog.find("tree", ""));
-    wait_until("our remarks", || {
+    wait_until("our expert items", || {
         let rows = list.rows();
         let ours: Vec<_> = rows.iter().filter(|row| row.contains(&"TCPHS".to_owned())).collect();
         let says = |severity: &str, words: &str| {

@@ -51,7 +51,7 @@ impl Exchange {
         let port = 1024 + numbers.below(40) as u16;
         let (client, server): ([IpAddr; 2], _) = match port % 5 {
             3 => (["2001:db8::1", "2001:db8::2"].map(|it| it.parse().expect("an address")), 80),
-            // One end, which talks to itself.
+            // A connection of an endpoint to itself.
             4 if port.is_multiple_of(2) => ([[10, 0, 0, 3].into(); 2], port),
             _ => ([[10, 0, 0, 1].into(), [10, 0, 0, 2].into()], 80),
         };

@@ -1,11 +1,11 @@
-//! When the copies of a SYN were sent, and which of them was answered.
+//! The copies of a SYN or SYN/ACK: their times, and the one that was answered.
 
 use crate::connection::state::offer::Offer;
 
 /// The first copy of one end's SYN or SYN/ACK, and whether it was answered.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FirstCopy {
-    /// When it was sent; means something with `sent`.
+    /// The time at which it was sent; valid only if `sent` is true.
     pub time_ns: i64,
     pub timestamp: Option<u32>,
     pub sent: bool,
@@ -53,9 +53,9 @@ pub(crate) struct Answer {
 /// The copy that was answered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answered {
-    /// When it was sent.
+    /// The time at which it was sent.
     pub time_ns: i64,
-    /// Whether it is certain that it was this copy.
+    /// Whether it is certain that this copy was answered.
     pub exact: bool,
 }
 
@@ -119,7 +119,7 @@ impl FurtherCopies {
             return None;
         }
         let first = first.copy(content)?;
-        // In a simultaneous open, a SYN/ACK answers the SYN, not the SYN/ACK that crosses it.
+        // The SYN/ACK of a simultaneous open answers the SYN, not the SYN/ACK that crosses it.
         let may_be = |copy: &&SynCopy| !(copy.content.synack && answer.offer.is_some());
         let all = || std::iter::once(&first).chain(self.iter().filter(may_be));
         let echoed = |copy: &&SynCopy| answer.echo.is_some() && copy.timestamp == answer.echo;

@@ -31,7 +31,7 @@ bitflags::bitflags! {
         const BAD_SYN_ACK = 1 << 9;
         /// A challenge ACK.
         const CHALLENGE = 1 << 10;
-        /// Something besides SYNs and RSTs.
+        /// A segment that is neither SYN nor RST.
         const MORE = 1 << 11;
         /// Payload after its SYN.
         const PAYLOAD = 1 << 12;
@@ -43,11 +43,11 @@ bitflags::bitflags! {
         const SCALED = 1 << 15;
         /// Its own segments prove its state.
         const PROVEN = 1 << 16;
-        /// A SYN or SYN/ACK of which the first copy is known: when it was sent.
+        /// A SYN or SYN/ACK whose first copy was captured.
         const COPY = 1 << 17;
-        /// That copy carried a timestamp.
+        /// The first copy carried a timestamp.
         const COPY_TIMESTAMP = 1 << 18;
-        /// That copy had its first answer when there was no other.
+        /// The first copy was answered before the second was sent.
         const COPY_ANSWERED = 1 << 19;
         /// Its FIN came after the other end's, and after the acknowledgment of that.
         const SECOND_FIN = 1 << 20;
@@ -85,19 +85,20 @@ pub(crate) struct Endpoint {
     pub offer: Offer,
     /// Window of its last segment with ACK, not scaled.
     pub window: u16,
-    /// How many SYNs without and with ACK it has sent; where that is [`MANY`],
+    /// The numbers of SYNs without and with ACK that it has sent; if one is [`MANY`],
     /// [`Extra`](crate::connection::state::extra::Extra) has the number.
     pub syns: [u8; 2],
-    /// TTL of its last segment that is no RST; means something with [`Facts::TTL`].
+    /// TTL of its last segment that is no RST; valid only with [`Facts::TTL`].
     pub ttl: u8,
-    /// How many segments it has sent, modulo 256, which tells duplicates from repetitions.
+    /// The number of segments that it has sent, modulo 256, to distinguish duplicates from
+    /// retransmissions.
     pub sent: u8,
     /// Copies of the current SYN or FIN after the first.
     pub retries: u8,
     pub state: State,
 }
 
-/// Stands for this many and more.
+/// This value stands for itself and all larger numbers.
 pub(crate) const MANY: u8 = u8::MAX;
 
 const STAGE_OF_FIN: Facts =

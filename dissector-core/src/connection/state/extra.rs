@@ -10,7 +10,7 @@ use crate::wire::SeqNumber;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Extra {
-    /// The RST that was believed.
+    /// The first RST that the receiver had to accept.
     pub reset: Option<Reset>,
     /// Frame of that RST.
     pub rst_frame: u32,
@@ -18,7 +18,7 @@ pub(crate) struct Extra {
     pub ignored_rst_frame: u32,
     /// Frame of the first ICMP error that quotes the SYN.
     pub icmp_frame: u32,
-    /// That error.
+    /// The first ICMP error that quotes the SYN.
     pub icmp: Option<IcmpSeen>,
     /// SYN/ACKs of each end with other initial sequence numbers than the one that counts.
     others: Option<Box<[Vec<Other>; 2]>>,
@@ -26,9 +26,9 @@ pub(crate) struct Extra {
     copies: [Option<Box<FurtherCopies>>; 2],
     /// Times that do not follow from others.
     pub exact: Exact,
-    /// How many SYNs without and with ACK each end has sent, where that is many.
+    /// The numbers of SYNs without and with ACK of each end, if they do not fit into its `syns`.
     pub syns: [[u16; 2]; 2],
-    /// Sequence number after each end's FIN, where that is not its highest.
+    /// Sequence number after each end's FIN, if that is not its highest.
     pub fin_end: [Option<SeqNumber>; 2],
     /// SYN/ACKs repeated after the final ACK.
     pub repeats: u8,

@@ -68,7 +68,7 @@ pub struct Connection {
     pub(crate) ends: [Endpoint; 2],
     pub(crate) first_ns: i64,
     pub(crate) last_ns: i64,
-    /// When the steps after the first segment were seen.
+    /// The times of the steps after the first segment.
     pub(crate) offsets: Offsets,
     /// Segments of both sides, modulo 2^32.
     pub(crate) packets: u32,

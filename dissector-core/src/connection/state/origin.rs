@@ -6,12 +6,12 @@ use crate::vocabulary::RoleBasis;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Reuse {
     No = 0,
-    /// By a connection that was closed.
+    /// They were used by a connection that was closed.
     AfterClose = 1,
-    /// By a connection that was closed with FINs, and has used the initial sequence number of the
-    /// new one.
+    /// They were used by a connection that was closed with FINs, and whose numbers include the
+    /// initial sequence number of the new one.
     AfterCloseBehind = 2,
-    /// By a connection that was not closed.
+    /// They were used by a connection that was not closed.
     WhileAlive = 3,
 }
 

@@ -8,19 +8,19 @@ use crate::connection::state::timestamps::Timestamp;
 use crate::vocabulary::Side;
 
 impl Connection {
-    /// When a step was seen, in nanoseconds since 1970 UTC.
+    /// The time of a step, in nanoseconds since 1970 UTC.
     #[inline(always)]
     pub(crate) fn time_of(&self, timestamp: Timestamp) -> i64 {
         self.exact_time_of(timestamp).unwrap_or_else(|| self.implied(timestamp))
     }
 
-    /// When a step was seen, if that is stored in full.
+    /// The time of a step, if it is stored in full.
     #[inline(always)]
     pub(crate) fn exact_time_of(&self, timestamp: Timestamp) -> Option<i64> {
         self.extra.as_ref()?.exact.get(timestamp)
     }
 
-    /// When a step was seen, unless that is stored in full.
+    /// The time of a step that is not stored in full.
     ///
     /// Inlined, as nearly every caller asks for a constant step.
     #[inline(always)]
@@ -50,7 +50,7 @@ impl Connection {
         }
     }
 
-    /// When the last listed copy of the SYN or SYN/ACK of `side` was sent.
+    /// The time of the last listed copy of the SYN or SYN/ACK of `side`.
     fn last_listed_syn_ns(&self, side: Side) -> i64 {
         let copies = self.extra.as_ref().and_then(|extra| extra.copies(side));
         let last = copies.and_then(FurtherCopies::last);
@@ -105,8 +105,7 @@ impl Connection {
         }
     }
 
-    /// When the last copy of the SYN or SYN/ACK of `side` was sent, whether its FIN has followed or
-    /// not.
+    /// The time of the last copy of the SYN or SYN/ACK of `side`, even if its FIN has followed.
     pub(crate) fn last_syn_ns(&self, side: Side) -> i64 {
         match self.end(side).has(Facts::FIN) {
             true => self.last_listed_syn_ns(side),
@@ -114,7 +113,7 @@ impl Connection {
         }
     }
 
-    /// When the last copy of the SYN, SYN/ACK or FIN of `side` was sent.
+    /// The time of the last copy of the SYN, SYN/ACK or FIN of `side`.
     pub(crate) fn last_copy_ns(&self, side: Side) -> i64 {
         self.time_of(Timestamp::last(side))
     }

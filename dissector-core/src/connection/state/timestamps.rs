@@ -1,4 +1,4 @@
-//! When the steps of a connection were seen.
+//! The times of the steps of a connection.
 //!
 //! Many are at the time of another, and the others follow soon: few bits are enough for what usually
 //! has to be stored, and exceptions are heap-allocated.

@@ -18,9 +18,10 @@ use crate::vocabulary::{
 };
 use crate::wire::SeqNumber;
 
-/// How long one side may stay open after the other closed without a finding, in nanoseconds.
+/// The longest time in nanoseconds that one side stays open after the other closed without a
+/// finding.
 const HALF_CLOSED_LONG_NS: i64 = 60_000_000_000;
-/// How long a silence has to be before it counts as one, in nanoseconds.
+/// The shortest silence, in nanoseconds, that decides an outcome.
 const SILENCE_NS: i64 = 3_000_000_000;
 
 impl Connection {
@@ -163,7 +164,7 @@ impl Connection {
         self.origin.reuse() == Reuse::AfterCloseBehind
     }
 
-    /// Why that RST was sent.
+    /// The reason of that RST.
     pub fn rst_reason(&self) -> Option<RstReason> {
         self.reset().map(|reset| reset.reason)
     }

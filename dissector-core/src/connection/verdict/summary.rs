@@ -38,19 +38,19 @@ use crate::vocabulary::{Close, ClosedBy, Ecn, OpenType, Outcome, RstReason, Seen
 #[must_use]
 #[non_exhaustive]
 pub struct Verdict {
-    /// How it went.
+    /// The outcome of the handshake.
     pub outcome: Outcome,
-    /// Whether it is known to have come up.
+    /// Whether the handshake is known to be complete on both sides.
     pub established: bool,
-    /// How it was opened.
+    /// The kind of opening.
     pub open_type: OpenType,
-    /// How it ended.
+    /// The kind of close.
     pub close: Close,
     /// The end that closed it first.
     pub closed_by: Option<ClosedBy>,
     /// The sides whose segments were captured.
     pub seen: Seen,
-    /// Where on the path it was captured.
+    /// The estimated place of the capture point on the path.
     pub vantage: Vantage,
     /// The outcome of explicit congestion notification.
     pub ecn: Ecn,
@@ -62,13 +62,13 @@ pub struct Verdict {
     pub times: HandshakeTimes,
     /// Frames of its steps.
     pub frames: StepFrames,
-    /// Why the first believed RST was sent.
+    /// The reason of the first accepted RST.
     pub rst_reason: Option<RstReason>,
     /// The first ICMP error that quotes it.
     pub icmp: Option<IcmpSeen>,
     /// The negotiated options.
     pub negotiated: Negotiated,
-    /// Everything worth a remark, on any of its segments or on it as a whole.
+    /// All findings, on its segments and on the connection as a whole.
     #[cfg_attr(feature = "serde", serde(rename = "anomalies"))]
     pub findings: FindingSet,
 }
@@ -78,16 +78,17 @@ pub struct Verdict {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct HandshakeTimes {
-    /// From the SYN copy that the SYN/ACK answers to the SYN/ACK: capture point to server and back.
+    /// Time from the answered copy of the SYN to the SYN/ACK: the round trip between capture point
+    /// and server.
     pub rtt_server_ns: Option<u64>,
-    /// From the SYN/ACK to the final ACK: capture point to client and back.
+    /// Time from the SYN/ACK to the final ACK: the round trip between capture point and client.
     pub rtt_client_ns: Option<u64>,
-    /// From the answered SYN copy to the final ACK.
+    /// Time from the answered copy of the SYN to the final ACK: the sum of both.
     pub rtt_total_ns: Option<u64>,
     /// Whether it is certain which copies answer each other: none was sent again, or the
     /// timestamps tell.
     pub rtt_exact: Option<bool>,
-    /// From the first SYN to the final ACK, retries included.
+    /// Time from the first SYN to the final ACK, including retransmissions.
     pub setup_time_ns: Option<u64>,
 }
 

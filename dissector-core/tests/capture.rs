@@ -390,7 +390,7 @@ fn a_record_longer_than_the_buffer_makes_it_grow() {
 }
 
 #[test]
-fn what_is_no_capture_is_an_error() {
+fn octets_that_are_no_capture_are_an_error() {
     assert!(matches!(Capture::new(&[][..]), Err(CaptureError::Empty)));
     assert!(matches!(
         Capture::new(&hex!("425a6839 00")[..]),

@@ -78,6 +78,6 @@ tcphs_preferences_register(void)
         "Info column, and as assumed in the packet details.",
         &mark_assumed);
     prefs_register_uint_preference(module, "slow_ms", "Slow handshake (milliseconds)",
-        "A handshake that takes longer than this gets a remark (tcphs.expert.slow_handshake).",
+        "A handshake that takes longer than this is a finding (tcphs.expert.slow_handshake).",
         10, &slow_ms);
 }

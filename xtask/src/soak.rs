@@ -30,7 +30,7 @@ pub struct Request {
 }
 
 /// The largest number of connections.
-const MOST: u64 = 5_000_000;
+const MOST_CONNECTIONS: u64 = 5_000_000;
 
 /// A tshark that takes more memory has gone wrong, and is ended.
 const MOST_MEMORY: u64 = 12 << 30;
@@ -40,9 +40,9 @@ const MOST_MEMORY: u64 = 12 << 30;
 /// A frame with a segment takes 20, and 32 more if it has something rare, here one in four; a
 /// connection 176, 34 in the index, some 140 for the headers of its SYN and SYN/ACK, and 350 if
 /// something rare happened. The memory of recent segments takes 6 MiB.
-const A_FRAME: u64 = 20 + 32 / 4;
-const A_CONNECTION: u64 = 720;
-const IN_ANY_CASE: u64 = 24 << 20;
+const OCTETS_PER_FRAME: u64 = 20 + 32 / 4;
+const OCTETS_PER_CONNECTION: u64 = 720;
+const FIXED_OCTETS: u64 = 24 << 20;
 
 /// The buffers of a live capture.
 const BUFFERS: u64 = 64 << 20;
@@ -81,7 +81,8 @@ pub fn run_for(request: &Request) -> Result<()> {
         bail!("{} frames were shown of {}", live.frames, with.frames);
     }
     let without = read(&mut wireshark.without_plugin(), &capture, &FIELDS[..1], None)?;
-    let bound = with.frames * A_FRAME + with.connections * A_CONNECTION + IN_ANY_CASE;
+    let bound =
+        with.frames * OCTETS_PER_FRAME + with.connections * OCTETS_PER_CONNECTION + FIXED_OCTETS;
     let ours = with.memory.saturating_sub(without.memory);
     let of_file = [with.memory, without.memory].map(mib);
     println!("tshark live: {}", mib(live.memory));
@@ -149,7 +150,7 @@ fn record(
         let said = scope.spawn(|| stderr.lines().map_while(Result::ok).collect::<Vec<_>>());
         // It says "Capturing on 'Loopback: lo'" a little before it does.
         thread::sleep(Duration::from_secs(3));
-        connections.begin(servers, request.rate, MOST);
+        connections.begin(servers, request.rate, MOST_CONNECTIONS);
         let start = Instant::now();
         let end = Duration::from_secs(request.minutes * 60);
         let mut memory = 0;

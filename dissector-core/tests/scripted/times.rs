@@ -245,7 +245,7 @@ fn only_syn_synack_and_fin_count_copies() {
 }
 
 #[test]
-fn the_remarks_have_the_severity_of_their_kind() {
+fn findings_have_the_severity_of_their_kind() {
     for (severity, findings) in [
         (Severity::Chat, &[Finding::HandshakeComplete, Finding::SimultaneousClose][..]),
         (

@@ -24,7 +24,7 @@ tcphs_expert_register(void)
 {
     entries = tcphs_register_expert(&entry_count);
     if (!entries) {
-        tcphs_report_failure("there are no remarks on the TCP handshake");
+        tcphs_report_failure("expert items on the TCP handshake are missing");
         return;
     }
     expert_register_field_array(expert_register_protocol(tcphs_proto), entries, entry_count);

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_leaves_out_what_there_is_not() {
+    fn the_summary_leaves_out_absent_values() {
         assert_eq!(
             summary(&annotation(Stage::Syn, Repeat::Original)),
             "TCP Handshake, connection 0, 1/3 SYN, client SYN-SENT, server SYN-RECEIVED?"

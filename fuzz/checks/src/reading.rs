@@ -19,7 +19,7 @@ pub struct Reading {
     pub disorder: Option<Disorder>,
     /// The error that prevented or ended the reading.
     pub error: Option<String>,
-    /// The capture has more than [`MAX_PACKETS`].
+    /// The capture has more than `MAX_PACKETS` packets.
     pub unfinished: bool,
 }
 

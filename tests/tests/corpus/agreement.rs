@@ -13,7 +13,7 @@ use tests::{OPENED_LAYERS, corpus, everything, in_parallel, wireshark};
 use crate::tool_output::{self, Passes, field_of};
 
 /// Fields of the plugin, and the columns of the command that must have the same values.
-pub const SAME: &[(&str, &str)] = &[
+pub const SEGMENT_FIELDS: &[(&str, &str)] = &[
     ("tcphs.conn", "conn"),
     ("tcphs.attempt", "attempt"),
     ("tcphs.stage_str", "stage"),
@@ -34,7 +34,7 @@ pub const SAME: &[(&str, &str)] = &[
 
 /// Fields of the plugin that the second pass has, and the columns of a connection that must have
 /// the same values.
-pub const SAME_VERDICT: &[(&str, &str)] = &[
+pub const VERDICT_FIELDS: &[(&str, &str)] = &[
     ("tcphs.outcome_str", "outcome"),
     ("tcphs.failed", "failed"),
     ("tcphs.established", "established"),
@@ -88,7 +88,7 @@ struct Tally {
 }
 
 /// Further fields that tshark prints, in front of those that are compared.
-pub const ABOUT: &[&str] = &[
+pub const FRAME_FIELDS: &[&str] = &[
     "frame.number",
     "frame.protocols",
     "frame.time_epoch",
@@ -150,8 +150,8 @@ fn compare(capture: &Path, passes: Passes) -> Tally {
         tally.left_out.push(format!("{path}: a file format that only Wireshark reads"));
         return tally;
     };
-    let mut names = ABOUT.to_vec();
-    names.extend(SAME.iter().map(|(field, _)| *field));
+    let mut names = FRAME_FIELDS.to_vec();
+    names.extend(SEGMENT_FIELDS.iter().map(|(field, _)| *field));
     names.push("tcphs.stage");
     let mut theirs = output.rows(passes, &names);
     theirs.retain(|row| row.last().is_some_and(|stages| is_of_segments(stages)));
@@ -186,9 +186,9 @@ fn compare(capture: &Path, passes: Passes) -> Tally {
             tally.in_part += 1;
             continue;
         }
-        for (position, (field, name)) in SAME.iter().enumerate() {
+        for (position, (field, name)) in SEGMENT_FIELDS.iter().enumerate() {
             let shown = column(&rows, name);
-            let seen = frame.get(ABOUT.len() + position).map_or("", String::as_str);
+            let seen = frame.get(FRAME_FIELDS.len() + position).map_or("", String::as_str);
             let same = if *name == "conn" {
                 *numbers.entry(shown.clone()).or_insert_with(|| seen.to_owned()) == seen
             } else {
@@ -221,7 +221,7 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
         return;
     };
     let mut names = vec!["frame.number", "tcphs.conn", "frame.time_epoch"];
-    names.extend(SAME_VERDICT.iter().map(|(field, _)| *field));
+    names.extend(VERDICT_FIELDS.iter().map(|(field, _)| *field));
     let fields: Vec<_> = Finding::ALL.iter().map(|&finding| field_of(finding)).collect();
     names.extend(fields.iter().map(String::as_str));
     // An ICMP error that quotes a segment has the verdict and may have the finding, but no row.
@@ -249,10 +249,10 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
         connections.iter().map(|row| (row["conn"].to_string(), row)).collect();
     // Each finding of a connection is on one of its packets, and no packet has another finding.
     let mut reported: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let (verdict_end, several) = (3 + SAME_VERDICT.len(), |row: &[String]| row[1].contains(';'));
+    let (verdict_end, several) = (3 + VERDICT_FIELDS.len(), |row: &[String]| row[1].contains(';'));
     for row in theirs.iter().filter(|row| !several(row)) {
         let connection = by_number[&row[1]];
-        for ((field, name), seen) in SAME_VERDICT.iter().zip(&row[3..verdict_end]) {
+        for ((field, name), seen) in VERDICT_FIELDS.iter().zip(&row[3..verdict_end]) {
             let shown = column(&[connection], name);
             // These fields have no value: they are present or absent.
             let (seen, shown) = if ["failed", "established"].contains(name) {

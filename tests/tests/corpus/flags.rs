@@ -12,7 +12,7 @@ use tests::{corpus, everything, in_parallel, samples, text};
 use crate::tool_output::{self, Passes};
 
 /// The fields that tshark prints for this comparison.
-pub const ASKED: &[&str] =
+pub const FLAG_FIELDS: &[&str] =
     &["frame.number", "tcphs.stage", "tcphs.flags", "tcp.flags", "_ws.col.Info"];
 
 /// The text that tcpdump prints between `Flags [` and `]`, by frame; the last one if it prints
@@ -78,7 +78,7 @@ fn against_wireshark(capture: &Path) -> (usize, Vec<String>) {
     let path = capture.to_string_lossy();
     let mut equal = 0;
     let mut wrong = Vec::new();
-    for row in tool_output::of(capture).rows(Passes::One, ASKED) {
+    for row in tool_output::of(capture).rows(Passes::One, FLAG_FIELDS) {
         let [frame, stage, ours, _, info] = &row[..] else { continue };
         if stage.is_empty() {
             continue;

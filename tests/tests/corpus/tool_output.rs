@@ -11,8 +11,8 @@ use dissector_core::connection::Finding;
 use serde_json::Value;
 use tests::{Results, fields};
 
-use crate::agreement::{ABOUT, SAME, SAME_VERDICT};
-use crate::conformance::WIRESHARKS;
+use crate::agreement::{FRAME_FIELDS, SEGMENT_FIELDS, VERDICT_FIELDS};
+use crate::conformance::TSHARK_FIELDS;
 use crate::flags;
 
 /// The separator between the values of a field that a frame has several times.
@@ -59,8 +59,9 @@ pub fn field_of(finding: Finding) -> String {
 
 /// Every field that tshark prints.
 static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let pairs = SAME.iter().chain(SAME_VERDICT).map(|(field, _)| *field);
-    let plain = ABOUT.iter().chain(WIRESHARKS).chain(flags::ASKED).copied().chain(pairs);
+    let pairs = SEGMENT_FIELDS.iter().chain(VERDICT_FIELDS).map(|(field, _)| *field);
+    let plain =
+        FRAME_FIELDS.iter().chain(TSHARK_FIELDS).chain(flags::FLAG_FIELDS).copied().chain(pairs);
     let mut names: Vec<String> = Vec::new();
     for name in
         plain.map(str::to_owned).chain(Finding::ALL.iter().map(|&finding| field_of(finding)))

@@ -142,12 +142,12 @@ fn the_threshold_of_slow_handshakes() {
     let path = sample("syn-cookies.pcapng").to_string_lossy().into_owned();
     let filter = ["-Y", "tcphs.setup_time > 1"];
     let all = fields(&with(&path, &[], &filter), &["frame.number"]);
-    let remarked = |preference: &str| {
+    let slow_frames = |preference: &str| {
         let filter = ["-Y", "tcphs.expert.slow_handshake"];
         fields(&with(&path, &[preference], &filter), &["frame.number"])
     };
-    assert_eq!(remarked("tcphs.slow_ms:1000"), all);
-    assert_eq!(remarked("tcphs.slow_ms:4000000"), [[""; 1]; 0]);
+    assert_eq!(slow_frames("tcphs.slow_ms:1000"), all);
+    assert_eq!(slow_frames("tcphs.slow_ms:4000000"), [[""; 1]; 0]);
 }
 
 /// Wireshark takes the default for a value that it does not know; a name that it does not know is an

@@ -53,7 +53,7 @@ const STATISTICS: [&[&str]; 2] =
     [&["-n", "-q", "-z", "tcphs,tree", "-z", "expert"], &["-n", "-q", "-z", "tcphs,connections"]];
 
 /// Entries that the packet list calls; with `:2` the second call panics.
-const OF_LISTS: [&str; 14] = [
+const LIST_ENTRIES: [&str; 14] = [
     "session_new",
     "session_free",
     "session_configure",
@@ -71,7 +71,7 @@ const OF_LISTS: [&str; 14] = [
 ];
 
 /// Entries that statistics call.
-const OF_STATISTICS: [&str; 6] = [
+const STATISTICS_ENTRIES: [&str; 6] = [
     "session_tapped",
     "statistics_new",
     "statistics_clear",
@@ -82,7 +82,7 @@ const OF_STATISTICS: [&str; 6] = [
 
 /// Entries that register the plugin, and entries that return a boolean, which is false after a
 /// panic.
-const OTHERS: [&str; 6] = [
+const OTHER_ENTRIES: [&str; 6] = [
     "register_info",
     "statistics_columns",
     "statistics_free",
@@ -92,7 +92,7 @@ const OTHERS: [&str; 6] = [
 ];
 
 /// Entries that only move constants and pointers, so that no panic is possible in them.
-const TRIVIAL: [&str; 4] =
+const TRIVIAL_ENTRIES: [&str; 4] =
     ["settings_default", "session_failure", "statistics_failure", "take_failure"];
 
 /// Reads the capture with a panic at `entry`; returns the lines, and whether there was a warning
@@ -119,7 +119,7 @@ fn a_panic_leaves_the_list_as_it_is_without_us() {
         let arguments = [list, &["-r", &capture]].concat();
         run(wireshark().without_plugin(), &arguments, "").lines
     });
-    let told = in_parallel(&OF_LISTS, |entry| {
+    let told = in_parallel(&LIST_ENTRIES, |entry| {
         let told = LISTS.iter().zip(&stock).map(|(list, stock)| {
             let (lines, told) = fail(entry, list);
             let (theirs, _) = without_ours(lines);
@@ -133,16 +133,16 @@ fn a_panic_leaves_the_list_as_it_is_without_us() {
         });
         told.fold(false, |any, told| any | told)
     });
-    let silent: Vec<_> = OF_LISTS.iter().zip(told).filter(|(_, told)| !told).collect();
+    let silent: Vec<_> = LIST_ENTRIES.iter().zip(told).filter(|(_, told)| !told).collect();
     assert!(silent.is_empty(), "never called: {silent:?}");
 }
 
 #[test]
 fn a_panic_leaves_statistics_incomplete_with_a_warning() {
-    let told = in_parallel(&OF_STATISTICS, |entry| {
+    let told = in_parallel(&STATISTICS_ENTRIES, |entry| {
         STATISTICS.map(|statistics| fail(entry, statistics).1).contains(&true)
     });
-    let silent: Vec<_> = OF_STATISTICS.iter().zip(told).filter(|(_, told)| !told).collect();
+    let silent: Vec<_> = STATISTICS_ENTRIES.iter().zip(told).filter(|(_, told)| !told).collect();
     assert!(silent.is_empty(), "never called: {silent:?}");
     // A table without columns is not registered; everything else is.
     assert!(fail("statistics_columns", STATISTICS[0]).1);
@@ -189,8 +189,9 @@ fn statistics_that_cannot_be_freed() {
 #[test]
 fn every_entry_is_listed() {
     let folder = testkit::workspace_root().join("ffi-plugin/src");
-    let mut known: BTreeSet<&str> = OF_LISTS.iter().chain(&OF_STATISTICS).copied().collect();
-    known.extend(OTHERS.iter().chain(&TRIVIAL));
+    let mut known: BTreeSet<&str> =
+        LIST_ENTRIES.iter().chain(&STATISTICS_ENTRIES).copied().collect();
+    known.extend(OTHER_ENTRIES.iter().chain(&TRIVIAL_ENTRIES));
     known.retain(|name| !name.contains(':'));
     let mut found = BTreeSet::new();
     for file in sources(&folder) {
@@ -199,7 +200,7 @@ fn every_entry_is_listed() {
         for function in functions {
             let name = function.split('(').next().expect("a name").to_owned();
             let injected = function.contains(&format!("entry(\"{name}\")"));
-            assert_eq!(injected, !TRIVIAL.contains(&&*name), "{name}");
+            assert_eq!(injected, !TRIVIAL_ENTRIES.contains(&&*name), "{name}");
             found.insert(name);
         }
     }

@@ -70,7 +70,7 @@ fn read(tshark: &Wireshark, file: &Path) -> Read {
 /// opened, no other connection is lost, and there is no warning. The nineteenth evicts the
 /// connection that was silent for longest.
 #[test]
-fn finished_connections_leave_first_and_then_the_silent() {
+fn finished_connections_leave_before_silent_ones() {
     let mut frames = Vec::new();
     for number in 0..16 {
         frames.extend(handshake(u32::from(number), number));

@@ -9,7 +9,7 @@ use crate::compare::{assert_same, share};
 use crate::frame_mutations::{cut, every_value, in_disorder, made_up, mutate};
 use crate::frames::read_all;
 
-fn of_samples() -> Frames {
+fn sample_frames() -> Frames {
     let mut read = read_all(&samples());
     read.retain(|frames| frames.link_type == ETHERNET);
     read.pop().expect("the samples are of Ethernet")
@@ -50,17 +50,17 @@ fn values(source: &Frames, step: usize) -> Frames {
     Frames { link_type: source.link_type, frames }
 }
 
-fn from_nothing(count: usize, seed: u64) -> Frames {
+fn made_up_frames(count: usize, seed: u64) -> Frames {
     let mut random = Rng::with_seed(seed);
     ethernet((0..count).map(|_| made_up(&mut random)).collect())
 }
 
 /// A thousand frames of all kinds, for tests that take long per frame.
 pub fn some_of_everything() -> Frames {
-    let source = of_samples();
+    let source = sample_frames();
     let mut all = source.clone();
     for more in
-        [cuts(&source, 200), values(&source, 200), mutations(&source, 2, 5), from_nothing(300, 6)]
+        [cuts(&source, 200), values(&source, 200), mutations(&source, 2, 5), made_up_frames(300, 6)]
     {
         all.frames.extend(more.frames);
     }
@@ -70,12 +70,12 @@ pub fn some_of_everything() -> Frames {
 /// Compares some thousand frames of each kind of mutation.
 #[test]
 fn thousands_of_frames() {
-    let source = of_samples();
+    let source = sample_frames();
     let all = [
         ("cut", cuts(&source, 20)),
         ("every value", values(&source, 100)),
         ("mutated", mutations(&source, 8, 1)),
-        ("made up", from_nothing(1000, 2)),
+        ("made up", made_up_frames(1000, 2)),
     ];
     let frames: usize = all.iter().map(|(_, frames)| frames.frames.len()).sum();
     assert!(frames > 5000, "{frames}");
@@ -90,11 +90,11 @@ fn thousands_of_frames() {
 fn hundreds_of_thousands_of_frames() {
     const MOST: usize = 8000;
     let mut all = Vec::new();
-    let source = of_samples();
+    let source = sample_frames();
     all.push(("cut".to_owned(), cuts(&source, 1)));
     all.push(("every value".to_owned(), values(&source, 10)));
     all.extend((0..20).map(|seed| (format!("mutated {seed}"), mutations(&source, 30, 100 + seed))));
-    all.extend((0..5).map(|seed| (format!("made up {seed}"), from_nothing(MOST, 200 + seed))));
+    all.extend((0..5).map(|seed| (format!("made up {seed}"), made_up_frames(MOST, 200 + seed))));
     for source in read_all(&corpus()) {
         for (part, frames) in source.frames.chunks(MOST).enumerate() {
             let part_of = Frames { link_type: source.link_type, frames: frames.to_vec() };

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_that_run_alone_are_there() {
+    fn programs_that_run_alone_exist() {
         for name in ALONE {
             assert!(workspace_root().join(name).is_file(), "{name}");
         }

@@ -19,7 +19,7 @@ use tests::{all_cases, corpus, in_parallel, named_version_run};
 
 use self::report::Report;
 use self::tshark::Frame;
-pub use self::tshark::WIRESHARKS;
+pub use self::tshark::TSHARK_FIELDS;
 use crate::tool_output::{self, ToolOutput};
 
 /// The rows of the command and of tshark for one capture.

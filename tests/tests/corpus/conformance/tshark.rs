@@ -20,7 +20,7 @@ use crate::tool_output::{Passes, SEPARATOR, ToolOutput};
 pub type Tally = BTreeMap<(&'static str, &'static str), usize>;
 
 /// The fields that tshark prints for this comparison.
-pub const WIRESHARKS: &[&str] = &[
+pub const TSHARK_FIELDS: &[&str] = &[
     "frame.number",
     "frame.protocols",
     "ip.src",
@@ -89,7 +89,7 @@ impl Frame {
 
 /// Every frame with TCP in it, in two passes.
 pub fn frames(output: &ToolOutput) -> Vec<Frame> {
-    let rows = output.rows(Passes::Two, WIRESHARKS);
+    let rows = output.rows(Passes::Two, TSHARK_FIELDS);
     rows.iter().filter_map(|row| Frame::parse(row)).collect()
 }
 

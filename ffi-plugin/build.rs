@@ -84,7 +84,7 @@ fn compile_shim(folders: &[PathBuf], own: &Path) -> Result<(), String> {
         // Wireshark prescribes the parameters of dissectors.
         .flag_if_supported("-Wno-unused-parameter")
         .flag_if_supported("-Werror=implicit-function-declaration");
-    // As system headers, they give no warnings.
+    // Included as system headers, Wireshark's headers cause no warnings.
     for folder in folders {
         compiler.flag("-isystem").flag(folder);
     }

@@ -1,4 +1,4 @@
-//! Whether the frames of a file are in order of time.
+//! Checks that the frames of a file are in order of time.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub struct Disorder {
     pub frames: u64,
     /// The frame that is furthest behind; the first of them if there are several.
     pub furthest_frame: u64,
-    /// How far it is behind, in nanoseconds.
+    /// The time in nanoseconds by which it is behind.
     pub furthest_ns: u64,
 }
 

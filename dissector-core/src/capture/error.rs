@@ -1,8 +1,8 @@
-//! Why a capture cannot be read, or not to its end.
+//! Errors of reading captures, and warnings about captures that were not read to their end.
 
 use std::io;
 
-/// Why a capture cannot be read, or reading it failed.
+/// The reason why a capture cannot be read, or why reading it failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {

@@ -34,7 +34,7 @@ pub const DEFAULT_CLOSED_LIMIT: usize = 50_000;
 /// A table with a lower limit than this has one shard: small shards do not fill up evenly.
 const FEWEST_SHARDED: usize = 1 << 16;
 
-/// Many connections: finds the one that a segment belongs to, and follows it.
+/// A table of connections: it finds the connection that a segment belongs to, and follows it.
 ///
 /// Connections are numbered from 0 in the order of their first segments. Two addresses and two ports
 /// identify a connection: neither VLAN nor tunnel nor interface counts.
@@ -67,7 +67,7 @@ pub struct ConnectionTable {
     shards: Vec<Shard>,
     /// The hasher of the indexes of all shards.
     hasher: RandomState,
-    /// How many shards there are, lent or not.
+    /// The number of shards, including those that are lent.
     shard_count: usize,
     /// The shard of the packet observed last; `None` after a batch.
     latest: Option<usize>,
@@ -198,7 +198,7 @@ impl ConnectionTable {
         }
     }
 
-    /// Sets the clock, and finds the shard.
+    /// Sets the clock, and returns the shard of a segment.
     #[inline]
     fn turn_to(&mut self, key: &FlowKey, time_ns: i64) -> usize {
         // A segment with an earlier time does not turn the clock back.
@@ -286,7 +286,7 @@ impl ConnectionTable {
         remaining::in_order(slots, &self.closed, self.next_id)
     }
 
-    /// The same connections, without what finds them: it takes less memory.
+    /// The same connections without the index, which takes less memory.
     pub(crate) fn into_remaining(self) -> Remaining {
         let slots: Vec<Slots> = self.shards.into_iter().map(Shard::into_slots).collect();
         Remaining::new(slots, self.closed, self.next_id)

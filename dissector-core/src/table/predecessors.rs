@@ -23,25 +23,26 @@ impl Predecessors {
         self.by_successor.values().copied()
     }
 
-    /// The one before the connection in slot `successor`.
+    /// The slot of the predecessor of the connection in slot `successor`.
     pub(crate) fn of(&self, successor: u32) -> Option<u32> {
         self.by_successor.get(&successor).copied()
     }
 
-    /// The connection in slot `successor` has one before it, which has no other.
+    /// Adds a pair; the predecessor has no other successor.
     pub(crate) fn insert(&mut self, successor: u32, predecessor: u32) {
         self.by_successor.insert(successor, predecessor);
         self.by_predecessor.insert(predecessor, successor);
     }
 
-    /// Parts the connection in slot `successor` from the one before it, and gives that.
+    /// Removes the pair of the connection in slot `successor`, and returns the slot of its
+    /// predecessor.
     pub(crate) fn take_of(&mut self, successor: u32) -> Option<u32> {
         let predecessor = self.by_successor.remove(&successor)?;
         self.by_predecessor.remove(&predecessor);
         Some(predecessor)
     }
 
-    /// Parts the connection in slot `predecessor` from its successor.
+    /// Removes the pair of the connection in slot `predecessor`.
     pub(crate) fn part(&mut self, predecessor: u32) {
         if let Some(successor) = self.by_predecessor.remove(&predecessor) {
             self.by_successor.remove(&successor);

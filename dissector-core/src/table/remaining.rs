@@ -32,7 +32,7 @@ impl Remaining {
         find(*self.order.get(place)?, shards, |shard| &self.slots[shard], &self.closed)
     }
 
-    /// How many there are.
+    /// The number of connections.
     pub(crate) fn len(&self) -> usize {
         self.order.len()
     }
@@ -51,10 +51,10 @@ pub(crate) fn in_order<'a>(
 /// Marks an index into the connections that have left.
 const CLOSED: u32 = 1 << 31;
 
-/// Stands for a number whose connection is not here.
+/// Marks a number whose connection is not in this table.
 const NOWHERE: u32 = u32::MAX;
 
-/// Where the connections are, in the order of their numbers.
+/// The places of the connections, in the order of their numbers.
 fn order(slots: &[&Slots], closed: &VecDeque<Connection>, next_id: u32) -> Vec<u32> {
     let shards = slots.len() as u32;
     let placed = || {
@@ -66,7 +66,8 @@ fn order(slots: &[&Slots], closed: &VecDeque<Connection>, next_id: u32) -> Vec<u
     };
     let count = slots.iter().map(|slots| slots.len()).sum::<usize>() + closed.len();
     if next_id as usize <= 2 * count {
-        // Most connections are still here: one place a number takes less time than sorting.
+        // Most connections are still in the table, so an array with one place per number takes less
+        // time than sorting.
         let mut order = vec![NOWHERE; next_id as usize];
         let mut put = |id: u32, at| order.get_mut(id as usize).map(|entry| *entry = at);
         if placed().all(|(id, at)| put(id, at).is_some()) {

@@ -1,4 +1,4 @@
-//! Where connections are stored, by slot.
+//! The storage of connections, by slot.
 
 use crate::connection::Connection;
 

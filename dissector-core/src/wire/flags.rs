@@ -166,8 +166,8 @@ impl TcpFlags {
     }
 }
 
-/// As Wireshark's Info column: `SYN, ACK`, and `<None>` where no bit is set. Reserved bits, however
-/// many, are one `Reserved` at the end.
+/// Writes the flags as Wireshark's Info column does: `SYN, ACK`, and `<None>` if no bit is set.
+/// Reserved bits, however many, are one `Reserved` at the end.
 impl fmt::Display for TcpFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {

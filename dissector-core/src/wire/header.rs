@@ -61,7 +61,7 @@ impl<'a> TcpHeader<'a> {
     #[inline(always)]
     pub fn parse(segment: &'a [u8]) -> Result<Self, HeaderError> {
         let truncated = HeaderError::Truncated { available: segment.len() };
-        // As an array, so that the compiler knows that all fields are there.
+        // The octets are an array, so that the compiler needs no further length checks.
         let Some((fixed, rest)) = segment.split_first_chunk::<FIXED_OCTETS>() else {
             return Err(truncated);
         };

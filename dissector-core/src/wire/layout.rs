@@ -152,7 +152,7 @@ impl SynSignature<'_> {
     }
 }
 
-/// How many octets an option takes.
+/// The number of octets of an option.
 fn octets(option: &TcpOption<'_>) -> usize {
     match option {
         TcpOption::End | TcpOption::Nop => 1,

@@ -4,7 +4,7 @@ use crate::wire::SeqNumber;
 
 /// Most letters that a history has.
 const MOST_LETTERS: usize = 25;
-/// How many letters need no memory of their own.
+/// The number of letters that are stored without an allocation.
 const INLINE_LETTERS: usize = 14;
 
 /// The letters so far, in ASCII. With more than a few letters, and once something is counted, they
@@ -27,7 +27,7 @@ pub(super) struct Long {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub last_syn: SeqNumber,
-    /// End of the last FIN; means something unless the FIN ended at the highest number.
+    /// End of the last FIN; valid unless the FIN ended at the highest number.
     pub last_fin: SeqNumber,
     /// Number of the last RST; valid unless the RST was at the highest number.
     pub last_rst: SeqNumber,

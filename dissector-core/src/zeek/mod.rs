@@ -161,7 +161,7 @@ impl Zeek {
         }
         let is_active = self.ends[sender as usize].state != Inactive;
         if is_active && !segment.flags.intersects(KINDS) {
-            // It changes no state of its sender.
+            // A segment that changes no state of its sender.
             self.add_stream_letter(sender as usize, segment, payload);
             self.advance(sender, segment, payload, segment.sequence + payload);
         } else {
@@ -265,7 +265,8 @@ impl Zeek {
         }
     }
 
-    /// How far both ends have got; payload that does not take its sender further was sent before.
+    /// Updates the highest numbers of both ends; payload below the sender's highest number was sent
+    /// before.
     #[inline(always)]
     fn advance(&mut self, from: Side, segment: &CompactSegment, payload: u32, end: SeqNumber) {
         let (sender, peer) = (from as usize, from.other() as usize);

@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_connection_is_found_after_an_icmp_error_has_made_it_leave() {
         let mut session = Session::default();
-        // Refused; its time is over when a router complains of the SYN.
+        // The SYN is refused; the connection has expired when an ICMP error about the SYN comes.
         session.learn(1, &segment(&SYN));
         let refusal = octets(0x14, true, 0, 101);
         let mut refusal = segment(&refusal);

@@ -277,7 +277,7 @@ pub(crate) mod tests {
         let mut session = Session::default();
         session.learn(1, &segment(&with_flags(0x10)));
         session.end_frame(1);
-        // Twice two segments under the number 2: the first frame was rejected.
+        // Two frames of two segments have the number 2: a read filter rejected the first one.
         for flag in [0x02, 0x10] {
             session.learn(2, &segment(&with_flags(flag)));
             session.learn(2, &segment(&with_flags(flag | 0x08)));
@@ -286,7 +286,7 @@ pub(crate) mod tests {
         assert_eq!(flags(&session, 2), [".", "P."]);
         assert_eq!(flags(&session, 1), ["."]);
         assert_eq!(session.store.len(), 3);
-        // Then a frame of that number without TCP.
+        // The next frame of that number has no TCP segment.
         session.end_frame(2);
         assert!(flags(&session, 2).is_empty());
         assert_eq!(session.store.len(), 1);

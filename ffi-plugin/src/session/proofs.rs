@@ -14,11 +14,11 @@ use crate::show::text::Evidence;
 pub struct Proofs {
     /// Number of records that were read.
     read: usize,
-    /// By connection: the state that each side is assumed to be in, and the place of the record since
-    /// which it is.
+    /// For each connection, the state that each side is assumed to be in, and the place of the
+    /// first record with that state.
     open: Vec<[Option<(State, u32)>; 2]>,
-    /// By side and place of the deciding record: the place of the record since which the state was
-    /// assumed, and the evidence.
+    /// For each side and place of a deciding record, the place of the first record with the assumed
+    /// state, and the evidence.
     settled: BTreeMap<(u64, u32), (u32, Evidence)>,
 }
 
@@ -81,8 +81,8 @@ fn key(connection: u32, side: Side) -> u64 {
     u64::from(connection) << 1 | side as u64
 }
 
-/// Whether a side that is in `then` cannot have been in `assumed` before, because no segment leads
-/// from one to the other.
+/// Whether a side in state `then` cannot have been in state `assumed` before, because no segment
+/// leads from one to the other.
 fn goes_back(assumed: State, then: State) -> bool {
     let order = |state| match state {
         State::SynSent => 1,

@@ -20,7 +20,8 @@ struct Entry {
     start: usize,
 }
 
-/// Octets in front of each header: TTL, version of IP, and whether there is a payload.
+/// The number of octets in front of each header: TTL, version of IP, and whether there is a
+/// payload.
 const ABOUT: usize = 3;
 /// The longest header.
 const HEADER: usize = 60;

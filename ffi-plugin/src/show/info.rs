@@ -66,7 +66,7 @@ impl InfoTexts {
     }
 }
 
-/// Everything that the text depends on, in 42 bits.
+/// The key of a text: all values that it depends on, in 42 bits.
 fn key(annotation: &Annotation) -> u64 {
     let state =
         |states: &States| u64::from(states.after().number()) << 1 | u64::from(states.proven());
@@ -93,7 +93,8 @@ mod tests {
         // Several states of both ends, proven and assumed.
         let kept = [1, 2, 3, 4, 9].map(|frame| first(&session, frame));
         let mut texts = InfoTexts::default();
-        // More than there are slots, each twice in turn with its neighbours.
+        // The annotations are more than the slots, and each is asked for twice, by turns with
+        // others.
         for annotation in kept.iter().flat_map(|annotation| [annotation, &kept[0]]) {
             for (stage, copy) in Stage::ALL
                 .iter()

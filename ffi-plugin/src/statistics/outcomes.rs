@@ -43,7 +43,7 @@ impl Table for Outcomes {
         place
     }
 
-    /// By outcome and server; Wireshark sorts trees itself.
+    /// The counts by outcome and server; Wireshark sorts trees itself.
     fn sort(&mut self) {
         self.rows.sort_by_key(|row| (row.outcome.number(), row.server));
         let key = |row: &Row| (row.outcome.number(), row.server);

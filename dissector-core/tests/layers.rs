@@ -3,10 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 
-use dissector_core::capture::{Capture, IpVersion, Skipped};
+use dissector_core::capture::{Capture, Decoder, Frame, IpVersion, LinkType, Skipped};
 use hex_literal::hex;
 use proptest::prelude::*;
 
@@ -172,6 +172,16 @@ fn frames() -> Vec<(&'static str, u32, Vec<u8>)> {
         ("MACsec", 1, tagged(0x88e5, &hex!("000000000001 0800"), &with(&v4, &[0; 16]))),
         ("NSH", 1, tagged(0x894f, &hex!("0fc2 0203 00000000"), &bridged)),
         ("Ethernet in Ethernet", 1, ethernet(0x6558, &bridged)),
+        ("NULL", 0, with(&hex!("02000000"), &v4)),
+        ("NULL, IPv6, big-endian", 0, with(&hex!("0000001e"), &v6)),
+        ("LOOP", 108, with(&hex!("00000002"), &v4)),
+        ("RAW", 101, v6.clone()),
+        ("RAW, old number", 12, v4.clone()),
+        ("RAW, OpenBSD's number", 14, v4.clone()),
+        ("IPv4", 228, v4.clone()),
+        ("IPv6", 229, v6.clone()),
+        ("SLL 2", 276, with(&hex!("0800 0000 00000002 0001 00 06 0000000000000000"), &v4)),
+        ("ATM, old number", 11, snap.clone()),
         ("token ring", 6, with(&hex!("1040 000000000000 000000000000"), &snap)),
         ("ARCNET", 7, with(&hex!("0102 f0"), &v4)),
         ("ARCNET, RFC 1201", 7, with(&hex!("0102 d4 000001"), &v4)),
@@ -253,6 +263,18 @@ fn each_layer_leads_to_its_segment() {
         assert!(found[0].1 == "10.0.0.1" || found[0].1 == "2001:db8::1", "{name}: {found:?}");
         assert_eq!(found[0].2, 2, "{name}");
     }
+}
+
+#[test]
+fn each_link_type_that_is_decoded_has_a_frame_here() {
+    let tested: BTreeSet<u32> = frames().into_iter().map(|(_, number, _)| number).collect();
+    let is_decoded = |number: &u16| {
+        let mut decoder = Decoder::new(LinkType(*number));
+        let skipped = decoder.decode(Frame::new(&[], 0)).skipped();
+        !matches!(skipped, Some(Skipped::LinkType(_)))
+    };
+    let decoded: BTreeSet<u32> = (0..=u16::MAX).filter(is_decoded).map(u32::from).collect();
+    assert_eq!(tested, decoded);
 }
 
 #[test]

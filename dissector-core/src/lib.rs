@@ -71,7 +71,6 @@
 
 #[cfg(feature = "capture")]
 pub mod capture;
-mod clock;
 mod compact;
 pub mod connection;
 mod icmp;

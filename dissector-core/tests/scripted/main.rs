@@ -1,7 +1,6 @@
 //! One named case for each rule of the engine, told as a scripted capture.
 
 mod boundaries;
-mod causes;
 mod closing;
 mod duplicates;
 mod icmp;
@@ -10,8 +9,6 @@ mod mixtures;
 mod opening;
 mod outcomes;
 mod proofs;
-mod reports;
 mod simulated;
 mod tables;
 mod times;
-mod unanswered_data;

@@ -10,7 +10,7 @@ use super::{
     patient, ready,
 };
 use crate::samples::lab::Side;
-use testkit::socket;
+use crate::samples::socket;
 
 const ICMP_REJECT: &[Prepare] = &[
     Filter(Side::Server, "tcp dport 7000 reject with icmpx port-unreachable"),

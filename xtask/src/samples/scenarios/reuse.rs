@@ -7,7 +7,7 @@ use super::{
     CLIENT, PLAIN, SERVER, Scenario, connect, expect, finish, hear_out, nap, patient, plain_server,
     ready, say_hello,
 };
-use testkit::socket;
+use crate::samples::socket;
 
 /// The last part of `samples/README.md`.
 pub(super) const SCENARIOS: &[Scenario] = &[

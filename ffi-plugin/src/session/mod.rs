@@ -177,14 +177,9 @@ impl Session {
 
     /// The text of the Info column for a frame, and a NUL; `None` if the frame adds none.
     pub fn info(&mut self, frame: u32) -> Option<&str> {
-        let every = self.settings.every_segment;
-        let is_staged = |annotation: &Annotation| every || annotation.stage != Stage::None;
-        // Nearly all frames, in a few instructions: every listing asks for each.
-        if let Some(only) = self.store.only_segment(frame) {
-            return is_staged(&only).then(|| self.texts.one(&only));
-        }
         let annotations = self.store.segments(frame).map(|(_, annotation)| annotation);
-        let mut staged = annotations.filter(is_staged);
+        let every = self.settings.every_segment;
+        let mut staged = annotations.filter(|annotation| every || annotation.stage != Stage::None);
         let first = staged.next()?;
         Some(match staged.next() {
             None => self.texts.one(&first),

@@ -62,24 +62,17 @@ impl Store {
     }
 
     /// The segments of a frame in the order in which they came, each with its place.
+    ///
+    /// A plain walk, inlined: every listing asks for the segments of each frame.
+    #[inline(always)]
     pub fn segments(&self, frame: u32) -> impl Iterator<Item = (u32, Annotation)> {
-        let first = self.first.get(frame).checked_sub(1);
-        let places = first.into_iter().flat_map(|first| first..);
-        let records = places.map_while(|place| Some((place, self.records.get(place as usize)?)));
-        let of_frame = records.take_while(move |(_, record)| record.frame == frame);
-        of_frame.map(|(place, record)| (place, self.annotation(place, &record.annotation)))
-    }
-
-    /// The only segment of a frame; `None` if the frame has none or several.
-    #[inline]
-    pub fn only_segment(&self, frame: u32) -> Option<Annotation> {
-        let place = self.first.get(frame).checked_sub(1)?;
-        let next = self.records.get(place as usize + 1);
-        if next.is_some_and(|next| next.frame == frame) {
-            return None;
-        }
-        let record = self.records.get(place as usize).filter(|record| record.frame == frame)?;
-        Some(self.annotation(place, &record.annotation))
+        let mut next = self.first.get(frame).checked_sub(1);
+        std::iter::from_fn(move || {
+            let place = next?;
+            let record = self.records.get(place as usize).filter(|record| record.frame == frame)?;
+            next = place.checked_add(1);
+            Some((place, self.annotation(place, &record.annotation)))
+        })
     }
 
     /// The records from `place` on, each with its frame and place.

@@ -80,7 +80,7 @@ enum tcphs_copy {
 enum tcphs_outcome {
     TCPHS_OUTCOME_PENDING = 0, ///< The capture is too short to decide.
     TCPHS_OUTCOME_COMPLETE = 1, ///< Each side's SYN was acknowledged by the other.
-    TCPHS_OUTCOME_NO_REPLY = 2, ///< Nothing came back.
+    TCPHS_OUTCOME_NO_REPLY = 2, ///< Nothing acceptable came back.
     TCPHS_OUTCOME_REFUSED = 3, ///< An acceptable RST answered the SYN.
     TCPHS_OUTCOME_UNREACHABLE = 4, ///< An ICMP error answered the SYN.
     TCPHS_OUTCOME_NO_FINAL_ACK = 5, ///< The client never answered the SYN/ACK.
@@ -88,15 +88,17 @@ enum tcphs_outcome {
     TCPHS_OUTCOME_NOT_ACCEPTED = 6,
     /// The client reset the connection before the handshake was complete.
     TCPHS_OUTCOME_ABORTED_BY_CLIENT = 7,
-    /// The server reset the connection after its SYN/ACK, before confirming it.
+    /// The server reset the connection after its SYN/ACK, data or FIN, before confirming it.
     TCPHS_OUTCOME_ABORTED_BY_SERVER = 8,
     TCPHS_OUTCOME_CHALLENGED = 9, ///< Only a challenge ACK answered the SYN.
-    TCPHS_OUTCOME_BAD_SYNACK = 10, ///< Only SYN/ACKs that do not acknowledge the SYN came back.
+    TCPHS_OUTCOME_BAD_SYNACK = 10, ///< Only SYN/ACKs that the client cannot accept came back.
     /// Only one side was captured; what it sent proves that the connection came up.
     TCPHS_OUTCOME_ONE_WAY = 11,
     TCPHS_OUTCOME_MIDSTREAM = 12, ///< No SYN of either side is in the capture.
     /// SYN/ACKs without a SYN: a late start, or backscatter of forged SYNs.
     TCPHS_OUTCOME_UNSOLICITED_SYNACK = 13,
+    /// The server has the final ACK, and waits for data before it accepts the connection.
+    TCPHS_OUTCOME_DEFERRED = 14,
 };
 
 /// How the connection was opened.
@@ -136,7 +138,8 @@ enum tcphs_rst_reason {
     TCPHS_RST_REASON_HALF_OPEN_DISCOVERY = 2,
     /// A bare RST with the peer's ACK as its sequence number: the sender knows no such connection.
     TCPHS_RST_REASON_NO_CONNECTION = 3,
-    TCPHS_RST_REASON_ABORT = 4, ///< RST with ACK: the owner of the connection gave it up.
+    /// The owner of the connection, or a device in its name, gave it up.
+    TCPHS_RST_REASON_ABORT = 4,
     TCPHS_RST_REASON_AFTER_FIN = 5, ///< After the sender's own FIN.
     TCPHS_RST_REASON_UNACCEPTABLE = 6, ///< Its numbers fit nothing that the receiver would accept.
 };
@@ -207,7 +210,7 @@ enum tcphs_finding {
     TCPHS_FINDING_SYNACK_RETX_AFTER_ACK = 4,
     /// SYN/ACK sent again while the final ACK was still on its way.
     TCPHS_FINDING_SYNACK_RETX_CROSSED = 5,
-    /// Nothing answers the SYN: host down, firewall that drops, accept queue full, or the way back is broken.
+    /// Nothing acceptable answers the SYN: host down, firewall that drops, accept queue full, or the way back is broken.
     TCPHS_FINDING_NO_REPLY = 6,
     /// Nothing answers the SYN/ACK: forged SYN (flood), client gone, or the SYN/ACK does not reach it.
     TCPHS_FINDING_NO_FINAL_ACK = 7,
@@ -230,7 +233,7 @@ enum tcphs_finding {
     TCPHS_FINDING_BAD_SYNACK = 16,
     /// A second SYN/ACK has another initial sequence number: two responders (load balancer, anycast, proxy) or a server that forgot the first.
     TCPHS_FINDING_SYNACK_ISN_CHANGED = 17,
-    /// The numbers of this RST fit nothing its receiver would accept: it should be ignored.
+    /// This RST has not the number that its receiver expects next: it should be ignored.
     TCPHS_FINDING_RST_UNACCEPTABLE = 18,
     /// The connection goes on after an RST: it did not arrive, or was injected and ignored.
     TCPHS_FINDING_RST_IGNORED = 19,
@@ -241,7 +244,7 @@ enum tcphs_finding {
     /// A SYN inside a live connection: the client may have restarted, or the SYN is an old duplicate or forged.
     TCPHS_FINDING_SYN_IN_ESTABLISHED = 22,
     TCPHS_FINDING_SIMULTANEOUS_OPEN = 23, ///< Both sides opened at once.
-    /// The responder sends its SYN apart from its ACK: unusual, and a way around some firewalls.
+    /// The responder sends its SYN apart from its ACK: unusual, and a way around some firewalls. A simultaneous open whose first SYN was lost looks the same.
     TCPHS_FINDING_SPLIT_HANDSHAKE = 24,
     /// Connected to itself: source and destination are the same address and port.
     TCPHS_FINDING_SELF_CONNECT = 25,
@@ -281,6 +284,245 @@ enum tcphs_finding {
     TCPHS_FINDING_SIMULTANEOUS_CLOSE = 47, ///< Both sides closed at once.
     TCPHS_FINDING_RST_AFTER_FIN = 48, ///< Reset after a FIN.
     TCPHS_FINDING_RST_ABORT = 49, ///< The connection was reset while open.
+    /// RSTs and ACKs answer each other again and again: each end takes the other's numbers for wrong, because a device between them rewrites them or one end has lost the connection.
+    TCPHS_FINDING_RST_ACK_LOOP = 50,
+    /// No octet of the client's data was ever acknowledged, although it was sent again or long ago: the server never took the connection over from its SYN cookie or a SYN proxy, or the data is lost on the way.
+    TCPHS_FINDING_DATA_UNANSWERED = 51,
+};
+
+/// Why a connection did not come up, or ended as it did.
+enum tcphs_cause {
+    TCPHS_CAUSE_CAPTURE_ENDED = 0, ///< The capture, or its file, ended too soon.
+    /// The capture, or its file, began after the connection did.
+    TCPHS_CAUSE_CAPTURE_BEGAN_LATE = 1,
+    /// The two directions take different routes (asymmetric routing), and the capture sees only one.
+    TCPHS_CAUSE_ASYMMETRIC_ROUTE = 2,
+    /// The mirror port or a capture filter passes only one direction.
+    TCPHS_CAUSE_CAPTURE_ONE_SIDED = 3,
+    /// A firewall or a cloud security group drops the SYN (DROP rather than REJECT).
+    TCPHS_CAUSE_FIREWALL_DROPS = 4,
+    /// A firewall rejects the connection, with an RST (REJECT --reject-with tcp-reset) or an ICMP error.
+    TCPHS_CAUSE_FIREWALL_REJECTS = 5,
+    TCPHS_CAUSE_HOST_DOWN = 6, ///< The server is down, or no host has that address.
+    TCPHS_CAUSE_NO_ROUTE = 7, ///< The router that sent the error has no route to the server.
+    /// A routing loop: routers send the packet in a circle until its TTL is used up.
+    TCPHS_CAUSE_ROUTING_LOOP = 8,
+    /// A traceroute: the SYN was sent with a small TTL on purpose, to make a router on the path answer.
+    TCPHS_CAUSE_TRACEROUTE = 9,
+    /// An eBGP session to a neighbour that is more than one hop away: BGP sends with TTL 1 unless it is configured as multihop.
+    TCPHS_CAUSE_BGP_NOT_ADJACENT = 10,
+    /// The server's accept queue is full: the application does not call accept() fast enough, and Linux then drops SYNs and final ACKs silently, even though the port is open.
+    TCPHS_CAUSE_ACCEPT_QUEUE_FULL = 11,
+    /// The server's answer takes a different route and is lost there, or bypasses the capture point.
+    TCPHS_CAUSE_ANSWER_LOST = 12,
+    /// What answers counts from other numbers than the client: a device on the path changes the numbers of one direction only, or the answer is left over from an older connection, or forged.
+    TCPHS_CAUSE_ANSWER_UNACCEPTABLE = 13,
+    /// The server still holds an earlier connection on these ports in TIME-WAIT, and drops a SYN whose timestamp or number is behind that connection's (RFC 9293 §3.6.1, RFC 7323 §5.3).
+    TCPHS_CAUSE_TIME_WAIT_REFUSES = 14,
+    /// The two ends do not agree on signatures (TCP-MD5 or TCP-AO, which BGP uses): one signs its segments and the other does not, or their keys differ, and what does not fit is dropped silently.
+    TCPHS_CAUSE_KEY_MISMATCH = 15,
+    /// Address translation on the path does not translate the answer back: it reaches the client from an address that the client never asked.
+    TCPHS_CAUSE_NOT_TRANSLATED_BACK = 16,
+    /// A port scan: the scanner sends SYNs past its operating system's TCP, and needs no connection, only the answer (SYN scan).
+    TCPHS_CAUSE_SYN_SCAN = 17,
+    /// The client's program stopped waiting: its own time-out is shorter than the answer took.
+    TCPHS_CAUSE_CLIENT_GAVE_UP = 18,
+    /// Nothing listens on the port: the service is not running or is just restarting, or it listens on another port or address (only 127.0.0.1; IPv4 but not IPv6).
+    TCPHS_CAUSE_PORT_CLOSED = 19,
+    /// A load balancer or proxy in front of the server has no backend for the connection.
+    TCPHS_CAUSE_NO_BACKEND = 20,
+    /// The service has too many connections waiting: Windows refuses further ones with an RST, where other systems drop the SYN.
+    TCPHS_CAUSE_BACKLOG_FULL = 21,
+    /// The server does not take a further subflow for a Multipath TCP connection (MP_JOIN); the port itself is open to ordinary connections (RFC 8684 §3.2).
+    TCPHS_CAUSE_MP_JOIN_REFUSED = 22,
+    /// A load balancer, firewall or proxy refuses or ends the connection in a host's name, and says why in the RST.
+    TCPHS_CAUSE_DEVICE_REFUSES = 23,
+    /// The RST does not come from the host in whose name it was sent: a device on the path injects it (intrusion prevention, parental control, censorship).
+    TCPHS_CAUSE_RST_INJECTED = 24,
+    /// The SYN/ACK does not reach the client's TCP: a firewall on the path or on the client drops it, it takes a different route than the SYN, or it arrives damaged.
+    TCPHS_CAUSE_SYNACK_LOST = 25,
+    /// The SYN was forged. Many of these, from many addresses, are a SYN flood.
+    TCPHS_CAUSE_FORGED_SYN = 26,
+    TCPHS_CAUSE_CLIENT_GONE = 27, ///< The client is gone: it crashed, or left this network.
+    TCPHS_CAUSE_FINAL_ACK_BYPASSES = 28, ///< The final ACK bypasses the capture point.
+    /// The application has set TCP_DEFER_ACCEPT on its socket (nginx: “listen … deferred”), and waits for data that the client does not send: the server speaks first in this protocol, or the connection was opened in advance.
+    TCPHS_CAUSE_DEFERRED_ACCEPT = 29,
+    /// The final ACK is lost beyond the capture point: a firewall or load balancer drops it.
+    TCPHS_CAUSE_FINAL_ACK_LOST = 30,
+    /// Timestamps were agreed on and are missing from the final ACK on, so the server drops what the client sends (RFC 7323 §3.2); a device on the path removes them, or the client's TCP is broken.
+    TCPHS_CAUSE_TIMESTAMPS_MISSING = 31,
+    /// A health check that opens the connection only half: a load balancer or monitor that sees the SYN/ACK knows that the port is open, and resets.
+    TCPHS_CAUSE_HALF_OPEN_CHECK = 32,
+    /// A program tried several addresses at once, and another one answered first (happy eyeballs).
+    TCPHS_CAUSE_ANOTHER_ADDRESS_WON = 33,
+    /// The client's kernel does not know the connection: a program sent the SYN through a raw socket, or the kernel's state is gone.
+    TCPHS_CAUSE_UNKNOWN_TO_CLIENT = 34,
+    /// The accept queue is full, and net.ipv4.tcp_abort_on_overflow is set.
+    TCPHS_CAUSE_ABORT_ON_OVERFLOW = 35,
+    /// A SYN cookie was rejected: the ACK came too late, or reached another machine behind the same address.
+    TCPHS_CAUSE_SYN_COOKIE_REJECTED = 36,
+    /// The final ACK reached another host than the one that sent the SYN/ACK (a route change, ECMP, a restarted load balancer).
+    TCPHS_CAUSE_OTHER_MACHINE = 37,
+    /// Something in front of the server sent the SYN/ACK (a SYN proxy, a load balancer, protection against floods), and the RST comes from the server itself, where the port is closed.
+    TCPHS_CAUSE_FRONT_ANSWERED = 38,
+    /// The client, or address translation in front of it, reuses a port while the server still holds the older connection: after a crash, or after a time-out that only one side noticed.
+    TCPHS_CAUSE_PORT_REUSED_EARLY = 39,
+    /// A firewall on the path does not know the older connection, and drops the challenge ACK or the RST that answers it.
+    TCPHS_CAUSE_CHALLENGE_LOST = 40,
+    /// A firewall on the path rewrites sequence numbers or timestamps, and the answer bypasses it.
+    TCPHS_CAUSE_RENUMBERED = 41,
+    TCPHS_CAUSE_SYNACK_OLD = 42, ///< The SYN/ACK belongs to an earlier attempt on the same ports.
+    TCPHS_CAUSE_SYNACK_FORGED = 43, ///< The SYN/ACK is forged.
+    /// Backscatter: an attacker sends SYNs with forged source addresses to that server, and its answers go to those addresses.
+    TCPHS_CAUSE_BACKSCATTER = 44,
+    /// A SYN proxy (a firewall or protection against floods) completed the handshake in the server's place, and its own connection to the server did not come up.
+    TCPHS_CAUSE_SYN_PROXY = 45,
+    /// The client's data is lost on the way: a firewall drops it, or full-sized segments are too long for a link and nothing tells the client (path MTU).
+    TCPHS_CAUSE_DATA_LOST = 46,
+    /// A program ended the connection with a reset: it closed its socket with unread octets, asked for a reset (SO_LINGER with 0), or crashed.
+    TCPHS_CAUSE_PROGRAM_ABORTS = 47,
+    /// A firewall, proxy or load balancer on the path timed out after a long silence.
+    TCPHS_CAUSE_IDLE_TIMEOUT = 48,
+    /// The host that sent the RST no longer knows the connection: it restarted, or the packets reached another machine.
+    TCPHS_CAUSE_CONNECTION_FORGOTTEN = 49,
+    /// The other end no longer answers: its host is down or gone, or a firewall on the path has forgotten the connection and drops its packets.
+    TCPHS_CAUSE_PEER_SILENT = 50,
+    /// The server's program, or a proxy or load balancer in front of it, took the connection and turned it away: an access list, TCP wrappers, a limit of connections, no backend, or a crash at the start.
+    TCPHS_CAUSE_TURNED_AWAY = 51,
+    /// The client did not need the connection: a health check or connect scan that only wants to know whether the port is open, or a connection opened in reserve.
+    TCPHS_CAUSE_NOT_NEEDED = 52,
+    /// The server waited for the client's first octets, or for a name lookup, and gave up.
+    TCPHS_CAUSE_WAIT_TIMED_OUT = 53,
+    /// The program that should close its socket does not: it leaks sockets, or is busy.
+    TCPHS_CAUSE_SOCKET_LEAK = 54,
+    /// Data came after the program had closed its socket and the kernel had stopped waiting for the other end (FIN-WAIT-2 of a closed socket ends after 60 s on Linux): the other end was slow to answer or to close.
+    TCPHS_CAUSE_ORPHAN_TIMED_OUT = 55,
+    /// A program closed its socket while the other end was still sending: nobody can read that data any more, so an RST answers it.
+    TCPHS_CAUSE_CLOSED_WHILE_RECEIVING = 56,
+};
+
+/// What the capture shows of the cause.
+enum tcphs_evidence {
+    /// The ICMP error says that the connection is administratively prohibited, which only a firewall says.
+    TCPHS_EVIDENCE_ICMP_PROHIBITED = 0,
+    /// The ICMP error says “port unreachable”: a host answers a SYN to a closed port with an RST, so this is a firewall that rejects.
+    TCPHS_EVIDENCE_ICMP_PORT_UNREACHABLE = 1,
+    /// The ICMP error says “host unreachable”: the last router got no answer when it asked for the server's hardware address (ARP, neighbour discovery), or has no route.
+    TCPHS_EVIDENCE_ICMP_HOST_UNREACHABLE = 2,
+    TCPHS_EVIDENCE_ICMP_NO_ROUTE = 3, ///< The ICMP error says that there is no route to the server.
+    /// The ICMP error says that the SYN's TTL was used up on the way.
+    TCPHS_EVIDENCE_ICMP_TIME_EXCEEDED = 4,
+    /// The ICMP error comes from the server's own address: the packet got there.
+    TCPHS_EVIDENCE_ICMP_FROM_SERVER = 5,
+    /// The SYN passed here with a TTL of 4 or less: no system sends ordinary connections with so few hops.
+    TCPHS_EVIDENCE_SYN_TTL_LOW = 6,
+    /// The SYN passed here with a TTL of more than 32, as ordinary connections have it.
+    TCPHS_EVIDENCE_SYN_TTL_HIGH = 7,
+    /// The SYN is one of BGP (port 179) and has a TTL of 1, which eBGP uses towards a neighbour.
+    TCPHS_EVIDENCE_BGP_TTL = 8,
+    /// The SYN was never repeated, as a TCP would do that waits for its answer: its sender is a scanner, or gave up at once.
+    TCPHS_EVIDENCE_SYN_NEVER_REPEATED = 9,
+    /// The client's TCP repeated its SYN and waited: this is no scanner that asks once.
+    TCPHS_EVIDENCE_SYN_REPEATED = 10,
+    /// The SYN offers neither window scaling nor selective acknowledgments nor timestamps: it looks made by a program, not by an operating system.
+    TCPHS_EVIDENCE_SYN_WITHOUT_OPTIONS = 11,
+    TCPHS_EVIDENCE_SYN_OF_OS = 12, ///< The SYN offers what the TCP of an operating system offers.
+    /// An RST came back, but it does not acknowledge the SYN, so the client ignores it and waits on: something answers.
+    TCPHS_EVIDENCE_RST_UNACCEPTABLE = 13,
+    /// The server closed the connection before on these ports first, so it is in TIME-WAIT, and the new SYN's sequence number is behind that connection's.
+    TCPHS_EVIDENCE_NUMBER_BEHIND = 14,
+    /// The server closed the connection before on these ports first, so it is in TIME-WAIT, and the new SYN's timestamp is behind that connection's: it looks like an old duplicate.
+    TCPHS_EVIDENCE_TSVAL_BEHIND = 15,
+    /// Only one of SYN and SYN/ACK carries a signature (TCP-MD5 or TCP-AO): the end that signs drops what is not signed.
+    TCPHS_EVIDENCE_SIGNED_ONE_SIDED = 16,
+    /// The SYN carries a signature (TCP-MD5 or TCP-AO): a server that has no such key, or another one, drops it silently.
+    TCPHS_EVIDENCE_SYN_SIGNED = 17,
+    /// The port is that of BGP, and the SYN is not signed: a router that expects a signature drops it silently.
+    TCPHS_EVIDENCE_BGP_PORT = 18,
+    /// The client repeats its SYN although the SYN/ACK passed here: it is there, and did not get the SYN/ACK or did not take it.
+    TCPHS_EVIDENCE_SYNACK_NOT_RECEIVED = 19,
+    /// The RST came although the client had not sent a final ACK.
+    TCPHS_EVIDENCE_RST_WITHOUT_FINAL_ACK = 20,
+    /// The RST has sequence number 0 and acknowledges the SYN, as a host answers where nothing listens: its sender does not know of the SYN/ACK.
+    TCPHS_EVIDENCE_RST_ANSWERS_SYN = 21,
+    /// The SYN asks to join a Multipath TCP connection (MP_JOIN), and a server that does not know its token answers as if the port were closed.
+    TCPHS_EVIDENCE_MP_JOIN = 22,
+    /// The RST carries a reason of Multipath TCP (MP_TCPRST): a TCP that knows Multipath took the SYN and refused the subflow.
+    TCPHS_EVIDENCE_MP_TCPRST = 23,
+    /// The RST carries a text, which no operating system sends: load balancers and firewalls explain themselves this way.
+    TCPHS_EVIDENCE_RST_WITH_TEXT = 24,
+    /// The RST's TTL differs from that of its sender's other packets: another machine may have sent it.
+    TCPHS_EVIDENCE_RST_TTL_DIFFERS = 25,
+    TCPHS_EVIDENCE_RST_TTL_FITS = 26, ///< The RST's TTL is that of its sender's other packets.
+    /// The repeated SYN/ACK echoes a timestamp that the client sent after its SYN, so the client's ACK arrived: the server's host has it.
+    TCPHS_EVIDENCE_ACK_ARRIVED = 27,
+    /// The server repeated its SYN/ACK although the client had sent data, which ends a deferred accept.
+    TCPHS_EVIDENCE_DATA_NOT_TAKEN = 28,
+    /// The server repeated its SYN/ACK more than once, and the client acknowledged in between: after the first repetition, a deferred accept takes the ACK.
+    TCPHS_EVIDENCE_SYNACK_REPEATED_AGAIN = 29,
+    /// The first repetition of the SYN/ACK came after 2.5 s or more, later than the usual second: a deferred accept lets time pass first.
+    TCPHS_EVIDENCE_FIRST_REPETITION_LATE = 30,
+    /// Both SYNs carry timestamps, and from the final ACK on the client's segments carry none.
+    TCPHS_EVIDENCE_TIMESTAMPS_GONE = 31,
+    /// The RST carries no ACK, and its number is the one that the segment before it acknowledged: the kernel that sent it has no such connection.
+    TCPHS_EVIDENCE_RST_REFLEX = 32,
+    /// The RST carries an ACK and timestamps: it comes from the client's own socket, which was closed on purpose before it sent the final ACK.
+    TCPHS_EVIDENCE_RST_OF_SOCKET = 33,
+    /// The RST carries an ACK: its sender still had the connection.
+    TCPHS_EVIDENCE_RST_WITH_ACK = 34,
+    TCPHS_EVIDENCE_SYNACK_SLOW = 35, ///< The SYN/ACK came a second or more after the first SYN.
+    TCPHS_EVIDENCE_SYNACK_FAST = 36, ///< The SYN/ACK came less than a second after the first SYN.
+    /// The client repeats its SYN and never answered the challenge ACK with an RST, as it would if it had got it.
+    TCPHS_EVIDENCE_CHALLENGE_NOT_ANSWERED = 37,
+    /// The host that got the SYN/ACK answered with an RST: it had not asked for a connection there.
+    TCPHS_EVIDENCE_SYNACK_RESET = 38,
+    /// The SYN/ACK closes the window (0 octets), so that the client sends nothing yet: a SYN proxy does that, a server does not.
+    TCPHS_EVIDENCE_WINDOW_ZERO_IN_SYNACK = 39,
+    /// The client sent its data again, and no octet of it was ever acknowledged.
+    TCPHS_EVIDENCE_DATA_NEVER_ACKNOWLEDGED = 40,
+    TCPHS_EVIDENCE_SERVER_SILENT = 41, ///< The server has sent nothing since its SYN/ACK.
+    /// The end that reset the connection had sent keep-alives, and none of them was answered.
+    TCPHS_EVIDENCE_KEEPALIVES_UNANSWERED = 42,
+    /// Nothing was sent for ten seconds or more before the RST.
+    TCPHS_EVIDENCE_SILENCE_BEFORE_RST = 43,
+    /// The RST came within a second of the segment before it, so it ended no long silence.
+    TCPHS_EVIDENCE_RST_AT_ONCE = 44,
+    /// The connection was opened and ended without an octet in either direction.
+    TCPHS_EVIDENCE_NO_OCTET = 45,
+    TCPHS_EVIDENCE_SERVER_CLOSED_FIRST = 46, ///< It was the server that ended it.
+    TCPHS_EVIDENCE_CLIENT_CLOSED_FIRST = 47, ///< It was the client that ended it.
+    TCPHS_EVIDENCE_ENDED_AT_ONCE = 48, ///< It ended within a second after the handshake.
+    TCPHS_EVIDENCE_ENDED_AFTER_WAIT = 49, ///< It ended a second or more after the handshake.
+    TCPHS_EVIDENCE_HALF_CLOSED_LONG = 50, ///< The other side stayed open for more than a minute.
+    /// The RST answers data that came after its sender's FIN.
+    TCPHS_EVIDENCE_RST_ANSWERS_DATA_AFTER_FIN = 51,
+    TCPHS_EVIDENCE_FIN_LONG_BEFORE = 52, ///< Its sender's FIN was a minute or more before.
+    TCPHS_EVIDENCE_FIN_JUST_BEFORE = 53, ///< Its sender's FIN was less than a minute before.
+    /// The answer to this SYN came from another address.
+    TCPHS_EVIDENCE_ANSWERED_FROM_ELSEWHERE = 54,
+    /// The same host answered other connections at about that time: it is up and can be reached.
+    TCPHS_EVIDENCE_HOST_ANSWERS = 55,
+    /// The same server and port took other connections at about that time: the service was running.
+    TCPHS_EVIDENCE_SERVER_TAKES_OTHERS = 56,
+    /// Other servers answered the same client at the same time: its own network works.
+    TCPHS_EVIDENCE_PATH_WORKS = 57,
+    TCPHS_EVIDENCE_CLIENT_ASKS_MANY = 58, ///< The same client did the same to other hosts or ports.
+    /// The same client did the same to this server and port several times.
+    TCPHS_EVIDENCE_CLIENT_REPEATS = 59,
+    /// The RST carries no ACK, and its number is not the one that the other end acknowledged last.
+    TCPHS_EVIDENCE_RST_BARE = 60,
+    /// The end that reset the connection had sent its data again and again, and nothing came back any more.
+    TCPHS_EVIDENCE_REPETITIONS_UNANSWERED = 61,
+    /// The same client sent SYNs to the same server with other small TTLs.
+    TCPHS_EVIDENCE_TTLS_DIFFER = 62,
+};
+
+/// How evidence bears on a cause.
+enum tcphs_bearing {
+    TCPHS_BEARING_PROVES = 0, ///< The cause follows from it.
+    TCPHS_BEARING_SPEAKS_FOR = 1, ///< The cause becomes more likely.
+    TCPHS_BEARING_SPEAKS_AGAINST = 2, ///< The cause becomes less likely.
+    TCPHS_BEARING_EXCLUDES = 3, ///< The cause is ruled out.
 };
 
 /// The convention for the names of states.
@@ -312,6 +554,9 @@ const char *tcphs_seen_label(uint8_t seen);
 const char *tcphs_severity_label(uint8_t severity);
 const char *tcphs_group_label(uint8_t group);
 const char *tcphs_finding_label(uint8_t finding);
+const char *tcphs_cause_label(uint8_t cause);
+const char *tcphs_evidence_label(uint8_t evidence);
+const char *tcphs_bearing_label(uint8_t bearing);
 const char *tcphs_state_names_label(uint8_t state_names);
 
 #ifdef __cplusplus
@@ -410,6 +655,9 @@ typedef struct tcphs_verdict {
     uint8_t seen; ///< The sides whose segments were captured: `enum tcphs_seen`.
     uint8_t vantage; ///< The estimated place of the capture point: `enum tcphs_vantage`.
     uint8_t ecn; ///< Explicit congestion notification: `enum tcphs_ecn`.
+    /// Why it did not come up, or ended as it did: `enum tcphs_cause`, or `TCPHS_NONE` if its packets do
+    /// not decide that.
+    uint8_t cause;
     uint8_t client_state; ///< State of the client after the last segment: `enum tcphs_state`.
     uint8_t server_state; ///< State of the server after the last segment.
     /// Whether the client's own segments prove its state; otherwise delivery is assumed.
@@ -444,6 +692,8 @@ typedef struct tcphs_verdict {
     uint64_t icmp_frame; ///< Frame of the first ICMP error, likewise.
     /// Findings on its segments or on the whole: bit n is set for number n of `enum tcphs_finding`.
     uint64_t findings;
+    /// What its packets show of the cause: bit n is set for number n of `enum tcphs_evidence`.
+    uint64_t cause_evidence;
 } tcphs_verdict;
 
 #ifdef __cplusplus
@@ -464,6 +714,17 @@ const char *tcphs_outcome_meaning(uint8_t outcome);
 
 /// Likely cause `nth` of an outcome, from 0 with the likeliest; null after the last. Never freed.
 const char *tcphs_outcome_cause(uint8_t outcome, size_t nth);
+
+/// A cause in a sentence or two; null if there is no such cause. Never freed.
+const char *tcphs_cause_text(uint8_t cause);
+
+/// What evidence says, a sentence; null if there is no such evidence. Never freed.
+const char *tcphs_evidence_text(uint8_t evidence);
+
+/// How evidence bears on a cause: `enum tcphs_bearing`; `TCPHS_NONE` if it does not, or there is no such
+/// evidence or cause.
+uint8_t tcphs_evidence_bearing(uint8_t evidence,
+                               uint8_t cause);
 
 /// The severity of a finding: `enum tcphs_severity`; `TCPHS_NONE` if there is no such finding.
 uint8_t tcphs_finding_severity(uint8_t finding);
@@ -541,7 +802,8 @@ enum tcphs_status tcphs_table_observe_frame(struct tcphs_table *table,
 
 /// Sets the clock of the table, in nanoseconds since 1970 UTC, while no segment comes: silent
 /// connections close by it. An earlier time than before changes nothing. To be called from time to
-/// time, for instance once a second.
+/// time, for instance once a second, or with the time of each frame that holds no TCP;
+/// `tcphs_table_observe_frame` does that itself.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`.
 ///

@@ -80,6 +80,8 @@ impl Engine {
         if self.annotations.is_empty() || self.frame != Some(frame) {
             self.annotations.clear();
             self.frame = Some(frame);
+            // The time of a frame without TCP counts, too.
+            self.table.tell_time(self.decoder.frames() + 1, time_ns);
             let frame = Frame::new(octets, time_ns)
                 .with_wire_octets(u32::try_from(on_the_wire).unwrap_or(u32::MAX))
                 .with_link_type(LinkType(link_type));

@@ -158,7 +158,8 @@ pub unsafe extern "C" fn tcphs_table_observe_frame(
 
 /// Sets the clock of the table, in nanoseconds since 1970 UTC, while no segment comes: silent
 /// connections close by it. An earlier time than before changes nothing. To be called from time to
-/// time, for instance once a second.
+/// time, for instance once a second, or with the time of each frame that holds no TCP;
+/// `tcphs_table_observe_frame` does that itself.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`.
 ///

@@ -6,8 +6,8 @@ use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
 use dissector_core::connection::{
-    Close, ClosedBy, Ecn, Enumeration, Finding, Group, OpenType, Outcome, Repeat, Role, RoleBasis,
-    RstReason, Seen, Severity, Stage, State, StateNames, Vantage,
+    Bearing, Cause, Close, ClosedBy, Ecn, Enumeration, Evidence, Finding, Group, OpenType, Outcome,
+    Repeat, Role, RoleBasis, RstReason, Seen, Severity, Stage, State, StateNames, Vantage,
 };
 use libc::c_char;
 
@@ -45,7 +45,31 @@ pub extern "C" fn tcphs_outcome_meaning(outcome: u8) -> *const c_char {
 /// Likely cause `nth` of an outcome, from 0 with the likeliest; null after the last. Never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_outcome_cause(outcome: u8, nth: usize) -> *const c_char {
-    forever(|| Outcome::from_number(outcome)?.advice().causes.get(nth).copied())
+    forever(|| Some(Outcome::from_number(outcome)?.advice().causes.get(nth)?.text()))
+}
+
+/// A cause in a sentence or two; null if there is no such cause. Never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn tcphs_cause_text(cause: u8) -> *const c_char {
+    forever(|| Cause::from_number(cause).map(Cause::text))
+}
+
+/// What evidence says, a sentence; null if there is no such evidence. Never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn tcphs_evidence_text(evidence: u8) -> *const c_char {
+    forever(|| Evidence::from_number(evidence).map(Evidence::text))
+}
+
+/// How evidence bears on a cause: `enum tcphs_bearing`; `TCPHS_NONE` if it does not, or there is no such
+/// evidence or cause.
+#[unsafe(no_mangle)]
+pub extern "C" fn tcphs_evidence_bearing(evidence: u8, cause: u8) -> u8 {
+    guard(TCPHS_NONE, || {
+        entry("evidence_bearing");
+        let known = Evidence::from_number(evidence).zip(Cause::from_number(cause));
+        let bearing = known.and_then(|(evidence, cause)| evidence.bearing_on(cause));
+        bearing.map_or(TCPHS_NONE, Bearing::number)
+    })
 }
 
 /// The severity of a finding: `enum tcphs_severity`; `TCPHS_NONE` if there is no such finding.
@@ -92,6 +116,9 @@ labels! {
     tcphs_severity_label: Severity,
     tcphs_group_label: Group,
     tcphs_finding_label: Finding,
+    tcphs_cause_label: Cause,
+    tcphs_evidence_label: Evidence,
+    tcphs_bearing_label: Bearing,
     tcphs_state_names_label: StateNames,
 }
 
@@ -147,6 +174,17 @@ mod tests {
         assert!(tcphs_outcome_failed(refused) && !tcphs_outcome_failed(99));
         assert_eq!(text(tcphs_outcome_meaning(refused)), Some(Outcome::Refused.advice().means));
         let causes = (0..).map_while(|nth| text(tcphs_outcome_cause(refused, nth)));
-        assert!(causes.eq(Outcome::Refused.advice().causes.iter().copied()));
+        assert!(causes.eq(Outcome::Refused.advice().causes.iter().map(|cause| cause.text())));
+    }
+
+    #[test]
+    fn evidence_bears_on_causes() {
+        let [sent, full] = [Evidence::AckArrived.number(), Cause::AcceptQueueFull.number()];
+        assert_eq!(tcphs_evidence_bearing(sent, full), TCPHS_NONE);
+        let lost = Cause::FinalAckLost.number();
+        assert_eq!(tcphs_evidence_bearing(sent, lost), Bearing::Excludes.number());
+        assert_eq!(text(tcphs_cause_text(lost)), Some(Cause::FinalAckLost.text()));
+        assert_eq!(text(tcphs_evidence_text(sent)), Some(Evidence::AckArrived.text()));
+        assert_eq!(tcphs_evidence_bearing(255, 255), TCPHS_NONE);
     }
 }

@@ -47,6 +47,9 @@ pub struct tcphs_verdict {
     pub vantage: u8,
     /// Explicit congestion notification: `enum tcphs_ecn`.
     pub ecn: u8,
+    /// Why it did not come up, or ended as it did: `enum tcphs_cause`, or `TCPHS_NONE` if its packets do
+    /// not decide that.
+    pub cause: u8,
     /// State of the client after the last segment: `enum tcphs_state`.
     pub client_state: u8,
     /// State of the server after the last segment.
@@ -103,6 +106,8 @@ pub struct tcphs_verdict {
     pub icmp_frame: u64,
     /// Findings on its segments or on the whole: bit n is set for number n of `enum tcphs_finding`.
     pub findings: u64,
+    /// What its packets show of the cause: bit n is set for number n of `enum tcphs_evidence`.
+    pub cause_evidence: u64,
 }
 
 impl tcphs_verdict {
@@ -130,6 +135,7 @@ impl tcphs_verdict {
             seen: verdict.seen.number(),
             vantage: verdict.vantage.number(),
             ecn: verdict.ecn.number(),
+            cause: verdict.cause.map_or(TCPHS_NONE, |cause| cause.number()),
             client_state: states[0].after().number(),
             server_state: states[1].after().number(),
             client_proven: states[0].proven(),
@@ -158,6 +164,10 @@ impl tcphs_verdict {
             rst_frame: frames.rst.unwrap_or(0),
             icmp_frame: frames.icmp.unwrap_or(0),
             findings: bits(verdict.findings),
+            cause_evidence: verdict
+                .cause_evidence
+                .iter()
+                .fold(0, |bits, evidence| bits | 1 << evidence.number()),
         }
     }
 }

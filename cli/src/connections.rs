@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use dissector_core::connection::{
-    Close, ClosedBy, Connection, Ecn, FindingSet, OpenType, Outcome, RoleBasis, RstReason, Seen,
-    State, States, Vantage, Verdict,
+    Cause, Close, ClosedBy, Connection, Ecn, EvidenceSet, FindingSet, OpenType, Outcome, RoleBasis,
+    RstReason, Seen, State, States, Vantage, Verdict,
 };
 use dissector_core::{ClosedConnection, follow_map};
 
@@ -109,6 +109,8 @@ ConnectionRow<'a>(file: &'a str, connection: &Connection, verdict: &Verdict) {
     outcome: Outcome = verdict.outcome,
     failed: bool = verdict.outcome.failed(),
     established: bool = verdict.established,
+    cause: Option<Cause> = verdict.cause,
+    cause_evidence: EvidenceSet = verdict.cause_evidence,
     open_type: OpenType = verdict.open_type,
     close: Close = verdict.close,
     close_by: Option<ClosedBy> = verdict.closed_by,
@@ -141,7 +143,7 @@ ConnectionRow<'a>(file: &'a str, connection: &Connection, verdict: &Verdict) {
     neg_wscale_server: Option<i8> = verdict.negotiated.wscale_server,
     neg_sack: Option<bool> = verdict.negotiated.sack,
     neg_ts: Option<bool> = verdict.negotiated.ts,
-    anomalies: FindingSet = verdict.findings,
+    anomalies: FindingSet = verdict.findings.anomalies(),
 }}
 
 /// A line of the table. All of them are kept until the end, so it is small.
@@ -256,7 +258,7 @@ mod tests {
     ];
 
     /// Columns of a connection without a field: other fields say the same of each packet.
-    const CONNECTION_ONLY: &[&str] = &["first", "last", "packets"];
+    const CONNECTION_ONLY: &[&str] = &["first", "last", "packets", "cause_evidence"];
 
     #[test]
     fn columns_are_named_as_the_fields_are() {

@@ -92,7 +92,7 @@ impl Input {
         // The last connections are not freed one by one: the process is about to end.
         let mut summary = ManuallyDrop::new(follow(&mut self.captures, options)?);
         self.progress.clear();
-        tell_of_evicted(summary.evicted);
+        tell_of_limits(&summary);
         let errors = std::mem::take(&mut summary.errors);
         let failures = errors.iter().map(|error| failure(&self.names, error));
         let interrupted = summary.stopped.then_some(Failure::Interrupted);
@@ -187,13 +187,28 @@ fn failure(names: &[String], error: &FileError) -> Failure {
     Failure::Read(text)
 }
 
-/// Warns that the table was full.
-fn tell_of_evicted(connections: u64) {
+/// Warns that there was too much at once, so that rows may depend on other connections.
+fn tell_of_limits(summary: &FollowSummary) {
+    let connections = summary.evicted;
     if connections > 0 {
         warn(&format!(
             "more connections were open at once than the table holds (about {DEFAULT_LIMIT}, an \
              eighth of them in each of its parts): {connections} were dropped, and their later \
              segments are shown as new connections"
+        ));
+    }
+    if summary.shortened > 0 {
+        warn(&format!(
+            "the table (about {DEFAULT_LIMIT} connections) was full: {} closed connections were \
+             dropped early, and late segments of theirs are shown as new connections",
+            summary.shortened
+        ));
+    }
+    if summary.forgotten_segments > 0 {
+        warn(&format!(
+            "too many segments in a second to remember: {} could not be told from second captures \
+             of the same packets",
+            summary.forgotten_segments
         ));
     }
 }

@@ -96,7 +96,7 @@ PacketRow<'a>(
     retry: Option<u8> = annotation.counts_copies().then_some(annotation.retry),
     rto_ns: Option<u64> = annotation.rto_ns(),
     rst_reason: Option<RstReason> = annotation.rst_reason,
-    anomalies: FindingSet = annotation.findings,
+    anomalies: FindingSet = annotation.findings.anomalies(),
 }}
 
 fn acknowledgment(segment: &Segment<'_>) -> Option<u32> {

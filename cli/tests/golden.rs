@@ -4,7 +4,7 @@
 mod common;
 
 use common::{stdout, workspace};
-use dissector_core::connection::{Advice, Close, Outcome};
+use dissector_core::connection::{Advice, Bearing, Cause, Close, Evidence, Outcome, Verdict};
 use expect_test::expect_file;
 
 /// Compares the output of the command with a file in `tests/golden`.
@@ -61,8 +61,12 @@ fn tables() {
 fn the_page_of_outcomes() {
     let mut page = String::from(
         "# Outcomes\n\nWhat each outcome means, where it may come from and what to look at next. \
-         `tcphs explain` says the same of a connection\nin a capture, with its addresses filled in. \
-         Written from the engine's own table by `cargo xtask bless`.\n",
+         `tcphs explain` says the same of a connection\nin a capture, with its addresses filled in, and \
+         leaves out the causes that the capture rules out. Written from the engine's own tables\nby \
+         `cargo xtask bless`.\n\nEach cause has a name, which rows show \
+         in the column `cause` where the connection's own packets decide: something proves the\ncause, or \
+         rules out all others. The column `cause_evidence` names what the packets show of it. What each \
+         [piece of evidence](#evidence)\nsays stands at the end.\n",
     );
     for &outcome in Outcome::ALL {
         let failed = if outcome.failed() { " (failed)" } else { "" };
@@ -76,14 +80,57 @@ fn the_page_of_outcomes() {
             section(&mut page, advice);
         }
     }
+    for (title, advice) in Verdict::SPECIAL_ENDS {
+        page.push_str(&format!("\n## {title}\n"));
+        section(&mut page, advice);
+    }
+    evidence(&mut page);
     compare("docs/OUTCOMES.md", &page);
+}
+
+/// What each piece of evidence says.
+fn evidence(page: &mut String) {
+    page.push_str(
+        "\n# Evidence\n\nWhat a capture shows of the cause. Evidence in other connections is in no row: rows \
+         depend on a connection's own packets.\n\n| name | what it says | seen in |\n|---|---|---|\n",
+    );
+    for evidence in Evidence::ALL {
+        let place = if evidence.is_of_others() {
+            "other connections: only `explain` says it"
+        } else {
+            "its own packets"
+        };
+        page.push_str(&format!("| `{evidence}` | {} | {place} |\n", evidence.text()));
+    }
+}
+
+/// The evidence that bears on a cause, as a list below it.
+fn bearings(page: &mut String, cause: Cause) {
+    for (bearing, title) in [
+        (Bearing::Proves, "proved by"),
+        (Bearing::SpeaksFor, "for it"),
+        (Bearing::SpeaksAgainst, "against it"),
+        (Bearing::Excludes, "ruled out by"),
+    ] {
+        let all = Evidence::ALL.iter();
+        let names: Vec<_> = all
+            .filter(|evidence| evidence.bearing_on(cause) == Some(bearing))
+            .map(|evidence| format!("`{evidence}`"))
+            .collect();
+        if !names.is_empty() {
+            page.push_str(&format!("  - {title}: {}\n", names.join(", ")));
+        }
+    }
 }
 
 fn section(page: &mut String, advice: &Advice) {
     page.push_str(&format!("\n{}\n", advice.means));
     if !advice.causes.is_empty() {
         page.push_str("\nLikely causes:\n\n");
-        advice.causes.iter().for_each(|cause| page.push_str(&format!("- {cause}\n")));
+        for cause in advice.causes {
+            page.push_str(&format!("- `{cause}`: {}\n", cause.text()));
+            bearings(page, *cause);
+        }
     }
     if !advice.checks.is_empty() {
         page.push_str("\nTo check:\n\n");

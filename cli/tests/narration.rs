@@ -95,8 +95,7 @@ fn retransmitted_octets_are_counted_apart() {
 #[test]
 fn a_silent_server_after_its_synack_may_not_have_accepted_the_ack() {
     let text = told("explain", &with_data_at([30, 230, 630, 1430]));
-    let words = "The server has sent nothing since its SYN/ACK, not even an acknowledgment of the data that the \
-                 client has sent since (10 octets, and again)";
+    let words = "The server has sent nothing since its SYN/ACK.";
     assert!(text.contains(words), "{text}");
 }
 
@@ -169,4 +168,30 @@ fn a_frame_with_an_earlier_time_is_marked() {
 fn no_state_of_an_unreached_server_is_narrated() {
     let text = told("explain", &[HANDSHAKE[0], (1_000, true, SYN, 100, 0, 0)]);
     assert!(text.contains("in SYN-SENT; whether the SYN reached the server"), "{text}");
+}
+
+#[test]
+fn numbers_count_from_the_synack_that_the_client_accepts() {
+    // The first SYN/ACK answers another attempt.
+    let segments = [
+        HANDSHAKE[0],
+        (20, false, SYN | ACK, 9_000, 7_777, 0),
+        (1_000, true, SYN, 100, 0, 0),
+        (1_020, false, SYN | ACK, 500, 101, 0),
+        (1_021, true, ACK, 101, 501, 0),
+        (1_030, true, PSH_ACK, 101, 501, 10),
+    ];
+    let text = told("ladder", &segments);
+    assert!(text.contains("SYN, ACK seq=0 ack=1 "), "{text}");
+    assert!(text.contains("seq=1 ack=1 len=10"), "{text}");
+    // Of two responders, the client accepts the first.
+    let segments = [
+        HANDSHAKE[0],
+        HANDSHAKE[1],
+        (21, false, SYN | ACK, 9_000, 101, 0),
+        (22, true, ACK, 101, 501, 0),
+        (30, true, PSH_ACK, 101, 501, 10),
+    ];
+    let text = told("ladder", &segments);
+    assert!(text.contains("seq=1 ack=1 len=10"), "{text}");
 }

@@ -11,8 +11,8 @@ use crate::wire::{
 /// this form, and connections read them from there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CompactSegment {
-    /// The clock of its batch when it came.
-    pub now_ns: i64,
+    /// Its own time.
+    pub time_ns: i64,
     /// The sender in the upper half, the receiver in the lower; IPv6 addresses are mixed.
     pub addresses: u64,
     pub ports: u32,
@@ -37,7 +37,14 @@ pub(crate) struct CompactSegment {
     /// Captured octets of options.
     pub option_octets: u8,
     pub kind: PacketKind,
+    /// By how many nanoseconds the clock was ahead of its time when it came, see
+    /// [`ahead_ns`](Self::ahead_ns). In two parts, so that all of it has room in a cache line.
+    pub ahead: u32,
+    pub far_ahead: i16,
 }
+
+/// Stands for a distance of the clock that has no room.
+const TOO_FAR: i16 = i16::MIN;
 
 /// A frame number as connections keep it; 0 where it has more than 32 bits.
 #[inline(always)]
@@ -102,7 +109,7 @@ impl SegmentView<'_> {
 
 impl CompactSegment {
     pub const NOTHING: Self = Self {
-        now_ns: 0,
+        time_ns: 0,
         addresses: 0,
         ports: 0,
         hash: 0,
@@ -120,7 +127,28 @@ impl CompactSegment {
         data_offset: 0,
         option_octets: 0,
         kind: PacketKind::IcmpError,
+        ahead: 0,
+        far_ahead: 0,
     };
+
+    /// Sets the distance of the clock; `false` if it has no room: the clock is behind, or 39 hours ahead.
+    #[inline]
+    pub fn set_clock(&mut self, now_ns: i64) -> bool {
+        let ahead_ns = now_ns.saturating_sub(self.time_ns);
+        let has_room = (0..1 << 47).contains(&ahead_ns);
+        self.ahead = ahead_ns as u32;
+        self.far_ahead = if has_room { (ahead_ns >> 32) as i16 } else { TOO_FAR };
+        has_room
+    }
+
+    /// By how many nanoseconds the clock was ahead when it came; `None` if that had no room.
+    #[inline(always)]
+    pub const fn ahead_ns(&self) -> Option<i64> {
+        if self.far_ahead == TOO_FAR {
+            return None;
+        }
+        Some((self.far_ahead as i64) << 32 | self.ahead as i64)
+    }
 
     /// The compact form of a segment, with no place in a batch.
     #[inline(always)]
@@ -144,7 +172,7 @@ impl CompactSegment {
             }
         };
         let mut compact = Self {
-            now_ns: packet.time_ns,
+            time_ns: packet.time_ns,
             addresses,
             ports: u32::from(tcp.source_port) << 16 | u32::from(tcp.destination_port),
             frame: number_of_32_bits(packet.frame),
@@ -192,5 +220,26 @@ impl CompactSegment {
         let header_octets = self.header_octets();
         header_octets <= self.option_octets as u32 + FIXED_OCTETS as u32
             && header_octets <= self.tcp_octets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_has_room_in_a_cache_line_and_so_has_a_clock_that_is_near() {
+        let set = |now_ns, time_ns| {
+            let mut segment = CompactSegment { time_ns, ..CompactSegment::NOTHING };
+            assert_eq!(segment.set_clock(now_ns), segment.ahead_ns().is_some());
+            segment.ahead_ns()
+        };
+        for ahead in [0, 1, 1 << 31, 1 << 32, (1 << 47) - 1] {
+            assert_eq!(set(ahead + 7, 7), Some(ahead));
+        }
+        for (now_ns, time_ns) in [(6, 7), (1 << 47, 0), (i64::MAX, i64::MIN), (i64::MIN, 0)] {
+            assert_eq!(set(now_ns, time_ns), None);
+        }
+        assert_eq!(size_of::<CompactSegment>(), 64);
     }
 }

@@ -71,6 +71,7 @@
 
 #[cfg(feature = "capture")]
 pub mod capture;
+mod clock;
 mod compact;
 pub mod connection;
 mod icmp;

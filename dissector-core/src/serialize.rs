@@ -5,7 +5,7 @@
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::connection::{Annotation, FindingSet, States};
+use crate::connection::{Annotation, EvidenceSet, FindingSet, States};
 use crate::wire::TcpFlags;
 
 /// The words of Wireshark: `SYN, ACK`.
@@ -16,10 +16,22 @@ impl Serialize for TcpFlags {
 }
 
 /// The labels of its members.
+impl Serialize for EvidenceSet {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.iter())
+    }
+}
+
+/// The labels of its members.
 impl Serialize for FindingSet {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_seq(self.iter())
     }
+}
+
+/// The members of a set that are anomalies.
+pub(crate) fn anomalies<S: Serializer>(findings: &FindingSet, to: S) -> Result<S::Ok, S::Error> {
+    findings.anomalies().serialize(to)
 }
 
 impl Serialize for States {
@@ -49,7 +61,7 @@ impl Serialize for Annotation {
         fields.serialize_field("rst_reason", &self.rst_reason)?;
         fields.serialize_field("rst_acceptable", &self.rst_acceptable())?;
         fields.serialize_field("rst_ttl_delta", &self.rst_ttl_delta())?;
-        fields.serialize_field("anomalies", &self.findings)?;
+        fields.serialize_field("anomalies", &self.findings.anomalies())?;
         fields.end()
     }
 }

@@ -21,6 +21,9 @@
 /// Most expert items of a segment.
 #define TCPHS_MAX_EXPERT_ITEMS 16
 
+/// Stands for "no time".
+#define TCPHS_NO_TIME INT64_MIN
+
 /// Stands for "no text" instead of the place of a text.
 #define TCPHS_NO_TEXT UINT32_MAX
 
@@ -115,8 +118,7 @@ typedef struct tcphs_settings {
     /// `enum tcphs_state_names`. Labels, filters and text fields keep the names of RFC 9293.
     uint8_t state_names;
     bool mark_assumed; ///< Whether assumed states are marked there.
-    /// Whether the Info column describes every segment, or only those that have a stage.
-    bool every_segment;
+    bool every_segment; ///< Whether the Info column describes every segment, or only those that have a stage.
 } tcphs_settings;
 
 /// A column of a table.
@@ -150,8 +152,7 @@ typedef struct tcphs_tapped {
     bool staged; ///< Whether it has a stage; otherwise `label` and `comment` are empty.
     bool later; ///< Whether every frame had been learned before.
     uint8_t label[TCPHS_MAX_LABEL]; ///< Label of an arrow: the step, a C string.
-    /// Comment beside the arrow: connection and states, a C string.
-    uint8_t comment[TCPHS_MAX_COMMENT];
+    uint8_t comment[TCPHS_MAX_COMMENT]; ///< Comment beside the arrow: connection and states, a C string.
 } tcphs_tapped;
 
 #ifdef __cplusplus
@@ -178,7 +179,8 @@ tcphs_status tcphs_session_learn(struct tcphs_session *session, const tcphs_segm
 tcphs_status tcphs_session_learn_icmp(struct tcphs_session *session,
                                       const tcphs_segment *message);
 
-/// Ends the first dissection of a frame, with or without segments.
+/// Ends the first dissection of a frame, with or without segments. `time_ns` is its time, by which
+/// connections are judged, or `TCPHS_NO_TIME` if it is no packet.
 ///
 /// Segments that an earlier frame with the same number had are forgotten: Wireshark gives the number
 /// of a frame that a read filter rejects to the next frame.
@@ -187,7 +189,8 @@ tcphs_status tcphs_session_learn_icmp(struct tcphs_session *session,
 ///
 /// `session` is null or valid.
 tcphs_status tcphs_session_end_frame(struct tcphs_session *session,
-                                     uint32_t frame);
+                                     uint32_t frame,
+                                     int64_t time_ns);
 
 /// Points `out` to the text of the Info column for the frame: one part for each segment that has a
 /// stage, or for every segment if so configured, separated by ` | `. The text lives until the next

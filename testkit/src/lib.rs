@@ -4,6 +4,7 @@ pub mod c_library;
 pub mod capture;
 pub mod command;
 pub mod folders;
+pub mod kernel;
 pub mod loopback;
 pub mod packet;
 pub mod random;
@@ -12,6 +13,7 @@ pub mod script;
 #[cfg(feature = "engine")]
 pub mod simulator;
 pub mod skip;
+pub mod socket;
 pub mod traffic;
 pub mod wireshark;
 

@@ -252,6 +252,23 @@ pub fn set_header_checksum(packet: &mut [u8]) {
     packet[10..12].copy_from_slice(&sum.to_ne_bytes());
 }
 
+/// Writes the right checksum into the TCP segment of an IPv4 packet, which a network card would do
+/// otherwise. Any other packet stays as it is.
+pub fn set_segment_checksum(packet: &mut [u8]) {
+    const TCP: u8 = 6;
+    let header = usize::from(packet[0] & 0x0f) * 4;
+    let fragmented = packet[6] & 0x3f != 0 || packet[7] != 0;
+    if packet[9] != TCP || fragmented || packet.len() < header + 20 {
+        return;
+    }
+    let address = |at| IpAddr::from([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
+    let (source, destination) = (address(12), address(16));
+    let segment = &mut packet[header..];
+    segment[16..18].fill(0);
+    let sum = transport_checksum(source, destination, TCP, segment);
+    segment[16..18].copy_from_slice(&sum.to_be_bytes());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

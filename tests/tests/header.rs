@@ -103,7 +103,7 @@ fn with_comments_behind(header: &str) -> String {
         let several = lines.iter().rev().nth(1).is_some_and(|line| line.starts_with("    ///"));
         let joined = last.map(|comment| format!("{line} ///< {comment}"));
         match joined
-            .filter(|joined| !several && joined.chars().count() <= 100 && line.starts_with("    "))
+            .filter(|joined| !several && joined.chars().count() <= 110 && line.starts_with("    "))
         {
             Some(joined) if line.ends_with([';', ',']) => *lines.last_mut().expect("seen") = joined,
             _ => lines.push(line.to_owned()),
@@ -146,7 +146,7 @@ fn is_up_to_date(header: &Header) {
 fn the_header_of_the_library_is_up_to_date() {
     is_up_to_date(&LIBRARY);
     let header = LIBRARY.generate();
-    assert!(header.lines().count() < 600, "{} lines", header.lines().count());
+    assert!(header.lines().count() < 900, "{} lines", header.lines().count());
 }
 
 #[test]

@@ -195,7 +195,7 @@ fn test(arguments: Vec<OsString>) -> Result<()> {
 /// it. The pages quote the command, so they come after its own texts.
 const GENERATED: &[&[&str]] = &[
     &["--package", "tests", "--test", "header", "--test", "field_page"],
-    &["--package", "tcphs", "--test", "golden"],
+    &["--package", "tcphs", "--test", "golden", "--test", "cases"],
     &["--package", "tests", "--test", "documentation"],
     &["--package", "tests", "--test", "public_api", "--", "--ignored"],
 ];

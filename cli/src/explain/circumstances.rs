@@ -1,7 +1,8 @@
 //! Circumstances that bear on the meaning of an outcome.
 
-use dissector_core::connection::{Finding, Outcome, Vantage};
+use dissector_core::connection::{Evidence, Finding, Outcome, Vantage};
 
+use super::resets;
 use crate::output::units::{duration, octets};
 use crate::timeline::Timeline;
 
@@ -20,6 +21,19 @@ pub fn remarks(timeline: &Timeline) -> Vec<String> {
             ));
         }
     }
+    if verdict.outcome == Outcome::AbortedByServer {
+        remarks.push(if verdict.frames.final_ack.is_some() {
+            "The client had sent its final ACK: its program sees a connection that opens and is reset \
+             at once (ECONNRESET)."
+                .into()
+        } else if has(Finding::SynAckNotReceived) {
+            "The client had not taken the SYN/ACK, or it would not have sent its SYN again: it is still \
+             in SYN-SENT when the RST comes, and its program sees “connection refused” (ECONNREFUSED)."
+                .into()
+        } else {
+            "The client had not sent a final ACK when the RST came.".into()
+        });
+    }
     let complete = verdict.outcome == Outcome::Complete;
     if complete && has(Finding::SynAckRetxAfterAck) {
         remarks.push(
@@ -30,6 +44,7 @@ pub fn remarks(timeline: &Timeline) -> Vec<String> {
         );
     }
     if complete
+        && !verdict.cause_evidence.contains(Evidence::DataNeverAcknowledged)
         && verdict.synack_count == 1
         && !timeline.server_sent_more
         && timeline.client_resent > 0
@@ -63,6 +78,7 @@ pub fn remarks(timeline: &Timeline) -> Vec<String> {
             ));
         }
     }
+    remarks.extend(resets::remark(timeline));
     if timeline.attempt > 1 {
         remarks.push(format!(
             "This is attempt {} on these addresses and ports in the capture; the others are \
@@ -73,7 +89,11 @@ pub fn remarks(timeline: &Timeline) -> Vec<String> {
     if let (Some(side), false) = (verdict.seen.only(), verdict.outcome.failed()) {
         remarks.push(format!("The capture contains no segment of the {}.", side.other()));
     }
-    if has(Finding::HalfClosedLong) {
+    if has(Finding::DataUnanswered) && verdict.end_advice().is_none() {
+        remarks.push(Finding::DataUnanswered.text().into());
+    }
+    // Where the cause is known, "How it ended" says more.
+    if has(Finding::HalfClosedLong) && verdict.cause.is_none() {
         remarks.push(Finding::HalfClosedLong.text().into());
     }
     remarks

@@ -1,14 +1,20 @@
 //! `tcphs explain`: what happened to a connection, what it means, and what to check next.
 
+mod causes;
 mod circumstances;
 mod narration;
+mod neighbours;
 mod page;
+mod resets;
 
+use dissector_core::ClosedConnection;
 use dissector_core::connection::{
-    Advice, CheckTarget, Outcome, RstReason, State, States, shell_quoted,
+    Advice, CheckTarget, Close, EvidenceSet, Outcome, RstReason, State, States, shell_quoted,
 };
 use terminal_size::{Width, terminal_size};
 
+use self::causes::Weighed;
+use self::neighbours::{Neighbours, Witnessed};
 use self::page::Page;
 use crate::args::ExplainArgs;
 use crate::output::Output;
@@ -25,7 +31,12 @@ const COLUMNS: usize = 80;
 pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
     let source = &arguments.source;
     input::keep_apart(arguments.output.as_deref(), &source.files)?;
-    let (timelines, ending) = timeline::collect(source, &arguments.select, arguments.max)?;
+    let mut neighbours = Neighbours::default();
+    let on_closed = |closed: &ClosedConnection<'_>| {
+        neighbours.add(closed.connection, &closed.verdict());
+    };
+    let (timelines, ending) =
+        timeline::collect(source, &arguments.select, arguments.max, on_closed)?;
     let mut output = Output::open(arguments.output.as_deref())?;
     let columns = match (&arguments.output, terminal_size()) {
         (None, Some((Width(columns), _))) => usize::from(columns).clamp(40, MOST_COLUMNS),
@@ -38,7 +49,8 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
         if place > 0 {
             output.text("\n")?;
         }
-        output.text(&explanation(timeline, &files, drawable, columns))?;
+        let others = neighbours.witness(timeline);
+        output.text(&explanation(timeline, &others, &files, drawable, columns))?;
     }
     output.flush()?;
     if let Some(note) = timelines.note("explains") {
@@ -49,7 +61,13 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
 }
 
 /// The explanation of one connection, whose number is that in `files`.
-fn explanation(timeline: &Timeline, files: &[&str], drawable: bool, columns: usize) -> String {
+fn explanation(
+    timeline: &Timeline,
+    others: &[Witnessed],
+    files: &[&str],
+    drawable: bool,
+    columns: usize,
+) -> String {
     let mut page = Page::new(columns);
     let outcome = timeline.verdict.outcome;
     let (client, server) = (timeline.client, timeline.server);
@@ -70,17 +88,23 @@ fn explanation(timeline: &Timeline, files: &[&str], drawable: bool, columns: usi
 
     let target = CheckTarget::new(client, server, &timeline.file).with_files(files);
     page.heading("What it means");
-    page.paragraph(outcome.advice().means);
+    match resets::means(timeline) {
+        Some(means) => page.paragraph(&means),
+        None => page.paragraph(outcome.advice().means),
+    }
     circumstances::remarks(timeline).iter().for_each(|remark| page.paragraph(remark));
-    advice(&mut page, outcome.advice(), &target);
-    // The close of a failed attempt says nothing that the outcome has not said.
-    if timeline.verdict.established
-        && !was_cleared(timeline)
-        && let Some(close) = timeline.verdict.close.advice()
-    {
-        page.heading("How it ended");
-        page.paragraph(close.means);
-        advice(&mut page, close, &target);
+    let verdict = &timeline.verdict;
+    if !verdict.established {
+        advice(&mut page, outcome.advice(), verdict.cause_evidence, others, &target);
+    } else if outcome != Outcome::Complete {
+        // It came up; its outcome says how much of it was captured.
+        advice(&mut page, outcome.advice(), EvidenceSet::EMPTY, &[], &target);
+    }
+    if let Some(end) = verdict.end_advice() {
+        let open = verdict.close == Close::Open;
+        page.heading(if open { "What went wrong" } else { "How it ended" });
+        page.paragraph(end.means);
+        advice(&mut page, end, verdict.cause_evidence, others, &target);
     }
 
     page.heading("To look closer");
@@ -99,17 +123,22 @@ fn explanation(timeline: &Timeline, files: &[&str], drawable: bool, columns: usi
     page.finish()
 }
 
-fn advice(page: &mut Page, advice: &Advice, target: &CheckTarget<'_>) {
-    if !advice.causes.is_empty() {
-        page.heading("Likely causes");
-        for (number, cause) in (1..).zip(advice.causes) {
-            page.numbered(number, cause);
-        }
-    }
-    if !advice.checks.is_empty() {
+/// The causes that the capture leaves, and the checks that help with them.
+fn advice(
+    page: &mut Page,
+    advice: &Advice,
+    evidence: EvidenceSet,
+    others: &[Witnessed],
+    target: &CheckTarget<'_>,
+) {
+    let weighed = Weighed::new(advice, evidence, others);
+    weighed.write(page);
+    let named = weighed.named();
+    let checks: Vec<_> = advice.checks.iter().filter(|check| check.helps_with(&named)).collect();
+    if !checks.is_empty() {
         page.heading("What to check next");
     }
-    for (number, check) in (1..).zip(advice.checks) {
+    for (number, check) in (1..).zip(checks) {
         page.numbered(number, check.what);
         if let Some(command) = check.command_line(target) {
             page.command(&command);

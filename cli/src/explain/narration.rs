@@ -1,16 +1,23 @@
 //! The events of a timeline as sentences.
 
 use dissector_core::connection::{
-    Annotation, Close, Finding, FindingSet, Repeat, RstReason, Stage, StageClass,
+    Annotation, Close, Evidence, Finding, FindingSet, Repeat, RstReason, Side, Stage, StageClass,
+    State,
 };
+use dissector_core::wire::TcpFlags;
 
 use crate::output::units::{count, duration, octets};
-use crate::timeline::{Event, IcmpEvent, Run, SegmentEvent, SynOptions, Timeline, labels};
+use crate::timeline::{Arrival, Event, IcmpEvent, Run, SegmentEvent, SynOptions, Timeline, labels};
 
 /// Time and sentence for every event, or for several events that belong together.
 pub fn sentences(timeline: &Timeline) -> Vec<(String, String)> {
-    let mut narration =
-        Narration { timeline, options: None, findings: FindingSet::EMPTY, last_ns: None };
+    let mut narration = Narration {
+        timeline,
+        options: None,
+        offered: [None; 2],
+        findings: FindingSet::EMPTY,
+        last_ns: None,
+    };
     grouped(&timeline.events).iter().map(|group| narration.sentence(group)).collect()
 }
 
@@ -38,7 +45,9 @@ fn grouped(events: &[Event]) -> Vec<Group<'_>> {
             (Event::Segment(segment), _) if is_mere_copy(segment) => {
                 groups.push(Group::Copies(vec![segment]));
             }
-            (Event::Segment(segment), Some(Group::Run(run))) if segment.is_plain() => {
+            (Event::Segment(segment), Some(Group::Run(run)))
+                if segment.is_plain() && belongs(segment, run) =>
+            {
                 run.add(event);
             }
             (Event::Run(more), Some(Group::Run(run))) if !more.remarkable => run.add(event),
@@ -56,6 +65,14 @@ fn grouped(events: &[Event]) -> Vec<Group<'_>> {
     groups
 }
 
+/// Whether a segment goes into the same sentence as those of `run`: keep-alives and their answers have a
+/// sentence of their own.
+fn belongs(segment: &SegmentEvent, run: &Run) -> bool {
+    let keep_alives: u64 = run.keep_alives.iter().sum();
+    let only_keep_alives = keep_alives > 0 && run.octets.iter().sum::<u64>() <= keep_alives;
+    if segment.keep_alive { only_keep_alives } else { !only_keep_alives || segment.len == 0 }
+}
+
 /// Whether a segment only shows that the copy before it was not answered.
 fn is_mere_copy(segment: &SegmentEvent) -> bool {
     let Annotation { copy, retry, findings, .. } = segment.annotation;
@@ -70,6 +87,8 @@ struct Narration<'a> {
     timeline: &'a Timeline,
     /// Options of the last SYN or SYN/ACK.
     options: Option<SynOptions>,
+    /// Options of the last SYN or SYN/ACK of each end.
+    offered: [Option<SynOptions>; 2],
     /// Findings that a sentence has explained.
     findings: FindingSet,
     /// Time of the last event.
@@ -160,9 +179,14 @@ impl Narration<'_> {
 
     fn segment(&mut self, segment: &SegmentEvent) -> String {
         if segment.annotation.copy == Repeat::Duplicate {
-            return "the same packet again, captured twice; it was sent once.".into();
+            let changed = self.changed(segment);
+            return format!("the same packet again, captured twice; it was sent once.{changed}");
         }
         let (mut sentence, explained) = self.step(segment);
+        if let Some(options) = segment.options {
+            self.offered[segment.from as usize] = Some(options);
+        }
+        sentence.push_str(&said_in(segment));
         let explained = |finding| explained.contains(&finding) || finding == Finding::SlowHandshake;
         for finding in segment.annotation.findings.iter() {
             if !explained(finding) && !self.findings.contains(finding) {
@@ -205,10 +229,16 @@ impl Narration<'_> {
             ),
             Stage::SynAck | Stage::SynAckSimultaneous if has(Finding::SynAckRetxAfterAck) => {
                 explained = &[Finding::SynAckRetxAfterAck, Finding::SynAckRetx];
+                let evidence = self.timeline.verdict.cause_evidence;
+                let why = if evidence.contains(Evidence::AckArrived) {
+                    "the server's host has got it, as the timestamp that it echoes shows, and did not \
+                     take it"
+                } else {
+                    "either the ACK was lost after it passed here, or the server dropped it"
+                };
                 format!(
                     "the {from} sends its SYN/ACK again{after}. It would not if it had accepted the \
-                     ACK: either the ACK was lost after it passed here, or the server dropped it. \
-                     The client considers the connection open, the server does not."
+                     ACK: {why}. The client considers the connection open, the server does not."
                 )
             }
             Stage::SynAck if has(Finding::BadSynAck) => format!(
@@ -223,7 +253,8 @@ impl Narration<'_> {
             }
             Stage::FinalAck => {
                 explained = &[Finding::HandshakeComplete];
-                let whose = if segment.undelivered { "For the client, the" } else { "The" };
+                let whose =
+                    if segment.arrival == Arrival::Refuted { "For the client, the" } else { "The" };
                 let times = match labels::setup(self.timeline) {
                     times if times.is_empty() => times,
                     times => format!(", {times}"),
@@ -252,6 +283,12 @@ impl Narration<'_> {
                 explained = &[Finding::Refused];
                 format!("the {from} refuses with an RST that acknowledges the SYN.")
             }
+            Stage::RstHandshakeAbort if is_of_stranger(annotation) => {
+                explained = &[Finding::AbortedByClient, Finding::AbortedByServer];
+                format!(
+                    "the {from} sends an RST without ACK: it does not know the connection (any more)."
+                )
+            }
             Stage::RstHandshakeAbort => {
                 explained = &[Finding::AbortedByClient, Finding::AbortedByServer];
                 format!("the {from} sends an RST and gives up the handshake.")
@@ -263,6 +300,25 @@ impl Narration<'_> {
                      connection, which this clears."
                 )
             }
+            Stage::RstIgnored if self.timeline.verdict.frames.rst == Some(segment.frame) => {
+                explained = &[Finding::RstUnacceptable];
+                format!(
+                    "the {from} sends an RST in the window of the {peer}, but not with the number that \
+                     the {peer} expects next: it should be challenged and not believed (RFC 5961). As \
+                     far as can be seen it was believed, since the {peer} does not go on."
+                )
+            }
+            Stage::RstIgnored if annotation.client.after() == State::SynSent => {
+                explained = &[Finding::RstUnacceptable];
+                let flaw = match segment.ack {
+                    Some(ack) => format!("acknowledges {ack} instead of 1, counted from the SYN"),
+                    None => "has no ACK".into(),
+                };
+                format!(
+                    "the {from} sends an RST that {flaw}: it does not acknowledge the SYN, and the \
+                     {peer} has to ignore it."
+                )
+            }
             Stage::RstIgnored => {
                 explained = &[Finding::RstUnacceptable];
                 format!(
@@ -272,7 +328,7 @@ impl Narration<'_> {
             }
             Stage::Rst => {
                 explained = &[Finding::RstAbort, Finding::RstAfterFin];
-                format!("the {from} sends an RST{}.", reset(annotation.rst_reason))
+                format!("the {from} sends an RST{}.", reset(annotation))
             }
             Stage::Fin => format!("the {from} closes its side{with_data} (FIN){again}."),
             Stage::FinAcked | Stage::SecondFinAcked
@@ -301,10 +357,25 @@ impl Narration<'_> {
                     annotation.flags
                 )
             }
+            _ if segment.len > 0 && segment.keep_alive => keep_alive(from),
+            _ if segment.precedes_synack() => {
+                let fin = annotation.flags.contains(TcpFlags::FIN);
+                let what = match (segment.len, fin) {
+                    (0, true) => "a FIN".into(),
+                    (0, false) => "an ACK without data".into(),
+                    (_, true) => format!("{data} and a FIN"),
+                    (_, false) => data,
+                };
+                format!(
+                    "the {from} sends {what} without having sent a SYN/ACK: a client in SYN-SENT drops \
+                     that."
+                )
+            }
             _ if segment.len > 0 && segment.resent == segment.len => {
                 format!("the {from} sends {data} again.")
             }
             _ if segment.len > 0 => format!("the {from} sends {data}."),
+            _ if segment.keep_alive => keep_alive(from),
             _ => format!("the {from} sends an ACK without data."),
         };
         (sentence, explained)
@@ -328,16 +399,90 @@ impl Narration<'_> {
             (options.timestamps, "timestamps"),
             (options.fast_open, "Fast Open"),
             (options.mptcp, "Multipath TCP"),
+            (options.mptcp_join, "to join a connection of Multipath TCP (MP_JOIN)"),
         ] {
             if offered {
                 parts.push(name.into());
             }
         }
-        match parts.is_empty() {
-            true => " It offers no options.".into(),
-            false => format!(" It offers {}.", joined(&parts)),
+        let signed = if options.signed { " It is signed (TCP-MD5 or TCP-AO)." } else { "" };
+        match (parts.is_empty(), options.cut) {
+            (true, false) => format!(" It offers no options.{signed}"),
+            (true, true) => " Its options were not captured.".into(),
+            (false, false) => format!(" It offers {}.{signed}", joined(&parts)),
+            (false, true) => {
+                format!(" It offers {}; its other options were not captured.", joined(&parts))
+            }
         }
     }
+
+    /// What changed in a SYN or SYN/ACK between two capture points, as sentences after a space.
+    fn changed(&self, segment: &SegmentEvent) -> String {
+        let before = self.offered[segment.from as usize];
+        let (Some(before), Some(after)) = (before, segment.options) else { return String::new() };
+        let mut changes = Vec::new();
+        let mut clamped = false;
+        match (before.mss, after.mss) {
+            (Some(from), Some(to)) if from != to => {
+                clamped = true;
+                changes
+                    .push(format!("its maximum segment size changed from {from} to {to} octets"));
+            }
+            (Some(_), None) => changes.push("its maximum segment size was removed".into()),
+            _ => {}
+        }
+        for (before, after, name) in [
+            (before.window_scale.is_some(), after.window_scale.is_some(), "window scaling"),
+            (before.sack, after.sack, "selective acknowledgments"),
+            (before.timestamps, after.timestamps, "timestamps"),
+            (before.fast_open, after.fast_open, "Fast Open"),
+            (before.mptcp, after.mptcp, "Multipath TCP"),
+            (before.signed, after.signed, "the signature"),
+        ] {
+            match (before, after) {
+                (true, false) => changes.push(format!("{name} was taken out")),
+                (false, true) => changes.push(format!("{name} was put in")),
+                _ => {}
+            }
+        }
+        if changes.is_empty() {
+            return String::new();
+        }
+        let clamps = if clamped {
+            " A device between them changes the maximum segment size (MSS clamping), as routers do in \
+             front of a tunnel or PPPoE, whose packets have less room."
+        } else {
+            ""
+        };
+        format!(" Between the two capture points, {}.{clamps}", joined(&changes))
+    }
+}
+
+/// What an RST says besides its flags, as sentences after a space.
+fn said_in(segment: &SegmentEvent) -> String {
+    let mut said = String::new();
+    if let Some(text) = &segment.text {
+        said.push_str(&format!(" It carries a text: “{text}”."));
+    } else if segment.len > 0 && segment.annotation.flags.contains(TcpFlags::RST) {
+        said.push_str(&format!(" It carries {} of data.", octets(segment.len.into())));
+    }
+    if let Some(reason) = segment.mptcp_reason {
+        let name = match reason {
+            1 => "MPTCP-specific error",
+            2 => "lack of resources",
+            3 => "administratively prohibited",
+            4 => "too much outstanding data",
+            5 => "unacceptable performance",
+            6 => "middlebox interference",
+            _ => "unspecified",
+        };
+        said.push_str(&format!(" Its reason is “{name}” ({reason}, an option of Multipath TCP)."));
+    }
+    said
+}
+
+fn keep_alive(from: Side) -> String {
+    format!("the {from} sends a keep-alive: it asks whether the other end is still there.")
 }
 
 /// `1`, `1 and 2`, `1, 2 and 3`; without the middle of a long list.
@@ -352,10 +497,19 @@ fn joined(words: &[String]) -> String {
     }
 }
 
-fn reset(reason: Option<RstReason>) -> &'static str {
-    match reason {
-        Some(RstReason::Abort) => {
+/// Whether an RST comes from a host that has no such connection.
+fn is_of_stranger(annotation: &Annotation) -> bool {
+    annotation.rst_reason == Some(RstReason::NoConnection)
+}
+
+fn reset(annotation: &Annotation) -> &'static str {
+    match annotation.rst_reason {
+        Some(RstReason::Abort) if annotation.flags.contains(TcpFlags::ACK) => {
             " with ACK: the program there, or a device in its name, gave up the connection"
+        }
+        Some(RstReason::Abort) => {
+            " without ACK, and not with the number that its peer has acknowledged: the host, or a \
+             device in its name, gave up the connection"
         }
         Some(RstReason::NoConnection) => {
             " without ACK, with the number that its peer expects: it does not know the connection \
@@ -371,10 +525,39 @@ fn icmp(error: &IcmpEvent) -> String {
     format!("{} reports “{name}” about a segment of the {}.", error.by, error.to)
 }
 
+/// Keep-alives and their answers.
+fn keep_alives(run: &Run) -> String {
+    let senders = Side::BOTH.into_iter().filter(|side| run.keep_alives[*side as usize] > 0);
+    let sent: Vec<_> = senders
+        .map(|side| {
+            let number = count(run.keep_alives[side as usize], "keep-alive");
+            format!("the {side} sends {number}")
+        })
+        .collect();
+    let answers = run.segments.saturating_sub(run.keep_alives.iter().sum());
+    let answered = match answers {
+        0 => "no answer comes".into(),
+        1 => "1 answer comes back".into(),
+        _ => format!("{} come back", count(answers, "answer")),
+    };
+    let lasted = match run.segments {
+        1 => String::new(),
+        _ => format!(", in {}", duration(run.duration_ns())),
+    };
+    format!("{}, and {answered}{lasted}.", joined(&sent))
+}
+
 fn data(run: &Run) -> String {
+    if run.keep_alives != [0; 2] && run.octets.iter().sum::<u64>() <= run.keep_alives.iter().sum() {
+        return keep_alives(run);
+    }
     let sent: Vec<_> = labels::sent(run).map(|what| format!("the {what}")).collect();
     let (segments, lasted) = (count(run.segments, "segment"), duration(run.duration_ns()));
     let unusual = if run.remarkable { " Some of them are repeated or unusual." } else { "" };
+    let unusual = match run.keep_alives.iter().sum() {
+        0 => unusual.into(),
+        number => format!("{unusual} {} of them are keep-alives.", number),
+    };
     match (run.segments, sent.is_empty()) {
         (1, true) => "an ACK without data.".into(),
         (1, false) => format!("{}.", joined(&sent)),

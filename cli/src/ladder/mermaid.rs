@@ -5,7 +5,7 @@ use std::fmt::Write;
 use dissector_core::connection::{Repeat, Side};
 
 use crate::output::units::duration;
-use crate::timeline::{Event, SegmentEvent, Timeline, labels};
+use crate::timeline::{Arrival, Event, SegmentEvent, Timeline, labels};
 
 /// Least silence that a note reports, in nanoseconds.
 const PAUSE_NS: i64 = 500_000_000;
@@ -43,6 +43,9 @@ pub fn draw(timeline: &Timeline) -> String {
         match event {
             Event::Segment(segment) => {
                 let mut label = escaped(&labels::arrow(segment)).replace("  ", " ");
+                if segment.arrival == Arrival::Unknown {
+                    label.push_str(" ?");
+                }
                 let (findings, _) = labels::step_and_findings(segment);
                 if !findings.is_empty() {
                     label.push_str(&format!("<br/>{}", escaped(&findings)));
@@ -65,13 +68,16 @@ pub fn draw(timeline: &Timeline) -> String {
     text
 }
 
-/// Dashed if sent before, with a cross if undelivered.
+/// Dashed if sent before, with a cross if undelivered; with an open head if nothing shows that it has
+/// arrived.
 fn shape(segment: &SegmentEvent) -> &'static str {
-    match (segment.undelivered, segment.annotation.copy) {
-        (true, Repeat::Original) => "-x",
-        (true, _) => "--x",
-        (false, Repeat::Original) => "->>",
-        (false, _) => "-->>",
+    match (segment.arrival, segment.annotation.copy) {
+        (Arrival::Refuted, Repeat::Original) => "-x",
+        (Arrival::Refuted, _) => "--x",
+        (Arrival::Unknown, Repeat::Original) => "-)",
+        (Arrival::Unknown, _) => "--)",
+        (Arrival::Assumed, Repeat::Original) => "->>",
+        (Arrival::Assumed, _) => "-->>",
     }
 }
 

@@ -16,7 +16,7 @@ pub fn run(arguments: &LadderArgs) -> Result<Done, Failure> {
         Drawing::Text => arguments.max,
         Drawing::Mermaid | Drawing::Svg => 1,
     };
-    let (timelines, ending) = timeline::collect(source, &arguments.select, max)?;
+    let (timelines, ending) = timeline::collect(source, &arguments.select, max, |_| ())?;
     let mut output = Output::open(arguments.output.as_deref())?;
     for (place, timeline) in timelines.list.iter().enumerate() {
         match arguments.format {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::input::shown;
 use crate::output::units::duration;
-use crate::timeline::{Event, IcmpEvent, Run, SegmentEvent, Timeline, labels};
+use crate::timeline::{Arrival, Event, IcmpEvent, Run, SegmentEvent, Timeline, labels};
 
 // Lengths are in pixels. The first three are the right ends of frame numbers and times, and the axis.
 const FRAMES: f64 = 52.0;
@@ -57,6 +57,7 @@ text.undone{text-decoration:line-through;fill:#8c959f}\
 .warn{stroke:#9a6700;fill:#9a6700}\
 .arrow{stroke-width:1.6;fill:none}\
 .again{stroke-dasharray:6 4}\
+.fading{stroke-dasharray:2 5;stroke-opacity:.5}\
 .vain{stroke:#cf222e;stroke-width:2.4;fill:none}\
 .remark{fill:#9a6700}\
 .good{fill:#1a7f37}.bad{fill:#cf222e}.so{fill:#656d76}\
@@ -107,6 +108,7 @@ pub fn draw(timeline: &Timeline) -> String {
         body: String::new(),
         server,
         first_ns: timeline.first_ns,
+        unheard: timeline.is_unheard,
         drawn: [None, None],
         since: [BEFORE; 2],
         width: least.into_iter().fold(LEAST_WIDTH, f64::max),
@@ -130,6 +132,8 @@ struct Picture {
     /// The server's lifeline.
     server: f64,
     first_ns: i64,
+    /// Nothing shows that the server got anything.
+    unheard: bool,
     /// The last state drawn for each side, and the height from which its lifeline shows it.
     drawn: [Option<States>; 2],
     since: [f64; 2],
@@ -207,10 +211,10 @@ impl Picture {
         };
         let again = if annotation.copy == Repeat::Original { "" } else { " again" };
         let (from, to) = (self.x(segment.from), self.x(segment.from.other()));
-        self.arrow(from, to, y, &format!("{colour}{again}"), segment.undelivered);
+        self.arrow(from, to, y, &format!("{colour}{again}"), segment.arrival);
         self.label(from, to, y, &labels::arrow(segment));
         let states = [annotation.client, annotation.server];
-        self.states(y, segment.from, states, segment.undelivered);
+        self.states(y, segment.from, states, segment.arrival);
         let (findings, warning) = labels::step_and_findings(segment);
         let x = self.server + ASIDE + STATE_WIDTH + 14.0;
         let class = if warning { "remark" } else { "" };
@@ -228,11 +232,11 @@ impl Picture {
         let peer = self.x(error.to.other());
         // A router's error begins between the two lifelines.
         let from = if error.by_receiver { peer } else { peer + (to - peer) * 0.12 };
-        self.arrow(from, to, y, "warn", false);
+        self.arrow(from, to, y, "warn", Arrival::Assumed);
         let _ =
             write!(self.body, "<circle cx=\"{from:.1}\" cy=\"{y:.1}\" r=\"4\" class=\"warn\"/>");
         self.label(from, to, y, &labels::icmp_error(error));
-        self.states(y, error.to.other(), error.states, false);
+        self.states(y, error.to.other(), error.states, Arrival::Assumed);
     }
 
     fn run(&mut self, y: f64, run: &Run) {
@@ -256,25 +260,31 @@ impl Picture {
         self.text(middle, y + 4.0, "faint", "middle", label);
     }
 
-    /// An arrow from `from` to `to`, with a cross for a head if undelivered.
-    fn arrow(&mut self, from: f64, to: f64, y: f64, class: &str, undelivered: bool) {
+    /// An arrow from `from` to `to`, with a cross for a head if undelivered; if nothing shows that it has
+    /// arrived, it fades to a `?`.
+    fn arrow(&mut self, from: f64, to: f64, y: f64, class: &str, arrival: Arrival) {
         let direction = (to - from).signum();
         let start = from + direction * 3.0;
-        let (end, down) = if undelivered {
+        let short = arrival != Arrival::Assumed;
+        let (end, down) = if short {
             (from + (to - from) * 0.86, SLANT * 0.86)
         } else {
             (to - direction * 3.0, SLANT)
         };
-        let shaft = if undelivered { end } else { end - direction * 7.0 };
+        let shaft = if short { end } else { end - direction * 7.0 };
         let lower = y + down;
         self.line(
             start,
             y,
             shaft,
-            lower - if undelivered { 0.0 } else { 0.3 },
+            lower - if short { 0.0 } else { 0.3 },
             &format!("arrow {class}"),
         );
-        if undelivered {
+        if arrival == Arrival::Unknown {
+            let (tail, slope) = ((to - from) * 0.08, SLANT * 0.08);
+            self.line(end, lower, end + tail, lower + slope, &format!("arrow fading {class}"));
+            self.text(end + tail * 1.4, lower + slope + 4.0, "faint", "middle", "?");
+        } else if arrival == Arrival::Refuted {
             for (dx, dy) in [(5.0, 5.0), (5.0, -5.0)] {
                 self.line(end - dx, lower - dy, end + dx, lower + dy, "vain");
             }
@@ -302,15 +312,20 @@ impl Picture {
     }
 
     /// The states that an event leads to, if they are new: the sender's where it leaves, the
-    /// receiver's where it arrives, struck through if it is undelivered.
-    fn states(&mut self, y: f64, from: Side, states: [States; 2], undelivered: bool) {
+    /// receiver's where it arrives, struck through if it is undelivered or nothing shows that it has
+    /// arrived.
+    fn states(&mut self, y: f64, from: Side, states: [States; 2], arrival: Arrival) {
         for (side, new) in Side::BOTH.into_iter().zip(states) {
             let shown = self.drawn[side as usize];
             if shown.is_some_and(|old| old.after() == new.after() && old.proven() == new.proven()) {
                 continue;
             }
             let y = if side == from { y } else { y + SLANT };
-            if undelivered && side != from {
+            if self.unheard && side == Side::Server && side == from {
+                // An ICMP error changes no state, and no segment has come.
+                continue;
+            }
+            if arrival != Arrival::Assumed && side != from {
                 self.chip(side, y, &new.to_string(), "chip undone", true);
                 continue;
             }
@@ -399,9 +414,15 @@ impl Picture {
             self.text(24.0, y, "", "start", &meaning);
             y += 20.0;
         }
-        let legend = "STATE? and broken lines: assumed, the capture cannot show that a segment arrived · \
-                      dashed arrow: sent before · ×: not received or not accepted";
-        self.text(24.0, y, "faint", "start", legend);
+        let heads = match self.unheard {
+            true => "?: nothing came back",
+            false => "×: not received or not accepted",
+        };
+        let legend = format!(
+            "STATE? and broken lines: assumed, the capture cannot show that a segment arrived · \
+             dashed arrow: sent before · {heads}"
+        );
+        self.text(24.0, y, "faint", "start", &legend);
         let start = Timestamp::from_nanosecond(timeline.first_ns.into());
         let start = start.map_or_else(|_| String::new(), |start| format!(", from {start}"));
         let source = format!("{}{start}", shown(&timeline.file));

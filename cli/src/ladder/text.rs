@@ -4,13 +4,15 @@ use std::fmt::Write;
 
 use dissector_core::connection::{Repeat, Side, States};
 
-use crate::output::style::{FAINT, STRONG, WARNING, outcome_style, stage_style};
-use crate::timeline::{Event, Timeline, labels};
+use crate::output::style::{FAINT, STRONG, STRUCK, WARNING, outcome_style, stage_style};
+use crate::timeline::{Arrival, Event, Timeline, labels};
 
 /// Width of a state in columns: the longest is `SYN-RECEIVED?`.
 const STATE: usize = 13;
 /// Least width of an arrow in columns.
 const ARROW: usize = 36;
+/// Columns over which an arrow fades.
+const FADING: usize = 6;
 
 /// Draws `timeline` with colours.
 pub fn draw(timeline: &Timeline) -> String {
@@ -49,11 +51,18 @@ pub fn draw(timeline: &Timeline) -> String {
                 let annotation = &segment.annotation;
                 let shaft = if annotation.copy == Repeat::Original { '─' } else { '╌' };
                 let label = labels::arrow(segment);
-                let arrow = arrow(&label, segment.from, segment.undelivered, shaft, width);
+                let arrow = arrow(&label, segment.from, segment.arrival, shaft, width);
                 let style = stage_style(annotation.stage);
                 let arrow = format!("{style}{arrow}{style:#}");
-                let states = [annotation.client, annotation.server];
-                row(&mut text, segment.frame, seconds(segment.time_ns), states, &arrow);
+                let server = struck(annotation.server, timeline.is_unheard);
+                row(
+                    &mut text,
+                    segment.frame,
+                    seconds(segment.time_ns),
+                    annotation.client,
+                    &arrow,
+                    &server,
+                );
                 let (findings, warning) = labels::step_and_findings(segment);
                 if !findings.is_empty() {
                     let style = if warning { WARNING } else { FAINT };
@@ -64,9 +73,17 @@ pub fn draw(timeline: &Timeline) -> String {
             }
             Event::Icmp(error) => {
                 let label = format!(" {}", labels::icmp_error(error));
-                let arrow = arrow(&label, error.to.other(), false, '┄', width);
+                let arrow = arrow(&label, error.to.other(), Arrival::Assumed, '┄', width);
                 let arrow = format!("{WARNING}{arrow}{WARNING:#}");
-                row(&mut text, error.frame, seconds(error.time_ns), error.states, &arrow);
+                let server = struck(error.states[1], timeline.is_unheard);
+                row(
+                    &mut text,
+                    error.frame,
+                    seconds(error.time_ns),
+                    error.states[0],
+                    &arrow,
+                    &server,
+                );
                 text.push('\n');
             }
             Event::Run(run) => write_centred(&mut text, width, &labels::run(run)),
@@ -87,22 +104,32 @@ fn write_centred(text: &mut String, width: usize, label: &str) {
     let _ = writeln!(text, "{:before$}{FAINT}{label}{FAINT:#}", "");
 }
 
+/// The state of the server, struck through if it is only assumed and nothing was heard of the server.
+fn struck(state: States, unheard: bool) -> String {
+    match unheard && !state.proven() {
+        true => format!("{STRUCK}{state}{STRUCK:#}"),
+        false => state.to_string(),
+    }
+}
+
 /// Writes a row up to the server's state.
-fn row(text: &mut String, frame: u64, seconds: f64, [client, server]: [States; 2], arrow: &str) {
+fn row(text: &mut String, frame: u64, seconds: f64, client: States, arrow: &str, server: &str) {
     let client = client.to_string();
     let _ = write!(text, "{frame:>6} {seconds:>12.6}   {client:<STATE$}  {arrow}  {server}");
 }
 
 /// `──[S]  SYN seq=0 ───────────▶`; to the left if from the server, with × for a head if
-/// undelivered.
-fn arrow(label: &str, from: Side, undelivered: bool, shaft: char, width: usize) -> String {
-    let head = match (from, undelivered) {
-        (_, true) => '×',
-        (Side::Client, false) => '▶',
-        (Side::Server, false) => '◀',
+/// undelivered, and fading to a `?` if nothing shows that it has arrived.
+fn arrow(label: &str, from: Side, arrival: Arrival, shaft: char, width: usize) -> String {
+    let head = match (from, arrival) {
+        (_, Arrival::Refuted) => '×',
+        (_, Arrival::Unknown) => '?',
+        (Side::Client, Arrival::Assumed) => '▶',
+        (Side::Server, Arrival::Assumed) => '◀',
     };
     let rest = width.saturating_sub(label.chars().count() + 4);
-    let rest = String::from(shaft).repeat(rest);
+    let fading = if arrival == Arrival::Unknown { rest.min(FADING) } else { 0 };
+    let rest = String::from(shaft).repeat(rest - fading) + &"┄".repeat(fading);
     match from {
         Side::Client => format!("{shaft}{shaft}{label} {rest}{head}"),
         Side::Server => format!("{head}{shaft}{label} {rest}{shaft}"),

@@ -1,10 +1,8 @@
 //! Rows as JSON, one object per line.
 
-use dissector_core::connection::FindingSet;
-
 use super::lines::Line;
 use super::number;
-use super::row::{Column, Row, Value, Visit};
+use super::row::{Column, Labels, Row, Value, Visit};
 
 /// Writes `row` as a line.
 #[inline(always)]
@@ -63,22 +61,22 @@ fn bare(line: &mut Line<'_>, value: Value<'_>) {
         Value::Unsigned(value) => number::unsigned(line, value),
         Value::Signed(value) => number::signed(line, value),
         Value::Float(value) => line.put(&serde_json::to_vec(&value).unwrap_or_default()),
-        Value::List(findings) => list(line, findings),
+        Value::List(labels) => list(line, labels),
         _ => line.put(b"null"),
     }
 }
 
 #[inline(always)]
-fn list(line: &mut Line<'_>, findings: FindingSet) {
+fn list(line: &mut Line<'_>, labels: Labels) {
     line.put(b"[");
-    for (place, finding) in findings.iter().enumerate() {
+    labels.each(|place, label| {
         if place > 0 {
             line.put(b",");
         }
         line.put(b"\"");
-        line.put(finding.label().as_bytes());
+        line.put(label.as_bytes());
         line.put(b"\"");
-    }
+    });
     line.put(b"]");
 }
 
@@ -98,7 +96,7 @@ fn needs_escapes(text: &[u8]) -> bool {
 mod tests {
     use std::net::{IpAddr, Ipv6Addr};
 
-    use dissector_core::connection::{Finding, Outcome};
+    use dissector_core::connection::{Finding, FindingSet, Outcome};
     use dissector_core::wire::TcpFlags;
 
     use super::super::lines::Lines;

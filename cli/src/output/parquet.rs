@@ -128,15 +128,15 @@ impl Values {
     }
 
     fn push(&mut self, value: Value<'_>) {
-        if let (Typed::List(values), Value::List(findings)) = (&mut self.typed, value) {
-            if findings.is_empty() {
-                self.definitions.push(0);
-                self.repetitions.push(0);
-            }
-            for (place, finding) in findings.iter().enumerate() {
+        if let (Typed::List(values), Value::List(labels)) = (&mut self.typed, value) {
+            let number = labels.each(|place, label| {
                 self.definitions.push(1);
                 self.repetitions.push(i16::from(place > 0));
-                values.push(text(finding.label()));
+                values.push(text(label));
+            });
+            if number == 0 {
+                self.definitions.push(0);
+                self.repetitions.push(0);
             }
             return;
         }

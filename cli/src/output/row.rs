@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use dissector_core::connection::{
-    Close, ClosedBy, Ecn, FindingSet, OpenType, Outcome, Repeat, Role, RoleBasis, RstReason, Seen,
-    Stage, State, Vantage,
+    Cause, Close, ClosedBy, Ecn, EvidenceSet, FindingSet, OpenType, Outcome, Repeat, Role,
+    RoleBasis, RstReason, Seen, Stage, State, Vantage,
 };
 use dissector_core::wire::TcpFlags;
 
@@ -49,7 +49,31 @@ pub enum Value<'a> {
     /// A text that no format has to quote or escape.
     Label(&'a str),
     Address(IpAddr),
-    List(FindingSet),
+    List(Labels),
+}
+
+/// The labels of a set.
+#[derive(Clone, Copy)]
+pub enum Labels {
+    Findings(FindingSet),
+    Evidence(EvidenceSet),
+}
+
+impl Labels {
+    /// Calls `visit` with each label and its place in the list, and gives how many there are.
+    #[inline(always)]
+    pub fn each(self, mut visit: impl FnMut(usize, &'static str)) -> usize {
+        let mut place = 0;
+        let mut next = |label| {
+            visit(place, label);
+            place += 1;
+        };
+        match self {
+            Self::Findings(set) => set.iter().for_each(|finding| next(finding.label())),
+            Self::Evidence(set) => set.iter().for_each(|evidence| next(evidence.label())),
+        }
+        place
+    }
 }
 
 /// Writes the values of a row.
@@ -138,7 +162,8 @@ cells! {
     f64 => Kind::Float, self => Value::Float(*self);
     &str => Kind::Text, self => Value::Text(self);
     IpAddr => Kind::Text, self => Value::Address(*self);
-    FindingSet => Kind::List, self => Value::List(*self);
+    FindingSet => Kind::List, self => Value::List(Labels::Findings(*self));
+    EvidenceSet => Kind::List, self => Value::List(Labels::Evidence(*self));
     // The texts are those of Wireshark.
     TcpFlags => Kind::Text, self => Value::Text(&flag_texts(*self).0);
     Tcpdump => Kind::Text, self => Value::Label(&flag_texts(self.0).1);
@@ -150,7 +175,9 @@ macro_rules! labels {
     };
 }
 
-labels!(Close, ClosedBy, Ecn, OpenType, Outcome, Repeat, Role, RoleBasis, RstReason, Seen, Stage);
+labels!(
+    Cause, Close, ClosedBy, Ecn, OpenType, Outcome, Repeat, Role, RoleBasis, RstReason, Seen, Stage
+);
 labels!(State, Vantage);
 
 impl<T: Cell> Cell for Option<T> {

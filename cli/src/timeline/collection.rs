@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dissector_core::{FollowEvent, follow_packets};
+use dissector_core::{ClosedConnection, FollowEvent, follow_packets};
 
 use super::Timeline;
 use super::recorder::Recorder;
@@ -49,11 +49,13 @@ impl Timelines {
     }
 }
 
-/// Collects the timelines of up to `max` matching connections.
+/// Collects the timelines of up to `max` matching connections. Every closed connection goes to
+/// `on_closed`.
 pub fn collect(
     source: &Source,
     select: &Select,
     max: usize,
+    mut on_closed: impl FnMut(&ClosedConnection<'_>),
 ) -> Result<(Timelines, Ending), Failure> {
     let selection = Selection::new(source, select)?;
     let mut collected = Collected { recorders: BTreeMap::new(), list: Vec::new(), next: 0 };
@@ -78,6 +80,7 @@ pub fn collect(
             FollowEvent::Closed(closed) => {
                 let (connection, outcome) = (closed.connection, closed.outcome());
                 connections += 1;
+                on_closed(&closed);
                 if select.matches(connection, outcome) {
                     matching += 1;
                     failed |= outcome.failed();

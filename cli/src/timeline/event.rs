@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use dissector_core::Segment;
-use dissector_core::connection::{Annotation, Repeat, Side, Stage, States};
+use dissector_core::connection::{Annotation, Repeat, Side, Stage, State, States};
 use dissector_core::wire::TcpOption;
 
 #[derive(Clone, Debug)]
@@ -63,16 +63,68 @@ pub struct SegmentEvent {
     pub annotation: Annotation,
     /// Options of a SYN or SYN/ACK.
     pub options: Option<SynOptions>,
-    /// A later segment shows that the receiver did not get or did not accept this one.
-    pub undelivered: bool,
+    /// What later segments show of its arrival.
+    pub arrival: Arrival,
+    /// A keep-alive: its number is the one before the next octet (RFC 9293 §3.8.4).
+    pub keep_alive: bool,
+    /// The text of an RST.
+    pub text: Option<String>,
+    /// The reason that an RST gives in an option of Multipath TCP.
+    pub mptcp_reason: Option<u8>,
 }
 
 impl SegmentEvent {
     /// Whether the segment is neither part of handshake or close nor has a finding.
     pub fn is_plain(&self) -> bool {
         let Annotation { stage, findings, copy, .. } = self.annotation;
-        stage == Stage::None && findings.is_empty() && copy == Repeat::Original
+        let usual = stage == Stage::None && findings.is_empty() && copy == Repeat::Original;
+        usual && !self.precedes_synack()
     }
+
+    /// Whether the server sends it without a SYN/ACK: a client in SYN-SENT drops it.
+    pub fn precedes_synack(&self) -> bool {
+        let Annotation { stage, client, .. } = self.annotation;
+        stage == Stage::None && self.from == Side::Server && client.after() == State::SynSent
+    }
+}
+
+/// What the capture shows of the arrival of a segment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Arrival {
+    /// It is assumed, as usual.
+    Assumed,
+    /// Nothing shows it: nothing of the receiver was captured.
+    Unknown,
+    /// A later segment shows that the receiver did not get or did not accept this one.
+    Refuted,
+}
+
+/// Subtype of the option of a SYN that joins a Multipath TCP connection (RFC 8684 §3.2).
+const MP_JOIN: u8 = 1;
+/// Subtype of the option that gives the reason of an RST (RFC 8684 §3.6).
+const MP_TCPRST: u8 = 8;
+/// Octets of an RST's text that are shown.
+const MOST_TEXT: usize = 120;
+
+/// The text that an RST carries (RFC 9293 §3.5.3 does not forbid it); `None` if it is no text. What is
+/// shown cannot steer a terminal.
+pub fn text_of_rst(payload: &[u8]) -> Option<String> {
+    let payload = payload.get(..MOST_TEXT).unwrap_or(payload);
+    let is_shown = |octet: &&u8| octet.is_ascii_graphic() || **octet == b' ';
+    let shown = payload.iter().filter(is_shown).count();
+    if shown < 4 || shown * 10 < payload.len() * 9 {
+        return None;
+    }
+    let text: String = payload.iter().filter(is_shown).map(|octet| char::from(*octet)).collect();
+    Some(text.trim().into())
+}
+
+/// The reason that an RST gives in an option of Multipath TCP.
+pub fn mptcp_reason(segment: &Segment<'_>) -> Option<u8> {
+    segment.tcp.options().map_while(Result::ok).find_map(|option| match option {
+        TcpOption::Mptcp { subtype: MP_TCPRST, data: [_, reason, ..] } => Some(*reason),
+        _ => None,
+    })
 }
 
 /// Options of a SYN or SYN/ACK.
@@ -85,11 +137,19 @@ pub struct SynOptions {
     /// A Fast Open cookie, or the request for one.
     pub fast_open: bool,
     pub mptcp: bool,
+    /// It joins a Multipath TCP connection.
+    pub mptcp_join: bool,
+    /// TCP-MD5 or TCP-AO.
+    pub signed: bool,
+    /// Further options were not captured.
+    pub cut: bool,
 }
 
 impl SynOptions {
     pub fn of(segment: &Segment<'_>) -> Self {
-        let mut options = Self::default();
+        let captured = segment.tcp.option_octets.len() + 20;
+        let cut = captured < segment.tcp.header_octets();
+        let mut options = Self { cut, ..Self::default() };
         for option in segment.tcp.options().map_while(Result::ok) {
             match option {
                 TcpOption::Mss(mss) => options.mss = Some(mss),
@@ -97,7 +157,9 @@ impl SynOptions {
                 TcpOption::SackPermitted => options.sack = true,
                 TcpOption::Timestamps { .. } => options.timestamps = true,
                 TcpOption::FastOpen { .. } => options.fast_open = true,
+                TcpOption::Mptcp { subtype: MP_JOIN, .. } => options.mptcp_join = true,
                 TcpOption::Mptcp { .. } => options.mptcp = true,
+                TcpOption::Md5(_) | TcpOption::Ao { .. } => options.signed = true,
                 _ => {}
             }
         }
@@ -138,6 +200,8 @@ pub struct Run {
     pub remarkable: bool,
     /// The segments are in more than one file.
     pub several_files: bool,
+    /// Keep-alives of client and server.
+    pub keep_alives: [u64; 2],
 }
 
 impl Run {
@@ -153,6 +217,7 @@ impl Run {
             resent: [0; 2],
             remarkable: false,
             several_files: false,
+            keep_alives: [0; 2],
         }
     }
 
@@ -163,6 +228,7 @@ impl Run {
                 self.octets[segment.from as usize] += u64::from(segment.len);
                 self.resent[segment.from as usize] += u64::from(segment.resent);
                 self.remarkable |= !segment.is_plain();
+                self.keep_alives[segment.from as usize] += u64::from(segment.keep_alive);
                 (self.last_frame, self.last_ns) = (segment.frame, segment.time_ns);
             }
             Event::Icmp(error) => {
@@ -174,6 +240,7 @@ impl Run {
                 for side in [0, 1] {
                     self.octets[side] += run.octets[side];
                     self.resent[side] += run.resent[side];
+                    self.keep_alives[side] += run.keep_alives[side];
                 }
                 self.remarkable |= run.remarkable;
                 self.several_files |= run.several_files;

@@ -98,6 +98,9 @@ fn flags_and_numbers(segment: &SegmentEvent) -> String {
     if segment.len > 0 {
         parts.push(format!("len={}", segment.len));
     }
+    if segment.keep_alive {
+        parts.push("keep-alive".into());
+    }
     if annotation.copy == Repeat::Original
         && let Some(mss) = segment.options.and_then(|options| options.mss)
     {
@@ -187,6 +190,7 @@ fn finding_label(finding: Finding, segment: &SegmentEvent) -> Option<String> {
         Finding::DuplicateFrame => "captured twice".into(),
         Finding::OutOfOrderHandshake => "recorded after its answer".into(),
         Finding::SlowHandshake => "slow".into(),
+        Finding::RstAckLoop => "RSTs and ACKs answer each other".into(),
         other => other.label().replace('_', " "),
     })
 }

@@ -8,10 +8,10 @@ mod sent;
 
 use std::net::SocketAddr;
 
-use dissector_core::connection::{States, Verdict};
+use dissector_core::connection::{Refusals, RejectedRsts, States, Verdict};
 
 pub use collection::collect;
-pub use event::{Event, IcmpEvent, Run, SegmentEvent, SynOptions};
+pub use event::{Arrival, Event, IcmpEvent, Run, SegmentEvent, SynOptions};
 
 /// One connection from its first event to its end.
 #[derive(Debug)]
@@ -27,6 +27,12 @@ pub struct Timeline {
     pub client_state: States,
     pub server_state: States,
     pub verdict: Verdict,
+    /// RSTs that answer the SYN, and that the client has to ignore.
+    pub rejected: Option<RejectedRsts>,
+    /// RSTs that refused the SYN.
+    pub refusals: Option<Refusals>,
+    /// Nothing shows that the server got anything.
+    pub is_unheard: bool,
     /// The frames come from several files in turn.
     pub interleaved: bool,
     /// Octets that the client sent after its SYN, each counted once.

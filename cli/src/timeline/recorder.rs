@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 
 use dissector_core::capture::Packet;
 use dissector_core::connection::{Annotation, Connection, Finding, Repeat, Role, Side, Stage};
-use dissector_core::wire::TcpFlags;
+use dissector_core::wire::{TcpFlags, TcpOption};
 use dissector_core::{FollowedPacket, IcmpError, Segment};
 
 use super::Timeline;
-use super::event::{Event, IcmpEvent, Run, SegmentEvent, SynOptions};
+use super::event::{
+    Arrival, Event, IcmpEvent, Run, SegmentEvent, SynOptions, mptcp_reason, text_of_rst,
+};
 use super::sent::SentOctets;
 use crate::input::shown;
 
@@ -40,10 +42,23 @@ pub struct Recorder {
     waiting: VecDeque<SegmentEvent>,
     /// Those before `waiting`, beyond [`RUN_HEAD`].
     run: Option<Run>,
-    /// Initial sequence numbers of client and server.
+    /// Nothing but keep-alives and their answers is sent at present.
+    idle: bool,
+    /// Initial sequence numbers of client and server. Of several SYN/ACKs, the one that the client has
+    /// accepted counts, or the last until it has accepted one.
     initial: [Option<u32>; 2],
+    /// Initial sequence numbers on the other side of a device that rewrites them, where both sides were
+    /// captured.
+    other_side: [Option<u32>; 2],
+    /// Initial sequence numbers of the SYN/ACKs that acknowledge the SYN; `None` once one is accepted.
+    answers: Option<Vec<u32>>,
     sent: [SentOctets; 2],
     server_sent_more: bool,
+    /// The highest number after a segment of each end, and the highest that the other acknowledged.
+    next: [Option<u32>; 2],
+    acknowledged: [Option<u32>; 2],
+    /// Frames said to lack timestamps, until the next segment of that end confirms it.
+    without_timestamps: [Option<u64>; 2],
     /// Time of the client's last SYN, and how long after a SYN the first SYN/ACK came.
     syn_ns: Option<i64>,
     synack_delay_ns: Option<i64>,
@@ -51,7 +66,7 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn new(file: &str) -> Self {
-        Self { files: vec![file.into()], ..Self::default() }
+        Self { files: vec![file.into()], answers: Some(Vec::new()), ..Self::default() }
     }
 
     /// Records a packet of the connection, from this file.
@@ -62,8 +77,15 @@ impl Recorder {
         match packet.packet {
             Packet::Segment(segment) => {
                 let segment = self.segment(segment, packet.annotation);
+                self.check_timestamps(&segment, packet.packet);
                 self.mark_undelivered(&segment);
                 if segment.is_plain() {
+                    // Keep-alives and their answers are not summed up with what is around them.
+                    let idle = segment.keep_alive || self.idle && segment.len == 0;
+                    if idle != self.idle {
+                        self.end_run();
+                        self.idle = idle;
+                    }
                     self.add_plain(segment);
                 } else {
                     self.end_run();
@@ -103,10 +125,20 @@ impl Recorder {
     /// The timeline of `connection`, which has ended.
     pub fn finish(mut self, connection: &Connection, now_ns: i64) -> Timeline {
         self.end_run();
+        for frame in std::mem::take(&mut self.without_timestamps).into_iter().flatten() {
+            self.retract_timestamps(frame);
+        }
         let mut events = self.head;
         events.extend(self.middle.map(Event::Run));
         events.extend(self.middle_file.map(Event::File));
         events.extend(self.tail);
+        if connection.is_unheard() {
+            let segments = events.iter_mut().filter_map(|event| match event {
+                Event::Segment(segment) => Some(segment),
+                _ => None,
+            });
+            segments.for_each(|segment| segment.arrival = Arrival::Unknown);
+        }
         Timeline {
             file: self.files.swap_remove(0),
             id: connection.id(),
@@ -118,6 +150,9 @@ impl Recorder {
             client_state: connection.client_state(),
             server_state: connection.server_state(),
             verdict: connection.verdict_at(now_ns),
+            rejected: connection.rejected_rsts(),
+            refusals: connection.refusals(),
+            is_unheard: connection.is_unheard(),
             interleaved: self.interleaved,
             client_octets: self.sent[0].octets,
             client_resent: self.sent[0].resent,
@@ -139,13 +174,19 @@ impl Recorder {
             Stage::ChallengeAck | Stage::RstHalfOpen | Stage::RstIgnored | Stage::IllegalFlags
         );
         if syn {
-            self.initial[own].get_or_insert(tcp.sequence.0);
+            self.take_initial(own, tcp.sequence.0, annotation);
         } else if !foreign {
             self.initial[own].get_or_insert(tcp.sequence.0.wrapping_sub(1));
         }
         // An RST may acknowledge octets that were never sent.
         if let Some(ack) = ack.filter(|_| !foreign && !rst) {
             self.initial[peer].get_or_insert(ack.wrapping_sub(1));
+        }
+        if annotation.final_ack {
+            let accepted = ack.map(|ack| ack.wrapping_sub(1));
+            let accepted = accepted.filter(|it| self.answers.iter().flatten().any(|iss| iss == it));
+            self.initial[peer] = accepted.or(self.initial[peer]);
+            self.answers = None;
         }
         let len = segment.payload_octets();
         let counts = annotation.copy != Repeat::Duplicate && !syn;
@@ -154,18 +195,102 @@ impl Recorder {
             false => 0,
         };
         self.server_sent_more |= from == Side::Server && counts;
+        let keep_alive =
+            !syn && !foreign && self.is_keep_alive(own, tcp.sequence.0, len, tcp.flags);
+        if !foreign && !rst {
+            let takes = u32::from(syn) + u32::from(tcp.flags.contains(TcpFlags::FIN));
+            let end = tcp.sequence.0.wrapping_add(len).wrapping_add(takes);
+            raise(&mut self.next[own], end);
+            if let Some(ack) = ack {
+                raise(&mut self.acknowledged[peer], ack);
+            }
+        }
         SegmentEvent {
             frame: segment.packet.frame,
             time_ns: segment.packet.time_ns,
             from,
-            seq: relative(tcp.sequence.0, self.initial[own]),
-            ack: ack.map(|ack| relative(ack, self.initial[peer])),
+            seq: self.relative(own, tcp.sequence.0),
+            ack: ack.map(|ack| self.relative(peer, ack)),
             len,
             resent,
             annotation: *annotation,
             options: syn.then(|| SynOptions::of(segment)),
-            undelivered: false,
+            arrival: Arrival::Assumed,
+            keep_alive,
+            text: if rst { text_of_rst(tcp.payload) } else { None },
+            mptcp_reason: if rst { mptcp_reason(segment) } else { None },
         }
+    }
+
+    /// Whether a segment of `own` is a keep-alive. One with an octet is one only if that octet was
+    /// acknowledged before; otherwise it is sent again.
+    fn is_keep_alive(&self, own: usize, sequence: u32, len: u32, flags: TcpFlags) -> bool {
+        let Some(next) = self.next[own] else { return false };
+        let acknowledged = self.acknowledged[own] == Some(next);
+        len <= 1
+            && sequence == next.wrapping_sub(1)
+            && acknowledged
+            && !flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST)
+    }
+
+    /// That timestamps are missing is said of a segment only if the next one of that end lacks them, too:
+    /// a single one may come from elsewhere.
+    fn check_timestamps(&mut self, new: &SegmentEvent, packet: &Packet<'_>) {
+        let Packet::Segment(segment) = packet else { return };
+        let Annotation { copy, flags, findings, .. } = new.annotation;
+        if copy == Repeat::Duplicate || flags.contains(TcpFlags::RST) {
+            return;
+        }
+        let side = new.from as usize;
+        if let Some(frame) = self.without_timestamps[side].take() {
+            let is_one = |option| matches!(option, TcpOption::Timestamps { .. });
+            if segment.tcp.options().map_while(Result::ok).any(is_one) {
+                self.retract_timestamps(frame);
+            }
+        }
+        if findings.contains(Finding::TsDropped) {
+            self.without_timestamps[side] = Some(new.frame);
+        }
+    }
+
+    /// Takes back that this frame lacks timestamps.
+    fn retract_timestamps(&mut self, frame: u64) {
+        let kept = self.head.iter_mut().chain(&mut self.tail).filter_map(|event| match event {
+            Event::Segment(segment) => Some(segment),
+            _ => None,
+        });
+        for segment in kept.filter(|segment| segment.frame == frame) {
+            segment.annotation.findings.remove(Finding::TsDropped);
+        }
+    }
+
+    /// Takes in the initial sequence number of a SYN or SYN/ACK of end `own`.
+    fn take_initial(&mut self, own: usize, number: u32, annotation: &Annotation) {
+        let answers = matches!(annotation.stage, Stage::SynAck | Stage::SynAckSimultaneous)
+            && !annotation.findings.contains(Finding::BadSynAck)
+            && annotation.copy != Repeat::Duplicate;
+        if annotation.copy == Repeat::Duplicate && self.initial[own].is_some_and(|it| it != number)
+        {
+            self.other_side[own] = Some(number);
+        }
+        match &mut self.answers {
+            Some(known) if answers => {
+                if !known.contains(&number) {
+                    known.push(number);
+                }
+                self.initial[own] = Some(number);
+            }
+            _ => {
+                self.initial[own].get_or_insert(number);
+            }
+        }
+    }
+
+    /// A number of end `side` relative to its initial one: to that of the side where it was captured.
+    fn relative(&self, side: usize, number: u32) -> i64 {
+        let here = relative(number, self.initial[side]);
+        let there = self.other_side[side].map(|initial| relative(number, Some(initial)));
+        there.filter(|there| there.abs() < here.abs()).unwrap_or(here)
     }
 
     /// Marks earlier segments that, as `new` shows, its sender did not get or did not accept.
@@ -203,7 +328,7 @@ impl Recorder {
             _ => None,
         });
         for old in kept.chain(&mut self.waiting).filter(|old| refuted(old)) {
-            old.undelivered = true;
+            old.arrival = Arrival::Refuted;
         }
     }
 
@@ -268,6 +393,14 @@ fn icmp(error: &IcmpError, packet: &FollowedPacket<'_>) -> IcmpEvent {
         kind: error.kind,
         code: error.code,
         states: [packet.annotation.client, packet.annotation.server],
+    }
+}
+
+/// Raises a sequence number to `number` if that is ahead.
+fn raise(highest: &mut Option<u32>, number: u32) {
+    let is_ahead = |known: u32| number.wrapping_sub(known).cast_signed() > 0;
+    if highest.is_none_or(is_ahead) {
+        *highest = Some(number);
     }
 }
 

@@ -14,6 +14,7 @@ use super::disorder::{Disorder, Order};
 use super::format::read_ahead::ReadAhead;
 use super::skipped::{Skipped, Tally};
 use super::{Capture, CaptureError, CaptureWarning, Packet};
+use crate::clock::Clock;
 use crate::pipeline::batch::Batch;
 
 /// Several captures read as one stream, in order of time: rotated files, or files of several
@@ -45,6 +46,11 @@ pub struct Captures {
     open: BinaryHeap<Reverse<Head>>,
     /// The file that is being read, and the turn of the next one.
     current: Option<(usize, Head)>,
+    /// The clock at the last packet. Each file has one of its own, which is ahead of this one as long as
+    /// its next packet waits for its turn.
+    clock: Clock,
+    /// The clocks at the ends of the files that have been read.
+    ends: Clock,
 }
 
 /// A source of a capture.
@@ -120,6 +126,8 @@ impl Captures {
             closed: VecDeque::new(),
             open: BinaryHeap::new(),
             current: None,
+            clock: Clock::default(),
+            ends: Clock::default(),
         };
         let mut closed = Vec::new();
         for (index, input) in inputs.into_iter().enumerate() {
@@ -156,13 +164,23 @@ impl Captures {
     /// # Errors
     /// [`FileError`] if a file cannot be read any more. The next call continues with the others.
     pub fn next_packet(&mut self) -> Result<Option<(usize, Packet<'_>)>, FileError> {
+        Ok(self.next_with_clock()?.map(|(index, packet, _)| (index, packet)))
+    }
+
+    /// The same, with the [clock](Self::now_ns) at the packet.
+    pub(crate) fn next_with_clock(
+        &mut self,
+    ) -> Result<Option<(usize, Packet<'_>, i64)>, FileError> {
         if let Some((index, tcp)) = self.fast_path() {
             let Item::Open(open) = &self.files[index] else { return Ok(None) };
-            return Ok(open.capture.fast_packet(tcp).map(|packet| (index, packet)));
+            self.clock.turn_to(open.capture.now_ns());
+            let now_ns = self.clock.now_ns();
+            return Ok(open.capture.fast_packet(tcp).map(|packet| (index, packet, now_ns)));
         }
-        let Some((index, decoded)) = self.step()? else { return Ok(None) };
+        let Some((index, decoded)) = self.next_decoded()? else { return Ok(None) };
         let Item::Open(open) = &self.files[index] else { return Ok(None) };
-        Ok(open.capture.packet(&decoded).map(|packet| (index, packet)))
+        let now_ns = self.clock.now_ns();
+        Ok(open.capture.packet(&decoded).map(|packet| (index, packet, now_ns)))
     }
 
     /// A handle that prefetches the current file in another thread; `None` while several are open.
@@ -189,6 +207,14 @@ impl Captures {
     /// [`FileError`] if a file cannot be read any more. The next call continues with the others.
     pub(crate) fn fill(&mut self, batch: &mut Batch, most: usize) -> Result<bool, FileError> {
         let end = batch.len() + most;
+        batch.turn_clock(self.clock.now_ns());
+        let more = self.fill_up_to(end, batch);
+        self.clock.turn_to(batch.now_ns());
+        more
+    }
+
+    /// The same, up to a length of the batch.
+    fn fill_up_to(&mut self, end: usize, batch: &mut Batch) -> Result<bool, FileError> {
         while batch.len() < end {
             if let Some((index, (until_ns, _))) = self.current
                 && let Item::Open(open) = &mut self.files[index]
@@ -199,12 +225,14 @@ impl Captures {
             if self.waits() {
                 return Ok(true);
             }
-            match self.next_packet()? {
-                Some((index, Packet::Segment(segment))) => {
-                    batch.push_segment(index as u32, &segment);
-                }
-                Some((index, Packet::IcmpError(error))) => batch.push_icmp(index as u32, &error),
-                None => return Ok(false),
+            self.clock.turn_to(batch.now_ns());
+            let Some((index, decoded)) = self.next_decoded()? else { return Ok(false) };
+            batch.turn_clock(self.clock.now_ns());
+            let Item::Open(open) = &self.files[index] else { return Ok(false) };
+            match open.capture.packet(&decoded) {
+                Some(Packet::Segment(segment)) => batch.push_segment(index as u32, &segment),
+                Some(Packet::IcmpError(error)) => batch.push_icmp(index as u32, &error),
+                _ => {}
             }
         }
         Ok(true)
@@ -227,6 +255,24 @@ impl Captures {
         open.capture.fast_path().map(|tcp| (index, tcp))
     }
 
+    /// Goes on to the next packet, and turns the clock.
+    fn next_decoded(&mut self) -> Result<Option<(usize, Decoded)>, FileError> {
+        let next = self.step()?;
+        match &next {
+            Some((index, decoded)) => {
+                if let Item::Open(open) = &self.files[*index] {
+                    self.clock.turn_to(open.capture.now_ns());
+                }
+                // Where it is no leap for the other files, it is none.
+                if !self.clock.leaps_to(decoded.time_ns()) {
+                    self.clock.turn_to(decoded.time_ns());
+                }
+            }
+            None => self.clock.turn_to(self.ends.now_ns()),
+        }
+        Ok(next)
+    }
+
     /// Goes on to the next packet.
     fn step(&mut self) -> Result<Option<(usize, Decoded)>, FileError> {
         if let Some((index, limit)) = self.current
@@ -244,6 +290,9 @@ impl Captures {
             && self.open.peek().is_none_or(|Reverse(first)| (start, index) <= *first)
         {
             self.closed.pop_front();
+            if self.ends.now_ns() <= start {
+                self.clock.turn_to(self.ends.now_ns());
+            }
             self.start(index)?;
         }
         let Some(Reverse((_, index))) = self.open.pop() else { return Ok(None) };
@@ -256,12 +305,15 @@ impl Captures {
 
     /// Opens a file, and puts its first packet aside.
     fn start(&mut self, index: usize) -> Result<(), FileError> {
+        let clock = self.clock;
         if let Item::Closed(path) = &self.files[index] {
             let open = || {
                 let file = Arc::new(File::open(path)?);
                 let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
                 let reader: Box<dyn Read + Send> = Box::new(Arc::clone(&file));
-                let capture = Capture::new(reader)?;
+                let mut capture = Capture::new(reader)?;
+                // The first frame may be a leap, too.
+                capture.clock = clock;
                 Ok::<_, CaptureError>(Open {
                     capture,
                     file: is_file.then_some(file),
@@ -308,11 +360,18 @@ impl Captures {
         let finished = Item::Finished(Summary::default());
         if let Item::Open(open) = std::mem::replace(&mut self.files[index], finished) {
             let octets_read = open.capture.octets_read();
+            self.ends.turn_to(open.capture.now_ns());
             let Capture { frames, warning, order, decoder, .. } = open.capture;
             let skipped = decoder.skipped;
             let summary = Summary { frames, octets_read, warning, order, skipped };
             self.files[index] = Item::Finished(summary);
         }
+    }
+
+    /// The clock: the highest time of all frames up to the last packet, or to the end once there is no
+    /// further packet. See [`Capture::now_ns`].
+    pub fn now_ns(&self) -> i64 {
+        self.clock.now_ns()
     }
 
     /// Number of captures.

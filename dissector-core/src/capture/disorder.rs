@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::clock::LEAP_NS;
+
 /// Several cores or queues that record write frames out of order by up to this much, which is normal.
 const TOLERANCE_NS: u64 = 10_000_000;
 
@@ -101,10 +103,18 @@ impl Order {
     }
 }
 
+/// Whether a time is neither behind the clock by more than the tolerance nor a leap ahead; never before
+/// there is a clock. One comparison is enough.
+#[inline(always)]
+pub(super) fn is_near(time_ns: i64, now_ns: i64) -> bool {
+    let ahead_ns = time_ns.wrapping_sub(now_ns).wrapping_add(TOLERANCE_NS as i64) as u64;
+    ahead_ns <= TOLERANCE_NS + LEAP_NS as u64
+}
+
 /// True if a time is behind the latest one by more than the tolerance. It nearly never is behind at
 /// all, so one comparison is enough.
 #[inline(always)]
-pub(super) fn is_behind(time_ns: i64, latest_ns: i64) -> bool {
+fn is_behind(time_ns: i64, latest_ns: i64) -> bool {
     latest_ns > time_ns && latest_ns.abs_diff(time_ns) > TOLERANCE_NS
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::decode::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use super::decode::ip::PROTOCOL_TCP;
-use super::disorder::is_behind;
+use super::disorder::is_near;
 use super::format::record::FrameRecord;
 use super::link_type::LinkType;
 use crate::pipeline::batch::{Batch, PlainIpv4};
@@ -161,7 +161,7 @@ fn payload(
     Some((at..at + captured, sent as u32))
 }
 
-/// The frames that [`append`] takes. It takes none that is far behind the batch's time.
+/// The frames that [`append`] takes. It takes none whose time is far from the clock of the batch.
 pub(super) struct Wanted {
     /// Number of the first frame.
     pub frame: u64,
@@ -170,10 +170,11 @@ pub(super) struct Wanted {
     pub most: usize,
 }
 
-/// Number of frames appended, and octets of their records.
+/// Number of frames appended, octets of their records, and their latest time.
 pub(super) struct Appended {
     pub frames: usize,
     pub octets: usize,
+    pub latest_ns: i64,
 }
 
 /// Appends the segments in the records at the start of `octets` to `batch`, while each record is all
@@ -189,22 +190,23 @@ pub(super) fn append(
     wanted: &Wanted,
     read: impl Fn(&[u8]) -> Option<(FrameRecord, usize)>,
 ) -> Appended {
-    let (mut rest, mut frames) = (octets, 0);
+    let (mut rest, mut frames, mut latest_ns) = (octets, 0, i64::MIN);
     while frames < wanted.most {
         let next = wanted.frame + frames as u64;
         match append_one(batch, rest, next, wanted.until_ns, &read) {
             None => break,
             Some(None) => batch.make_room(),
-            Some(Some(record_octets)) => {
+            Some(Some((record_octets, time_ns))) => {
                 rest = &rest[record_octets..];
                 frames += 1;
+                latest_ns = latest_ns.max(time_ns);
             }
         }
     }
-    Appended { frames, octets: octets.len() - rest.len() }
+    Appended { frames, octets: octets.len() - rest.len(), latest_ns }
 }
 
-/// Appends one frame; returns the octets of its record. `Some(None)` if the batch has no room, `None` if
+/// Appends one frame; returns the octets of its record, and its time. `Some(None)` if the batch has no room, `None` if
 /// the frame is not wanted; neither changes anything.
 #[inline(always)]
 fn append_one(
@@ -213,13 +215,12 @@ fn append_one(
     number: u64,
     until_ns: i64,
     read: impl Fn(&[u8]) -> Option<(FrameRecord, usize)>,
-) -> Option<Option<usize>> {
+) -> Option<Option<(usize, i64)>> {
     let (frame, record_octets) = read(octets)?;
     let captured = octets.get(frame.captured.clone())?;
     let packet = untagged_ipv4(&frame, captured)?;
     let following = octets.get(frame.captured.start + packet.tcp.start..)?;
-    let is_behind = is_behind(frame.time_ns, batch.now_ns());
-    if frame.time_ns >= until_ns || is_behind {
+    if frame.time_ns >= until_ns || !is_near(frame.time_ns, batch.now_ns()) {
         return None;
     }
     let known = PlainIpv4 {
@@ -231,5 +232,5 @@ fn append_one(
         tcp_octets: packet.tcp_octets,
     };
     let appended = batch.push_ipv4(&known, packet.tcp.len(), following)?;
-    Some(appended.then_some(record_octets))
+    Some(appended.then_some((record_octets, frame.time_ns)))
 }

@@ -41,6 +41,7 @@ use self::format::buffer::Buffer;
 use self::format::pcap::{self, PcapRecords};
 use self::format::pcapng::PcapngRecords;
 use self::format::record::{FrameRecord, Record};
+use crate::clock::Clock;
 use crate::pipeline::batch::Batch;
 use crate::wire::TcpHeader;
 use crate::{PacketInfo, Segment};
@@ -92,6 +93,7 @@ pub struct Capture<R> {
     fast: PacketInfo,
     decoder: Decoder,
     frames: u64,
+    clock: Clock,
     order: Order,
     warning: Option<CaptureWarning>,
     finished: bool,
@@ -150,6 +152,7 @@ impl<R: Read> Capture<R> {
             // Each frame brings the link type of its interface.
             decoder: Decoder::new(LinkType::NULL),
             frames: 0,
+            clock: Clock::default(),
             order: Order::default(),
             warning: None,
             finished: false,
@@ -203,7 +206,8 @@ impl<R: Read> Capture<R> {
     }
 
     /// Appends at most `most` segments to `batch`, as those of a file, while each is in a frame for
-    /// the fast path, all there, and earlier than `until_ns`; returns how many.
+    /// the fast path, all there, and earlier than `until_ns`; returns how many. The clock of the batch is
+    /// that of all captures.
     fn fill(&mut self, file: u32, batch: &mut Batch, most: usize, until_ns: i64) -> usize {
         // Disorder is noted packet by packet.
         if !self.decoder.is_drained() || batch.now_ns() < self.order.latest_ns {
@@ -223,7 +227,10 @@ impl<R: Read> Capture<R> {
         };
         self.buffer.consume(appended.octets);
         self.frames += appended.frames as u64;
-        self.order.latest_ns = batch.now_ns();
+        if appended.frames > 0 {
+            self.order.latest_ns = self.order.latest_ns.max(appended.latest_ns);
+            self.clock.turn_to(appended.latest_ns);
+        }
         appended.frames
     }
 
@@ -262,6 +269,7 @@ impl<R: Read> Capture<R> {
         self.buffer.consume(record_octets);
         self.frames += 1;
         self.fast.frame = self.frames;
+        self.clock.tell(self.frames, self.fast.time_ns);
         self.order.note(self.frames, self.fast.time_ns);
         Some(start + tcp.start..start + tcp.end)
     }
@@ -286,6 +294,13 @@ impl<R: Read> Capture<R> {
                 .with_link_type(frame.link_type);
             self.decoder.decode_at(decoded, start);
         }
+    }
+
+    /// The clock of the capture: the highest time of all frames so far, in nanoseconds since 1970 UTC;
+    /// `i64::MIN` before the first. A time that is more than an hour ahead counts only once the next frame
+    /// confirms it.
+    pub fn now_ns(&self) -> i64 {
+        self.clock.now_ns()
     }
 
     /// Number of frames so far, which is the number of the last one in Wireshark.
@@ -328,6 +343,7 @@ impl<R: Read> Capture<R> {
                     let start = self.buffer.start();
                     self.buffer.consume(octets);
                     self.frames += 1;
+                    self.clock.tell(self.frames, frame.time_ns);
                     return Ok(Some((frame, start)));
                 }
                 Record::Numbered { octets } => {

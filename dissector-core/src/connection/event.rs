@@ -3,7 +3,7 @@
 use crate::compact::{CompactSegment, SegmentView};
 use crate::connection::state::offer::Offer;
 use crate::vocabulary::Side;
-use crate::wire::{SeqNumber, TcpFlags};
+use crate::wire::{FIXED_OCTETS, SeqNumber, TcpFlags};
 
 /// A segment in the terms of its connection.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +14,8 @@ pub(crate) struct Event<'a> {
     pub timestamps: Option<(u32, u32)>,
     /// Octets of payload sent.
     pub payload: u32,
-    /// Capture time, but never before that of an earlier segment.
-    pub now_ns: i64,
+    /// Its own time, which may be before that of an earlier segment.
+    pub time_ns: i64,
     pub sender: Side,
     /// The other end; the sender itself in a connection to itself.
     pub receiver: Side,
@@ -23,10 +23,11 @@ pub(crate) struct Event<'a> {
 
 impl<'a> Event<'a> {
     #[inline(always)]
-    pub fn new(view: &SegmentView<'a>, sender: Side, receiver: Side, now_ns: i64) -> Self {
+    pub fn new(view: &SegmentView<'a>, sender: Side, receiver: Side) -> Self {
         let SegmentView { segment, options } = *view;
         let (timestamps, payload) = (view.timestamps(), segment.payload_octets());
-        Self { segment, options, timestamps, payload, now_ns, sender, receiver }
+        let time_ns = segment.time_ns;
+        Self { segment, options, timestamps, payload, time_ns, sender, receiver }
     }
 
     #[inline(always)]
@@ -46,7 +47,13 @@ impl<'a> Event<'a> {
 
     /// Options and ECN bits of a SYN.
     pub fn offer(&self) -> Offer {
-        Offer::read(self.segment.flags, self.options)
+        Offer::read(self.segment.flags, self.options).cut_if(self.lacks_options())
+    }
+
+    /// Whether options are missing from the capture: what it says of them is that they are not known.
+    #[inline]
+    pub fn lacks_options(&self) -> bool {
+        self.options.len() + FIXED_OCTETS < self.segment.header_octets() as usize
     }
 
     /// Sequence number after the segment: payload, SYN and FIN count (RFC 9293 §3.4).

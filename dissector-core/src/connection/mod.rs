@@ -19,7 +19,10 @@ pub use crate::vocabulary::*;
 pub use annotation::{Annotation, States};
 pub use compact_annotation::{AnnotationOverflow, CompactAnnotation};
 pub use state::Connection;
-pub use verdict::{HandshakeTimes, IcmpSeen, Negotiated, StepFrames, Verdict};
+pub use verdict::{
+    HandshakeTimes, IcmpSeen, Negotiated, Refusals, RejectedRsts, StepFrames, SynAckAfterRefusal,
+    Verdict, WeighedCause,
+};
 
 use crate::wire::TcpFlags;
 use event::{Event, illegal};
@@ -32,7 +35,7 @@ impl Connection {
     pub(crate) fn observe(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         self.zeek.observe(event.segment, event.payload, event.sender);
         if self.predicts(event) {
-            self.account(event);
+            self.account::<true>(event);
             self.count(event);
         } else {
             self.apply_rules(*event, seen);
@@ -52,23 +55,30 @@ impl Connection {
         } else if event.has(TcpFlags::RST) {
             self.on_rst(event, seen);
         } else {
-            self.refute_rst(event, seen);
+            self.answer_rst(event, seen);
             let syn = event.has(TcpFlags::SYN);
             let mut acks_fin = false;
+            let of_older = !syn && self.is_of_older(event);
             if syn {
                 self.on_syn(event, seen);
+            } else if of_older {
+                self.challenge(event, seen);
             } else {
                 self.leave_unknown();
                 acks_fin = event.has(TcpFlags::ACK) && self.on_ack(event, seen);
                 self.confirm(event);
             }
-            if event.has(TcpFlags::FIN) {
+            if event.has(TcpFlags::FIN) && !of_older {
                 self.on_fin(event, seen, acks_fin);
             }
-            if !syn {
+            if !syn && !of_older {
                 self.check_data(event, seen);
             }
-            self.account(event);
+            if of_older {
+                self.note_older(event);
+            } else {
+                self.account::<false>(event);
+            }
         }
         self.findings = self.findings.union(seen.findings);
         self.count(event);
@@ -81,7 +91,7 @@ impl Connection {
     fn count(&mut self, event: &Event<'_>) {
         self.end_mut(event.sender).facts |= Facts::SENT;
         self.count_packet();
-        self.last_ns = event.now_ns;
+        self.last_ns = event.time_ns.max(self.first_ns);
     }
 
     /// The segment that was under way when the last one was seen has arrived.
@@ -107,7 +117,7 @@ impl Connection {
         seen.copy = Repeat::Duplicate;
         seen.add(Finding::DuplicateFrame);
         self.findings.insert(Finding::DuplicateFrame);
-        self.last_ns = event.now_ns;
+        self.last_ns = event.time_ns.max(self.first_ns);
     }
 
     /// Adds number, flags and sender to the annotation of a segment, and the states of both ends, given
@@ -137,6 +147,10 @@ impl Connection {
         if self.close() == Close::HalfClosed && self.closed_long_ago(now_ns) {
             self.findings.insert(Finding::HalfClosedLong);
         }
-        self.left_with = Some(self.outcome_at(now_ns));
+        let outcome = self.outcome_at(now_ns);
+        if outcome == Outcome::Complete && self.is_data_unanswered(now_ns) {
+            self.findings.insert(Finding::DataUnanswered);
+        }
+        self.left_with = Some(outcome);
     }
 }

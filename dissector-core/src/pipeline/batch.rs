@@ -32,14 +32,15 @@ pub(crate) struct Batch {
 struct Part {
     packets: Vec<CompactSegment>,
     count: usize,
-    /// The options of each segment, with IPv6 after its addresses.
+    /// The options of each segment, with IPv6 after its addresses; in front of all the clock, if it is far
+    /// from the segment's time.
     octets: Vec<u8>,
     octets_used: usize,
     errors: Vec<IcmpError>,
 }
 
 /// The most octets that a packet takes of [`Part::octets`].
-const MOST_OCTETS: usize = 32 + MOST_OPTION_OCTETS;
+const MOST_OCTETS: usize = 8 + 32 + MOST_OPTION_OCTETS;
 
 /// Packets that there is room for at first.
 const FIRST_ROOM: usize = 64;
@@ -105,24 +106,24 @@ pub(crate) struct Found<'a> {
     /// The ICMP error, if the packet is one.
     pub error: Option<&'a IcmpError>,
     options: &'a [u8],
+    now_ns: i64,
 }
 
 impl Batch {
     /// The most packets of a batch.
     pub(crate) const MOST_PACKETS: usize = 1 << 24;
 
-    /// An empty batch for `shards` shards whose indexes have this hasher.
-    pub(crate) fn new(shards: usize, hasher: RandomState) -> Self {
+    /// An empty batch for `shards` shards whose indexes have this hasher, with this clock.
+    pub(crate) fn new(shards: usize, hasher: RandomState, now_ns: i64) -> Self {
         let parts = (0..shards).map(|_| Part::default()).collect();
-        Self { parts, hasher, count: 0, files: Vec::new(), now_ns: i64::MIN }
+        Self { parts, hasher, count: 0, files: Vec::new(), now_ns }
     }
 
-    /// Empties it.
+    /// Empties it; the clock stays.
     pub(crate) fn clear(&mut self) {
         self.parts.iter_mut().for_each(Part::clear);
         self.files.clear();
         self.count = 0;
-        self.now_ns = i64::MIN;
     }
 
     /// Number of packets.
@@ -135,22 +136,34 @@ impl Batch {
         self.count == 0
     }
 
-    /// Appends a segment of file number `file`.
+    /// Turns the clock for the packets that are appended from now on. The clock is that of the table:
+    /// all batches of a table are filled one after the other.
+    #[inline]
+    pub(crate) fn turn_clock(&mut self, now_ns: i64) {
+        self.now_ns = self.now_ns.max(now_ns);
+    }
+
+    /// Appends a segment of file number `file`, after the clock was turned.
     #[inline]
     pub(crate) fn push_segment(&mut self, file: u32, segment: &Segment<'_>) {
-        let number = self.count(file, segment.packet.time_ns);
+        let number = self.count(file);
         let now_ns = self.now_ns;
         let direction = FlowKey::of_segment(segment);
         let hash = direction.hash(&self.hasher);
+        let mut compact = CompactSegment { number, hash, ..CompactSegment::new(segment) };
         let part = self.part(&direction);
+        if !compact.set_clock(now_ns) {
+            part.append(&now_ns.to_be_bytes());
+        }
         if let FlowKey::V6 { addresses, .. } = direction {
             addresses.iter().for_each(|address| part.append(&address.to_be_bytes()));
         }
         part.append(options(&segment.tcp));
-        part.push(CompactSegment { now_ns, number, hash, ..CompactSegment::new(segment) });
+        part.push(compact);
     }
 
-    /// Appends a segment over IPv4 of the file that was [begun](Self::begin_file). Its header and
+    /// Appends a segment over IPv4 of the file that was [begun](Self::begin_file), which turns the clock
+    /// to its time; that is no more than a little behind the clock. Its header and
     /// payload are the first `captured` octets of `following`, which goes on to the end of the read
     /// buffer. `Some(false)`, without a change, if [more room](Self::make_room) is needed first;
     /// `None` if there is no TCP header, or if fewer octets follow than options can have.
@@ -175,7 +188,9 @@ impl Batch {
         };
         let Some(room) = room.first_chunk_mut::<MOST_OPTION_OCTETS>() else { return Some(false) };
         let now_ns = self.now_ns.max(packet.time_ns);
-        place.now_ns = now_ns;
+        place.time_ns = packet.time_ns;
+        place.ahead = (now_ns - packet.time_ns) as u32;
+        place.far_ahead = 0;
         place.addresses = addresses;
         place.ports = ports;
         place.hash = direction.hash(&self.hasher);
@@ -207,22 +222,21 @@ impl Batch {
 
     /// Appends an ICMP error of file number `file`.
     pub(crate) fn push_icmp(&mut self, file: u32, error: &IcmpError) {
-        let number = self.count(file, error.packet.time_ns);
-        let now_ns = self.now_ns;
+        let number = self.count(file);
+        let time_ns = self.now_ns;
         let direction = FlowKey::new(error.quoted.source, error.quoted.destination);
         let hash = direction.hash(&self.hasher);
         let part = self.part(&direction);
-        part.push(CompactSegment { now_ns, number, hash, ..CompactSegment::NOTHING });
+        part.push(CompactSegment { time_ns, number, hash, ..CompactSegment::NOTHING });
         part.errors.push(*error);
     }
 
     /// Counts a packet, and gives its place.
     #[inline]
-    fn count(&mut self, file: u32, time_ns: i64) -> u32 {
+    fn count(&mut self, file: u32) -> u32 {
         self.begin_file(file);
         let number = self.count;
         self.count += 1;
-        self.now_ns = self.now_ns.max(time_ns);
         number
     }
 
@@ -246,7 +260,7 @@ impl Batch {
         run.checked_sub(1).map_or(0, |run| self.files[run].1)
     }
 
-    /// The latest time of its packets.
+    /// The clock after its packets.
     pub(crate) fn now_ns(&self) -> i64 {
         self.now_ns
     }
@@ -271,6 +285,14 @@ impl<'a> Iterator for Packets<'a> {
     #[inline(always)]
     fn next(&mut self) -> Option<Found<'a>> {
         let segment = self.packets.next()?;
+        let now_ns = match segment.ahead_ns() {
+            Some(ahead_ns) => segment.time_ns.saturating_add(ahead_ns),
+            None => {
+                let (now_ns, rest) = self.octets.split_first_chunk()?;
+                self.octets = rest;
+                i64::from_be_bytes(*now_ns)
+            }
+        };
         let (addresses, error) = match segment.kind {
             PacketKind::Ipv4 | PacketKind::Ipv4WithoutId => (None, None),
             PacketKind::Ipv6 => {
@@ -282,7 +304,7 @@ impl<'a> Iterator for Packets<'a> {
         };
         let (options, rest) = self.octets.split_at_checked(segment.option_octets.into())?;
         self.octets = rest;
-        Some(Found { segment, addresses, error, options })
+        Some(Found { segment, addresses, error, options, now_ns })
     }
 }
 
@@ -301,10 +323,10 @@ impl<'a> Found<'a> {
         self.segment.number
     }
 
-    /// The table's clock at this packet, as far as the batch tells.
+    /// The clock at this packet.
     #[inline(always)]
     pub(crate) fn now_ns(&self) -> i64 {
-        self.segment.now_ns
+        self.now_ns
     }
 
     /// The hash of its addresses and ports.

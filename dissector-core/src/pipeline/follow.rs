@@ -90,7 +90,8 @@ pub struct ClosedConnection<'a> {
     pub connection: &'a Connection,
     /// The index of the capture that its first packet is in.
     pub capture: usize,
-    /// The time that its verdict is given at, in nanoseconds since 1970 UTC.
+    /// The time that its verdict is given at, in nanoseconds since 1970 UTC: at the end, the highest time
+    /// of all frames of the captures.
     pub now_ns: i64,
 }
 
@@ -146,13 +147,41 @@ pub struct FollowSummary {
     pub stopped: bool,
     /// Connections evicted because too many were open at once: see [`ConnectionTable::evicted`].
     pub evicted: u64,
+    /// Closed connections that left early for the same reason: see [`ConnectionTable::shortened`].
+    pub shortened: u64,
+    /// Segments that were forgotten too early to know their second captures: see
+    /// [`ConnectionTable::forgotten_segments`].
+    pub forgotten_segments: u64,
     _remaining: Arc<Connections>,
 }
 
 impl FollowSummary {
-    pub(super) fn new(reader: Reader<'_, '_>, evicted: u64, remaining: Arc<Connections>) -> Self {
+    pub(super) fn new(
+        reader: Reader<'_, '_>,
+        exceptions: Exceptions,
+        remaining: Arc<Connections>,
+    ) -> Self {
         let Reader { errors, stopped, .. } = reader;
-        Self { errors, stopped, evicted, _remaining: remaining }
+        let Exceptions { evicted, shortened, forgotten_segments } = exceptions;
+        Self { errors, stopped, evicted, shortened, forgotten_segments, _remaining: remaining }
+    }
+}
+
+/// How often the limits of a table were reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Exceptions {
+    evicted: u64,
+    shortened: u64,
+    forgotten_segments: u64,
+}
+
+impl Exceptions {
+    pub(super) fn of(table: &ConnectionTable) -> Self {
+        Self {
+            evicted: table.evicted(),
+            shortened: table.shortened(),
+            forgotten_segments: table.forgotten_segments(),
+        }
     }
 }
 
@@ -310,9 +339,10 @@ pub fn follow_packets<E>(
     let mut reader = Reader::new(captures, options);
     while reader.goes_on() {
         reader.count(1);
-        match reader.captures.next_packet() {
+        match reader.captures.next_with_clock() {
             // A packet is large, so it is borrowed and not moved.
-            Ok(Some((capture, ref packet))) => {
+            Ok(Some((capture, ref packet, now_ns))) => {
+                table.turn_clock(now_ns);
                 let annotation = match packet {
                     Packet::Segment(segment) => Some(table.observe(segment)),
                     Packet::IcmpError(error) => table.observe_icmp(error),
@@ -365,17 +395,18 @@ fn in_this_thread<E>(
     finish(table, &origins, reader, on_closed)
 }
 
-/// Reports the connections that are still in the table.
+/// Reports the connections that are still in the table, judged by the clock at the end of the captures.
 fn finish<E>(
-    table: ConnectionTable,
+    mut table: ConnectionTable,
     origins: &Origins,
     reader: Reader<'_, '_>,
     on_closed: impl FnMut(ClosedConnection<'_>) -> Result<(), E>,
 ) -> Result<FollowSummary, E> {
-    let (now_ns, evicted) = (table.now_ns(), table.evicted());
+    table.turn_clock(reader.captures.now_ns());
+    let (now_ns, exceptions) = (table.now_ns(), Exceptions::of(&table));
     let remaining = table.into_remaining();
     report_closed(remaining.iter(), now_ns, origins, on_closed)?;
-    Ok(FollowSummary::new(reader, evicted, Arc::new(Connections::Remaining(remaining))))
+    Ok(FollowSummary::new(reader, exceptions, Arc::new(Connections::Remaining(remaining))))
 }
 
 fn report_closed<'c, E>(

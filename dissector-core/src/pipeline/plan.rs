@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::capture::ReadAhead;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::follow::{Connections, FollowSummary};
+use crate::pipeline::follow::{Connections, Exceptions, FollowSummary};
 use crate::pipeline::reader::Reader;
 use crate::table::batches::BatchClosed;
 use crate::table::{ConnectionTable, Shard};
@@ -81,8 +81,8 @@ pub(super) struct Plan<'c, 'o, M, P, E> {
     finished_shards: Vec<Shard>,
     table: Option<ConnectionTable>,
     handing_out: HandingOut<M, P>,
-    /// The connections at the end of the captures, and how many were evicted before.
-    remaining: Option<(Arc<Connections>, u64)>,
+    /// The connections at the end of the captures, and how often limits were reached before.
+    remaining: Option<(Arc<Connections>, Exceptions)>,
     failure: Option<E>,
 }
 
@@ -140,8 +140,8 @@ impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
             return Err(failure);
         }
         let walk = self.walk.expect("no job walks when all is done");
-        let (remaining, evicted) = self.remaining.expect("the table is closed when all is done");
-        Ok(FollowSummary::new(walk.reader, evicted, remaining))
+        let (remaining, exceptions) = self.remaining.expect("the table is closed when all is done");
+        Ok(FollowSummary::new(walk.reader, exceptions, remaining))
     }
 
     /// The next job for a thread, if there is one.
@@ -241,14 +241,16 @@ impl<'c, 'o, M: Default, P, E> Plan<'c, 'o, M, P, E> {
     }
 
     fn close(&mut self) -> Option<Job<'c, 'o, M, P>> {
-        let walked = self.walk.as_ref().is_some_and(|walk| !walk.more && walk.batch.is_empty());
+        let walk = self.walk.as_ref().filter(|walk| !walk.more && walk.batch.is_empty())?;
         let observed = self.waiting.is_empty() && self.batch.is_none();
-        if walked && observed { self.table.take().map(Job::Close) } else { None }
+        let mut table = self.table.take_if(|_| observed)?;
+        table.turn_clock(walk.reader.captures.now_ns());
+        Some(Job::Close(table))
     }
 
-    pub fn has_closed(&mut self, remaining: Arc<Connections>, now_ns: i64, evicted: u64) {
+    pub fn has_closed(&mut self, remaining: Arc<Connections>, now_ns: i64, exceptions: Exceptions) {
         self.handing_out.add(&remaining, now_ns);
-        self.remaining = Some((remaining, evicted));
+        self.remaining = Some((remaining, exceptions));
     }
 
     pub fn has_made(&mut self, place: usize, made: M) {

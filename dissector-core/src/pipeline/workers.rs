@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 
-use crate::pipeline::follow::{ClosedConnection, Connections, FollowSummary};
+use crate::pipeline::follow::{ClosedConnection, Connections, Exceptions, FollowSummary};
 use crate::pipeline::plan::{Closed, Job, Plan};
 use crate::pipeline::reader::{Origins, Reader};
 use crate::table::ConnectionTable;
@@ -143,9 +143,9 @@ where
                 self.change(|state| state.plan.has_numbered(table, closed, batch));
             }
             Job::Close(table) => {
-                let (now_ns, evicted) = (table.now_ns(), table.evicted());
+                let (now_ns, exceptions) = (table.now_ns(), Exceptions::of(&table));
                 let remaining = Arc::new(Connections::Remaining(table.into_remaining()));
-                self.change(|state| state.plan.has_closed(remaining, now_ns, evicted));
+                self.change(|state| state.plan.has_closed(remaining, now_ns, exceptions));
             }
             Job::Make { closed, chunk, place, mut made } => {
                 self.make(&closed, chunk, &mut made);

@@ -2,8 +2,8 @@
 
 use crate::vocabulary::enumeration::Enumeration;
 use crate::vocabulary::{
-    Close, ClosedBy, Ecn, OpenType, Outcome, Repeat, Role, RoleBasis, RstReason, Seen, Stage,
-    State, Vantage,
+    Cause, Close, ClosedBy, Ecn, OpenType, Outcome, Repeat, Role, RoleBasis, RstReason, Seen,
+    Stage, State, Vantage,
 };
 
 /// The kind of value of a field.
@@ -218,6 +218,8 @@ fields! {
             "The connection did not come up";
         Established, "tcphs.established", None, "Established",
             "The connection is known to have come up";
+        Cause CauseStr, "tcphs.cause", Uint8(Cause), "Cause",
+            "Why the connection did not come up, or ended as it did, if its own packets decide that";
         OpenType OpenTypeStr, "tcphs.open_type", Uint8(OpenType), "Opened as",
             "How the connection was opened";
         Close CloseStr, "tcphs.close", Uint8(Close), "Close",

@@ -10,7 +10,7 @@ const WORD_BITS: usize = u64::BITS as usize;
 impl ConnectionTable {
     /// An empty batch for packets of this table.
     pub(crate) fn new_batch(&self) -> Batch {
-        Batch::new(self.shards.len(), self.hasher.clone())
+        Batch::new(self.shards.len(), self.hasher.clone(), self.now_ns())
     }
 
     /// Observes a batch in this thread; see [`end_batch`](Self::end_batch).
@@ -25,7 +25,7 @@ impl ConnectionTable {
     }
 
     fn prepare_shards(&mut self) {
-        let now_ns = self.now_ns;
+        let now_ns = self.now_ns();
         self.latest = None;
         self.shards.iter_mut().for_each(|shard| shard.set_clock(now_ns));
     }
@@ -61,7 +61,7 @@ impl ConnectionTable {
         mut opened: impl FnMut(u32, u32),
     ) -> BatchClosed {
         assert_eq!(self.shards.len(), self.shard_count, "some shards are lent");
-        self.now_ns = self.now_ns.max(batch.now_ns());
+        self.clock.turn_to(batch.now_ns());
         let last =
             self.shards.iter().filter_map(|shard| shard.opened().last()).max_by_key(|it| it.packet);
         // One bit a packet that has opened a connection, and its shard: few packets have, and a word

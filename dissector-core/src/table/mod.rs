@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
+use crate::clock::Clock;
 use crate::connection::{Annotation, Connection, Outcome, Verdict};
 use crate::key::{FlowKey, MOST_SHARDS};
 use crate::{IcmpError, Segment};
@@ -76,7 +77,7 @@ pub struct ConnectionTable {
     closed_limit: usize,
     forgotten: u64,
     next_id: u32,
-    now_ns: i64,
+    clock: Clock,
 }
 
 impl Default for ConnectionTable {
@@ -108,7 +109,7 @@ impl ConnectionTable {
             closed_limit: DEFAULT_CLOSED_LIMIT,
             forgotten: 0,
             next_id: 0,
-            now_ns: i64::MIN,
+            clock: Clock::default(),
         }
     }
 
@@ -141,9 +142,9 @@ impl ConnectionTable {
     /// Takes in one segment and says what it was.
     pub fn observe(&mut self, segment: &Segment<'_>) -> Annotation {
         let key = FlowKey::of_segment(segment);
-        let place = self.turn_to(&key, segment.packet.time_ns);
+        let place = self.turn_to(&key, segment.packet.frame, segment.packet.time_ns);
         let shard = &mut self.shards[place];
-        let annotation = shard.observe(segment, &key, self.now_ns, &mut self.next_id);
+        let annotation = shard.observe(segment, &key, self.clock.now_ns(), &mut self.next_id);
         if !shard.closed().is_empty() {
             self.keep_closed(place..place + 1);
         }
@@ -154,17 +155,47 @@ impl ConnectionTable {
     /// segment that it quotes.
     pub fn observe_icmp(&mut self, error: &IcmpError) -> Option<Annotation> {
         let key = FlowKey::new(error.quoted.source, error.quoted.destination);
-        let place = self.turn_to(&key, error.packet.time_ns);
-        let annotation = self.shards[place].observe_icmp(error, &key, self.now_ns);
+        let place = self.turn_to(&key, error.packet.frame, error.packet.time_ns);
+        let annotation = self.shards[place].observe_icmp(error, &key, self.clock.now_ns());
         self.keep_closed(place..place + 1);
         annotation
+    }
+
+    /// Takes in the time of a frame that holds no segment, in nanoseconds since 1970 UTC: the
+    /// [clock](Self::now_ns) is that of the whole capture. `frame` is its number, or 0.
+    ///
+    /// Segments and ICMP errors tell their times themselves; where they are told here as well, nothing
+    /// changes.
+    ///
+    /// ```
+    /// use dissector_core::{ConnectionTable, PacketInfo, Segment};
+    ///
+    /// let mut table = ConnectionTable::new();
+    /// // A SYN from port 1024 to port 80, and a minute of other traffic.
+    /// let octets = [4, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0, 0, 0, 0, 0, 0];
+    /// let packet = PacketInfo::new([10, 0, 0, 1], [10, 0, 0, 2], 0).with_frame(1);
+    /// table.observe(&Segment::parse(packet, &octets)?);
+    /// (2..=61).for_each(|frame| table.tell_time(frame, (frame as i64 - 1) * 1_000_000_000));
+    /// let connection = table.latest().expect("that of the SYN");
+    /// assert_eq!(table.outcome(connection).label(), "no_reply");
+    /// # Ok::<(), dissector_core::wire::HeaderError>(())
+    /// ```
+    #[inline]
+    pub fn tell_time(&mut self, frame: u64, time_ns: i64) {
+        self.clock.tell(frame, time_ns);
+    }
+
+    /// Turns the clock to a time that needs no confirmation, unless it is later already.
+    #[inline]
+    pub(crate) fn turn_clock(&mut self, now_ns: i64) {
+        self.clock.turn_to(now_ns);
     }
 
     /// Turns the clock to `now_ns`, in nanoseconds since 1970 UTC, unless it is later already, and
     /// lets finished connections leave that have been silent for long enough by then.
     ///
-    /// For a live program, while no packet comes. Each call looks at the next few thousand
-    /// connections; each packet, at a few.
+    /// For a live program that has a clock of its own, while no packet comes. Each call looks at the
+    /// next few thousand connections; each packet, at a few.
     ///
     /// ```
     /// use dissector_core::{ConnectionTable, PacketInfo, Segment};
@@ -181,8 +212,9 @@ impl ConnectionTable {
     /// # Ok::<(), dissector_core::wire::HeaderError>(())
     /// ```
     pub fn advance(&mut self, now_ns: i64) {
-        self.now_ns = self.now_ns.max(now_ns);
-        self.shards.iter_mut().for_each(|shard| shard.advance(self.now_ns));
+        self.clock.turn_to(now_ns);
+        let now_ns = self.clock.now_ns();
+        self.shards.iter_mut().for_each(|shard| shard.advance(now_ns));
         self.keep_closed(0..self.shards.len());
     }
 
@@ -200,9 +232,8 @@ impl ConnectionTable {
 
     /// Sets the clock, and returns the shard of a segment.
     #[inline]
-    fn turn_to(&mut self, key: &FlowKey, time_ns: i64) -> usize {
-        // A segment with an earlier time does not turn the clock back.
-        self.now_ns = self.now_ns.max(time_ns);
+    fn turn_to(&mut self, key: &FlowKey, frame: u64, time_ns: i64) -> usize {
+        self.clock.tell(frame, time_ns);
         let place = key.shard(self.shards.len());
         self.latest = Some(place);
         place
@@ -228,9 +259,11 @@ impl ConnectionTable {
         self.shards.get(shard as usize)?.slots().holding(slot, id)
     }
 
-    /// The clock: the latest time seen, in nanoseconds since 1970 UTC. Verdicts are judged by it.
+    /// The clock, by which verdicts are given: the highest time so far, in nanoseconds since 1970 UTC,
+    /// of segments, ICMP errors and [other frames](Self::tell_time). A time that is more than an hour
+    /// ahead counts only once the next frame confirms it.
     pub fn now_ns(&self) -> i64 {
-        self.now_ns
+        self.clock.now_ns()
     }
 
     /// How many connections are in the table now.
@@ -267,16 +300,30 @@ impl ConnectionTable {
         self.shards.iter().map(Shard::evicted).sum()
     }
 
+    /// How many closed connections had to leave because the table was full, before they had been silent
+    /// for [`LINGER_NS`](crate::LINGER_NS): late segments of theirs are taken for those of other
+    /// connections, and the count of attempts on their addresses and ports begins anew.
+    pub fn shortened(&self) -> u64 {
+        self.shards.iter().map(Shard::shortened).sum()
+    }
+
+    /// How many segments were remembered for less than a second because there were too many, a quarter
+    /// of a million a second in an eighth of the table: had any of them been captured twice, this would
+    /// not have been known.
+    pub fn forgotten_segments(&self) -> u64 {
+        self.shards.iter().map(Shard::forgotten_segments).sum()
+    }
+
     /// The verdict on a connection of this table at the table's [clock](Self::now_ns); on one that
     /// has left, at the time at which it left.
     pub fn verdict(&self, connection: &Connection) -> Verdict {
-        connection.verdict_at(self.now_ns)
+        connection.verdict_at(self.now_ns())
     }
 
     /// The outcome of a connection: that of its [verdict](Self::verdict), which costs more.
     #[must_use]
     pub fn outcome(&self, connection: &Connection) -> Outcome {
-        connection.outcome_at(self.now_ns)
+        connection.outcome_at(self.now_ns())
     }
 
     /// Every connection in the table, and those that have left and were not

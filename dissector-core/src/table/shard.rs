@@ -14,6 +14,7 @@ use crate::table::predecessors::Predecessors;
 use crate::table::recent::{Identity, RecentSegments};
 use crate::table::slots::Slots;
 use crate::vocabulary::{Side, Stage};
+use crate::wire::TcpFlags;
 use crate::{IcmpError, Segment};
 
 /// Slots that are checked for an expired connection when another is opened.
@@ -45,6 +46,8 @@ pub(crate) struct Shard {
     limit: usize,
     /// How many had to leave because the shard was full, although they were not closed.
     evicted: u64,
+    /// How many closed ones had to leave for that before they were past.
+    shortened: u64,
     now_ns: i64,
     /// The slot to be checked next for an expired connection.
     hand: u32,
@@ -89,6 +92,7 @@ impl Shard {
             latest: None,
             limit,
             evicted: 0,
+            shortened: 0,
             now_ns: i64::MIN,
             hand: 0,
             silent_since_ns: i64::MAX,
@@ -288,21 +292,53 @@ impl Shard {
         let connection = self.slots.get(slot);
         if connection.is_past(self.now_ns) {
             self.remove(slot);
-            self.open(seen.segment, key, hash, None, next_id)
-        } else if connection.is_succeeded_by(seen.segment, sender)
+            // The one before it may have gone on.
+            return match self.find(key, hash) {
+                None => self.open(seen.segment, key, hash, None, next_id),
+                Some(found) => self.choose_closely(seen, key, hash, found, next_id),
+            };
+        }
+        if let Some(older) = self.left_to_older(seen.segment, key, (slot, sender)) {
+            return older;
+        }
+        if self.is_from_other_side(seen, sender, self.slots.get(slot)) {
+            self.slots.get_mut(slot).begin_renumbered(seen.segment.sequence);
+        }
+        let connection = self.slots.get(slot);
+        let own = &connection.in_own_numbers(seen.segment, sender);
+        let seen = &SegmentView { segment: own, options: seen.options };
+        if connection.is_succeeded_by(own, sender, own.time_ns)
             && !self.is_duplicate(seen, sender, connection)
         {
-            self.open(seen.segment, key, hash, Some((slot, sender)), next_id)
-        } else if self.older.is_empty() {
-            (slot, sender)
-        } else {
-            self.between_incarnations(seen.segment, key, slot, sender)
+            let time_wait = connection.time_wait(sender);
+            let opened = self.open(seen.segment, key, hash, Some((slot, sender)), next_id);
+            if let Some(before) = time_wait {
+                self.slots.get_mut(opened.0).note_time_wait(&before, seen);
+            }
+            return opened;
         }
+        (slot, sender)
+    }
+
+    /// Whether this SYN is that of `connection`, captured on the other side of a device that rewrites
+    /// numbers.
+    fn is_from_other_side(
+        &self,
+        seen: &SegmentView<'_>,
+        sender: Side,
+        connection: &Connection,
+    ) -> bool {
+        let Some(own) = connection.as_other_side(seen, sender) else { return false };
+        let view = SegmentView { segment: &own, options: seen.options };
+        let event = Event::new(&view, sender, connection.receiver(sender));
+        let identity = Identity::new(&event, connection);
+        seen.segment.sequence != own.sequence
+            && self.recent.is_syn_of_other_side(&event, &identity, self.now_ns)
     }
 
     fn is_duplicate(&self, seen: &SegmentView<'_>, sender: Side, connection: &Connection) -> bool {
-        let event = Event::new(seen, sender, connection.receiver(sender), self.now_ns);
-        self.recent.first_capture(&event, &Identity::new(&event, connection)).is_some()
+        let event = Event::new(seen, sender, connection.receiver(sender));
+        self.recent.first_capture(&event, &Identity::new(&event, connection), self.now_ns).is_some()
     }
 
     /// Takes in an ICMP error; `None` if no connection here sent the segment that it quotes.
@@ -317,10 +353,11 @@ impl Shard {
     }
 
     fn take_icmp(&mut self, error: &IcmpError, key: &FlowKey) -> Option<Annotation> {
-        let (slot, _) = self.find(key, self.index.hash(key))?;
-        if self.slots.get(slot).is_past(self.now_ns) {
+        let hash = self.index.hash(key);
+        let (mut slot, _) = self.find(key, hash)?;
+        while self.slots.get(slot).is_past(self.now_ns) {
             self.remove(slot);
-            return None;
+            (slot, _) = self.find(key, hash)?;
         }
         let slots = [Some(slot), self.older.of(slot)];
         let slot =
@@ -329,36 +366,44 @@ impl Shard {
         Some(self.slots.get_mut(slot).observe_icmp(error))
     }
 
-    /// The slot of the connection that a segment belongs to while a SYN inside a live connection is
-    /// not answered (RFC 5961 §4): the older one, if the segment fits there only.
-    fn between_incarnations(
-        &self,
+    /// The connection before the one in slot `newer`, which is not answered yet (RFC 5961 §4), and the end
+    /// that sends there, if the segment belongs to it.
+    fn left_to_older(
+        &mut self,
         segment: &CompactSegment,
         key: &FlowKey,
-        slot: u32,
-        sender: Side,
-    ) -> (u32, Side) {
-        let newer = (slot, sender);
-        let Some(older) = self.older.of(slot) else { return newer };
-        let Some(side) = self.slots.get(older).sender(key) else { return newer };
-        let is_older = !self.slots.get(slot).takes(segment, sender)
-            && self.slots.get(older).fits(segment, side)
-            && !self.slots.get(older).is_past(self.now_ns);
-        if is_older { (older, side) } else { newer }
+        (newer, sender): (u32, Side),
+    ) -> Option<(u32, Side)> {
+        if self.older.is_empty() {
+            return None;
+        }
+        let slot = self.older.of(newer)?;
+        let older = self.slots.get(slot);
+        let side = older.sender(key)?;
+        if older.is_past(self.now_ns)
+            || !self.slots.get(newer).leaves_to(older, segment, sender, side)
+        {
+            return None;
+        }
+        let is_new = older.is_new(segment, side);
+        self.slots.get_mut(newer).note_left(segment, sender, is_new);
+        Some((slot, side))
     }
 
     /// Removes the connection before the one in `slot` once the latter is answered.
     fn settle(&mut self, slot: u32, segment: &CompactSegment, stage: Stage) {
+        let Some(older) = self.older.of(slot) else { return };
+        let (newer, connection) = (self.slots.get(slot), self.slots.get(older));
         let cleared = stage == Stage::RstHalfOpen;
-        if !cleared && !self.slots.get(slot).is_answered() {
+        if !cleared && !newer.displaces(connection) {
             return;
         }
-        if let Some(older) = self.older.take_of(slot) {
-            if cleared {
-                self.slots.get_mut(older).clear(segment.frame, self.now_ns);
-            }
-            self.take_out(older);
+        self.older.take_of(slot);
+        if cleared {
+            let by = connection.sender(&newer.key()).unwrap_or(Side::Client);
+            self.slots.get_mut(older).clear(by, segment.frame, segment.time_ns);
         }
+        self.take_out(older);
     }
 
     /// Takes a connection out of its slot, which nothing else points to.
@@ -384,6 +429,11 @@ impl Shard {
     /// The slots, without what finds a connection there.
     pub(crate) fn into_slots(self) -> Slots {
         self.slots
+    }
+
+    /// How many segments were remembered for less than a second, to know their second captures.
+    pub(crate) fn forgotten_segments(&self) -> u64 {
+        self.recent.forgotten()
     }
 
     /// The connections that have left and were not taken.
@@ -448,6 +498,11 @@ impl Shard {
         }
         let reuse =
             previous.map_or(Reuse::No, |(slot, side)| self.slots.get(slot).reuse_by(first, side));
+        if let Some((slot, side)) = previous
+            && !first.flags.contains(TcpFlags::ACK)
+        {
+            self.slots.get_mut(slot).supersede(side);
+        }
         let previous = previous.map(|(slot, _)| slot);
         let attempt = previous.map_or(1, |slot| self.slots.get(slot).attempt().saturating_add(1));
         let older = previous.and_then(|slot| self.make_older(slot));
@@ -458,7 +513,7 @@ impl Shard {
         }
         let id = *next_id;
         *next_id = next_id.wrapping_add(1);
-        let connection = Connection::new(id, attempt, reuse, first, key, self.now_ns);
+        let connection = Connection::new(id, attempt, reuse, first, key);
         let sender = connection.sender(key).unwrap_or(Side::Client);
         let slot = self.slots.insert(connection);
         // It may have been evicted.
@@ -520,6 +575,11 @@ impl Shard {
         self.evicted
     }
 
+    /// How many closed ones had to leave for that before they were past.
+    pub(crate) fn shortened(&self) -> u64 {
+        self.shortened
+    }
+
     /// Evicts a sixteenth of a full shard: finished connections first, then those silent for longest.
     #[cold]
     fn evict(&mut self) {
@@ -536,22 +596,29 @@ impl Shard {
         order.select_nth_unstable(leaving - 1);
         order[..leaving].sort_unstable();
         for &(_, _, id, slot) in &order[..leaving] {
-            // A connection that leaves takes its predecessor along.
-            if let Some(connection) = self.slots.holding(slot, id) {
-                self.evicted += u64::from(!connection.is_closed());
-                self.remove(slot);
-            }
+            // One before another that has left may be gone already.
+            let Some(connection) = self.slots.holding(slot, id) else { continue };
+            let closed = connection.is_closed();
+            self.evicted += u64::from(!closed);
+            self.shortened += u64::from(closed && !connection.is_past(now_ns));
+            self.remove(slot);
         }
     }
 
-    /// Removes a connection, and its predecessor.
+    /// Removes a connection. One before it that is still alive takes its place.
     fn remove(&mut self, slot: u32) {
         // A connection with a successor is not in the index.
         if !self.index.remove(slot, &self.slots) {
             self.older.part(slot);
         }
         if let Some(older) = self.older.take_of(slot) {
-            self.take_out(older);
+            let connection = self.slots.get(older);
+            if connection.is_past(self.now_ns) {
+                self.take_out(older);
+            } else {
+                let hash = self.index.hash(&connection.key());
+                self.index.insert(older, hash, &self.slots);
+            }
         }
         self.take_out(slot);
     }
@@ -567,18 +634,26 @@ fn deliver<const REPORT: bool>(
     connection: &mut Connection,
     recent: &mut RecentSegments,
 ) -> Annotation {
-    let event = Event::new(view, sender, connection.receiver(sender), now_ns);
+    let own;
+    let mut view = *view;
+    if connection.is_renumbered() {
+        connection.learn_numbers(view.segment, sender);
+        own = connection.in_own_numbers(view.segment, sender);
+        view.segment = &own;
+    }
+    let view = &view;
+    let event = Event::new(view, sender, connection.receiver(sender));
     let identity = Identity::new(&event, connection);
     let mut seen = Annotation::BLANK;
     let before;
-    if let Some(first_capture) = recent.first_capture(&event, &identity) {
+    if let Some(first_capture) = recent.first_capture(&event, &identity, now_ns) {
         before = connection.states();
         connection.observe_duplicate(event, first_capture, &mut seen);
     } else {
         connection.arrive();
         before = connection.states();
         connection.observe(&event, &mut seen);
-        recent.remember(&event, &identity, seen.stage);
+        recent.remember(&event, &identity, seen.stage, now_ns);
         connection.end_mut(sender).count_sent();
     }
     if REPORT {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use crate::vocabulary::cause::Cause;
+
 /// Advice on an outcome or a close, in whole sentences.
 ///
 /// ```
@@ -17,8 +19,8 @@ use std::net::SocketAddr;
 pub struct Advice {
     /// The meaning, in a short paragraph.
     pub means: &'static str,
-    /// Likely causes, the most likely first.
-    pub causes: &'static [&'static str],
+    /// Likely causes, the most likely first as long as nothing speaks for another.
+    pub causes: &'static [Cause],
     /// The checks to make next.
     pub checks: &'static [Check],
 }
@@ -35,6 +37,8 @@ pub struct Check {
     ///
     /// Words in capitals (`SERVICE`, `PID`) are left to the reader.
     pub command: &'static str,
+    /// The causes that it is about; empty if it helps with any.
+    pub causes: &'static [Cause],
 }
 
 /// The connection that a check is about, and the captures in which it was found.
@@ -60,6 +64,16 @@ impl<'a> CheckTarget<'a> {
 }
 
 impl Check {
+    /// The same check, about these causes only.
+    pub(super) const fn about(self, causes: &'static [Cause]) -> Self {
+        Self { causes, ..self }
+    }
+
+    /// Whether it helps with one of `causes`.
+    pub fn helps_with(&self, causes: &[Cause]) -> bool {
+        self.causes.is_empty() || self.causes.iter().any(|cause| causes.contains(cause))
+    }
+
     /// The command for a connection; `None` if there is nothing to type.
     ///
     /// Replaces `{client}` and `{server}` by the addresses, `{port}` by the server's port, `{file}`
@@ -119,25 +133,28 @@ pub fn shell_quoted(word: &str) -> Cow<'_, str> {
 }
 
 pub(super) const fn check(what: &'static str, command: &'static str) -> Check {
-    Check { what, command }
+    Check { what, command, causes: &[] }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::close::{UNANSWERED, UNUSED};
     use crate::vocabulary::{Close, Outcome};
 
     fn all() -> impl Iterator<Item = (&'static str, &'static Advice)> {
         let outcomes = Outcome::ALL.iter().map(|outcome| (outcome.label(), outcome.advice()));
         let closes = Close::ALL.iter().filter_map(|close| Some((close.label(), close.advice()?)));
-        outcomes.chain(closes)
+        let ends = [("unused", &UNUSED), ("unanswered", &UNANSWERED)];
+        outcomes.chain(closes).chain(ends)
     }
 
     #[test]
     fn sentences_are_whole() {
         for (label, advice) in all() {
-            let sentences = advice.causes.iter().chain([&advice.means]);
-            let checks = advice.checks.iter().map(|check| &check.what);
+            let causes = advice.causes.iter().map(|cause| cause.text());
+            let sentences = causes.chain([advice.means]);
+            let checks = advice.checks.iter().map(|check| check.what);
             for sentence in sentences.chain(checks) {
                 assert!(sentence.ends_with(['.', '?']), "{label}: {sentence}");
                 assert!(
@@ -155,6 +172,26 @@ mod tests {
             assert!(advice.causes.len() >= 2 && advice.checks.len() >= 2, "{outcome}");
             let alike = all().filter(|(_, other)| other.means == advice.means).count();
             assert_eq!(alike, 1, "{outcome}");
+        }
+    }
+
+    #[test]
+    fn checks_are_about_causes_of_the_same_advice() {
+        for (label, advice) in all() {
+            let helps = |check: &Check| check.helps_with(advice.causes);
+            assert!(advice.causes.is_empty() || advice.checks.iter().all(helps), "{label}");
+        }
+    }
+
+    #[test]
+    fn every_cause_and_every_evidence_has_its_place() {
+        let listed = |cause| all().any(|(_, advice)| advice.causes.contains(&cause));
+        for &cause in Cause::ALL {
+            assert!(listed(cause), "{cause}");
+        }
+        for advice in all().map(|(_, advice)| advice) {
+            let distinct: std::collections::HashSet<_> = advice.causes.iter().collect();
+            assert_eq!(distinct.len(), advice.causes.len());
         }
     }
 

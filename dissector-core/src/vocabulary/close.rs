@@ -1,6 +1,7 @@
 //! How a connection ended, and why an RST was sent.
 
 use crate::vocabulary::advice::{Advice, check};
+use crate::vocabulary::cause::Cause;
 use crate::vocabulary::enumeration::enumeration;
 
 enumeration! {
@@ -30,7 +31,8 @@ impl Close {
             Self::HalfClosed => Some(&HALF_CLOSED),
             Self::FinUnacked => Some(&FIN_UNACKED),
             Self::Rst => Some(&RST),
-            Self::Open | Self::Fin | Self::Simultaneous | Self::RstAfterFin => None,
+            Self::RstAfterFin => Some(&RST_AFTER_FIN),
+            Self::Open | Self::Fin | Self::Simultaneous => None,
         }
     }
 }
@@ -46,7 +48,7 @@ enumeration! {
         HalfOpenDiscovery = 2, HALF_OPEN_DISCOVERY, "half_open_discovery";
         /// A bare RST with the peer's ACK as its sequence number: the sender knows no such connection.
         NoConnection = 3, NO_CONNECTION, "no_connection";
-        /// RST with ACK: the owner of the connection gave it up.
+        /// The owner of the connection, or a device in its name, gave it up.
         Abort = 4, ABORT, "abort";
         /// After the sender's own FIN.
         AfterFin = 5, AFTER_FIN, "after_fin";
@@ -59,15 +61,13 @@ const HALF_CLOSED: Advice = Advice {
     means: "One side has closed, and the other has not: it is in CLOSE-WAIT and may still send. That \
             is legal, and brief where a program uses shutdown() on purpose. If it lasts, the other \
             program has not noticed the end, or has forgotten to close its socket.",
-    causes: &[
-        "The program that should close its socket does not: it leaks sockets, or is busy.",
-        "The capture ends before the second FIN.",
-    ],
+    causes: &[Cause::SocketLeak, Cause::CaptureEnded],
     checks: &[check(
         "On the side that has not closed: do connections in CLOSE-WAIT pile up, and which program \
          owns them?",
         "ss -tnp state close-wait",
-    )],
+    )
+    .about(&[Cause::SocketLeak])],
 };
 
 const FIN_UNACKED: Advice = Advice {
@@ -81,23 +81,105 @@ const RST: Advice = Advice {
     means: "The connection came up and was then reset instead of closed: a program that had not \
             read everything by then got an error (ECONNRESET).",
     causes: &[
-        "The program that reset it closed its socket with unread octets, requested a reset \
-         (SO_LINGER with 0), or crashed.",
-        "A firewall, proxy or load balancer on the path timed out after a long silence.",
-        "The host that reset it had lost the connection: it restarted, or the packets reached \
-         another machine.",
+        Cause::ProgramAborts,
+        Cause::IdleTimeout,
+        Cause::ConnectionForgotten,
+        Cause::PeerSilent,
+        Cause::DeviceRefuses,
+        Cause::RstInjected,
+        Cause::TurnedAway,
+        Cause::NotNeeded,
     ],
     checks: &[
         check(
             "How long was the connection silent before the RST? A round number of seconds points to \
              a time-out.",
             "",
-        ),
+        )
+        .about(&[Cause::IdleTimeout, Cause::PeerSilent]),
         check(
             "Does the RST come from the host itself? Compare its TTL with that of the host's other \
              packets; in Wireshark, tcphs.rst.ttl_delta is the difference.",
             "",
-        ),
+        )
+        .about(&[Cause::IdleTimeout, Cause::RstInjected]),
+        check(
+            "Is the other host still up, and how long do firewalls on the path remember an idle \
+             connection? Keep-alives have to come more often than that.",
+            "sysctl net.ipv4.tcp_keepalive_time net.netfilter.nf_conntrack_tcp_timeout_established",
+        )
+        .about(&[Cause::PeerSilent, Cause::IdleTimeout]),
         check("What does the application's log say about that time?", ""),
+    ],
+};
+
+const RST_AFTER_FIN: Advice = Advice {
+    means: "One side had closed, and then the connection was reset. Everything that was sent before the \
+            RST and acknowledged has arrived; what came after it is lost. Where both programs had \
+            already said all they had to say, the RST does no harm.",
+    causes: &[
+        Cause::ProgramAborts,
+        Cause::ClosedWhileReceiving,
+        Cause::OrphanTimedOut,
+        Cause::ConnectionForgotten,
+        Cause::IdleTimeout,
+        Cause::DeviceRefuses,
+        Cause::RstInjected,
+    ],
+    checks: &[
+        check(
+            "Why does the program close while the other end may still send? To close only its own \
+             direction it has to call shutdown() and read on until the other end has closed.",
+            "",
+        )
+        .about(&[Cause::ClosedWhileReceiving, Cause::OrphanTimedOut, Cause::ProgramAborts]),
+        check("What took the other end so long to answer or to close? Its log may tell.", "")
+            .about(&[Cause::OrphanTimedOut]),
+    ],
+};
+
+/// Advice on a connection that both sides closed before either had sent anything.
+pub(crate) const UNUSED: Advice = Advice {
+    means: "The connection came up, and one side closed it before either had sent an octet. TCP did its \
+            part; the decision was a program's.",
+    causes: &[Cause::TurnedAway, Cause::WaitTimedOut, Cause::NotNeeded],
+    checks: &[
+        check(
+            "On the server: what does the service's log say of this client, and do access lists \
+             (hosts.deny, limits of connections) concern it?",
+            "",
+        )
+        .about(&[Cause::TurnedAway, Cause::WaitTimedOut]),
+        check(
+            "Behind which proxy or load balancer is the server, and does it reach its backends?",
+            "",
+        )
+        .about(&[Cause::TurnedAway]),
+    ],
+};
+
+/// Advice on an open connection on which no octet of the client's data was acknowledged.
+pub(crate) const UNANSWERED: Advice = Advice {
+    means: "The handshake is complete, but no octet of the data that the client sent since, and sent \
+            again, was ever acknowledged. The application waits, and what it sees is a time-out.",
+    causes: &[Cause::AcceptQueueFull, Cause::DataLost, Cause::SynProxy],
+    checks: &[
+        check(
+            "On the server: does the connection exist, and do these counters rise? With SYN cookies, a \
+             full accept queue drops the final ACK without repeating the SYN/ACK.",
+            "ss -tn 'sport = :{port}'; nstat -az TcpExtListenOverflows TcpExtSyncookiesRecv",
+        )
+        .about(&[Cause::AcceptQueueFull]),
+        check(
+            "On the server: does the client's data arrive?",
+            "tcpdump -ni any 'tcp port {port} and host {client}'",
+        )
+        .about(&[Cause::DataLost]),
+        check(
+            "On the firewall or load balancer that answers in the server's place: can it reach the \
+             server, and do its own SYNs to it get an answer?",
+            "nft list ruleset | grep -i synproxy    (or: iptables -S | grep -i synproxy)",
+        )
+        .about(&[Cause::SynProxy]),
     ],
 };

@@ -109,6 +109,85 @@ macro_rules! enumeration {
 
 pub(crate) use enumeration;
 
+/// Defines a set of the values of an enumeration, whose numbers are below 64, and its iterator.
+macro_rules! set {
+    ($(#[doc = $doc:literal])+ $set:ident, $iter:ident, $member:ident) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+        pub struct $set(u64);
+
+        impl $set {
+            /// The set without members.
+            pub const EMPTY: Self = Self(0);
+
+            /// Adds one.
+            pub const fn insert(&mut self, member: $member) {
+                self.0 |= 1 << member.number();
+            }
+
+            /// Takes one out.
+            pub const fn remove(&mut self, member: $member) {
+                self.0 &= !(1 << member.number());
+            }
+
+            /// Whether it holds this one.
+            pub const fn contains(self, member: $member) -> bool {
+                self.0 >> member.number() & 1 == 1
+            }
+
+            /// Whether it holds none.
+            pub const fn is_empty(self) -> bool {
+                self.0 == 0
+            }
+
+            /// The union of both sets.
+            #[must_use]
+            pub const fn union(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+
+            /// Its members, by number.
+            pub fn iter(self) -> $iter {
+                $iter(self.0)
+            }
+        }
+
+        #[doc = concat!("The members of [`", stringify!($set), "`], by number.")]
+        #[derive(Clone, Debug)]
+        pub struct $iter(u64);
+
+        impl Iterator for $iter {
+            type Item = $member;
+
+            fn next(&mut self) -> Option<$member> {
+                // An empty set has 64 trailing zeros, the number of no member.
+                let number = self.0.trailing_zeros();
+                self.0 &= self.0.wrapping_sub(1);
+                $member::from_number(number as u8)
+            }
+        }
+
+        impl IntoIterator for $set {
+            type Item = $member;
+            type IntoIter = $iter;
+
+            fn into_iter(self) -> $iter {
+                self.iter()
+            }
+        }
+
+        impl FromIterator<$member> for $set {
+            fn from_iter<T: IntoIterator<Item = $member>>(members: T) -> Self {
+                let mut set = Self::EMPTY;
+                members.into_iter().for_each(|member| set.insert(member));
+                set
+            }
+        }
+    };
+}
+
+pub(crate) use set;
+
 /// A text that is no label of an enumeration.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("no such {}; known are {}", enumeration.name, labels(enumeration))]

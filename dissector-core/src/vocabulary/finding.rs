@@ -1,6 +1,6 @@
 //! Findings: their severities, their meanings and likely causes.
 
-use crate::vocabulary::enumeration::enumeration;
+use crate::vocabulary::enumeration::{enumeration, set};
 
 enumeration! {
     /// How much a finding matters, in Wireshark's terms.
@@ -81,7 +81,7 @@ findings! {
     SynAckRetxCrossed = 5, SYNACK_RETX_CROSSED, "synack_retx_crossed", Note Sequence,
         "SYN/ACK sent again while the final ACK was still on its way.";
     NoReply = 6, NO_REPLY, "no_reply", Warn Sequence later,
-        "Nothing answers the SYN: host down, firewall that drops, accept queue full, or the way back is broken.";
+        "Nothing acceptable answers the SYN: host down, firewall that drops, accept queue full, or the way back is broken.";
     NoFinalAck = 7, NO_FINAL_ACK, "no_final_ack", Warn Sequence later,
         "Nothing answers the SYN/ACK: forged SYN (flood), client gone, or the SYN/ACK does not reach it.";
     NotAccepted = 8, NOT_ACCEPTED, "not_accepted", Warn Sequence later,
@@ -105,7 +105,7 @@ findings! {
     SynAckIsnChanged = 17, SYNACK_ISN_CHANGED, "synack_isn_changed", Warn Sequence,
         "A second SYN/ACK has another initial sequence number: two responders (load balancer, anycast, proxy) or a server that forgot the first.";
     RstUnacceptable = 18, RST_UNACCEPTABLE, "rst_unacceptable", Note Sequence,
-        "The numbers of this RST fit nothing its receiver would accept: it should be ignored.";
+        "This RST has not the number that its receiver expects next: it should be ignored.";
     RstIgnored = 19, RST_IGNORED, "rst_ignored", Warn Sequence,
         "The connection goes on after an RST: it did not arrive, or was injected and ignored.";
     RstTtlMismatch = 20, RST_TTL_MISMATCH, "rst_ttl_mismatch", Note Sequence,
@@ -117,7 +117,7 @@ findings! {
     SimultaneousOpen = 23, SIMULTANEOUS_OPEN, "simultaneous_open", Note Sequence,
         "Both sides opened at once.";
     SplitHandshake = 24, SPLIT_HANDSHAKE, "split_handshake", Warn Sequence,
-        "The responder sends its SYN apart from its ACK: unusual, and a way around some firewalls.";
+        "The responder sends its SYN apart from its ACK: unusual, and a way around some firewalls. A simultaneous open whose first SYN was lost looks the same.";
     SelfConnect = 25, SELF_CONNECT, "self_connect", Note Sequence,
         "Connected to itself: source and destination are the same address and port.";
     TfoFallback = 26, TFO_FALLBACK, "tfo_fallback", Note Sequence,
@@ -168,78 +168,32 @@ findings! {
         "Reset after a FIN.";
     RstAbort = 49, RST_ABORT, "rst_abort", Warn Sequence,
         "The connection was reset while open.";
+    RstAckLoop = 50, RST_ACK_LOOP, "rst_ack_loop", Warn Sequence,
+        "RSTs and ACKs answer each other again and again: each end takes the other's numbers for wrong, because a device between them rewrites them or one end has lost the connection.";
+    DataUnanswered = 51, DATA_UNANSWERED, "data_unanswered", Warn Sequence later,
+        "No octet of the client's data was ever acknowledged, although it was sent again or long ago: the server never took the connection over from its SYN cookie or a SYN proxy, or the data is lost on the way.";
 }
 
-/// A set of findings.
-///
-/// ```
-/// use dissector_core::connection::{Finding, FindingSet};
-///
-/// let mut set = FindingSet::EMPTY;
-/// set.insert(Finding::SynRetx);
-/// assert!(set.contains(Finding::SynRetx));
-/// assert_eq!(set.iter().map(|finding| finding.label()).collect::<Vec<_>>(), ["syn_retx"]);
-/// ```
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct FindingSet(u64);
+set! {
+    /// A set of findings.
+    ///
+    /// ```
+    /// use dissector_core::connection::{Finding, FindingSet};
+    ///
+    /// let mut set = FindingSet::EMPTY;
+    /// set.insert(Finding::SynRetx);
+    /// assert!(set.contains(Finding::SynRetx));
+    /// assert_eq!(set.iter().map(|finding| finding.label()).collect::<Vec<_>>(), ["syn_retx"]);
+    /// ```
+    FindingSet, FindingIter, Finding
+}
 
 impl FindingSet {
-    /// No finding.
-    pub const EMPTY: Self = Self(0);
-
-    /// Adds one.
-    pub const fn insert(&mut self, finding: Finding) {
-        self.0 |= 1 << finding.number();
-    }
-
-    /// Takes one out.
-    pub const fn remove(&mut self, finding: Finding) {
-        self.0 &= !(1 << finding.number());
-    }
-
-    /// Whether it holds this one.
-    pub const fn contains(self, finding: Finding) -> bool {
-        self.0 >> finding.number() & 1 == 1
-    }
-
-    /// Whether it holds none.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The union of both sets.
+    /// Those that are rows' `anomalies`: a complete handshake is the normal course.
     #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Its members, by number.
-    pub fn iter(self) -> FindingIter {
-        FindingIter(self.0)
-    }
-}
-
-/// The members of a [`FindingSet`], by number.
-#[derive(Clone, Debug)]
-pub struct FindingIter(u64);
-
-impl Iterator for FindingIter {
-    type Item = Finding;
-
-    fn next(&mut self) -> Option<Finding> {
-        // An empty set has 64 trailing zeros, the number of no finding.
-        let number = self.0.trailing_zeros();
-        self.0 &= self.0.wrapping_sub(1);
-        Finding::from_number(number as u8)
-    }
-}
-
-impl IntoIterator for FindingSet {
-    type Item = Finding;
-    type IntoIter = FindingIter;
-
-    fn into_iter(self) -> FindingIter {
-        self.iter()
+    pub const fn anomalies(mut self) -> Self {
+        self.remove(Finding::HandshakeComplete);
+        self
     }
 }
 

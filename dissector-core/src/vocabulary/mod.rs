@@ -2,8 +2,10 @@
 //! explain them. One table each; numbers and labels never change.
 
 mod advice;
+mod cause;
 mod close;
 pub(crate) mod enumeration;
+mod evidence;
 mod finding;
 mod opening;
 mod outcome;
@@ -12,8 +14,11 @@ mod stage;
 mod state;
 
 pub use advice::{Advice, Check, CheckTarget, shell_quoted};
+pub use cause::Cause;
 pub use close::{Close, RstReason};
+pub(crate) use close::{UNANSWERED, UNUSED};
 pub use enumeration::{Enumeration, EnumerationValue, UnknownLabel};
+pub use evidence::{Bearing, Evidence, EvidenceIter, EvidenceSet};
 pub use finding::{Finding, FindingIter, FindingSet, Group, Severity};
 pub use opening::{Ecn, OpenType};
 pub use outcome::{ColourRole, FailureColumn, Outcome, OutcomeClass};
@@ -39,6 +44,9 @@ pub const ENUMERATIONS: &[&Enumeration] = &[
     Severity::TABLE,
     Group::TABLE,
     Finding::TABLE,
+    Cause::TABLE,
+    Evidence::TABLE,
+    Bearing::TABLE,
     StateNames::TABLE,
 ];
 

@@ -1,6 +1,7 @@
 //! How a connection went: every outcome, what it counts as and what to do about it.
 
 use crate::vocabulary::advice::{Advice, Check, check};
+use crate::vocabulary::cause::Cause;
 use crate::vocabulary::enumeration::enumeration;
 
 enumeration! {
@@ -10,7 +11,7 @@ enumeration! {
         Pending = 0, PENDING, "pending";
         /// Each side's SYN was acknowledged by the other.
         Complete = 1, COMPLETE, "complete";
-        /// Nothing came back.
+        /// Nothing acceptable came back.
         NoReply = 2, NO_REPLY, "no_reply";
         /// An acceptable RST answered the SYN.
         Refused = 3, REFUSED, "refused";
@@ -22,11 +23,11 @@ enumeration! {
         NotAccepted = 6, NOT_ACCEPTED, "not_accepted";
         /// The client reset the connection before the handshake was complete.
         AbortedByClient = 7, ABORTED_BY_CLIENT, "aborted_by_client";
-        /// The server reset the connection after its SYN/ACK, before confirming it.
+        /// The server reset the connection after its SYN/ACK, data or FIN, before confirming it.
         AbortedByServer = 8, ABORTED_BY_SERVER, "aborted_by_server";
         /// Only a challenge ACK answered the SYN.
         Challenged = 9, CHALLENGED, "challenged";
-        /// Only SYN/ACKs that do not acknowledge the SYN came back.
+        /// Only SYN/ACKs that the client cannot accept came back.
         BadSynAck = 10, BAD_SYNACK, "bad_synack";
         /// Only one side was captured; what it sent proves that the connection came up.
         OneWay = 11, ONE_WAY, "one_way";
@@ -34,6 +35,8 @@ enumeration! {
         Midstream = 12, MIDSTREAM, "midstream";
         /// SYN/ACKs without a SYN: a late start, or backscatter of forged SYNs.
         UnsolicitedSynAck = 13, UNSOLICITED_SYNACK, "unsolicited_synack";
+        /// The server has the final ACK, and waits for data before it accepts the connection.
+        Deferred = 14, DEFERRED, "deferred";
     }
 }
 
@@ -134,6 +137,7 @@ impl Outcome {
             Self::OneWay            => (Open,                        Plain,   &ONE_WAY),
             Self::Midstream         => (NoAttempt,                   Plain,   &MIDSTREAM),
             Self::UnsolicitedSynAck => (NoAttempt,                   Plain,   &UNSOLICITED_SYNACK),
+            Self::Deferred          => (Undecided,                   Plain,   &DEFERRED),
         }
     }
 
@@ -158,20 +162,26 @@ impl Outcome {
     }
 }
 
+/// The causes that a look at the accept queue confirms or refutes.
+const OF_THE_QUEUE: &[Cause] =
+    &[Cause::AcceptQueueFull, Cause::AbortOnOverflow, Cause::BacklogFull];
 const QUEUE: Check = check(
     "On the server: is the accept queue full? It is when Recv-Q exceeds Send-Q, the limit that the \
      application set with listen().",
     "ss -ltn 'sport = :{port}'",
-);
+)
+.about(OF_THE_QUEUE);
 const OVERFLOWS: Check = check(
     "On the server: do these counters rise while it happens? If so, the accept queue overflows.",
     "nstat -az TcpExtListenOverflows TcpExtListenDrops",
-);
+)
+.about(OF_THE_QUEUE);
 const LISTENS: Check = check(
     "On the server: is a program listening on the port, and on this address rather than only on \
      127.0.0.1?",
     "ss -ltnp 'sport = :{port}'",
-);
+)
+.about(&[Cause::PortClosed]);
 const ARRIVES: Check = check(
     "On the server: capture there at the same time. What arrives, and what does the server send?",
     "tcpdump -ni any 'tcp port {port} and host {client}'",
@@ -179,16 +189,36 @@ const ARRIVES: Check = check(
 const FIREWALL: Check = check(
     "On both hosts and on every firewall in between: which rule's counter rises with each attempt?",
     "nft list ruleset    (or: iptables -L -n -v)",
-);
+)
+.about(&[
+    Cause::FirewallDrops,
+    Cause::FirewallRejects,
+    Cause::AnswerLost,
+    Cause::AnswerUnacceptable,
+    Cause::SynAckLost,
+]);
 const HOW_FAR: Check = check(
     "From the client: how far does a SYN to this port get?",
     "traceroute -n -T -p {port} {server}",
-);
+)
+.about(&[Cause::FirewallDrops, Cause::FirewallRejects, Cause::HostDown, Cause::RoutingLoop]);
+const KEYS: Check = check(
+    "On both ends: is a key configured for the other's address, and is it the same? Linux counts what \
+     does not fit.",
+    "nstat -az TcpExtTCPMD5NotFound TcpExtTCPMD5Unexpected TcpExtTCPMD5Failure",
+)
+.about(&[Cause::KeyMismatch]);
+const TRANSLATED: Check = check(
+    "Does address translation on the path fail to translate the answer back, because the answer takes \
+     another way (both hosts in one network, or on one node)?",
+    "conntrack -L -d {server}",
+)
+.about(&[Cause::NotTranslatedBack]);
 
 const PENDING: Advice = Advice {
     means: "The capture ends before the handshake does, and too soon after the last segment to call \
             it a failure.",
-    causes: &["The capture was stopped while the connection was being opened."],
+    causes: &[Cause::CaptureEnded],
     checks: &[check(
         "Capture a little longer: three seconds after the last SYN or SYN/ACK are enough to decide.",
         "",
@@ -204,17 +234,11 @@ const COMPLETE: Advice = Advice {
 };
 
 const NO_REPLY: Advice = Advice {
-    means: "Nothing answered the SYN: no SYN/ACK, no RST, no ICMP error. The client repeats it for \
-            a while and then gives up with a time-out (ETIMEDOUT). A running host whose port is \
-            closed would have answered with an RST, so either the SYN or its answer is being \
-            dropped silently.",
-    causes: &[
-        "A firewall or a cloud security group drops the SYN (DROP rather than REJECT).",
-        "The server is down, or no host has that address.",
-        "The server's accept queue is full: Linux then drops SYNs silently, even though the port is \
-         open.",
-        "The answer takes a different route and is lost there, or bypasses the capture point.",
-    ],
+    means: "No acceptable answer to the SYN is in the capture: neither a SYN/ACK nor an ICMP error, \
+            nor an RST that the client would believe. The client waits, may repeat its SYN for a \
+            while, and then gives up with a time-out (ETIMEDOUT). A running host whose port is \
+            closed answers with an RST that acknowledges the SYN.",
+    causes: &[Cause::FirewallDrops, Cause::HostDown, Cause::AcceptQueueFull, Cause::AnswerLost, Cause::KeyMismatch, Cause::TimeWaitRefuses, Cause::AnswerUnacceptable, Cause::NotTranslatedBack, Cause::SynScan, Cause::ClientGaveUp],
     checks: &[
         check(
             "On the server: does the SYN arrive, and does an answer leave? That alone halves the \
@@ -229,19 +253,31 @@ const NO_REPLY: Advice = Advice {
             "On the server: does the route back leave through the interface on which the SYN \
              arrived? If not, check rp_filter and stateful firewalls along the path.",
             "ip route get {client}",
-        ),
+        )
+        .about(&[Cause::AnswerLost]),
+        check(
+            "On the server: is the earlier connection on these ports still in TIME-WAIT? The client, or \
+             address translation in front of it, uses the port again too soon.",
+            "ss -tan state time-wait 'dst {client} and sport = :{port}'",
+        )
+        .about(&[Cause::TimeWaitRefuses]),
+        KEYS,
+        TRANSLATED,
     ],
 };
 
 const REFUSED: Advice = Advice {
     means: "An RST that acknowledges the SYN answered it, and the client reports “connection \
-            refused” (ECONNREFUSED) at once. The host, or a device that answers for it, can be \
-            reached. Either nothing listens on this port, or something on the path rejects.",
+            refused” (ECONNREFUSED) at once. The host, or something that answers for it, can be \
+            reached, and does not take the connection.",
     causes: &[
-        "The service is not running, or is just restarting.",
-        "It listens on another port, or on another address (only 127.0.0.1; IPv4 but not IPv6).",
-        "A firewall rejects with an RST (REJECT --reject-with tcp-reset), or a load balancer has no \
-         backend for the port.",
+        Cause::PortClosed,
+        Cause::FirewallRejects,
+        Cause::NoBackend,
+        Cause::BacklogFull,
+        Cause::MpJoinRefused,
+        Cause::DeviceRefuses,
+        Cause::RstInjected,
     ],
     checks: &[
         LISTENS,
@@ -249,25 +285,31 @@ const REFUSED: Advice = Advice {
             "Does the RST come from the server itself? A firewall's RST often has a different TTL: \
              compare it with the host's other packets, in Wireshark with tcphs.rst.ttl_delta.",
             "",
-        ),
+        )
+        .about(&[
+            Cause::FirewallRejects,
+            Cause::NoBackend,
+            Cause::RstInjected,
+            Cause::DeviceRefuses,
+        ]),
         FIREWALL,
         check(
             "On the server: did the service start, and what does its log say?",
             "journalctl -e -u SERVICE",
-        ),
+        )
+        .about(&[Cause::PortClosed]),
+        check(
+            "On the server: is Multipath TCP enabled, and how many subflows does it allow?",
+            "sysctl net.mptcp; ip mptcp limits show; nstat -az MPTcpExtMPJoinNoTokenFound",
+        )
+        .about(&[Cause::MpJoinRefused]),
     ],
 };
 
 const UNREACHABLE: Advice = Advice {
-    means: "An ICMP error answered the SYN, and no SYN/ACK came. Its sender and its code say where \
-            to look: an unreachable host or network points to routing or to a host that is down; \
-            “administratively prohibited” and “port unreachable” come from a firewall that rejects.",
-    causes: &[
-        "A firewall rejects with ICMP: port unreachable or administratively prohibited.",
-        "The router that sent the error has no route to the server, or cannot resolve its hardware \
-         address (ARP, neighbour discovery): the host is down, or no host has that address.",
-        "Time exceeded: a routing loop.",
-    ],
+    means: "An ICMP error answered the SYN, and no SYN/ACK came. The sender of the error and its \
+            code say where to look.",
+    causes: &[Cause::FirewallRejects, Cause::HostDown, Cause::NoRoute, Cause::RoutingLoop, Cause::Traceroute, Cause::BgpNotAdjacent],
     checks: &[
         check(
             "Which host or router sent the error? Its log or its routing table shows the reason.",
@@ -277,7 +319,13 @@ const UNREACHABLE: Advice = Advice {
             "On the router that sent the error: is there a route, and a neighbour entry that is not \
              FAILED?",
             "ip route get {server}; ip neigh show {server}",
-        ),
+        )
+        .about(&[Cause::NoRoute, Cause::HostDown]),
+        check(
+            "On the router: is the session to this neighbour configured as multihop (ebgp-multihop)?",
+            "",
+        )
+        .about(&[Cause::BgpNotAdjacent]),
         FIREWALL,
         HOW_FAR,
     ],
@@ -287,13 +335,7 @@ const NO_FINAL_ACK: Advice = Advice {
     means: "The server answered with a SYN/ACK, but the client neither acknowledged nor reset it. \
             The server keeps the half-open connection in SYN-RECEIVED, repeats its SYN/ACK a few \
             times and then gives up.",
-    causes: &[
-        "The SYN/ACK does not reach the client: a firewall drops it, or it takes a different route \
-         than the SYN.",
-        "The SYN was forged. Many of these, from many addresses, are a SYN flood.",
-        "The client is gone: it crashed, or left this network.",
-        "The final ACK bypasses the capture point.",
-    ],
+    causes: &[Cause::SynAckLost, Cause::ForgedSyn, Cause::ClientGone, Cause::KeyMismatch, Cause::FinalAckBypasses],
     checks: &[
         check(
             "On the client: does the SYN/ACK arrive?",
@@ -303,12 +345,15 @@ const NO_FINAL_ACK: Advice = Advice {
             "On the server: how many connections are waiting like this? Hundreds from many addresses \
              are a flood.",
             "ss -tn state syn-recv 'sport = :{port}' | wc -l",
-        ),
+        )
+        .about(&[Cause::ForgedSyn]),
         check(
             "On the server: are SYN cookies already in use?",
             "nstat -az TcpExtSyncookiesSent; sysctl net.ipv4.tcp_syncookies",
-        ),
+        )
+        .about(&[Cause::ForgedSyn]),
         FIREWALL,
+        KEYS,
     ],
 };
 
@@ -318,10 +363,10 @@ const NOT_ACCEPTED: Advice = Advice {
             meantime does not reach the application, and the client may see a time-out or a reset \
             only much later, which is easily mistaken for a slow application.",
     causes: &[
-        "The server's accept queue is full: the application does not call accept() fast enough, and \
-         Linux drops the final ACK.",
-        "The application uses TCP_DEFER_ACCEPT and waits for data that the client does not send.",
-        "The final ACK is lost beyond the capture point: a firewall or load balancer drops it.",
+        Cause::AcceptQueueFull,
+        Cause::DeferredAccept,
+        Cause::FinalAckLost,
+        Cause::TimestampsMissing,
     ],
     checks: &[
         QUEUE,
@@ -330,12 +375,14 @@ const NOT_ACCEPTED: Advice = Advice {
             "On the server: what is the application doing instead of calling accept()? Look at all \
              of its threads.",
             "ss -ltnp 'sport = :{port}'; gdb -p PID -batch -ex 'thread apply all bt'",
-        ),
+        )
+        .about(OF_THE_QUEUE),
         check(
             "How long may the queue become? The smaller of this value and the backlog that the \
              application gave to listen() is the limit.",
             "sysctl net.core.somaxconn",
-        ),
+        )
+        .about(OF_THE_QUEUE),
         ARRIVES,
     ],
 };
@@ -344,52 +391,58 @@ const ABORTED_BY_CLIENT: Advice = Advice {
     means: "The server answered, but the client reset the connection before the handshake was \
             complete. From the server's point of view, nothing is wrong.",
     causes: &[
-        "A port scan: the scanner has learned that the port is open, and moves on (SYN scan).",
-        "A program tried several addresses at once, and another one answered first (happy eyeballs).",
-        "The client gave up waiting, and the SYN/ACK came after its time-out.",
-        "The client's kernel does not know the connection: a program sent the SYN through a raw \
-         socket, or address translation delivers the answer to the wrong host.",
+        Cause::SynScan,
+        Cause::HalfOpenCheck,
+        Cause::AnotherAddressWon,
+        Cause::ClientGaveUp,
+        Cause::UnknownToClient,
+        Cause::NotTranslatedBack,
     ],
     checks: &[
         check(
             "Does the same client do this to many ports or hosts? Then it is a scan.",
             "tcphs connections --host {client} --outcome aborted_by_client {files}",
-        ),
+        )
+        .about(&[Cause::SynScan, Cause::HalfOpenCheck]),
         check(
             "How long did the SYN/ACK take? If longer than the client's connect time-out, find out \
              what delays it.",
             "",
-        ),
-        check(
-            "Does address translation on the path fail to translate the answer back?",
-            "conntrack -L -d {server}",
-        ),
+        )
+        .about(&[Cause::ClientGaveUp]),
+        TRANSLATED,
     ],
 };
 
 const ABORTED_BY_SERVER: Advice = Advice {
-    means: "The server answered with a SYN/ACK and then reset the connection before it was open. The \
-            client sees “connection reset by peer” (ECONNRESET) on a connection that it considered \
-            open.",
+    means: "The server answered the SYN and then reset the connection before it was open. A \
+            client that had taken the SYN/ACK sees “connection reset by peer” (ECONNRESET) on a \
+            connection that it considered open; one that was still waiting sees “connection \
+            refused” (ECONNREFUSED).",
     causes: &[
-        "The accept queue is full, and net.ipv4.tcp_abort_on_overflow is set.",
-        "A SYN cookie was rejected: the ACK came too late, or reached another machine behind the \
-         same address.",
-        "A load balancer or proxy took the SYN and found no backend.",
-        "The final ACK reached another host than the one that sent the SYN/ACK (a route change, \
-         ECMP, a restarted load balancer).",
+        Cause::AbortOnOverflow,
+        Cause::SynCookieRejected,
+        Cause::NoBackend,
+        Cause::OtherMachine,
+        Cause::ConnectionForgotten,
+        Cause::ProgramAborts,
+        Cause::FrontAnswered,
+        Cause::DeviceRefuses,
+        Cause::RstInjected,
     ],
     checks: &[
         check(
             "On the server: is it configured to reset when the queue is full?",
             "sysctl net.ipv4.tcp_abort_on_overflow",
-        ),
+        )
+        .about(&[Cause::AbortOnOverflow]),
         QUEUE,
         OVERFLOWS,
         check(
             "On the server: do SYN cookies fail?",
             "nstat -az TcpExtSyncookiesFailed TcpExtSyncookiesRecv",
-        ),
+        )
+        .about(&[Cause::SynCookieRejected]),
         check(
             "Do SYN/ACK and RST have the same TTL? If not, two machines answer.",
             "tcpdump -nvr {file} 'src host {server} and tcp port {port}'",
@@ -401,12 +454,7 @@ const CHALLENGED: Advice = Advice {
     means: "The SYN was answered by an ACK that does not acknowledge it, a challenge ACK (RFC 5961): \
             the server still holds an older connection on the same addresses and ports. The client \
             should answer with an RST, after which a new SYN succeeds; here, that did not happen.",
-    causes: &[
-        "The client, or address translation in front of it, reuses a port while the server still \
-         holds the older connection: after a crash, or after a time-out that only one side noticed.",
-        "A firewall on the path does not know the older connection, and drops the challenge ACK or \
-         the RST that answers it.",
-    ],
+    causes: &[Cause::PortReusedEarly, Cause::ChallengeLost, Cause::TimeWaitRefuses],
     checks: &[
         check(
             "On the server: does the older connection still exist?",
@@ -425,13 +473,10 @@ const CHALLENGED: Advice = Advice {
 };
 
 const BAD_SYNACK: Advice = Advice {
-    means: "The only SYN/ACKs that came back do not acknowledge the client's SYN. The client has to \
-            answer them with an RST, and goes on waiting.",
-    causes: &[
-        "A firewall on the path rewrites sequence numbers, and the answer bypasses it.",
-        "The SYN/ACK belongs to an earlier attempt on the same ports.",
-        "The SYN/ACK is forged.",
-    ],
+    means: "The only SYN/ACKs that came back are not acceptable to the client: they do not acknowledge \
+            its SYN, or echo a timestamp that it has never sent, which Linux checks too. The client \
+            answers them with an RST, and goes on waiting.",
+    causes: &[Cause::Renumbered, Cause::SynAckOld, Cause::SynAckForged],
     checks: &[
         ARRIVES,
         check(
@@ -445,11 +490,7 @@ const BAD_SYNACK: Advice = Advice {
 const ONE_WAY: Advice = Advice {
     means: "Only one side of the connection is in the capture, but its segments show that the \
             connection came up. This says something about the capture, not about the connection.",
-    causes: &[
-        "The two directions take different routes (asymmetric routing), and the capture sees only \
-         one.",
-        "The mirror port or a capture filter passes only one direction.",
-    ],
+    causes: &[Cause::AsymmetricRoute, Cause::CaptureOneSided],
     checks: &[check(
         "Mirror both directions, or capture on one of the two hosts.",
         "tcpdump -ni any 'tcp port {port} and host {server}'",
@@ -459,7 +500,7 @@ const ONE_WAY: Advice = Advice {
 const MIDSTREAM: Advice = Advice {
     means: "The connection was already open when the capture began: its handshake is missing, so \
             nothing can be said about it. Client and server are guessed from the ports.",
-    causes: &["The capture began, or its file was cut, after the connection was opened."],
+    causes: &[Cause::CaptureBeganLate],
     checks: &[check(
         "Is the handshake in the preceding file? tcphs reads several files as one capture.",
         "tcphs connections --host {client} EARLIER-FILE {file}",
@@ -467,15 +508,31 @@ const MIDSTREAM: Advice = Advice {
 };
 
 const UNSOLICITED_SYNACK: Advice = Advice {
-    means: "There are SYN/ACKs for a SYN that is not in the capture, and nothing else.",
-    causes: &[
-        "Backscatter: an attacker sends SYNs with forged source addresses to that server, and its \
-         answers go to those addresses.",
-        "The capture began between SYN and SYN/ACK, or sees only this direction.",
-    ],
+    means: "There are SYN/ACKs from an address and port to which no SYN is in the capture, and nothing \
+            else.",
+    causes: &[Cause::Backscatter, Cause::CaptureBeganLate, Cause::AsymmetricRoute, Cause::NotTranslatedBack],
     checks: &[check(
         "Are there many, from few servers, to addresses and ports without a pattern? Then they are \
          backscatter of an attack on those servers.",
         "tcphs servers {files}",
-    )],
+    )
+    .about(&[Cause::Backscatter]), TRANSLATED],
+};
+
+const DEFERRED: Advice = Advice {
+    means: "The client sent its final ACK and considers the connection open. The server has received \
+            that ACK, but does not hand the connection to its application yet: it waits for the \
+            client's first data. When it had waited long enough, it repeated its SYN/ACK, and Linux \
+            accepts the connection as soon as the client answers that. Nothing has failed.",
+    causes: &[Cause::DeferredAccept],
+    checks: &[
+        check(
+            "On the server: does the program that listens on the port set TCP_DEFER_ACCEPT?",
+            "strace -f -e trace=setsockopt PROGRAM",
+        ),
+        check(
+            "On the server: the connection is still in SYN-RECV.",
+            "ss -tn state syn-recv 'dst {client} and sport = :{port}'",
+        ),
+    ],
 };

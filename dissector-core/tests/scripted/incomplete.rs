@@ -81,13 +81,27 @@ fn numbers_wrap_from_the_first_to_the_last() {
 }
 
 #[test]
+fn the_numbers_of_an_rst_wrap() {
+    for (seq, stage) in [(15, Stage::Rst), (20, Stage::Rst), (21, Stage::RstIgnored)] {
+        let mut script = Script::new();
+        script.server().restarts(u32::MAX - 10);
+        script.used();
+        script.server().data(14);
+        script.client().ack();
+        script.server().data(5);
+        script.server().rst().seq(seq).stage(stage);
+    }
+}
+
+#[test]
 fn the_window_of_an_rst_wraps() {
-    for (seq, stage) in [(1001, Stage::Rst), (1002, Stage::RstIgnored), (0, Stage::RstIgnored)] {
+    for (seq, close) in [(1001, Close::Rst), (1002, Close::Open), (0, Close::Open)] {
         let mut script = Script::new();
         script.server().restarts(u32::MAX - 10);
         script.used();
         script.client().ack();
-        script.server().rst().seq(seq).stage(stage);
+        script.server().rst().seq(seq).stage(Stage::RstIgnored);
+        assert_eq!(script.verdict().close, close, "{seq}");
     }
 }
 
@@ -137,6 +151,17 @@ fn a_challenge_may_be_repeated() {
     script.server().ack().stage(Stage::ChallengeAck).of_connection(1);
     assert_eq!(script.outcome(), Outcome::Challenged);
     assert_eq!(script.connections(), 2);
+}
+
+#[test]
+fn an_rst_to_a_client_that_has_acknowledged_needs_no_ack() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().uncaptured();
+    script.client().ack();
+    script.client().data(5);
+    script.server().reflex().is(Stage::RstHandshakeAbort, "CLOSED?", "CLOSED");
+    assert_eq!(script.outcome(), Outcome::AbortedByServer);
 }
 
 #[test]

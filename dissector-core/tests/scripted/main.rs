@@ -1,6 +1,7 @@
 //! One named case for each rule of the engine, told as a scripted capture.
 
 mod boundaries;
+mod causes;
 mod closing;
 mod duplicates;
 mod icmp;
@@ -9,6 +10,8 @@ mod mixtures;
 mod opening;
 mod outcomes;
 mod proofs;
+mod reports;
 mod simulated;
 mod tables;
 mod times;
+mod unanswered_data;

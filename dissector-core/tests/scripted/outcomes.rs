@@ -114,24 +114,6 @@ fn the_server_takes_the_final_ack_in_the_end() {
 }
 
 #[test]
-fn a_bare_rst_after_a_refuted_final_ack_is_an_abort_by_the_server() {
-    let mut script = Script::new();
-    script.handshake();
-    script.server().syn_ack().after_ms(1000);
-    script.server().reflex();
-    assert_eq!(script.outcome(), Outcome::AbortedByServer);
-}
-
-#[test]
-fn an_rst_with_ack_after_a_refuted_final_ack_is_not_accepted() {
-    let mut script = Script::new();
-    script.handshake();
-    script.server().syn_ack().after_ms(1000);
-    script.server().rst_ack();
-    assert_eq!(script.outcome(), Outcome::NotAccepted);
-}
-
-#[test]
 fn complete_stays_complete_whatever_follows() {
     let mut script = Script::new();
     script.used();

@@ -87,6 +87,7 @@ fn outcomes() {
         "one_way",
         "midstream",
         "unsolicited_synack",
+        "deferred",
     ];
     in_order(&labels, &known!(Outcome));
 }
@@ -178,6 +179,8 @@ fn findings() {
         ("simultaneous_close", Chat, Sequence, false),
         ("rst_after_fin", Note, Sequence, false),
         ("rst_abort", Warn, Sequence, false),
+        ("rst_ack_loop", Warn, Sequence, false),
+        ("data_unanswered", Warn, Sequence, true),
     ];
     let known = Finding::ALL.iter().map(|finding| {
         (finding.label(), finding.severity(), finding.group(), finding.needs_the_future())

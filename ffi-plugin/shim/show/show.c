@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <epan/column-utils.h>
+#include <wiretap/wtap.h>
 #include <wsutil/str_util.h>
 
 #define NANOSECONDS 1000000000
@@ -198,11 +199,20 @@ show_segments(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
     tcphs_report(status);
 }
 
+/* The time of a packet; a log entry or an event of another kind has none that counts. */
+static int64_t
+time_of(const packet_info *pinfo)
+{
+    if (pinfo->rec->rec_type != REC_TYPE_PACKET)
+        return TCPHS_NO_TIME;
+    return tcphs_time_ns(pinfo->abs_ts.secs, pinfo->abs_ts.nsecs);
+}
+
 int
 tcphs_show(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     if (!PINFO_FD_VISITED(pinfo))
-        tcphs_report(tcphs_session_end_frame(tcphs_file, pinfo->num));
+        tcphs_report(tcphs_session_end_frame(tcphs_file, pinfo->num, time_of(pinfo)));
 
     if (pinfo->cinfo && tcphs_info_place != TCPHS_INFO_OFF)
         show_info(pinfo);

@@ -18,6 +18,9 @@ pub const TCPHS_MAX_TEXT: usize = 4096;
 /// Most expert items of a segment.
 pub const TCPHS_MAX_EXPERT_ITEMS: usize = 16;
 
+/// Stands for "no time".
+pub const TCPHS_NO_TIME: i64 = i64::MIN;
+
 /// Stands for "no text" instead of the place of a text.
 pub const TCPHS_NO_TEXT: u32 = u32::MAX;
 
@@ -207,7 +210,8 @@ pub unsafe extern "C" fn tcphs_session_learn_icmp(
     })
 }
 
-/// Ends the first dissection of a frame, with or without segments.
+/// Ends the first dissection of a frame, with or without segments. `time_ns` is its time, by which
+/// connections are judged, or `TCPHS_NO_TIME` if it is no packet.
 ///
 /// Segments that an earlier frame with the same number had are forgotten: Wireshark gives the number
 /// of a frame that a read filter rejects to the next frame.
@@ -220,6 +224,7 @@ pub unsafe extern "C" fn tcphs_session_learn_icmp(
 pub unsafe extern "C" fn tcphs_session_end_frame(
     session: *mut tcphs_session,
     frame: u32,
+    time_ns: i64,
 ) -> tcphs_status {
     // SAFETY: the caller guarantees that the pointer is null or valid, and the session not in use.
     let Some(session) = (unsafe { session.as_mut() }) else {
@@ -227,7 +232,8 @@ pub unsafe extern "C" fn tcphs_session_end_frame(
     };
     session.guarded.run(|session| {
         entry("session_end_frame");
-        let full = session.end_frame(frame);
+        let time_ns = (time_ns != TCPHS_NO_TIME).then_some(time_ns);
+        let full = session.end_frame(frame, time_ns);
         if full { tcphs_status::TCPHS_FULL } else { tcphs_status::TCPHS_OK }
     })
 }
@@ -384,7 +390,7 @@ mod tests {
             assert_eq!(tcphs_session_learn(session, &bad), TCPHS_INVALID_ARGUMENT);
             let bad = tcphs_segment { captured_octets: 19, ..good };
             assert_eq!(tcphs_session_learn(session, &bad), TCPHS_NO_HEADER);
-            assert_eq!(tcphs_session_end_frame(none, 1), TCPHS_NULL_ARGUMENT);
+            assert_eq!(tcphs_session_end_frame(none, 1, 0), TCPHS_NULL_ARGUMENT);
             assert_eq!(tcphs_session_info(none, 1, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
             assert_eq!(tcphs_session_info(session, 1, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
             assert_eq!(
@@ -423,7 +429,7 @@ mod tests {
                 for _ in 0..segments {
                     assert_eq!(tcphs_session_learn(session, &segment(frame)), TCPHS_OK);
                 }
-                assert_eq!(tcphs_session_end_frame(session, frame as u32), TCPHS_OK);
+                assert_eq!(tcphs_session_end_frame(session, frame as u32, 0), TCPHS_OK);
             }
             let one = info(1).unwrap();
             assert!(one.starts_with("1/3 SYN [S] client SYN-SENT server "), "{one}");

@@ -129,7 +129,7 @@ mod tests {
             // A new initial sequence number: a new connection on the same ports.
             octets[7] = frame as u8;
             session.learn(frame, &segment(&octets));
-            session.end_frame(frame);
+            session.end_frame(frame, None);
         }
         for frame in 1..=3 {
             let facts = session.segment(frame, 0).unwrap();

@@ -122,12 +122,15 @@ impl Session {
         }
     }
 
-    /// Ends the first dissection of a frame. Returns true once: when the first open connection was
-    /// dropped to make room.
+    /// Ends the first dissection of a frame. Its time is `None` if it is no packet. Returns true once:
+    /// when the first open connection was dropped to make room.
     ///
     /// Wireshark gives the number of a frame that a read filter (`-R`) rejected to the next frame
     /// as well. So this call, and not the number, separates the segments of two frames.
-    pub fn end_frame(&mut self, frame: u32) -> bool {
+    pub fn end_frame(&mut self, frame: u32, time_ns: Option<i64>) -> bool {
+        if let Some(time_ns) = time_ns {
+            self.table.tell_time(frame.into(), time_ns);
+        }
         self.store.end_frame(frame);
         let reported = std::mem::replace(&mut self.eviction_reported, self.evicted);
         self.evicted && !reported
@@ -235,7 +238,7 @@ pub(crate) mod tests {
             segment.packet.frame = frame;
             segment.packet.time_ns = frame as i64 * 10_000_000;
             session.learn(frame as u32, &segment);
-            session.end_frame(frame as u32);
+            session.end_frame(frame as u32, None);
         }
     }
 
@@ -256,10 +259,10 @@ pub(crate) mod tests {
         session.learn(3, &segment(&with_flags(0x02)));
         session.learn(3, &segment(&with_flags(0x18)));
         session.learn(3, &segment(&with_flags(0x11)));
-        session.end_frame(3);
-        session.end_frame(4);
+        session.end_frame(3, None);
+        session.end_frame(4, None);
         session.learn(5, &segment(&with_flags(0x10)));
-        session.end_frame(5);
+        session.end_frame(5, None);
         assert_eq!(flags(&session, 3), ["S", "P.", "F."]);
         assert_eq!(flags(&session, 5), ["."]);
         for none in [0, 1, 4, 6, u32::MAX] {
@@ -271,18 +274,18 @@ pub(crate) mod tests {
     fn a_frame_number_used_again_replaces_what_it_held() {
         let mut session = Session::default();
         session.learn(1, &segment(&with_flags(0x10)));
-        session.end_frame(1);
+        session.end_frame(1, None);
         // Two frames of two segments have the number 2: a read filter rejected the first one.
         for flag in [0x02, 0x10] {
             session.learn(2, &segment(&with_flags(flag)));
             session.learn(2, &segment(&with_flags(flag | 0x08)));
-            session.end_frame(2);
+            session.end_frame(2, None);
         }
         assert_eq!(flags(&session, 2), [".", "P."]);
         assert_eq!(flags(&session, 1), ["."]);
         assert_eq!(session.store.len(), 3);
         // The next frame of that number has no TCP segment.
-        session.end_frame(2);
+        session.end_frame(2, None);
         assert!(flags(&session, 2).is_empty());
         assert_eq!(session.store.len(), 1);
     }
@@ -292,7 +295,7 @@ pub(crate) mod tests {
         let mut session = Session::default();
         session.learn(1, &segment(&with_flags(0x02)));
         session.learn(2, &segment(&with_flags(0x10)));
-        session.end_frame(2);
+        session.end_frame(2, None);
         assert_eq!(flags(&session, 1), ["S"]);
         assert_eq!(flags(&session, 2), ["."]);
     }

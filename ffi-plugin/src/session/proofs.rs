@@ -131,7 +131,7 @@ mod tests {
         let mut ack = segment(&octets);
         std::mem::swap(&mut ack.packet.source, &mut ack.packet.destination);
         session.learn(5, &ack);
-        session.end_frame(5);
+        session.end_frame(5, None);
         assert_eq!(evidence(&mut session, 4), [None, Some(Evidence::Proof(5))]);
     }
 
@@ -147,7 +147,7 @@ mod tests {
             }
             segment.packet.time_ns = i64::from(frame) * 1_000_000_000;
             session.learn(frame, &segment);
-            session.end_frame(frame);
+            session.end_frame(frame, None);
         }
         assert_eq!(evidence(&mut session, 2), [Some(Evidence::Refutation(3)), None]);
     }

@@ -105,7 +105,7 @@ mod tests {
         );
         assert_eq!(
             on(Landmarks { first: true, ..none }),
-            [Finding::OneWayCapture, Finding::Midstream]
+            [Finding::OneWayCapture, Finding::Midstream, Finding::DataUnanswered]
         );
     }
 

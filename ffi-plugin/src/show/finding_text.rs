@@ -100,7 +100,7 @@ impl Line<'_> {
         let (count, name, span_ns, what) = match self.finding {
             Finding::NoReply => {
                 let span_ns = connection.last_ns().saturating_sub(connection.first_ns());
-                (verdict.syn_count, "SYN", span_ns.max(0) as u64, "nothing came back")
+                (verdict.syn_count, "SYN", span_ns.max(0) as u64, "nothing acceptable came back")
             }
             Finding::NoFinalAck => {
                 let span_ns = connection.synack_span_ns();
@@ -114,6 +114,13 @@ impl Line<'_> {
         write!(f, "{count} {name}{}", if count == 1 { "" } else { "s" })?;
         if count > 1 {
             write!(f, " in {}", Seconds(span_ns))?;
+        }
+        if self.finding == Finding::NoReply
+            && let Some(rejected) = connection.rejected_rsts()
+        {
+            let s = if rejected.count == 1 { "" } else { "s" };
+            let flaw = rejected.flaw();
+            return write!(f, ", {what} but {} RST{s} to be ignored: {flaw}", rejected.count);
         }
         write!(f, ", {what}: {}", causes(self.finding))
     }
@@ -235,7 +242,7 @@ mod tests {
             segment.packet.frame = frame;
             segment.packet.time_ns = frame as i64 * 10_000_000;
             session.learn(frame as u32, &segment);
-            session.end_frame(frame as u32);
+            session.end_frame(frame as u32, None);
         }
         session
     }
@@ -286,7 +293,10 @@ mod tests {
     fn silence_is_counted() {
         let syn = (octets(SYN, false, 100, 0), 64);
         let session = learned(&[syn, syn, syn]);
-        begins(&line(&session, Finding::NoReply, 3), "3 SYNs in 0.020 s, nothing came back: host");
+        begins(
+            &line(&session, Finding::NoReply, 3),
+            "3 SYNs in 0.020 s, nothing acceptable came back: host",
+        );
         let answer = (octets(SYN_ACK, true, 700, 101), 64);
         let session = learned(&[syn, answer, answer]);
         let text = line(&session, Finding::NoFinalAck, 3);
@@ -295,6 +305,25 @@ mod tests {
         let session = learned(&[syn, answer, ack, ack, answer, answer]);
         let text = line(&session, Finding::NotAccepted, 6);
         begins(&text, "3 SYN/ACKs in 0.040 s, although it was acknowledged: accept queue full");
+    }
+
+    #[test]
+    fn rsts_that_are_no_answer_show_what_is_wrong_with_them() {
+        let syn = (octets(SYN, false, 100, 0), 64);
+        let rst = |flags, ack| (octets(flags, true, 0, ack), 64);
+        for (answers, words) in [
+            (&[rst(0x14, 100)][..], "but 1 RST to be ignored: it acknowledges 100 instead of 101"),
+            (
+                &[rst(0x14, 7), rst(0x14, 7)],
+                "but 2 RSTs to be ignored: they acknowledge 7 instead of 101",
+            ),
+            (&[rst(0x04, 0)], "but 1 RST to be ignored: it has no ACK"),
+        ] {
+            let session = learned(&[&[syn], answers, &[syn]].concat());
+            let frame = answers.len() as u32 + 2;
+            let text = line(&session, Finding::NoReply, frame);
+            assert!(text.contains(words), "{text}");
+        }
     }
 
     #[test]
@@ -328,7 +357,7 @@ mod tests {
         let router = PacketInfo::new([198, 51, 100, 2], [10, 0, 0, 1], 0).with_ttl(64);
         let error = IcmpError::new(router, 3, 13, Quoted::new(client, server, SeqNumber(100)));
         session.learn_icmp(2, &error);
-        session.end_frame(2);
+        session.end_frame(2, None);
         let text = line(&session, Finding::Unreachable, 2);
         begins(&text, "ICMP 3/13 (administratively prohibited) from 198.51.100.2: no route");
     }

@@ -92,6 +92,8 @@ pub enum Evidence {
     Proof(u32),
     /// The frame shows that the side was not in that state.
     Refutation(u32),
+    /// Nothing shows that the side was in that state: none of its segments was captured.
+    Nothing,
 }
 
 impl Display for EndpointLine<'_> {
@@ -109,6 +111,7 @@ impl Display for EndpointLine<'_> {
             None => f.write_str(" (assumed)"),
             Some(Evidence::Proof(frame)) => write!(f, " (assumed; certain with frame {frame})"),
             Some(Evidence::Refutation(frame)) => write!(f, " (assumed; refuted by frame {frame})"),
+            Some(Evidence::Nothing) => f.write_str(" (assumed; nothing from it was captured)"),
         }
     }
 }

@@ -28,6 +28,9 @@ pub fn write(connection: &Connection, verdict: &Verdict, list: &mut List<'_>) {
     if verdict.established {
         list.mark(FieldId::Established);
     }
+    if let Some(cause) = verdict.cause {
+        list.enumeration(FieldId::Cause, FieldId::CauseStr, cause.number(), cause.label());
+    }
     let opened = verdict.open_type;
     list.enumeration(FieldId::OpenType, FieldId::OpenTypeStr, opened.number(), opened.label());
     list.hide_last(opened == OpenType::Unknown);

@@ -33,7 +33,7 @@ pub fn write(
     if let Some(meaning) = annotation.stage.meaning() {
         list.string(FieldId::StageMeaning, meaning);
     }
-    let [client, server] = if later { facts.evidence } else { [None; 2] };
+    let [client, server] = if later { evidence(facts) } else { [None; 2] };
     endpoint(&mut list, &CLIENT, connection.client(), &annotation.client, client, style);
     endpoint(&mut list, &SERVER, connection.server(), &annotation.server, server, style);
     if later && list.wants_verdict() {
@@ -54,6 +54,13 @@ pub fn write(
     list.number(FieldId::Attempt, connection.attempt());
     list.hide_last(connection.attempt() == 1);
     view.item_count = list.len();
+}
+
+/// The evidence for the assumed states of client and server, now that every frame is known.
+fn evidence(facts: &SegmentFacts<'_>) -> [Option<Evidence>; 2] {
+    let [client, server] = facts.evidence;
+    let unheard = facts.connection.is_unheard().then_some(Evidence::Nothing);
+    [client, server.or(unheard)]
 }
 
 /// Whether a wanted field needs the evidence for assumed states.

@@ -144,7 +144,7 @@ mod tests {
             let mut segment = segment(&octets);
             segment.packet.time_ns = seconds * 1_000_000_000;
             session.learn(frame, &segment);
-            session.end_frame(frame);
+            session.end_frame(frame, None);
         }
         session
     }

@@ -39,6 +39,9 @@ struct State {
     limit: usize,
     next_id: u32,
     now_ns: i64,
+    /// The time of the last packet, and whether none was earlier than the one before it.
+    last_ns: i64,
+    in_order: bool,
     /// By number of connection.
     facts: Vec<Facts>,
     taken: usize,
@@ -52,6 +55,8 @@ impl State {
             limit,
             next_id: 0,
             now_ns: i64::MIN,
+            last_ns: i64::MIN,
+            in_order: true,
             facts: Vec::new(),
             taken: 0,
         }
@@ -65,8 +70,11 @@ impl State {
         };
         assert_eq!(seen, again, "an answer depends on the seed of the table: {told:?}");
         let packet = told.packet();
-        self.now_ns = self.now_ns.max(packet.time_ns);
-        assert_eq!(self.table.now_ns(), self.now_ns);
+        let now_ns = self.table.now_ns();
+        assert!(self.now_ns <= now_ns && now_ns == self.twin.now_ns(), "the clock: {told:?}");
+        self.now_ns = now_ns;
+        self.in_order &= self.last_ns <= packet.time_ns;
+        self.last_ns = packet.time_ns;
         assert!(self.table.len() <= self.limit && self.twin.len() == self.table.len());
         if let Some(seen) = seen {
             self.check_numbers(&seen, told);
@@ -75,7 +83,7 @@ impl State {
             let slot = self.table.latest_slot().expect("it is in the table");
             assert_eq!(self.table.get(slot, latest.id()).map(Connection::id), Some(latest.id()));
             let facts = &mut self.facts[seen.connection as usize];
-            facts.check(&seen, told, latest, self.now_ns);
+            facts.check(&seen, told, latest);
         } else {
             assert!(matches!(told, Error(_)) && self.table.len() <= before);
         }
@@ -99,7 +107,7 @@ impl State {
         self.taken += left.len();
         for (connection, other) in left.iter().zip(self.twin.take_closed()) {
             assert_eq!(connection.id(), other.id());
-            check_end(connection, self.now_ns);
+            check_end(connection, self.now_ns, self.in_order);
             assert_eq!(connection.verdict_at(self.now_ns), other.verdict_at(self.now_ns));
             self.facts[connection.id() as usize].leave();
         }
@@ -114,7 +122,7 @@ impl State {
             assert!(last < Some(connection.id()));
             last = Some(connection.id());
             count += 1;
-            check_end(connection, self.now_ns);
+            check_end(connection, self.now_ns, self.in_order);
             tally.add(&connection.verdict_at(self.now_ns));
         }
         assert_eq!(count + self.taken, self.next_id as usize);
@@ -123,11 +131,11 @@ impl State {
 }
 
 /// Checks that the verdict is complete now, and that time alone never changes a decided outcome.
-fn check_end(connection: &Connection, now_ns: i64) {
+fn check_end(connection: &Connection, now_ns: i64, in_order: bool) {
     let now = connection.verdict_at(now_ns);
     assert_eq!(now.outcome, connection.outcome_at(now_ns));
     assert_eq!(now.established, connection.established_at(now_ns));
-    Totals::of(connection).check(connection, now_ns);
+    Totals::of(connection).check(connection);
     for later_ns in [now_ns.saturating_add(10_000_000_000), i64::MAX] {
         let later = connection.verdict_at(later_ns);
         if now.outcome != Outcome::Pending {
@@ -135,7 +143,7 @@ fn check_end(connection: &Connection, now_ns: i64) {
         }
         assert!(later.findings.iter().count() >= now.findings.iter().count());
     }
-    facts::check_verdict(&now, connection);
+    facts::check_verdict(&now, connection, in_order);
 }
 
 fn check_tally(tally: &ServerTally, connections: usize) {

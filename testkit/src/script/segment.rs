@@ -20,6 +20,8 @@ pub struct SentSegment {
     pub packet: TcpPacket,
     /// Only the headers are captured.
     pub snapped: bool,
+    /// Only so many octets of the options are captured, and nothing behind them.
+    pub captured_options: Option<usize>,
     /// The time in the capture, if it is not the time of the script.
     pub recorded_ns: Option<i64>,
     options: Vec<Opt>,
@@ -27,7 +29,13 @@ pub struct SentSegment {
 
 impl SentSegment {
     pub fn new(packet: TcpPacket) -> Self {
-        Self { packet, snapped: false, recorded_ns: None, options: Vec::new() }
+        Self {
+            packet,
+            snapped: false,
+            captured_options: None,
+            recorded_ns: None,
+            options: Vec::new(),
+        }
     }
 
     /// Adds timestamps, to be filled in on sending.
@@ -45,9 +53,14 @@ impl SentSegment {
         self.packet.sequence.wrapping_add(self.packet.payload.len() as u32 + controls)
     }
 
-    /// Octets of its payload that are not in the capture.
+    /// Octets at its end that are not in the capture.
     pub fn uncaptured_octets(&self) -> usize {
-        if self.snapped { self.packet.payload.len() } else { 0 }
+        let payload = self.packet.payload.len();
+        match self.captured_options {
+            Some(octets) => payload + self.packet.options.len().saturating_sub(octets),
+            None if self.snapped => payload,
+            None => 0,
+        }
     }
 
     /// Its timestamp and the one it echoes.
@@ -87,6 +100,8 @@ pub struct SegmentBuilder<'a> {
     held: bool,
     /// The frame is a second capture of a sent packet.
     mirrored: bool,
+    /// Not sent by the end: forged, or an old duplicate.
+    stray: bool,
     sent: bool,
 }
 
@@ -105,6 +120,7 @@ impl<'a> SegmentBuilder<'a> {
             delivered: true,
             held: false,
             mirrored: false,
+            stray: false,
             sent: false,
         }
     }
@@ -118,7 +134,8 @@ impl<'a> SegmentBuilder<'a> {
 
     pub(super) fn repeat(script: &'a mut Script, from: usize, wire: SentSegment) -> Self {
         let end = &script.ends[from];
-        let mut again = SentSegment { recorded_ns: None, snapped: false, ..wire };
+        let mut again =
+            SentSegment { recorded_ns: None, snapped: false, captured_options: None, ..wire };
         again.packet.ip_id = Some(end.ip_id);
         if again.flags().contains(TcpFlags::ACK) {
             again.packet.acknowledgment = end.expected;
@@ -155,6 +172,14 @@ impl<'a> SegmentBuilder<'a> {
     /// Selective acknowledgments permitted.
     pub fn sack(self) -> Self {
         self.option(4, &[])
+    }
+
+    /// Selectively acknowledges octets of the peer, from the first to the one after the last, relative to
+    /// its initial sequence number.
+    pub fn sacking(self, from: u32, to: u32) -> Self {
+        let isn = self.script.ends[1 - self.from].isn;
+        let edges = [from, to].map(|edge| isn.wrapping_add(edge).to_be_bytes());
+        self.option(5, &edges.concat())
     }
 
     /// Timestamps: the time of the script, and the timestamp received last.
@@ -206,6 +231,21 @@ impl<'a> SegmentBuilder<'a> {
             _ => 22,
         };
         self.option(30, &[&[0x10], &vec![7; octets - 1][..]].concat())
+    }
+
+    /// Multipath TCP: the reason of an RST.
+    pub fn mp_tcprst(self, reason: u8) -> Self {
+        self.option(30, &[0x80, reason])
+    }
+
+    /// A TCP-MD5 signature.
+    pub fn md5(self) -> Self {
+        self.option(19, &[0xab; 16])
+    }
+
+    /// A signature of the TCP authentication option.
+    pub fn ao(self) -> Self {
+        self.option(29, &[0xcd; 14])
     }
 
     /// The three bits AE, CWR and ECE.
@@ -286,6 +326,11 @@ impl<'a> SegmentBuilder<'a> {
         self.with(|builder| builder.wire.snapped = true)
     }
 
+    /// The capture holds so many octets of its options, and nothing behind them.
+    pub fn cut_in_options(self, octets: usize) -> Self {
+        self.with(|builder| builder.wire.captured_options = Some(octets))
+    }
+
     /// Milliseconds since the segment before.
     pub fn after_ms(self, ms: i64) -> Self {
         self.after_us(ms * 1000)
@@ -312,6 +357,11 @@ impl<'a> SegmentBuilder<'a> {
     /// Arrives, but is not captured.
     pub fn uncaptured(self) -> Self {
         self.with(|builder| builder.captured = false)
+    }
+
+    /// Neither end sends it: it is forged, or an old duplicate. The receiver makes nothing of it.
+    pub fn stray(self) -> Self {
+        self.with(|builder| (builder.stray, builder.delivered) = (true, false))
     }
 
     /// Captured after the next segment.
@@ -410,8 +460,8 @@ impl<'a> SegmentBuilder<'a> {
         }
         let (start, end) = (self.wire.packet.sequence, self.wire.end());
         let numbered = end != start && !self.wire.flags().contains(TcpFlags::RST);
-        // A segment with numbers beyond the stream does not change SND.NXT.
-        if numbered && start.wrapping_sub(own.next) as i32 <= 0 {
+        // A segment with numbers beyond the stream, or that the end has not sent, does not change SND.NXT.
+        if !self.stray && numbered && start.wrapping_sub(own.next) as i32 <= 0 {
             own.last = Some(self.wire.clone());
             if end.wrapping_sub(own.next) as i32 > 0 {
                 own.next = end;

@@ -260,9 +260,11 @@ impl Simulation {
         }
     }
 
-    /// An RST in the name of the sender, with a sequence number far from all others.
+    /// An RST in the name of the sender, with a sequence number far from all others, or one that may be
+    /// in the window of the receiver.
     fn forge(&mut self, segment: &Segment) -> Segment {
-        let far = 1 << self.random.u32(22..30);
+        let near = self.random.u32(1..1200);
+        let far = if self.random.bool() { near } else { 1 << self.random.u32(22..30) };
         let seq = match self.random.bool() {
             true => segment.end().wrapping_add(far),
             false => segment.end().wrapping_sub(far),

@@ -7,7 +7,6 @@
 mod lab;
 mod rewrite;
 mod scenarios;
-mod socket;
 
 use std::fs::{self, File};
 use std::net::IpAddr;

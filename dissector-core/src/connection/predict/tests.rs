@@ -143,7 +143,7 @@ impl Exchange {
 /// All that is known of a connection.
 fn facts(connection: &Connection, now_ns: i64) -> String {
     let verdicts = [now_ns, i64::MAX].map(|now_ns| connection.verdict_at(now_ns));
-    let closed = (connection.is_closed(), connection.is_answered(), connection.conn_state());
+    let closed = (connection.is_closed(), connection.is_unanswered(), connection.conn_state());
     format!("{connection:?} {verdicts:?} {closed:?}")
 }
 
@@ -206,6 +206,7 @@ fn compare(seed: u64, packets: u32) {
             let error = IcmpError { packet, kind: 3, code: 1, quoted };
             let expected = long.observe_icmp(&error);
             assert_eq!(short.observe_icmp(&error), expected, "seed {seed}, frame {frame}");
+            batch.turn_clock(long.now_ns());
             batch.push_icmp(0, &error);
         } else {
             let (sender, octets, last) = exchange.segment(&mut numbers);
@@ -217,6 +218,7 @@ fn compare(seed: u64, packets: u32) {
             let expected = long.observe(&segment);
             WITHOUT_PREDICTION.set(false);
             assert_eq!(short.observe(&segment), expected, "seed {seed}, frame {frame}");
+            batch.turn_clock(long.now_ns());
             batch.push_segment(0, &segment);
         }
         assert_eq!(latest(&short), latest(&long), "seed {seed}, frame {frame}");

@@ -5,6 +5,7 @@ use crate::connection::event::Event;
 use crate::connection::state::Connection;
 use crate::connection::state::endpoint::Facts;
 use crate::connection::state::timestamps::Timestamp;
+use crate::vocabulary::Side;
 use crate::vocabulary::{Finding, Stage, State};
 
 impl Connection {
@@ -59,6 +60,7 @@ impl Connection {
 
     /// A FIN, which may also be the first segment to acknowledge the other end's.
     pub(crate) fn on_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {
+        self.note_fin(event);
         let further = self.end(event.sender).has(Facts::FIN);
         if further && !event.end().is_after(self.fin_end(event.sender)) {
             self.repeat_fin(event, seen);
@@ -66,17 +68,20 @@ impl Connection {
             self.first_fin(event, seen, acks_fin);
         }
         if further || self.extra.is_some() {
-            self.set_time_of(Timestamp::last(event.sender), event.now_ns);
+            self.set_time_of(Timestamp::last(event.sender), event.time_ns);
         }
     }
 
     fn first_fin(&mut self, event: &Event<'_>, seen: &mut Annotation, acks_fin: bool) {
         let closes_first = self.first_closer().is_none_or(|first| first == event.sender);
         if self.first_closer().is_none() {
-            self.set_time_of(Timestamp::FirstFin, event.now_ns);
+            self.set_time_of(Timestamp::FirstFin, event.time_ns);
             self.handshake.set_first_closer(event.sender);
-        } else if self.closed_long_ago(event.now_ns) {
+        } else if self.closed_long_ago(event.time_ns) {
             self.findings.insert(Finding::HalfClosedLong);
+        }
+        if !closes_first {
+            self.forget_first_data(event.time_ns);
         }
         let stage = if closes_first {
             Stage::Fin
@@ -87,8 +92,9 @@ impl Connection {
         } else {
             Stage::SecondFin
         };
-        // A handshake stage wins: the final ACK may carry the FIN.
-        if matches!(seen.stage, Stage::None | Stage::FinAcked | Stage::SecondFinAcked) {
+        // A handshake stage wins: the final ACK may carry the FIN. And a client in SYN-SENT drops it.
+        let counts = !self.is_ahead_of_synack(event);
+        if matches!(seen.stage, Stage::None | Stage::FinAcked | Stage::SecondFinAcked) && counts {
             seen.stage = stage;
         }
         let sender = self.end(event.sender);
@@ -107,21 +113,24 @@ impl Connection {
             State::TimeWait | State::Closing | State::Closed => {}
             _ => sender.prove(State::FinWait1),
         }
-        self.deliver_fin(event);
+        if counts {
+            self.deliver_fin(event);
+        }
         if !closes_first {
-            self.set_time_of(Timestamp::SecondFin, event.now_ns);
+            self.set_time_of(Timestamp::SecondFin, event.time_ns);
         }
     }
 
     /// A further copy of a FIN: its acknowledgment did not arrive.
     fn repeat_fin(&mut self, event: &Event<'_>, seen: &mut Annotation) {
-        let since = event.now_ns.saturating_sub(self.last_copy_ns(event.sender));
+        let since = event.time_ns.saturating_sub(self.last_copy_ns(event.sender));
         let answers = self.fin_acknowledged_by(event.receiver, event.acknowledgment());
         let reset = self.reset().is_some();
+        let counts = !self.is_ahead_of_synack(event);
         let sender = self.end_mut(event.sender);
         sender.retries = sender.retries.saturating_add(1);
         seen.retransmission(sender.retries, since.max(0) as u64);
-        if !seen.stage.is_handshake() {
+        if !seen.stage.is_handshake() && counts {
             seen.stage = sender.fin_stage();
         }
         match sender.state {
@@ -131,7 +140,19 @@ impl Connection {
             State::Closed if !reset => sender.prove(State::LastAck),
             _ => {}
         }
-        self.deliver_fin(event);
+        if counts {
+            self.deliver_fin(event);
+        }
+    }
+
+    /// The FIN of `side` did not count.
+    pub(crate) fn forget_fin(&mut self, side: Side) {
+        if !self.end(side).has(Facts::FIN) {
+            return;
+        }
+        self.end_mut(side).forget_fin();
+        self.handshake.forget_closer(side);
+        self.set_fin_end(side, self.end(side).nxt, true);
     }
 
     /// The receiver's state after a FIN has arrived. RFC 9293 §3.10.7.4, ESTABLISHED STATE: "Enter the

@@ -6,9 +6,15 @@ use crate::connection::rules::incarnation::is_within;
 use crate::connection::state::Connection;
 use crate::connection::state::endpoint::Facts;
 use crate::connection::state::handshake::Handshake;
+use crate::connection::state::timestamps::Timestamp;
 use crate::vocabulary::Side;
 use crate::vocabulary::{Finding, Stage, State};
-use crate::wire::TcpFlags;
+use crate::wire::{SeqNumber, TcpFlags, TcpOption, TcpOptions};
+
+/// Data that was sent this many times more is not answered.
+const FEW_REPEATS: u8 = 2;
+/// Data that was sent this long ago is not answered, in nanoseconds.
+const OLD_NS: i64 = 3_000_000_000;
 
 impl Connection {
     /// Mid-stream, a segment with ACK shows that the connection exists, and no more.
@@ -21,6 +27,16 @@ impl Connection {
                 end.assume(State::Established);
             }
         }
+    }
+
+    /// Whether a segment of the server comes without that a SYN/ACK has passed, or an ACK of the client:
+    /// as far as can be seen, the client is in SYN-SENT and takes nothing but a SYN or an RST.
+    pub(crate) fn is_ahead_of_synack(&self, event: &Event<'_>) -> bool {
+        let [client, server] = &self.ends;
+        event.sender == Side::Server
+            && client.has(Facts::SYN)
+            && !client.has(Facts::ACK)
+            && !server.has(Facts::SYN)
     }
 
     /// The server shows that the final ACK arrived: it goes on in the stream instead of repeating its
@@ -46,10 +62,14 @@ impl Connection {
             || event.has(TcpFlags::FIN)
             || server.has(Facts::SYN) && event.sequence().is_after(server.iss + 1)
             || client.has(Facts::ISS_KNOWN) && event.acknowledgment().is_after(client.iss + 1);
-        // RFC 7413 §3: "MAY send data in response to the SYN before the handshake completes".
-        let early_data =
-            !self.handshake.has(Handshake::COMPLETE) && self.handshake.has(Handshake::FAST_OPEN);
-        if !goes_on || !fits || early_data {
+        if !goes_on || !fits {
+            return;
+        }
+        if self.may_be_early(event) {
+            self.note_early(event);
+            return;
+        }
+        if self.is_ahead_of_synack(event) {
             return;
         }
         self.handshake -= Handshake::REFUTED;
@@ -69,7 +89,8 @@ impl Connection {
     pub(crate) fn check_data(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let early = event.payload > 0
             && event.sender == Side::Server
-            && !self.handshake.intersects(Handshake::COMPLETE | Handshake::FAST_OPEN)
+            && !self.handshake.has(Handshake::COMPLETE)
+            && !self.is_fast_open()
             && self.server_end().has(Facts::SYN_ACK)
             && self.client_end().has(Facts::SENT);
         if early {
@@ -80,9 +101,15 @@ impl Connection {
         if event.timestamps.is_none()
             && self.handshake.has(Handshake::TIMESTAMPS)
             && !self.end(event.sender).has(Facts::TS_DROPPED)
+            && !event.lacks_options()
         {
             seen.add(Finding::TsDropped);
             self.end_mut(event.sender).facts |= Facts::TS_DROPPED;
+            if seen.final_ack && event.sender == Side::Client {
+                self.note_missing_timestamps();
+            }
+        } else if event.timestamps.is_some() && self.end(event.sender).has(Facts::TS_DROPPED) {
+            self.forget_missing_timestamps();
         }
         if self.handshake.has(Handshake::JOIN) && self.awaits_join() {
             // The fourth segment of an MPTCP join confirms the third (RFC 8684 §3.2).
@@ -99,20 +126,28 @@ impl Connection {
         self.handshake.has(Handshake::COMPLETE) && !self.handshake.has(Handshake::JOIN_CONFIRMED)
     }
 
-    /// Stores how far the sender has got.
+    /// Stores how far the sender has got. A predicted segment is an ACK, with or without payload, of an
+    /// open connection: the compiler leaves out the rest.
     #[inline(always)]
-    pub(crate) fn account(&mut self, event: &Event<'_>) {
+    pub(crate) fn account<const PREDICTED: bool>(&mut self, event: &Event<'_>) {
         let end = self.end_mut(event.sender);
-        let first = !end.has(Facts::SENT);
+        let first = !PREDICTED && !end.has(Facts::SENT);
         end.ttl = event.segment.ttl;
         end.facts |= Facts::TTL;
-        let syn = event.has(TcpFlags::SYN);
+        let [syn, fin] = [TcpFlags::SYN, TcpFlags::FIN].map(|flag| !PREDICTED && event.has(flag));
+        let next = if PREDICTED { event.sequence() + event.payload } else { event.end() };
+        let (nxt, start_known) = (end.nxt, PREDICTED || end.has(Facts::ISS_KNOWN));
+        let goes_on = first || next.is_after(nxt);
+        // A keep-alive may carry an octet that was sent before.
+        let first_data = event.payload > 0 && goes_on && !syn && !end.has(Facts::PAYLOAD);
         if !syn {
             end.facts |= Facts::MORE;
-            end.facts.set(Facts::PAYLOAD, event.payload > 0 || end.has(Facts::PAYLOAD));
+            end.facts.set(Facts::PAYLOAD, first_data || end.has(Facts::PAYLOAD));
         }
-        if event.has(TcpFlags::ACK) {
-            if !end.has(Facts::ACK) || event.acknowledgment().is_after(end.ack) {
+        if PREDICTED || event.has(TcpFlags::ACK) {
+            // A challenge ACK carries the number of an older connection.
+            let anew = !end.has(Facts::ACK) || syn && end.has(Facts::CHALLENGE);
+            if anew || event.acknowledgment().is_after(end.ack) {
                 end.ack = event.acknowledgment();
             }
             end.window = event.segment.window;
@@ -121,12 +156,90 @@ impl Connection {
             end.facts.set(Facts::SCALED, !syn);
             end.facts |= Facts::ACK;
         }
-        let next = event.end();
-        if first || next.is_after(end.nxt) {
-            match event.has(TcpFlags::FIN) {
+        // Options other than timestamps in their usual place.
+        let more = event.options.len() > if event.timestamps.is_some() { 12 } else { 0 };
+        if goes_on {
+            match fin {
                 // The end of this FIN is stored already.
                 true => end.nxt = next,
                 false => self.set_nxt(event.sender, next),
+            }
+        } else if event.sequence() != nxt {
+            self.note_behind(event);
+        }
+        if event.sequence() != nxt && !syn && (start_known || !first) {
+            self.note_disorder(event, nxt);
+        }
+        if more && !syn {
+            self.read_sack(event);
+        }
+        if first_data && event.sender == Side::Client && !self.closed_by_both() {
+            self.set_time_of(Timestamp::FirstData, event.time_ns);
+        }
+    }
+
+    /// Whether both ends have sent a FIN.
+    fn closed_by_both(&self) -> bool {
+        self.ends.iter().all(|end| end.has(Facts::FIN))
+    }
+
+    /// Whether the client's first data was sent twice more, or is old, and no octet of it acknowledged,
+    /// although the answers of the server are in the capture.
+    pub(crate) fn is_data_unanswered(&self, now_ns: i64) -> bool {
+        let [client, server] = &self.ends;
+        let unanswered = client.has(Facts::SYN | Facts::PAYLOAD)
+            && server.has(Facts::SYN_ACK)
+            && !self.handshake.has(Handshake::FAST_OPEN)
+            && !server.ack.is_after(client.iss + 1)
+            // Otherwise segments of the server are missing.
+            && !client.ack.is_after(server.nxt);
+        let repeats = self.extra.as_ref().map_or(0, |extra| extra.data_repeats);
+        let end_ns = self.final_reset().map_or(now_ns, |reset| reset.time_ns.min(now_ns));
+        let is_old = || end_ns.saturating_sub(self.time_of(Timestamp::FirstData)) >= OLD_NS;
+        unanswered && (repeats >= FEW_REPEATS || !self.closed_by_both() && is_old())
+    }
+
+    /// The second FIN takes the place of the time of the client's first data.
+    pub(crate) fn forget_first_data(&mut self, now_ns: i64) {
+        if self.client_end().has(Facts::PAYLOAD) && self.is_data_unanswered(now_ns) {
+            self.extra_mut().data_repeats = FEW_REPEATS;
+        }
+    }
+
+    /// A segment that does not begin at `nxt`, up to which its sender had got: octets before it are missing
+    /// from the capture, or it brings some that were missing.
+    #[cold]
+    fn note_disorder(&mut self, event: &Event<'_>, nxt: SeqNumber) {
+        let [client, server] = &self.ends;
+        let first = event.sender == Side::Client
+            && event.payload > 0
+            && client.has(Facts::SYN)
+            && server.has(Facts::SYN_ACK)
+            && event.sequence() == client.iss + 1
+            && !server.ack.is_after(event.sequence());
+        if first && !event.sequence().is_after(nxt) {
+            let repeats = &mut self.extra_mut().data_repeats;
+            *repeats = repeats.saturating_add(1);
+        }
+        if event.sequence().is_after(nxt) {
+            self.extra_mut().gaps_mut(event.sender).open(nxt, event.sequence());
+        } else if let Some(extra) = &mut self.extra
+            && extra.gaps(event.sender).is_some()
+        {
+            extra.gaps_mut(event.sender).fill(event.sequence(), event.end());
+        }
+    }
+
+    /// Stores how far the receiver has got, if it acknowledges selectively what has not passed here.
+    #[cold]
+    fn read_sack(&mut self, event: &Event<'_>) {
+        let nxt = self.end(event.receiver).nxt;
+        for option in TcpOptions::new(event.options, 0).map_while(Result::ok) {
+            let TcpOption::Sack(blocks) = option else { continue };
+            for end in blocks.iter().map(|(_, end)| SeqNumber(end)) {
+                if end.is_after(nxt) {
+                    self.extra_mut().gaps_mut(event.receiver).sack(end);
+                }
             }
         }
     }

@@ -36,6 +36,13 @@ impl Connection {
             let extra = self.extra_mut();
             extra.icmp = Some(IcmpSeen { kind: error.kind, code: error.code });
             extra.icmp_frame = number_of_32_bits(error.packet.frame);
+            if extra.reset.is_some_and(|reset| reset.asked_again) {
+                // The last answer to the SYN decides.
+                extra.reset = None;
+            }
+            if error.packet.source == self.server().ip() {
+                self.note_error_of_server();
+            }
         }
         self.report_states(self.states(), &mut seen);
         seen

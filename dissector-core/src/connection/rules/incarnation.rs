@@ -38,9 +38,17 @@ impl Connection {
     ///
     /// A SYN does after the close, or where its sender is known to count from elsewhere. It does
     /// not where it meets the other side's SYN, or is recorded after the SYN/ACK that answers it.
-    pub(crate) fn is_succeeded_by(&self, segment: &CompactSegment, sender: Side) -> bool {
+    pub(crate) fn is_succeeded_by(
+        &self,
+        segment: &CompactSegment,
+        sender: Side,
+        now_ns: i64,
+    ) -> bool {
         let flags = segment.flags;
-        flags.contains(TcpFlags::SYN) && !illegal(flags) && self.starts_anew(segment, sender)
+        flags.contains(TcpFlags::SYN)
+            && !illegal(flags)
+            && self.starts_anew(segment, sender)
+            && !self.is_asked_again(segment, sender, now_ns)
     }
 
     /// The other end; the same in a connection to itself.
@@ -77,7 +85,8 @@ impl Connection {
         }
         if sender.has(Facts::MORE) {
             // Mid-stream so far: only the SYN directly before its first segment belongs to it.
-            return !sender.has(Facts::ACK) || sender.nxt.since(sequence) != 1;
+            let is_first = sender.sent == 1 && self.packets <= u32::from(u8::MAX);
+            return !is_first || !sender.has(Facts::ACK) || sender.nxt.since(sequence) != 1;
         }
         // The sender was silent so far.
         let crosses = receiver.has(Facts::SYN) && !receiver.has(Facts::SYN_ACK);
@@ -109,60 +118,44 @@ impl Connection {
         }
     }
 
-    /// Whether the SYN has had its answer: an acceptable SYN/ACK, or an RST.
-    pub(crate) fn is_answered(&self) -> bool {
-        self.server_end().has(Facts::SYN_ACK) || self.reset().is_some()
+    /// Whether a SYN/ACK has answered the SYN, or an RST one that belongs to an attempt like this: `older`,
+    /// the connection before this one, is over.
+    pub(crate) fn displaces(&self, older: &Connection) -> bool {
+        let refused = || self.reset().is_some() && older.is_unanswered();
+        self.server_end().has(Facts::SYN_ACK) || refused()
+    }
+
+    /// Whether this is an attempt that has had no answer so far.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        let [client, server] = &self.ends;
+        let opens = client.has(Facts::SYN) && !client.has(Facts::MORE);
+        opens && !server.facts.intersects(Facts::SYN | Facts::MORE)
     }
 
     /// The peer, which no longer has the connection, has reset it.
-    pub(crate) fn clear(&mut self, frame: u32, now_ns: i64) {
+    pub(crate) fn clear(&mut self, by: Side, frame: u32, time_ns: i64) {
         let before = [0, 1].map(|side| (self.ends[side].state, self.ends[side].proven()));
         let extra = self.extra_mut();
-        extra.rst_frame = frame;
         extra.reset.get_or_insert(Reset {
-            by: Side::Client,
+            frame,
+            by,
             reason: RstReason::HalfOpenDiscovery,
             bare: true,
             after_confirmation: true,
-            time_ns: now_ns,
+            asked_again: false,
+            has_arrived: true,
+            ttl: 0,
+            window: 0,
+            time_ns,
             before,
         });
         self.ends.iter_mut().for_each(|end| end.assume(State::Closed));
     }
 
-    /// Whether a segment belongs to this connection, the newer and unanswered one of two on the same
-    /// addresses and ports. The challenge ACK does, and the RST that answers it.
-    pub(crate) fn takes(&self, segment: &CompactSegment, sender: Side) -> bool {
-        let CompactSegment { flags, sequence, acknowledgment, .. } = *segment;
-        let receiver = self.receiver(sender);
-        if flags.contains(TcpFlags::SYN) {
-            // A SYN/ACK that does not answer this SYN may repeat the older connection's.
-            return !flags.contains(TcpFlags::ACK)
-                || self.end(receiver).syn_acknowledged_by(acknowledgment);
-        }
-        let rst = flags.contains(TcpFlags::RST);
-        let (own, other) = (self.end(sender), self.end(receiver));
-        if own.has(Facts::SYN) {
-            let answers_challenge = other.has(Facts::ACK) && sequence == other.ack;
-            return if rst { answers_challenge } else { sequence == own.iss + 1 };
-        }
-        let bare = segment.payload_octets() == 0 && !flags.contains(TcpFlags::FIN);
-        let answers_syn =
-            flags.contains(TcpFlags::ACK) && other.syn_acknowledged_by(acknowledgment);
-        answers_syn || bare && !rst
-    }
-
-    /// Whether a segment goes on where its sender was.
-    pub(crate) fn fits(&self, segment: &CompactSegment, sender: Side) -> bool {
-        let end = self.end(sender);
-        end.has(Facts::SENT) && segment.sequence.since(end.nxt).unsigned_abs() <= MOST_APART
-    }
-
-    /// Whether nothing came for so long that the connection may be past. The clock is never earlier than
-    /// the last segment.
+    /// Whether nothing came for so long that the connection may be past.
     #[inline(always)]
     pub(crate) fn is_silent(&self, now_ns: i64) -> bool {
-        now_ns.wrapping_sub(self.last_ns) as u64 >= LINGER_NS as u64
+        now_ns.saturating_sub(self.last_ns) >= LINGER_NS
     }
 
     /// Whether the connection is over, and was silent for so long that no more segments belong to it.

@@ -98,9 +98,12 @@ impl Connection {
         if !is_within(client, event.sequence()) {
             return;
         }
-        let acknowledges = server.has(Facts::ACK)
+        // With Fast Open, it acknowledges the data of the SYN before it has the final ACK. An ACK of an
+        // older connection's server says nothing of this one.
+        let acknowledges = server.has(Facts::SENT | Facts::ACK)
             && server.ack.is_after(client.iss + 1)
-            && !server.ack.is_after(event.end());
+            && !server.ack.is_after(event.end())
+            && !self.is_fast_open();
         if client.state == State::SynSent {
             seen.add(Finding::SynAckNotCaptured);
             self.client_end_mut().prove(State::Established);
@@ -156,6 +159,9 @@ impl Connection {
                 server.assume(State::SynReceived);
             }
         }
+        if self.handshake.has(Handshake::REFUTED) && event.sender == Side::Client {
+            self.answer_repetition();
+        }
         let both = self.ends.iter().all(|end| end.has(Facts::SYN_ACKED));
         if !both || self.handshake.has(Handshake::COMPLETE) {
             return;
@@ -163,7 +169,7 @@ impl Connection {
         if further_on {
             seen.add(Finding::FinalAckNotCaptured);
             self.handshake |= Handshake::COMPLETE;
-            self.set_time_of(Timestamp::FinalAck, event.now_ns);
+            self.set_time_of(Timestamp::FinalAck, event.time_ns);
         } else {
             self.complete(event, seen);
         }
@@ -181,30 +187,16 @@ impl Connection {
         }
     }
 
-    /// An ACK of a number that the sender of the SYN has not sent: the responder holds an older
-    /// connection. RFC 9293 §3.10.7.4: "if the SYN bit is set, irrespective of the sequence number,
-    /// TCP endpoints MUST send a "challenge ACK" to the remote peer".
-    fn challenge(&mut self, event: &Event<'_>, seen: &mut Annotation) {
-        let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
-        let awaits_answer = receiver.has(Facts::SYN) && !receiver.has(Facts::SYN_ACKED);
-        let bare =
-            event.payload == 0 && !event.segment.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
-        if awaits_answer && bare && !sender.has(Facts::SYN) {
-            seen.stage = Stage::ChallengeAck;
-            seen.add(Finding::ChallengeAck);
-            self.end_mut(event.sender).facts |= Facts::CHALLENGE;
-        }
-    }
-
     /// The segment that completes the handshake: both SYNs are acknowledged.
     fn complete(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         self.handshake |= Handshake::COMPLETE;
         self.handshake.set(Handshake::SYNACK_MISSING, !self.end(event.receiver).has(Facts::SYN));
         self.frames.final_ack = event.segment.frame;
-        self.set_time_of(Timestamp::FinalAck, event.now_ns);
+        self.set_time_of(Timestamp::FinalAck, event.time_ns);
         self.answer_copy(event.receiver, event);
         let captured = self.is_copy_answered(event.receiver);
         self.handshake.set_acknowledged(captured.then_some(event.receiver));
+        self.note_timestamp_of_final_ack(event);
         seen.final_ack = true;
         seen.add(Finding::HandshakeComplete);
         if self.setup_time_ns().is_some_and(|setup| setup > SLOW_NS) {
@@ -215,8 +207,8 @@ impl Connection {
         }
         seen.stage = Stage::FinalAck;
         if event.sender == Side::Server && self.handshake.has(Handshake::SIMULTANEOUS) {
-            // Its SYN came without an ACK, and its ACK without a SYN.
-            self.handshake |= Handshake::SPLIT;
+            // Its SYN came without an ACK, and its ACK without a SYN. In a simultaneous open, this happens where
+            // the other SYN did not arrive; one that splits its SYN/ACK looks the same.
             seen.add(Finding::SplitHandshake);
         }
         self.end_mut(event.sender).prove(State::Established);
@@ -277,8 +269,9 @@ impl Connection {
         }
         self.push_copy(event, offer);
         self.count_syn(event.sender, has_ack);
+        self.note_syn(event);
         if self.extra.is_some() && !self.end(event.sender).has(Facts::FIN) {
-            self.set_time_of(Timestamp::last(event.sender), event.now_ns);
+            self.set_time_of(Timestamp::last(event.sender), event.time_ns);
         }
     }
 
@@ -297,7 +290,7 @@ impl Connection {
         if event.sender == Side::Client {
             self.frames.syn = event.segment.frame;
         }
-        if event.payload > 0 && !offer.has(Offers::COOKIE) {
+        if event.payload > 0 && offer.lacks(Offers::COOKIE) {
             seen.add(Finding::SynDataWithoutCookie);
         }
         self.check_mss(&offer, seen);
@@ -364,6 +357,7 @@ impl Connection {
         }
         self.end_mut(event.receiver).facts |= Facts::SYN_ACKED;
         self.answer_copy(event.receiver, event);
+        self.forget_older(event);
         if self.end(event.receiver).has(Facts::SYN) && !simultaneous {
             self.check_answer(event, &answer, seen);
         }
@@ -397,7 +391,8 @@ impl Connection {
         }
         // RFC 9293 §3.10.7.3: "If SND.UNA > ISS (our SYN has been ACKed), change the connection state
         // to ESTABLISHED".
-        if !simultaneous && self.end(event.receiver).state == State::SynSent {
+        let may_take = self.note_echo(event);
+        if !simultaneous && may_take && self.end(event.receiver).state == State::SynSent {
             self.end_mut(event.receiver).assume(State::Established);
         }
     }
@@ -410,7 +405,7 @@ impl Connection {
             && self.handshake.has(Handshake::SYNACK_MISSING)
             && event.sender == Side::Server
             && client.ack.is_after(event.sequence())
-            && event.now_ns.saturating_sub(self.time_of(Timestamp::FinalAck)) < MOST_LATE_NS
+            && event.time_ns.saturating_sub(self.time_of(Timestamp::FinalAck)) < MOST_LATE_NS
     }
 
     /// Stores time and frame of a SYN/ACK.
@@ -424,7 +419,7 @@ impl Connection {
                 seen.add(Finding::SimultaneousOpen);
             }
             if self.exact_time_of(Timestamp::ClientSynAck).is_none() {
-                self.set_time_of(Timestamp::ClientSynAck, event.now_ns);
+                self.set_time_of(Timestamp::ClientSynAck, event.time_ns);
             }
         } else if late {
             seen.copy = Repeat::Late;
@@ -437,7 +432,7 @@ impl Connection {
             self.handshake |= Handshake::SYNACK_SEEN;
             if !first {
                 // Otherwise the time of the first copy stands for it.
-                self.set_time_of(Timestamp::SynAck, event.now_ns);
+                self.set_time_of(Timestamp::SynAck, event.time_ns);
             }
         }
     }
@@ -475,14 +470,16 @@ impl Connection {
         let earlier = || copies.is_some_and(|copies| copies.any(offered));
         if offer.is_exceeded_by(answer) && !earlier() {
             seen.add(Finding::SynAckOptionNotOffered);
-        } else if offer.window_scale().is_some() != answer.window_scale().is_some() {
+        } else if offer.has(Offers::WINDOW_SCALE) && answer.lacks(Offers::WINDOW_SCALE)
+            || offer.lacks(Offers::WINDOW_SCALE) && answer.has(Offers::WINDOW_SCALE)
+        {
             seen.add(Finding::WscaleOneSided);
         }
         let only_syn = event.acknowledgment() == client.iss + 1;
         if client.has(Facts::SYN_PAYLOAD) && only_syn {
             seen.add(Finding::TfoFallback);
         }
-        if offer.has(Offers::MP_CAPABLE) && !answer.has(Offers::MP_CAPABLE) {
+        if offer.has(Offers::MP_CAPABLE) && answer.lacks(Offers::MP_CAPABLE) {
             seen.add(Finding::MptcpFallback);
         }
         if ecn(offer.ecn(), Some(answer.ecn())) == Ecn::Broken {

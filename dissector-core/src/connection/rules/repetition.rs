@@ -17,11 +17,12 @@ use crate::wire::TcpFlags;
 impl Connection {
     /// A further copy of a SYN or SYN/ACK: its answer did not arrive, or not in time.
     pub(crate) fn repeat_syn(&mut self, event: &Event<'_>, offer: Offer, seen: &mut Annotation) {
-        let since = event.now_ns.saturating_sub(self.last_syn_ns(event.sender));
+        let since = event.time_ns.saturating_sub(self.last_syn_ns(event.sender));
         let complete = self.handshake.has(Handshake::COMPLETE);
         let sender = self.end_mut(event.sender);
         sender.retries = sender.retries.saturating_add(1);
         seen.retransmission(sender.retries, since.max(0) as u64);
+        self.renew_challenge();
         if event.has(TcpFlags::ACK) {
             self.repeat_synack(event, seen, complete);
             return;
@@ -29,11 +30,11 @@ impl Connection {
         seen.add(Finding::SynRetx);
         let last = self.last_content(event.sender);
         let without_data = last.payload && event.payload == 0;
-        let without_cookie = last.offer.has(Offers::COOKIE) && !offer.has(Offers::COOKIE);
+        let without_cookie = last.offer.has(Offers::COOKIE) && offer.lacks(Offers::COOKIE);
         if without_data || without_cookie {
             seen.add(Finding::TfoFallback);
         }
-        if last.offer != offer {
+        if last.offer.differs_from(&offer) {
             seen.add(Finding::SynOptionsChanged);
         }
         if complete {
@@ -44,6 +45,8 @@ impl Connection {
             seen.add(Finding::SynAckNotReceived);
         }
         self.end_mut(event.sender).prove(State::SynSent);
+        let early = self.end(event.receiver).has(Facts::EARLY);
+        self.end_mut(event.receiver).facts.set(Facts::EARLY_AGAIN, early);
         if self.end(event.receiver).state == State::Listen {
             self.end_mut(event.receiver).assume(State::SynReceived);
         }
@@ -52,7 +55,9 @@ impl Connection {
     fn repeat_synack(&mut self, event: &Event<'_>, seen: &mut Annotation, complete: bool) {
         if !complete || self.handshake.has(Handshake::SIMULTANEOUS) {
             seen.add(Finding::SynAckRetx);
+            let may_take = self.note_echo(event);
             if self.end(event.receiver).state == State::SynSent
+                && may_take
                 && !self.handshake.has(Handshake::SIMULTANEOUS)
             {
                 self.end_mut(event.receiver).assume(State::Established);
@@ -60,23 +65,20 @@ impl Connection {
             return;
         }
         // Sent before the final ACK can have arrived, or recorded late: it refutes nothing.
-        if self.handshake.has(Handshake::CONFIRMED)
-            || event.now_ns.saturating_sub(self.time_of(Timestamp::FinalAck))
-                < self.synack_delay_ns()
-        {
+        let since_ns = event.time_ns.saturating_sub(self.time_of(Timestamp::FinalAck));
+        let crossed = since_ns < self.synack_delay_ns() && !self.echoes_final_ack(event);
+        if crossed || self.handshake.has(Handshake::CONFIRMED) {
             seen.add(Finding::SynAckRetxCrossed);
             return;
         }
         seen.add(Finding::SynAckRetxAfterAck);
-        self.handshake |= Handshake::REFUTED;
-        let repeats = &mut self.extra_mut().repeats;
-        *repeats = repeats.saturating_add(1);
-        self.end_mut(event.sender).prove(State::SynReceived);
+        self.refute_final_ack(event);
+        self.note_repeated_synack(event);
     }
 
     /// Stores a copy of a SYN or SYN/ACK.
     pub(crate) fn push_copy(&mut self, event: &Event<'_>, offer: Offer) {
-        let (time_ns, timestamp) = (event.now_ns, event.timestamps.map(|(value, _)| value));
+        let (time_ns, timestamp) = (event.time_ns, event.timestamps.map(|(value, _)| value));
         if self.end(event.sender).has(Facts::COPY) {
             let content =
                 Content { offer, payload: event.payload > 0, synack: event.has(TcpFlags::ACK) };

@@ -31,7 +31,7 @@ impl Connection {
     /// Stores a SYN/ACK besides the one that counts.
     pub(crate) fn add_other(&mut self, event: &Event<'_>, offer: Offer) {
         let acceptable = self.end(event.receiver).syn_acknowledged_by(event.acknowledgment());
-        let (iss, last_copy_ns) = (event.sequence(), event.now_ns);
+        let (iss, last_copy_ns) = (event.sequence(), event.time_ns);
         let others = self.extra_mut().others_mut(event.sender);
         others.retain(|other| other.iss != iss);
         if others.len() == MOST_OTHERS {
@@ -87,8 +87,8 @@ impl Connection {
         let Some(other) = others.iter_mut().find(|other| other.iss == event.sequence()) else {
             return;
         };
-        let since = event.now_ns.saturating_sub(other.last_copy_ns);
-        other.last_copy_ns = event.now_ns;
+        let since = event.time_ns.saturating_sub(other.last_copy_ns);
+        other.last_copy_ns = event.time_ns;
         other.retries = other.retries.saturating_add(1);
         seen.retransmission(other.retries, since.max(0) as u64);
         self.count_syn(event.sender, true);

@@ -94,6 +94,11 @@ impl FurtherCopies {
         self.first.iter().chain(&self.others)
     }
 
+    /// The timestamps of the copies.
+    pub fn timestamps(&self) -> impl Iterator<Item = u32> {
+        self.iter().filter_map(|copy| copy.timestamp)
+    }
+
     /// The last copy.
     pub fn last(&self) -> Option<&SynCopy> {
         self.others.last().or(self.first.as_ref())
@@ -137,5 +142,10 @@ impl FurtherCopies {
 
     pub fn answered(&self) -> Option<Answered> {
         self.answered
+    }
+
+    /// The answer counts for nothing.
+    pub fn forget_answer(&mut self) {
+        self.answered = None;
     }
 }

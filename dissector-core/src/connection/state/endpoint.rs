@@ -61,6 +61,13 @@ bitflags::bitflags! {
         const TO_ESTABLISHED = 1 << 24;
         /// A segment under way to it will take it to CLOSING.
         const TO_CLOSING = 1 << 25;
+        /// Data before its SYN/ACK, which the SYN allows (Fast Open).
+        const EARLY = 1 << 26;
+        /// The same data again, or the client's SYN after it.
+        const EARLY_AGAIN = 1 << 27;
+        /// Its final ACK carries a later timestamp than all copies of its SYN: `copy_timestamp`
+        /// is that of the final ACK from then on.
+        const ACK_NEWER = 1 << 28;
         /// A segment under way to it will take it to another state.
         const UPCOMING =
             Self::TO_SYN_RECEIVED.bits() | Self::TO_ESTABLISHED.bits() | Self::TO_CLOSING.bits();
@@ -77,8 +84,9 @@ pub(crate) struct Endpoint {
     pub nxt: SeqNumber,
     /// Highest acknowledgment number sent; means something with [`Facts::ACK`].
     pub ack: SeqNumber,
-    /// Timestamp of the first copy of its SYN or SYN/ACK; means something with
-    /// [`Facts::COPY_TIMESTAMP`].
+    /// Timestamp of the first copy of its SYN or SYN/ACK, or of its FIN on a connection that came up;
+    /// means something with [`Facts::COPY_TIMESTAMP`]. With [`Facts::ACK_NEWER`], timestamp of its
+    /// final ACK.
     pub copy_timestamp: u32,
     pub facts: Facts,
     /// Options and ECN bits of its SYN.
@@ -194,6 +202,11 @@ impl Endpoint {
         };
         self.facts = self.facts.difference(STAGE_OF_FIN | Facts::FIN_ACKED) | Facts::FIN | fact;
         self.retries = 0;
+    }
+
+    /// Its FIN did not count.
+    pub fn forget_fin(&mut self) {
+        self.facts -= STAGE_OF_FIN | Facts::FIN_ACKED | Facts::FIN;
     }
 
     /// The first answer to its SYN came, which has no other copy that the answer could be for.

@@ -78,6 +78,14 @@ impl Handshake {
         };
     }
 
+    /// The FIN of this end, if it was the first, did not count.
+    pub fn forget_closer(&mut self, side: Side) {
+        *self -= match side {
+            Side::Client => Self::CLOSED_BY_CLIENT,
+            Side::Server => Self::CLOSED_BY_SERVER,
+        };
+    }
+
     const fn of(side: Side) -> Self {
         match side {
             Side::Client => Self::OF_CLIENT,

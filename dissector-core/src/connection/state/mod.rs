@@ -1,9 +1,11 @@
 //! The state of a connection, as far as the capture shows it.
 
+pub(crate) mod clues;
 pub(crate) mod copies;
 mod counters;
 pub(crate) mod endpoint;
 pub(crate) mod extra;
+pub(crate) mod gaps;
 pub(crate) mod handshake;
 pub(crate) mod offer;
 pub(crate) mod origin;
@@ -93,7 +95,6 @@ impl Connection {
         reuse: Reuse,
         first: &CompactSegment,
         key: &FlowKey,
-        now_ns: i64,
     ) -> Self {
         let (flags, [source_port, destination_port]) = (first.flags, key::split_ports(first.ports));
         let syn = flags.contains(TcpFlags::SYN) && !illegal(flags);
@@ -115,8 +116,8 @@ impl Connection {
         Self {
             key: StoredKey::new(key, sender),
             ends: [Endpoint::new(client_state), Endpoint::new(server_state)],
-            first_ns: now_ns,
-            last_ns: now_ns,
+            first_ns: first.time_ns,
+            last_ns: first.time_ns,
             offsets: Offsets::default(),
             packets: 0,
             findings: FindingSet::EMPTY,
@@ -166,6 +167,18 @@ impl Connection {
     /// The RST that was believed.
     pub(crate) fn reset(&self) -> Option<Reset> {
         self.extra.as_ref()?.reset
+    }
+
+    /// The RST that ended the connection, as things stand: the one that was believed, or one in the
+    /// window after which its receiver has sent nothing.
+    pub(crate) fn final_reset(&self) -> Option<Reset> {
+        let extra = self.extra.as_ref()?;
+        extra.reset.or(extra.doubtful_reset())
+    }
+
+    /// Whether the handshake was completed, but by an end that had reset the connection before.
+    pub(crate) fn is_void(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.is_void)
     }
 
     /// The first ICMP error that quotes the SYN.

@@ -23,7 +23,8 @@ bitflags::bitflags! {
 }
 
 /// The options of a SYN or SYN/ACK, and its ECN bits. From the most significant bit: 16 bits of maximum
-/// segment size, eight of [`Offers`], a 0, AE, CWR and ECE, and four bits of window scale, at most 14.
+/// segment size, eight of [`Offers`], whether options are missing from the capture, AE, CWR and ECE, and
+/// four bits of window scale, at most 14.
 ///
 /// One number, because a load that spans several recent stores takes longer than to read all options.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -31,6 +32,9 @@ pub(crate) struct Offer(u32);
 
 /// The largest window scale; a larger one counts as this (RFC 7323 §2.3).
 const MAX_SCALE: u8 = 14;
+
+/// Options were cut off by the snap length of the capture.
+const CUT: u32 = 1 << 7;
 
 const MP_CAPABLE: u8 = 0;
 const MP_JOIN: u8 = 1;
@@ -81,6 +85,22 @@ impl Offer {
         Self(u32::from(mss) << 16 | u32::from(offers.bits()) << 8 | u32::from(scale_and_ecn))
     }
 
+    /// The same offer, of whose options some were not captured if `cut`.
+    #[inline]
+    pub const fn cut_if(self, cut: bool) -> Self {
+        if cut { Self(self.0 | CUT) } else { self }
+    }
+
+    /// Whether options are missing from the capture.
+    pub const fn is_cut(&self) -> bool {
+        self.0 & CUT != 0
+    }
+
+    /// Whether it is certain that it has none of these. Cut off is not absent.
+    pub const fn lacks(&self, offers: Offers) -> bool {
+        !self.is_cut() && !self.offers().intersects(offers)
+    }
+
     pub const fn offers(&self) -> Offers {
         Offers::from_bits_retain((self.0 >> 8) as u8)
     }
@@ -100,14 +120,40 @@ impl Offer {
 
     /// AE, CWR and ECE as a number of three bits.
     pub const fn ecn(&self) -> u8 {
-        self.0 as u8 >> 4
+        self.0 as u8 >> 4 & 0b111
+    }
+
+    /// Whether the offers are the same, but for what devices on the path rewrite or take out: maximum segment
+    /// size, selective acknowledgments and timestamps.
+    pub fn is_same_besides_sizes(&self, other: &Self) -> bool {
+        let rewritten = Offers::MSS | Offers::SACK | Offers::TIMESTAMPS;
+        self.offers() - rewritten == other.offers() - rewritten
+            && self.window_scale() == other.window_scale()
+            && self.ecn() == other.ecn()
     }
 
     /// Whether `answer`, a SYN/ACK, carries an option that needs an offer first
     /// (RFC 7323 §2.2 and §3.2, RFC 2018 §2).
     pub fn is_exceeded_by(&self, answer: &Self) -> bool {
         let needs_offer = Offers::WINDOW_SCALE | Offers::SACK | Offers::TIMESTAMPS;
-        (answer.offers() & needs_offer).intersects(!self.offers())
+        !self.is_cut() && (answer.offers() & needs_offer).intersects(!self.offers())
+    }
+
+    /// Whether another copy of the SYN certainly has other options or ECN bits.
+    pub fn differs_from(&self, other: &Self) -> bool {
+        if !self.is_cut() && !other.is_cut() {
+            return self != other;
+        }
+        let differ = |one: Option<u16>, other: Option<u16>| {
+            one.zip(other).is_some_and(|(one, other)| one != other)
+        };
+        let shift = |offer: &Self| offer.window_scale().map(u16::from);
+        let gone = |one: &Self, other: &Self| one.offers().iter().any(|option| other.lacks(option));
+        self.ecn() != other.ecn()
+            || differ(self.mss(), other.mss())
+            || differ(shift(self), shift(other))
+            || gone(self, other)
+            || gone(other, self)
     }
 }
 
@@ -140,6 +186,29 @@ pub(crate) fn ecn(syn: u8, synack: Option<u8>) -> Ecn {
 mod tests {
     use super::*;
     use hex_literal::hex;
+
+    #[test]
+    fn of_a_cut_offer_only_what_was_captured_is_known() {
+        let whole = Offer::read(TcpFlags::SYN, &hex!("020405b4 0402 0303 07 00"));
+        let cut = |options: &[u8]| Offer::read(TcpFlags::SYN, options).cut_if(true);
+        let without_scale = cut(&hex!("020405b4 0402"));
+        assert!(whole.lacks(Offers::TIMESTAMPS) && !without_scale.lacks(Offers::TIMESTAMPS));
+        assert!(!whole.is_cut() && without_scale.is_cut());
+        assert_eq!((without_scale.mss(), without_scale.ecn()), (Some(1460), 0));
+        assert!(!without_scale.is_exceeded_by(&whole));
+        assert!(whole.is_exceeded_by(&cut(&hex!("080a 00000001 00000002"))));
+        for (options, differs) in [
+            (&hex!("020405b4")[..], false),
+            (&hex!("02040200"), true),
+            (&hex!("020405b4 030307"), false),
+            (&hex!("020405b4 030306"), true),
+            (&hex!("020405b4 0402 080a 00000001 00000002"), true),
+            (&[], false),
+        ] {
+            assert_eq!(cut(options).differs_from(&whole), differs, "{options:?}");
+            assert_eq!(whole.differs_from(&cut(options)), differs, "{options:?}");
+        }
+    }
 
     #[test]
     fn the_layout_of_linux_is_read_like_any_other() {

@@ -97,6 +97,7 @@ impl Connection {
     pub(crate) fn set_first_copy(&mut self, side: Side, copy: FirstCopy) {
         let end = self.end_mut(side);
         end.copy_timestamp = copy.timestamp.unwrap_or(0);
+        end.facts -= Facts::ACK_NEWER;
         end.facts.set(Facts::COPY, copy.sent);
         end.facts.set(Facts::COPY_TIMESTAMP, copy.timestamp.is_some());
         end.facts.set(Facts::COPY_ANSWERED, copy.answered);

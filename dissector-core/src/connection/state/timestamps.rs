@@ -15,7 +15,7 @@ pub(crate) enum Timestamp {
     FinalAck,
     /// The first FIN of the side that closed first.
     FirstFin,
-    /// The first FIN of the side that closed last.
+    /// The first FIN of the side that closed last; until then, the client's first data.
     SecondFin,
     /// The first copy of the client's SYN; means something with
     /// [`Facts::COPY`](super::endpoint::Facts::COPY).
@@ -32,6 +32,10 @@ pub(crate) enum Timestamp {
 }
 
 impl Timestamp {
+    /// The client's first data, as long as only one end has sent a FIN.
+    #[expect(non_upper_case_globals, reason = "another name for a variant")]
+    pub const FirstData: Self = Self::SecondFin;
+
     pub const fn syn(side: Side) -> Self {
         match side {
             Side::Client => Self::ClientSyn,

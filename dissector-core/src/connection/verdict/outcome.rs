@@ -5,16 +5,18 @@ use std::net::SocketAddr;
 use crate::connection::annotation::States;
 use crate::connection::state::Connection;
 use crate::connection::state::endpoint::{Endpoint, Facts};
-use crate::connection::state::extra::SEVERAL;
+use crate::connection::state::extra::{Opening, Reset, SEVERAL};
 use crate::connection::state::handshake::Handshake;
 use crate::connection::state::offer::{self, Offers};
 use crate::connection::state::origin::Reuse;
 use crate::connection::state::timestamps::Timestamp;
-use crate::connection::verdict::summary::{HandshakeTimes, Negotiated, StepFrames, Verdict};
+use crate::connection::verdict::summary::{
+    HandshakeTimes, Negotiated, Refusals, RejectedRsts, StepFrames, SynAckAfterRefusal, Verdict,
+};
 use crate::vocabulary::Side;
 use crate::vocabulary::{
     Close, ClosedBy, Ecn, Finding, FindingSet, OpenType, Outcome, RoleBasis, RstReason, Seen,
-    Stage, Vantage,
+    Stage, State, Vantage,
 };
 use crate::wire::SeqNumber;
 
@@ -29,9 +31,11 @@ impl Connection {
     /// connection that has left its table is judged by the time at which it left.
     pub fn verdict_at(&self, now_ns: i64) -> Verdict {
         let (outcome, close, times) = (self.outcome_at(now_ns), self.close(), self.times());
+        let established = self.came_up(outcome);
+        let (cause, cause_evidence) = self.cause((outcome, established), close, now_ns);
         Verdict {
             outcome,
-            established: self.came_up(outcome),
+            established,
             open_type: self.open_type(),
             close,
             closed_by: self.closer(close),
@@ -51,6 +55,8 @@ impl Connection {
             rst_reason: self.rst_reason(),
             icmp: self.icmp(),
             negotiated: self.negotiated(),
+            cause,
+            cause_evidence,
             findings: self.findings.union(self.findings_of_the_whole(outcome, close, now_ns)),
         }
     }
@@ -102,10 +108,22 @@ impl Connection {
         States::new(end.state, end.state, end.proven())
     }
 
-    /// State of the server after the last segment.
+    /// State of the server after the last segment; UNKNOWN if no segment of the server was captured, for
+    /// then nothing shows that any of the client's has arrived.
     pub fn server_state(&self) -> States {
+        if self.seen() == Seen::ClientOnly {
+            return States::new(State::Unknown, State::Unknown, false);
+        }
         let end = self.server_end();
         States::new(end.state, end.state, end.proven())
+    }
+
+    /// Whether nothing in the capture shows that the server got anything: no segment of it was captured,
+    /// and the client's do not answer any. Such a connection may still be [pending](Outcome::Pending).
+    pub fn is_unheard(&self) -> bool {
+        self.seen() == Seen::ClientOnly
+            && self.client_end().has(Facts::SYN)
+            && !self.client_end().has(Facts::MORE)
     }
 
     /// SYNs without ACK that the client sent.
@@ -133,15 +151,27 @@ impl Connection {
         frame(self.frames.final_ack)
     }
 
-    /// Frame of the first RST that was believed.
+    /// Frame of the RST that ended the connection: the first that was believed.
     pub fn rst_frame(&self) -> Option<u64> {
-        frame(self.extra.as_ref()?.rst_frame)
+        frame(self.final_reset()?.frame)
     }
 
     /// The client's initial sequence number, if its SYN was captured.
     pub fn client_isn(&self) -> Option<SeqNumber> {
         let client = self.client_end();
         client.has(Facts::SYN).then_some(client.iss)
+    }
+
+    /// TTL or hop limit of the client's last segment that is no RST.
+    pub fn client_ttl(&self) -> Option<u8> {
+        let client = self.client_end();
+        client.has(Facts::TTL).then_some(client.ttl)
+    }
+
+    /// The highest number that the server has acknowledged.
+    pub fn acknowledged_by_server(&self) -> Option<SeqNumber> {
+        let server = self.server_end();
+        server.has(Facts::ACK).then_some(server.ack)
     }
 
     /// First to last copy of the SYN/ACK, in nanoseconds. Means something as long as the server has
@@ -166,7 +196,7 @@ impl Connection {
 
     /// The reason of that RST.
     pub fn rst_reason(&self) -> Option<RstReason> {
-        self.reset().map(|reset| reset.reason)
+        self.final_reset().map(|reset| reset.reason)
     }
 
     /// First SYN to final ACK, in nanoseconds.
@@ -229,14 +259,22 @@ impl Connection {
         let (client, server) = (self.client_end(), self.server_end());
         let known = |end: &Endpoint| end.has(Facts::SYN);
         let both = known(client) && known(server);
-        let mss =
-            |end: &Endpoint| known(end).then(|| end.offer.mss().unwrap_or(self.default_mss()));
-        let scaled = both && [client, server].iter().all(|end| end.offer.window_scale().is_some());
-        let scale = |end: &Endpoint| {
-            let shift = end.offer.window_scale().filter(|_| scaled);
-            both.then(|| shift.map_or(-1, |shift| shift as i8))
+        let mss = |end: &Endpoint| {
+            let default = (!end.offer.is_cut()).then(|| self.default_mss());
+            end.offer.mss().or(default).filter(|_| known(end))
         };
-        let agree = |option| both.then(|| client.offer.has(option) && server.offer.has(option));
+        // Both have the option; or one certainly has not.
+        let agree = |option| {
+            let offers = [client, server].map(|end| end.offer);
+            let all = offers.iter().all(|offer| offer.has(option));
+            let one_lacks = offers.iter().any(|offer| offer.lacks(option));
+            (all || one_lacks).then_some(all).filter(|_| both)
+        };
+        let scaled = agree(Offers::WINDOW_SCALE);
+        let scale = |end: &Endpoint| {
+            let shift = end.offer.window_scale().map_or(-1, |shift| shift as i8);
+            scaled.map(|scaled| if scaled { shift } else { -1 })
+        };
         Negotiated {
             mss_client: mss(client),
             mss_server: mss(server),
@@ -254,6 +292,9 @@ impl Connection {
             Outcome::NoReply => set.insert(Finding::NoReply),
             Outcome::NoFinalAck => set.insert(Finding::NoFinalAck),
             Outcome::NotAccepted => set.insert(Finding::NotAccepted),
+            Outcome::Complete if self.left_with.is_none() && self.is_data_unanswered(now_ns) => {
+                set.insert(Finding::DataUnanswered);
+            }
             Outcome::OneWay => set.insert(Finding::OneWayCapture),
             Outcome::Midstream => set.insert(Finding::Midstream),
             _ => {}
@@ -291,6 +332,8 @@ impl Connection {
             OpenType::Simultaneous
         } else if handshake.has(Handshake::FAST_OPEN) {
             OpenType::FastOpen
+        } else if self.is_refused() {
+            OpenType::Unknown
         } else if self.server_end().has(Facts::SYN_ACK) || handshake.has(Handshake::COMPLETE) {
             OpenType::ThreeWay
         } else {
@@ -308,6 +351,37 @@ impl Connection {
         self.zeek.conn_state()
     }
 
+    /// Whether the first RST that was believed refused the SYN.
+    fn is_refused(&self) -> bool {
+        self.reset().is_some_and(|reset| reset.is_refusal())
+    }
+
+    /// The RSTs that refused the SYN; `None` if there were none, or the connection went on after them.
+    pub fn refusals(&self) -> Option<Refusals> {
+        let reset = self.reset().filter(Reset::is_refusal)?;
+        let server = self.server_end();
+        let answered = server.has(Facts::SYN_ACK);
+        Some(Refusals {
+            count: self.extra.as_ref().map_or(0, |extra| extra.refusals),
+            ttl: reset.ttl,
+            window: reset.window,
+            synack: answered
+                .then_some(SynAckAfterRefusal { ttl: server.ttl, window: server.window }),
+        })
+    }
+
+    /// The RSTs that came in answer to the SYN, and that the client has to ignore; `None` if there were
+    /// none.
+    pub fn rejected_rsts(&self) -> Option<RejectedRsts> {
+        let rejected = self.extra.as_ref()?.doubts()?.rejected?;
+        Some(RejectedRsts {
+            count: rejected.count,
+            frame: frame(rejected.frame),
+            acknowledgment: rejected.acknowledgment,
+            expected: self.client_end().iss + 1,
+        })
+    }
+
     /// Whether nothing more is expected: both FINs acknowledged, or reset.
     pub fn is_closed(&self) -> bool {
         self.reset().is_some() || self.ends.iter().all(|end| end.has(Facts::FIN_ACKED))
@@ -321,21 +395,27 @@ impl Connection {
             return outcome;
         }
         let quiet = |since: i64| now_ns.saturating_sub(since) >= SILENCE_NS;
+        let superseded = self.opening().contains(Opening::SUPERSEDED);
         let unless_pending = |decided: bool, outcome| {
-            if decided { outcome } else { Outcome::Pending }
+            if decided || superseded { outcome } else { Outcome::Pending }
         };
         let (client, server) = (self.client_end(), self.server_end());
         let both_sides = self.seen() == Seen::Both;
-        if self.handshake.has(Handshake::COMPLETE) && !self.handshake.has(Handshake::REFUTED) {
+        let complete = self.handshake.has(Handshake::COMPLETE) && !self.is_void();
+        if complete && !self.handshake.has(Handshake::REFUTED) {
             let one_sided = self.handshake.has(Handshake::SYNACK_MISSING) && !both_sides;
             return if one_sided { Outcome::OneWay } else { Outcome::Complete };
         }
-        if self.handshake.has(Handshake::COMPLETE) {
-            let by_server = self.reset().filter(|reset| reset.by == Side::Server);
-            if by_server.is_some_and(|reset| reset.bare && !reset.after_confirmation) {
+        if complete {
+            let by_server = self.final_reset().filter(|reset| reset.by == Side::Server);
+            let repeats = self.repeats_after_ack();
+            let instead = by_server.filter(|_| repeats == 0);
+            if instead.is_some_and(|reset| reset.bare && !reset.after_confirmation) {
                 return Outcome::AbortedByServer;
             }
-            let repeats = self.extra.as_ref().map_or(0, |extra| extra.repeats);
+            if by_server.is_none() && self.is_deferred() {
+                return Outcome::Deferred;
+            }
             let decided = repeats >= 2
                 || by_server.is_some()
                 || repeats > 0 && quiet(self.last_copy_ns(Side::Server));
@@ -346,7 +426,9 @@ impl Connection {
                 // The final ACK was not captured; what the server sent shows that it came.
                 return Outcome::Complete;
             }
-            return match self.reset().map(|reset| reset.by) {
+            return match self.final_reset().map(|reset| reset.by) {
+                // The client had given up when the SYN/ACK came.
+                Some(_) if self.is_refused() => Outcome::Refused,
                 Some(Side::Client) => Outcome::AbortedByClient,
                 Some(Side::Server) => Outcome::AbortedByServer,
                 None => unless_pending(
@@ -356,8 +438,15 @@ impl Connection {
             };
         }
         if client.has(Facts::SYN) {
-            if self.reset().is_some_and(|reset| reset.by == Side::Server) {
-                return Outcome::Refused;
+            let by = self.reset().map(|reset| reset.by);
+            match by {
+                Some(Side::Server) if self.is_refused() && !server.has(Facts::SYN) => {
+                    return Outcome::Refused;
+                }
+                Some(Side::Server) => return Outcome::AbortedByServer,
+                // Both have opened: there was something to abort.
+                Some(Side::Client) if server.has(Facts::SYN) => return Outcome::AbortedByClient,
+                _ => {}
             }
             if server.has(Facts::BAD_SYN_ACK) {
                 return Outcome::BadSynAck;
@@ -365,7 +454,7 @@ impl Connection {
             if server.has(Facts::CHALLENGE) {
                 return Outcome::Challenged;
             }
-            if self.reset().is_some() {
+            if self.final_reset().is_some() {
                 return Outcome::AbortedByClient;
             }
             let goes_on = self.findings.contains(Finding::SynAckNotCaptured);
@@ -376,6 +465,11 @@ impl Connection {
             if client.has(Facts::MORE) && !both_sides {
                 return Outcome::OneWay;
             }
+            if server.has(Facts::EARLY) {
+                // The server goes on behind its SYN/ACK, which the client has not received.
+                let decided = server.has(Facts::EARLY_AGAIN) || quiet(self.last_ns);
+                return unless_pending(decided, Outcome::NoFinalAck);
+            }
             if self.icmp().is_some() {
                 return Outcome::Unreachable;
             }
@@ -385,7 +479,10 @@ impl Connection {
             );
         }
         if server.has(Facts::SYN_ACK) {
-            let more = client.has(Facts::MORE) || server.has(Facts::MORE);
+            // An end in TIME-WAIT answers a SYN/ACK with a challenge ACK; that goes on with nothing.
+            let challenges = client.has(Facts::CHALLENGE)
+                && !client.facts.intersects(Facts::PAYLOAD | Facts::FIN);
+            let more = client.has(Facts::MORE) && !challenges || server.has(Facts::MORE);
             return match (more, both_sides) {
                 (false, _) => Outcome::UnsolicitedSynAck,
                 (true, false) => Outcome::OneWay,
@@ -413,7 +510,7 @@ impl Connection {
         let fins = self.ends.iter().filter(|end| end.has(Facts::FIN)).count();
         let acked = self.ends.iter().all(|end| end.has(Facts::FIN_ACKED));
         let simultaneous = self.ends.iter().any(|end| end.fin_stage() == Stage::FinSimultaneous);
-        match (fins, self.reset()) {
+        match (fins, self.final_reset()) {
             (2, _) if acked && simultaneous => Close::Simultaneous,
             (2, _) if acked => Close::Fin,
             (0, Some(_)) => Close::Rst,
@@ -433,7 +530,7 @@ impl Connection {
         if close == Close::Simultaneous {
             return Some(ClosedBy::Both);
         }
-        let side = self.first_closer().or(self.reset().map(|reset| reset.by))?;
+        let side = self.first_closer().or(self.final_reset().map(|reset| reset.by))?;
         Some(side.into())
     }
 }

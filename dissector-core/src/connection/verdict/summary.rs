@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::vocabulary::FindingSet;
+use crate::vocabulary::{Cause, EvidenceSet, FindingSet};
 use crate::vocabulary::{Close, ClosedBy, Ecn, OpenType, Outcome, RstReason, Seen, Vantage};
+use crate::wire::SeqNumber;
 
 /// The verdict on a connection, as things stand at some time: a plain value to show or to keep.
 ///
@@ -68,8 +69,15 @@ pub struct Verdict {
     pub icmp: Option<IcmpSeen>,
     /// The negotiated options.
     pub negotiated: Negotiated,
+    /// Why it did not come up, or ended as it did, if its own packets decide that.
+    pub cause: Option<Cause>,
+    /// What its own packets show of the cause.
+    pub cause_evidence: EvidenceSet,
     /// All findings, on its segments and on the connection as a whole.
-    #[cfg_attr(feature = "serde", serde(rename = "anomalies"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "anomalies", serialize_with = "crate::serialize::anomalies")
+    )]
     pub findings: FindingSet,
 }
 
@@ -141,12 +149,14 @@ pub struct IcmpSeen {
     pub code: u8,
 }
 
-/// The options that client and server agreed on in their SYNs; `None` where a SYN was not seen.
+/// The options that client and server agreed on in their SYNs; `None` where a SYN was not seen, or was
+/// captured without its last options and they decide.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Negotiated {
-    /// Largest segment the client accepts, in octets; 536 or 1220 where its SYN does not say.
+    /// Largest segment the client accepts, in octets; 536 or 1220 where its SYN does not say, `None` where
+    /// that option may have been cut off.
     pub mss_client: Option<u16>,
     /// Largest segment the server accepts, in octets.
     pub mss_server: Option<u16>,
@@ -158,4 +168,56 @@ pub struct Negotiated {
     pub sack: Option<bool>,
     /// Both send timestamps.
     pub ts: Option<bool>,
+}
+
+/// RSTs that refused a SYN, and the SYN/ACK that came in spite of them: a forger and the server, if
+/// they differ.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Refusals {
+    /// How many, at most 255.
+    pub count: u8,
+    /// TTL of the first; 0 if unknown.
+    pub ttl: u8,
+    /// Window of the first. A host that refuses sends 0.
+    pub window: u16,
+    /// The SYN/ACK after them.
+    pub synack: Option<SynAckAfterRefusal>,
+}
+
+/// A SYN/ACK that came after the SYN had been refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SynAckAfterRefusal {
+    /// Its TTL; 0 if unknown.
+    pub ttl: u8,
+    /// Its window.
+    pub window: u16,
+}
+
+/// RSTs that answer a SYN, and that the client has to ignore. RFC 9293 §3.5.3: "In the SYN-SENT state
+/// […], the RST is acceptable if the ACK field acknowledges the SYN."
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RejectedRsts {
+    /// How many, at most 255.
+    pub count: u8,
+    /// Frame of the first.
+    pub frame: Option<u64>,
+    /// Acknowledgment number of the first; `None` if it has no ACK.
+    pub acknowledgment: Option<SeqNumber>,
+    /// The number that acknowledges the SYN.
+    pub expected: SeqNumber,
+}
+
+impl RejectedRsts {
+    /// What is wrong with them: `they acknowledge 1000 instead of 1001`.
+    pub fn flaw(&self) -> String {
+        let (they, s) = if self.count == 1 { ("it", "s") } else { ("they", "") };
+        match self.acknowledgment {
+            Some(number) => format!("{they} acknowledge{s} {number} instead of {}", self.expected),
+            None if self.count == 1 => "it has no ACK, so it does not acknowledge the SYN".into(),
+            None => "they have no ACK, so they do not acknowledge the SYN".into(),
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! RSTs: which are acceptable, why they were sent, and the state of the connection after them.
 
-use dissector_core::connection::{Close, ClosedBy, Finding, Outcome, Repeat, RstReason, Stage};
+use dissector_core::connection::{
+    Close, ClosedBy, Finding, OpenType, Outcome, Repeat, RstReason, Stage,
+};
 
 use testkit::script::Script;
 
@@ -125,85 +127,6 @@ fn a_bare_rst_answers_the_final_ack() {
     let rst = script.server().reflex().stage(Stage::RstHandshakeAbort);
     rst.has(Finding::AbortedByServer).lacks(Finding::RstRightAfterHandshake);
     assert_eq!(script.outcome(), Outcome::AbortedByServer);
-}
-
-#[test]
-fn the_sequence_number_has_to_be_in_the_window() {
-    // The client acknowledged all that the server sent and has a window of 1000.
-    for (seq, acceptable) in [(0, false), (1, true), (500, true), (1001, true), (1002, false)] {
-        let mut script = Script::new();
-        script.used();
-        script.client().ack();
-        let rst = script.server().rst().seq(seq).sent();
-        assert_eq!(rst.0.rst_acceptable(), Some(acceptable), "{seq}");
-        rst.stage(if acceptable { Stage::Rst } else { Stage::RstIgnored });
-        let close = if acceptable { Close::Rst } else { Close::Open };
-        assert_eq!(script.verdict().close, close, "{seq}");
-        assert_eq!(script.verdict().findings.contains(Finding::RstUnacceptable), !acceptable);
-    }
-}
-
-#[test]
-fn the_window_is_scaled_as_negotiated() {
-    for (seq, acceptable) in [(4001, true), (4002, false)] {
-        let mut script = Script::new();
-        script.client().syn().ws(2);
-        script.server().syn_ack().ws(7);
-        script.client().ack();
-        script.client().data(5);
-        script.server().ack();
-        let rst = script.server().rst().seq(seq).sent();
-        assert_eq!(rst.0.rst_acceptable(), Some(acceptable), "{seq}");
-    }
-}
-
-#[test]
-fn a_window_scale_of_one_side_is_not_in_effect() {
-    for (seq, acceptable) in [(1001, true), (1002, false)] {
-        let mut script = Script::new();
-        script.client().syn().ws(2);
-        script.server().syn_ack();
-        script.client().ack();
-        script.client().data(5);
-        script.server().ack();
-        let rst = script.server().rst().seq(seq).sent();
-        assert_eq!(rst.0.rst_acceptable(), Some(acceptable), "{seq}");
-    }
-}
-
-#[test]
-fn the_window_of_a_synack_is_not_scaled() {
-    for (seq, acceptable) in [(1001, true), (1002, false)] {
-        let mut script = Script::new();
-        script.client().syn().ws(7);
-        script.server().syn_ack().ws(7);
-        let rst = script.client().rst().seq(seq).sent();
-        assert_eq!(rst.0.rst_acceptable(), Some(acceptable), "{seq}");
-    }
-}
-
-#[test]
-fn an_unknown_window_scale_is_taken_to_be_the_largest() {
-    for (seq, acceptable) in [(6 + (1000 << 14), true), (7 + (1000 << 14), false)] {
-        let mut script = Script::new();
-        script.open_before_capture();
-        script.client().data(5);
-        script.server().data(5);
-        script.client().ack();
-        let rst = script.server().rst().seq(seq).sent();
-        assert_eq!(rst.0.rst_acceptable(), Some(acceptable), "{seq}");
-    }
-}
-
-#[test]
-fn the_next_number_of_the_sender_is_acceptable_outside_the_window_too() {
-    let mut script = Script::new();
-    script.used();
-    // More than the client's window holds, none of it acknowledged.
-    script.server().data(900);
-    script.server().data(900);
-    script.server().rst().seq(1801).stage(Stage::Rst);
-    assert_eq!(script.verdict().close, Close::Rst);
 }
 
 #[test]
@@ -473,4 +396,145 @@ fn the_rst_in_spite_of_which_it_went_on_is_remembered() {
     script.server().rst_ack();
     script.server().data(5).has(Finding::RstIgnored);
     assert_eq!(script.connection().ignored_rst_frame(), None, "there were two");
+}
+
+// A client in SYN-SENT drops what is neither SYN nor RST (RFC 9293 §3.10.7.3). Whoever streams at it has
+// not refused the SYN, even if an RST follows.
+
+#[test]
+fn an_rst_after_data_or_a_fin_instead_of_a_synack_is_an_abort() {
+    for (octets, fin) in [(20, false), (20, true), (0, true)] {
+        let mut script = Script::new();
+        script.client().syn();
+        let data = script.server().data(octets).seq(0);
+        let data = if fin { data.and_fin() } else { data };
+        data.stage(Stage::None).lacks(Finding::SimultaneousClose);
+        let rst = script.server().rst_ack().has(Finding::AbortedByServer);
+        rst.is(Stage::RstHandshakeAbort, "CLOSED?", "CLOSED").lacks(Finding::Refused);
+        let verdict = script.verdict();
+        assert_eq!((verdict.outcome, verdict.close), (Outcome::AbortedByServer, Close::Rst));
+        assert_eq!(verdict.closed_by, Some(ClosedBy::Server));
+    }
+}
+
+#[test]
+fn an_rst_after_data_that_answers_something_older_is_a_refusal() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().data(20).raw_ack(77_000);
+    script.server().refusal().stage(Stage::RstRefusal);
+    assert_eq!(script.outcome(), Outcome::Refused);
+}
+
+#[test]
+fn an_rst_after_data_has_to_acknowledge_the_syn_too() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().data(20).and_fin();
+    script.server().rst().is(Stage::RstIgnored, "SYN-SENT", "FIN-WAIT-1");
+}
+
+#[test]
+fn a_fin_without_a_synack_counts_if_the_client_acknowledges_it() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().uncaptured();
+    script.server().data(20).and_fin().is(Stage::None, "SYN-SENT", "FIN-WAIT-1");
+    script.client().ack().is(Stage::FinAcked, "CLOSE-WAIT", "FIN-WAIT-2?");
+    let verdict = script.verdict();
+    assert_eq!((verdict.outcome, verdict.close), (Outcome::Complete, Close::HalfClosed));
+}
+
+#[test]
+fn an_rst_after_a_simultaneous_open_is_no_refusal() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn();
+    script.server().rst_ack().lacks(Finding::Refused);
+    assert_eq!(script.outcome(), Outcome::AbortedByServer);
+}
+
+// Whoever takes a refusal has no socket any more: a SYN/ACK that comes afterwards opens nothing, and the
+// RST that answers it is that of a host which knows no such connection.
+
+#[test]
+fn a_synack_after_a_refusal_changes_nothing_until_the_client_acknowledges_it() {
+    for rsts in [1, 3] {
+        let mut script = Script::new();
+        script.client().syn().ts();
+        for _ in 0..rsts {
+            script.server().refusal().ttl(101).window(1041).stage(Stage::RstRefusal);
+        }
+        let synack = script.server().syn_ack().ttl(52).is(Stage::SynAck, "CLOSED?", "SYN-RECEIVED");
+        synack.lacks(Finding::RstIgnored).lacks(Finding::RstTtlMismatch);
+        assert_eq!(script.outcome_after_ms(10_000), Outcome::Refused);
+        let rst = script.client().reflex().lacks(Finding::AbortedByClient);
+        rst.is(Stage::RstHandshakeAbort, "CLOSED", "LISTEN?").reason(RstReason::NoConnection);
+        let rst = script.server().rst_ack().ttl(111).lacks(Finding::AbortedByServer);
+        rst.has(Finding::RstTtlMismatch);
+        script.server().syn_ack().ttl(52).after_ms(1000);
+        let verdict = script.verdict();
+        assert_eq!((verdict.outcome, verdict.close), (Outcome::Refused, Close::Rst));
+        assert_eq!((verdict.open_type, verdict.frames.rst), (OpenType::Unknown, Some(2)));
+        assert!(verdict.findings.contains(Finding::RstTtlMismatch));
+        let refusals = script.connection().refusals().unwrap();
+        assert_eq!((refusals.count, refusals.ttl, refusals.window), (rsts, 101, 1041));
+        assert_eq!(refusals.synack.map(|synack| (synack.ttl, synack.window)), Some((52, 1000)));
+    }
+}
+
+#[test]
+fn who_acknowledges_a_synack_has_not_taken_the_refusal() {
+    for ms in [1, 5000] {
+        let mut script = Script::new();
+        script.client().syn();
+        script.server().refusal();
+        script.server().syn_ack().is(Stage::SynAck, "CLOSED?", "SYN-RECEIVED");
+        let ack = script.client().ack().after_ms(ms).has(Finding::RstIgnored);
+        ack.is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
+        let verdict = script.verdict();
+        assert_eq!((verdict.outcome, verdict.close), (Outcome::Complete, Close::Open));
+        assert_eq!((verdict.open_type, script.connection().refusals()), (OpenType::ThreeWay, None));
+    }
+}
+
+#[test]
+fn who_acknowledges_a_synack_that_was_not_captured_has_not_taken_the_refusal() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().refusal();
+    script.server().syn_ack().uncaptured();
+    script.client().ack().has(Finding::RstIgnored).is(Stage::None, "ESTABLISHED", "ESTABLISHED?");
+    script.server().data(5);
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+// RSTs that the client has to ignore are no answer, but they came.
+
+#[test]
+fn rsts_that_acknowledge_something_else_are_counted_and_their_flaw_is_told() {
+    for (acks, flaw) in [
+        (&[Some(0)][..], "it acknowledges 1000 instead of 1001"),
+        (&[Some(0), Some(7), None], "they acknowledge 1000 instead of 1001"),
+        (&[None], "it has no ACK, so it does not acknowledge the SYN"),
+    ] {
+        let mut script = Script::new();
+        script.client().syn();
+        for ack in acks {
+            let rst = match ack {
+                Some(ack) => script.server().refusal().acking(*ack),
+                None => script.server().rst().raw_seq(0),
+            };
+            rst.is(Stage::RstIgnored, "SYN-SENT", "SYN-RECEIVED?");
+            script.client().repeat().after_ms(1000);
+        }
+        assert_eq!(script.outcome(), Outcome::NoReply);
+        let rejected = script.connection().rejected_rsts().unwrap();
+        assert_eq!((usize::from(rejected.count), rejected.frame), (acks.len(), Some(2)));
+        assert_eq!(rejected.flaw(), flaw);
+    }
+    let mut script = Script::new();
+    script.used();
+    script.server().rst().seq(70_000).stage(Stage::RstIgnored);
+    assert_eq!(script.connection().rejected_rsts(), None);
 }

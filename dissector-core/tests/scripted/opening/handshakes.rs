@@ -219,16 +219,39 @@ fn a_reset_of_a_simultaneous_open_closes_the_active_side() {
 }
 
 #[test]
-fn split_handshake_in_four_segments() {
+fn a_simultaneous_open_whose_first_syn_was_lost_looks_like_a_split_handshake() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn();
     script.client().syn_ack();
-    let last = script.server().ack().sent();
+    let last = script.server().ack().has(Finding::SplitHandshake);
     assert!(last.0.final_ack);
+    last.is(Stage::FinalAck, "ESTABLISHED?", "ESTABLISHED");
     let verdict = script.verdict();
-    assert_eq!((verdict.outcome, verdict.open_type), (Outcome::Complete, OpenType::Split));
-    assert!(verdict.findings.contains(Finding::SplitHandshake));
+    assert_eq!((verdict.outcome, verdict.open_type), (Outcome::Complete, OpenType::Simultaneous));
+    assert!(verdict.findings.contains(Finding::SimultaneousOpen));
+}
+
+#[test]
+fn an_rst_in_a_simultaneous_open_refuses_nothing() {
+    // After the second SYN, or after the SYN/ACK of either end.
+    for (from, outcome) in [(0, Outcome::AbortedByClient), (1, Outcome::AbortedByServer)] {
+        for with_ack in [false, true] {
+            for synacks in [&[][..], &[0], &[1]] {
+                let mut script = Script::new();
+                script.client().syn();
+                script.server().syn();
+                for end in synacks {
+                    script.sender(*end).syn_ack();
+                }
+                let sender = script.sender(from);
+                let rst = if with_ack { sender.rst_ack() } else { sender.rst() };
+                let rst = rst.stage(Stage::RstHandshakeAbort);
+                rst.lacks(Finding::Refused);
+                assert_eq!(script.outcome(), outcome, "{with_ack} {synacks:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -159,7 +159,8 @@ fn a_closed_connection_ends_even_for_the_same_isn() {
 fn a_believed_rst_ends_a_connection_even_for_the_same_isn() {
     let mut script = Script::new();
     script.client().syn();
-    script.server().refusal();
+    script.server().syn_ack();
+    script.client().rst();
     script.client().repeat().after_ms(500).of_connection(1).copy(Repeat::Original);
 }
 
@@ -313,14 +314,15 @@ fn a_second_responder_is_no_second_connection_even_after_the_first_has_closed() 
 }
 
 #[test]
-fn a_segment_with_an_earlier_time_does_not_turn_the_clock_back() {
+fn durations_are_of_the_segments_own_times_and_never_negative() {
     let mut script = Script::new();
     script.client().syn();
     script.server().syn_ack().noted_ms_ago(5000);
     script.client().ack();
     let times = script.verdict().times;
-    assert_eq!(times.rtt_server_ns, Some(0));
-    assert_eq!(times.rtt_client_ns, Some(20_000_000));
+    // No answer comes before its question: the time that it took is not known.
+    assert_eq!(times.rtt_server_ns, None);
+    assert_eq!(times.rtt_client_ns, Some(5_010_000_000));
     assert_eq!(times.setup_time_ns, Some(20_000_000));
 }
 
@@ -339,4 +341,72 @@ fn a_port_used_again_should_count_from_beyond() {
     script.client().rst_ack();
     script.client().restarts(500).syn().has(Finding::PortReused);
     assert!(!script.connection().reuses_numbers());
+}
+
+#[test]
+fn a_syn_that_another_supersedes_is_not_pending() {
+    // The newer SYN gets a SYN/ACK, an RST, or nothing until the capture ends.
+    for answer in 0..3 {
+        let mut script = Script::new();
+        script.client().syn();
+        assert_eq!(script.outcome(), Outcome::Pending);
+        script.client().restarts(700_000).syn().after_ms(500).of_connection(1);
+        match answer {
+            0 => drop(script.server().syn_ack().raw_ack(700_001).of_connection(1)),
+            1 => drop(script.server().refusal().raw_ack(700_001).of_connection(1)),
+            _ => {}
+        }
+        let now = i64::from(script.clock_ms()) * 1_000_000;
+        let mut all = script.take_closed();
+        all.extend((answer == 2).then(|| script.connection_numbered(0).clone()));
+        let outcomes: Vec<_> = all.iter().map(|it| (it.id(), it.outcome_at(now))).collect();
+        assert_eq!(outcomes, [(0, Outcome::NoReply)], "{answer}");
+    }
+}
+
+#[test]
+fn a_superseded_attempt_is_judged_by_what_came() {
+    // Its SYN/ACK comes before the newer SYN, or behind it.
+    for behind in [false, true] {
+        let mut script = Script::new();
+        script.client().syn();
+        if !behind {
+            script.server().syn_ack().lost();
+        }
+        script.client().syn().raw_seq(700_000).stray().after_ms(500).of_connection(1);
+        if behind {
+            script.server().syn_ack().raw_ack(1001).lost().of_connection(0);
+        }
+        let second = script.server().syn_ack().raw_seq(9_000).raw_ack(700_001);
+        second.of_connection(1);
+        let closed = script.take_closed();
+        let outcomes: Vec<_> = closed.iter().map(|it| it.outcome_at(0)).collect();
+        assert_eq!(outcomes, [Outcome::NoFinalAck], "{behind}");
+    }
+}
+
+#[test]
+fn the_answer_to_a_superseded_syn_is_its_own() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.client().syn().raw_seq(700_000).stray().of_connection(1);
+    script.server().refusal().raw_ack(1001).of_connection(0).stage(Stage::RstRefusal);
+    assert_eq!(script.outcome(), Outcome::Refused);
+    script.server().refusal().raw_ack(700_001).of_connection(1).stage(Stage::RstRefusal);
+    assert_eq!(script.outcome(), Outcome::Refused);
+}
+
+#[test]
+fn a_synack_into_time_wait_that_is_challenged_is_no_connection() {
+    for copies in 1..3 {
+        let mut script = Script::new();
+        script.closed();
+        for _ in 0..copies {
+            let synack = script.server().syn_ack().raw_seq(900_000).raw_ack(600_000).lost();
+            synack.after_ms(500).of_connection(1).stage(Stage::SynAck);
+            script.client().ack().of_connection(1).stage(Stage::ChallengeAck);
+        }
+        assert_eq!(script.outcome_after_ms(10_000), Outcome::UnsolicitedSynAck);
+        assert!(!script.verdict().established);
+    }
 }

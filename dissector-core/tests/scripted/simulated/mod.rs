@@ -1,15 +1,19 @@
 //! The engine against a model: exchanges of two ends that follow RFC 9293 over a bad path, and the
 //! states, stages and outcomes that the model allows for each segment that passes.
 
+mod both_sides;
 mod closing;
 mod observer;
 mod opening;
 mod opinion;
+mod stray;
 
 use dissector_core::connection::{Role, Stage, State, States};
 use testkit::random::{Rng, chance, pick};
 use testkit::script::Script;
-use testkit::simulator::{Action, Conditions, MS, Passed, Simulation, Tcp, play};
+use testkit::simulator::{
+    Action, Conditions, MS, Passed, Segment, Simulation, Tcp, at_least, play,
+};
 
 use self::observer::Observer;
 
@@ -73,6 +77,7 @@ fn check(seed: u64, conditions: Conditions, count: &mut Count) {
     };
     count.exchanges += 1;
     let mut observer = Observer::new(client);
+    let mut near = false;
     // The states that each end could be in when it sent its last segment.
     let mut own = [None, None];
     for (nth, (it, seen)) in passed.iter().zip(&reported).enumerate() {
@@ -100,11 +105,15 @@ fn check(seed: u64, conditions: Conditions, count: &mut Count) {
             // The window scale of an endpoint whose SYN was not captured is unknown.
             let windows =
                 [0, 1].iter().all(|side| of(*side).any(|it| it.segment.syn && !it.forged));
+            // An RST in the window of a receiver that has acknowledged nothing is believed.
+            let far = it.segment.seq.wrapping_sub(passed[nth - 1].segment.end()) as i32;
+            let far = far.unsigned_abs() >= 1 << 22;
             let judged = if silent { it.segment.ack.is_none() && only_syn } else { windows };
-            if !judged {
+            if !judged || silent && !far || !far && may_be_next(&passed[..nth], &it.segment) {
                 return;
             }
-            // The sequence number of a forged RST is outside the window: it changes nothing.
+            near |= !far;
+            // It has not the number that its receiver expects: it changes nothing.
             assert_eq!(seen.stage, Stage::RstIgnored, "{}", place());
             for states in states {
                 assert_eq!(states.before(), states.after(), "{}", place());
@@ -148,6 +157,10 @@ fn check(seed: u64, conditions: Conditions, count: &mut Count) {
     }
     let all: Vec<_> = before(passed.len()).collect();
     let verdict = script.verdict_after_ms(60_000);
+    // An RST in the window counts if its receiver sends nothing after it.
+    if near {
+        return;
+    }
     if let Some(outcome) = opinion::outcome(&all) {
         count.outcomes += 1;
         assert_eq!(verdict.outcome, outcome, "seed {seed}\n{}", trace());
@@ -156,6 +169,30 @@ fn check(seed: u64, conditions: Conditions, count: &mut Count) {
         count.closers += 1;
         assert_eq!(verdict.closed_by, closer, "seed {seed}\n{}", trace());
     }
+}
+
+/// Whether the number of an RST may be the next that its receiver expects, or that is not known: from
+/// what the receiver has acknowledged to what its sender has sent, or before the end of the sender's FIN.
+fn may_be_next(before: &[Passed], rst: &Segment) -> bool {
+    let sent = |side| {
+        let segments = before.iter().filter(|it| !it.forged && !it.segment.rst);
+        segments.map(|it| it.segment).filter(move |it| it.from == side)
+    };
+    let last = |a: u32, b: u32| if at_least(b, a) { b } else { a };
+    let next = sent(rst.from).map(|it| it.end()).reduce(last);
+    let acknowledged = sent(1 - rst.from).filter_map(|it| it.ack).reduce(last);
+    let (Some(next), Some(acknowledged)) = (next, acknowledged) else { return true };
+    let mut reached = None;
+    let mut has_hole = false;
+    for segment in sent(rst.from) {
+        has_hole |= reached.is_some_and(|reached| !at_least(reached, segment.seq));
+        reached = Some(reached.map_or(segment.end(), |reached| last(reached, segment.end())));
+    }
+    let fin = sent(rst.from).any(|it| it.fin && it.end().wrapping_sub(1) == rst.seq);
+    at_least(rst.seq, acknowledged) && at_least(next, rst.seq)
+        || has_hole
+        || !at_least(next, acknowledged)
+        || fin
 }
 
 /// Whether an end in state `one` is in `other` once its SYN or FIN is acknowledged, or in the same.

@@ -217,6 +217,8 @@ impl Host {
                 tcphs_role_basis_label(verdict.role_basis),
             ];
             assert!(labels.iter().all(|label| !label.is_null()));
+            let cause = verdict.cause;
+            assert!(cause == TCPHS_NONE || !tcphs_cause_label(cause).is_null());
             assert!(verdict.segments > 0 && verdict.first_ns <= verdict.last_ns);
             assert!(!tcphs_outcome_failed(verdict.outcome) || !verdict.established);
         }
@@ -247,8 +249,13 @@ impl Host {
 
     pub fn end_frame(&mut self, nulls: u8) {
         // SAFETY: the pointer is null or valid.
-        let status =
-            unsafe { tcphs_session_end_frame(or_null(self.session, nulls, 0), self.frame) };
+        let status = unsafe {
+            tcphs_session_end_frame(
+                or_null(self.session, nulls, 0),
+                self.frame,
+                i64::from(self.frame),
+            )
+        };
         if self.check(status, nulls & 1 != 0) {
             self.frame += 1;
         }

@@ -1,7 +1,7 @@
 //! Facts about one connection that its segments show, and the invariants that follow from them.
 
 use dissector_core::connection::{
-    Annotation, Close, Connection, Finding, FindingSet, Outcome, Repeat, Role, Stage, State,
+    Annotation, Close, Connection, Finding, FindingSet, Outcome, Repeat, Role, Seen, Stage, State,
     States, Verdict,
 };
 use dissector_core::wire::TcpFlags;
@@ -37,13 +37,7 @@ struct Last {
 
 impl Facts {
     /// Checks the annotation of a segment against all segments before it.
-    pub fn check(
-        &mut self,
-        seen: &Annotation,
-        told: &Told<'_>,
-        connection: &Connection,
-        now_ns: i64,
-    ) {
+    pub fn check(&mut self, seen: &Annotation, told: &Told<'_>, connection: &Connection) {
         assert!(!self.left, "it had left the table: {seen:?}");
         check_row(seen, told);
         self.check_ends(seen, told, connection);
@@ -51,10 +45,10 @@ impl Facts {
         let fresh = matches!(told, Told::Sent(_)) && seen.copy != Repeat::Duplicate;
         self.check_states(seen, connection, fresh);
         let totals = Totals::of(connection);
-        totals.check(connection, now_ns);
+        totals.check(connection);
         match &self.totals {
             None => assert!(fresh && totals.packets == 1, "{totals:?}"),
-            Some(before) => totals.check_growth(before, fresh, now_ns),
+            Some(before) => totals.check_growth(before, fresh),
         }
         self.totals = Some(totals);
         assert!(!(seen.final_ack && fresh && self.final_ack), "a second final ACK: {seen:?}");
@@ -93,10 +87,17 @@ impl Facts {
                 _ => self.sent.iter_mut().for_each(|sent| *sent |= seen.flags),
             }
         }
-        // Findings stay, except those that a late SYN or SYN/ACK takes back.
+        // Findings stay, except those that a late SYN or SYN/ACK takes back, or the answer to what an end
+        // has sent after its RST.
         let mut kept = self.findings.union(seen.findings);
         let all = connection.verdict_at(i64::MAX).findings;
-        for taken_back in [Finding::SynNotCaptured, Finding::SynAckNotCaptured] {
+        for taken_back in [
+            Finding::SynNotCaptured,
+            Finding::SynAckNotCaptured,
+            Finding::RstIgnored,
+            Finding::HandshakeComplete,
+            Finding::SlowHandshake,
+        ] {
             if !all.contains(taken_back) {
                 kept.remove(taken_back);
             }
@@ -124,7 +125,11 @@ impl Facts {
             );
         }
         assert_eq!(connection.client_state().after(), seen.client.after());
-        assert_eq!(connection.server_state().after(), seen.server.after());
+        let server = match connection.seen() {
+            Seen::ClientOnly => State::Unknown,
+            _ => seen.server.after(),
+        };
+        assert_eq!(connection.server_state().after(), server);
         let sender = self.last.map_or(seen.sender, |last| last.sender);
         self.last = Some(Last { states, sender: if fresh { seen.sender } else { sender } });
     }
@@ -173,7 +178,11 @@ fn check_row(seen: &Annotation, told: &Told<'_>) {
         assert_eq!(flags, segment.tcp.flags);
         let bare = segment.payload_octets() == 0 && !flags.intersects(syn | fin | rst) && has(ack);
         let fits = match seen.stage {
-            Stage::None => !flags.intersects(syn | rst | fin) && has(ack),
+            // A FIN of the server that comes before a SYN/ACK counts only if the client answers.
+            Stage::None => {
+                let counts = has(fin) && seen.sender != Role::Server;
+                !flags.intersects(syn | rst) && has(ack) && !counts
+            }
             Stage::Syn | Stage::SynCrossing => has(syn) && !flags.intersects(ack | rst | fin),
             Stage::SynAck | Stage::SynAckSimultaneous => has(syn | ack) && !has(rst),
             Stage::FinalAck => has(ack) && !flags.intersects(syn | rst),
@@ -224,6 +233,9 @@ fn check_row(seen: &Annotation, told: &Told<'_>) {
     assert_eq!(Stage::from_number(seen.stage.number()), Some(seen.stage));
 }
 
+/// The place of the final ACK among the frames.
+const FINAL_ACK: usize = 2;
+
 /// Values that only grow, or never change once they are known.
 #[derive(Debug)]
 pub struct Totals {
@@ -250,8 +262,8 @@ impl Totals {
         }
     }
 
-    pub fn check(&self, connection: &Connection, now_ns: i64) {
-        assert!(self.first_ns <= self.last_ns && self.last_ns <= now_ns, "{self:?}");
+    pub fn check(&self, connection: &Connection) {
+        assert!(self.first_ns <= self.last_ns, "{self:?}");
         assert!(u64::from(self.syns) <= self.packets && u64::from(self.synacks) <= self.packets);
         assert!(connection.attempt() > 0);
         let history = connection.history();
@@ -260,20 +272,35 @@ impl Totals {
         assert!(CONN_STATES.contains(&connection.conn_state()), "{}", connection.conn_state());
     }
 
-    fn check_growth(&self, before: &Self, fresh: bool, now_ns: i64) {
+    fn check_growth(&self, before: &Self, fresh: bool) {
         assert_eq!(self.packets, before.packets + u64::from(fresh));
         assert!(self.syns >= before.syns && self.synacks >= before.synacks, "{before:?} {self:?}");
         assert_eq!(self.first_ns, before.first_ns);
-        assert!(self.last_ns >= before.last_ns && self.last_ns <= now_ns);
-        for (frame, before) in self.frames.iter().zip(&before.frames) {
-            assert!(before.is_none() || frame == before, "{before:?} became {frame:?}");
+        for (nth, (frame, before)) in self.frames.iter().zip(&before.frames).enumerate() {
+            // A handshake may turn out to have been completed by an end that had reset the connection.
+            let taken_back = nth == FINAL_ACK && frame.is_none();
+            assert!(before.is_none() || frame == before || taken_back, "{before:?}, {frame:?}");
         }
         assert!(self.history >= before.history);
     }
 }
 
-/// Checks that the parts of a verdict are consistent.
-pub fn check_verdict(verdict: &Verdict, connection: &Connection) {
+/// Checks that the cause is one of those in question, and that it follows from the evidence.
+fn check_cause(verdict: &Verdict) {
+    let evidence = verdict.cause_evidence;
+    assert!(evidence.iter().all(|evidence| !evidence.is_of_others()), "{verdict:?}");
+    let Some(advice) = verdict.advice() else {
+        assert!(verdict.cause.is_none() && evidence.is_empty(), "{verdict:?}");
+        return;
+    };
+    assert_eq!(verdict.cause, advice.cause_given(evidence), "{verdict:?}");
+    let left = advice.causes_given(evidence);
+    let cause_is_left = |cause| left.iter().any(|weighed| weighed.cause == cause);
+    assert!(verdict.cause.is_none_or(cause_is_left), "{verdict:?}");
+}
+
+/// Checks that the parts of a verdict are consistent; `in_order` if no time of the capture goes back.
+pub fn check_verdict(verdict: &Verdict, connection: &Connection, in_order: bool) {
     let outcome = verdict.outcome;
     let established = match outcome {
         Outcome::Complete | Outcome::OneWay => true,
@@ -285,11 +312,12 @@ pub fn check_verdict(verdict: &Verdict, connection: &Connection) {
     assert_eq!(verdict.closed_by.is_some(), verdict.close != Close::Open, "{verdict:?}");
     assert!(verdict.frames.rst.is_none() || verdict.rst_reason.is_some(), "{verdict:?}");
     assert_eq!(verdict.frames.icmp.is_some(), verdict.icmp.is_some());
+    check_cause(verdict);
     let times = verdict.times;
-    if let (Some(total), Some(setup)) = (times.rtt_total_ns, times.setup_time_ns) {
+    if let (Some(total), Some(setup), true) = (times.rtt_total_ns, times.setup_time_ns, in_order) {
         assert!(total <= setup, "{times:?}");
     }
-    if let (Some(server), Some(total)) = (times.rtt_server_ns, times.rtt_total_ns) {
+    if let (Some(server), Some(total), true) = (times.rtt_server_ns, times.rtt_total_ns, in_order) {
         assert!(server <= total || verdict.frames.final_ack < verdict.frames.synack, "{verdict:?}");
     }
     let labels = [

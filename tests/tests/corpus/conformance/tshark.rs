@@ -218,6 +218,9 @@ impl Stream<'_> {
         let fin =
             ["half_closed", "fin", "fin_unacked", "simultaneous", "rst_after_fin"].contains(&close);
         let rst = !row["rst_frame"].is_null();
+        let has =
+            |id: &str| row["anomalies"].as_array().is_some_and(|ids| ids.iter().any(|it| it == id));
+        let goes_on = has("rst_ignored");
         let final_ack = !row["final_ack_frame"].is_null();
         let bit = |number: u64| bits & number != 0;
         let syn = match (bit(1), syns) {
@@ -232,7 +235,11 @@ impl Stream<'_> {
             (true, true) | (false, false) => EQUAL,
             // Wireshark 4.0 leaves the completeness of such a segment alone at 0.
             (true, false) if illegal('S') => "T2 illegal flags",
-            (true, false) if row["open_type"] == "split" || row["outcome"] == "bad_synack" => {
+            (true, false)
+                if row["open_type"] == "split"
+                    || row["open_type"] == "simultaneous"
+                    || row["outcome"] == "bad_synack" =>
+            {
                 "T5 bare ACK or own SYN/ACK"
             }
             (false, true) if bits == 0 => "T6 nothing but this",
@@ -252,7 +259,9 @@ impl Stream<'_> {
         let rst = match (bit(32), rst) {
             (true, true) | (false, false) => EQUAL,
             (true, false) if illegal('R') => "T2 illegal flags",
-            (true, false) if self.flags('R').all(ends_nothing) => "T9 RST that ends nothing here",
+            (true, false) if self.flags('R').all(ends_nothing) || goes_on => {
+                "T9 RST that ends nothing here"
+            }
             (false, true) if bits == 0 => "T6 nothing but this",
             _ => UNEXPLAINED,
         };

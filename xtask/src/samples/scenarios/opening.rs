@@ -9,7 +9,7 @@ use super::{
     plain_server, ready, say_hello,
 };
 use crate::samples::lab::Side;
-use crate::samples::socket;
+use testkit::socket;
 
 /// Lets clients use Fast Open, 1, and servers that ask for it, 2.
 const FAST_OPEN: Prepare = Set(Side::Server, "ipv4/tcp_fastopen", "3");

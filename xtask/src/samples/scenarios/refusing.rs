@@ -10,7 +10,7 @@ use super::{
     patient, ready,
 };
 use crate::samples::lab::Side;
-use crate::samples::socket;
+use testkit::socket;
 
 const ICMP_REJECT: &[Prepare] = &[
     Filter(Side::Server, "tcp dport 7000 reject with icmpx port-unreachable"),

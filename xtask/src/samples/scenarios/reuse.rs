@@ -7,7 +7,7 @@ use super::{
     CLIENT, PLAIN, SERVER, Scenario, connect, expect, finish, hear_out, nap, patient, plain_server,
     ready, say_hello,
 };
-use crate::samples::socket;
+use testkit::socket;
 
 /// The last part of `samples/README.md`.
 pub(super) const SCENARIOS: &[Scenario] = &[

@@ -10,7 +10,7 @@ use super::{
     expect, nap, plain_server, ready, say_hello,
 };
 use crate::samples::lab::Side;
-use crate::samples::socket;
+use testkit::socket;
 
 /// The fourth part of `samples/README.md`.
 pub(super) const SCENARIOS: &[Scenario] = &[

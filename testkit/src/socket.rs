@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 use nix::libc;
 use nix::sys::socket::{
@@ -16,47 +17,43 @@ type Number<'a> = sockopt::SetStruct<'a, u32>;
 
 /// An option of listeners: the seconds to wait for data before a connection counts as open.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct DeferAccept;
+pub struct DeferAccept;
 
 /// An option of listeners: the number of connections that may be open with data on the SYN.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FastOpen;
+pub struct FastOpen;
 
 /// Sets an option of a listener.
-pub(super) fn set(
-    listener: &impl AsFd,
-    option: impl SetSockOpt<Val = u32>,
-    value: u32,
-) -> io::Result<()> {
+pub fn set(listener: &impl AsFd, option: impl SetSockOpt<Val = u32>, value: u32) -> io::Result<()> {
     Ok(socket::setsockopt(listener, option, &value)?)
 }
 
 /// Closes as a crash of the whole host does: the peer gets no segment.
-pub(super) fn vanish(stream: TcpStream) -> io::Result<()> {
+pub fn vanish(stream: TcpStream) -> io::Result<()> {
     Ok(socket::setsockopt(&stream, sockopt::TcpRepair, &1)?)
 }
 
 /// Closes with an RST.
-pub(super) fn abort(stream: TcpStream) -> io::Result<()> {
+pub fn abort(stream: TcpStream) -> io::Result<()> {
     let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
     Ok(socket::setsockopt(&stream, sockopt::Linger, &at_once)?)
 }
 
 /// Lets no more than `connections` + 1 wait to be accepted.
-pub(super) fn set_backlog(listener: &TcpListener, connections: i32) -> io::Result<()> {
+pub fn set_backlog(listener: &TcpListener, connections: i32) -> io::Result<()> {
     // A socket that listens already gets the new limit.
     Ok(socket::listen(listener, Backlog::new(connections)?)?)
 }
 
 /// Connects from the port of `local`.
-pub(super) fn connect_from(local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<TcpStream> {
+pub fn connect_from(local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<TcpStream> {
     let stream = bound(local)?;
     socket::connect(stream.as_raw_fd(), &SockaddrIn::from(remote))?;
     Ok(stream)
 }
 
 /// Sends the SYN and does not wait for an answer.
-pub(super) fn start_from(local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<TcpStream> {
+pub fn start_from(local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<TcpStream> {
     let stream = bound(local)?;
     stream.set_nonblocking(true)?;
     match socket::connect(stream.as_raw_fd(), &SockaddrIn::from(remote)) {
@@ -66,11 +63,41 @@ pub(super) fn start_from(local: SocketAddrV4, remote: SocketAddrV4) -> io::Resul
 }
 
 /// Connects with `data` on the SYN if the server's cookie is known, else with a request for it.
-pub(super) fn connect_with(data: &[u8], remote: SocketAddrV4) -> io::Result<TcpStream> {
+///
+/// # Errors
+/// What the kernel says, and that of a connection that did not come up.
+pub fn connect_with(data: &[u8], remote: SocketAddrV4) -> io::Result<TcpStream> {
     let stream = unconnected()?;
     let flags = MsgFlags::from_bits_retain(libc::MSG_FASTOPEN);
     let sent = socket::sendto(stream.as_raw_fd(), data, &SockaddrIn::from(remote), flags)?;
     if sent == data.len() { Ok(stream) } else { Err(ErrorKind::WriteZero.into()) }
+}
+
+/// Sends the SYN, with `data` on it if the server's cookie is known, else with a request for the
+/// cookie, and does not wait for an answer.
+///
+/// # Errors
+/// What the kernel says.
+pub fn start_with(local: SocketAddrV4, remote: SocketAddrV4, data: &[u8]) -> io::Result<TcpStream> {
+    let stream = bound(local)?;
+    stream.set_nonblocking(true)?;
+    let flags = MsgFlags::from_bits_retain(libc::MSG_FASTOPEN);
+    match socket::sendto(stream.as_raw_fd(), data, &SockaddrIn::from(remote), flags) {
+        Ok(_) | Err(nix::Error::EINPROGRESS) => Ok(stream),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Has the kernel probe a peer that is silent for `idle`, then as often again, `count` times.
+///
+/// # Errors
+/// What the kernel says.
+pub fn keep_alive(stream: &TcpStream, idle: Duration, count: u32) -> io::Result<()> {
+    let seconds = idle.as_secs() as u32;
+    socket::setsockopt(stream, sockopt::KeepAlive, &true)?;
+    socket::setsockopt(stream, sockopt::TcpKeepIdle, &seconds)?;
+    socket::setsockopt(stream, sockopt::TcpKeepInterval, &seconds)?;
+    Ok(socket::setsockopt(stream, sockopt::TcpKeepCount, &count)?)
 }
 
 fn unconnected() -> io::Result<TcpStream> {

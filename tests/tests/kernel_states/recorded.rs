@@ -1,5 +1,4 @@
-//! The engine's states against those of the kernel: recordings whose hosts polled the states of
-//! their sockets every few milliseconds.
+//! Recordings whose hosts wrote down the true states of their sockets, polled every few milliseconds.
 //!
 //! Polling misses short states, so a host's list is a subsequence of its states.
 

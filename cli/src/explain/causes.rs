@@ -1,0 +1,124 @@
+//! The likely causes, in the order that the evidence gives, and why.
+
+use dissector_core::connection::{Advice, Bearing, Cause, Evidence, EvidenceSet, WeighedCause};
+
+use super::neighbours::Witnessed;
+use super::page::Page;
+
+/// What the capture shows of the causes of one advice, and the causes that this leaves.
+pub struct Weighed {
+    causes: Vec<WeighedCause>,
+    decided: Option<Cause>,
+    /// What makes a difference, as sentences.
+    shown: Vec<(Evidence, String)>,
+}
+
+impl Weighed {
+    /// Weighs the causes by the connection's own evidence and by what other connections show.
+    pub fn new(advice: &Advice, own: EvidenceSet, others: &[Witnessed]) -> Self {
+        let of_others: EvidenceSet = others.iter().map(|witnessed| witnessed.evidence).collect();
+        let all = own.union(of_others);
+        let (causes, decided) = (advice.causes_given(all), advice.cause_given(all));
+        let named = |cause: &Cause| match decided {
+            Some(decided) => *cause == decided,
+            None => causes.iter().any(|left| left.cause == *cause),
+        };
+        let matters = |evidence: &Evidence| {
+            let mut bearings = evidence.bearings().iter();
+            bearings.any(|(bearing, concerned)| match bearing {
+                Bearing::Excludes => {
+                    // Otherwise the cause would have been named.
+                    let excluded = |cause: &&Cause| {
+                        let listed = advice.causes.contains(cause);
+                        listed && (!cause.needs_evidence() || speaks_for(all, **cause))
+                    };
+                    concerned.iter().any(|cause| excluded(&cause))
+                }
+                Bearing::SpeaksAgainst if decided.is_some() => false,
+                _ => concerned.iter().any(named),
+            })
+        };
+        let sentence = |evidence: Evidence| {
+            let witnessed = others.iter().find(|witnessed| witnessed.evidence == evidence);
+            let text = witnessed.map_or(evidence.text(), |witnessed| &witnessed.sentence);
+            (evidence, text.to_owned())
+        };
+        // What proves or excludes comes first.
+        let decides = |evidence: &Evidence| {
+            let mut bearings = evidence.bearings().iter();
+            bearings.any(|(bearing, _)| matches!(bearing, Bearing::Proves | Bearing::Excludes))
+        };
+        let mut shown: Vec<_> = all.iter().filter(matters).collect();
+        let proven = decided.filter(|cause| proves(all, *cause));
+        shown.retain(|evidence| proven.is_none_or(|cause| bears(*evidence, cause)));
+        shown.sort_by_key(|evidence| !decides(evidence));
+        Self { causes, decided, shown: shown.into_iter().map(sentence).collect() }
+    }
+
+    /// The causes that are named: the one that the evidence decides on, or all that it leaves.
+    pub fn named(&self) -> Vec<Cause> {
+        match self.decided {
+            Some(cause) => vec![cause],
+            None => self.causes.iter().map(|weighed| weighed.cause).collect(),
+        }
+    }
+
+    pub fn write(&self, page: &mut Page) {
+        match self.decided {
+            Some(cause) => {
+                page.heading("The cause");
+                page.paragraph(cause.text());
+                self.write_evidence(page, "What shows it:");
+            }
+            None if self.causes.is_empty() => {}
+            None => {
+                page.heading("Likely causes");
+                for (number, weighed) in (1..).zip(&self.causes) {
+                    let text = format!("{}{}", weighed.cause.text(), self.references(weighed));
+                    page.numbered(number, &text);
+                }
+                self.write_evidence(page, "What the capture shows of them:");
+            }
+        }
+    }
+
+    fn write_evidence(&self, page: &mut Page, introduction: &str) {
+        if self.shown.is_empty() {
+            return;
+        }
+        page.paragraph(introduction);
+        for (letter, (_, sentence)) in ('a'..).zip(&self.shown) {
+            let letter = if self.decided.is_some() { "-".into() } else { format!("({letter})") };
+            page.item(&letter, sentence);
+        }
+    }
+
+    /// ` [for it: a, c; against it: b]`
+    fn references(&self, weighed: &WeighedCause) -> String {
+        let letters = |set: EvidenceSet| {
+            let shown = ('a'..).zip(&self.shown);
+            let letters = shown.filter(|(_, (evidence, _))| set.contains(*evidence));
+            letters.map(|(letter, _)| letter.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        let parts = [("for it: ", weighed.speaks_for), ("against it: ", weighed.speaks_against)];
+        let parts = parts.map(|(what, set)| (what, letters(set)));
+        let parts: Vec<_> = parts
+            .iter()
+            .filter(|(_, letters)| !letters.is_empty())
+            .map(|(what, letters)| format!("{what}{letters}"))
+            .collect();
+        if parts.is_empty() { String::new() } else { format!(" [{}]", parts.join("; ")) }
+    }
+}
+
+fn bears(evidence: Evidence, cause: Cause) -> bool {
+    matches!(evidence.bearing_on(cause), Some(Bearing::Proves | Bearing::SpeaksFor))
+}
+
+fn speaks_for(evidence: EvidenceSet, cause: Cause) -> bool {
+    evidence.iter().any(|evidence| bears(evidence, cause))
+}
+
+fn proves(evidence: EvidenceSet, cause: Cause) -> bool {
+    evidence.iter().any(|evidence| evidence.bearing_on(cause) == Some(Bearing::Proves))
+}

@@ -1,0 +1,272 @@
+//! A server that repeats its SYN/ACK after the final ACK: it waits for data, or never takes the ACK.
+
+use dissector_core::connection::{Close, Finding, Outcome, Stage};
+
+use testkit::script::Script;
+
+/// A handshake whose final ACK comes `ms` milliseconds after the SYN, with timestamps in milliseconds.
+fn acknowledged(timestamps: bool, ms: i64) -> Script {
+    let mut script = Script::new();
+    script.wait_ms(5000);
+    script.client().syn().ts_if(timestamps);
+    script.server().syn_ack().ts_if(timestamps).after_us(100);
+    script.client().ack().after_us(ms * 1000 + 50);
+    script
+}
+
+/// The SYN/ACK again, `ms` milliseconds after the final ACK.
+fn repeat(script: &mut Script, ms: i64) {
+    script.server().repeat().after_ms(ms).has(Finding::SynAckRetxAfterAck);
+}
+
+#[test]
+fn an_echo_of_the_final_ack_after_a_pause_shows_deferred_accept() {
+    for (ms, outcome) in [
+        (2_400, Outcome::NotAccepted),
+        (2_600, Outcome::Deferred),
+        (3_000, Outcome::Deferred),
+        (7_000, Outcome::Deferred),
+        (12_000, Outcome::Deferred),
+    ] {
+        let mut script = acknowledged(true, 20);
+        repeat(&mut script, ms);
+        assert_eq!(script.outcome_after_ms(10_000), outcome, "{ms}");
+        assert!(script.connection().final_ack_arrived(), "{ms}");
+        assert!(!script.verdict_after_ms(10_000).established, "{ms}");
+    }
+}
+
+#[test]
+fn an_echo_of_the_syn_shows_no_deferred_accept() {
+    for ms in [3_000, 7_000, 15_000, 31_000] {
+        let mut script = acknowledged(true, 20);
+        let again = script.server().repeat().after_ms(ms).ts_echo(5_010);
+        again.has(Finding::SynAckRetxAfterAck);
+        assert_eq!(script.outcome_after_ms(10_000), Outcome::NotAccepted, "{ms}");
+        assert!(!script.connection().final_ack_arrived(), "{ms}");
+    }
+}
+
+#[test]
+fn where_timestamps_do_not_tell_only_the_times_of_linux_do() {
+    for (ms, outcome) in [
+        (1_000, Outcome::NotAccepted),
+        (3_000, Outcome::NotAccepted),
+        (6_000, Outcome::NotAccepted),
+        (6_499, Outcome::NotAccepted),
+        (6_501, Outcome::Deferred),
+        (7_499, Outcome::Deferred),
+        (7_501, Outcome::NotAccepted),
+        (15_000, Outcome::Deferred),
+        (31_000, Outcome::Deferred),
+        (63_000, Outcome::NotAccepted),
+    ] {
+        // None at all, or those of SYN and final ACK are the same.
+        for timestamps in [false, true] {
+            let mut script = acknowledged(timestamps, 0);
+            repeat(&mut script, ms);
+            assert_eq!(script.outcome_after_ms(10_000), outcome, "{ms} {timestamps}");
+            assert!(!script.connection().final_ack_arrived());
+        }
+    }
+}
+
+#[test]
+fn the_answer_to_the_repetition_completes_a_deferred_connection() {
+    let mut script = acknowledged(true, 20);
+    repeat(&mut script, 3_000);
+    let server = script.server().repeat().uncaptured();
+    drop(server);
+    script.client().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED?");
+    assert_eq!(script.outcome_after_ms(60_000), Outcome::Complete);
+    assert!(script.verdict().established);
+    // Unless the SYN/ACK comes once more.
+    script.server().syn_ack().after_ms(4_000).is(Stage::SynAck, "ESTABLISHED", "SYN-RECEIVED");
+    assert_eq!(script.outcome(), Outcome::NotAccepted);
+    script.client().ack();
+    assert_eq!(script.outcome(), Outcome::NotAccepted);
+    script.client().data(5);
+    script.server().ack();
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn data_completes_a_deferred_connection() {
+    let mut script = acknowledged(true, 20);
+    repeat(&mut script, 3_000);
+    script.client().data(5);
+    assert_eq!(script.outcome(), Outcome::Complete);
+    script.server().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+}
+
+#[test]
+fn a_server_that_has_data_or_a_fin_defers_nothing() {
+    for fin in [false, true] {
+        let mut script = acknowledged(true, 20);
+        if fin {
+            script.client().fin().lost();
+        } else {
+            script.client().data(5).lost();
+        }
+        script.server().syn_ack().ts().after_ms(7_000).has(Finding::SynAckRetxAfterAck);
+        assert_eq!(script.outcome_after_ms(10_000), Outcome::NotAccepted, "{fin}");
+        assert!(script.connection().final_ack_arrived());
+    }
+}
+
+#[test]
+fn a_later_repetition_is_no_sign_of_deferred_accept() {
+    let mut script = acknowledged(true, 20);
+    repeat(&mut script, 1_000);
+    repeat(&mut script, 6_000);
+    assert_eq!(script.outcome(), Outcome::NotAccepted);
+    // Nor is the second that the server sends, where the first came before the final ACK.
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.server().repeat().after_ms(1_000);
+    script.client().ack();
+    script.server().repeat().after_ms(5_980).has(Finding::SynAckRetxAfterAck);
+    assert_eq!(script.outcome_after_ms(10_000), Outcome::NotAccepted);
+}
+
+#[test]
+fn a_repetition_after_a_missed_final_ack_is_no_sign_of_deferred_accept() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.client().ack().uncaptured();
+    script.server().repeat().after_ms(7_000);
+    assert_eq!(script.outcome_after_ms(10_000), Outcome::NoFinalAck);
+}
+
+#[test]
+fn the_echo_of_a_later_ack_shows_that_one_arrived() {
+    let mut script = acknowledged(true, 20);
+    // A keep-alive without data.
+    script.client().keep_alive(0).after_ms(5_000);
+    script.server().repeat().after_ms(2_000);
+    assert!(script.connection().final_ack_arrived());
+    assert_eq!(script.outcome_after_ms(10_000), Outcome::Deferred);
+}
+
+#[test]
+fn an_echo_of_the_final_ack_is_no_crossing() {
+    let mut script = Script::new();
+    script.client().syn().ts();
+    script.server().syn_ack().ts().after_ms(900);
+    script.client().ack();
+    let again = script.server().repeat().after_ms(890);
+    again.has(Finding::SynAckRetxAfterAck).lacks(Finding::SynAckRetxCrossed);
+    // This one does cross.
+    let mut script = Script::new();
+    script.client().syn().ts();
+    script.server().syn_ack().ts().after_ms(900);
+    script.client().ack();
+    script.server().repeat().after_ms(890).ts_echo(10).has(Finding::SynAckRetxCrossed);
+}
+
+#[test]
+fn the_timestamps_of_a_repeated_syn_are_compared_too() {
+    let mut script = Script::new();
+    script.client().syn().ts().lost();
+    script.client().repeat().after_ms(1_000);
+    script.server().syn_ack().ts();
+    script.client().ack();
+    script.server().repeat().after_ms(3_000).ts_echo(1_010);
+    assert!(!script.connection().final_ack_arrived());
+    script.server().repeat().after_ms(4_000).ts_echo(1_030);
+    assert!(script.connection().final_ack_arrived());
+}
+
+#[test]
+fn a_server_that_resets_what_it_has_not_taken_does_not_accept_it() {
+    // RST bare or with ACK, after one repetition or two.
+    for (bare, repeats) in [(false, 1), (true, 1), (false, 2), (true, 2)] {
+        let mut script = Script::new();
+        script.handshake();
+        for _ in 0..repeats {
+            repeat(&mut script, 1_000);
+        }
+        let rst = if bare { script.server().reflex() } else { script.server().rst_ack() };
+        let rst = rst.after_ms(4_000).lacks(Finding::AbortedByServer);
+        rst.is(Stage::RstHandshakeAbort, "CLOSED?", "CLOSED");
+        let verdict = script.verdict();
+        assert_eq!((verdict.outcome, verdict.close), (Outcome::NotAccepted, Close::Rst));
+        assert!(!verdict.established);
+    }
+}
+
+#[test]
+fn without_a_repetition_it_aborts_or_had_accepted_it() {
+    for (bare, outcome) in [(true, Outcome::AbortedByServer), (false, Outcome::Complete)] {
+        let mut script = Script::new();
+        script.handshake();
+        let rst = if bare { script.server().reflex() } else { script.server().rst_ack() };
+        drop(rst);
+        assert_eq!(script.outcome(), outcome);
+    }
+}
+
+#[test]
+fn a_crossed_repetition_says_nothing_of_an_rst() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack().after_ms(500);
+    script.client().ack().after_ms(600);
+    script.server().repeat().after_ms(100).has(Finding::SynAckRetxCrossed);
+    script.server().rst_ack().after_ms(3_000).stage(Stage::Rst);
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn an_rst_after_the_server_has_gone_on_aborts_an_open_connection() {
+    let mut script = Script::new();
+    script.handshake();
+    repeat(&mut script, 1_000);
+    script.client().data(5);
+    script.server().ack();
+    script.server().rst_ack().stage(Stage::Rst);
+    assert_eq!(script.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn an_rst_that_acknowledges_data_comes_from_an_open_connection() {
+    let mut script = Script::new();
+    script.handshake();
+    repeat(&mut script, 1_000);
+    script.client().data(5);
+    script.server().rst_ack().stage(Stage::Rst);
+    assert_eq!((script.outcome(), script.verdict().close), (Outcome::Complete, Close::Rst));
+    // One that acknowledges the SYN only does not.
+    let mut script = Script::new();
+    script.handshake();
+    repeat(&mut script, 1_000);
+    script.client().data(5);
+    script.server().rst_ack().acking(1).stage(Stage::RstHandshakeAbort);
+    assert_eq!(script.outcome(), Outcome::NotAccepted);
+}
+
+#[test]
+fn a_deferred_connection_that_is_reset_was_not_accepted() {
+    for answered in [false, true] {
+        let mut script = acknowledged(true, 20);
+        repeat(&mut script, 3_000);
+        if answered {
+            script.client().ack();
+        }
+        script.server().rst_ack().after_ms(60_000);
+        assert_eq!(script.outcome(), Outcome::NotAccepted, "{answered}");
+    }
+}
+
+#[test]
+fn the_server_goes_on_after_an_rst_that_was_forged() {
+    let mut script = Script::new();
+    script.handshake();
+    repeat(&mut script, 1_000);
+    script.client().data(5);
+    script.server().rst_ack().acking(1);
+    script.server().ack().has(Finding::RstIgnored);
+    assert_eq!((script.outcome(), script.verdict().close), (Outcome::Complete, Close::Open));
+}

@@ -1,0 +1,163 @@
+//! This machine's kernel as both ends of a connection, in scenarios that bring it into every state.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fmt;
+use std::fs;
+use std::thread;
+
+use testkit::folders::made_folder;
+use testkit::kernel::{self, Recording, Side};
+
+use super::compare::{Comparison, capture, compare};
+use super::play::play;
+use super::scenario::{Scenario, scenarios};
+
+const SCENARIOS: &[&str] = &[
+    include_str!("scenarios/opening.txt"),
+    include_str!("scenarios/waiting.txt"),
+    include_str!("scenarios/fast_open.txt"),
+    include_str!("scenarios/closing.txt"),
+    include_str!("scenarios/resetting.txt"),
+    include_str!("scenarios/reuse.txt"),
+];
+
+/// Once in a while a machine with much to do gives a timer its turn too late.
+const ATTEMPTS: usize = 3;
+
+#[test]
+fn what_is_proven_is_what_the_kernel_says() {
+    if let Some(lacking) = kernel::lacking() {
+        testkit::skip!("what_is_proven_is_what_the_kernel_says", lacking);
+        return;
+    }
+    let mut scenarios: Vec<_> = SCENARIOS.iter().flat_map(|text| scenarios(text)).collect();
+    if let Ok(name) = env::var("TCPHS_SCENARIO") {
+        scenarios.retain(|scenario| scenario.name == name);
+    }
+    // They wait most of the time.
+    let results: Vec<_> = thread::scope(|scope| {
+        let play = |scenario| scope.spawn(move || at_last(scenario));
+        let players: Vec<_> = scenarios.iter().map(play).collect();
+        players.into_iter().map(|player| player.join().expect("it does not panic")).collect()
+    });
+    let folder = made_folder("kernel-states").expect("the folder can be made");
+    let mut failures = Vec::new();
+    let mut whole = Sums::default();
+    let mut parts = Sums::default();
+    for (scenario, result) in scenarios.iter().zip(results) {
+        let recording = match result {
+            Ok(recording) => recording,
+            Err(error) => {
+                failures.push(format!("{}: {error}", scenario.name));
+                continue;
+            }
+        };
+        let all: Vec<_> = recording.packets.iter().map(|packet| packet.captured).collect();
+        let file = folder.join(format!("{}.pcap", scenario.name));
+        fs::write(&file, capture(&recording, &all)).expect("the capture can be written");
+        let comparison = compare(&recording, &all);
+        whole.add(&comparison);
+        failures.extend(judged(scenario, &comparison));
+        let known: BTreeSet<_> = comparison.wrong.into_keys().collect();
+        let mut wrong = BTreeMap::new();
+        for (name, has) in incomplete(&recording) {
+            let comparison = compare(&recording, &has);
+            parts.add(&comparison);
+            for (contradiction, place) in comparison.wrong {
+                if !known.contains(&contradiction) {
+                    wrong.entry(contradiction).or_insert(format!("{name}; {place}"));
+                }
+            }
+        }
+        for (contradiction, place) in wrong {
+            eprintln!("{}: {contradiction} ({place})", scenario.name);
+        }
+    }
+    println!("{} scenarios: {whole}\nparts of their captures: {parts}", scenarios.len());
+    assert!(failures.is_empty(), "captures in {}:\n{}", folder.display(), failures.join("\n"));
+}
+
+/// How many states were compared.
+#[derive(Default)]
+struct Sums {
+    captures: usize,
+    proven: usize,
+    assumed: usize,
+    assumed_right: usize,
+}
+
+impl Sums {
+    fn add(&mut self, comparison: &Comparison) {
+        self.captures += 1;
+        self.proven += comparison.proven;
+        self.assumed += comparison.assumed;
+        self.assumed_right += comparison.assumed_right;
+    }
+}
+
+impl fmt::Display for Sums {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} captures, {} proven states compared; of {} assumed, {} right",
+            self.captures, self.proven, self.assumed, self.assumed_right
+        )
+    }
+}
+
+/// What captures of the same packets have that begin later, lack a packet, or have one direction.
+fn incomplete(recording: &Recording) -> Vec<(String, Vec<bool>)> {
+    let all: Vec<_> = recording.packets.iter().map(|packet| packet.captured).collect();
+    let mut captures = Vec::new();
+    for place in 0..all.len() {
+        let mut begins = all.clone();
+        begins[..=place].fill(false);
+        captures.push((format!("it begins after packet {}", place + 1), begins));
+        let mut lacks = all.clone();
+        lacks[place] = false;
+        captures.push((format!("it lacks packet {}", place + 1), lacks));
+    }
+    for side in Side::BOTH {
+        let packets = recording.packets.iter();
+        let sent = packets.map(|packet| packet.captured && packet.from == side).collect();
+        captures.push((format!("it has the packets of the {} only", side.name()), sent));
+    }
+    captures
+}
+
+fn at_last(scenario: &Scenario) -> Result<Recording, String> {
+    let mut result = play(scenario);
+    for _ in 1..ATTEMPTS {
+        if result.is_ok() {
+            break;
+        }
+        result = play(scenario);
+    }
+    result
+}
+
+/// What is not as the scenario says.
+fn judged(scenario: &Scenario, comparison: &Comparison) -> Vec<String> {
+    let mut failures = Vec::new();
+    let name = &scenario.name;
+    let said: BTreeSet<_> = scenario.silent.iter().chain(&scenario.differs).collect();
+    for (contradiction, place) in &comparison.wrong {
+        if !said.contains(contradiction) {
+            failures.push(format!("{name}: {contradiction} ({place})"));
+        }
+    }
+    for contradiction in said {
+        if !comparison.wrong.contains_key(contradiction) {
+            failures.push(format!("{name}: no longer {contradiction}"));
+        }
+    }
+    let outcomes = &comparison.outcomes;
+    let wanted = scenario.today.as_ref().unwrap_or(&scenario.outcomes);
+    if !wanted.is_empty() && outcomes != wanted {
+        let (is, wanted) = (outcomes.join(" "), scenario.outcomes.join(" "));
+        let still = if scenario.today.is_some() { "; no longer as `today` says" } else { "" };
+        failures.push(format!("{name}: the outcomes are {is}, and should be {wanted}{still}"));
+    }
+    failures
+}

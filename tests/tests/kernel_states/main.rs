@@ -1,0 +1,8 @@
+//! What the kernel says of itself: the states of its sockets beside those that the engine calls
+//! proven.
+
+mod compare;
+mod live;
+mod play;
+mod recorded;
+mod scenario;

@@ -37,14 +37,12 @@ pub(crate) struct CompactSegment {
     /// Captured octets of options.
     pub option_octets: u8,
     pub kind: PacketKind,
-    /// By how many nanoseconds the clock was ahead of its time when it came, see
-    /// [`ahead_ns`](Self::ahead_ns). In two parts, so that all of it has room in a cache line.
-    pub ahead: u32,
-    pub far_ahead: i16,
+    /// By how many nanoseconds the clock was ahead of its time when it came; [`TOO_FAR`] if that has no room.
+    pub ahead_ns: u32,
 }
 
-/// Stands for a distance of the clock that has no room.
-const TOO_FAR: i16 = i16::MIN;
+/// Stands for a distance of the clock that has no room: 4 s or more, or less than 0.
+pub(crate) const TOO_FAR: u32 = u32::MAX;
 
 /// A frame number as connections keep it; 0 where it has more than 32 bits.
 #[inline(always)]
@@ -127,27 +125,21 @@ impl CompactSegment {
         data_offset: 0,
         option_octets: 0,
         kind: PacketKind::IcmpError,
-        ahead: 0,
-        far_ahead: 0,
+        ahead_ns: 0,
     };
 
-    /// Sets the distance of the clock; `false` if it has no room: the clock is behind, or 39 hours ahead.
+    /// Sets the distance of the clock; `false` if it has no room.
     #[inline]
     pub fn set_clock(&mut self, now_ns: i64) -> bool {
         let ahead_ns = now_ns.saturating_sub(self.time_ns);
-        let has_room = (0..1 << 47).contains(&ahead_ns);
-        self.ahead = ahead_ns as u32;
-        self.far_ahead = if has_room { (ahead_ns >> 32) as i16 } else { TOO_FAR };
-        has_room
+        self.ahead_ns = u32::try_from(ahead_ns).unwrap_or(TOO_FAR);
+        self.ahead_ns != TOO_FAR
     }
 
-    /// By how many nanoseconds the clock was ahead when it came; `None` if that had no room.
+    /// The clock when it came; `None` if its distance has no room.
     #[inline(always)]
-    pub const fn ahead_ns(&self) -> Option<i64> {
-        if self.far_ahead == TOO_FAR {
-            return None;
-        }
-        Some((self.far_ahead as i64) << 32 | self.ahead as i64)
+    pub fn now_ns(&self) -> Option<i64> {
+        (self.ahead_ns != TOO_FAR).then(|| self.time_ns.wrapping_add(self.ahead_ns.into()))
     }
 
     /// The compact form of a segment, with no place in a batch.
@@ -231,13 +223,13 @@ mod tests {
     fn a_segment_has_room_in_a_cache_line_and_so_has_a_clock_that_is_near() {
         let set = |now_ns, time_ns| {
             let mut segment = CompactSegment { time_ns, ..CompactSegment::NOTHING };
-            assert_eq!(segment.set_clock(now_ns), segment.ahead_ns().is_some());
-            segment.ahead_ns()
+            assert_eq!(segment.set_clock(now_ns), segment.now_ns().is_some());
+            segment.now_ns()
         };
-        for ahead in [0, 1, 1 << 31, 1 << 32, (1 << 47) - 1] {
-            assert_eq!(set(ahead + 7, 7), Some(ahead));
+        for ahead in [0, 1, 1 << 31, (1 << 32) - 2] {
+            assert_eq!(set(ahead + 7, 7), Some(ahead + 7));
         }
-        for (now_ns, time_ns) in [(6, 7), (1 << 47, 0), (i64::MAX, i64::MIN), (i64::MIN, 0)] {
+        for (now_ns, time_ns) in [(6, 7), (1 << 32, 0), (i64::MAX, i64::MIN), (i64::MIN, 0)] {
             assert_eq!(set(now_ns, time_ns), None);
         }
         assert_eq!(size_of::<CompactSegment>(), 64);

@@ -50,6 +50,12 @@ impl<'a> Event<'a> {
         Offer::read(self.segment.flags, self.options).cut_if(self.lacks_options())
     }
 
+    /// Whether there are options besides timestamps in their usual place.
+    #[inline(always)]
+    pub const fn may_have_sack(&self) -> bool {
+        self.options.len() > if self.timestamps.is_some() { 12 } else { 0 }
+    }
+
     /// Whether options are missing from the capture: what it says of them is that they are not known.
     #[inline]
     pub fn lacks_options(&self) -> bool {

@@ -189,8 +189,7 @@ impl Batch {
         let Some(room) = room.first_chunk_mut::<MOST_OPTION_OCTETS>() else { return Some(false) };
         let now_ns = self.now_ns.max(packet.time_ns);
         place.time_ns = packet.time_ns;
-        place.ahead = (now_ns - packet.time_ns) as u32;
-        place.far_ahead = 0;
+        place.ahead_ns = (now_ns - packet.time_ns) as u32;
         place.addresses = addresses;
         place.ports = ports;
         place.hash = direction.hash(&self.hasher);
@@ -285,8 +284,8 @@ impl<'a> Iterator for Packets<'a> {
     #[inline(always)]
     fn next(&mut self) -> Option<Found<'a>> {
         let segment = self.packets.next()?;
-        let now_ns = match segment.ahead_ns() {
-            Some(ahead_ns) => segment.time_ns.saturating_add(ahead_ns),
+        let now_ns = match segment.now_ns() {
+            Some(now_ns) => now_ns,
             None => {
                 let (now_ns, rest) = self.octets.split_first_chunk()?;
                 self.octets = rest;

@@ -1,5 +1,7 @@
 //! Telling a packet captured twice (mirror port, `any` interface) from one sent twice.
 
+use std::collections::VecDeque;
+
 use crate::compact::PacketKind;
 use crate::connection::event::Event;
 use crate::connection::state::Connection;
@@ -60,26 +62,42 @@ impl Identity {
         }
     }
 
-    /// The bits by which an entry of a set tells it from others.
-    const fn tag(&self) -> u32 {
-        tag_of(self.fingerprint)
+    /// Whether this entry of a set may be that of a segment with the same fingerprint.
+    #[inline(always)]
+    const fn is_led_to_by(&self, entry: u32) -> bool {
+        tag_of(entry ^ self.first_part()) == 0
+    }
+
+    /// The part of the fingerprint that the set follows from, and the tag.
+    #[inline(always)]
+    const fn first_part(&self) -> u32 {
+        self.fingerprint as u32
+    }
+
+    /// The further bits that are remembered, above those of a number.
+    #[inline(always)]
+    const fn further_part(&self) -> u32 {
+        (self.fingerprint >> 32) as u32 & !NUMBER
     }
 }
 
-const fn tag_of(fingerprint: u64) -> u32 {
-    (fingerprint >> 32) as u32 & !(PLACE | FURTHER)
+/// The bits by which an entry of a set tells a fingerprint from others.
+const fn tag_of(fingerprint: u32) -> u32 {
+    fingerprint & !(NUMBER | FURTHER)
 }
 
-/// A remembered segment.
+/// A remembered segment, two of which share a cache line.
 #[derive(Clone, Copy, Debug)]
 struct Remembered {
-    time_ns: i64,
     /// The clock when it came.
     now_ns: i64,
-    fingerprint: u64,
+    /// By how many nanoseconds its own time is behind that.
+    behind_ns: u32,
+    fingerprint: u32,
     /// 0 if there is none.
     timestamp: u32,
-    /// The place of an older segment of the same set for which the set has no room; 0 for none.
+    /// The number of an older segment of the same set for which the set has no room, or of none that is
+    /// remembered; above it, more of the fingerprint.
     further: u32,
     ip_id: u16,
     checksum: u16,
@@ -88,35 +106,39 @@ struct Remembered {
     before: Before,
 }
 
-const NOTHING: Remembered = Remembered {
-    time_ns: i64::MIN,
-    now_ns: i64::MIN,
-    fingerprint: 0,
-    timestamp: 0,
-    further: 0,
-    ip_id: 0,
-    checksum: 0,
-    ttl: 0,
-    stage: Stage::None,
-    before: Before { by_sender: 0, by_receiver: 0 },
-};
+impl Remembered {
+    /// Time between this segment and `event`, which came with the clock at `now_ns`.
+    fn ns_to(&self, event: &Event<'_>, now_ns: i64) -> i64 {
+        let since_ns = now_ns.saturating_sub(self.now_ns);
+        let further_ns = i64::from(self.behind_ns) - i64::from(behind_ns(event, now_ns));
+        since_ns.saturating_add(further_ns).saturating_abs()
+    }
+}
+
+/// By how many nanoseconds a segment's own time is behind the clock. One that is further behind than 4 s, or
+/// far ahead, is no capture of a packet that was captured before.
+#[inline(always)]
+fn behind_ns(event: &Event<'_>, now_ns: i64) -> u32 {
+    (now_ns.wrapping_sub(event.time_ns) as u64).min(u32::MAX.into()) as u32
+}
 
 /// How many segments whose fingerprints share a set are found at once.
 const SET: usize = 4;
-/// 6 KiB with the segments they lead to.
-const FEWEST_SETS: usize = 1 << 6;
-/// 24 MiB: a quarter of a million segments in a second.
+/// As many as segments have room, so that few sets are full. 48 KiB with the segments.
+const FEWEST_SETS: usize = 1 << 10;
+/// 12 MiB: a quarter of a million segments in a second.
 const MOST_SETS: usize = 1 << 18;
-/// Segments after which the old ones are forgotten; no more than half of the fewest sets.
-const CHECK: usize = 1 << 5;
+/// The segments that are forgotten at once.
+const BLOCK: u32 = 1 << 7;
 /// Segments of a set that are looked through beyond those found at once: only a flood of segments that
 /// are all alike, which nobody needs to tell apart, has more.
 const MOST_FURTHER: usize = 32;
 
-/// The bits of an entry that are the place of a segment; 0 for none.
-const PLACE: u32 = (1 << 19) - 1;
+/// The bits of an entry that are the number of a segment. More than all places have, so that the number of one
+/// that is no longer remembered hardly ever looks like that of another.
+const NUMBER: u32 = (1 << 20) - 1;
 /// The bit of the last entry of a set from which further segments are found.
-const FURTHER: u32 = 1 << 19;
+const FURTHER: u32 = 1 << 20;
 
 /// The segments of the last second, of all connections of a shard.
 ///
@@ -128,12 +150,14 @@ const FURTHER: u32 = 1 << 19;
 /// sequential writes cost least.
 #[derive(Debug)]
 pub(crate) struct RecentSegments {
-    /// Twice as many as there are sets; place 0 is not used.
+    /// As many as there have been, up to the number of sets. The place of each follows from its number.
     segments: Vec<Remembered>,
-    /// The places of the oldest one and of the next one.
-    oldest: usize,
-    next: usize,
-    /// The places of segments by fingerprint, the newest first, each below a part of its tag. If that part
+    /// The clock at the first one of each block.
+    blocks: VecDeque<i64>,
+    /// The numbers of the oldest one and of the next one, which go round.
+    oldest: u32,
+    next: u32,
+    /// The numbers of segments by fingerprint, the newest first, each below a part of its tag. If that part
     /// differs, as nearly always, nothing else has to be looked at.
     sets: Vec<[u32; SET]>,
     /// How many were forgotten within a second, because there were too many.
@@ -148,10 +172,13 @@ impl Default for RecentSegments {
 
 impl RecentSegments {
     fn with_sets(sets: usize) -> Self {
+        // The first number leads to the first place. Empty entries are of an older one.
+        let first = sets as u32;
         Self {
-            segments: vec![NOTHING; 2 * sets],
-            oldest: 1,
-            next: 1,
+            segments: Vec::with_capacity(sets),
+            blocks: VecDeque::new(),
+            oldest: first,
+            next: first,
             sets: vec![[0; SET]; sets],
             forgotten: 0,
         }
@@ -170,11 +197,10 @@ impl RecentSegments {
         identity: &Identity,
         now_ns: i64,
     ) -> Option<(Stage, u8)> {
-        let set = &self.sets[self.set(identity.fingerprint)];
+        let set = &self.sets[self.set(identity.first_part())];
         // One branch for all of them.
-        let leads = |entry: &u32| (entry ^ identity.tag()) & !(PLACE | FURTHER) == 0;
         let further = set[SET - 1] & FURTHER != 0;
-        if !set.iter().fold(further, |found, entry| found | leads(entry)) {
+        if !set.iter().fold(further, |found, entry| found | identity.is_led_to_by(*entry)) {
             return None;
         }
         self.find(*set, *event, *identity, now_ns)
@@ -189,10 +215,12 @@ impl RecentSegments {
         now_ns: i64,
     ) -> bool {
         let has_id = event.segment.ip_id != 0 || event.segment.kind == PacketKind::Ipv6;
-        let set = self.sets[self.set(identity.fingerprint)];
+        let set = self.sets[self.set(identity.first_part())];
         has_id
             && self
-                .find_as(set, identity, now_ns, |first| is_on_other_side(first, event, identity))
+                .find_as(set, identity, now_ns, |first| {
+                    is_on_other_side(first, event, identity, now_ns)
+                })
                 .is_some()
     }
 
@@ -205,8 +233,8 @@ impl RecentSegments {
         now_ns: i64,
     ) -> Option<(Stage, u8)> {
         let same = self.find_as(set, &identity, now_ns, |first| {
-            is_duplicate(first, &event, &identity)
-                || identity.renumbered && is_on_other_side(first, &event, &identity)
+            is_duplicate(first, &event, &identity, now_ns)
+                || identity.renumbered && is_on_other_side(first, &event, &identity, now_ns)
         });
         same.map(|first| (first.stage, first.ttl))
     }
@@ -219,118 +247,148 @@ impl RecentSegments {
         now_ns: i64,
         is_it: impl Fn(&Remembered) -> bool,
     ) -> Option<&Remembered> {
-        let further = if set[SET - 1] & FURTHER != 0 { set[SET - 1] & PLACE } else { 0 };
-        let at_once = set.into_iter().map(|entry| entry & PLACE);
-        let mut segments =
-            at_once.chain(self.further(further)).map(|place| &self.segments[place as usize]);
-        segments.find(|first| {
+        let segment = |number: u32| self.segments.get(self.place(number));
+        let is_wanted = |first: &&Remembered| {
             let since = identity.before.by_sender.wrapping_sub(first.before.by_sender);
-            first.fingerprint == identity.fingerprint
+            first.fingerprint == identity.first_part()
+                && first.further & !NUMBER == identity.further_part()
                 && since.wrapping_sub(1) < LAST
                 && now_ns.saturating_sub(first.now_ns) <= LONGEST_NS
                 && is_it(first)
-        })
-    }
-
-    /// The places of the segments that are found from the one at `place`, each older than the one before.
-    fn further(&self, place: u32) -> impl Iterator<Item = u32> {
-        let next = |place: &u32| {
-            let further = self.segments[*place as usize].further;
-            (further != 0 && self.age(further) > self.age(*place)).then_some(further)
         };
-        std::iter::successors(Some(place), next).skip(1).take(MOST_FURTHER)
+        let at_once = set.into_iter().filter(|entry| identity.is_led_to_by(*entry));
+        let found = at_once.filter_map(|entry| segment(entry & NUMBER)).find(is_wanted);
+        let last = set[SET - 1];
+        if found.is_some() || last & FURTHER == 0 {
+            return found;
+        }
+        self.further(last & NUMBER).filter_map(segment).find(is_wanted)
     }
 
-    /// How many segments ago the one at `place` was remembered.
-    fn age(&self, place: u32) -> usize {
-        self.next.wrapping_sub(place as usize) & (self.segments.len() - 1)
+    /// The numbers of the segments that are found from that with number `last`, each older than the one
+    /// before.
+    fn further(&self, last: u32) -> impl Iterator<Item = u32> {
+        let next = |number: &u32| {
+            let further = self.segments.get(self.place(*number))?.further & NUMBER;
+            let is_older = self.age(*number) < self.age(further) && self.is_remembered(further);
+            is_older.then_some(further)
+        };
+        std::iter::successors(Some(last), next).skip(1).take(MOST_FURTHER)
+    }
+
+    /// The place of the segment with this number.
+    #[inline(always)]
+    fn place(&self, number: u32) -> usize {
+        number as usize & (self.sets.len() - 1)
+    }
+
+    /// How many segments ago that with this number was remembered.
+    #[inline(always)]
+    fn age(&self, number: u32) -> u32 {
+        self.next.wrapping_sub(number) & NUMBER
+    }
+
+    #[inline(always)]
+    fn is_remembered(&self, number: u32) -> bool {
+        self.age(number) <= self.age(self.oldest)
     }
 
     /// Remembers a segment of this stage; the clock is at `now_ns`.
     #[inline(always)]
     pub fn remember(&mut self, event: &Event<'_>, identity: &Identity, stage: Stage, now_ns: i64) {
-        if self.next & (CHECK - 1) == 0 {
-            self.forget(now_ns);
+        if self.next & (BLOCK - 1) == 0 {
+            self.begin_block(now_ns);
         }
-        self.store(Remembered {
-            time_ns: event.time_ns,
+        let number = self.next;
+        let segment = Remembered {
             now_ns,
-            fingerprint: identity.fingerprint,
+            behind_ns: behind_ns(event, now_ns),
+            fingerprint: identity.first_part(),
             timestamp: identity.timestamp,
-            further: 0,
+            further: identity.further_part(),
             ip_id: event.segment.ip_id,
             checksum: event.segment.checksum,
             ttl: event.segment.ttl,
             stage,
             before: identity.before,
-        });
+        };
+        let place = self.place(number);
+        match self.segments.get_mut(place) {
+            Some(old) => *old = segment,
+            None => self.segments.push(segment),
+        }
+        self.next = (number + 1) & NUMBER;
+        self.list(number, identity.first_part());
     }
 
+    /// Makes the segment with this number, the newest, the first of its set.
     #[inline(always)]
-    fn store(&mut self, segment: Remembered) {
-        let (set, at) = (self.set(segment.fingerprint), self.next);
+    fn list(&mut self, number: u32, fingerprint: u32) {
+        let set = self.set(fingerprint);
         let [first, second, third, fourth] = self.sets[set];
-        self.sets[set] = [tag_of(segment.fingerprint) | at as u32, first, second, third];
-        self.segments[at] = segment;
-        self.next = self.after(at);
-        let young = self.age(self.oldest as u32) >= self.age(fourth & PLACE);
-        if young & (fourth & PLACE != 0) {
-            self.keep_further(set, fourth & PLACE);
+        self.sets[set] = [tag_of(fingerprint) | number, first, second, third];
+        if self.is_remembered(fourth) {
+            self.keep_further(set, fourth & NUMBER);
         }
     }
 
-    /// Makes the segment at `place`, for which this set has no more room, one that is found further.
+    /// Makes the segment with this number, for which this set has no more room, one that is found further.
     #[cold]
-    fn keep_further(&mut self, set: usize, place: u32) {
-        let last = self.sets[set][SET - 1] & PLACE;
-        // The place may have been used for another segment.
-        let is_it = self.set(self.segments[place as usize].fingerprint) == set;
-        if is_it && self.age(place) > self.age(last) {
-            self.segments[last as usize].further = place;
+    fn keep_further(&mut self, set: usize, number: u32) {
+        let last = self.sets[set][SET - 1] & NUMBER;
+        let place = self.place(last);
+        // The number may be that of another segment, a million later.
+        let is_it = self.set(self.segments[self.place(number)].fingerprint) == set;
+        if is_it && self.age(number) > self.age(last) {
+            let further = &mut self.segments[place].further;
+            *further = *further & !NUMBER | number;
             self.sets[set][SET - 1] |= FURTHER;
         }
     }
 
     #[inline(always)]
-    fn set(&self, fingerprint: u64) -> usize {
+    fn set(&self, fingerprint: u32) -> usize {
         fingerprint as usize & (self.sets.len() - 1)
     }
 
-    /// The place after this one.
-    #[inline(always)]
-    fn after(&self, place: usize) -> usize {
-        let next = (place + 1) & (self.segments.len() - 1);
-        next + usize::from(next == 0)
+    /// Forgets the blocks that are older than a second, and begins another. If there are too many, there have
+    /// to be more sets.
+    #[cold]
+    fn begin_block(&mut self, now_ns: i64) {
+        self.blocks.push_back(now_ns);
+        // The clock never goes back.
+        while self.blocks.get(1).is_some_and(|next| now_ns.saturating_sub(*next) > LONGEST_NS) {
+            self.forget_block();
+        }
+        if self.blocks.len() * BLOCK as usize <= self.sets.len() {
+            return;
+        }
+        if self.sets.len() < MOST_SETS {
+            self.grow();
+        } else {
+            self.forget_block();
+            self.forgotten += u64::from(BLOCK);
+        }
     }
 
-    /// Forgets the segments of more than a second ago. If too many are left, doubles the sets.
-    #[cold]
-    fn forget(&mut self, now_ns: i64) {
-        while self.oldest != self.next
-            && now_ns.saturating_sub(self.segments[self.oldest].now_ns) > LONGEST_NS
-        {
-            self.oldest = self.after(self.oldest);
-        }
-        let count = self.age(self.oldest as u32);
-        if count > self.sets.len() && self.sets.len() < MOST_SETS {
-            self.grow();
-        }
-        // There must be room until the next check.
-        let room = self.segments.len() - 2 * CHECK;
-        for _ in room..count.max(room) {
-            self.oldest = self.after(self.oldest);
-            self.forgotten += 1;
-        }
+    fn forget_block(&mut self) {
+        self.blocks.pop_front();
+        self.oldest = (self.oldest + BLOCK) & NUMBER;
     }
 
     #[cold]
     fn grow(&mut self) {
         let mut larger = Self::with_sets(2 * self.sets.len());
         larger.forgotten = self.forgotten;
-        let mut place = self.oldest;
-        while place != self.next {
-            larger.store(Remembered { further: 0, ..self.segments[place] });
-            place = self.after(place);
+        larger.blocks = std::mem::take(&mut self.blocks);
+        for ago in (1..=self.age(self.oldest)).rev() {
+            let place = self.place(self.next.wrapping_sub(ago));
+            let Remembered { further, .. } = self.segments[place];
+            let segment = Remembered { further: further & !NUMBER, ..self.segments[place] };
+            let number = larger.next;
+            larger.segments.push(segment);
+            larger.next += 1;
+            larger.list(number, segment.fingerprint);
         }
         *self = larger;
     }
@@ -338,9 +396,14 @@ impl RecentSegments {
 
 /// Whether two segments that differ in their numbers only are one packet, captured on both sides of a
 /// device that rewrites those, and the checksum with them.
-fn is_on_other_side(first: &Remembered, event: &Event<'_>, identity: &Identity) -> bool {
+fn is_on_other_side(
+    first: &Remembered,
+    event: &Event<'_>,
+    identity: &Identity,
+    now_ns: i64,
+) -> bool {
     let segment = event.segment;
-    if event.time_ns.saturating_sub(first.time_ns).saturating_abs() > THROUGH_A_DEVICE_NS {
+    if first.ns_to(event, now_ns) > THROUGH_A_DEVICE_NS {
         return false;
     }
     if first.ip_id != 0 || segment.ip_id != 0 {
@@ -356,9 +419,9 @@ fn is_on_other_side(first: &Remembered, event: &Event<'_>, identity: &Identity) 
 
 /// Whether identification, timestamp, checksum and time of two segments with the same fingerprint say
 /// that they are one packet.
-fn is_duplicate(first: &Remembered, event: &Event<'_>, identity: &Identity) -> bool {
+fn is_duplicate(first: &Remembered, event: &Event<'_>, identity: &Identity, now_ns: i64) -> bool {
     let segment = event.segment;
-    let since_ns = event.time_ns.saturating_sub(first.time_ns).saturating_abs();
+    let since_ns = first.ns_to(event, now_ns);
     let has_id = first.ip_id != 0 || segment.ip_id != 0;
     let is_bare = event.payload == 0
         && !segment.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);

@@ -128,6 +128,29 @@ impl Cause {
         self.doc()
     }
 
+    /// Causes as bits, by number; there are no more than 64.
+    pub(crate) const fn mask(causes: &[Self]) -> u64 {
+        let (mut mask, mut place) = (0, 0);
+        while place < causes.len() {
+            mask |= 1 << causes[place] as u8;
+            place += 1;
+        }
+        mask
+    }
+
+    /// The causes that are too rare to be named where nothing speaks for them, as bits.
+    pub(crate) const NEED_EVIDENCE: u64 = {
+        assert!(Self::ALL.len() <= 64);
+        let (mut mask, mut place) = (0, 0);
+        while place < Self::ALL.len() {
+            if Self::ALL[place].needs_evidence() {
+                mask |= 1 << Self::ALL[place] as u8;
+            }
+            place += 1;
+        }
+        mask
+    };
+
     /// Whether it is too rare to be named where nothing speaks for it.
     pub const fn needs_evidence(self) -> bool {
         matches!(

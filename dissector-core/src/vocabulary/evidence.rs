@@ -17,6 +17,38 @@ enumeration! {
     }
 }
 
+/// The causes that one or several pieces of evidence bear on: for each way, those that it bears on so.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bearings([u64; Bearing::ALL.len()]);
+
+impl Bearings {
+    const fn of(bearings: &[(Bearing, &[Cause])]) -> Self {
+        let (mut masks, mut row) = ([0; Bearing::ALL.len()], 0);
+        while row < bearings.len() {
+            let (bearing, causes) = bearings[row];
+            masks[bearing as usize] |= Cause::mask(causes);
+            row += 1;
+        }
+        Self(masks)
+    }
+
+    /// All that several pieces of evidence bear on.
+    pub fn add(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(mask, other)| *mask |= other);
+    }
+
+    /// The causes that they bear on so.
+    pub const fn mask(&self, bearing: Bearing) -> u64 {
+        self.0[bearing as usize]
+    }
+
+    /// The causes that they bear on in any way.
+    pub const fn any(&self) -> u64 {
+        let [proves, speaks_for, speaks_against, excludes] = self.0;
+        proves | speaks_for | speaks_against | excludes
+    }
+}
+
 /// Defines the evidence. Each row: variant, number, C constant, id, `others` if it is seen in other
 /// connections, what it says, and the causes on which it bears.
 macro_rules! evidence {
@@ -49,6 +81,12 @@ macro_rules! evidence {
                 let mut bearings = self.bearings().iter();
                 let on_it = bearings.find(|(_, causes)| causes.contains(&cause));
                 on_it.map(|(bearing, _)| *bearing)
+            }
+
+            /// The causes on which it bears, by how it does.
+            pub(crate) const fn masks(self) -> Bearings {
+                const ALL: &[Bearings] = &[ $( Bearings::of(Evidence::$variant.bearings()) ),+ ];
+                ALL[self as usize]
             }
 
             /// Whether it is seen in other connections: then it is in no row and no

@@ -5,7 +5,7 @@ mod advice;
 mod cause;
 mod close;
 pub(crate) mod enumeration;
-mod evidence;
+pub(crate) mod evidence;
 mod finding;
 mod opening;
 mod outcome;

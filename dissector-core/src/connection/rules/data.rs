@@ -132,17 +132,21 @@ impl Connection {
     pub(crate) fn account<const PREDICTED: bool>(&mut self, event: &Event<'_>) {
         let end = self.end_mut(event.sender);
         let first = !PREDICTED && !end.has(Facts::SENT);
-        end.ttl = event.segment.ttl;
-        end.facts |= Facts::TTL;
         let [syn, fin] = [TcpFlags::SYN, TcpFlags::FIN].map(|flag| !PREDICTED && event.has(flag));
         let next = if PREDICTED { event.sequence() + event.payload } else { event.end() };
-        let (nxt, start_known) = (end.nxt, PREDICTED || end.has(Facts::ISS_KNOWN));
+        let nxt = end.nxt;
         let goes_on = first || next.is_after(nxt);
-        // A keep-alive may carry an octet that was sent before.
-        let first_data = event.payload > 0 && goes_on && !syn && !end.has(Facts::PAYLOAD);
+        end.ttl = event.segment.ttl;
+        end.facts |= Facts::TTL;
+        let (mut first_data, mut more) = (false, false);
         if !syn {
             end.facts |= Facts::MORE;
-            end.facts.set(Facts::PAYLOAD, first_data || end.has(Facts::PAYLOAD));
+            // A keep-alive may carry an octet that was sent before.
+            if event.payload > 0 && goes_on {
+                first_data = !end.has(Facts::PAYLOAD) & (event.sender == Side::Client);
+                end.facts |= Facts::PAYLOAD;
+            }
+            more = event.may_have_sack();
         }
         if PREDICTED || event.has(TcpFlags::ACK) {
             // A challenge ACK carries the number of an older connection.
@@ -156,24 +160,48 @@ impl Connection {
             end.facts.set(Facts::SCALED, !syn);
             end.facts |= Facts::ACK;
         }
-        // Options other than timestamps in their usual place.
-        let more = event.options.len() > if event.timestamps.is_some() { 12 } else { 0 };
         if goes_on {
             match fin {
                 // The end of this FIN is stored already.
                 true => end.nxt = next,
                 false => self.set_nxt(event.sender, next),
             }
-        } else if event.sequence() != nxt {
+        }
+        if (event.sequence() != nxt) & !(first & syn) | more | first_data {
+            // A copy, so that nothing has to be stored of the others.
+            match PREDICTED {
+                true => self.account_rare_copy(*event, nxt, first, first_data),
+                false => self.account_rare(event, nxt, first, first_data),
+            }
+        }
+    }
+
+    #[cold]
+    fn account_rare_copy(
+        &mut self,
+        event: Event<'_>,
+        nxt: SeqNumber,
+        first: bool,
+        first_data: bool,
+    ) {
+        self.account_rare(&event, nxt, first, first_data);
+    }
+
+    /// The same, for what hardly any segment has. Its sender had got up to `nxt`, unless it is its first.
+    #[cold]
+    fn account_rare(&mut self, event: &Event<'_>, nxt: SeqNumber, first: bool, first_data: bool) {
+        let syn = event.has(TcpFlags::SYN);
+        if !first && event.sequence() != nxt && !event.end().is_after(nxt) {
             self.note_behind(event);
         }
-        if event.sequence() != nxt && !syn && (start_known || !first) {
+        let is_known = !first || self.end(event.sender).has(Facts::ISS_KNOWN);
+        if is_known && event.sequence() != nxt && !syn {
             self.note_disorder(event, nxt);
         }
-        if more && !syn {
+        if !syn && event.may_have_sack() {
             self.read_sack(event);
         }
-        if first_data && event.sender == Side::Client && !self.closed_by_both() {
+        if first_data && !self.closed_by_both() {
             self.set_time_of(Timestamp::FirstData, event.time_ns);
         }
     }
@@ -208,7 +236,6 @@ impl Connection {
 
     /// A segment that does not begin at `nxt`, up to which its sender had got: octets before it are missing
     /// from the capture, or it brings some that were missing.
-    #[cold]
     fn note_disorder(&mut self, event: &Event<'_>, nxt: SeqNumber) {
         let [client, server] = &self.ends;
         let first = event.sender == Side::Client
@@ -231,7 +258,6 @@ impl Connection {
     }
 
     /// Stores how far the receiver has got, if it acknowledges selectively what has not passed here.
-    #[cold]
     fn read_sack(&mut self, event: &Event<'_>) {
         let nxt = self.end(event.receiver).nxt;
         for option in TcpOptions::new(event.options, 0).map_while(Result::ok) {

@@ -155,7 +155,7 @@ impl Connection {
     /// Whether nothing came for so long that the connection may be past.
     #[inline(always)]
     pub(crate) fn is_silent(&self, now_ns: i64) -> bool {
-        now_ns.saturating_sub(self.last_ns) >= LINGER_NS
+        now_ns.wrapping_sub(self.last_ns) >= LINGER_NS
     }
 
     /// Whether the connection is over, and was silent for so long that no more segments belong to it.

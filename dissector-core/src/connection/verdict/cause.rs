@@ -8,6 +8,7 @@ use crate::connection::state::handshake::Handshake;
 use crate::connection::state::offer::Offers;
 use crate::connection::state::timestamps::Timestamp;
 use crate::connection::verdict::summary::{IcmpSeen, Verdict};
+use crate::vocabulary::evidence::Bearings;
 use crate::vocabulary::{
     Advice, Bearing, Cause, Close, Evidence, EvidenceSet, Finding, Outcome, RstReason, Seen, Side,
     UNANSWERED, UNUSED,
@@ -95,18 +96,21 @@ impl Advice {
         if evidence.is_empty() {
             return None;
         }
-        let left = || self.causes.iter().filter_map(|cause| WeighedCause::new(*cause, evidence));
-        let proven = left().any(|cause| cause.proven);
-        let mut candidates = left().filter(|cause| cause.proven == proven);
-        let first = candidates.next()?;
-        candidates.next().is_none().then_some(first.cause)
+        let mut bearings = Bearings::default();
+        evidence.iter().for_each(|seen| bearings.add(seen.masks()));
+        let proven = bearings.mask(Bearing::Proves);
+        let named = !Cause::NEED_EVIDENCE | proven | bearings.mask(Bearing::SpeaksFor);
+        let left = Cause::mask(self.causes) & named & !bearings.mask(Bearing::Excludes);
+        let candidates = if left & proven == 0 { left } else { left & proven };
+        // An empty set has 64 trailing zeros, the number of no cause.
+        let only = candidates.count_ones() == 1;
+        Cause::from_number(candidates.trailing_zeros() as u8).filter(|_| only)
     }
 
     /// The evidence that bears on one of its causes.
     fn concerned(&self, evidence: EvidenceSet) -> EvidenceSet {
-        let bears =
-            |seen: &Evidence| self.causes.iter().any(|cause| seen.bearing_on(*cause).is_some());
-        evidence.iter().filter(bears).collect()
+        let causes = Cause::mask(self.causes);
+        evidence.iter().filter(|seen| seen.masks().any() & causes != 0).collect()
     }
 }
 

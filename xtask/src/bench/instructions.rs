@@ -21,8 +21,8 @@ const PARSE_ROUNDS: f64 = 20.0;
 /// The largest numbers allowed, on the machines that CI has: about a twentieth above what was
 /// counted when they were set.
 const READING: f64 = 335.0;
-const ENGINE_HANDSHAKES: f64 = 1_500.0;
-const ENGINE_DATA: f64 = 910.0;
+const ENGINE_HANDSHAKES: f64 = 1_610.0;
+const ENGINE_DATA: f64 = 1_010.0;
 
 /// Counts, and fails when a limit is exceeded.
 pub fn check() -> Result<()> {

@@ -6,7 +6,9 @@
  * c-api/examples/one.c (octets in the program) and live.c (libpcap).
  *
  * Strings are UTF-8. Functions may be called from any thread, but with one table
- * only from one thread at a time. Numbers of enumerations never change.
+ * only from one thread at a time. Pointers that they take are null or valid: a null
+ * pointer is answered by TCPHS_NULL_ARGUMENT where nothing else is said. Numbers of
+ * enumerations never change.
  *
  * Generated from c-api/src/ and the tables of dissector-core.
  *
@@ -43,8 +45,7 @@ enum tcphs_stage {
     TCPHS_STAGE_SYN = 1, ///< Opens the connection.
     TCPHS_STAGE_SYN_ACK = 2, ///< The responder's SYN, which acknowledges the first.
     TCPHS_STAGE_FINAL_ACK = 3, ///< The final acknowledgment: the third segment of the handshake.
-    /// A SYN that meets the peer's own SYN on the way (simultaneous open).
-    TCPHS_STAGE_SYN_CROSSING = 4,
+    TCPHS_STAGE_SYN_CROSSING = 4, ///< A SYN that meets the peer's own SYN on the way (simultaneous open).
     /// SYN repeated with the acknowledgment of the peer's SYN (simultaneous open).
     TCPHS_STAGE_SYN_ACK_SIMULTANEOUS = 5,
     TCPHS_STAGE_SPLIT_ACK = 6, ///< Acknowledges the SYN; the responder's own comes later (split).
@@ -84,8 +85,7 @@ enum tcphs_outcome {
     TCPHS_OUTCOME_REFUSED = 3, ///< An acceptable RST answered the SYN.
     TCPHS_OUTCOME_UNREACHABLE = 4, ///< An ICMP error answered the SYN.
     TCPHS_OUTCOME_NO_FINAL_ACK = 5, ///< The client never answered the SYN/ACK.
-    /// The server kept repeating its SYN/ACK although it was acknowledged.
-    TCPHS_OUTCOME_NOT_ACCEPTED = 6,
+    TCPHS_OUTCOME_NOT_ACCEPTED = 6, ///< The server kept repeating its SYN/ACK although it was acknowledged.
     /// The client reset the connection before the handshake was complete.
     TCPHS_OUTCOME_ABORTED_BY_CLIENT = 7,
     /// The server reset the connection after its SYN/ACK, data or FIN, before confirming it.
@@ -134,12 +134,10 @@ enum tcphs_close_by {
 enum tcphs_rst_reason {
     TCPHS_RST_REASON_PORT_CLOSED = 0, ///< In reply to a SYN: nothing listens on the port.
     TCPHS_RST_REASON_HANDSHAKE_ABORT = 1, ///< The handshake was given up.
-    /// Tells the peer that the connection it still holds is gone.
-    TCPHS_RST_REASON_HALF_OPEN_DISCOVERY = 2,
+    TCPHS_RST_REASON_HALF_OPEN_DISCOVERY = 2, ///< Tells the peer that the connection it still holds is gone.
     /// A bare RST with the peer's ACK as its sequence number: the sender knows no such connection.
     TCPHS_RST_REASON_NO_CONNECTION = 3,
-    /// The owner of the connection, or a device in its name, gave it up.
-    TCPHS_RST_REASON_ABORT = 4,
+    TCPHS_RST_REASON_ABORT = 4, ///< The owner of the connection, or a device in its name, gave it up.
     TCPHS_RST_REASON_AFTER_FIN = 5, ///< After the sender's own FIN.
     TCPHS_RST_REASON_UNACCEPTABLE = 6, ///< Its numbers fit nothing that the receiver would accept.
 };
@@ -156,8 +154,7 @@ enum tcphs_role_basis {
     TCPHS_ROLE_BASIS_SYN = 0, ///< The sender of the first SYN is the client.
     TCPHS_ROLE_BASIS_SYN_ACK = 1, ///< The sender of the SYN/ACK is the server.
     TCPHS_ROLE_BASIS_PORT = 2, ///< The end with the higher port is taken for the client.
-    /// Equal ports: the sender of the first segment is taken for the client.
-    TCPHS_ROLE_BASIS_NONE = 3,
+    TCPHS_ROLE_BASIS_NONE = 3, ///< Equal ports: the sender of the first segment is taken for the client.
 };
 
 /// Where on the path the capture was taken.
@@ -208,16 +205,14 @@ enum tcphs_finding {
     TCPHS_FINDING_SYNACK_NOT_RECEIVED = 3,
     /// SYN/ACK sent again although the final ACK passed here: the ACK was lost beyond here, the accept queue is full, the server defers accepting until data comes (TCP_DEFER_ACCEPT), or a middlebox dropped the ACK.
     TCPHS_FINDING_SYNACK_RETX_AFTER_ACK = 4,
-    /// SYN/ACK sent again while the final ACK was still on its way.
-    TCPHS_FINDING_SYNACK_RETX_CROSSED = 5,
+    TCPHS_FINDING_SYNACK_RETX_CROSSED = 5, ///< SYN/ACK sent again while the final ACK was still on its way.
     /// Nothing acceptable answers the SYN: host down, firewall that drops, accept queue full, or the way back is broken.
     TCPHS_FINDING_NO_REPLY = 6,
     /// Nothing answers the SYN/ACK: forged SYN (flood), client gone, or the SYN/ACK does not reach it.
     TCPHS_FINDING_NO_FINAL_ACK = 7,
     /// The server keeps repeating its SYN/ACK although it was acknowledged: accept queue full, final ACK dropped on the way, or an application that waits for data.
     TCPHS_FINDING_NOT_ACCEPTED = 8,
-    /// The SYN is refused: nothing listens on the port, or a firewall rejects.
-    TCPHS_FINDING_REFUSED = 9,
+    TCPHS_FINDING_REFUSED = 9, ///< The SYN is refused: nothing listens on the port, or a firewall rejects.
     /// An ICMP error answers: no route, host down, or a firewall that rejects.
     TCPHS_FINDING_UNREACHABLE = 10,
     /// The client gives up during the handshake: port scan, time-out, or another address answered first.
@@ -239,8 +234,7 @@ enum tcphs_finding {
     TCPHS_FINDING_RST_IGNORED = 19,
     /// The TTL of this RST differs from that of its sender's other packets: a middlebox may have sent it.
     TCPHS_FINDING_RST_TTL_MISMATCH = 20,
-    /// A new connection on addresses and ports that were used before.
-    TCPHS_FINDING_PORT_REUSED = 21,
+    TCPHS_FINDING_PORT_REUSED = 21, ///< A new connection on addresses and ports that were used before.
     /// A SYN inside a live connection: the client may have restarted, or the SYN is an old duplicate or forged.
     TCPHS_FINDING_SYN_IN_ESTABLISHED = 22,
     TCPHS_FINDING_SIMULTANEOUS_OPEN = 23, ///< Both sides opened at once.
@@ -262,8 +256,7 @@ enum tcphs_finding {
     TCPHS_FINDING_MSS_SMALL = 32,
     /// This copy of the SYN has other options or ECN bits than the copy before it: a fallback around a middlebox.
     TCPHS_FINDING_SYN_OPTIONS_CHANGED = 33,
-    /// The SYN/ACK reflects the ECN bits of the SYN: a broken responder.
-    TCPHS_FINDING_ECN_BROKEN = 34,
+    TCPHS_FINDING_ECN_BROKEN = 34, ///< The SYN/ACK reflects the ECN bits of the SYN: a broken responder.
     /// Multipath TCP was offered and not accepted: an ordinary server, or a middlebox removed the option.
     TCPHS_FINDING_MPTCP_FALLBACK = 35,
     TCPHS_FINDING_ILLEGAL_FLAGS = 36, ///< No TCP sends these flags together: scan or damage.
@@ -290,233 +283,6 @@ enum tcphs_finding {
     TCPHS_FINDING_DATA_UNANSWERED = 51,
 };
 
-/// Why a connection did not come up, or ended as it did.
-enum tcphs_cause {
-    TCPHS_CAUSE_CAPTURE_ENDED = 0, ///< The capture, or its file, ended too soon.
-    /// The capture, or its file, began after the connection did.
-    TCPHS_CAUSE_CAPTURE_BEGAN_LATE = 1,
-    /// The two directions take different routes (asymmetric routing), and the capture sees only one.
-    TCPHS_CAUSE_ASYMMETRIC_ROUTE = 2,
-    /// The mirror port or a capture filter passes only one direction.
-    TCPHS_CAUSE_CAPTURE_ONE_SIDED = 3,
-    /// A firewall or a cloud security group drops the SYN (DROP rather than REJECT).
-    TCPHS_CAUSE_FIREWALL_DROPS = 4,
-    /// A firewall rejects the connection, with an RST (REJECT --reject-with tcp-reset) or an ICMP error.
-    TCPHS_CAUSE_FIREWALL_REJECTS = 5,
-    TCPHS_CAUSE_HOST_DOWN = 6, ///< The server is down, or no host has that address.
-    TCPHS_CAUSE_NO_ROUTE = 7, ///< The router that sent the error has no route to the server.
-    /// A routing loop: routers send the packet in a circle until its TTL is used up.
-    TCPHS_CAUSE_ROUTING_LOOP = 8,
-    /// A traceroute: the SYN was sent with a small TTL on purpose, to make a router on the path answer.
-    TCPHS_CAUSE_TRACEROUTE = 9,
-    /// An eBGP session to a neighbour that is more than one hop away: BGP sends with TTL 1 unless it is configured as multihop.
-    TCPHS_CAUSE_BGP_NOT_ADJACENT = 10,
-    /// The server's accept queue is full: the application does not call accept() fast enough, and Linux then drops SYNs and final ACKs silently, even though the port is open.
-    TCPHS_CAUSE_ACCEPT_QUEUE_FULL = 11,
-    /// The server's answer takes a different route and is lost there, or bypasses the capture point.
-    TCPHS_CAUSE_ANSWER_LOST = 12,
-    /// What answers counts from other numbers than the client: a device on the path changes the numbers of one direction only, or the answer is left over from an older connection, or forged.
-    TCPHS_CAUSE_ANSWER_UNACCEPTABLE = 13,
-    /// The server still holds an earlier connection on these ports in TIME-WAIT, and drops a SYN whose timestamp or number is behind that connection's (RFC 9293 §3.6.1, RFC 7323 §5.3).
-    TCPHS_CAUSE_TIME_WAIT_REFUSES = 14,
-    /// The two ends do not agree on signatures (TCP-MD5 or TCP-AO, which BGP uses): one signs its segments and the other does not, or their keys differ, and what does not fit is dropped silently.
-    TCPHS_CAUSE_KEY_MISMATCH = 15,
-    /// Address translation on the path does not translate the answer back: it reaches the client from an address that the client never asked.
-    TCPHS_CAUSE_NOT_TRANSLATED_BACK = 16,
-    /// A port scan: the scanner sends SYNs past its operating system's TCP, and needs no connection, only the answer (SYN scan).
-    TCPHS_CAUSE_SYN_SCAN = 17,
-    /// The client's program stopped waiting: its own time-out is shorter than the answer took.
-    TCPHS_CAUSE_CLIENT_GAVE_UP = 18,
-    /// Nothing listens on the port: the service is not running or is just restarting, or it listens on another port or address (only 127.0.0.1; IPv4 but not IPv6).
-    TCPHS_CAUSE_PORT_CLOSED = 19,
-    /// A load balancer or proxy in front of the server has no backend for the connection.
-    TCPHS_CAUSE_NO_BACKEND = 20,
-    /// The service has too many connections waiting: Windows refuses further ones with an RST, where other systems drop the SYN.
-    TCPHS_CAUSE_BACKLOG_FULL = 21,
-    /// The server does not take a further subflow for a Multipath TCP connection (MP_JOIN); the port itself is open to ordinary connections (RFC 8684 §3.2).
-    TCPHS_CAUSE_MP_JOIN_REFUSED = 22,
-    /// A load balancer, firewall or proxy refuses or ends the connection in a host's name, and says why in the RST.
-    TCPHS_CAUSE_DEVICE_REFUSES = 23,
-    /// The RST does not come from the host in whose name it was sent: a device on the path injects it (intrusion prevention, parental control, censorship).
-    TCPHS_CAUSE_RST_INJECTED = 24,
-    /// The SYN/ACK does not reach the client's TCP: a firewall on the path or on the client drops it, it takes a different route than the SYN, or it arrives damaged.
-    TCPHS_CAUSE_SYNACK_LOST = 25,
-    /// The SYN was forged. Many of these, from many addresses, are a SYN flood.
-    TCPHS_CAUSE_FORGED_SYN = 26,
-    TCPHS_CAUSE_CLIENT_GONE = 27, ///< The client is gone: it crashed, or left this network.
-    TCPHS_CAUSE_FINAL_ACK_BYPASSES = 28, ///< The final ACK bypasses the capture point.
-    /// The application has set TCP_DEFER_ACCEPT on its socket (nginx: “listen … deferred”), and waits for data that the client does not send: the server speaks first in this protocol, or the connection was opened in advance.
-    TCPHS_CAUSE_DEFERRED_ACCEPT = 29,
-    /// The final ACK is lost beyond the capture point: a firewall or load balancer drops it.
-    TCPHS_CAUSE_FINAL_ACK_LOST = 30,
-    /// Timestamps were agreed on and are missing from the final ACK on, so the server drops what the client sends (RFC 7323 §3.2); a device on the path removes them, or the client's TCP is broken.
-    TCPHS_CAUSE_TIMESTAMPS_MISSING = 31,
-    /// A health check that opens the connection only half: a load balancer or monitor that sees the SYN/ACK knows that the port is open, and resets.
-    TCPHS_CAUSE_HALF_OPEN_CHECK = 32,
-    /// A program tried several addresses at once, and another one answered first (happy eyeballs).
-    TCPHS_CAUSE_ANOTHER_ADDRESS_WON = 33,
-    /// The client's kernel does not know the connection: a program sent the SYN through a raw socket, or the kernel's state is gone.
-    TCPHS_CAUSE_UNKNOWN_TO_CLIENT = 34,
-    /// The accept queue is full, and net.ipv4.tcp_abort_on_overflow is set.
-    TCPHS_CAUSE_ABORT_ON_OVERFLOW = 35,
-    /// A SYN cookie was rejected: the ACK came too late, or reached another machine behind the same address.
-    TCPHS_CAUSE_SYN_COOKIE_REJECTED = 36,
-    /// The final ACK reached another host than the one that sent the SYN/ACK (a route change, ECMP, a restarted load balancer).
-    TCPHS_CAUSE_OTHER_MACHINE = 37,
-    /// Something in front of the server sent the SYN/ACK (a SYN proxy, a load balancer, protection against floods), and the RST comes from the server itself, where the port is closed.
-    TCPHS_CAUSE_FRONT_ANSWERED = 38,
-    /// The client, or address translation in front of it, reuses a port while the server still holds the older connection: after a crash, or after a time-out that only one side noticed.
-    TCPHS_CAUSE_PORT_REUSED_EARLY = 39,
-    /// A firewall on the path does not know the older connection, and drops the challenge ACK or the RST that answers it.
-    TCPHS_CAUSE_CHALLENGE_LOST = 40,
-    /// A firewall on the path rewrites sequence numbers or timestamps, and the answer bypasses it.
-    TCPHS_CAUSE_RENUMBERED = 41,
-    TCPHS_CAUSE_SYNACK_OLD = 42, ///< The SYN/ACK belongs to an earlier attempt on the same ports.
-    TCPHS_CAUSE_SYNACK_FORGED = 43, ///< The SYN/ACK is forged.
-    /// Backscatter: an attacker sends SYNs with forged source addresses to that server, and its answers go to those addresses.
-    TCPHS_CAUSE_BACKSCATTER = 44,
-    /// A SYN proxy (a firewall or protection against floods) completed the handshake in the server's place, and its own connection to the server did not come up.
-    TCPHS_CAUSE_SYN_PROXY = 45,
-    /// The client's data is lost on the way: a firewall drops it, or full-sized segments are too long for a link and nothing tells the client (path MTU).
-    TCPHS_CAUSE_DATA_LOST = 46,
-    /// A program ended the connection with a reset: it closed its socket with unread octets, asked for a reset (SO_LINGER with 0), or crashed.
-    TCPHS_CAUSE_PROGRAM_ABORTS = 47,
-    /// A firewall, proxy or load balancer on the path timed out after a long silence.
-    TCPHS_CAUSE_IDLE_TIMEOUT = 48,
-    /// The host that sent the RST no longer knows the connection: it restarted, or the packets reached another machine.
-    TCPHS_CAUSE_CONNECTION_FORGOTTEN = 49,
-    /// The other end no longer answers: its host is down or gone, or a firewall on the path has forgotten the connection and drops its packets.
-    TCPHS_CAUSE_PEER_SILENT = 50,
-    /// The server's program, or a proxy or load balancer in front of it, took the connection and turned it away: an access list, TCP wrappers, a limit of connections, no backend, or a crash at the start.
-    TCPHS_CAUSE_TURNED_AWAY = 51,
-    /// The client did not need the connection: a health check or connect scan that only wants to know whether the port is open, or a connection opened in reserve.
-    TCPHS_CAUSE_NOT_NEEDED = 52,
-    /// The server waited for the client's first octets, or for a name lookup, and gave up.
-    TCPHS_CAUSE_WAIT_TIMED_OUT = 53,
-    /// The program that should close its socket does not: it leaks sockets, or is busy.
-    TCPHS_CAUSE_SOCKET_LEAK = 54,
-    /// Data came after the program had closed its socket and the kernel had stopped waiting for the other end (FIN-WAIT-2 of a closed socket ends after 60 s on Linux): the other end was slow to answer or to close.
-    TCPHS_CAUSE_ORPHAN_TIMED_OUT = 55,
-    /// A program closed its socket while the other end was still sending: nobody can read that data any more, so an RST answers it.
-    TCPHS_CAUSE_CLOSED_WHILE_RECEIVING = 56,
-};
-
-/// What the capture shows of the cause.
-enum tcphs_evidence {
-    /// The ICMP error says that the connection is administratively prohibited, which only a firewall says.
-    TCPHS_EVIDENCE_ICMP_PROHIBITED = 0,
-    /// The ICMP error says “port unreachable”: a host answers a SYN to a closed port with an RST, so this is a firewall that rejects.
-    TCPHS_EVIDENCE_ICMP_PORT_UNREACHABLE = 1,
-    /// The ICMP error says “host unreachable”: the last router got no answer when it asked for the server's hardware address (ARP, neighbour discovery), or has no route.
-    TCPHS_EVIDENCE_ICMP_HOST_UNREACHABLE = 2,
-    TCPHS_EVIDENCE_ICMP_NO_ROUTE = 3, ///< The ICMP error says that there is no route to the server.
-    /// The ICMP error says that the SYN's TTL was used up on the way.
-    TCPHS_EVIDENCE_ICMP_TIME_EXCEEDED = 4,
-    /// The ICMP error comes from the server's own address: the packet got there.
-    TCPHS_EVIDENCE_ICMP_FROM_SERVER = 5,
-    /// The SYN passed here with a TTL of 4 or less: no system sends ordinary connections with so few hops.
-    TCPHS_EVIDENCE_SYN_TTL_LOW = 6,
-    /// The SYN passed here with a TTL of more than 32, as ordinary connections have it.
-    TCPHS_EVIDENCE_SYN_TTL_HIGH = 7,
-    /// The SYN is one of BGP (port 179) and has a TTL of 1, which eBGP uses towards a neighbour.
-    TCPHS_EVIDENCE_BGP_TTL = 8,
-    /// The SYN was never repeated, as a TCP would do that waits for its answer: its sender is a scanner, or gave up at once.
-    TCPHS_EVIDENCE_SYN_NEVER_REPEATED = 9,
-    /// The client's TCP repeated its SYN and waited: this is no scanner that asks once.
-    TCPHS_EVIDENCE_SYN_REPEATED = 10,
-    /// The SYN offers neither window scaling nor selective acknowledgments nor timestamps: it looks made by a program, not by an operating system.
-    TCPHS_EVIDENCE_SYN_WITHOUT_OPTIONS = 11,
-    TCPHS_EVIDENCE_SYN_OF_OS = 12, ///< The SYN offers what the TCP of an operating system offers.
-    /// An RST came back, but it does not acknowledge the SYN, so the client ignores it and waits on: something answers.
-    TCPHS_EVIDENCE_RST_UNACCEPTABLE = 13,
-    /// The server closed the connection before on these ports first, so it is in TIME-WAIT, and the new SYN's sequence number is behind that connection's.
-    TCPHS_EVIDENCE_NUMBER_BEHIND = 14,
-    /// The server closed the connection before on these ports first, so it is in TIME-WAIT, and the new SYN's timestamp is behind that connection's: it looks like an old duplicate.
-    TCPHS_EVIDENCE_TSVAL_BEHIND = 15,
-    /// Only one of SYN and SYN/ACK carries a signature (TCP-MD5 or TCP-AO): the end that signs drops what is not signed.
-    TCPHS_EVIDENCE_SIGNED_ONE_SIDED = 16,
-    /// The SYN carries a signature (TCP-MD5 or TCP-AO): a server that has no such key, or another one, drops it silently.
-    TCPHS_EVIDENCE_SYN_SIGNED = 17,
-    /// The port is that of BGP, and the SYN is not signed: a router that expects a signature drops it silently.
-    TCPHS_EVIDENCE_BGP_PORT = 18,
-    /// The client repeats its SYN although the SYN/ACK passed here: it is there, and did not get the SYN/ACK or did not take it.
-    TCPHS_EVIDENCE_SYNACK_NOT_RECEIVED = 19,
-    /// The RST came although the client had not sent a final ACK.
-    TCPHS_EVIDENCE_RST_WITHOUT_FINAL_ACK = 20,
-    /// The RST has sequence number 0 and acknowledges the SYN, as a host answers where nothing listens: its sender does not know of the SYN/ACK.
-    TCPHS_EVIDENCE_RST_ANSWERS_SYN = 21,
-    /// The SYN asks to join a Multipath TCP connection (MP_JOIN), and a server that does not know its token answers as if the port were closed.
-    TCPHS_EVIDENCE_MP_JOIN = 22,
-    /// The RST carries a reason of Multipath TCP (MP_TCPRST): a TCP that knows Multipath took the SYN and refused the subflow.
-    TCPHS_EVIDENCE_MP_TCPRST = 23,
-    /// The RST carries a text, which no operating system sends: load balancers and firewalls explain themselves this way.
-    TCPHS_EVIDENCE_RST_WITH_TEXT = 24,
-    /// The RST's TTL differs from that of its sender's other packets: another machine may have sent it.
-    TCPHS_EVIDENCE_RST_TTL_DIFFERS = 25,
-    TCPHS_EVIDENCE_RST_TTL_FITS = 26, ///< The RST's TTL is that of its sender's other packets.
-    /// The repeated SYN/ACK echoes a timestamp that the client sent after its SYN, so the client's ACK arrived: the server's host has it.
-    TCPHS_EVIDENCE_ACK_ARRIVED = 27,
-    /// The server repeated its SYN/ACK although the client had sent data, which ends a deferred accept.
-    TCPHS_EVIDENCE_DATA_NOT_TAKEN = 28,
-    /// The server repeated its SYN/ACK more than once, and the client acknowledged in between: after the first repetition, a deferred accept takes the ACK.
-    TCPHS_EVIDENCE_SYNACK_REPEATED_AGAIN = 29,
-    /// The first repetition of the SYN/ACK came after 2.5 s or more, later than the usual second: a deferred accept lets time pass first.
-    TCPHS_EVIDENCE_FIRST_REPETITION_LATE = 30,
-    /// Both SYNs carry timestamps, and from the final ACK on the client's segments carry none.
-    TCPHS_EVIDENCE_TIMESTAMPS_GONE = 31,
-    /// The RST carries no ACK, and its number is the one that the segment before it acknowledged: the kernel that sent it has no such connection.
-    TCPHS_EVIDENCE_RST_REFLEX = 32,
-    /// The RST carries an ACK and timestamps: it comes from the client's own socket, which was closed on purpose before it sent the final ACK.
-    TCPHS_EVIDENCE_RST_OF_SOCKET = 33,
-    /// The RST carries an ACK: its sender still had the connection.
-    TCPHS_EVIDENCE_RST_WITH_ACK = 34,
-    TCPHS_EVIDENCE_SYNACK_SLOW = 35, ///< The SYN/ACK came a second or more after the first SYN.
-    TCPHS_EVIDENCE_SYNACK_FAST = 36, ///< The SYN/ACK came less than a second after the first SYN.
-    /// The client repeats its SYN and never answered the challenge ACK with an RST, as it would if it had got it.
-    TCPHS_EVIDENCE_CHALLENGE_NOT_ANSWERED = 37,
-    /// The host that got the SYN/ACK answered with an RST: it had not asked for a connection there.
-    TCPHS_EVIDENCE_SYNACK_RESET = 38,
-    /// The SYN/ACK closes the window (0 octets), so that the client sends nothing yet: a SYN proxy does that, a server does not.
-    TCPHS_EVIDENCE_WINDOW_ZERO_IN_SYNACK = 39,
-    /// The client sent its data again, and no octet of it was ever acknowledged.
-    TCPHS_EVIDENCE_DATA_NEVER_ACKNOWLEDGED = 40,
-    TCPHS_EVIDENCE_SERVER_SILENT = 41, ///< The server has sent nothing since its SYN/ACK.
-    /// The end that reset the connection had sent keep-alives, and none of them was answered.
-    TCPHS_EVIDENCE_KEEPALIVES_UNANSWERED = 42,
-    /// Nothing was sent for ten seconds or more before the RST.
-    TCPHS_EVIDENCE_SILENCE_BEFORE_RST = 43,
-    /// The RST came within a second of the segment before it, so it ended no long silence.
-    TCPHS_EVIDENCE_RST_AT_ONCE = 44,
-    /// The connection was opened and ended without an octet in either direction.
-    TCPHS_EVIDENCE_NO_OCTET = 45,
-    TCPHS_EVIDENCE_SERVER_CLOSED_FIRST = 46, ///< It was the server that ended it.
-    TCPHS_EVIDENCE_CLIENT_CLOSED_FIRST = 47, ///< It was the client that ended it.
-    TCPHS_EVIDENCE_ENDED_AT_ONCE = 48, ///< It ended within a second after the handshake.
-    TCPHS_EVIDENCE_ENDED_AFTER_WAIT = 49, ///< It ended a second or more after the handshake.
-    TCPHS_EVIDENCE_HALF_CLOSED_LONG = 50, ///< The other side stayed open for more than a minute.
-    /// The RST answers data that came after its sender's FIN.
-    TCPHS_EVIDENCE_RST_ANSWERS_DATA_AFTER_FIN = 51,
-    TCPHS_EVIDENCE_FIN_LONG_BEFORE = 52, ///< Its sender's FIN was a minute or more before.
-    TCPHS_EVIDENCE_FIN_JUST_BEFORE = 53, ///< Its sender's FIN was less than a minute before.
-    /// The answer to this SYN came from another address.
-    TCPHS_EVIDENCE_ANSWERED_FROM_ELSEWHERE = 54,
-    /// The same host answered other connections at about that time: it is up and can be reached.
-    TCPHS_EVIDENCE_HOST_ANSWERS = 55,
-    /// The same server and port took other connections at about that time: the service was running.
-    TCPHS_EVIDENCE_SERVER_TAKES_OTHERS = 56,
-    /// Other servers answered the same client at the same time: its own network works.
-    TCPHS_EVIDENCE_PATH_WORKS = 57,
-    TCPHS_EVIDENCE_CLIENT_ASKS_MANY = 58, ///< The same client did the same to other hosts or ports.
-    /// The same client did the same to this server and port several times.
-    TCPHS_EVIDENCE_CLIENT_REPEATS = 59,
-    /// The RST carries no ACK, and its number is not the one that the other end acknowledged last.
-    TCPHS_EVIDENCE_RST_BARE = 60,
-    /// The end that reset the connection had sent its data again and again, and nothing came back any more.
-    TCPHS_EVIDENCE_REPETITIONS_UNANSWERED = 61,
-    /// The same client sent SYNs to the same server with other small TTLs.
-    TCPHS_EVIDENCE_TTLS_DIFFER = 62,
-};
-
 /// How evidence bears on a cause.
 enum tcphs_bearing {
     TCPHS_BEARING_PROVES = 0, ///< The cause follows from it.
@@ -537,7 +303,8 @@ extern "C" {
 #endif
 
 /// Labels of the values above, as in columns, filters and rows; null if there is no such
-/// value. Never freed.
+/// value. Never freed. Causes and evidence have no constants: docs/OUTCOMES.md lists them by
+/// their labels, which never change, like the numbers.
 const char *tcphs_state_label(uint8_t state);
 const char *tcphs_stage_label(uint8_t stage);
 const char *tcphs_copy_label(uint8_t copy);
@@ -563,7 +330,6 @@ const char *tcphs_state_names_label(uint8_t state_names);
 }
 #endif
 
-
 /// Stands for "none" in a field that holds the number of an enumeration.
 #define TCPHS_NONE 255
 
@@ -579,8 +345,7 @@ typedef enum tcphs_status {
     TCPHS_NO_HEADER = 3, ///< The octets do not begin with a whole TCP header.
     TCPHS_NOT_FOUND = 4, ///< There is nothing to return: no (further) segment, connection or text.
     TCPHS_PANIC = 5, ///< An error inside the library. The object can only be freed.
-    /// An earlier call with this object returned `TCPHS_PANIC`; nothing was done.
-    TCPHS_SILENT = 6,
+    TCPHS_SILENT = 6, ///< An earlier call with this object returned `TCPHS_PANIC`; nothing was done.
     /// Only in the plugin; functions of this header do not return it, see `tcphs_table_evicted`. More
     /// connections were open at once than fit: those silent for longest were dropped.
     TCPHS_FULL = 7,
@@ -627,8 +392,7 @@ typedef struct tcphs_annotation {
     uint8_t server_after; ///< State of the server after it.
     bool server_proven; ///< Whether the server's own segments prove the state after.
     bool final_ack; ///< Whether it completes the handshake: the third segment of three.
-    /// The reason of an RST: `enum tcphs_rst_reason`; `TCPHS_NONE` if it is no RST.
-    uint8_t rst_reason;
+    uint8_t rst_reason; ///< The reason of an RST: `enum tcphs_rst_reason`; `TCPHS_NONE` if it is no RST.
     bool rst_acceptable; ///< Whether the receiver has to accept the RST.
     uint64_t rto_ns; ///< Time since the previous copy in nanoseconds; 0 if `retry` is 0.
     uint64_t findings; ///< Findings on it: bit n is set for number n of `enum tcphs_finding`.
@@ -650,18 +414,14 @@ typedef struct tcphs_verdict {
     uint8_t open_type; ///< The kind of opening: `enum tcphs_open_type`.
     uint8_t close; ///< The kind of close: `enum tcphs_close`.
     uint8_t close_by; ///< The end that closed first: `enum tcphs_close_by`, or `TCPHS_NONE`.
-    /// The reason of the first accepted RST: `enum tcphs_rst_reason`, or `TCPHS_NONE`.
-    uint8_t rst_reason;
+    uint8_t rst_reason; ///< The reason of the first accepted RST: `enum tcphs_rst_reason`, or `TCPHS_NONE`.
     uint8_t seen; ///< The sides whose segments were captured: `enum tcphs_seen`.
     uint8_t vantage; ///< The estimated place of the capture point: `enum tcphs_vantage`.
     uint8_t ecn; ///< Explicit congestion notification: `enum tcphs_ecn`.
-    /// Why it did not come up, or ended as it did: `enum tcphs_cause`, or `TCPHS_NONE` if its packets do
-    /// not decide that.
-    uint8_t cause;
+    uint8_t cause; ///< The cause (`tcphs_cause_label`), or `TCPHS_NONE` if its packets do not decide it.
     uint8_t client_state; ///< State of the client after the last segment: `enum tcphs_state`.
     uint8_t server_state; ///< State of the server after the last segment.
-    /// Whether the client's own segments prove its state; otherwise delivery is assumed.
-    bool client_proven;
+    bool client_proven; ///< Whether the client's own segments prove its state; otherwise delivery is assumed.
     bool server_proven; ///< Whether the server's own segments prove its state.
     int8_t sack; ///< Whether both permit selective acknowledgments: 1 or 0, or `TCPHS_UNKNOWN`.
     int8_t timestamps; ///< Whether both send timestamps, likewise.
@@ -680,11 +440,9 @@ typedef struct tcphs_verdict {
     int64_t first_ns; ///< Time of the first segment, in nanoseconds since 1970 UTC.
     int64_t last_ns; ///< Time of the last segment, likewise.
     int64_t setup_time_ns; ///< Nanoseconds from the first SYN to the final ACK, or `TCPHS_UNKNOWN`.
-    /// Nanoseconds from the answered SYN to the SYN/ACK, or `TCPHS_UNKNOWN`.
-    int64_t rtt_server_ns;
+    int64_t rtt_server_ns; ///< Nanoseconds from the answered SYN to the SYN/ACK, or `TCPHS_UNKNOWN`.
     int64_t rtt_client_ns; ///< Nanoseconds from the SYN/ACK to the final ACK, or `TCPHS_UNKNOWN`.
-    /// Nanoseconds from the answered SYN to the final ACK, or `TCPHS_UNKNOWN`.
-    int64_t rtt_total_ns;
+    int64_t rtt_total_ns; ///< Nanoseconds from the answered SYN to the final ACK, or `TCPHS_UNKNOWN`.
     uint64_t syn_frame; ///< Frame of the first SYN; 0 if there is none.
     uint64_t synack_frame; ///< Frame of the first SYN/ACK, likewise.
     uint64_t final_ack_frame; ///< Frame of the segment that completes the handshake, likewise.
@@ -692,7 +450,7 @@ typedef struct tcphs_verdict {
     uint64_t icmp_frame; ///< Frame of the first ICMP error, likewise.
     /// Findings on its segments or on the whole: bit n is set for number n of `enum tcphs_finding`.
     uint64_t findings;
-    /// What its packets show of the cause: bit n is set for number n of `enum tcphs_evidence`.
+    /// Evidence of the cause in its packets: bit n stands for number n (`tcphs_evidence_label`).
     uint64_t cause_evidence;
 } tcphs_verdict;
 
@@ -721,10 +479,8 @@ const char *tcphs_cause_text(uint8_t cause);
 /// What evidence says, a sentence; null if there is no such evidence. Never freed.
 const char *tcphs_evidence_text(uint8_t evidence);
 
-/// How evidence bears on a cause: `enum tcphs_bearing`; `TCPHS_NONE` if it does not, or there is no such
-/// evidence or cause.
-uint8_t tcphs_evidence_bearing(uint8_t evidence,
-                               uint8_t cause);
+/// How evidence bears on a cause: `enum tcphs_bearing`; `TCPHS_NONE` if it does not.
+uint8_t tcphs_evidence_bearing(uint8_t evidence, uint8_t cause);
 
 /// The severity of a finding: `enum tcphs_severity`; `TCPHS_NONE` if there is no such finding.
 uint8_t tcphs_finding_severity(uint8_t finding);
@@ -743,11 +499,9 @@ int64_t tcphs_time_ns(time_t seconds, int nanoseconds);
 /// The caller owns it and frees it with `tcphs_table_free`.
 struct tcphs_table *tcphs_table_new(void);
 
-/// An empty table that holds up to `connections` connections at once (at least one), and up to
+/// As `tcphs_table_new`, with room for `connections` connections at once (at least one), and for
 /// `closed` closed ones until `tcphs_table_next_closed` asks for them. A connection takes some 200
-/// octets. Null if it cannot be made.
-///
-/// The caller owns it and frees it with `tcphs_table_free`.
+/// octets.
 struct tcphs_table *tcphs_table_with_limits(size_t connections, size_t closed);
 
 /// Frees a table; null is allowed. The pointer must not be used afterwards.
@@ -801,57 +555,41 @@ enum tcphs_status tcphs_table_observe_frame(struct tcphs_table *table,
                                             struct tcphs_annotation *out);
 
 /// Sets the clock of the table, in nanoseconds since 1970 UTC, while no segment comes: silent
-/// connections close by it. An earlier time than before changes nothing. To be called from time to
-/// time, for instance once a second, or with the time of each frame that holds no TCP;
-/// `tcphs_table_observe_frame` does that itself.
+/// connections close by it. To be called from time to time, for instance once a second, or with the
+/// time of each frame that holds no TCP; `tcphs_table_observe_frame` does that itself.
 ///
-/// Errors: `TCPHS_NULL_ARGUMENT`.
-///
-/// `table` is null or valid.
+/// An earlier time than before changes nothing. One that is more than an hour ahead may be wrong:
+/// it counts once the next call or segment says the same.
 enum tcphs_status tcphs_table_tell_time(struct tcphs_table *table, int64_t time_ns);
 
 /// Writes the connection of the latest annotation to `out`, as it stands now. The table keeps it.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` before the first segment, or if that connection
 /// has left the table.
-///
-/// Each pointer is null or valid.
 enum tcphs_status tcphs_table_latest(struct tcphs_table *table, struct tcphs_verdict *out);
 
 /// Takes out the connection that closed first, and writes its final verdict to `out`. A connection
 /// closes when it has been finished or silent for so long that no segment can belong to it any more.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` if there is none (yet).
-///
-/// Each pointer is null or valid.
-enum tcphs_status tcphs_table_next_closed(struct tcphs_table *table,
-                                          struct tcphs_verdict *out);
+enum tcphs_status tcphs_table_next_closed(struct tcphs_table *table, struct tcphs_verdict *out);
 
 /// Writes the next connection that has not closed to `out`, by number, as it stands now; for the end
 /// of a capture. The table keeps it. After a call that changes the table, the first one comes again.
 ///
 /// Errors: `TCPHS_NULL_ARGUMENT`; `TCPHS_NOT_FOUND` after the last.
-///
-/// Each pointer is null or valid.
-enum tcphs_status tcphs_table_next_open(struct tcphs_table *table,
-                                        struct tcphs_verdict *out);
+enum tcphs_status tcphs_table_next_open(struct tcphs_table *table, struct tcphs_verdict *out);
 
 /// The number of closed connections dropped because `tcphs_table_next_closed` did not ask for them
 /// in time; 0 for null.
-///
-/// `table` is null or valid.
 uint64_t tcphs_table_forgotten(struct tcphs_table *table);
 
 /// The number of open connections that left the table because it was full: their further
 /// segments count as new connections. 0 for null.
-///
-/// `table` is null or valid.
 uint64_t tcphs_table_evicted(struct tcphs_table *table);
 
 /// The message of the internal error, once a call has returned `TCPHS_PANIC`; null before. It
 /// belongs to the table and lives as long as that.
-///
-/// `table` is null or valid.
 const char *tcphs_table_failure(const struct tcphs_table *table);
 
 #ifdef __cplusplus

@@ -12,6 +12,8 @@ use crate::verdict::tcphs_verdict;
 pub struct Engine {
     table: ConnectionTable,
     decoder: Decoder,
+    /// How often the time was told without a frame.
+    told: u64,
     /// The frame whose annotations are being handed out, and those of them that are left.
     frame: Option<FrameId>,
     annotations: VecDeque<Noted>,
@@ -47,6 +49,7 @@ impl Engine {
         Self {
             table: ConnectionTable::with_limit(connection_limit).with_closed_limit(closed_limit),
             decoder: Decoder::new(LinkType::NULL),
+            told: 0,
             frame: None,
             annotations: VecDeque::new(),
             closed: VecDeque::new(),
@@ -110,9 +113,15 @@ impl Engine {
         annotation
     }
 
-    /// Turns the clock on; connections may close because of that.
+    /// Turns the clock on; connections may close because of that. A time that is far ahead waits for
+    /// the next one, like that of a frame.
     pub fn tell_time(&mut self, time_ns: i64) {
-        self.table.advance(time_ns);
+        // Numbers that no frame has: each call confirms the one before.
+        self.table.tell_time(u64::MAX - self.told, time_ns);
+        self.told += 1;
+        if self.table.now_ns() >= time_ns {
+            self.table.advance(self.table.now_ns());
+        }
         self.open = None;
     }
 

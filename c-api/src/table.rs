@@ -41,11 +41,9 @@ pub extern "C" fn tcphs_table_new() -> *mut tcphs_table {
     tcphs_table::boxed(DEFAULT_LIMIT, DEFAULT_CLOSED_LIMIT)
 }
 
-/// An empty table that holds up to `connections` connections at once (at least one), and up to
+/// As `tcphs_table_new`, with room for `connections` connections at once (at least one), and for
 /// `closed` closed ones until `tcphs_table_next_closed` asks for them. A connection takes some 200
-/// octets. Null if it cannot be made.
-///
-/// The caller owns it and frees it with `tcphs_table_free`.
+/// octets.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_table_with_limits(connections: usize, closed: usize) -> *mut tcphs_table {
     tcphs_table::boxed(connections, closed)
@@ -157,11 +155,11 @@ pub unsafe extern "C" fn tcphs_table_observe_frame(
 }
 
 /// Sets the clock of the table, in nanoseconds since 1970 UTC, while no segment comes: silent
-/// connections close by it. An earlier time than before changes nothing. To be called from time to
-/// time, for instance once a second, or with the time of each frame that holds no TCP;
-/// `tcphs_table_observe_frame` does that itself.
+/// connections close by it. To be called from time to time, for instance once a second, or with the
+/// time of each frame that holds no TCP; `tcphs_table_observe_frame` does that itself.
 ///
-/// Errors: `TCPHS_NULL_ARGUMENT`.
+/// An earlier time than before changes nothing. One that is more than an hour ahead may be wrong:
+/// it counts once the next call or segment says the same.
 ///
 /// # Safety
 /// `table` is null or valid.

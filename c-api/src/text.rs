@@ -60,8 +60,7 @@ pub extern "C" fn tcphs_evidence_text(evidence: u8) -> *const c_char {
     forever(|| Evidence::from_number(evidence).map(Evidence::text))
 }
 
-/// How evidence bears on a cause: `enum tcphs_bearing`; `TCPHS_NONE` if it does not, or there is no such
-/// evidence or cause.
+/// How evidence bears on a cause: `enum tcphs_bearing`; `TCPHS_NONE` if it does not.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_evidence_bearing(evidence: u8, cause: u8) -> u8 {
     guard(TCPHS_NONE, || {

@@ -47,8 +47,7 @@ pub struct tcphs_verdict {
     pub vantage: u8,
     /// Explicit congestion notification: `enum tcphs_ecn`.
     pub ecn: u8,
-    /// Why it did not come up, or ended as it did: `enum tcphs_cause`, or `TCPHS_NONE` if its packets do
-    /// not decide that.
+    /// The cause (`tcphs_cause_label`), or `TCPHS_NONE` if its packets do not decide it.
     pub cause: u8,
     /// State of the client after the last segment: `enum tcphs_state`.
     pub client_state: u8,
@@ -106,7 +105,7 @@ pub struct tcphs_verdict {
     pub icmp_frame: u64,
     /// Findings on its segments or on the whole: bit n is set for number n of `enum tcphs_finding`.
     pub findings: u64,
-    /// What its packets show of the cause: bit n is set for number n of `enum tcphs_evidence`.
+    /// Evidence of the cause in its packets: bit n stands for number n (`tcphs_evidence_label`).
     pub cause_evidence: u64,
 }
 

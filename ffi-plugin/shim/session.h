@@ -1,6 +1,7 @@
 /* session.h
  * Functions that the shim calls in Rust: for the segments of the capture file
- * that is open, by frame, and for everything that is shown of them.
+ * that is open, by frame, and for everything that is shown of them. Pointers are null
+ * or valid; functions say what else they need.
  *
  * Generated from ffi-plugin/src/abi/.
  *
@@ -176,8 +177,7 @@ tcphs_status tcphs_session_learn(struct tcphs_session *session, const tcphs_segm
 /// errors, or quote no known segment, give `TCPHS_OK` and change nothing.
 ///
 /// Each pointer is null or valid, and `message->captured` for `message->captured_octets` octets.
-tcphs_status tcphs_session_learn_icmp(struct tcphs_session *session,
-                                      const tcphs_segment *message);
+tcphs_status tcphs_session_learn_icmp(struct tcphs_session *session, const tcphs_segment *message);
 
 /// Ends the first dissection of a frame, with or without segments. `time_ns` is its time, by which
 /// connections are judged, or `TCPHS_NO_TIME` if it is no packet.
@@ -188,9 +188,7 @@ tcphs_status tcphs_session_learn_icmp(struct tcphs_session *session,
 /// Returns `TCPHS_FULL` once, when the first open connection was dropped to make room.
 ///
 /// `session` is null or valid.
-tcphs_status tcphs_session_end_frame(struct tcphs_session *session,
-                                     uint32_t frame,
-                                     int64_t time_ns);
+tcphs_status tcphs_session_end_frame(struct tcphs_session *session, uint32_t frame, int64_t time_ns);
 
 /// Points `out` to the text of the Info column for the frame: one part for each segment that has a
 /// stage, or for every segment if so configured, separated by ` | `. The text lives until the next
@@ -236,10 +234,7 @@ const char *tcphs_session_failure(const struct tcphs_session *session);
 struct tcphs_settings tcphs_settings_default(void);
 
 /// Changes the settings for everything that is shown from now on.
-///
-/// Each pointer is null or valid.
-tcphs_status tcphs_session_configure(struct tcphs_session *session,
-                                     const struct tcphs_settings *settings);
+tcphs_status tcphs_session_configure(struct tcphs_session *session, const struct tcphs_settings *settings);
 
 /// Empty statistics of the kind `TCPHS_STATISTICS_…`, to be freed with `tcphs_statistics_free`; null
 /// if there is no such kind, or they cannot be made.
@@ -264,8 +259,6 @@ tcphs_status tcphs_statistics_clear(struct tcphs_statistics *statistics);
 /// Takes in a packet of a connection. If `later` is true, which means that every frame has been
 /// learned, writes the number of the changed row to `row`. `TCPHS_NOT_FOUND` if no row has changed:
 /// the connection was seen before, or its verdict is not known yet.
-///
-/// Each pointer is null or valid.
 tcphs_status tcphs_statistics_see(struct tcphs_statistics *statistics,
                                   struct tcphs_session *session,
                                   uint32_t connection,
@@ -273,17 +266,12 @@ tcphs_status tcphs_statistics_see(struct tcphs_statistics *statistics,
                                   uint32_t *row);
 
 /// Makes all rows anew from the verdicts on the connections, and sorts them.
-///
-/// Each pointer is null or valid.
-tcphs_status tcphs_statistics_settle(struct tcphs_statistics *statistics,
-                                     struct tcphs_session *session);
+tcphs_status tcphs_statistics_settle(struct tcphs_statistics *statistics, struct tcphs_session *session);
 
 /// Writes row `nth`, from 0. `TCPHS_NOT_FOUND` after the last.
 ///
 /// `statistics` is null or valid; `out` is null, or valid and initialised.
-tcphs_status tcphs_statistics_row(struct tcphs_statistics *statistics,
-                                  uint32_t nth,
-                                  struct tcphs_row *out);
+tcphs_status tcphs_statistics_row(struct tcphs_statistics *statistics, uint32_t nth, struct tcphs_row *out);
 
 /// The message of the internal error, once a call has returned `TCPHS_PANIC`; null before. It lives
 /// as long as the statistics.

@@ -175,9 +175,48 @@ frames(void)
     CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_NOT_FOUND);
     CHECK(tcphs_table_latest(table, &verdict) == TCPHS_OK && verdict.connection == 3);
     CHECK(tcphs_table_tell_time(table, INT64_MAX) == TCPHS_OK);
+    CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_NOT_FOUND);
+    CHECK(tcphs_table_tell_time(table, INT64_MAX) == TCPHS_OK);
     CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_OK && verdict.connection == 3);
     CHECK(verdict.outcome == TCPHS_OUTCOME_NO_REPLY && tcphs_outcome_failed(verdict.outcome));
     CHECK(tcphs_table_latest(table, &verdict) == TCPHS_NOT_FOUND);
+    tcphs_table_free(table);
+}
+
+/* A SYN that nothing answers, and times that are told without a frame. */
+static void
+times(void)
+{
+    const int64_t second = 1000000000, hour = 3600 * second;
+    tcphs_segment next = segment(1, syn, sizeof syn, true);
+    tcphs_table *table = tcphs_table_new();
+    tcphs_annotation said;
+    tcphs_verdict verdict;
+
+    CHECK(tcphs_table_observe(table, &next, &said) == TCPHS_OK);
+    CHECK(tcphs_table_tell_time(table, next.time_ns + 2 * second) == TCPHS_OK);
+    CHECK(tcphs_table_latest(table, &verdict) == TCPHS_OK);
+    CHECK(verdict.outcome == TCPHS_OUTCOME_PENDING && verdict.cause == TCPHS_NONE);
+
+    /* One wrong time is not believed, and an earlier one changes nothing. */
+    CHECK(tcphs_table_tell_time(table, next.time_ns + 2 * hour) == TCPHS_OK);
+    CHECK(tcphs_table_tell_time(table, next.time_ns + second) == TCPHS_OK);
+    CHECK(tcphs_table_tell_time(table, next.time_ns + 2 * hour) == TCPHS_OK);
+    CHECK(tcphs_table_latest(table, &verdict) == TCPHS_OK);
+    CHECK(verdict.outcome == TCPHS_OUTCOME_PENDING);
+    CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_NOT_FOUND);
+
+    /* The next call confirms it. */
+    CHECK(tcphs_table_tell_time(table, next.time_ns + 2 * hour) == TCPHS_OK);
+    CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_OK);
+    CHECK(verdict.outcome == TCPHS_OUTCOME_NO_REPLY);
+    CHECK(verdict.cause_evidence != 0 && same(tcphs_evidence_label(9), "syn_never_repeated"));
+    CHECK(verdict.cause_evidence & UINT64_C(1) << 9);
+    CHECK(strlen(tcphs_evidence_text(9)) > 0 && tcphs_evidence_text(200) == NULL);
+    CHECK(same(tcphs_cause_label(18), "client_gave_up") && strlen(tcphs_cause_text(18)) > 0);
+    CHECK(tcphs_cause_text(200) == NULL && tcphs_cause_label(TCPHS_NONE) == NULL);
+    CHECK(tcphs_evidence_bearing(9, 18) == TCPHS_BEARING_SPEAKS_FOR);
+    CHECK(tcphs_evidence_bearing(200, 18) == TCPHS_NONE);
     tcphs_table_free(table);
 }
 
@@ -253,6 +292,7 @@ main(void)
 {
     handshake();
     frames();
+    times();
     icmp();
     bad_arguments();
     if (failures == 0)

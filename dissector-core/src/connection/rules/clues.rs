@@ -95,7 +95,7 @@ impl Connection {
         facts.set(Clue::RST_TO_DATA_AFTER_FIN, bare && unread);
         let silence_ns = event.time_ns.saturating_sub(self.last_ns);
         let clues = self.extra_mut().clues_mut();
-        clues.facts = clues.facts - Clue::OF_RST | facts;
+        clues.facts = (clues.facts - Clue::OF_RST) | facts;
         clues.silence_ns = silence_ns;
     }
 

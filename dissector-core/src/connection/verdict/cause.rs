@@ -324,8 +324,8 @@ impl Connection {
 
     /// The server repeats its SYN/ACK after the final ACK.
     fn collect_of_repetition(&self, to: &mut Collected) {
-        let arrived = |extra: &Box<Extra>| extra.after_ack.contains(AfterAck::ARRIVED);
-        to.add(Evidence::AckArrived, self.extra.as_ref().is_some_and(arrived));
+        let arrived = |extra: &Extra| extra.after_ack.contains(AfterAck::ARRIVED);
+        to.add(Evidence::AckArrived, self.extra.as_deref().is_some_and(arrived));
         let Some(clues) = self.all_clues() else { return };
         let has = |clue| clues.facts.contains(clue);
         to.add(Evidence::DataNotTaken, has(Clue::DATA_NOT_TAKEN));

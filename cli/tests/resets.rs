@@ -9,7 +9,7 @@ use common::stdout;
 type Row = Map<String, Value>;
 
 fn capture(name: &str) -> String {
-    format!("cli/tests/captures/{name}.pcap")
+    format!("cli/tests/cases/{name}.pcap")
 }
 
 fn rows(command: &str, name: &str) -> Vec<Row> {

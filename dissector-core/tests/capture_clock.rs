@@ -141,15 +141,29 @@ fn the_end_of_a_file_counts_when_its_time_has_come() {
     assert_eq!((told[0], told[2]), ("no_reply", "refused"));
 }
 
+/// Files put together in another order than that of time: each connection is that of its own file.
+#[test]
+fn segments_far_behind_the_clock_belong_together() {
+    let latest = [(HOUR, syn(1, 7))];
+    let earlier = [
+        (0, syn(2, 7)),
+        (1, segment(2, true, SYN | ACK, 70, 8)),
+        (2, segment(2, false, ACK, 8, 71)),
+        (SECOND, syn(3, 7)),
+        (SECOND + 1, segment(3, true, RST | ACK, 0, 8)),
+        (2 * SECOND, syn(4, 7)),
+        (5 * SECOND, syn(4, 7)),
+        (5 * SECOND + 1, segment(4, true, SYN | ACK, 70, 8)),
+        (5 * SECOND + 2, segment(4, false, ACK, 8, 71)),
+    ];
+    let told = outcomes(&[frames(latest.into_iter().chain(earlier))]);
+    assert_eq!(told, ["pending", "complete", "refused", "complete"]);
+}
+
 #[test]
 fn one_syn_before_a_minute_of_other_traffic_was_not_answered() {
-    let name = "reports/single_syn_then_other_traffic.pcap";
-    let Some(captures) = testkit::folders::shared_captures() else {
-        let test = "one_syn_before_a_minute_of_other_traffic_was_not_answered";
-        testkit::skip!(test, "no ../shared/captures");
-        return;
-    };
-    assert_eq!(outcomes_of(&[captures.join(name)]), ["no_reply"]);
+    let cases = testkit::workspace_root().join("cli/tests/cases");
+    assert_eq!(outcomes_of(&[cases.join("single_syn_then_other_traffic.pcap")]), ["no_reply"]);
 }
 
 /// A program that decodes frames itself tells the time of each.

@@ -299,6 +299,7 @@ impl Shard {
             };
         }
         if let Some(older) = self.left_to_older(seen.segment, key, (slot, sender)) {
+            self.slots.get_mut(older.0).note_arrival(seen.segment.time_ns, self.now_ns);
             return older;
         }
         if self.is_from_other_side(seen, sender, self.slots.get(slot)) {
@@ -317,6 +318,8 @@ impl Shard {
             }
             return opened;
         }
+        let time_ns = own.time_ns;
+        self.slots.get_mut(slot).note_arrival(time_ns, self.now_ns);
         (slot, sender)
     }
 
@@ -513,7 +516,8 @@ impl Shard {
         }
         let id = *next_id;
         *next_id = next_id.wrapping_add(1);
-        let connection = Connection::new(id, attempt, reuse, first, key);
+        let mut connection = Connection::new(id, attempt, reuse, first, key);
+        connection.note_arrival(first.time_ns, self.now_ns);
         let sender = connection.sender(key).unwrap_or(Side::Client);
         let slot = self.slots.insert(connection);
         // It may have been evicted.

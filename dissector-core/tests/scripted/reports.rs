@@ -55,7 +55,7 @@ impl Report {
 
 macro_rules! report {
     ($name:literal) => {
-        Report::of(include_bytes!(concat!("../reports/", $name, ".pcap")))
+        Report::of(include_bytes!(concat!("../../../cli/tests/cases/", $name, ".pcap")))
     };
 }
 

@@ -281,12 +281,17 @@ fn compare_verdicts(capture: &Path, tally: &mut Tally) {
         return;
     }
     for (number, reported) in reported {
-        let row = &by_number[number]["anomalies"];
-        let listed = row.as_array().expect("a list").iter().filter_map(Value::as_str);
+        let row = &by_number[number];
+        let listed = row["anomalies"].as_array().expect("a list").iter().filter_map(Value::as_str);
         let listed: BTreeSet<_> = listed.collect();
-        // A segment reported as missing may still come, out of order; the finding stays on its
-        // packet, but not on the connection.
-        let taken_back = |id: &&&str| id.ends_with("_not_captured") && !listed.contains(**id);
+        // A segment reported as missing may still come, out of order, and an RST that seemed to be
+        // ignored may turn out to have arrived; the finding stays on its packet, but not on the
+        // connection.
+        let is_reset = row["close"] == "rst";
+        let taken_back = |id: &&&str| {
+            let of_rst = is_reset && ["rst_ignored", "slow_handshake"].contains(*id);
+            (id.ends_with("_not_captured") || of_rst) && !listed.contains(**id)
+        };
         // The normal course is an expert item, but no finding of the row.
         let is_normal = |id: &&&str| **id == "handshake_complete";
         let remaining = reported.iter().filter(|id| !taken_back(id) && !is_normal(id));

@@ -1,19 +1,13 @@
 //! The rules, by the part of a connection's life that they belong to.
 
-mod beside;
 mod closing;
 mod clues;
 mod data;
-mod early_data;
-mod echo;
+mod handshake;
 mod icmp;
-pub(crate) mod incarnation;
-mod not_accepted;
-mod opening;
-mod refused;
-mod renumbered;
+mod incarnations;
 mod repetition;
-mod reset;
-mod responders;
-mod rst_acceptance;
-mod rst_refutation;
+mod resets;
+
+pub(crate) use incarnations::incarnation;
+use resets::rst_acceptance;

@@ -8,7 +8,7 @@ use dissector_core::capture::{Captures, Decoder, Frame as Captured, LinkType, Pa
 use dissector_core::{ConnectionTable, FollowOptions, follow};
 use tempfile::TempDir;
 use testkit::capture::{Frame, Frames};
-use testkit::packet::{ACK, ETHERNET, RST, SYN, TcpPacket};
+use testkit::packet::{ACK, ETHERNET, FIN, RST, SYN, TcpPacket};
 
 const SECOND: u64 = 1_000_000_000;
 const HOUR: u64 = 3600 * SECOND;
@@ -184,4 +184,29 @@ fn a_table_is_told_the_time() {
         outcomes.push(table.connections().map(|it| table.outcome(it).label()).collect::<Vec<_>>());
     }
     assert_eq!(outcomes, [["pending"], ["pending"], ["no_reply"]]);
+}
+
+/// A day in one file, and behind it the day before: the connections of that one are no other for it.
+#[test]
+fn an_earlier_part_behind_a_later_one() {
+    let day = 24 * HOUR;
+    let earlier = |client: u8, at: u64| {
+        [
+            (at, segment(client, false, SYN, 7, 0)),
+            (at + 30, segment(client, true, SYN | ACK, 99, 8)),
+            (at + 60, segment(client, false, ACK, 8, 100)),
+            (at + 90, segment(client, false, FIN | ACK, 8, 100)),
+            (at + 120, segment(client, true, FIN | ACK, 100, 9)),
+            (at + 150, segment(client, false, ACK, 9, 101)),
+        ]
+    };
+    let unanswered = [(0, syn(5, 1)), (SECOND, syn(5, 1)), (3 * SECOND, syn(5, 1))];
+    let refused = [(SECOND, syn(6, 1)), (SECOND + 9, segment(6, true, RST | ACK, 0, 2))];
+    let part: Vec<_> = [earlier(3, 0), earlier(4, 10 * SECOND)].concat();
+    let part = [part, unanswered.to_vec(), refused.to_vec()].concat();
+    let alone = outcomes(&[frames(part.clone())]);
+    assert_eq!(alone, ["complete", "complete", "no_reply", "refused"]);
+    let [_, udp, ..] = others();
+    let later = [(day, udp.clone()), (day + SECOND, udp)];
+    assert_eq!(outcomes(&[frames([later.to_vec(), part].concat())]), alone);
 }

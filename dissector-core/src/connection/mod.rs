@@ -144,10 +144,11 @@ impl Connection {
 
     /// The connection leaves its table: it is judged as it stands now.
     pub(crate) fn leave(&mut self, now_ns: i64) {
+        let outcome = self.outcome_at(now_ns);
+        let now_ns = self.own_clock(now_ns);
         if self.close() == Close::HalfClosed && self.closed_long_ago(now_ns) {
             self.findings.insert(Finding::HalfClosedLong);
         }
-        let outcome = self.outcome_at(now_ns);
         if outcome == Outcome::Complete && self.is_data_unanswered(now_ns) {
             self.findings.insert(Finding::DataUnanswered);
         }

@@ -169,7 +169,7 @@ impl Shard {
             && let Some(connection) = self.slots.at_mut(slot)
             && let Some(sender) = connection.sender(&packet.key())
             && !connection.may_be_succeeded_by(packet.view().segment.flags, sender)
-            && !connection.is_silent(self.now_ns)
+            && connection.is_up_to_date(self.now_ns)
         {
             deliver::<false>(&packet.view(), sender, self.now_ns, connection, &mut self.recent);
         } else {
@@ -276,7 +276,7 @@ impl Shard {
         let connection = self.slots.get(found.0);
         let is_only_one = self.older.is_empty()
             && !connection.may_be_succeeded_by(seen.segment.flags, found.1)
-            && !connection.is_silent(self.now_ns);
+            && connection.is_up_to_date(self.now_ns);
         if is_only_one { found } else { self.choose_closely(seen, key, hash, found, next_id) }
     }
 
@@ -299,7 +299,7 @@ impl Shard {
             };
         }
         if let Some(older) = self.left_to_older(seen.segment, key, (slot, sender)) {
-            self.slots.get_mut(older.0).note_arrival(seen.segment.time_ns, self.now_ns);
+            self.slots.get_mut(older.0).set_lag(self.now_ns.saturating_sub(seen.segment.time_ns));
             return older;
         }
         if self.is_from_other_side(seen, sender, self.slots.get(slot)) {
@@ -318,8 +318,8 @@ impl Shard {
             }
             return opened;
         }
-        let time_ns = own.time_ns;
-        self.slots.get_mut(slot).note_arrival(time_ns, self.now_ns);
+        let lag_ns = self.now_ns.saturating_sub(own.time_ns);
+        self.slots.get_mut(slot).set_lag(lag_ns);
         (slot, sender)
     }
 
@@ -517,7 +517,7 @@ impl Shard {
         let id = *next_id;
         *next_id = next_id.wrapping_add(1);
         let mut connection = Connection::new(id, attempt, reuse, first, key);
-        connection.note_arrival(first.time_ns, self.now_ns);
+        connection.set_lag(self.now_ns.saturating_sub(first.time_ns));
         let sender = connection.sender(key).unwrap_or(Side::Client);
         let slot = self.slots.insert(connection);
         // It may have been evicted.

@@ -50,11 +50,10 @@ pub(crate) struct Extra {
     pub data_repeats: u8,
     /// The numbers on the other side of a device that rewrites them, where both sides were captured.
     pub renumbered: Option<Box<Renumbered>>,
-    /// The clock at the last segment whose own time was far behind it, in seconds since the first
-    /// segment; 0 if there is none.
-    pub arrived_s: u32,
     /// Segments of both sides, in units of 2^32.
     pub packets: u32,
+    /// How far the clock was ahead of the last segment, in nanoseconds.
+    pub lag_ns: i64,
     /// What tells the cause.
     clues: Option<Box<Clues>>,
 }

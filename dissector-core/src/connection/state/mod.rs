@@ -9,7 +9,7 @@ pub(crate) mod gaps;
 pub(crate) mod handshake;
 pub(crate) mod offer;
 pub(crate) mod origin;
-mod times;
+pub(crate) mod times;
 pub(crate) mod timestamps;
 
 use crate::compact::CompactSegment;

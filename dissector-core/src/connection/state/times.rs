@@ -5,9 +5,37 @@ use crate::connection::state::copies::{FirstCopy, FurtherCopies};
 use crate::connection::state::endpoint::Facts;
 use crate::connection::state::handshake::Handshake;
 use crate::connection::state::timestamps::Timestamp;
+use crate::key::LINGER_NS;
 use crate::vocabulary::Side;
 
 impl Connection {
+    /// The clock as the connection knows it: behind by as much as its last segment was.
+    ///
+    /// In a capture that is not in order of time, say two in one file, the later first, the clock is far
+    /// ahead of the segments of the earlier one. Those are no less close to each other for that.
+    #[inline]
+    pub(crate) fn own_clock(&self, clock_ns: i64) -> i64 {
+        let lag_ns = self.extra.as_ref().filter(|_| self.lags()).map_or(0, |extra| extra.lag_ns);
+        clock_ns.saturating_sub(lag_ns)
+    }
+
+    /// Whether the clock was ahead of the last segment.
+    #[inline(always)]
+    pub(crate) fn lags(&self) -> bool {
+        self.client_end().has(Facts::LAGS)
+    }
+
+    /// Stores how far the clock is ahead of a segment, in nanoseconds. A little is nothing: frames of several
+    /// interfaces are often stored a little out of order.
+    #[inline]
+    pub(crate) fn set_lag(&mut self, lag_ns: i64) {
+        let lags = lag_ns >= LINGER_NS;
+        self.client_end_mut().facts.set(Facts::LAGS, lags);
+        if lags {
+            self.extra_mut().lag_ns = lag_ns;
+        }
+    }
+
     /// The time of a step, in nanoseconds since 1970 UTC.
     #[inline(always)]
     pub(crate) fn time_of(&self, timestamp: Timestamp) -> i64 {

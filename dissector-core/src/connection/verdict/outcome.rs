@@ -31,6 +31,7 @@ impl Connection {
     /// connection that has left its table is judged by the time at which it left.
     pub fn verdict_at(&self, now_ns: i64) -> Verdict {
         let (outcome, close, times) = (self.outcome_at(now_ns), self.close(), self.times());
+        let now_ns = self.own_clock(now_ns);
         let established = self.came_up(outcome);
         let (cause, cause_evidence) = self.cause((outcome, established), close, now_ns);
         Verdict {
@@ -394,6 +395,7 @@ impl Connection {
         if let Some(outcome) = self.left_with {
             return outcome;
         }
+        let now_ns = self.own_clock(now_ns);
         let quiet = |since: i64| now_ns.saturating_sub(since) >= SILENCE_NS;
         let superseded = self.opening().contains(Opening::SUPERSEDED);
         let unless_pending = |decided: bool, outcome| {

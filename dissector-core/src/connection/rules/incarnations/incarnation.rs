@@ -23,13 +23,6 @@ pub(crate) fn is_within(end: &Endpoint, number: SeqNumber) -> bool {
     number.is_after(end.iss) && number.since(end.nxt) <= MOST_APART as i32
 }
 
-const SECOND_NS: i64 = 1_000_000_000;
-
-/// Whether so much time has passed that no segment of a finished connection comes any more.
-fn is_long(since_ns: i64, now_ns: i64) -> bool {
-    now_ns.saturating_sub(since_ns) >= LINGER_NS
-}
-
 impl Connection {
     /// Whether a segment with these flags may open another connection on the same addresses and ports;
     /// if it may, [`is_succeeded_by`](Self::is_succeeded_by) decides. A SYN/ACK may only where a SYN or
@@ -159,31 +152,16 @@ impl Connection {
         self.ends.iter_mut().for_each(|end| end.assume(State::Closed));
     }
 
-    /// Whether nothing came for so long that the connection may be past.
+    /// Whether no decision is needed before the next segment: the clock is not far from the last one.
     #[inline(always)]
-    pub(crate) fn is_silent(&self, now_ns: i64) -> bool {
-        now_ns.wrapping_sub(self.last_ns) >= LINGER_NS
+    pub(crate) fn is_up_to_date(&self, clock_ns: i64) -> bool {
+        !self.lags() & (clock_ns.wrapping_sub(self.last_ns) < LINGER_NS)
     }
 
     /// Whether the connection is over, and was silent for so long that no more segments belong to it.
-    pub(crate) fn is_past(&self, now_ns: i64) -> bool {
-        self.is_silent(now_ns)
-            && self.extra.as_deref().is_none_or(|extra| {
-                let arrived_ns =
-                    self.first_ns.saturating_add(i64::from(extra.arrived_s) * SECOND_NS);
-                is_long(arrived_ns, now_ns)
-            })
-            && self.is_finished(now_ns)
-    }
-
-    /// Remembers the clock at a segment whose own time is so far behind it that the connection would be
-    /// past at once: the files of a capture may follow each other in any order.
-    #[inline]
-    pub(crate) fn note_arrival(&mut self, time_ns: i64, now_ns: i64) {
-        if is_long(time_ns, now_ns) {
-            let arrived_s = now_ns.saturating_sub(self.first_ns) / SECOND_NS;
-            self.extra_mut().arrived_s = u32::try_from(arrived_s).unwrap_or(u32::MAX);
-        }
+    pub(crate) fn is_past(&self, clock_ns: i64) -> bool {
+        self.own_clock(clock_ns).saturating_sub(self.last_ns) >= LINGER_NS
+            && self.is_finished(clock_ns)
     }
 
     /// Whether the connection may leave the table after a silence: closed, or failed.

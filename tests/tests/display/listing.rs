@@ -71,9 +71,9 @@ fn findings_are_expert_items() {
     let run = |arguments: &[&str]| tshark(&[&["-n", "-r", &*path], arguments].concat());
     let listed = run(&["-q", "-z", "expert"]);
     assert!(listed.contains("SYN copy 1, after 1."), "{listed}");
-    assert!(!listed.contains("nothing came back"), "{listed}");
+    assert!(!listed.contains("came back"), "{listed}");
     let listed = run(&["-2", "-q", "-z", "expert"]);
-    assert!(listed.contains("4 SYNs in 7.20 s, nothing came back: "), "{listed}");
+    assert!(listed.contains("4 SYNs in 7.20 s, nothing acceptable came back: "), "{listed}");
 
     let frames = |passes: &[&str], filter: &str| {
         let arguments = [passes, &["-Y", filter, "-T", "fields", "-e", "frame.number"]].concat();

@@ -1,5 +1,9 @@
 //! One of the parts that the connections of a table are spread over.
 
+mod deliver;
+mod leaving;
+
+use deliver::deliver;
 use foldhash::fast::RandomState;
 
 use crate::compact::{CompactSegment, SegmentView};
@@ -7,7 +11,7 @@ use crate::connection::annotation::Annotation;
 use crate::connection::event::Event;
 use crate::connection::state::Connection;
 use crate::connection::state::origin::Reuse;
-use crate::key::{FlowKey, LINGER_NS};
+use crate::key::FlowKey;
 use crate::pipeline::batch::{Batch, Found};
 use crate::table::index::Index;
 use crate::table::predecessors::Predecessors;
@@ -409,16 +413,6 @@ impl Shard {
         self.take_out(older);
     }
 
-    /// Takes a connection out of its slot, which nothing else points to.
-    fn take_out(&mut self, slot: u32) {
-        if self.latest == Some(slot) {
-            self.latest = None;
-        }
-        let mut connection = self.slots.remove(slot);
-        connection.leave(self.now_ns);
-        self.closed.push(connection);
-    }
-
     /// The slot of the connection of the segment observed last.
     #[inline]
     pub(crate) fn latest(&self) -> Option<u32> {
@@ -548,32 +542,6 @@ impl Shard {
         beside.map(|older| (older, self.slots.get(older).id()))
     }
 
-    /// Checks the next few slots, and removes expired connections.
-    ///
-    /// Each opening pays for a few checks, so that no queue has to be kept in the order in which
-    /// connections expire.
-    fn remove_expired(&mut self, slots: u32) {
-        self.unchecked = 0;
-        if self.now_ns < self.none_expires_before_ns {
-            return;
-        }
-        for _ in 0..slots {
-            self.hand += 1;
-            if self.hand >= self.slots.places() {
-                self.hand = 0;
-                let silent_since_ns = self.silent_since_ns.min(self.now_ns);
-                self.none_expires_before_ns = silent_since_ns.saturating_add(LINGER_NS);
-                self.silent_since_ns = self.now_ns;
-            }
-            let Some(connection) = self.slots.at(self.hand) else { continue };
-            if connection.is_past(self.now_ns) {
-                self.remove(self.hand);
-            } else {
-                self.silent_since_ns = self.silent_since_ns.min(connection.last_ns());
-            }
-        }
-    }
-
     /// How many had to leave because the shard was full, although they were not closed.
     pub(crate) fn evicted(&self) -> u64 {
         self.evicted
@@ -583,106 +551,4 @@ impl Shard {
     pub(crate) fn shortened(&self) -> u64 {
         self.shortened
     }
-
-    /// Evicts a sixteenth of a full shard: finished connections first, then those silent for longest.
-    #[cold]
-    fn evict(&mut self) {
-        let now_ns = self.now_ns;
-        let mut order: Vec<_> = self
-            .slots
-            .iter_with_slots()
-            .map(|(slot, connection)| {
-                let open = !connection.is_finished(now_ns);
-                (open, connection.last_ns(), connection.id(), slot)
-            })
-            .collect();
-        let leaving = (self.limit / 16).clamp(1, order.len());
-        order.select_nth_unstable(leaving - 1);
-        order[..leaving].sort_unstable();
-        for &(_, _, id, slot) in &order[..leaving] {
-            // One before another that has left may be gone already.
-            let Some(connection) = self.slots.holding(slot, id) else { continue };
-            let closed = connection.is_closed();
-            self.evicted += u64::from(!closed);
-            self.shortened += u64::from(closed && !connection.is_past(now_ns));
-            self.remove(slot);
-        }
-    }
-
-    /// Removes a connection. One before it that is still alive takes its place.
-    fn remove(&mut self, slot: u32) {
-        // A connection with a successor is not in the index.
-        if !self.index.remove(slot, &self.slots) {
-            self.older.part(slot);
-        }
-        if let Some(older) = self.older.take_of(slot) {
-            let connection = self.slots.get(older);
-            if connection.is_past(self.now_ns) {
-                self.take_out(older);
-            } else {
-                let hash = self.index.hash(&connection.key());
-                self.index.insert(older, hash, &self.slots);
-            }
-        }
-        self.take_out(slot);
-    }
-}
-
-/// Gives a segment to its connection, as a duplicate if it was captured before. `REPORT` says whether the
-/// annotation is used as a whole; the stage always is.
-#[inline(always)]
-fn deliver<const REPORT: bool>(
-    view: &SegmentView<'_>,
-    sender: Side,
-    now_ns: i64,
-    connection: &mut Connection,
-    recent: &mut RecentSegments,
-) -> Annotation {
-    if connection.is_renumbered() {
-        return deliver_renumbered::<REPORT>(view, sender, now_ns, connection, recent);
-    }
-    deliver_as_is::<REPORT>(view, sender, now_ns, connection, recent)
-}
-
-/// The same, for one of a connection that was captured on both sides of a device that rewrites numbers.
-#[cold]
-fn deliver_renumbered<const REPORT: bool>(
-    view: &SegmentView<'_>,
-    sender: Side,
-    now_ns: i64,
-    connection: &mut Connection,
-    recent: &mut RecentSegments,
-) -> Annotation {
-    connection.learn_numbers(view.segment, sender);
-    let own = &connection.in_own_numbers(view.segment, sender);
-    let view = &SegmentView { segment: own, ..*view };
-    deliver_as_is::<REPORT>(view, sender, now_ns, connection, recent)
-}
-
-#[inline(always)]
-fn deliver_as_is<const REPORT: bool>(
-    view: &SegmentView<'_>,
-    sender: Side,
-    now_ns: i64,
-    connection: &mut Connection,
-    recent: &mut RecentSegments,
-) -> Annotation {
-    let event = Event::new(view, sender, connection.receiver(sender));
-    let identity = Identity::new(&event, connection);
-    let mut seen = Annotation::BLANK;
-    let before;
-    if let Some(first_capture) = recent.first_capture(&event, &identity, now_ns) {
-        before = connection.states();
-        connection.observe_duplicate(event, first_capture, &mut seen);
-    } else {
-        connection.arrive();
-        before = connection.states();
-        connection.observe(&event, &mut seen);
-        recent.remember(&event, &identity, seen.stage, now_ns);
-        connection.end_mut(sender).count_sent();
-    }
-    if REPORT {
-        connection.report(&event, before, &mut seen);
-    }
-    seen
 }

@@ -64,9 +64,12 @@ impl Connection {
     }
 
     /// The receiver of an RST in its window sends something: one ACK may be the challenge, anything more
-    /// shows that it did not believe the RST.
+    /// shows that it did not believe the RST. RFC 5961 §3.2: the challenge is
+    /// "<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>"; an ACK of further octets shows that it goes on.
     fn resolve_doubt(&mut self, event: &Event<'_>) {
-        let is_empty = self.is_empty_ack(event);
+        let acknowledged = self.end(event.sender).ack;
+        let is_empty = self.is_empty_ack(event)
+            && !(event.has(TcpFlags::ACK) && event.acknowledgment().is_after(acknowledged));
         let extra = self.extra_mut();
         if extra.doubtful_reset().is_none_or(|reset| reset.by == event.sender) {
             return;

@@ -105,8 +105,9 @@ pub struct tcphs_verdict {
     pub icmp_frame: u64,
     /// Findings on its segments or on the whole: bit n is set for number n of `enum tcphs_finding`.
     pub findings: u64,
-    /// Evidence of the cause in its packets: bit n stands for number n (`tcphs_evidence_label`).
-    pub cause_evidence: u64,
+    /// Evidence of the cause in its packets: for number n, bit n % 64 of element n / 64 stands
+    /// (`tcphs_evidence_label`).
+    pub cause_evidence: [u64; 2],
 }
 
 impl tcphs_verdict {
@@ -163,10 +164,10 @@ impl tcphs_verdict {
             rst_frame: frames.rst.unwrap_or(0),
             icmp_frame: frames.icmp.unwrap_or(0),
             findings: bits(verdict.findings),
-            cause_evidence: verdict
-                .cause_evidence
-                .iter()
-                .fold(0, |bits, evidence| bits | 1 << evidence.number()),
+            cause_evidence: verdict.cause_evidence.iter().fold([0; 2], |mut bits, evidence| {
+                bits[usize::from(evidence.number() / 64)] |= 1 << (evidence.number() % 64);
+                bits
+            }),
         }
     }
 }

@@ -4,7 +4,34 @@ use dissector_core::connection::{Evidence, Finding, Outcome, Vantage};
 
 use super::resets;
 use crate::output::units::{duration, octets};
-use crate::timeline::Timeline;
+use crate::timeline::{RepeatedSynAck, Timeline};
+
+/// What comes later than this does not come at once, in nanoseconds.
+const LATE_NS: u64 = 1_000_000_000;
+/// Where nothing is deferred, a SYN/ACK is repeated sooner, in nanoseconds.
+const DEFERRED_NS: u64 = 2_500_000_000;
+
+/// A remark on a connection whose final ACK the server did not take at first.
+fn accepted_late(repeated: Option<RepeatedSynAck>) -> String {
+    match repeated {
+        Some(RepeatedSynAck { echoes_later: true, after_ns }) if after_ns >= DEFERRED_NS => format!(
+            "The server had got the final ACK, as the timestamp shows that its repeated SYN/ACK echoes, \
+             and waited for {} before it repeated it: a deferred accept (TCP_DEFER_ACCEPT), which waits \
+             for the client's first data.",
+            duration(after_ns)
+        ),
+        Some(RepeatedSynAck { echoes_later: true, .. }) => {
+            "The server's host had got the final ACK, as the timestamp shows that its repeated SYN/ACK \
+             echoes, and did not accept it at first: probably its accept queue was full. On the server, \
+             `nstat -az TcpExtListenOverflows` tells."
+                .into()
+        }
+        _ => "The server did not accept the final ACK at first. A lost ACK, a full accept queue and \
+              TCP_DEFER_ACCEPT look alike from here; on the server, `nstat -az TcpExtListenOverflows` \
+              tells whether it was the queue."
+            .into(),
+    }
+}
 
 pub fn remarks(timeline: &Timeline) -> Vec<String> {
     let verdict = &timeline.verdict;
@@ -23,9 +50,15 @@ pub fn remarks(timeline: &Timeline) -> Vec<String> {
     }
     if verdict.outcome == Outcome::AbortedByServer {
         remarks.push(if verdict.frames.final_ack.is_some() {
-            "The client had sent its final ACK: its program sees a connection that opens and is reset \
-             at once (ECONNRESET)."
-                .into()
+            let waited = timeline.since_final_ack_ns(verdict.frames.rst).unwrap_or(0);
+            let when = match waited {
+                LATE_NS.. => format!("reset {} later", duration(waited)),
+                _ => "reset at once".into(),
+            };
+            format!(
+                "The client had sent its final ACK: its program sees a connection that opens and is \
+                 {when} (ECONNRESET)."
+            )
         } else if has(Finding::SynAckNotReceived) {
             "The client had not taken the SYN/ACK, or it would not have sent its SYN again: it is still \
              in SYN-SENT when the RST comes, and its program sees “connection refused” (ECONNREFUSED)."
@@ -36,12 +69,7 @@ pub fn remarks(timeline: &Timeline) -> Vec<String> {
     }
     let complete = verdict.outcome == Outcome::Complete;
     if complete && has(Finding::SynAckRetxAfterAck) {
-        remarks.push(
-            "The server did not accept the final ACK at first. A lost ACK, a full accept queue and \
-             TCP_DEFER_ACCEPT look alike from here; on the server, `nstat -az \
-             TcpExtListenOverflows` tells whether it was the queue."
-                .into(),
-        );
+        remarks.push(accepted_late(timeline.repeated));
     }
     if complete
         && !verdict.cause_evidence.contains(Evidence::DataNeverAcknowledged)
@@ -59,9 +87,13 @@ pub fn remarks(timeline: &Timeline) -> Vec<String> {
             timeline.server.port()
         ));
     }
+    let arrived = verdict.cause_evidence.contains(Evidence::AckArrived)
+        || timeline.repeated.is_some_and(|repeated| repeated.echoes_later);
     let lost = verdict.outcome == Outcome::NotAccepted
         || verdict.syn_count > 1
         || verdict.synack_count > 1;
+    // A server that has the final ACK has lost nothing.
+    let lost = lost && !arrived && verdict.outcome != Outcome::Deferred;
     if let (Some(server_ns), Some(client_ns), true) =
         (times.rtt_server_ns, times.rtt_client_ns, lost)
     {

@@ -6,10 +6,11 @@ mod narration;
 mod neighbours;
 mod page;
 mod resets;
+mod strays;
 
 use dissector_core::ClosedConnection;
 use dissector_core::connection::{
-    Advice, CheckTarget, Close, EvidenceSet, Outcome, RstReason, State, States, shell_quoted,
+    Advice, CheckTarget, Close, EvidenceSet, Outcome, RstReason, Side, State, States, shell_quoted,
 };
 use terminal_size::{Width, terminal_size};
 
@@ -49,7 +50,8 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
         if place > 0 {
             output.text("\n")?;
         }
-        let others = neighbours.witness(timeline);
+        let mut others = neighbours.witness(timeline);
+        others.extend(resets::origin(timeline));
         output.text(&explanation(timeline, &others, &files, drawable, columns))?;
     }
     output.flush()?;
@@ -88,13 +90,16 @@ fn explanation(
 
     let target = CheckTarget::new(client, server, &timeline.file).with_files(files);
     page.heading("What it means");
-    match resets::means(timeline) {
+    let no_connection = strays::means(timeline);
+    match no_connection.or_else(|| resets::means(timeline)) {
         Some(means) => page.paragraph(&means),
         None => page.paragraph(outcome.advice().means),
     }
     circumstances::remarks(timeline).iter().for_each(|remark| page.paragraph(remark));
     let verdict = &timeline.verdict;
-    if !verdict.established {
+    if strays::means(timeline).is_some() {
+        // There was no connection to look into.
+    } else if !verdict.established {
         advice(&mut page, outcome.advice(), verdict.cause_evidence, others, &target);
     } else if outcome != Outcome::Complete {
         // It came up; its outcome says how much of it was captured.
@@ -165,7 +170,13 @@ fn final_states(timeline: &Timeline) -> String {
             format!(", the server in {}", timeline.server_state.after())
         }
         Outcome::NoReply => "; whether the SYN reached the server cannot be seen".into(),
+        Outcome::Unreachable if came_from_server(timeline) => {
+            "; the SYN got as far as the server's address, from which the error comes".into()
+        }
         Outcome::Unreachable => "; as far as can be seen, the SYN never reached the server".into(),
+        Outcome::Challenged if resets::was_answered(timeline) => {
+            "; what the server held is cleared, if the RST has reached it".into()
+        }
         Outcome::Challenged => "; the server still holds the older connection".into(),
         Outcome::NotAccepted if timeline.server_state.after() == State::Established => {
             ", the server still in SYN-RECEIVED, unless it has accepted the last ACK".into()
@@ -181,6 +192,14 @@ fn final_states(timeline: &Timeline) -> String {
         ));
     }
     text
+}
+
+/// Whether an ICMP error about a segment of the client comes from the server's own address.
+fn came_from_server(timeline: &Timeline) -> bool {
+    timeline.events.iter().any(|event| match event {
+        Event::Icmp(error) => error.by_receiver && error.to == Side::Client,
+        _ => false,
+    })
 }
 
 /// Whether the RST of a later connection ended this one.

@@ -251,6 +251,14 @@ impl Narration<'_> {
                 explained = &[Finding::SynAckRetx];
                 format!("the {from} sends a SYN/ACK{again}{after}.")
             }
+            Stage::FinalAck if self.was_taken_back(segment) => {
+                explained =
+                    &[Finding::HandshakeComplete, Finding::RstIgnored, Finding::SlowHandshake];
+                format!(
+                    "the {from} acknowledges{with_data} after all. That opens nothing: the RST before it \
+                     had arrived, as the answer shows."
+                )
+            }
             Stage::FinalAck => {
                 explained = &[Finding::HandshakeComplete];
                 let whose =
@@ -357,6 +365,11 @@ impl Narration<'_> {
                     annotation.flags
                 )
             }
+            _ if segment.misses_synack() => format!(
+                "the {from} sends an ACK{with_data} that acknowledges {} instead of 1, counted from the \
+                 SYN/ACK: it does not acknowledge that.",
+                segment.ack.unwrap_or(0)
+            ),
             _ if segment.len > 0 && segment.keep_alive => keep_alive(from),
             _ if segment.precedes_synack() => {
                 let fin = annotation.flags.contains(TcpFlags::FIN);
@@ -379,6 +392,13 @@ impl Narration<'_> {
             _ => format!("the {from} sends an ACK without data."),
         };
         (sentence, explained)
+    }
+
+    /// Whether a final ACK turned out to have completed nothing.
+    fn was_taken_back(&self, segment: &SegmentEvent) -> bool {
+        let verdict = &self.timeline.verdict;
+        verdict.frames.final_ack.is_none()
+            && verdict.frames.rst.is_some_and(|rst| rst < segment.frame)
     }
 
     /// The offer of a SYN or SYN/ACK, as a sentence after a space.

@@ -12,6 +12,8 @@ use crate::timeline::Timeline;
 const MOST: usize = 200_000;
 /// Others within this time tell something, in nanoseconds.
 const ABOUT_NS: i64 = 60_000_000_000;
+/// Attempts within this time are made at once, in nanoseconds.
+const AT_ONCE_NS: u64 = 3_000_000_000;
 /// An answer within so many octets of the SYN's number is one to it.
 const WINDOW: u32 = 1 << 20;
 /// So many others are no accident.
@@ -89,12 +91,15 @@ impl Neighbours {
                 seen.extend(self.ttls_differ(own, timeline));
             }
             Outcome::Refused => {
-                seen.extend(self.takes_others(own));
+                seen.extend(self.takes_others(own).filter(|_| self.ran_all_the_time(own)));
                 seen.extend(self.asks_many(own));
             }
+            Outcome::NoFinalAck => seen.extend(self.opens_others(own)),
             Outcome::UnsolicitedSynAck => seen.extend(self.leg(own)),
             Outcome::AbortedByClient => {
                 seen.extend(self.asks_many(own).or_else(|| self.repeats(own)));
+                seen.extend(self.opens_another(own));
+                seen.extend(self.asks_again(own));
             }
             Outcome::Complete if own.unused && timeline.verdict.close != Close::Open => {
                 seen.extend(self.repeats(own));
@@ -178,6 +183,62 @@ impl Neighbours {
         })
     }
 
+    /// The server and port took connections before and after: in between the service may have been too
+    /// busy, but it did not just start or stop.
+    fn ran_all_the_time(&self, own: &Neighbour) -> bool {
+        let took = |before: bool| {
+            self.list.iter().any(|other| {
+                other.server == own.server
+                    && other.came_up
+                    && other.answered
+                    && is_near(own, other)
+                    && (other.first_ns < own.first_ns) == before
+            })
+        };
+        took(true) && took(false)
+    }
+
+    /// The same SYN again, after the client has reset the answer to this one.
+    fn asks_again(&self, own: &Neighbour) -> Option<Witnessed> {
+        let again = |other: &&Neighbour| {
+            (other.client, other.server) == (own.client, own.server)
+                && other.isn.is_some()
+                && other.isn == own.isn
+                && other.first_ns.abs_diff(own.first_ns) <= ABOUT_NS.unsigned_abs()
+        };
+        let other = self.nearest(own, again)?;
+        Some(Witnessed {
+            evidence: Evidence::SynSentAgain,
+            sentence: format!(
+                "The client sent the same SYN again, with the same number (connection {}): its program \
+                 still waits, and the RST came from a kernel that does not take the SYN/ACK for the \
+                 answer.",
+                other.id
+            ),
+        })
+    }
+
+    /// The same client opened other connections, and was still there afterwards.
+    fn opens_others(&self, own: &Neighbour) -> Option<Witnessed> {
+        let opened = |other: &&Neighbour| {
+            other.client.ip() == own.client.ip()
+                && other.came_up
+                && other.answered
+                && other.last_ns >= own.first_ns
+                && is_near(own, other)
+        };
+        let other = self.nearest(own, opened)?;
+        Some(Witnessed {
+            evidence: Evidence::ClientOpensOthers,
+            sentence: format!(
+                "The same client opened another connection, to {}, {} (connection {}): it is there.",
+                other.server,
+                when(own, other),
+                other.id
+            ),
+        })
+    }
+
     fn path_works(&self, own: &Neighbour) -> Option<Witnessed> {
         let up = |other: &&Neighbour| {
             other.client.ip() == own.client.ip()
@@ -191,6 +252,29 @@ impl Neighbours {
             evidence: Evidence::PathWorks,
             sentence: format!(
                 "The same client reached another server, {}, {} (connection {}): its own network works.",
+                other.server,
+                when(own, other),
+                other.id
+            ),
+        })
+    }
+
+    /// The same client tried another address at the same time, and came through there.
+    fn opens_another(&self, own: &Neighbour) -> Option<Witnessed> {
+        let opened = |other: &&Neighbour| {
+            other.client.ip() == own.client.ip()
+                && other.server.ip() != own.server.ip()
+                && other.server.port() == own.server.port()
+                && other.came_up
+                && other.answered
+                && other.first_ns.abs_diff(own.first_ns) <= AT_ONCE_NS
+        };
+        let other = self.nearest(own, opened)?;
+        Some(Witnessed {
+            evidence: Evidence::AnotherOpened,
+            sentence: format!(
+                "The same client opened a connection to the same port of another address, {}, {} \
+                 (connection {}).",
                 other.server,
                 when(own, other),
                 other.id

@@ -1,24 +1,61 @@
 //! Resets that change the meaning of an outcome.
 
-use dissector_core::connection::{Outcome, RejectedRsts};
+use dissector_core::connection::{Evidence, Finding, Outcome, RejectedRsts};
 
+use super::neighbours::Witnessed;
 use crate::output::units::count;
-use crate::timeline::Timeline;
+use crate::timeline::{Origin, Timeline};
 
 /// The meaning of an outcome where RSTs came that the client has to ignore.
 pub fn means(timeline: &Timeline) -> Option<String> {
+    if timeline.verdict.outcome == Outcome::Challenged && was_answered(timeline) {
+        return Some(
+            "The SYN was answered by an ACK that does not acknowledge it, a challenge ACK (RFC 5961): the \
+             server still held an older connection on the same addresses and ports. The client answered \
+             with an RST, as it should, which ends that one. A new SYN would succeed then, but none \
+             followed, or nothing answered it."
+                .into(),
+        );
+    }
     let rejected = timeline.rejected.filter(|_| timeline.verdict.outcome == Outcome::NoReply)?;
     let RejectedRsts { count: number, .. } = rejected;
     let (came, them) = if number == 1 { ("comes", "it") } else { ("come", "them") };
+    let why = match rejected.acknowledgment {
+        Some(_) => {
+            "Either a device on the path changes the sequence numbers of one direction only, or \
+             something refuses in the server's name without counting the SYN (a firewall, an intrusion \
+             prevention system, a broken TCP)."
+        }
+        None => {
+            "A TCP answers a SYN to a closed port with RST and ACK: something else refuses in the \
+             server's name (a firewall, a load balancer, an intrusion prevention system), or takes the \
+             SYN for a segment of an older connection."
+        }
+    };
     Some(format!(
         "Only {} {came} back, and the client has to ignore {them}: {}. So it repeats its SYN for a \
-         while and then gives up with a time-out (ETIMEDOUT), although something answers at once. \
-         Either a device on the path changes the sequence numbers of one direction only, or something \
-         refuses in the server's name without counting the SYN (a firewall, an intrusion prevention \
-         system, a broken TCP).",
+         while and then gives up with a time-out (ETIMEDOUT), although something answers. {why}",
         count(number.into(), "RST"),
         rejected.flaw()
     ))
+}
+
+/// Whether an RST answers the challenge ACK.
+pub fn was_answered(timeline: &Timeline) -> bool {
+    timeline.verdict.findings.contains(Finding::HalfOpenReset)
+}
+
+/// What the IP identification of the RST shows of the machine that sent it.
+pub fn origin(timeline: &Timeline) -> Option<Witnessed> {
+    let (evidence, last, number, what) = match timeline.rst_origin? {
+        Origin::Same { last, number } => (Evidence::RstIdFits, last, number, "goes on"),
+        Origin::Other { last, number } => (Evidence::RstIdDiffers, last, number, "does not go on"),
+    };
+    let sentence = format!(
+        "The IP identification of the RST, {number}, {what} from the last one of its sender's other \
+         packets, {last}."
+    );
+    Some(Witnessed { evidence, sentence })
 }
 
 /// A remark on a SYN/ACK that came although the SYN had been refused.

@@ -53,6 +53,8 @@ pub struct SegmentEvent {
     pub from: Side,
     /// Sequence number relative to the sender's first, as in Wireshark.
     pub seq: i64,
+    /// Its sequence number is 0.
+    pub is_from_zero: bool,
     /// Acknowledgment number relative to the receiver's first sequence number.
     pub ack: Option<i64>,
     /// Octets of payload.
@@ -78,7 +80,17 @@ impl SegmentEvent {
     pub fn is_plain(&self) -> bool {
         let Annotation { stage, findings, copy, .. } = self.annotation;
         let usual = stage == Stage::None && findings.is_empty() && copy == Repeat::Original;
-        usual && !self.precedes_synack()
+        usual && !self.precedes_synack() && !self.misses_synack()
+    }
+
+    /// Whether the client sends it after a SYN/ACK and does not acknowledge that.
+    pub fn misses_synack(&self) -> bool {
+        let Annotation { stage, client, server, .. } = self.annotation;
+        stage == Stage::None
+            && self.from == Side::Client
+            && server.after() == State::SynReceived
+            && !client.proven()
+            && self.ack.is_some_and(|ack| ack != 1)
     }
 
     /// Whether the server sends it without a SYN/ACK: a client in SYN-SENT drops it.

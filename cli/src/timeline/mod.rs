@@ -2,6 +2,7 @@
 
 mod collection;
 mod event;
+mod identification;
 pub mod labels;
 mod recorder;
 mod sent;
@@ -12,6 +13,16 @@ use dissector_core::connection::{Refusals, RejectedRsts, States, Verdict};
 
 pub use collection::collect;
 pub use event::{Arrival, Event, IcmpEvent, Run, SegmentEvent, SynOptions};
+pub use identification::Origin;
+
+/// A SYN/ACK that was repeated after the final ACK.
+#[derive(Clone, Copy, Debug)]
+pub struct RepeatedSynAck {
+    /// From the first SYN/ACK to it, in nanoseconds.
+    pub after_ns: u64,
+    /// It echoes a timestamp that is later than that of the SYN.
+    pub echoes_later: bool,
+}
 
 /// One connection from its first event to its end.
 #[derive(Debug)]
@@ -41,5 +52,21 @@ pub struct Timeline {
     pub client_resent: u64,
     /// The server sent a segment that is not a SYN.
     pub server_sent_more: bool,
+    /// What the IP identification of the RST that ended the connection shows.
+    pub rst_origin: Option<Origin>,
+    /// The first SYN/ACK that was repeated after the final ACK.
+    pub repeated: Option<RepeatedSynAck>,
     pub events: Vec<Event>,
+}
+
+impl Timeline {
+    /// From the final ACK to `frame`, in nanoseconds, if both have an event of their own.
+    pub fn since_final_ack_ns(&self, frame: Option<u64>) -> Option<u64> {
+        let time_ns = |frame: u64| {
+            let event = self.events.iter().find(|event| event.frame() == Some(frame))?;
+            event.times().map(|(first_ns, _)| first_ns)
+        };
+        let since_ns = time_ns(frame?)?.saturating_sub(time_ns(self.verdict.frames.final_ack?)?);
+        u64::try_from(since_ns).ok()
+    }
 }

@@ -7,11 +7,12 @@ use dissector_core::connection::{Annotation, Connection, Finding, Repeat, Role, 
 use dissector_core::wire::{TcpFlags, TcpOption};
 use dissector_core::{FollowedPacket, IcmpError, Segment};
 
-use super::Timeline;
 use super::event::{
     Arrival, Event, IcmpEvent, Run, SegmentEvent, SynOptions, mptcp_reason, text_of_rst,
 };
+use super::identification::Identifications;
 use super::sent::SentOctets;
+use super::{RepeatedSynAck, Timeline};
 use crate::input::shown;
 
 /// Plain segments at the start of a run that have an event each.
@@ -54,6 +55,11 @@ pub struct Recorder {
     answers: Option<Vec<u32>>,
     sent: [SentOctets; 2],
     server_sent_more: bool,
+    identifications: [Identifications; 2],
+    /// Time and timestamp of the first SYN/ACK and of the client's last SYN.
+    synack_ns: Option<i64>,
+    syn_timestamp: Option<u32>,
+    repeated: Option<RepeatedSynAck>,
     /// The highest number after a segment of each end, and the highest that the other acknowledged.
     next: [Option<u32>; 2],
     acknowledged: [Option<u32>; 2],
@@ -76,6 +82,8 @@ impl Recorder {
         }
         match packet.packet {
             Packet::Segment(segment) => {
+                self.note_identification(segment, packet.annotation);
+                self.note_repeated_synack(segment, packet.annotation);
                 let segment = self.segment(segment, packet.annotation);
                 self.check_timestamps(&segment, packet.packet);
                 self.mark_undelivered(&segment);
@@ -139,6 +147,9 @@ impl Recorder {
             });
             segments.for_each(|segment| segment.arrival = Arrival::Unknown);
         }
+        let verdict = connection.verdict_at(now_ns);
+        let origin = |frame| self.identifications.iter().find_map(|end| end.of_rst(frame));
+        let rst_origin = verdict.frames.rst.and_then(origin);
         Timeline {
             file: self.files.swap_remove(0),
             id: connection.id(),
@@ -149,7 +160,7 @@ impl Recorder {
             last_ns: connection.last_ns(),
             client_state: connection.client_state(),
             server_state: connection.server_state(),
-            verdict: connection.verdict_at(now_ns),
+            verdict,
             rejected: connection.rejected_rsts(),
             refusals: connection.refusals(),
             is_unheard: connection.is_unheard(),
@@ -157,7 +168,50 @@ impl Recorder {
             client_octets: self.sent[0].octets,
             client_resent: self.sent[0].resent,
             server_sent_more: self.server_sent_more,
+            rst_origin,
+            repeated: self.repeated,
             events,
+        }
+    }
+
+    fn note_identification(&mut self, segment: &Segment<'_>, annotation: &Annotation) {
+        let (tcp, packet) = (&segment.tcp, &segment.packet);
+        if annotation.copy == Repeat::Duplicate || tcp.flags.contains(TcpFlags::SYN) {
+            return;
+        }
+        let known = &mut self.identifications[usize::from(annotation.sender == Role::Server)];
+        if tcp.flags.contains(TcpFlags::RST) {
+            let bare = !tcp.flags.contains(TcpFlags::ACK);
+            known.add_rst(packet.frame, packet.ip_id, packet.time_ns, bare);
+        } else {
+            known.add(packet.ip_id, packet.time_ns);
+        }
+    }
+
+    fn note_repeated_synack(&mut self, segment: &Segment<'_>, annotation: &Annotation) {
+        let time_ns = segment.packet.time_ns;
+        let timestamps =
+            segment.tcp.options().map_while(Result::ok).find_map(|option| match option {
+                TcpOption::Timestamps { value, echo } => Some((value, echo)),
+                _ => None,
+            });
+        match annotation.stage {
+            Stage::Syn => self.syn_timestamp = timestamps.map(|(value, _)| value),
+            Stage::SynAck if annotation.findings.contains(Finding::SynAckRetxAfterAck) => {
+                let since = self.synack_ns.map_or(0, |first_ns| time_ns.saturating_sub(first_ns));
+                let echo = timestamps.map(|(_, echo)| echo);
+                let later = echo
+                    .zip(self.syn_timestamp)
+                    .is_some_and(|(echo, value)| echo.wrapping_sub(value).cast_signed() > 0);
+                self.repeated.get_or_insert(RepeatedSynAck {
+                    after_ns: since.max(0).unsigned_abs(),
+                    echoes_later: later,
+                });
+            }
+            Stage::SynAck => {
+                self.synack_ns.get_or_insert(time_ns);
+            }
+            _ => {}
         }
     }
 
@@ -210,6 +264,7 @@ impl Recorder {
             time_ns: segment.packet.time_ns,
             from,
             seq: self.relative(own, tcp.sequence.0),
+            is_from_zero: tcp.sequence.0 == 0,
             ack: ack.map(|ack| self.relative(peer, ack)),
             len,
             resent,

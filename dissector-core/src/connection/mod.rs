@@ -28,6 +28,9 @@ use crate::wire::TcpFlags;
 use event::{Event, illegal};
 use state::endpoint::{Endpoint, Facts};
 
+/// A silence that may make something on the path forget the connection, in nanoseconds.
+pub(crate) const LONG_SILENCE_NS: i64 = 10_000_000_000;
+
 impl Connection {
     /// Takes in the next segment, which was not captured before. Fills in `seen`, except for what
     /// [`report`](Self::report) adds.
@@ -89,8 +92,12 @@ impl Connection {
 
     #[inline(always)]
     fn count(&mut self, event: &Event<'_>) {
-        self.end_mut(event.sender).facts |= Facts::SENT;
+        let end = self.end_mut(event.sender);
+        end.facts = end.facts.difference(Facts::AWAITED) | Facts::SENT;
         self.count_packet();
+        if event.time_ns.saturating_sub(self.last_ns) >= LONG_SILENCE_NS {
+            self.end_mut(event.receiver).facts |= Facts::AWAITED;
+        }
         self.last_ns = event.time_ns.max(self.first_ns);
     }
 

@@ -31,7 +31,7 @@ enumeration! {
         AcceptQueueFull = 11, ACCEPT_QUEUE_FULL, "accept_queue_full";
         /// The server's answer takes a different route and is lost there, or bypasses the capture point.
         AnswerLost = 12, ANSWER_LOST, "answer_lost";
-        /// What answers counts from other numbers than the client: a device on the path changes the numbers of one direction only, or the answer is left over from an older connection, or forged.
+        /// What comes back does not acknowledge the SYN: a device on the path changes the numbers of one direction only, or the answer belongs to an older connection, is forged, or was made by something that does not keep to TCP.
         AnswerUnacceptable = 13, ANSWER_UNACCEPTABLE, "answer_unacceptable";
         /// The server still holds an earlier connection on these ports in TIME-WAIT, and drops a SYN whose timestamp or number is behind that connection's (RFC 9293 §3.6.1, RFC 7323 §5.3).
         TimeWaitRefuses = 14, TIME_WAIT_REFUSES, "time_wait_refuses";
@@ -41,7 +41,7 @@ enumeration! {
         NotTranslatedBack = 16, NOT_TRANSLATED_BACK, "not_translated_back";
         /// A port scan: the scanner sends SYNs past its operating system's TCP, and needs no connection, only the answer (SYN scan).
         SynScan = 17, SYN_SCAN, "syn_scan";
-        /// The client's program stopped waiting: its own time-out is shorter than the answer took.
+        /// The client's program stopped waiting and closed its socket before the answer came: its own time-out is shorter, or it no longer needed the connection.
         ClientGaveUp = 18, CLIENT_GAVE_UP, "client_gave_up";
         /// Nothing listens on the port: the service is not running or is just restarting, or it listens on another port or address (only 127.0.0.1; IPv4 but not IPv6).
         PortClosed = 19, PORT_CLOSED, "port_closed";
@@ -115,10 +115,16 @@ enumeration! {
         WaitTimedOut = 53, WAIT_TIMED_OUT, "wait_timed_out";
         /// The program that should close its socket does not: it leaks sockets, or is busy.
         SocketLeak = 54, SOCKET_LEAK, "socket_leak";
-        /// Data came after the program had closed its socket and the kernel had stopped waiting for the other end (FIN-WAIT-2 of a closed socket ends after 60 s on Linux): the other end was slow to answer or to close.
+        /// The other end's data or FIN came after the program had closed its socket and the kernel had stopped waiting for it (FIN-WAIT-2 of a closed socket ends after 60 s on Linux): the other end was slow to answer or to close.
         OrphanTimedOut = 55, ORPHAN_TIMED_OUT, "orphan_timed_out";
         /// A program closed its socket while the other end was still sending: nobody can read that data any more, so an RST answers it.
         ClosedWhileReceiving = 56, CLOSED_WHILE_RECEIVING, "closed_while_receiving";
+        /// The packet cannot be passed on or read as it is: it is too long for a link (a tunnel in a tunnel, data with the SYN), a fragment is missing, or a field or option of its IP header is wrong or not allowed.
+        PacketNotForwarded = 57, PACKET_NOT_FORWARDED, "packet_not_forwarded";
+        /// The server waited for the final ACK in vain and gave up: its SYN/ACK did not arrive, or the SYN was forged, or the client is gone.
+        HandshakeTimedOut = 58, HANDSHAKE_TIMED_OUT, "handshake_timed_out";
+        /// The server still has the earlier connection on these ports, and its challenge ACK (RFC 5961) does not come through: firewalls that do not know the earlier connection drop it.
+        EarlierStillOpen = 59, EARLIER_STILL_OPEN, "earlier_still_open";
     }
 }
 
@@ -172,6 +178,9 @@ impl Cause {
                 | Self::WaitTimedOut
                 | Self::OrphanTimedOut
                 | Self::ClosedWhileReceiving
+                | Self::PacketNotForwarded
+                | Self::HandshakeTimedOut
+                | Self::EarlierStillOpen
         )
     }
 }

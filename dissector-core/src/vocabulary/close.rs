@@ -89,6 +89,7 @@ const RST: Advice = Advice {
         Cause::RstInjected,
         Cause::TurnedAway,
         Cause::NotNeeded,
+        Cause::SynProxy,
     ],
     checks: &[
         check(
@@ -160,8 +161,8 @@ pub(crate) const UNUSED: Advice = Advice {
 
 /// Advice on an open connection on which no octet of the client's data was acknowledged.
 pub(crate) const UNANSWERED: Advice = Advice {
-    means: "The handshake is complete, but no octet of the data that the client sent since, and sent \
-            again, was ever acknowledged. The application waits, and what it sees is a time-out.",
+    means: "The handshake is complete, but no octet of the data that the client has sent since was ever \
+            acknowledged. The application waits, and what it sees is a time-out.",
     causes: &[Cause::AcceptQueueFull, Cause::DataLost, Cause::SynProxy],
     checks: &[
         check(

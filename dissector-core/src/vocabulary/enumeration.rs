@@ -109,12 +109,12 @@ macro_rules! enumeration {
 
 pub(crate) use enumeration;
 
-/// Defines a set of the values of an enumeration, whose numbers are below 64, and its iterator.
+/// Defines a set of the values of an enumeration as the bits of an integer, and its iterator.
 macro_rules! set {
-    ($(#[doc = $doc:literal])+ $set:ident, $iter:ident, $member:ident) => {
+    ($(#[doc = $doc:literal])+ $set:ident($bits:ty), $iter:ident, $member:ident) => {
         $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-        pub struct $set(u64);
+        pub struct $set($bits);
 
         impl $set {
             /// The set without members.
@@ -154,13 +154,13 @@ macro_rules! set {
 
         #[doc = concat!("The members of [`", stringify!($set), "`], by number.")]
         #[derive(Clone, Debug)]
-        pub struct $iter(u64);
+        pub struct $iter($bits);
 
         impl Iterator for $iter {
             type Item = $member;
 
             fn next(&mut self) -> Option<$member> {
-                // An empty set has 64 trailing zeros, the number of no member.
+                // The trailing zeros of an empty set are the number of no member.
                 let number = self.0.trailing_zeros();
                 self.0 &= self.0.wrapping_sub(1);
                 $member::from_number(number as u8)

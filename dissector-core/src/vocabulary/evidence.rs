@@ -106,11 +106,11 @@ evidence! {
         Proves FirewallRejects,
         Excludes HostDown NoRoute RoutingLoop Traceroute BgpNotAdjacent;
     IcmpPortUnreachable = 1, ICMP_PORT_UNREACHABLE, "icmp_port_unreachable",
-        "The ICMP error says “port unreachable”: a host answers a SYN to a closed port with an RST, so this is a firewall that rejects.",
+        "The ICMP error says that the port or TCP itself cannot be reached: a host answers a SYN to a closed port with an RST, so this is a firewall that rejects.",
         Proves FirewallRejects,
         Excludes HostDown NoRoute RoutingLoop Traceroute BgpNotAdjacent;
     IcmpHostUnreachable = 2, ICMP_HOST_UNREACHABLE, "icmp_host_unreachable",
-        "The ICMP error says “host unreachable”: the last router got no answer when it asked for the server's hardware address (ARP, neighbour discovery), or has no route.",
+        "The ICMP error says “host unreachable”: the last router, or the client itself, got no answer when it asked for a hardware address (ARP, neighbour discovery), or has no route.",
         SpeaksFor HostDown NoRoute,
         Excludes RoutingLoop Traceroute BgpNotAdjacent;
     IcmpNoRoute = 3, ICMP_NO_ROUTE, "icmp_no_route",
@@ -121,9 +121,10 @@ evidence! {
         "The ICMP error says that the SYN's TTL was used up on the way.",
         Excludes FirewallRejects HostDown NoRoute;
     IcmpFromServer = 5, ICMP_FROM_SERVER, "icmp_from_server",
-        "The ICMP error comes from the server's own address: the packet got there.",
+        "The ICMP error comes from the server's own address: the packet reached that host, or a device that translates the address.",
         SpeaksFor FirewallRejects,
-        Excludes HostDown NoRoute RoutingLoop Traceroute BgpNotAdjacent;
+        SpeaksAgainst HostDown NoRoute,
+        Excludes RoutingLoop Traceroute BgpNotAdjacent;
     SynTtlLow = 6, SYN_TTL_LOW, "syn_ttl_low",
         "The SYN passed here with a TTL of 4 or less: no system sends ordinary connections with so few hops.",
         Proves Traceroute,
@@ -137,17 +138,18 @@ evidence! {
         Proves BgpNotAdjacent,
         Excludes Traceroute RoutingLoop;
     SynNeverRepeated = 9, SYN_NEVER_REPEATED, "syn_never_repeated",
-        "The SYN was never repeated, as a TCP would do that waits for its answer: its sender is a scanner, or gave up at once.",
-        SpeaksFor SynScan ClientGaveUp;
+        "The SYN was never repeated, as a TCP would do that waits for its answer: a scanner sent it, or its sender did not wait, or is gone.",
+        SpeaksFor SynScan ClientGaveUp ForgedSyn ClientGone,
+        SpeaksAgainst SynAckLost;
     SynRepeated = 10, SYN_REPEATED, "syn_repeated",
         "The client's TCP repeated its SYN and waited: this is no scanner that asks once.",
         Excludes SynScan ClientGaveUp;
     SynWithoutOptions = 11, SYN_WITHOUT_OPTIONS, "syn_without_options",
         "The SYN offers neither window scaling nor selective acknowledgments nor timestamps: it looks made by a program, not by an operating system.",
-        SpeaksFor SynScan UnknownToClient;
+        SpeaksFor SynScan UnknownToClient ForgedSyn;
     SynOfOs = 12, SYN_OF_OS, "syn_of_os",
         "The SYN offers what the TCP of an operating system offers.",
-        SpeaksAgainst SynScan;
+        SpeaksAgainst SynScan UnknownToClient;
     RstUnacceptable = 13, RST_UNACCEPTABLE, "rst_unacceptable",
         "An RST came back, but it does not acknowledge the SYN, so the client ignores it and waits on: something answers.",
         Proves AnswerUnacceptable,
@@ -155,7 +157,7 @@ evidence! {
             ClientGaveUp;
     NumberBehind = 14, NUMBER_BEHIND, "number_behind",
         "The server closed the connection before on these ports first, so it is in TIME-WAIT, and the new SYN's sequence number is behind that connection's.",
-        SpeaksFor TimeWaitRefuses;
+        Proves TimeWaitRefuses;
     TsvalBehind = 15, TSVAL_BEHIND, "tsval_behind",
         "The server closed the connection before on these ports first, so it is in TIME-WAIT, and the new SYN's timestamp is behind that connection's: it looks like an old duplicate.",
         Proves TimeWaitRefuses;
@@ -215,8 +217,9 @@ evidence! {
         SpeaksFor TimestampsMissing,
         SpeaksAgainst DeferredAccept;
     RstReflex = 32, RST_REFLEX, "rst_reflex",
-        "The RST carries no ACK, and its number is the one that the segment before it acknowledged: the kernel that sent it has no such connection.",
-        SpeaksFor UnknownToClient SynScan NotTranslatedBack ConnectionForgotten,
+        "The RST carries no ACK, and its number is the one that the other end acknowledged last: its sender has no such connection (any more).",
+        SpeaksFor UnknownToClient SynScan ClientGaveUp ConnectionForgotten AbortOnOverflow
+            SynCookieRejected OtherMachine,
         SpeaksAgainst ProgramAborts;
     RstOfSocket = 33, RST_OF_SOCKET, "rst_of_socket",
         "The RST carries an ACK and timestamps: it comes from the client's own socket, which was closed on purpose before it sent the final ACK.",
@@ -243,7 +246,7 @@ evidence! {
         "The SYN/ACK closes the window (0 octets), so that the client sends nothing yet: a SYN proxy does that, a server does not.",
         Proves SynProxy;
     DataNeverAcknowledged = 40, DATA_NEVER_ACKNOWLEDGED, "data_never_acknowledged",
-        "The client sent its data again, and no octet of it was ever acknowledged.",
+        "No octet of the data that the client sent was ever acknowledged.",
         SpeaksFor DataLost;
     ServerSilent = 41, SERVER_SILENT, "server_silent",
         "The server has sent nothing since its SYN/ACK.",
@@ -254,7 +257,8 @@ evidence! {
         Excludes ConnectionForgotten TurnedAway NotNeeded;
     SilenceBeforeRst = 43, SILENCE_BEFORE_RST, "silence_before_rst",
         "Nothing was sent for ten seconds or more before the RST.",
-        SpeaksFor IdleTimeout;
+        SpeaksFor IdleTimeout,
+        SpeaksAgainst ProgramAborts;
     RstAtOnce = 44, RST_AT_ONCE, "rst_at_once",
         "The RST came within a second of the segment before it, so it ended no long silence.",
         SpeaksAgainst IdleTimeout;
@@ -269,7 +273,7 @@ evidence! {
         Excludes TurnedAway WaitTimedOut;
     EndedAtOnce = 48, ENDED_AT_ONCE, "ended_at_once",
         "It ended within a second after the handshake.",
-        SpeaksFor TurnedAway,
+        SpeaksFor TurnedAway NotNeeded,
         Excludes WaitTimedOut;
     EndedAfterWait = 49, ENDED_AFTER_WAIT, "ended_after_wait",
         "It ended a second or more after the handshake.",
@@ -290,30 +294,27 @@ evidence! {
         "Its sender's FIN was less than a minute before.",
         Proves ClosedWhileReceiving,
         Excludes OrphanTimedOut;
-    AnsweredFromElsewhere = 54, ANSWERED_FROM_ELSEWHERE, "answered_from_elsewhere" others,
-        "The answer to this SYN came from another address.",
-        Proves NotTranslatedBack,
-        Excludes FirewallDrops HostDown AcceptQueueFull AnswerLost TimeWaitRefuses KeyMismatch SynScan
-            ClientGaveUp Backscatter CaptureBeganLate;
-    HostAnswers = 55, HOST_ANSWERS, "host_answers" others,
-        "The same host answered other connections at about that time: it is up and can be reached.",
-        Excludes HostDown;
-    ServerTakesOthers = 56, SERVER_TAKES_OTHERS, "server_takes_others" others,
-        "The same server and port took other connections at about that time: the service was running.",
-        SpeaksFor AcceptQueueFull BacklogFull,
-        SpeaksAgainst PortClosed FirewallDrops,
-        Excludes HostDown;
-    PathWorks = 57, PATH_WORKS, "path_works" others,
-        "Other servers answered the same client at the same time: its own network works.",
-        SpeaksFor FirewallDrops HostDown;
-    ClientAsksMany = 58, CLIENT_ASKS_MANY, "client_asks_many" others,
-        "The same client did the same to other hosts or ports.",
-        SpeaksFor SynScan,
-        SpeaksAgainst HalfOpenCheck;
-    ClientRepeats = 59, CLIENT_REPEATS, "client_repeats" others,
-        "The same client did the same to this server and port several times.",
-        SpeaksFor HalfOpenCheck NotNeeded,
-        SpeaksAgainst SynScan UnknownToClient AnotherAddressWon ClientGaveUp;
+    IcmpNotForwarded = 54, ICMP_NOT_FORWARDED, "icmp_not_forwarded",
+        "The ICMP error is about the packet itself (its length, a fragment, or a field of its header), not about the way to the server.",
+        Proves PacketNotForwarded,
+        Excludes FirewallRejects HostDown NoRoute RoutingLoop Traceroute BgpNotAdjacent;
+    SynAckRepeated = 55, SYNACK_REPEATED, "synack_repeated",
+        "The server repeated its SYN/ACK: no ACK of it had arrived, so none took another way.",
+        Excludes FinalAckBypasses;
+    SynAckNeverRepeated = 56, SYNACK_NEVER_REPEATED, "synack_never_repeated",
+        "The server did not repeat its SYN/ACK, as a TCP does that waits for the ACK: it has got one, or it answers with SYN cookies.",
+        SpeaksFor FinalAckBypasses,
+        SpeaksAgainst SynAckLost ForgedSyn ClientGone;
+    SilenceBeforeData = 57, SILENCE_BEFORE_DATA, "silence_before_data",
+        "Nothing was sent for ten seconds or more before the segment that the RST answers.",
+        SpeaksFor IdleTimeout,
+        SpeaksAgainst ProgramAborts;
+    ServerSentMore = 58, SERVER_SENT_MORE, "server_sent_more",
+        "The server has sent more than its SYN/ACK: it has accepted the connection, and the way from it works.",
+        Excludes AcceptQueueFull;
+    RstAnswersFin = 59, RST_ANSWERS_FIN, "rst_answers_fin",
+        "The RST answers the other end's FIN, which came after its sender's own.",
+        SpeaksFor OrphanTimedOut;
     RstBare = 60, RST_BARE, "rst_bare",
         "The RST carries no ACK, and its number is not the one that the other end acknowledged last.",
         SpeaksFor RstInjected,
@@ -322,14 +323,68 @@ evidence! {
         "The end that reset the connection had sent its data again and again, and nothing came back any more.",
         Proves PeerSilent,
         Excludes ConnectionForgotten TurnedAway NotNeeded;
-    TtlsDiffer = 62, TTLS_DIFFER, "ttls_differ" others,
-        "The same client sent SYNs to the same server with other small TTLs.",
-        Proves Traceroute,
-        Excludes RoutingLoop BgpNotAdjacent;
+    RstGivesUp = 62, RST_GIVES_UP, "rst_gives_up",
+        "The server had repeated its SYN/ACK, and no ACK came: its RST gives up what it waited for in vain.",
+        Proves HandshakeTimedOut;
     SynAckAfterRefusal = 63, SYNACK_AFTER_REFUSAL, "synack_after_refusal",
         "A SYN/ACK of the server came although the SYN had been refused: the port is open.",
         SpeaksFor RstInjected,
         Excludes PortClosed BacklogFull;
+    AnsweredFromElsewhere = 64, ANSWERED_FROM_ELSEWHERE, "answered_from_elsewhere" others,
+        "The answer to this SYN came from another address.",
+        Proves NotTranslatedBack,
+        Excludes FirewallDrops HostDown AcceptQueueFull AnswerLost TimeWaitRefuses KeyMismatch SynScan
+            ClientGaveUp Backscatter CaptureBeganLate;
+    HostAnswers = 65, HOST_ANSWERS, "host_answers" others,
+        "The same host answered other connections at about that time: it is up and can be reached.",
+        Excludes HostDown;
+    ServerTakesOthers = 66, SERVER_TAKES_OTHERS, "server_takes_others" others,
+        "The same server and port took other connections at about that time: the service was running.",
+        SpeaksFor AcceptQueueFull BacklogFull,
+        SpeaksAgainst PortClosed FirewallDrops,
+        Excludes HostDown;
+    PathWorks = 67, PATH_WORKS, "path_works" others,
+        "Other servers answered the same client at the same time: its own network works.",
+        SpeaksFor FirewallDrops HostDown;
+    ClientAsksMany = 68, CLIENT_ASKS_MANY, "client_asks_many" others,
+        "The same client did the same to other hosts or ports.",
+        SpeaksFor SynScan,
+        SpeaksAgainst HalfOpenCheck;
+    ClientRepeats = 69, CLIENT_REPEATS, "client_repeats" others,
+        "The same client did the same to this server and port several times.",
+        SpeaksFor HalfOpenCheck NotNeeded,
+        SpeaksAgainst SynScan UnknownToClient AnotherAddressWon ClientGaveUp;
+    TtlsDiffer = 70, TTLS_DIFFER, "ttls_differ" others,
+        "The same client sent SYNs to the same server with other small TTLs.",
+        Proves Traceroute,
+        Excludes RoutingLoop BgpNotAdjacent;
+    AnotherOpened = 71, ANOTHER_OPENED, "another_opened" others,
+        "The same client opened a connection to the same port of another address at that time.",
+        SpeaksFor AnotherAddressWon;
+    RstIdDiffers = 72, RST_ID_DIFFERS, "rst_id_differs" others,
+        "The IP identification of the RST does not go on from those of its sender's other packets: another machine may have sent it.",
+        SpeaksFor RstInjected,
+        SpeaksAgainst ProgramAborts;
+    RstIdFits = 73, RST_ID_FITS, "rst_id_fits" others,
+        "The IP identification of the RST goes on from those of its sender's other packets: the same machine sent it.",
+        SpeaksAgainst RstInjected;
+    ClientOpensOthers = 74, CLIENT_OPENS_OTHERS, "client_opens_others" others,
+        "The same client opened other connections at about that time: it is there.",
+        SpeaksAgainst ForgedSyn ClientGone;
+    SynSentAgain = 75, SYN_SENT_AGAIN, "syn_sent_again" others,
+        "The client sent the same SYN again after its RST: its program still waits, and the RST came from a kernel that does not take the SYN/ACK for the answer.",
+        SpeaksFor NotTranslatedBack,
+        Excludes SynScan ClientGaveUp AnotherAddressWon HalfOpenCheck;
+    SynIntoOpen = 76, SYN_INTO_OPEN, "syn_into_open",
+        "The connection before on these ports was still open, as far as the capture shows: a server that has it answers a SYN with an ACK of that connection, a challenge, and not with a SYN/ACK.",
+        SpeaksFor EarlierStillOpen,
+        SpeaksAgainst AcceptQueueFull,
+        Excludes SynScan;
+    ClientSentMore = 77, CLIENT_SENT_MORE, "client_sent_more",
+        "The client has sent more than its SYN, but nothing that acknowledges the SYN/ACK: it is there.",
+        SpeaksFor SynAckLost,
+        SpeaksAgainst ForgedSyn,
+        Excludes ClientGone;
 }
 
 set! {
@@ -343,7 +398,7 @@ set! {
     /// assert!(set.contains(Evidence::AckArrived));
     /// assert_eq!(set.iter().map(|evidence| evidence.label()).collect::<Vec<_>>(), ["ack_arrived"]);
     /// ```
-    EvidenceSet, EvidenceIter, Evidence
+    EvidenceSet(u128), EvidenceIter, Evidence
 }
 
 #[cfg(test)]

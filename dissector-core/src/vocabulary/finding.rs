@@ -185,7 +185,7 @@ set! {
     /// assert!(set.contains(Finding::SynRetx));
     /// assert_eq!(set.iter().map(|finding| finding.label()).collect::<Vec<_>>(), ["syn_retx"]);
     /// ```
-    FindingSet, FindingIter, Finding
+    FindingSet(u64), FindingIter, Finding
 }
 
 impl FindingSet {

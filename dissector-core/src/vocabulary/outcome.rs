@@ -238,7 +238,7 @@ const NO_REPLY: Advice = Advice {
             nor an RST that the client would believe. The client waits, may repeat its SYN for a \
             while, and then gives up with a time-out (ETIMEDOUT). A running host whose port is \
             closed answers with an RST that acknowledges the SYN.",
-    causes: &[Cause::FirewallDrops, Cause::HostDown, Cause::AcceptQueueFull, Cause::AnswerLost, Cause::KeyMismatch, Cause::TimeWaitRefuses, Cause::AnswerUnacceptable, Cause::NotTranslatedBack, Cause::SynScan, Cause::ClientGaveUp],
+    causes: &[Cause::FirewallDrops, Cause::HostDown, Cause::EarlierStillOpen, Cause::AcceptQueueFull, Cause::AnswerLost, Cause::KeyMismatch, Cause::TimeWaitRefuses, Cause::AnswerUnacceptable, Cause::NotTranslatedBack, Cause::SynScan, Cause::ClientGaveUp],
     checks: &[
         check(
             "On the server: does the SYN arrive, and does an answer leave? That alone halves the \
@@ -261,6 +261,11 @@ const NO_REPLY: Advice = Advice {
             "ss -tan state time-wait 'dst {client} and sport = :{port}'",
         )
         .about(&[Cause::TimeWaitRefuses]),
+        check(
+            "On the server: does the earlier connection on these ports still exist?",
+            "ss -tnoe 'dst {client} and sport = :{port}'",
+        )
+        .about(&[Cause::EarlierStillOpen]),
         KEYS,
         TRANSLATED,
     ],
@@ -309,7 +314,7 @@ const REFUSED: Advice = Advice {
 const UNREACHABLE: Advice = Advice {
     means: "An ICMP error answered the SYN, and no SYN/ACK came. The sender of the error and its \
             code say where to look.",
-    causes: &[Cause::FirewallRejects, Cause::HostDown, Cause::NoRoute, Cause::RoutingLoop, Cause::Traceroute, Cause::BgpNotAdjacent],
+    causes: &[Cause::FirewallRejects, Cause::HostDown, Cause::NoRoute, Cause::RoutingLoop, Cause::Traceroute, Cause::BgpNotAdjacent, Cause::PacketNotForwarded],
     checks: &[
         check(
             "Which host or router sent the error? Its log or its routing table shows the reason.",
@@ -321,6 +326,12 @@ const UNREACHABLE: Advice = Advice {
             "ip route get {server}; ip neigh show {server}",
         )
         .about(&[Cause::NoRoute, Cause::HostDown]),
+        check(
+            "How long is the packet that the error quotes, and through which tunnels does it go? The \
+             error's sender knows the link that is too small.",
+            "tcpdump -nvr {file} 'icmp or icmp6'",
+        )
+        .about(&[Cause::PacketNotForwarded]),
         check(
             "On the router: is the session to this neighbour configured as multihop (ebgp-multihop)?",
             "",
@@ -427,10 +438,16 @@ const ABORTED_BY_SERVER: Advice = Advice {
         Cause::ConnectionForgotten,
         Cause::ProgramAborts,
         Cause::FrontAnswered,
+        Cause::HandshakeTimedOut,
         Cause::DeviceRefuses,
         Cause::RstInjected,
     ],
     checks: &[
+        check(
+            "On the client: does the SYN/ACK arrive, and does an ACK leave?",
+            "tcpdump -ni any 'tcp port {port} and host {server}'",
+        )
+        .about(&[Cause::HandshakeTimedOut]),
         check(
             "On the server: is it configured to reset when the queue is full?",
             "sysctl net.ipv4.tcp_abort_on_overflow",

@@ -3,6 +3,7 @@
 mod boundaries;
 mod causes;
 mod closing;
+mod clues;
 mod duplicates;
 mod icmp;
 mod incomplete;

@@ -237,13 +237,30 @@ impl Script {
         from: usize,
         sequence: u32,
     ) -> Option<Reported> {
-        self.time_ns += STEP_NS;
-        let ends = [from, 1 - from].map(|end| (self.ends[end].address, self.ends[end].port));
-        let quoted = TcpPacket { sequence, ..TcpPacket::between(ends[0], ends[1]) };
-        let router = match ends[0].0 {
+        let router = match self.ends[from].address {
             IpAddr::V4(_) => IpAddr::from([10, 0, 0, 254]),
             IpAddr::V6(_) => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0xfe]),
         };
+        self.icmp_from(router, [kind, code], from, sequence)
+    }
+
+    /// An ICMP error like that of [`icmp`](Self::icmp), from the address of the quoted segment's receiver.
+    pub fn icmp_of_receiver(&mut self, kind: u8, code: u8, number: usize) -> Option<Reported> {
+        let (from, wire) = self.segment(number);
+        let sequence = wire.packet.sequence;
+        self.icmp_from(self.ends[1 - from].address, [kind, code], from, sequence)
+    }
+
+    fn icmp_from(
+        &mut self,
+        router: IpAddr,
+        [kind, code]: [u8; 2],
+        from: usize,
+        sequence: u32,
+    ) -> Option<Reported> {
+        self.time_ns += STEP_NS;
+        let ends = [from, 1 - from].map(|end| (self.ends[end].address, self.ends[end].port));
+        let quoted = TcpPacket { sequence, ..TcpPacket::between(ends[0], ends[1]) };
         let octets = packet::icmp_error(router, kind, code, &quoted);
         let info = PacketInfo::new(router, ends[0].0, self.time_ns)
             .with_frame(self.recorded.len() as u64 + 1)

@@ -10,8 +10,9 @@ use crate::connection::state::timestamps::Timestamp;
 use crate::vocabulary::{Close, Side};
 use crate::wire::{OptionKind, SeqNumber, TcpFlags, TcpOption, TcpOptions};
 
-/// Options of this many octets and less have no room for a signature beside the usual ones.
-const MOST_UNSIGNED: usize = 20;
+/// Options of this many octets and less have no room for a signature: one of TCP-AO takes 16, and other
+/// options of a SYN that has timestamps take 12.
+const MOST_UNSIGNED: [usize; 2] = [15, 27];
 /// Subtype of an MPTCP option that gives the reason of an RST (RFC 8684 §3.6).
 const MP_TCPRST: u8 = 8;
 
@@ -20,7 +21,8 @@ impl Connection {
     #[inline(always)]
     pub(crate) fn note_syn(&mut self, event: &Event<'_>) {
         let closed = event.segment.window == 0 && event.has(TcpFlags::ACK);
-        if event.options.len() > MOST_UNSIGNED || closed {
+        let most = MOST_UNSIGNED[usize::from(event.timestamps.is_some())];
+        if event.options.len() > most || closed {
             self.note_unusual_syn(event, closed);
         }
     }
@@ -89,10 +91,12 @@ impl Connection {
             let fits = sender.ttl == event.segment.ttl;
             facts |= if fits { Clue::RST_TTL_FITS } else { Clue::RST_TTL_DIFFERS };
         }
-        let unread = sender.has(Facts::FIN | Facts::ACK)
-            && receiver.has(Facts::PAYLOAD)
-            && receiver.nxt.is_after(sender.ack);
-        facts.set(Clue::RST_TO_DATA_AFTER_FIN, bare && unread);
+        let unread = sender.has(Facts::FIN | Facts::ACK) && receiver.nxt.is_after(sender.ack);
+        let only_fin = receiver.has(Facts::FIN) && receiver.nxt == sender.ack + 1;
+        let data = receiver.has(Facts::PAYLOAD) && !only_fin;
+        facts.set(Clue::RST_TO_DATA_AFTER_FIN, bare && unread && data);
+        facts.set(Clue::RST_TO_FIN_AFTER_FIN, bare && unread && only_fin);
+        facts.set(Clue::RST_AFTER_SILENCE, sender.has(Facts::AWAITED));
         let silence_ns = event.time_ns.saturating_sub(self.last_ns);
         let clues = self.extra_mut().clues_mut();
         clues.facts = (clues.facts - Clue::OF_RST) | facts;

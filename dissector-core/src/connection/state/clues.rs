@@ -41,6 +41,10 @@ bitflags::bitflags! {
         const RST_TTL_DIFFERS = 1 << 16;
         /// It answers octets that its sender has not acknowledged, after its FIN.
         const RST_TO_DATA_AFTER_FIN = 1 << 17;
+        /// It answers the other end's FIN, after its sender's own.
+        const RST_TO_FIN_AFTER_FIN = 1 << 18;
+        /// Its sender has sent nothing since a long silence that the other end broke.
+        const RST_AFTER_SILENCE = 1 << 19;
     }
 }
 
@@ -53,7 +57,9 @@ impl Clue {
         .union(Self::RST_REFLEX)
         .union(Self::RST_TTL_FITS)
         .union(Self::RST_TTL_DIFFERS)
-        .union(Self::RST_TO_DATA_AFTER_FIN);
+        .union(Self::RST_TO_DATA_AFTER_FIN)
+        .union(Self::RST_TO_FIN_AFTER_FIN)
+        .union(Self::RST_AFTER_SILENCE);
 
     pub const fn signed_by(side: Side) -> Self {
         match side {

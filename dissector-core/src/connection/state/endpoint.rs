@@ -68,6 +68,8 @@ bitflags::bitflags! {
         /// Its final ACK carries a later timestamp than all copies of its SYN: `copy_timestamp`
         /// is that of the final ACK from then on.
         const ACK_NEWER = 1 << 28;
+        /// The other end has broken a long silence, and this one has sent nothing since.
+        const AWAITED = 1 << 29;
         /// Of the client: the last segment was behind the clock.
         const LAGS = 1 << 31;
         /// A segment under way to it will take it to another state.

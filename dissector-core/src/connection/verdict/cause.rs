@@ -1,5 +1,6 @@
 //! The cause: what the capture shows of it, and which of the likely causes it leaves.
 
+use crate::connection::LONG_SILENCE_NS;
 use crate::connection::state::Connection;
 use crate::connection::state::clues::{Clue, Unanswered};
 use crate::connection::state::endpoint::Facts;
@@ -26,8 +27,6 @@ const REPEATED_BY_NS: i64 = 3_500_000_000;
 const LATE_NS: i64 = 1_000_000_000;
 /// Where nothing is deferred, a SYN/ACK is repeated sooner, in nanoseconds.
 const DEFERRED_NS: i64 = 2_500_000_000;
-/// A silence that may make something on the path forget the connection, in nanoseconds.
-const SILENCE_NS: i64 = 10_000_000_000;
 /// How long a closed socket waits for the other end's FIN, in nanoseconds: 60 s on Linux and BSD.
 const ORPHAN_NS: i64 = 60_000_000_000;
 /// So many repetitions of data without any answer are no accident.
@@ -202,6 +201,9 @@ impl Connection {
                 let signed = [Side::Client, Side::Server].map(|side| self.is_signed(side));
                 to.add(Evidence::SignedOneSided, signed[0] != signed[1]);
                 to.add(Evidence::SynAckNotReceived, self.repeats_unanswered_syn());
+                to.add(Evidence::ClientSentMore, self.client_end().has(Facts::MORE));
+                self.collect_of_waiting(now_ns, to);
+                self.collect_of_syn(to);
             }
             Outcome::NotAccepted | Outcome::Deferred => self.collect_of_repetition(to),
             Outcome::AbortedByClient => {
@@ -225,6 +227,9 @@ impl Connection {
                 let other_zero = self.server_end().iss.0 != 0;
                 let synack = self.server_end().has(Facts::SYN_ACK);
                 to.add(Evidence::RstAnswersSyn, from_zero && other_zero && synack);
+                // An RST that answers a SYN of the client has waited for nothing.
+                let waited = self.server_end().retries > 0 && !self.repeats_unanswered_syn();
+                to.add(Evidence::RstGivesUp, waited && !answered && !from_zero);
             }
             Outcome::Challenged => {
                 to.add(Evidence::NumberBehind, self.has_clue(Clue::NUMBER_BEHIND));
@@ -252,6 +257,18 @@ impl Connection {
         self.findings.contains(Finding::SynAckNotReceived)
     }
 
+    /// Whether the ends repeat what they wait for an answer to: the client its SYN, the server its SYN/ACK.
+    fn collect_of_waiting(&self, now_ns: i64, to: &mut Collected) {
+        let since_ns = |side| now_ns.saturating_sub(self.last_copy_ns(side));
+        let [asked, answered] = [Side::Client, Side::Server]
+            .map(|side| (self.end(side).retries > 0, since_ns(side) >= REPEATED_BY_NS));
+        to.add(Evidence::SynNeverRepeated, self.syn_count() == 1 && asked.1);
+        match answered {
+            (true, _) => to.add(Evidence::SynAckRepeated, true),
+            (false, late) => to.add(Evidence::SynAckNeverRepeated, late),
+        }
+    }
+
     /// Nothing acceptable answers the SYN.
     fn collect_of_silence(&self, now_ns: i64, to: &mut Collected) {
         let repeated = self.syn_count() > 1;
@@ -265,6 +282,7 @@ impl Connection {
         to.add(Evidence::NumberBehind, self.has_clue(Clue::NUMBER_BEHIND));
         to.add(Evidence::TsvalBehind, self.has_clue(Clue::TSVAL_BEHIND));
         let signed = self.is_signed(Side::Client);
+        to.add(Evidence::SynIntoOpen, self.findings.contains(Finding::SynInEstablished));
         to.add(Evidence::SynSigned, signed);
         to.add(Evidence::BgpPort, !signed && self.server().port() == BGP);
     }
@@ -293,7 +311,8 @@ impl Connection {
         to.add(Evidence::RstOfSocket, of_socket && reset.by == Side::Client);
         // One that answers a SYN carries an ACK, too.
         to.add(Evidence::RstWithAck, !reset.bare && !has(Clue::RST_FROM_ZERO));
-        to.add(Evidence::RstBare, reset.bare && !has(Clue::RST_REFLEX));
+        let acknowledged = self.end(reset.by.other()).has(Facts::ACK);
+        to.add(Evidence::RstBare, reset.bare && acknowledged && !has(Clue::RST_REFLEX));
     }
 
     /// An ICMP error answers the SYN.
@@ -301,10 +320,13 @@ impl Connection {
         let Some(IcmpSeen { kind, code }) = self.icmp() else { return };
         let evidence = match (self.key.is_ipv6(), kind, code) {
             (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6) => Some(Evidence::IcmpProhibited),
-            (false, 3, 3) | (true, 1, 4) => Some(Evidence::IcmpPortUnreachable),
+            (false, 3, 2 | 3) | (true, 1, 4) => Some(Evidence::IcmpPortUnreachable),
             (false, 3, 1 | 7) | (true, 1, 3) => Some(Evidence::IcmpHostUnreachable),
             (false, 3, 0 | 6 | 11 | 12) | (true, 1, 0 | 2) => Some(Evidence::IcmpNoRoute),
             (false, 11, 0) | (true, 3, 0) => Some(Evidence::IcmpTimeExceeded),
+            (false, 3, 4 | 5) | (false, 11 | 12, _) | (true, 3 | 4, _) => {
+                Some(Evidence::IcmpNotForwarded)
+            }
             _ => None,
         };
         evidence.into_iter().for_each(|evidence| to.add(evidence, true));
@@ -398,6 +420,9 @@ impl Connection {
         to.add(Evidence::KeepAlivesUnanswered, keep_alives);
         to.add(Evidence::RepetitionsUnanswered, repetitions);
         self.collect_of_pause(keep_alives || repetitions, to);
+        // A SYN proxy that does not reach the server.
+        let of_proxy = reset.by == Side::Server && !self.server_end().has(Facts::MORE);
+        to.add(Evidence::WindowZeroInSynAck, of_proxy && self.has_clue(Clue::WINDOW_ZERO));
         let unused = self.is_unused();
         to.add(Evidence::NoOctet, unused);
         if unused {
@@ -409,22 +434,27 @@ impl Connection {
     /// How long nothing was sent before the RST.
     fn collect_of_pause(&self, is_explained: bool, to: &mut Collected) {
         let silence_ns = self.all_clues().map_or(0, |clues| clues.silence_ns);
-        to.add(Evidence::SilenceBeforeRst, silence_ns >= SILENCE_NS && !is_explained);
-        to.add(Evidence::RstAtOnce, silence_ns < LATE_NS);
+        let before_data = self.has_clue(Clue::RST_AFTER_SILENCE);
+        to.add(Evidence::SilenceBeforeRst, silence_ns >= LONG_SILENCE_NS && !is_explained);
+        to.add(Evidence::SilenceBeforeData, before_data && !is_explained);
+        to.add(Evidence::RstAtOnce, silence_ns < LATE_NS && !before_data);
     }
 
     /// A connection was reset after a FIN.
     fn collect_of_late_rst(&self, to: &mut Collected) {
         let Some(reset) = self.final_reset() else { return };
         self.collect_of_pause(false, to);
-        if !self.has_clue(Clue::RST_TO_DATA_AFTER_FIN) {
-            return;
-        }
-        to.add(Evidence::RstAnswersDataAfterFin, true);
         let first = self.first_closer() == Some(reset.by);
         let fin = if first { Timestamp::FirstFin } else { Timestamp::SecondFin };
         let since_ns = reset.time_ns.saturating_sub(self.time_of(fin));
-        to.either(since_ns >= ORPHAN_NS, [Evidence::FinLongBefore, Evidence::FinJustBefore]);
+        let long = since_ns >= ORPHAN_NS;
+        if self.has_clue(Clue::RST_TO_DATA_AFTER_FIN) {
+            to.add(Evidence::RstAnswersDataAfterFin, true);
+            to.either(long, [Evidence::FinLongBefore, Evidence::FinJustBefore]);
+        } else if self.has_clue(Clue::RST_TO_FIN_AFTER_FIN) {
+            to.add(Evidence::RstAnswersFin, true);
+            to.add(Evidence::FinLongBefore, long);
+        }
     }
 
     /// The client's data is not acknowledged.
@@ -434,7 +464,11 @@ impl Connection {
             to.add(Evidence::DataNeverAcknowledged, true);
             to.add(Evidence::WindowZeroInSynAck, self.has_clue(Clue::WINDOW_ZERO));
             let reset = self.findings.contains(Finding::RstUnacceptable);
-            to.add(Evidence::ServerSilent, !server.has(Facts::MORE) && !reset);
+            let more = server.has(Facts::MORE);
+            to.add(Evidence::ServerSilent, !more && !reset);
+            // Of data that was sent once, the acknowledgment may be what is missing.
+            let again = self.extra.as_ref().is_some_and(|extra| extra.data_repeats > 0);
+            to.add(Evidence::ServerSentMore, more && again);
         }
     }
 }

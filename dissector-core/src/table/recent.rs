@@ -224,6 +224,21 @@ impl RecentSegments {
                 .is_some()
     }
 
+    /// The same for a SYN/ACK. Two servers that answer one SYN have different timestamps.
+    pub fn is_synack_of_other_side(
+        &self,
+        event: &Event<'_>,
+        identity: &Identity,
+        now_ns: i64,
+    ) -> bool {
+        let set = self.sets[self.set(identity.first_part())];
+        let same = |first: &Remembered| {
+            first.timestamp == identity.timestamp
+                && is_on_other_side(first, event, identity, now_ns)
+        };
+        self.find_as(set, identity, now_ns, same).is_some()
+    }
+
     #[cold]
     fn find(
         &self,

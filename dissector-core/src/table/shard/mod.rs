@@ -307,7 +307,7 @@ impl Shard {
             return older;
         }
         if self.is_from_other_side(seen, sender, self.slots.get(slot)) {
-            self.slots.get_mut(slot).begin_renumbered(seen.segment.sequence);
+            self.slots.get_mut(slot).begin_renumbered(seen.segment.sequence, sender);
         }
         let connection = self.slots.get(slot);
         let own = &connection.in_own_numbers(seen.segment, sender);
@@ -327,20 +327,28 @@ impl Shard {
         (slot, sender)
     }
 
-    /// Whether this SYN is that of `connection`, captured on the other side of a device that rewrites
-    /// numbers.
+    /// Whether this SYN or SYN/ACK is that of `connection`, captured on the other side of a device that
+    /// rewrites numbers.
     fn is_from_other_side(
         &self,
         seen: &SegmentView<'_>,
         sender: Side,
         connection: &Connection,
     ) -> bool {
-        let Some(own) = connection.as_other_side(seen, sender) else { return false };
+        let of_server = sender == Side::Server;
+        let own = match of_server {
+            false => connection.as_other_side(seen, sender),
+            true => connection.as_other_side_of_server(seen, sender),
+        };
+        let Some(own) = own else { return false };
         let view = SegmentView { segment: &own, options: seen.options };
         let event = Event::new(&view, sender, connection.receiver(sender));
         let identity = Identity::new(&event, connection);
         seen.segment.sequence != own.sequence
-            && self.recent.is_syn_of_other_side(&event, &identity, self.now_ns)
+            && match of_server {
+                false => self.recent.is_syn_of_other_side(&event, &identity, self.now_ns),
+                true => self.recent.is_synack_of_other_side(&event, &identity, self.now_ns),
+            }
     }
 
     fn is_duplicate(&self, seen: &SegmentView<'_>, sender: Side, connection: &Connection) -> bool {

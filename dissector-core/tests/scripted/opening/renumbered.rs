@@ -69,3 +69,54 @@ fn a_repeated_syn_is_there_twice_too() {
     far.after_us(60).copy(Repeat::Duplicate);
     assert_eq!((script.verdict().syn_count, script.connections()), (2, 1));
 }
+
+/// The SYN/ACK on both sides of a device that rewrites the server's numbers only.
+fn server_only(ipv6: bool, values: [Option<u32>; 2], mirrored: bool) -> Script {
+    let mut script = if ipv6 { Script::over_ipv6() } else { Script::new() };
+    let syn = script.client().syn().mss(1460).ip_id(7);
+    if values[0].is_some() {
+        syn.ts().sent();
+    } else {
+        syn.sent();
+    }
+    if mirrored {
+        script.mirrored().ttl(63).after_us(60).sent();
+    }
+    for (number, value) in values.into_iter().enumerate() {
+        let synack = script.server().syn_ack().mss(1460).ip_id(0).after_us(60);
+        let synack = if let Some(value) = value { synack.ts_value(value) } else { synack };
+        if number == 0 {
+            synack.sent()
+        } else {
+            synack.raw_seq(900_000).stray().sent()
+        };
+    }
+    script
+}
+
+#[test]
+fn a_device_may_rewrite_the_numbers_of_the_server_only() {
+    for (ipv6, values, mirrored, copy) in [
+        (false, [None, None], true, Repeat::Duplicate),
+        (false, [Some(5), Some(5)], true, Repeat::Duplicate),
+        (true, [Some(5), Some(5)], true, Repeat::Duplicate),
+        // Two servers have clocks of their own; over IPv6, nothing else tells.
+        (false, [Some(5), Some(9)], true, Repeat::Original),
+        (true, [None, None], true, Repeat::Original),
+        // The SYN was captured once, so there are not two capture points.
+        (false, [Some(5), Some(5)], false, Repeat::Original),
+    ] {
+        let script = server_only(ipv6, values, mirrored);
+        let last = 3 + usize::from(mirrored);
+        assert_eq!(script.frame(last).0.copy, copy, "{ipv6} {values:?} {mirrored}");
+    }
+    let mut script = server_only(false, [None, None], true);
+    script.client().ack().ip_id(8).stage(Stage::FinalAck);
+    let far = script.client().ack().raw_ack(900_001).ip_id(8).after_us(60).stray();
+    far.copy(Repeat::Duplicate);
+    script.server().fin().ip_id(3).stage(Stage::Fin);
+    script.server().fin().raw_seq(900_001).ip_id(3).after_us(60).stray().copy(Repeat::Duplicate);
+    script.client().fin().ip_id(9).stage(Stage::FinAndAck);
+    script.server().ack().ip_id(4).stage(Stage::SecondFinAcked);
+    assert_eq!((script.outcome(), script.verdict().synack_count), (Outcome::Complete, 1));
+}

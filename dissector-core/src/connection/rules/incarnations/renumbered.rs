@@ -10,7 +10,7 @@ use crate::connection::state::Connection;
 use crate::connection::state::endpoint::Facts;
 use crate::connection::state::extra::Renumbered;
 use crate::connection::state::offer::Offer;
-use crate::vocabulary::Side;
+use crate::vocabulary::{Finding, Side};
 use crate::wire::{SeqNumber, TcpFlags};
 
 impl Connection {
@@ -42,10 +42,41 @@ impl Connection {
         may_be.then_some(CompactSegment { sequence: client.iss, ..*view.segment })
     }
 
-    /// This SYN is the client's on the other side of such a device.
-    pub(crate) fn begin_renumbered(&mut self, sequence: SeqNumber) {
-        let client = sequence.0.wrapping_sub(self.client_end().iss.0);
-        let renumbered = Renumbered { client, server: [None; 2] };
+    /// The same for the server's SYN/ACK where the device rewrites the server's numbers only: the SYN was
+    /// captured twice, with the same number, and nothing has followed the first SYN/ACK.
+    pub(crate) fn as_other_side_of_server(
+        &self,
+        view: &SegmentView<'_>,
+        sender: Side,
+    ) -> Option<CompactSegment> {
+        let [client, server] = &self.ends;
+        let flags = view.segment.flags;
+        let same_options = || Offer::read(flags, view.options).is_same_besides_sizes(&server.offer);
+        let may_be = flags.contains(TcpFlags::SYN | TcpFlags::ACK)
+            && sender == Side::Server
+            && server.has(Facts::SYN_ACK)
+            && !server.has(Facts::MORE)
+            && !client.has(Facts::MORE)
+            && self.synack_count() == 1
+            && self.findings.contains(Finding::DuplicateFrame)
+            && !self.is_renumbered()
+            && !self.is_self_connect()
+            && same_options();
+        may_be.then_some(CompactSegment { sequence: server.iss, ..*view.segment })
+    }
+
+    /// This SYN is the client's on the other side of such a device, or this SYN/ACK the server's.
+    pub(crate) fn begin_renumbered(&mut self, sequence: SeqNumber, sender: Side) {
+        let renumbered = match sender {
+            Side::Client => {
+                let client = sequence.0.wrapping_sub(self.client_end().iss.0);
+                Renumbered { client, server: [None; 2] }
+            }
+            Side::Server => {
+                let here = self.server_end().iss;
+                Renumbered { client: 0, server: [Some(here), Some(sequence)] }
+            }
+        };
         self.extra_mut().renumbered = Some(Box::new(renumbered));
     }
 

@@ -260,8 +260,10 @@ fn split_handshake_in_five_segments() {
     script.client().syn();
     let ack = script.server().ack().seq(0).raw_ack(1001);
     ack.stage(Stage::SplitAck).lacks(Finding::ChallengeAck);
-    script.server().syn().of_connection(0);
+    let syn = script.server().syn().of_connection(0);
+    syn.is(Stage::SynCrossing, "SYN-RECEIVED?", "SYN-RECEIVED");
     let both_acknowledged = script.client().syn_ack().sent();
+    both_acknowledged.is(Stage::SynAckSimultaneous, "SYN-RECEIVED", "ESTABLISHED?");
     assert!(both_acknowledged.0.final_ack);
     assert!(!script.server().ack().sent().0.final_ack);
     let verdict = script.verdict();
@@ -275,9 +277,29 @@ fn the_client_may_answer_a_split_syn_with_a_plain_ack() {
     script.client().syn();
     script.server().ack().seq(0).raw_ack(1001).stage(Stage::SplitAck);
     script.server().syn().of_connection(0);
-    assert!(script.client().ack().sent().0.final_ack);
+    let ack = script.client().ack().sent();
+    assert!(ack.0.final_ack);
+    ack.is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
+    script.server().data(5).is(Stage::None, "ESTABLISHED", "ESTABLISHED");
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.open_type), (Outcome::Complete, OpenType::Split));
+}
+
+#[test]
+fn an_ack_behind_a_syn_ack_that_was_not_captured_splits_nothing() {
+    for data in [0, 5] {
+        let mut script = Script::new();
+        script.client().syn();
+        script.server().syn_ack().uncaptured();
+        if data == 0 {
+            script.client().ack().has(Finding::SynAckNotCaptured);
+        }
+        script.client().data(100);
+        script.server().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+        let verdict = script.verdict();
+        assert_eq!(verdict.open_type, OpenType::ThreeWay);
+        assert!(!verdict.findings.contains(Finding::SplitHandshake));
+    }
 }
 
 #[test]

@@ -144,7 +144,11 @@ impl Connection {
         }
         let further_on = knows_start && event.sequence().is_after(sender.nxt);
         let first = !receiver.has(Facts::SYN_ACKED);
-        let instead_of_synack = !is_syn && !sender.has(Facts::SYN) && event.sender == Side::Server;
+        // Once the client has acknowledged the server's SYN, that is only missing from the capture.
+        let instead_of_synack = !is_syn
+            && !sender.has(Facts::SYN)
+            && event.sender == Side::Server
+            && !receiver.has(Facts::ACK);
 
         self.end_mut(event.receiver).facts |= Facts::SYN_ACKED;
         if self.end(event.receiver).state == State::SynReceived {
@@ -315,6 +319,8 @@ impl Connection {
         if crossing {
             if self.handshake.has(Handshake::SPLIT) {
                 seen.add(Finding::SplitHandshake);
+                // It has got the client's SYN and acknowledged it, and has now sent its own.
+                self.end_mut(event.sender).prove(State::SynReceived);
             } else {
                 seen.add(Finding::SimultaneousOpen);
                 self.handshake |= Handshake::SIMULTANEOUS;

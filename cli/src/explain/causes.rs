@@ -17,7 +17,11 @@ impl Weighed {
     /// Weighs the causes by the connection's own evidence and by what other connections show.
     pub fn new(advice: &Advice, own: EvidenceSet, others: &[Witnessed]) -> Self {
         let of_others: EvidenceSet = others.iter().map(|witnessed| witnessed.evidence).collect();
-        let all = own.union(of_others);
+        let mut all = own.union(of_others);
+        if all.contains(Evidence::RstUnasked) {
+            // It has the number of an answer, and answers nothing.
+            all.remove(Evidence::RstReflex);
+        }
         let (causes, decided) = (advice.causes_given(all), advice.cause_given(all));
         let named = |cause: &Cause| match decided {
             Some(decided) => *cause == decided,

@@ -52,6 +52,7 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
         }
         let mut others = neighbours.witness(timeline);
         others.extend(resets::origin(timeline));
+        others.extend(resets::unasked(timeline));
         output.text(&explanation(timeline, &others, &files, drawable, columns))?;
     }
     output.flush()?;

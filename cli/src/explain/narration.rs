@@ -579,7 +579,10 @@ fn data(run: &Run) -> String {
         number => format!("{unusual} {} of them are keep-alives.", number),
     };
     match (run.segments, sent.is_empty()) {
-        (1, true) => "an ACK without data.".into(),
+        (1, true) => match run.from {
+            Some(from) => format!("the {from} sends an ACK without data."),
+            None => "an ACK without data.".into(),
+        },
         (1, false) => format!("{}.", joined(&sent)),
         (_, true) => format!("{segments} without data, in {lasted}.{unusual}"),
         (_, false) => format!("{}, in {segments} over {lasted}.{unusual}", joined(&sent)),

@@ -17,6 +17,14 @@ pub fn means(timeline: &Timeline) -> Option<String> {
                 .into(),
         );
     }
+    if timeline.verdict.outcome == Outcome::NoFinalAck && timeline.verdict.synack_count == 0 {
+        return Some(
+            "The server sends data that belongs behind a SYN/ACK (Fast Open), but that SYN/ACK is not in the \
+             capture, and the client does not acknowledge any of it: it is still in SYN-SENT and drops \
+             what comes without a SYN."
+                .into(),
+        );
+    }
     let rejected = timeline.rejected.filter(|_| timeline.verdict.outcome == Outcome::NoReply)?;
     let RejectedRsts { count: number, .. } = rejected;
     let (came, them) = if number == 1 { ("comes", "it") } else { ("come", "them") };
@@ -56,6 +64,12 @@ pub fn origin(timeline: &Timeline) -> Option<Witnessed> {
          packets, {last}."
     );
     Some(Witnessed { evidence, sentence })
+}
+
+/// Whether the RST answers anything.
+pub fn unasked(timeline: &Timeline) -> Option<Witnessed> {
+    let evidence = Evidence::RstUnasked;
+    timeline.rst_unasked.then(|| Witnessed { evidence, sentence: evidence.text().into() })
 }
 
 /// A remark on a SYN/ACK that came although the SYN had been refused.

@@ -214,6 +214,8 @@ pub struct Run {
     pub several_files: bool,
     /// Keep-alives of client and server.
     pub keep_alives: [u64; 2],
+    /// The sender of the first segment.
+    pub from: Option<Side>,
 }
 
 impl Run {
@@ -230,6 +232,7 @@ impl Run {
             remarkable: false,
             several_files: false,
             keep_alives: [0; 2],
+            from: None,
         }
     }
 
@@ -237,6 +240,7 @@ impl Run {
         match event {
             Event::Segment(segment) => {
                 self.segments += 1;
+                self.from.get_or_insert(segment.from);
                 self.octets[segment.from as usize] += u64::from(segment.len);
                 self.resent[segment.from as usize] += u64::from(segment.resent);
                 self.remarkable |= !segment.is_plain();
@@ -249,6 +253,7 @@ impl Run {
             }
             Event::Run(run) => {
                 self.segments += run.segments;
+                self.from = self.from.or(run.from);
                 for side in [0, 1] {
                     self.octets[side] += run.octets[side];
                     self.resent[side] += run.resent[side];

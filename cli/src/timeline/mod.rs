@@ -54,6 +54,8 @@ pub struct Timeline {
     pub server_sent_more: bool,
     /// What the IP identification of the RST that ended the connection shows.
     pub rst_origin: Option<Origin>,
+    /// The RST that ended the connection follows a segment of its own sender.
+    pub rst_unasked: bool,
     /// The first SYN/ACK that was repeated after the final ACK.
     pub repeated: Option<RepeatedSynAck>,
     pub events: Vec<Event>,

@@ -24,6 +24,11 @@ const MOST_HEAD: usize = 300;
 /// Events kept from the end; those in between are summed up as one run.
 const MOST_TAIL: usize = 60;
 
+/// What comes within this time comes at once, in nanoseconds.
+const AT_ONCE_NS: i64 = 1_000_000_000;
+/// RSTs that follow a segment of their own sender, as many as are remembered.
+const MOST_UNASKED: usize = 16;
+
 #[derive(Default)]
 pub struct Recorder {
     /// The files of the connection so far, in order of its first event in each.
@@ -56,6 +61,10 @@ pub struct Recorder {
     sent: [SentOctets; 2],
     server_sent_more: bool,
     identifications: [Identifications; 2],
+    /// The end that sent the last segment, and its time.
+    last: Option<(usize, i64)>,
+    /// RSTs that follow a segment of their own sender.
+    unasked: Vec<u64>,
     /// Time and timestamp of the first SYN/ACK and of the client's last SYN.
     synack_ns: Option<i64>,
     syn_timestamp: Option<u32>,
@@ -149,6 +158,7 @@ impl Recorder {
         }
         let verdict = connection.verdict_at(now_ns);
         let origin = |frame| self.identifications.iter().find_map(|end| end.of_rst(frame));
+        let rst_unasked = verdict.frames.rst.is_some_and(|frame| self.unasked.contains(&frame));
         let rst_origin = verdict.frames.rst.and_then(origin);
         Timeline {
             file: self.files.swap_remove(0),
@@ -169,6 +179,7 @@ impl Recorder {
             client_resent: self.sent[0].resent,
             server_sent_more: self.server_sent_more,
             rst_origin,
+            rst_unasked,
             repeated: self.repeated,
             events,
         }
@@ -176,11 +187,22 @@ impl Recorder {
 
     fn note_identification(&mut self, segment: &Segment<'_>, annotation: &Annotation) {
         let (tcp, packet) = (&segment.tcp, &segment.packet);
-        if annotation.copy == Repeat::Duplicate || tcp.flags.contains(TcpFlags::SYN) {
+        if annotation.copy == Repeat::Duplicate {
             return;
         }
-        let known = &mut self.identifications[usize::from(annotation.sender == Role::Server)];
-        if tcp.flags.contains(TcpFlags::RST) {
+        let own = usize::from(annotation.sender == Role::Server);
+        let last = self.last.replace((own, packet.time_ns));
+        if tcp.flags.contains(TcpFlags::SYN) {
+            return;
+        }
+        let rst = tcp.flags.contains(TcpFlags::RST);
+        let follows =
+            |(from, time_ns)| from == own && packet.time_ns.saturating_sub(time_ns) < AT_ONCE_NS;
+        if rst && last.is_some_and(follows) && self.unasked.len() < MOST_UNASKED {
+            self.unasked.push(packet.frame);
+        }
+        let known = &mut self.identifications[own];
+        if rst {
             let bare = !tcp.flags.contains(TcpFlags::ACK);
             known.add_rst(packet.frame, packet.ip_id, packet.time_ns, bare);
         } else {

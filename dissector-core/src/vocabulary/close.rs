@@ -124,6 +124,7 @@ const RST_AFTER_FIN: Advice = Advice {
         Cause::OrphanTimedOut,
         Cause::ConnectionForgotten,
         Cause::IdleTimeout,
+        Cause::PeerSilent,
         Cause::DeviceRefuses,
         Cause::RstInjected,
     ],

@@ -320,7 +320,7 @@ evidence! {
         SpeaksFor RstInjected,
         SpeaksAgainst ProgramAborts ConnectionForgotten;
     RepetitionsUnanswered = 61, REPETITIONS_UNANSWERED, "repetitions_unanswered",
-        "The end that reset the connection had sent its data again and again, and nothing came back any more.",
+        "The end that reset the connection had sent its data or its FIN again and again, and no acknowledgment came back.",
         Proves PeerSilent,
         Excludes ConnectionForgotten TurnedAway NotNeeded;
     RstGivesUp = 62, RST_GIVES_UP, "rst_gives_up",
@@ -360,7 +360,8 @@ evidence! {
         Excludes RoutingLoop BgpNotAdjacent;
     AnotherOpened = 71, ANOTHER_OPENED, "another_opened" others,
         "The same client opened a connection to the same port of another address at that time.",
-        SpeaksFor AnotherAddressWon;
+        SpeaksFor AnotherAddressWon,
+        SpeaksAgainst SynScan;
     RstIdDiffers = 72, RST_ID_DIFFERS, "rst_id_differs" others,
         "The IP identification of the RST does not go on from those of its sender's other packets: another machine may have sent it.",
         SpeaksFor RstInjected,
@@ -370,6 +371,7 @@ evidence! {
         SpeaksAgainst RstInjected;
     ClientOpensOthers = 74, CLIENT_OPENS_OTHERS, "client_opens_others" others,
         "The same client opened other connections at about that time: it is there.",
+        SpeaksFor SynAckLost,
         SpeaksAgainst ForgedSyn ClientGone;
     SynSentAgain = 75, SYN_SENT_AGAIN, "syn_sent_again" others,
         "The client sent the same SYN again after its RST: its program still waits, and the RST came from a kernel that does not take the SYN/ACK for the answer.",
@@ -385,6 +387,10 @@ evidence! {
         SpeaksFor SynAckLost,
         SpeaksAgainst ForgedSyn,
         Excludes ClientGone;
+    RstUnasked = 78, RST_UNASKED, "rst_unasked" others,
+        "The RST follows another segment of its sender within a second: it answers nothing, and its sender had the connection.",
+        SpeaksFor ProgramAborts,
+        SpeaksAgainst ConnectionForgotten;
 }
 
 set! {

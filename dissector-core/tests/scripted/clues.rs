@@ -234,3 +234,42 @@ fn an_ack_of_further_octets_is_no_challenge() {
         assert_eq!(script.verdict().close, close);
     }
 }
+
+#[test]
+fn a_fin_that_is_never_acknowledged_ends_in_an_rst() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    for wait_ms in [300, 600, 1200, 2400] {
+        script.client().repeat().after_ms(wait_ms);
+    }
+    script.client().rst_ack().after_ms(4800);
+    let verdict = script.verdict();
+    assert_eq!((verdict.close, verdict.cause), (Close::RstAfterFin, Some(Cause::PeerSilent)));
+}
+
+/// Some systems answer such data with RST and ACK.
+#[test]
+fn an_rst_with_ack_may_answer_data_after_a_fin() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin();
+    script.server().data(31);
+    script.client().rst_ack();
+    let verdict = script.verdict();
+    let cause = Some(Cause::ClosedWhileReceiving);
+    assert_eq!((verdict.close, verdict.cause), (Close::RstAfterFin, cause));
+}
+
+#[test]
+fn data_behind_a_syn_ack_that_was_not_captured_forges_nothing() {
+    let mut script = Script::new();
+    script.client().syn().cookie(&[1, 2, 3, 4, 5, 6, 7, 8]).carrying(10);
+    script.server().syn_ack().uncaptured();
+    script.server().data(300).lost();
+    script.server().repeat().after_ms(300).lost();
+    let verdict = script.verdict_after_ms(10_000);
+    assert_eq!(verdict.outcome, Outcome::NoFinalAck);
+    assert_eq!(causes(&verdict)[0], Cause::SynAckLost);
+    assert!(!has(&verdict, Evidence::SynAckNeverRepeated));
+}

@@ -94,7 +94,8 @@ impl Connection {
         let unread = sender.has(Facts::FIN | Facts::ACK) && receiver.nxt.is_after(sender.ack);
         let only_fin = receiver.has(Facts::FIN) && receiver.nxt == sender.ack + 1;
         let data = receiver.has(Facts::PAYLOAD) && !only_fin;
-        facts.set(Clue::RST_TO_DATA_AFTER_FIN, bare && unread && data);
+        // Linux answers such data without ACK, others with.
+        facts.set(Clue::RST_TO_DATA_AFTER_FIN, unread && data);
         facts.set(Clue::RST_TO_FIN_AFTER_FIN, bare && unread && only_fin);
         facts.set(Clue::RST_AFTER_SILENCE, sender.has(Facts::AWAITED));
         let silence_ns = event.time_ns.saturating_sub(self.last_ns);

@@ -202,8 +202,11 @@ impl Connection {
                 to.add(Evidence::SignedOneSided, signed[0] != signed[1]);
                 to.add(Evidence::SynAckNotReceived, self.repeats_unanswered_syn());
                 to.add(Evidence::ClientSentMore, self.client_end().has(Facts::MORE));
-                self.collect_of_waiting(now_ns, to);
-                self.collect_of_syn(to);
+                // With Fast Open, the server may have gone on behind a SYN/ACK that was not captured.
+                if self.server_end().has(Facts::SYN_ACK) {
+                    self.collect_of_waiting(now_ns, to);
+                    self.collect_of_syn(to);
+                }
             }
             Outcome::NotAccepted | Outcome::Deferred => self.collect_of_repetition(to),
             Outcome::AbortedByClient => {
@@ -443,7 +446,12 @@ impl Connection {
     /// A connection was reset after a FIN.
     fn collect_of_late_rst(&self, to: &mut Collected) {
         let Some(reset) = self.final_reset() else { return };
-        self.collect_of_pause(false, to);
+        let sender = self.end(reset.by);
+        let fins = if sender.has(Facts::FIN_ACKED) { 0 } else { sender.retries };
+        let repetitions = self.unanswered(reset.by).repetitions.max(fins);
+        let unanswered = sender.has(Facts::FIN) && repetitions >= FEW_REPETITIONS;
+        to.add(Evidence::RepetitionsUnanswered, unanswered);
+        self.collect_of_pause(unanswered, to);
         let first = self.first_closer() == Some(reset.by);
         let fin = if first { Timestamp::FirstFin } else { Timestamp::SecondFin };
         let since_ns = reset.time_ns.saturating_sub(self.time_of(fin));

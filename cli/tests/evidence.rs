@@ -213,3 +213,20 @@ fn what_belongs_to_no_connection_is_no_connection() {
     let answers = [(0, SERVER, RST | ACK, 0, 101, 0, 0), (1000, SERVER, RST | ACK, 0, 101, 0, 0)];
     says(&told(0, &answers), &["the answer to SYNs where nothing listens"], &["already open"]);
 }
+
+/// The capture shows the SYN before and after the translation, and the answer only from behind it.
+#[test]
+fn a_translated_syn_and_an_answer_that_is_not_translated_back() {
+    let (front, back) = ((2, true), 3);
+    let segments = [
+        (0, front, SYN, 100, 0, 0, 1),
+        (1, (back, true), SYN, 100, 0, 0, 1),
+        (2, (back, false), SYN | ACK, 500, 101, 0, 0),
+        (3, (back, true), RST, 101, 0, 0, 0),
+        (1000, front, SYN, 100, 0, 0, 2),
+        (9000, (9, true), SYN, 100, 0, 0, 3),
+    ];
+    let cause = "The cause Address translation on the path does not translate the answer back";
+    says(&told(0, &segments), &["no_reply", cause, "The SYN/ACK of connection 1"], &[]);
+    says(&told(1, &segments), &["aborted_by_client", cause, "the SYN of connection 0"], &["scan"]);
+}

@@ -97,6 +97,7 @@ impl Neighbours {
             Outcome::NoFinalAck => seen.extend(self.opens_others(own)),
             Outcome::UnsolicitedSynAck => seen.extend(self.leg(own)),
             Outcome::AbortedByClient => {
+                seen.extend(self.leg(own));
                 seen.extend(self.asks_many(own).or_else(|| self.repeats(own)));
                 seen.extend(self.opens_another(own));
                 seen.extend(self.asks_again(own));
@@ -124,7 +125,7 @@ impl Neighbours {
         let near = |other: &&Neighbour| other.id != own.id && is_near(own, other);
         if let Some(other) = self.list.iter().filter(near).find(|other| answers(own, other)) {
             let what = match other.outcome {
-                Outcome::UnsolicitedSynAck => "The SYN/ACK",
+                Outcome::UnsolicitedSynAck | Outcome::AbortedByClient => "The SYN/ACK",
                 _ => "A segment",
             };
             return Some(Witnessed {

@@ -334,7 +334,7 @@ evidence! {
         "The answer to this SYN came from another address.",
         Proves NotTranslatedBack,
         Excludes FirewallDrops HostDown AcceptQueueFull AnswerLost TimeWaitRefuses KeyMismatch SynScan
-            ClientGaveUp Backscatter CaptureBeganLate;
+            ClientGaveUp Backscatter CaptureBeganLate EarlierStillOpen AnotherAddressWon HalfOpenCheck;
     HostAnswers = 65, HOST_ANSWERS, "host_answers" others,
         "The same host answered other connections at about that time: it is up and can be reached.",
         Excludes HostDown;

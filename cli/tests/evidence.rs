@@ -230,3 +230,19 @@ fn a_translated_syn_and_an_answer_that_is_not_translated_back() {
     says(&told(0, &segments), &["no_reply", cause, "The SYN/ACK of connection 1"], &[]);
     says(&told(1, &segments), &["aborted_by_client", cause, "the SYN of connection 0"], &["scan"]);
 }
+
+/// Window scaling and timestamps are not there, so the time alone tells: 7 s after the first SYN/ACK.
+#[test]
+fn a_server_that_defers_has_got_the_ack() {
+    let segments = [
+        (0, CLIENT, SYN, 100, 0, 0, 1),
+        (20, SERVER, SYN | ACK, 500, 101, 0, 0),
+        (21, CLIENT, ACK, 101, 501, 0, 2),
+        (7050, SERVER, SYN | ACK, 500, 101, 0, 0),
+    ];
+    says(
+        &told(0, &segments),
+        &["deferred", "waits for the client's first data"],
+        &["the ACK was lost", "what went wrong"],
+    );
+}

@@ -8,13 +8,11 @@ use crate::timeline::{RepeatedSynAck, Timeline};
 
 /// What comes later than this does not come at once, in nanoseconds.
 const LATE_NS: u64 = 1_000_000_000;
-/// Where nothing is deferred, a SYN/ACK is repeated sooner, in nanoseconds.
-const DEFERRED_NS: u64 = 2_500_000_000;
 
 /// A remark on a connection whose final ACK the server did not take at first.
-fn accepted_late(repeated: Option<RepeatedSynAck>) -> String {
-    match repeated {
-        Some(RepeatedSynAck { echoes_later: true, after_ns }) if after_ns >= DEFERRED_NS => format!(
+fn accepted_late(timeline: &Timeline) -> String {
+    match timeline.repeated {
+        Some(RepeatedSynAck { after_ns, .. }) if timeline.is_deferred() => format!(
             "The server had got the final ACK, as the timestamp shows that its repeated SYN/ACK echoes, \
              and waited for {} before it repeated it: a deferred accept (TCP_DEFER_ACCEPT), which waits \
              for the client's first data.",
@@ -69,7 +67,7 @@ pub fn remarks(timeline: &Timeline) -> Vec<String> {
     }
     let complete = verdict.outcome == Outcome::Complete;
     if complete && has(Finding::SynAckRetxAfterAck) {
-        remarks.push(accepted_late(timeline.repeated));
+        remarks.push(accepted_late(timeline));
     }
     if complete
         && !verdict.cause_evidence.contains(Evidence::DataNeverAcknowledged)
@@ -87,13 +85,11 @@ pub fn remarks(timeline: &Timeline) -> Vec<String> {
             timeline.server.port()
         ));
     }
-    let arrived = verdict.cause_evidence.contains(Evidence::AckArrived)
-        || timeline.repeated.is_some_and(|repeated| repeated.echoes_later);
     let lost = verdict.outcome == Outcome::NotAccepted
         || verdict.syn_count > 1
         || verdict.synack_count > 1;
     // A server that has the final ACK has lost nothing.
-    let lost = lost && !arrived && verdict.outcome != Outcome::Deferred;
+    let lost = lost && !timeline.ack_arrived() && !timeline.is_deferred();
     if let (Some(server_ns), Some(client_ns), true) =
         (times.rtt_server_ns, times.rtt_client_ns, lost)
     {

@@ -1,8 +1,7 @@
 //! The events of a timeline as sentences.
 
 use dissector_core::connection::{
-    Annotation, Close, Evidence, Finding, FindingSet, Repeat, RstReason, Side, Stage, StageClass,
-    State,
+    Annotation, Close, Finding, FindingSet, Repeat, RstReason, Side, Stage, StageClass, State,
 };
 use dissector_core::wire::TcpFlags;
 
@@ -229,8 +228,9 @@ impl Narration<'_> {
             ),
             Stage::SynAck | Stage::SynAckSimultaneous if has(Finding::SynAckRetxAfterAck) => {
                 explained = &[Finding::SynAckRetxAfterAck, Finding::SynAckRetx];
-                let evidence = self.timeline.verdict.cause_evidence;
-                let why = if evidence.contains(Evidence::AckArrived) {
+                let why = if self.timeline.is_deferred() {
+                    "the server has got it, and waits for the client's first data (a deferred accept)"
+                } else if self.timeline.ack_arrived() {
                     "the server's host has got it, as the timestamp that it echoes shows, and did not \
                      take it"
                 } else {

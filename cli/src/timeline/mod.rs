@@ -9,7 +9,7 @@ mod sent;
 
 use std::net::SocketAddr;
 
-use dissector_core::connection::{Refusals, RejectedRsts, States, Verdict};
+use dissector_core::connection::{Evidence, Outcome, Refusals, RejectedRsts, States, Verdict};
 
 pub use collection::collect;
 pub use event::{Arrival, Event, IcmpEvent, Run, SegmentEvent, SynOptions};
@@ -61,7 +61,27 @@ pub struct Timeline {
     pub events: Vec<Event>,
 }
 
+/// Where nothing is deferred, a SYN/ACK is repeated sooner, in nanoseconds.
+const DEFERRED_NS: u64 = 2_500_000_000;
+
 impl Timeline {
+    /// Whether a timestamp that the server echoes shows that it has got the final ACK.
+    pub fn ack_arrived(&self) -> bool {
+        self.verdict.cause_evidence.contains(Evidence::AckArrived)
+            || self.repeated.is_some_and(|repeated| repeated.echoes_later)
+    }
+
+    /// Whether the server has got the final ACK, and waited for data before it accepted, or still does.
+    pub fn is_deferred(&self) -> bool {
+        let late =
+            |repeated: RepeatedSynAck| repeated.echoes_later && repeated.after_ns >= DEFERRED_NS;
+        match self.verdict.outcome {
+            Outcome::Deferred => true,
+            Outcome::Complete => self.repeated.is_some_and(late),
+            _ => false,
+        }
+    }
+
     /// From the final ACK to `frame`, in nanoseconds, if both have an event of their own.
     pub fn since_final_ack_ns(&self, frame: Option<u64>) -> Option<u64> {
         let time_ns = |frame: u64| {

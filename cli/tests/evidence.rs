@@ -246,3 +246,21 @@ fn a_server_that_defers_has_got_the_ack() {
         &["the ACK was lost", "what went wrong"],
     );
 }
+
+#[test]
+fn a_fin_that_is_not_acknowledged_leaves_the_connection_open() {
+    let closed = [
+        (70, CLIENT, FIN | ACK, 111, 511, 0, 4),
+        (71, SERVER, FIN | ACK, 511, 111, 0, 503),
+        (90, CLIENT, ACK, 112, 512, 0, 5),
+    ];
+    let text = told(0, &used_and(&closed));
+    says(
+        &text,
+        &["the client acknowledges the server's FIN", "was not acknowledged"],
+        &["closed on both sides"],
+    );
+    // The capture ends soon after the first FIN: that says nothing of the other program.
+    let text = told(0, &used_and(&closed[..1]));
+    says(&text, &["1. The capture, or its file, ended too soon"], &[]);
+}

@@ -340,7 +340,10 @@ impl Narration<'_> {
             }
             Stage::Fin => format!("the {from} closes its side{with_data} (FIN){again}."),
             Stage::FinAcked | Stage::SecondFinAcked
-                if self.timeline.verdict.close == Close::Simultaneous =>
+                if matches!(
+                    self.timeline.verdict.close,
+                    Close::Simultaneous | Close::FinUnacked
+                ) =>
             {
                 format!("the {from} acknowledges the {peer}'s FIN.")
             }

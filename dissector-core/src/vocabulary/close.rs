@@ -61,7 +61,7 @@ const HALF_CLOSED: Advice = Advice {
     means: "One side has closed, and the other has not: it is in CLOSE-WAIT and may still send. That \
             is legal, and brief where a program uses shutdown() on purpose. If it lasts, the other \
             program has not noticed the end, or has forgotten to close its socket.",
-    causes: &[Cause::SocketLeak, Cause::CaptureEnded],
+    causes: &[Cause::CaptureEnded, Cause::SocketLeak],
     checks: &[check(
         "On the side that has not closed: do connections in CLOSE-WAIT pile up, and which program \
          owns them?",

@@ -149,6 +149,7 @@ evidence! {
         SpeaksFor SynScan UnknownToClient ForgedSyn;
     SynOfOs = 12, SYN_OF_OS, "syn_of_os",
         "The SYN offers what the TCP of an operating system offers.",
+        SpeaksFor ClientGaveUp,
         SpeaksAgainst SynScan UnknownToClient;
     RstUnacceptable = 13, RST_UNACCEPTABLE, "rst_unacceptable",
         "An RST came back, but it does not acknowledge the SYN, so the client ignores it and waits on: something answers.",

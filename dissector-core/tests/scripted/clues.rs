@@ -273,3 +273,32 @@ fn data_behind_a_syn_ack_that_was_not_captured_forges_nothing() {
     assert_eq!(causes(&verdict)[0], Cause::SynAckLost);
     assert!(!has(&verdict, Evidence::SynAckNeverRepeated));
 }
+
+/// The other end is back when the RST comes, and resets too: that answers nothing of before.
+#[test]
+fn repeated_data_that_ends_in_an_rst_was_not_answered() {
+    for answered in [false, true] {
+        let mut script = Script::new();
+        script.handshake();
+        script.client().data(5);
+        for wait_ms in [400, 600, 1200] {
+            script.client().repeat().after_ms(wait_ms);
+        }
+        script.client().rst_ack().after_ms(1700);
+        if answered {
+            script.server().rst_ack().after_ms(50);
+        }
+        assert_eq!(script.verdict().cause, Some(Cause::PeerSilent));
+    }
+}
+
+#[test]
+fn a_program_that_closes_before_the_answer_gave_up() {
+    let mut script = Script::new();
+    script.client().syn().mss(1460).sack().ts();
+    script.server().syn_ack().mss(1460).sack().ts().after_ms(100);
+    script.client().reflex();
+    let verdict = script.verdict();
+    assert_eq!((verdict.outcome, verdict.cause), (Outcome::AbortedByClient, None));
+    assert_eq!(causes(&verdict)[0], Cause::ClientGaveUp);
+}

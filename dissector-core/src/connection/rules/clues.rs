@@ -99,8 +99,10 @@ impl Connection {
         facts.set(Clue::RST_TO_FIN_AFTER_FIN, bare && unread && only_fin);
         facts.set(Clue::RST_AFTER_SILENCE, sender.has(Facts::AWAITED));
         let silence_ns = event.time_ns.saturating_sub(self.last_ns);
+        let before_rst = self.unanswered(event.sender);
         let clues = self.extra_mut().clues_mut();
-        clues.facts = (clues.facts - Clue::OF_RST) | facts;
+        clues.before_rst = before_rst;
+        clues.facts = clues.facts.difference(Clue::OF_RST) | facts;
         clues.silence_ns = silence_ns;
     }
 
@@ -130,8 +132,13 @@ impl Connection {
         *number = number.saturating_add(1);
     }
 
+    /// What the end that sent the believed RST had sent before that was not answered.
+    pub(crate) fn unanswered_before_rst(&self) -> Unanswered {
+        self.all_clues().map(|clues| clues.before_rst).unwrap_or_default()
+    }
+
     /// What `side` sent that was not answered.
-    pub(crate) fn unanswered(&self, side: Side) -> Unanswered {
+    fn unanswered(&self, side: Side) -> Unanswered {
         let unanswered = self.all_clues().map(|clues| clues.unanswered[side as usize]);
         let received = self.end(side.other()).sent;
         unanswered.filter(|unanswered| unanswered.received == received).unwrap_or_default()

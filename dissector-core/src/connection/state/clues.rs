@@ -77,6 +77,8 @@ pub(crate) struct Clues {
     pub sent_before_repeat: u8,
     /// What each end sent since the other's last segment.
     pub unanswered: [Unanswered; 2],
+    /// The same of the end that sent the believed RST, before that.
+    pub before_rst: Unanswered,
     /// From the first SYN/ACK to its first repetition after the final ACK, in nanoseconds.
     pub first_repeat_ns: i64,
     /// From the segment before the believed RST to it, in nanoseconds.

@@ -417,7 +417,7 @@ impl Connection {
     /// An open connection was reset.
     fn collect_of_abort(&self, reset: &Reset, to: &mut Collected) {
         self.collect_of_rst(to);
-        let Unanswered { keep_alives, repetitions, .. } = self.unanswered(reset.by);
+        let Unanswered { keep_alives, repetitions, .. } = self.unanswered_before_rst();
         let (keep_alives, repetitions) =
             (keep_alives >= FEW_KEEP_ALIVES, repetitions >= FEW_REPETITIONS);
         to.add(Evidence::KeepAlivesUnanswered, keep_alives);
@@ -448,7 +448,7 @@ impl Connection {
         let Some(reset) = self.final_reset() else { return };
         let sender = self.end(reset.by);
         let fins = if sender.has(Facts::FIN_ACKED) { 0 } else { sender.retries };
-        let repetitions = self.unanswered(reset.by).repetitions.max(fins);
+        let repetitions = self.unanswered_before_rst().repetitions.max(fins);
         let unanswered = sender.has(Facts::FIN) && repetitions >= FEW_REPETITIONS;
         to.add(Evidence::RepetitionsUnanswered, unanswered);
         self.collect_of_pause(unanswered, to);

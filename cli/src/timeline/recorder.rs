@@ -61,7 +61,7 @@ pub struct Recorder {
     sent: [SentOctets; 2],
     server_sent_more: bool,
     identifications: [Identifications; 2],
-    /// The end that sent the last segment, and its time.
+    /// The end that sent the last segment, and its time; `None` after a SYN or RST.
     last: Option<(usize, i64)>,
     /// RSTs that follow a segment of their own sender.
     unasked: Vec<u64>,
@@ -191,11 +191,12 @@ impl Recorder {
             return;
         }
         let own = usize::from(annotation.sender == Role::Server);
-        let last = self.last.replace((own, packet.time_ns));
-        if tcp.flags.contains(TcpFlags::SYN) {
+        let [syn, rst] = [TcpFlags::SYN, TcpFlags::RST].map(|flag| tcp.flags.contains(flag));
+        let last = self.last.take();
+        if syn {
             return;
         }
-        let rst = tcp.flags.contains(TcpFlags::RST);
+        self.last = Some((own, packet.time_ns)).filter(|_| !rst);
         let follows =
             |(from, time_ns)| from == own && packet.time_ns.saturating_sub(time_ns) < AT_ONCE_NS;
         if rst && last.is_some_and(follows) && self.unasked.len() < MOST_UNASKED {

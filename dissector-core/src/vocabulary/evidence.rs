@@ -259,7 +259,7 @@ evidence! {
     SilenceBeforeRst = 43, SILENCE_BEFORE_RST, "silence_before_rst",
         "Nothing was sent for ten seconds or more before the RST.",
         SpeaksFor IdleTimeout,
-        SpeaksAgainst ProgramAborts;
+        SpeaksAgainst ProgramAborts RstInjected;
     RstAtOnce = 44, RST_AT_ONCE, "rst_at_once",
         "The RST came within a second of the segment before it, so it ended no long silence.",
         SpeaksAgainst IdleTimeout;
@@ -309,7 +309,7 @@ evidence! {
     SilenceBeforeData = 57, SILENCE_BEFORE_DATA, "silence_before_data",
         "Nothing was sent for ten seconds or more before the segment that the RST answers.",
         SpeaksFor IdleTimeout,
-        SpeaksAgainst ProgramAborts;
+        SpeaksAgainst ProgramAborts RstInjected;
     ServerSentMore = 58, SERVER_SENT_MORE, "server_sent_more",
         "The server has sent more than its SYN/ACK: it has accepted the connection, and the way from it works.",
         Excludes AcceptQueueFull;
@@ -365,7 +365,7 @@ evidence! {
         SpeaksAgainst SynScan;
     RstIdDiffers = 72, RST_ID_DIFFERS, "rst_id_differs" others,
         "The IP identification of the RST does not go on from those of its sender's other packets: another machine may have sent it.",
-        SpeaksFor RstInjected,
+        SpeaksFor RstInjected OtherMachine FrontAnswered,
         SpeaksAgainst ProgramAborts;
     RstIdFits = 73, RST_ID_FITS, "rst_id_fits" others,
         "The IP identification of the RST goes on from those of its sender's other packets: the same machine sent it.",
@@ -390,7 +390,7 @@ evidence! {
         Excludes ClientGone;
     RstUnasked = 78, RST_UNASKED, "rst_unasked" others,
         "The RST follows another segment of its sender within a second: it answers nothing, and its sender had the connection.",
-        SpeaksFor ProgramAborts,
+        SpeaksFor ProgramAborts TurnedAway NotNeeded,
         SpeaksAgainst ConnectionForgotten;
 }
 

@@ -450,8 +450,8 @@ typedef struct tcphs_verdict {
     uint64_t icmp_frame; ///< Frame of the first ICMP error, likewise.
     /// Findings on its segments or on the whole: bit n is set for number n of `enum tcphs_finding`.
     uint64_t findings;
-    /// Evidence of the cause in its packets: bit n stands for number n (`tcphs_evidence_label`).
-    uint64_t cause_evidence;
+    /// Evidence of the cause: bit n % 64 of element n / 64 is number n (`tcphs_evidence_label`).
+    uint64_t cause_evidence[2];
 } tcphs_verdict;
 
 #ifdef __cplusplus

@@ -105,8 +105,7 @@ pub struct tcphs_verdict {
     pub icmp_frame: u64,
     /// Findings on its segments or on the whole: bit n is set for number n of `enum tcphs_finding`.
     pub findings: u64,
-    /// Evidence of the cause in its packets: for number n, bit n % 64 of element n / 64 stands
-    /// (`tcphs_evidence_label`).
+    /// Evidence of the cause: bit n % 64 of element n / 64 is number n (`tcphs_evidence_label`).
     pub cause_evidence: [u64; 2],
 }
 

@@ -69,7 +69,12 @@ pub fn origin(timeline: &Timeline) -> Option<Witnessed> {
 /// Whether the RST answers anything.
 pub fn unasked(timeline: &Timeline) -> Option<Witnessed> {
     let evidence = Evidence::RstUnasked;
-    timeline.rst_unasked.then(|| Witnessed { evidence, sentence: evidence.text().into() })
+    // One of a device on the path answers nothing either.
+    let own = timeline.verdict.cause_evidence;
+    let foreign =
+        [Evidence::RstTtlDiffers, Evidence::RstBare].into_iter().any(|seen| own.contains(seen));
+    (timeline.rst_unasked && !foreign)
+        .then(|| Witnessed { evidence, sentence: evidence.text().into() })
 }
 
 /// A remark on a SYN/ACK that came although the SYN had been refused.

@@ -389,8 +389,8 @@ evidence! {
         SpeaksAgainst ForgedSyn,
         Excludes ClientGone;
     RstUnasked = 78, RST_UNASKED, "rst_unasked" others,
-        "The RST follows another segment of its sender within a second: it answers nothing, and its sender had the connection.",
-        SpeaksFor ProgramAborts TurnedAway NotNeeded,
+        "The RST follows another segment of its sender within a second and answers nothing: a host without the connection only answers.",
+        SpeaksFor ProgramAborts,
         SpeaksAgainst ConnectionForgotten;
 }
 

@@ -70,6 +70,8 @@ bitflags::bitflags! {
         const ACK_NEWER = 1 << 28;
         /// The other end has broken a long silence, and this one has sent nothing since.
         const AWAITED = 1 << 29;
+        /// A FIN of it may be missing from the capture.
+        const MAY_HAVE_CLOSED = 1 << 30;
         /// Of the client: the last segment was behind the clock.
         const LAGS = 1 << 31;
         /// A segment under way to it will take it to another state.
@@ -137,6 +139,11 @@ impl Endpoint {
     #[inline]
     pub const fn has(&self, facts: Facts) -> bool {
         self.facts.contains(facts)
+    }
+
+    #[inline]
+    pub const fn has_any(&self, facts: Facts) -> bool {
+        self.facts.intersects(facts)
     }
 
     /// Whether its own segments prove its state.

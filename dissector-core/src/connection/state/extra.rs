@@ -160,6 +160,8 @@ bitflags::bitflags! {
         const DEFERRED = 1 << 1;
         /// The client has answered the last repetition.
         const ANSWERED = 1 << 2;
+        /// The server may wait for data, or the final ACK was lost.
+        const MAY_BE_DEFERRED = 1 << 3;
     }
 }
 

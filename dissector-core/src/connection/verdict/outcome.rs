@@ -418,9 +418,12 @@ impl Connection {
             if by_server.is_none() && self.is_deferred() {
                 return Outcome::Deferred;
             }
+            if by_server.is_none() && self.accepts_silently(now_ns) {
+                return Outcome::Complete;
+            }
             let decided = repeats >= 2
                 || by_server.is_some()
-                || repeats > 0 && quiet(self.last_copy_ns(Side::Server));
+                || repeats > 0 && self.owes_answer_since_ns().is_some_and(quiet);
             return unless_pending(decided, Outcome::NotAccepted);
         }
         if client.has(Facts::SYN) && server.has(Facts::SYN_ACK) {
@@ -433,6 +436,8 @@ impl Connection {
                 Some(_) if self.is_refused() => Outcome::Refused,
                 Some(Side::Client) => Outcome::AbortedByClient,
                 Some(Side::Server) => Outcome::AbortedByServer,
+                // A keep-alive acknowledges the SYN/ACK.
+                None if server.has(Facts::SYN_ACKED) => Outcome::Complete,
                 None => unless_pending(
                     server.retries > 0 || quiet(self.last_copy_ns(Side::Server)),
                     Outcome::NoFinalAck,

@@ -36,38 +36,104 @@ fn an_echo_of_the_final_ack_after_a_pause_shows_deferred_accept() {
     }
 }
 
+/// A repetition that comes so many milliseconds after the final ACK, and is not answered, and the outcome.
+const WHERE_TIMESTAMPS_DO_NOT_TELL: &[(i64, Outcome)] = &[
+    (1_000, Outcome::NotAccepted),
+    (2_499, Outcome::NotAccepted),
+    // Others repeat it after three seconds, too.
+    (2_501, Outcome::Pending),
+    (3_000, Outcome::Pending),
+    (3_499, Outcome::Pending),
+    (3_501, Outcome::NotAccepted),
+    (6_000, Outcome::NotAccepted),
+    (6_499, Outcome::NotAccepted),
+    (6_501, Outcome::Deferred),
+    (7_499, Outcome::Deferred),
+    (7_501, Outcome::NotAccepted),
+    (15_000, Outcome::Deferred),
+    (31_000, Outcome::Deferred),
+    (63_000, Outcome::NotAccepted),
+];
+
 #[test]
-fn an_echo_of_the_syn_shows_no_deferred_accept() {
-    for ms in [3_000, 7_000, 15_000, 31_000] {
+fn an_echo_of_the_syn_does_not_tell() {
+    for (ms, outcome) in WHERE_TIMESTAMPS_DO_NOT_TELL {
         let mut script = acknowledged(true, 20);
-        let again = script.server().repeat().after_ms(ms).ts_echo(5_010);
+        let again = script.server().repeat().after_ms(*ms - 20).ts_echo(5_010);
         again.has(Finding::SynAckRetxAfterAck);
-        assert_eq!(script.outcome_after_ms(10_000), Outcome::NotAccepted, "{ms}");
+        assert_eq!(script.outcome_after_ms(10_000), *outcome, "{ms}");
         assert!(!script.connection().final_ack_arrived(), "{ms}");
     }
 }
 
 #[test]
 fn where_timestamps_do_not_tell_only_the_times_of_linux_do() {
-    for (ms, outcome) in [
-        (1_000, Outcome::NotAccepted),
-        (3_000, Outcome::NotAccepted),
-        (6_000, Outcome::NotAccepted),
-        (6_499, Outcome::NotAccepted),
-        (6_501, Outcome::Deferred),
-        (7_499, Outcome::Deferred),
-        (7_501, Outcome::NotAccepted),
-        (15_000, Outcome::Deferred),
-        (31_000, Outcome::Deferred),
-        (63_000, Outcome::NotAccepted),
-    ] {
+    for (ms, outcome) in WHERE_TIMESTAMPS_DO_NOT_TELL {
         // None at all, or those of SYN and final ACK are the same.
         for timestamps in [false, true] {
             let mut script = acknowledged(timestamps, 0);
-            repeat(&mut script, ms);
-            assert_eq!(script.outcome_after_ms(10_000), outcome, "{ms} {timestamps}");
+            repeat(&mut script, *ms);
+            assert_eq!(script.outcome_after_ms(10_000), *outcome, "{ms} {timestamps}");
             assert!(!script.connection().final_ack_arrived());
         }
+    }
+}
+
+#[test]
+fn a_server_that_does_not_repeat_its_synack_again_has_taken_the_answer() {
+    // (milliseconds to the repetition, and after that, outcome)
+    for (ms, silent_ms, outcome) in [
+        (1_000, 2_900, Outcome::Pending),
+        (1_000, 3_000, Outcome::Complete),
+        (3_000, 7_000, Outcome::Pending),
+        (3_000, 7_600, Outcome::Complete),
+        (6_000, 12_000, Outcome::Pending),
+        (6_000, 16_000, Outcome::Complete),
+    ] {
+        for echo in [5_010, 5_030] {
+            if ms != 1_000 && echo == 5_030 {
+                // An echo of the final ACK: deferred.
+                continue;
+            }
+            let mut script = acknowledged(true, 20);
+            script.server().repeat().after_ms(ms).ts_echo(echo);
+            script.client().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED?");
+            assert_eq!(script.outcome_after_ms(silent_ms), outcome, "{ms} {silent_ms}");
+            let established = outcome == Outcome::Complete;
+            assert_eq!(script.verdict_after_ms(silent_ms).established, established);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_has_repeated_its_synack_several_times_may_have_given_up() {
+    for (repeats, outcome) in [(1, Outcome::Complete), (2, Outcome::NotAccepted)] {
+        let mut script = acknowledged(false, 0);
+        for nth in 0..repeats {
+            script.server().repeat().after_ms(1_000 << nth);
+            script.client().ack();
+        }
+        assert_eq!(script.outcome_after_ms(200_000), outcome, "{repeats}");
+    }
+}
+
+#[test]
+fn silence_shows_nothing_where_the_client_has_sent_more() {
+    // The client sends data before another repetition was due, or long after.
+    for (ms, outcome) in [(500, Outcome::NotAccepted), (5_000, Outcome::Complete)] {
+        let mut script = acknowledged(false, 0);
+        repeat(&mut script, 1_000);
+        script.client().ack();
+        script.client().data(5).after_ms(ms);
+        assert_eq!(script.outcome_after_ms(4_000), outcome, "{ms}");
+    }
+    // The client has aborted it.
+    for (ms, outcome) in [(500, Outcome::Pending), (5_000, Outcome::Complete)] {
+        let mut script = acknowledged(false, 0);
+        repeat(&mut script, 1_000);
+        script.client().ack();
+        script.client().rst_ack().after_ms(ms);
+        assert_eq!(script.outcome_after_ms(4_000), outcome, "{ms}");
     }
 }
 

@@ -51,6 +51,7 @@ impl Connection {
         let event = &event;
         if self.packets == 0 {
             self.begin(event, seen);
+            self.begin_midstream(event);
         }
         if illegal(event.segment.flags) && !self.opens_and_closes(event) {
             seen.stage = Stage::IllegalFlags;
@@ -68,6 +69,7 @@ impl Connection {
                 self.challenge(event, seen);
             } else {
                 self.leave_unknown();
+                self.note_missing(event);
                 acks_fin = event.has(TcpFlags::ACK) && self.on_ack(event, seen);
                 self.confirm(event);
             }
@@ -76,6 +78,7 @@ impl Connection {
             }
             if !syn && !of_older {
                 self.check_data(event, seen);
+                self.withhold_proof();
             }
             if of_older {
                 self.note_older(event);

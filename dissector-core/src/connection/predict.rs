@@ -33,6 +33,7 @@ impl Connection {
             && [client.state, server.state] == [State::Established; 2]
             && facts.contains(Facts::PROVEN | Facts::SENT)
             && (event.timestamps.is_some() || !self.handshake.has(Handshake::TIMESTAMPS))
+            && !self.shows_gap(event)
             && self.extra.as_ref().is_none_or(|extra| extra.is_undisturbed(self.packets))
             && is_allowed()
     }

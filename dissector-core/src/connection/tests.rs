@@ -171,8 +171,9 @@ fn a_bare_ack_with_other_numbers_is_not_the_final_one() {
     let mut trace = Trace::new();
     trace.client("S", 100, 0, 0).server("S.", 300, 101, 0);
     trace.client(".", 101, 300, 0).is(Stage::None, "ESTABLISHED?", "SYN-RECEIVED");
-    trace.client(".", 101, 302, 0).is(Stage::None, "ESTABLISHED?", "SYN-RECEIVED");
-    trace.client(".", 100, 301, 0).is(Stage::None, "ESTABLISHED?", "SYN-RECEIVED");
+    // The server may have gone on, which was not captured.
+    trace.client(".", 101, 302, 0).is(Stage::None, "ESTABLISHED?", "SYN-RECEIVED?");
+    trace.client(".", 99, 301, 0).is(Stage::None, "ESTABLISHED?", "SYN-RECEIVED?");
     trace.client(".", 101, 301, 0).is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
     trace.client(".", 101, 301, 0).is(Stage::None, "ESTABLISHED", "ESTABLISHED?");
 }
@@ -408,7 +409,8 @@ fn only_the_client_was_captured() {
 fn only_the_server_was_captured() {
     let mut trace = Trace::new();
     trace.server("S.", 300, 101, 0);
-    trace.server("P.", 301, 120, 9).is(Stage::None, "ESTABLISHED?", "ESTABLISHED");
+    // The client may have closed.
+    trace.server("P.", 301, 120, 9).is(Stage::None, "ESTABLISHED?", "ESTABLISHED?");
     assert_eq!(trace.outcome(), Outcome::OneWay);
 }
 

@@ -168,8 +168,9 @@ fn an_rst_to_a_client_that_has_acknowledged_needs_no_ack() {
 fn a_capture_that_starts_with_a_fin() {
     let mut script = Script::new();
     script.open_before_capture();
-    script.server().fin().is(Stage::Fin, "CLOSE-WAIT?", "FIN-WAIT-1");
-    script.client().fin().is(Stage::FinAndAck, "LAST-ACK", "TIME-WAIT?");
+    // The client's FIN may have come before, and this may be a copy, as the client's may be.
+    script.server().fin().is(Stage::Fin, "CLOSE-WAIT?", "FIN-WAIT-1?");
+    script.client().fin().is(Stage::FinAndAck, "LAST-ACK?", "TIME-WAIT?");
     script.server().ack().is(Stage::SecondFinAcked, "CLOSED?", "TIME-WAIT");
     let verdict = script.verdict();
     assert_eq!((verdict.outcome, verdict.close), (Outcome::Midstream, Close::Fin));

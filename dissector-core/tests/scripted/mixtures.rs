@@ -83,10 +83,26 @@ fn a_keep_alive_is_not_the_final_ack() {
         script.client().syn();
         script.server().syn_ack();
         script.client().ack().uncaptured();
-        let probe = script.client().keep_alive(octets).stage(Stage::None);
+        // But it follows the final ACK.
+        let probe = script.client().keep_alive(octets);
+        let probe = probe.is(Stage::None, "ESTABLISHED", "ESTABLISHED?");
         assert!(!probe.0.final_ack);
+        // A server that defers answers it, too.
+        script.server().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED?");
+        assert_eq!(script.outcome_after_ms(5_000), Outcome::Complete);
         script.client().ack().stage(Stage::FinalAck);
     }
+}
+
+#[test]
+fn a_synack_after_a_keep_alive_shows_that_the_final_ack_has_not_arrived() {
+    let mut script = Script::new();
+    script.client().syn();
+    script.server().syn_ack();
+    script.client().ack().uncaptured().lost();
+    script.client().keep_alive(0).lost();
+    script.server().repeat().after_ms(1000).is(Stage::SynAck, "ESTABLISHED", "SYN-RECEIVED");
+    assert_eq!(script.outcome_after_ms(5_000), Outcome::NoFinalAck);
 }
 
 #[test]

@@ -367,8 +367,9 @@ fn a_server_that_is_proven_to_be_open_has_had_its_ack() {
     script.server().syn_ack();
     script.client().ack().uncaptured();
     script.client().data(5).uncaptured();
+    // Among what is missing may be a FIN.
     let ack = script.server().ack().sent();
-    assert_eq!(ack.0.server.to_string(), "ESTABLISHED");
+    assert_eq!(ack.0.server.to_string(), "ESTABLISHED?");
     script.server().data(20);
     assert_eq!(script.outcome_after_ms(10_000), Outcome::Complete);
     assert!(!script.verdict_after_ms(10_000).findings.contains(Finding::NoFinalAck));
@@ -383,7 +384,7 @@ fn an_ack_of_data_that_the_tap_missed_completes_the_handshake_too() {
     script.server().data(100).uncaptured();
     script.client().data(5);
     let ack = script.server().ack().sent();
-    assert_eq!(ack.0.server.to_string(), "ESTABLISHED");
+    assert_eq!(ack.0.server.to_string(), "ESTABLISHED?");
     assert_eq!(script.outcome_after_ms(10_000), Outcome::Complete);
 }
 

@@ -36,10 +36,7 @@ impl Connection {
         let crossed = self.end(event.receiver).fin_stage() == Stage::FinSimultaneous
             || self.end(event.sender).fin_stage() == Stage::FinSimultaneous;
         let sender = self.end_mut(event.sender);
-        // The sender is ahead of what was captured: a segment is missing, perhaps its own FIN.
-        let missed = sender.has(Facts::SENT) && event.sequence().is_after(sender.nxt);
         match sender.state {
-            State::Established | State::SynReceived if missed => sender.assume(State::CloseWait),
             // An RST seemed to take it back to LISTEN, but it has a FIN to acknowledge.
             State::Established | State::SynReceived | State::Listen => {
                 sender.prove(State::CloseWait);
@@ -51,7 +48,6 @@ impl Connection {
             State::FinWait2 if crossed => sender.assume(State::TimeWait),
             State::FinWait2 => sender.prove(State::TimeWait),
             State::TimeWait if crossed => {}
-            State::CloseWait if missed => {}
             State::CloseWait | State::Closing | State::TimeWait => sender.facts |= Facts::PROVEN,
             _ => {}
         }
@@ -100,7 +96,11 @@ impl Connection {
         let sender = self.end(event.sender);
         let last = !sender.has(Facts::SENT) || !sender.nxt.is_after(event.end());
         self.set_fin_end(event.sender, event.end(), last);
+        // It may be a copy, which says nothing of what came before the first.
         let sender = self.end_mut(event.sender);
+        let may_be_copy = sender.has(Facts::MAY_HAVE_CLOSED)
+            && !(sender.has(Facts::TTL) && event.end().is_after(sender.nxt));
+        sender.facts.set(Facts::MAY_HAVE_CLOSED, may_be_copy);
         sender.take_fin(stage);
         match sender.state {
             _ if stage == Stage::FinSimultaneous => {
@@ -109,6 +109,8 @@ impl Connection {
                 sender.prove(State::FinWait1);
                 sender.set_upcoming(Facts::TO_CLOSING);
             }
+            // CLOSING, if its first copy crossed the other FIN.
+            State::CloseWait if may_be_copy => sender.assume(State::LastAck),
             State::CloseWait => sender.prove(State::LastAck),
             State::TimeWait | State::Closing | State::Closed => {}
             _ => sender.prove(State::FinWait1),
@@ -134,9 +136,18 @@ impl Connection {
             seen.stage = sender.fin_stage();
         }
         match sender.state {
+            State::FinWait1 => sender.facts |= Facts::PROVEN,
             State::FinWait2 => sender.prove(State::FinWait1),
+            State::Closing if !answers => {
+                // The other FIN is still under way to it.
+                sender.prove(State::FinWait1);
+                sender.set_upcoming(Facts::TO_CLOSING);
+            }
             State::TimeWait if answers => sender.prove(State::Closing),
             State::TimeWait => sender.prove(State::FinWait1),
+            State::Closed if sender.has(Facts::MAY_HAVE_CLOSED) && !reset => {
+                sender.assume(State::LastAck);
+            }
             State::Closed if !reset => sender.prove(State::LastAck),
             _ => {}
         }

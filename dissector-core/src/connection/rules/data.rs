@@ -63,6 +63,7 @@ impl Connection {
             || server.has(Facts::SYN) && event.sequence().is_after(server.iss + 1)
             || client.has(Facts::ISS_KNOWN) && event.acknowledgment().is_after(client.iss + 1);
         if !goes_on || !fits {
+            self.answer_from_synack(event);
             return;
         }
         if self.may_be_early(event) {
@@ -72,16 +73,30 @@ impl Connection {
         if self.is_ahead_of_synack(event) {
             return;
         }
+        let unsure = self.may_have_been_early(event);
         self.handshake -= Handshake::REFUTED;
         self.handshake |= Handshake::CONFIRMED;
         let [client, server] = &mut self.ends;
         match server.state {
+            State::SynReceived | State::Listen | State::Unknown if unsure => {
+                server.assume(State::Established);
+            }
+            State::Established if unsure => {}
             State::SynReceived | State::Listen | State::Unknown => server.prove(State::Established),
             State::Established => server.facts |= Facts::PROVEN,
             _ => {}
         }
         if matches!(client.state, State::SynSent | State::Unknown) {
             client.assume(State::Established);
+        }
+    }
+
+    /// The server answers a segment that was not captured, in SYN-RECEIVED or after it.
+    fn answer_from_synack(&mut self, event: &Event<'_>) {
+        let server = self.server_end();
+        let in_stream = event.sequence() == server.iss + 1;
+        if server.state == State::SynReceived && in_stream && !self.is_fast_open() {
+            self.server_end_mut().facts -= Facts::PROVEN;
         }
     }
 

@@ -6,6 +6,7 @@ mod data;
 mod handshake;
 mod icmp;
 mod incarnations;
+mod missing;
 mod repetition;
 mod resets;
 

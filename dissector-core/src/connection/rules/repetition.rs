@@ -76,6 +76,22 @@ impl Connection {
         self.note_repeated_synack(event);
     }
 
+    /// A SYN/ACK after a keep-alive: the server has not got the final ACK, which was not captured either.
+    pub(crate) fn deny_keep_alive(&mut self, event: &Event<'_>) {
+        let server = self.server_end();
+        if server.has(Facts::SYN_ACK | Facts::SYN_ACKED)
+            && event.sender == Side::Server
+            && server.iss == event.sequence()
+            && !self
+                .handshake
+                .intersects(Handshake::COMPLETE | Handshake::CONFIRMED | Handshake::SIMULTANEOUS)
+        {
+            let server = self.server_end_mut();
+            server.facts -= Facts::SYN_ACKED;
+            server.prove(State::SynReceived);
+        }
+    }
+
     /// Stores a copy of a SYN or SYN/ACK.
     pub(crate) fn push_copy(&mut self, event: &Event<'_>, offer: Offer) {
         let (time_ns, timestamp) = (event.time_ns, event.timestamps.map(|(value, _)| value));

@@ -2,6 +2,7 @@
 
 use dissector_core::connection::{Close, ClosedBy, Finding, Repeat, Stage};
 
+use dissector_core::wire::TcpFlags;
 use testkit::script::Script;
 
 #[test]
@@ -231,11 +232,109 @@ fn a_connection_closed_by_both_is_not_half_closed() {
 fn a_midstream_connection_closes_as_any_other() {
     let mut script = Script::new();
     script.open_before_capture();
-    script.client().fin().is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
-    script.server().ack().is(Stage::FinAcked, "FIN-WAIT-2?", "CLOSE-WAIT");
+    // A FIN of the server may have come before: then this would be LAST-ACK.
+    script.client().fin().is(Stage::Fin, "FIN-WAIT-1?", "CLOSE-WAIT?");
+    // And this TIME-WAIT.
+    script.server().ack().is(Stage::FinAcked, "FIN-WAIT-2?", "CLOSE-WAIT?");
     script.server().fin().is(Stage::SecondFin, "TIME-WAIT?", "LAST-ACK");
     script.client().ack().is(Stage::SecondFinAcked, "TIME-WAIT", "CLOSED?");
     assert_eq!(script.verdict().close, Close::Fin);
+}
+
+#[test]
+fn an_end_that_sends_data_midstream_has_not_closed_before() {
+    let mut script = Script::new();
+    script.open_before_capture();
+    script.server().data(5);
+    script.client().fin().is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
+    script.server().ack().is(Stage::FinAcked, "FIN-WAIT-2?", "CLOSE-WAIT");
+    let mut script = Script::new();
+    script.open_before_capture();
+    script.client().data(5);
+    script.client().fin().is(Stage::Fin, "FIN-WAIT-1?", "CLOSE-WAIT?");
+    script.server().ack().is(Stage::FinAcked, "FIN-WAIT-2?", "CLOSE-WAIT?");
+}
+
+#[test]
+fn the_ack_of_a_fin_midstream_may_be_the_last() {
+    // The server's FIN came first, before the capture.
+    let mut script = Script::new();
+    script.open_before_capture();
+    script.server().fin().uncaptured();
+    script.client().fin().is(Stage::Fin, "FIN-WAIT-1?", "CLOSE-WAIT?");
+    script.server().ack().is(Stage::FinAcked, "FIN-WAIT-2?", "CLOSE-WAIT?");
+}
+
+#[test]
+fn a_repeated_fin_midstream_may_have_crossed_the_other() {
+    let mut script = Script::new();
+    script.open_before_capture();
+    script.client().fin().uncaptured().lost();
+    script.server().fin();
+    script.client().ack().acking(2).seq(2).is(Stage::FinAcked, "CLOSE-WAIT?", "FIN-WAIT-2?");
+    script.client().send(TcpFlags::FIN | TcpFlags::ACK).seq(1).acking(2).is(
+        Stage::SecondFin,
+        "LAST-ACK?",
+        "TIME-WAIT?",
+    );
+}
+
+#[test]
+fn an_ack_of_what_is_missing_may_be_that_of_a_fin() {
+    let mut script = Script::new();
+    script.used();
+    script.client().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+    script.server().fin().uncaptured();
+    script.client().ack().is(Stage::None, "ESTABLISHED?", "ESTABLISHED?");
+    script.client().data(3).is(Stage::None, "ESTABLISHED?", "ESTABLISHED?");
+    script.server().ack().is(Stage::None, "ESTABLISHED?", "ESTABLISHED?");
+    // It follows with a gap, where the FIN was.
+    let mut script = Script::new();
+    script.used();
+    script.server().fin().uncaptured();
+    script.server().ack().is(Stage::None, "ESTABLISHED?", "ESTABLISHED?");
+    script.client().fin().is(Stage::Fin, "FIN-WAIT-1?", "CLOSE-WAIT?");
+}
+
+#[test]
+fn data_behind_what_is_missing_shows_that_it_was_no_fin() {
+    for late in [false, true] {
+        let mut script = Script::new();
+        script.used();
+        let next = script.server().data(7).uncaptured();
+        drop(next);
+        script.client().ack().is(Stage::None, "ESTABLISHED?", "ESTABLISHED?");
+        if late {
+            // Recorded late.
+            script.server().repeat().is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+        } else {
+            script.server().data(1).is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+        }
+        script.client().ack().is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+    }
+}
+
+#[test]
+fn a_missing_fin_takes_the_proof_from_the_end_that_waits_for_it() {
+    // The client's ACK of the server's FIN, which is missing.
+    let mut script = Script::new();
+    script.used();
+    script.client().fin().is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
+    script.server().ack().is(Stage::FinAcked, "FIN-WAIT-2?", "CLOSE-WAIT");
+    script.server().fin().uncaptured();
+    script.client().ack().is(Stage::None, "FIN-WAIT-2?", "CLOSE-WAIT?");
+}
+
+#[test]
+fn fins_that_are_repeated_may_cross_again() {
+    let mut script = Script::new();
+    script.used();
+    script.client().fin().lost().is(Stage::Fin, "FIN-WAIT-1", "CLOSE-WAIT?");
+    let second = script.server().fin().lost();
+    second.is(Stage::FinSimultaneous, "CLOSING?", "FIN-WAIT-1");
+    script.client().repeat().after_ms(300).lost();
+    // It has still not got the other.
+    script.server().repeat().lost().is(Stage::FinSimultaneous, "CLOSING?", "FIN-WAIT-1");
 }
 
 #[test]

@@ -17,13 +17,25 @@ impl Connection {
     /// shows it a cookie. RFC 7413 §3: "MAY send data in response to the SYN before the handshake
     /// completes".
     pub(crate) fn is_fast_open(&self) -> bool {
-        self.handshake.has(Handshake::FAST_OPEN) || self.client_end().offer.has(Offers::COOKIE)
+        let [client, server] = &self.ends;
+        // Without the SYN/ACK, nothing shows whether a server that asks for no cookie has taken the data.
+        let has_data = client.has(Facts::SYN_PAYLOAD) && !server.has(Facts::SYN);
+        self.handshake.has(Handshake::FAST_OPEN) || client.offer.has(Offers::COOKIE) || has_data
     }
 
     /// Whether the server may have sent this in SYN-RECEIVED: it answers no segment of the client but the
     /// SYN, as far as can be told.
     pub(crate) fn may_be_early(&self, event: &Event<'_>) -> bool {
         self.is_fast_open() && !self.has_answered_repetition() && !self.answers_more_than_syn(event)
+    }
+
+    /// Whether that cannot be told, as the SYN was not captured, which may have asked for Fast Open.
+    pub(crate) fn may_have_been_early(&self, event: &Event<'_>) -> bool {
+        let [client, server] = &self.ends;
+        server.has(Facts::SYN_ACK)
+            && !client.has(Facts::SYN)
+            && !event.has(TcpFlags::FIN)
+            && !self.answers_more_than_syn(event)
     }
 
     /// Whether a segment of the server in a Fast Open connection shows that another segment of the client

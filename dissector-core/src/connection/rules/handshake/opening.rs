@@ -101,6 +101,7 @@ impl Connection {
         // With Fast Open, it acknowledges the data of the SYN before it has the final ACK. An ACK of an
         // older connection's server says nothing of this one.
         let acknowledges = server.has(Facts::SENT | Facts::ACK)
+            && !server.has(Facts::CHALLENGE)
             && server.ack.is_after(client.iss + 1)
             && !server.ack.is_after(event.end())
             && !self.is_fast_open();
@@ -109,7 +110,10 @@ impl Connection {
             self.client_end_mut().prove(State::Established);
         }
         let server = self.server_end_mut();
-        server.facts -= Facts::CHALLENGE;
+        if server.has(Facts::CHALLENGE) {
+            // Its number may be one of an older connection.
+            server.facts -= Facts::CHALLENGE | Facts::ACK;
+        }
         if matches!(server.state, State::Listen | State::SynReceived) {
             server.assume(State::Established);
         }
@@ -140,10 +144,12 @@ impl Connection {
         let inferred = !sender.has(Facts::SENT) && !receiver.has(Facts::MORE);
         let knows_start = sender.has(Facts::ISS_KNOWN) && !is_syn && !inferred;
         if knows_start && !event.sequence().is_after(sender.iss) {
+            self.follow_final_ack(event);
             return;
         }
         let further_on = knows_start && event.sequence().is_after(sender.nxt);
         let first = !receiver.has(Facts::SYN_ACKED);
+        let sent_synack = sender.has(Facts::SYN_ACK);
         // Once the client has acknowledged the server's SYN, that is only missing from the capture.
         let instead_of_synack = !is_syn
             && !sender.has(Facts::SYN)
@@ -167,7 +173,12 @@ impl Connection {
             self.answer_repetition();
         }
         let both = self.ends.iter().all(|end| end.has(Facts::SYN_ACKED));
-        if !both || self.handshake.has(Handshake::COMPLETE) {
+        // A server that has sent a SYN/ACK waits for the ACK of that; a keep-alive may have shown before that
+        // the client has sent it.
+        let waits = event.sender == Side::Server
+            && sent_synack
+            && !self.handshake.intersects(Handshake::SIMULTANEOUS | Handshake::SPLIT);
+        if !both || waits || self.handshake.has(Handshake::COMPLETE) {
             return;
         }
         if further_on {
@@ -176,6 +187,25 @@ impl Connection {
             self.set_time_of(Timestamp::FinalAck, event.time_ns);
         } else {
             self.complete(event, seen);
+        }
+    }
+
+    /// A client that keeps the connection alive (RFC 9293 §3.8.4: SEG.SEQ = SND.NXT-1) has sent its final ACK.
+    #[cold]
+    fn follow_final_ack(&mut self, event: &Event<'_>) {
+        let (client, server) = (self.client_end(), self.server_end());
+        if event.sender == Side::Server
+            || event.sequence() != client.iss
+            || !server.has(Facts::SYN_ACK)
+            || self.handshake.has(Handshake::COMPLETE)
+        {
+            return;
+        }
+        self.prove_sender(event, false);
+        let server = self.server_end_mut();
+        server.facts |= Facts::SYN_ACKED;
+        if server.state == State::SynReceived {
+            server.assume(State::Established);
         }
     }
 
@@ -225,6 +255,7 @@ impl Connection {
     pub(crate) fn on_syn(&mut self, event: &Event<'_>, seen: &mut Annotation) {
         let has_ack = event.has(TcpFlags::ACK);
         if has_ack {
+            self.deny_keep_alive(event);
             self.on_ack_of_syn(event, seen, true);
         }
         let offer = event.offer();
@@ -291,6 +322,7 @@ impl Connection {
     fn first_syn(&mut self, event: &Event<'_>, offer: Offer, seen: &mut Annotation) {
         let crossing = seen.stage == Stage::SynCrossing;
         let answered = self.end(event.receiver).has(Facts::SYN_ACK);
+        self.forget_missing();
         if event.sender == Side::Client {
             self.frames.syn = event.segment.frame;
         }
@@ -352,6 +384,7 @@ impl Connection {
         }
         let own_syn_acked = self.end(event.sender).has(Facts::SYN_ACKED);
         let late = self.is_late_synack(event);
+        self.forget_missing();
         self.note_synack(event, late, seen);
         self.check_mss(&answer, seen);
         let receiver = self.end_mut(event.receiver);

@@ -28,6 +28,15 @@ pub fn set(listener: &impl AsFd, option: impl SetSockOpt<Val = u32>, value: u32)
     Ok(socket::setsockopt(listener, option, &value)?)
 }
 
+/// Sends an octet of urgent data.
+///
+/// # Errors
+/// What the kernel says.
+pub fn send_urgent(stream: &TcpStream) -> io::Result<()> {
+    socket::send(stream.as_raw_fd(), b"!", MsgFlags::MSG_OOB)?;
+    Ok(())
+}
+
 /// Closes as a crash of the whole host does: the peer gets no segment.
 pub fn vanish(stream: TcpStream) -> io::Result<()> {
     Ok(socket::setsockopt(&stream, sockopt::TcpRepair, &1)?)

@@ -16,8 +16,10 @@ use super::scenario::{Scenario, scenarios};
 const SCENARIOS: &[&str] = &[
     include_str!("scenarios/opening.txt"),
     include_str!("scenarios/waiting.txt"),
+    include_str!("scenarios/deferred.txt"),
     include_str!("scenarios/fast_open.txt"),
     include_str!("scenarios/closing.txt"),
+    include_str!("scenarios/windows.txt"),
     include_str!("scenarios/resetting.txt"),
     include_str!("scenarios/reuse.txt"),
 ];

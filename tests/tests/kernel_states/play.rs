@@ -129,6 +129,7 @@ impl Play {
                 sockets.streams.push(stream);
             }
             Action::Send(octets) => sockets.latest()?.write_all(&vec![b'x'; *octets])?,
+            Action::Urgent => socket::send_urgent(sockets.latest()?)?,
             Action::Read => {
                 let stream = sockets.latest()?;
                 patiently(|| not_yet(stream.read(&mut [0; 1 << 16])))?;

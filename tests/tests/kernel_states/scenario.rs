@@ -15,7 +15,7 @@
 //! | `HOST set NAME VALUE` | a value below `/proc/sys/net/ipv4` |
 //! | `HOST listen [backlog N] [defer N] [fastopen]` | a socket that listens |
 //! | `HOST connect [PORT] [fastopen N]` | a SYN, from the port, with N octets or a request for a cookie |
-//! | `HOST accept`, `send N`, `read`, `shutdown`, `close`, `abort`, `vanish`, `keepalive N`, `unlisten` | a call to the latest socket of the host |
+//! | `HOST accept`, `send N`, `urgent`, `read`, `shutdown`, `close`, `abort`, `vanish`, `keepalive N`, `unlisten` | a call to the latest socket of the host |
 //! | `lose HOST FLAGS N` | the next N such segments do not arrive, although the capture has them |
 //! | `steal HOST FLAGS N` | neither do they arrive nor has the capture got them |
 //! | `miss HOST FLAGS N` | they arrive, but the capture has not got them |
@@ -80,6 +80,7 @@ pub enum Action {
     Connect { port: Option<u16>, fast_open: Option<usize> },
     Accept,
     Send(usize),
+    Urgent,
     Read,
     Shutdown,
     Close,
@@ -192,6 +193,7 @@ fn action(words: &[&str]) -> Option<Action> {
         },
         ["accept"] => Action::Accept,
         ["send", octets] => Action::Send(octets.parse().ok()?),
+        ["urgent"] => Action::Urgent,
         ["read"] => Action::Read,
         ["shutdown"] => Action::Shutdown,
         ["close"] => Action::Close,

@@ -178,9 +178,11 @@ fn check_row(seen: &Annotation, told: &Told<'_>) {
         assert_eq!(flags, segment.tcp.flags);
         let bare = segment.payload_octets() == 0 && !flags.intersects(syn | fin | rst) && has(ack);
         let fits = match seen.stage {
-            // A FIN of the server that comes before a SYN/ACK counts only if the client answers.
+            // A FIN of the server that comes before a SYN/ACK counts only if the client answers. A duplicate of
+            // it may come when the server has opened a connection of its own from there.
             Stage::None => {
-                let counts = has(fin) && seen.sender != Role::Server;
+                let original = seen.copy != Repeat::Duplicate;
+                let counts = has(fin) && seen.sender != Role::Server && original;
                 !flags.intersects(syn | rst) && has(ack) && !counts
             }
             Stage::Syn | Stage::SynCrossing => has(syn) && !flags.intersects(ack | rst | fin),

@@ -108,6 +108,20 @@ fn a_reset_is_an_answer() {
 }
 
 #[test]
+fn a_reset_that_acknowledges_the_data_shows_that_it_arrived() {
+    for (number, is_found) in [(1, true), (6, false)] {
+        let mut script = Script::new();
+        script.handshake();
+        script.server().ack();
+        script.client().data(5).lost();
+        script.client().repeat().after_ms(200).lost();
+        script.client().repeat().after_ms(400).lost();
+        script.server().rst_ack().acking(number).after_ms(100);
+        assert_eq!(found(&script, 10_000), is_found);
+    }
+}
+
+#[test]
 fn the_fins_do_not_change_it() {
     for (ms, is_found) in [(500, false), (3_500, true)] {
         let mut script = Script::new();

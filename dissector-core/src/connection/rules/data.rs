@@ -237,9 +237,11 @@ impl Connection {
             // Otherwise segments of the server are missing.
             && !client.ack.is_after(server.nxt);
         let repeats = self.extra.as_ref().map_or(0, |extra| extra.data_repeats);
-        let end_ns = self.final_reset().map_or(now_ns, |reset| reset.time_ns.min(now_ns));
+        let reset = self.final_reset();
+        let taken = reset.is_some_and(|reset| reset.by == Side::Server && reset.acknowledges_data);
+        let end_ns = reset.map_or(now_ns, |reset| reset.time_ns.min(now_ns));
         let is_old = || end_ns.saturating_sub(self.time_of(Timestamp::FirstData)) >= OLD_NS;
-        unanswered && (repeats >= FEW_REPEATS || !self.closed_by_both() && is_old())
+        unanswered && !taken && (repeats >= FEW_REPEATS || !self.closed_by_both() && is_old())
     }
 
     /// The second FIN takes the place of the time of the client's first data.

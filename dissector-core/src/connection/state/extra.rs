@@ -247,6 +247,8 @@ pub(crate) struct Reset {
     pub reason: RstReason,
     /// It carried no ACK.
     pub bare: bool,
+    /// It acknowledges octets of the other end that nothing had acknowledged before.
+    pub acknowledges_data: bool,
     /// The server had proved before it that it accepted the connection.
     pub after_confirmation: bool,
     /// It refused a SYN that the client has sent again since.

@@ -140,6 +140,7 @@ impl Connection {
             frame,
             by,
             reason: RstReason::HalfOpenDiscovery,
+            acknowledges_data: false,
             bare: true,
             after_confirmation: true,
             asked_again: false,

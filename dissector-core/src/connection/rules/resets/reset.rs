@@ -42,6 +42,7 @@ impl Connection {
             by: event.sender,
             reason,
             bare: !event.has(TcpFlags::ACK),
+            acknowledges_data: self.acknowledges_data(event),
             after_confirmation: self.handshake.has(Handshake::CONFIRMED),
             asked_again: false,
             has_arrived: false,
@@ -116,6 +117,18 @@ impl Connection {
     fn is_reflex(&self, event: &Event<'_>) -> bool {
         let receiver = self.end(event.receiver);
         !event.has(TcpFlags::ACK) && receiver.has(Facts::ACK) && event.sequence() == receiver.ack
+    }
+
+    /// Whether an RST acknowledges octets of the other end that nothing had acknowledged before: they have
+    /// arrived.
+    fn acknowledges_data(&self, event: &Event<'_>) -> bool {
+        let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
+        let number = event.acknowledgment();
+        event.has(TcpFlags::ACK)
+            && sender.has(Facts::ACK)
+            && receiver.has(Facts::PAYLOAD)
+            && number.is_after(sender.ack)
+            && !number.is_after(receiver.nxt)
     }
 
     /// Whether a bare RST of the server answers the final ACK: it does not have the connection.

@@ -210,8 +210,8 @@ times(void)
     CHECK(tcphs_table_tell_time(table, next.time_ns + 2 * hour) == TCPHS_OK);
     CHECK(tcphs_table_next_closed(table, &verdict) == TCPHS_OK);
     CHECK(verdict.outcome == TCPHS_OUTCOME_NO_REPLY);
-    CHECK(verdict.cause_evidence != 0 && same(tcphs_evidence_label(9), "syn_never_repeated"));
-    CHECK(verdict.cause_evidence & UINT64_C(1) << 9);
+    CHECK(verdict.cause_evidence[0] != 0 && same(tcphs_evidence_label(9), "syn_never_repeated"));
+    CHECK(verdict.cause_evidence[0] & UINT64_C(1) << 9);
     CHECK(strlen(tcphs_evidence_text(9)) > 0 && tcphs_evidence_text(200) == NULL);
     CHECK(same(tcphs_cause_label(18), "client_gave_up") && strlen(tcphs_cause_text(18)) > 0);
     CHECK(tcphs_cause_text(200) == NULL && tcphs_cause_label(TCPHS_NONE) == NULL);

@@ -91,7 +91,10 @@ impl Connection {
             && self.handshake & (OPEN | NOT_OPEN) == OPEN
             && self.states() == [State::Established; 2]
         {
-            self.ends.iter_mut().for_each(|end| end.facts |= Facts::PROVEN);
+            self.end_mut(event.sender).facts |= Facts::PROVEN;
+            // The other end had shown it as well, if it has sent more than its SYN.
+            let receiver = self.end_mut(event.receiver);
+            receiver.facts.set(Facts::PROVEN, receiver.has_any(Facts::PROVEN | Facts::MORE));
         }
     }
 

@@ -315,6 +315,18 @@ fn data_behind_what_is_missing_shows_that_it_was_no_fin() {
 }
 
 #[test]
+fn data_behind_what_is_missing_proves_nothing_of_an_end_that_has_only_opened() {
+    // In a simultaneous open, the client may still be in SYN-RECEIVED.
+    let mut script = Script::new();
+    script.client().syn().lost();
+    script.server().syn();
+    script.client().syn_ack();
+    script.server().data(7).uncaptured();
+    script.server().ack().is(Stage::None, "ESTABLISHED?", "ESTABLISHED?");
+    script.server().data(1).is(Stage::None, "ESTABLISHED?", "ESTABLISHED");
+}
+
+#[test]
 fn a_missing_fin_takes_the_proof_from_the_end_that_waits_for_it() {
     // The client's ACK of the server's FIN, which is missing.
     let mut script = Script::new();

@@ -89,8 +89,8 @@
 #pragma weak tvb_captured_length
 #pragma weak tvb_get_ptr
 #pragma weak tvb_reported_length
+#pragma weak wmem_alloc
 #pragma weak wmem_memdup
-#pragma weak wmem_strconcat
 #pragma weak ws_log_fatal_full
 #pragma weak ws_log_full
 

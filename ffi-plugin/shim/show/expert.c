@@ -52,8 +52,8 @@ tcphs_expert_wanted(packet_info *pinfo, proto_tree *tree)
     if (have_tap_listener(tap))
         return true;
     /* The column "Expert Info Severity". */
-    if (pinfo->cinfo && col_get_writable(pinfo->cinfo, COL_EXPERT) &&
-            pinfo->cinfo->col_first[COL_EXPERT] != -1)
+    if (pinfo->cinfo && pinfo->cinfo->col_first[COL_EXPERT] != -1 &&
+            col_get_writable(pinfo->cinfo, COL_EXPERT))
         return true;
     if (!tree)
         return false;

@@ -72,6 +72,28 @@ fn after_a_fin_it_may_be_the_number_of_the_fin() {
     }
 }
 
+/// Linux takes it only until it has acknowledged the FIN of an end that has acknowledged its own.
+#[test]
+fn in_time_wait_it_may_not_be_the_number_of_the_fin() {
+    for (acknowledged, seq, acceptable) in
+        [(true, 1, false), (true, 2, true), (true, 3, false), (false, 1, true), (false, 2, true)]
+    {
+        let mut script = Script::new();
+        script.handshake();
+        script.client().fin();
+        script.server().ack();
+        script.server().fin();
+        if acknowledged {
+            script.client().ack().stage(Stage::SecondFinAcked);
+        }
+        let rst = script.server().rst().seq(seq).sent();
+        assert_eq!(rst.0.rst_acceptable(), Some(acceptable), "{acknowledged}, {seq}");
+        let client = if acceptable { "CLOSED" } else { "TIME-WAIT" };
+        assert_eq!(rst.0.client.after().label(), client, "{acknowledged}, {seq}");
+        assert_eq!(rst.0.client.proven(), !acceptable, "{acknowledged}, {seq}");
+    }
+}
+
 #[test]
 fn before_a_fin_it_may_not_be_the_number_before_the_next() {
     let mut script = Script::new();

@@ -6,7 +6,7 @@ use crate::connection::state::Connection;
 use crate::connection::state::endpoint::Facts;
 use crate::connection::state::gaps::Gaps;
 use crate::connection::state::offer::Offers;
-use crate::vocabulary::Side;
+use crate::vocabulary::{Side, State};
 use crate::wire::TcpFlags;
 
 /// Window scale where the options of the SYNs were not captured: the largest there is (RFC 7323 §2.3).
@@ -59,8 +59,11 @@ impl Connection {
         // that the receiver has acknowledged last, and at most the one up to which octets have passed here.
         // It includes the right edge of the SACK blocks, which Linux accepts, too.
         let may_be_next = !receiver.ack.is_after(number) && !number.is_after(sender.nxt);
-        // An RST sent together with a FIN may have the number before the end of it.
-        let before_end_of_fin = sender.has(Facts::FIN) && number == self.fin_end(event.sender) - 1;
+        // An RST sent together with a FIN may have the number before the end of it. Linux takes it in
+        // CLOSE-WAIT, CLOSING and LAST-ACK, but not once both FINs have arrived and been acknowledged.
+        let in_time_wait = receiver.state == State::TimeWait && receiver.proven();
+        let before_end_of_fin =
+            sender.has(Facts::FIN) && number == self.fin_end(event.sender) - 1 && !in_time_wait;
         if may_be_next || before_end_of_fin {
             Acceptance::Acceptable
         } else if in_window {

@@ -1,6 +1,6 @@
 //! A SYN inside a live connection, from an end that has lost it, or stray or forged.
 
-use dissector_core::connection::{Close, Finding, Outcome, Stage};
+use dissector_core::connection::{Close, Finding, Outcome, Repeat, Stage};
 
 use testkit::script::{Script, SegmentBuilder};
 
@@ -308,5 +308,29 @@ fn an_older_connection_that_was_not_captured_may_answer() {
         // No number of the older connection is left.
         script.client().ack().raw_ack(5_000).stage(Stage::None);
         script.server().rst_ack().raw_seq(5_003).stage(Stage::RstIgnored);
+    }
+}
+
+/// The older connection acknowledges a number a little ahead of the SYN, as if the client had gone on.
+#[test]
+fn a_client_that_has_reset_the_older_connection_repeats_its_syn() {
+    for (octets, fin, acked) in
+        [(3, false, 2), (3, true, 2), (0, true, 2), (100, false, 5000), (3, false, 0)]
+    {
+        let mut script = Script::new();
+        script.client().syn();
+        let server = script.server();
+        let older = if fin { server.fin().carrying(octets) } else { server.data(octets) };
+        older.raw_seq(900_000).acking(acked).stray().sent();
+        let rst = script.client().rst().seq(acked).of_connection(0);
+        assert!(!rst.0.client.proven() || rst.0.client.after().label() == "SYN-SENT");
+        let again = script.client().repeat().after_ms(900).of_connection(0);
+        again.copy(Repeat::Retransmission).is(Stage::Syn, "SYN-SENT", "SYN-RECEIVED?");
+        assert_eq!(script.outcome(), Outcome::Challenged, "{octets} {fin} {acked}");
+        script.server().syn_ack().is(Stage::SynAck, "ESTABLISHED?", "SYN-RECEIVED");
+        script.client().ack().is(Stage::FinalAck, "ESTABLISHED", "ESTABLISHED?");
+        assert_eq!(script.verdict().close, Close::Open, "{octets} {fin} {acked}");
+        assert_eq!(script.outcome(), Outcome::Complete, "{octets} {fin} {acked}");
+        assert_eq!(script.connections(), 1, "{octets} {fin} {acked}");
     }
 }

@@ -97,7 +97,11 @@ impl Connection {
             Some(_) => {}
         }
         extra.refusals = extra.refusals.saturating_add(u8::from(reset.is_refusal()));
-        self.end_mut(event.sender).prove(State::Closed);
+        match self.may_wait_after(reset) {
+            // If it still waits for the answer to its SYN, it will repeat that.
+            true => self.end_mut(event.sender).assume(State::Closed),
+            false => self.end_mut(event.sender).prove(State::Closed),
+        }
         let receiver = self.end_mut(event.receiver);
         receiver.set_upcoming(Facts::empty());
         // RFC 9293 §3.5.3: "If the receiver was in SYN-RECEIVED state and had previously been in the

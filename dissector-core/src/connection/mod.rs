@@ -69,6 +69,9 @@ impl Connection {
                 self.challenge(event, seen);
             } else {
                 self.leave_unknown();
+                if event.payload > 0 {
+                    self.take_back_fin(event);
+                }
                 self.note_missing(event);
                 acks_fin = event.has(TcpFlags::ACK) && self.on_ack(event, seen);
                 self.confirm(event);

@@ -7,6 +7,7 @@ use crate::connection::state::endpoint::Facts;
 use crate::connection::state::timestamps::Timestamp;
 use crate::vocabulary::Side;
 use crate::vocabulary::{Finding, Stage, State};
+use crate::wire::TcpFlags;
 
 impl Connection {
     /// Applies the acknowledgment of the other end's FIN, if this segment carries it. Gives whether it is
@@ -153,6 +154,37 @@ impl Connection {
         }
         if counts {
             self.deliver_fin(event);
+        }
+    }
+
+    /// An octet has the number of the sender's FIN, and more follow it: the receiver has dropped that FIN,
+    /// as one whose ACK is not acceptable. RFC 9293 §3.10.7.4, ESTABLISHED STATE: "If the ACK acks
+    /// something not yet sent (SEG.ACK > SND.NXT), then send an ACK, drop the segment, and return."
+    pub(crate) fn take_back_fin(&mut self, event: &Event<'_>) {
+        let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
+        let fin_end = self.fin_end(event.sender);
+        let waits = matches!(sender.state, State::FinWait1 | State::FinWait2);
+        let replaces = sender.has(Facts::FIN)
+            && !event.sequence().is_after(fin_end - 1)
+            && (event.sequence() + event.payload).is_after(fin_end);
+        if !replaces || !waits || receiver.has(Facts::FIN) || self.reset().is_some() {
+            return;
+        }
+        // The acknowledgment number did not count either.
+        let ahead = event.has(TcpFlags::ACK) && sender.ack.is_after(receiver.nxt);
+        self.forget_fin(event.sender);
+        let sender = self.end_mut(event.sender);
+        sender.nxt = fin_end - 1;
+        if ahead {
+            sender.ack = event.acknowledgment();
+        }
+        sender.assume(State::Established);
+        let receiver = self.end_mut(event.receiver);
+        if ahead {
+            receiver.facts -= Facts::MAY_HAVE_CLOSED;
+        }
+        if receiver.state == State::CloseWait {
+            receiver.assume(State::Established);
         }
     }
 

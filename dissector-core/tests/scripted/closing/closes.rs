@@ -392,3 +392,23 @@ fn a_fin_on_the_final_ack_that_acknowledges_a_fin_is_both_when_it_is_sent_again(
     script.client().fin().stage(Stage::FinalAck);
     script.client().repeat().after_ms(1000).stage(Stage::FinAndAck);
 }
+
+/// RFC 9293 §3.10.7.4: a segment whose ACK acknowledges something not yet sent is dropped, with its FIN.
+#[test]
+fn octets_with_the_number_of_a_fin_take_it_back() {
+    for (octets, taken_back) in [(1, false), (2, true), (1000, true)] {
+        let mut script = Script::new();
+        script.handshake();
+        script.client().fin().acking(9_999).stray().is(Stage::Fin, "FIN-WAIT-1?", "CLOSE-WAIT?");
+        script.server().ack().stage(Stage::None);
+        script.client().data(octets).sent();
+        let ack = script.server().ack().sent();
+        assert_eq!(ack.0.stage == Stage::FinAcked, !taken_back, "{octets}");
+        if taken_back {
+            ack.is(Stage::None, "ESTABLISHED", "ESTABLISHED");
+            assert_eq!(script.verdict().close, Close::Open, "{octets}");
+        }
+        let rst = script.server().rst_ack().sent();
+        assert_eq!(rst.0.rst_acceptable(), Some(taken_back), "{octets}");
+    }
+}

@@ -46,8 +46,10 @@ impl Connection {
             return;
         }
         let [client, server] = &self.ends;
+        // Its state may be proven by the same segment, which acknowledges the client's FIN.
         let confirmed = server.proven()
             && server.state != State::SynReceived
+            && self.handshake.has(Handshake::CONFIRMED)
             && !self.handshake.has(Handshake::REFUTED);
         if confirmed || !self.saw_syn() {
             return;

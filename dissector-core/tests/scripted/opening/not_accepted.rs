@@ -336,3 +336,24 @@ fn the_server_goes_on_after_an_rst_that_was_forged() {
     script.server().ack().has(Finding::RstIgnored);
     assert_eq!((script.outcome(), script.verdict().close), (Outcome::Complete, Close::Open));
 }
+
+#[test]
+fn a_late_synack_refutes_nothing_once_the_server_has_acknowledged_the_clients_fin() {
+    for (ack_first, closed) in [(false, true), (true, true), (false, false), (true, false)] {
+        let mut script = Script::new();
+        script.handshake();
+        script.client().fin().stage(Stage::Fin);
+        if ack_first {
+            script.server().ack().stage(Stage::FinAcked);
+        }
+        script.server().fin();
+        if closed {
+            script.client().ack().stage(Stage::SecondFinAcked);
+        }
+        let late = script.server().syn_ack().seq(0).acking(1).after_ms(2_000);
+        late.has(Finding::SynAckRetxCrossed).lacks(Finding::SynAckRetxAfterAck);
+        let verdict = script.verdict_after_ms(10_000);
+        let close = if closed { Close::Fin } else { Close::FinUnacked };
+        assert_eq!((verdict.outcome, verdict.close), (Outcome::Complete, close));
+    }
+}

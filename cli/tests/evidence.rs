@@ -98,8 +98,11 @@ fn an_rst_behind_a_segment_of_its_own_sender_answers_nothing() {
     let text = told(0, &used_and(&closed));
     says(
         &text,
-        &["1. A program ended the connection with a reset", "answers nothing"],
-        &["its sender has no such connection"],
+        &[
+            "1. A program ended the connection with a reset",
+            "right after another segment: it answers nothing",
+        ],
+        &["its sender has no such connection", "does not know the connection"],
     );
 }
 

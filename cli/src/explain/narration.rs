@@ -336,7 +336,9 @@ impl Narration<'_> {
             }
             Stage::Rst => {
                 explained = &[Finding::RstAbort, Finding::RstAfterFin];
-                format!("the {from} sends an RST{}.", reset(annotation))
+                let is_first = self.timeline.verdict.frames.rst == Some(segment.frame);
+                let unasked = is_first && self.timeline.rst_unasked;
+                format!("the {from} sends an RST{}.", reset(annotation, unasked))
             }
             Stage::Fin => format!("the {from} closes its side{with_data} (FIN){again}."),
             Stage::FinAcked | Stage::SecondFinAcked
@@ -525,7 +527,9 @@ fn is_of_stranger(annotation: &Annotation) -> bool {
     annotation.rst_reason == Some(RstReason::NoConnection)
 }
 
-fn reset(annotation: &Annotation) -> &'static str {
+/// How an RST was sent, and what that says of its sender. One that nothing has asked for comes right after
+/// another segment of its sender, which knew the connection then.
+fn reset(annotation: &Annotation, unasked: bool) -> &'static str {
     match annotation.rst_reason {
         Some(RstReason::Abort) if annotation.flags.contains(TcpFlags::ACK) => {
             " with ACK: the program there, or a device in its name, gave up the connection"
@@ -533,6 +537,10 @@ fn reset(annotation: &Annotation) -> &'static str {
         Some(RstReason::Abort) => {
             " without ACK, and not with the number that its peer has acknowledged: the host, or a \
              device in its name, gave up the connection"
+        }
+        Some(RstReason::NoConnection) if unasked => {
+            " without ACK, with the number that its peer expects, right after another segment: it \
+             answers nothing"
         }
         Some(RstReason::NoConnection) => {
             " without ACK, with the number that its peer expects: it does not know the connection \

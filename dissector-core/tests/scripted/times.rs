@@ -1,6 +1,6 @@
 //! Times of the handshake: round trips under retransmission, vantage, retries.
 
-use dissector_core::connection::{Finding, Repeat, Severity, Stage, Vantage};
+use dissector_core::connection::{Finding, Outcome, Repeat, Severity, Stage, Vantage};
 
 use testkit::script::Script;
 
@@ -298,4 +298,41 @@ fn the_round_trips_of_a_simultaneous_open() {
     assert_eq!(verdict.times.rtt_client_ns, Some(100_000));
     assert_eq!(verdict.vantage, Vantage::NearClient);
     assert_eq!((verdict.frames.synack, verdict.synack_count), (Some(4), 1));
+}
+
+/// Handshakes 10,000 s after 1970, one segment of which has no time.
+#[test]
+fn a_segment_without_a_time_belongs_to_its_connection_and_times_nothing() {
+    const MS: i64 = 10_000_000;
+    for timeless in 0..4 {
+        let mut script = Script::new();
+        script.wait_ms(MS);
+        for number in 0..4 {
+            let sender = script.sender([0, 1, 0, 0][number]);
+            let draft = match number {
+                0 => sender.syn(),
+                1 => sender.syn_ack(),
+                2 => sender.ack(),
+                _ => sender.data(5),
+            };
+            let draft = draft.after_us(0);
+            if number == timeless {
+                draft.noted_ms_ago(MS).of_connection(0);
+            } else {
+                draft.of_connection(0);
+            }
+        }
+        let verdict = script.verdict();
+        assert_eq!(verdict.outcome, Outcome::Complete, "{timeless}");
+        let times = verdict.times;
+        let known = |time: Option<u64>| time.is_some();
+        assert_eq!(known(times.rtt_server_ns), timeless > 1, "{timeless}");
+        assert_eq!(known(times.rtt_client_ns), ![1, 2].contains(&timeless), "{timeless}");
+        assert_eq!(known(times.setup_time_ns), ![0, 2].contains(&timeless), "{timeless}");
+    }
+    let mut script = Script::new();
+    script.wait_ms(MS);
+    script.client().syn().after_us(0).noted_ms_ago(MS).sent();
+    script.elsewhere();
+    assert_eq!(script.connection_numbered(0).verdict_at(MS * 1_000_000).outcome, Outcome::Pending);
 }

@@ -1,5 +1,6 @@
 //! The times of a connection's steps, stored or implied by others.
 
+use crate::clock::LEAP_NS;
 use crate::connection::state::Connection;
 use crate::connection::state::copies::{FirstCopy, FurtherCopies};
 use crate::connection::state::endpoint::Facts;
@@ -13,8 +14,13 @@ impl Connection {
     ///
     /// In a capture that is not in order of time, say two in one file, the later first, the clock is far
     /// ahead of the segments of the earlier one. Those are no less close to each other for that.
+    ///
+    /// Frames without a time say 1970. How long ago they came is not known: it is not half a century.
     #[inline]
     pub(crate) fn own_clock(&self, clock_ns: i64) -> i64 {
+        if self.last_ns == 0 && clock_ns > LEAP_NS {
+            return 0;
+        }
         let lag_ns = self.extra.as_ref().filter(|_| self.lags()).map_or(0, |extra| extra.lag_ns);
         clock_ns.saturating_sub(lag_ns)
     }

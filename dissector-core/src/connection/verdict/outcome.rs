@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::clock::LEAP_NS;
 use crate::connection::annotation::States;
 use crate::connection::state::Connection;
 use crate::connection::state::endpoint::{Endpoint, Facts};
@@ -204,13 +205,18 @@ impl Connection {
     pub fn setup_time_ns(&self) -> Option<u64> {
         let captured = self.client_end().has(Facts::COPY) && self.frames.syn > 0;
         let syn_ns = captured.then(|| self.time_of(Timestamp::ClientSyn))?;
-        let seen = self.frames.final_ack > 0;
-        seen.then(|| self.time_of(Timestamp::FinalAck).saturating_sub(syn_ns).max(0) as u64)
+        let final_ack_ns =
+            (self.frames.final_ack > 0).then(|| self.time_of(Timestamp::FinalAck))?;
+        let known = !has_no_time(syn_ns, final_ack_ns) && !has_no_time(final_ack_ns, syn_ns);
+        known.then(|| final_ack_ns.saturating_sub(syn_ns).max(0) as u64)
     }
 
     /// The times of the handshake.
     pub fn times(&self) -> HandshakeTimes {
-        let since = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).ok();
+        let since = |from: i64, to: i64| {
+            let known = !has_no_time(from, to);
+            known.then(|| u64::try_from(to.saturating_sub(from)).ok())?
+        };
         let final_ack_ns = (self.frames.final_ack > 0).then(|| self.time_of(Timestamp::FinalAck));
         let answers = |side| {
             let answered = self.handshake.acknowledged(side) || self.is_self_connect();
@@ -554,4 +560,9 @@ fn vantage(times: &HandshakeTimes) -> Vantage {
 
 fn frame(number: u32) -> Option<u64> {
     (number > 0).then_some(number.into())
+}
+
+/// Whether the first of two times is that of a frame without a time, which says 1970, beside one with a time.
+const fn has_no_time(time_ns: i64, other_ns: i64) -> bool {
+    time_ns == 0 && other_ns > LEAP_NS
 }

@@ -476,7 +476,7 @@ const char *tcphs_outcome_cause(uint8_t outcome, size_t nth);
 /// A cause in a sentence or two; null if there is no such cause. Never freed.
 const char *tcphs_cause_text(uint8_t cause);
 
-/// What evidence says, a sentence; null if there is no such evidence. Never freed.
+/// The sentence of a piece of evidence; null if there is no such evidence. Never freed.
 const char *tcphs_evidence_text(uint8_t evidence);
 
 /// How evidence bears on a cause: `enum tcphs_bearing`; `TCPHS_NONE` if it does not.

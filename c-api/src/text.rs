@@ -54,7 +54,7 @@ pub extern "C" fn tcphs_cause_text(cause: u8) -> *const c_char {
     forever(|| Cause::from_number(cause).map(Cause::text))
 }
 
-/// What evidence says, a sentence; null if there is no such evidence. Never freed.
+/// The sentence of a piece of evidence; null if there is no such evidence. Never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_evidence_text(evidence: u8) -> *const c_char {
     forever(|| Evidence::from_number(evidence).map(Evidence::text))

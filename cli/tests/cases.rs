@@ -54,7 +54,7 @@ fn every_case_has_its_outcome_and_cause() {
     }
 }
 
-/// What each case has to say in words, so that it is found where the page is read in a hurry.
+/// Each case has these words, so that they are found where the page is read in a hurry.
 #[test]
 fn every_case_says_what_matters() {
     for (file, conn, said, unsaid) in [

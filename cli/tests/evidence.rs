@@ -1,4 +1,4 @@
-//! What `explain` takes from the packets of a connection beyond what its row says.
+//! The evidence that `explain` takes from the packets of a connection beyond its row.
 
 mod common;
 
@@ -44,7 +44,7 @@ fn capture(folder: &TempDir, segments: &[Sent]) -> String {
     path.display().to_string()
 }
 
-/// What is said of connection `conn`, however it was wrapped.
+/// The explanation of connection `conn`, however it was wrapped.
 #[track_caller]
 fn told(conn: u32, segments: &[Sent]) -> String {
     let folder = tempfile::tempdir().expect("there is room");

@@ -88,7 +88,7 @@ fn the_page_of_outcomes() {
     compare("docs/OUTCOMES.md", &page);
 }
 
-/// What each piece of evidence says.
+/// The sentence of each piece of evidence.
 fn evidence(page: &mut String) {
     page.push_str(
         "\n# Evidence\n\nWhat a capture shows of the cause. Evidence in other connections is in no row: rows \

@@ -184,7 +184,7 @@ fn numbers_count_from_the_synack_that_the_client_accepts() {
     let text = told("ladder", &segments);
     assert!(text.contains("SYN, ACK seq=0 ack=1 "), "{text}");
     assert!(text.contains("seq=1 ack=1 len=10"), "{text}");
-    // Of two responders, the client accepts the first.
+    // The client accepts the first of two responders.
     let segments = [
         HANDSHAKE[0],
         HANDSHAKE[1],

@@ -1,4 +1,4 @@
-//! What `explain` says of a connection because of the other connections of the capture.
+//! The sentences of `explain` that rest on the other connections of the capture.
 
 mod common;
 
@@ -45,7 +45,7 @@ fn capture(folder: &TempDir, segments: &[Sent]) -> String {
     path.display().to_string()
 }
 
-/// What is said of connection `conn`, however it was wrapped.
+/// The explanation of connection `conn`, however it was wrapped.
 fn told(conn: u32, segments: &[Sent]) -> String {
     let folder = tempfile::tempdir().expect("there is room");
     let mut segments = segments.to_vec();
@@ -155,7 +155,7 @@ fn a_scan_goes_to_many_ports_and_a_check_to_one() {
     assert!(text.contains("4 times, every 5.00 s on average"), "{text}");
 }
 
-/// What others show is in no row.
+/// Evidence in other connections is in no row.
 #[test]
 fn rows_depend_on_their_own_packets() {
     let folder = tempfile::tempdir().expect("there is room");

@@ -27,7 +27,7 @@ fn connection(name: &str, expected: [&str; 3]) -> Row {
     row
 }
 
-/// What `explain` says of a capture, however it was wrapped.
+/// The explanation of a capture, however it was wrapped.
 fn explained(name: &str) -> String {
     let text = stdout(&["explain", &capture(name)]);
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -15,7 +15,7 @@ const HOUR: u64 = 3600 * SECOND;
 /// The time of the first frame.
 const START: u64 = 1_700_000_000 * SECOND;
 
-/// Frames of other traffic: ARP, UDP, a protocol that nobody knows, and one that is cut off.
+/// Frames of other traffic: ARP, UDP, an unknown protocol, and one that is cut off.
 fn others() -> [Vec<u8>; 4] {
     let frame = |ethertype: [u8; 2], rest: &[u8]| {
         let mut octets = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];

@@ -53,7 +53,7 @@ impl Followed {
         seen
     }
 
-    /// What is said of each connection, by number.
+    /// The row of each connection, by number.
     fn rows(&self) -> BTreeMap<u32, String> {
         let connections = self.closed.iter().chain(self.table.connections());
         connections.map(|it| (it.id(), row(it, self.table.now_ns()))).collect()

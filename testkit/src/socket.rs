@@ -31,7 +31,7 @@ pub fn set(listener: &impl AsFd, option: impl SetSockOpt<Val = u32>, value: u32)
 /// Sends an octet of urgent data.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn send_urgent(stream: &TcpStream) -> io::Result<()> {
     socket::send(stream.as_raw_fd(), b"!", MsgFlags::MSG_OOB)?;
     Ok(())
@@ -74,7 +74,7 @@ pub fn start_from(local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<TcpSt
 /// Connects with `data` on the SYN if the server's cookie is known, else with a request for it.
 ///
 /// # Errors
-/// What the kernel says, and that of a connection that did not come up.
+/// The kernel's error, and one of a connection that did not come up.
 pub fn connect_with(data: &[u8], remote: SocketAddrV4) -> io::Result<TcpStream> {
     let stream = unconnected()?;
     let flags = MsgFlags::from_bits_retain(libc::MSG_FASTOPEN);
@@ -86,7 +86,7 @@ pub fn connect_with(data: &[u8], remote: SocketAddrV4) -> io::Result<TcpStream> 
 /// cookie, and does not wait for an answer.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn start_with(local: SocketAddrV4, remote: SocketAddrV4, data: &[u8]) -> io::Result<TcpStream> {
     let stream = bound(local)?;
     stream.set_nonblocking(true)?;
@@ -100,7 +100,7 @@ pub fn start_with(local: SocketAddrV4, remote: SocketAddrV4, data: &[u8]) -> io:
 /// Has the kernel probe a peer that is silent for `idle`, then as often again, `count` times.
 ///
 /// # Errors
-/// What the kernel says.
+/// The kernel's error.
 pub fn keep_alive(stream: &TcpStream, idle: Duration, count: u32) -> io::Result<()> {
     let seconds = idle.as_secs() as u32;
     socket::setsockopt(stream, sockopt::KeepAlive, &true)?;

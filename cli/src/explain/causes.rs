@@ -5,11 +5,11 @@ use dissector_core::connection::{Advice, Bearing, Cause, Evidence, EvidenceSet, 
 use super::neighbours::Witnessed;
 use super::page::Page;
 
-/// What the capture shows of the causes of one advice, and the causes that this leaves.
+/// The evidence on the causes of one advice, and the causes that it leaves.
 pub struct Weighed {
     causes: Vec<WeighedCause>,
     decided: Option<Cause>,
-    /// What makes a difference, as sentences.
+    /// The evidence that makes a difference, as sentences.
     shown: Vec<(Evidence, String)>,
 }
 
@@ -47,13 +47,15 @@ impl Weighed {
             let text = witnessed.map_or(evidence.text(), |witnessed| &witnessed.sentence);
             (evidence, text.to_owned())
         };
-        // What proves or excludes comes first.
+        // Evidence that proves or excludes comes first.
         let decides = |evidence: &Evidence| {
             let mut bearings = evidence.bearings().iter();
             bearings.any(|(bearing, _)| matches!(bearing, Bearing::Proves | Bearing::Excludes))
         };
         let mut shown: Vec<_> = all.iter().filter(matters).collect();
-        let proven = decided.filter(|cause| proves(all, *cause));
+        let is_proven =
+            |cause: &Cause| causes.iter().any(|left| left.cause == *cause && left.proven);
+        let proven = decided.filter(is_proven);
         shown.retain(|evidence| proven.is_none_or(|cause| bears(*evidence, cause)));
         shown.sort_by_key(|evidence| !decides(evidence));
         Self { causes, decided, shown: shown.into_iter().map(sentence).collect() }
@@ -121,8 +123,4 @@ fn bears(evidence: Evidence, cause: Cause) -> bool {
 
 fn speaks_for(evidence: EvidenceSet, cause: Cause) -> bool {
     evidence.iter().any(|evidence| bears(evidence, cause))
-}
-
-fn proves(evidence: EvidenceSet, cause: Cause) -> bool {
-    evidence.iter().any(|evidence| evidence.bearing_on(cause) == Some(Bearing::Proves))
 }

@@ -6,7 +6,7 @@ use super::resets;
 use crate::output::units::{duration, octets};
 use crate::timeline::{RepeatedSynAck, Timeline};
 
-/// What comes later than this does not come at once, in nanoseconds.
+/// The longest time after which an event still comes at once, in nanoseconds.
 const LATE_NS: u64 = 1_000_000_000;
 
 /// A remark on a connection whose final ACK the server did not take at first.

@@ -441,7 +441,7 @@ impl Narration<'_> {
         }
     }
 
-    /// What changed in a SYN or SYN/ACK between two capture points, as sentences after a space.
+    /// The changes in a SYN or SYN/ACK between two capture points, as sentences after a space.
     fn changed(&self, segment: &SegmentEvent) -> String {
         let before = self.offered[segment.from as usize];
         let (Some(before), Some(after)) = (before, segment.options) else { return String::new() };
@@ -483,7 +483,7 @@ impl Narration<'_> {
     }
 }
 
-/// What an RST says besides its flags, as sentences after a space.
+/// The content of an RST besides its flags, as sentences after a space.
 fn said_in(segment: &SegmentEvent) -> String {
     let mut said = String::new();
     if let Some(text) = &segment.text {

@@ -1,4 +1,4 @@
-//! What other connections of the captures show of the cause of one.
+//! The evidence in other connections of the captures on the cause of one.
 
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
@@ -73,7 +73,7 @@ impl Neighbours {
         });
     }
 
-    /// What the others show of the cause of this one.
+    /// The evidence in the others on the cause of this one.
     pub fn witness(&self, timeline: &Timeline) -> Vec<Witnessed> {
         let Some(own) = self.list.iter().find(|one| one.id == timeline.id) else {
             return Vec::new();

@@ -53,7 +53,7 @@ pub fn was_answered(timeline: &Timeline) -> bool {
     timeline.verdict.findings.contains(Finding::HalfOpenReset)
 }
 
-/// What the IP identification of the RST shows of the machine that sent it.
+/// The evidence in the IP identification of the RST on the machine that sent it.
 pub fn origin(timeline: &Timeline) -> Option<Witnessed> {
     let (evidence, last, number, what) = match timeline.rst_origin? {
         Origin::Same { last, number } => (Evidence::RstIdFits, last, number, "goes on"),

@@ -29,7 +29,7 @@ pub fn stage_style(stage: Stage) -> Style {
 }
 
 pub const FAINT: Style = Style::new().dimmed();
-/// Of an assumed state that nothing confirms.
+/// An assumed state that nothing confirms.
 pub const STRUCK: Style = Style::new().strikethrough();
 pub const STRONG: Style = Style::new().bold();
 pub const WARNING: Style = AnsiColor::Yellow.on_default();

@@ -65,7 +65,7 @@ pub struct SegmentEvent {
     pub annotation: Annotation,
     /// Options of a SYN or SYN/ACK.
     pub options: Option<SynOptions>,
-    /// What later segments show of its arrival.
+    /// The evidence in later segments on its arrival.
     pub arrival: Arrival,
     /// A keep-alive: its number is the one before the next octet (RFC 9293 §3.8.4).
     pub keep_alive: bool,
@@ -100,7 +100,7 @@ impl SegmentEvent {
     }
 }
 
-/// What the capture shows of the arrival of a segment.
+/// The evidence in the capture on the arrival of a segment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Arrival {
     /// It is assumed, as usual.

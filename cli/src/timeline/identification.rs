@@ -9,7 +9,7 @@ const SOON_NS: i64 = 1_000_000_000;
 /// RSTs that are remembered.
 const MOST: usize = 16;
 
-/// What the identification of an RST shows of its origin.
+/// The origin of an RST, as its identification shows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Origin {
     /// It goes on from `last`, the last one before it.
@@ -58,7 +58,7 @@ impl Identifications {
         }
     }
 
-    /// What the RST in this frame shows.
+    /// The origin of the RST in this frame.
     pub fn of_rst(&self, frame: u64) -> Option<Origin> {
         let found = self.resets.iter().find(|(it, _)| *it == frame);
         found.map(|(_, origin)| *origin)

@@ -52,7 +52,7 @@ pub struct Timeline {
     pub client_resent: u64,
     /// The server sent a segment that is not a SYN.
     pub server_sent_more: bool,
-    /// What the IP identification of the RST that ended the connection shows.
+    /// The origin of the RST that ended the connection, by its IP identification.
     pub rst_origin: Option<Origin>,
     /// The RST that ended the connection follows a segment of its own sender.
     pub rst_unasked: bool,

@@ -24,7 +24,7 @@ const MOST_HEAD: usize = 300;
 /// Events kept from the end; those in between are summed up as one run.
 const MOST_TAIL: usize = 60;
 
-/// What comes within this time comes at once, in nanoseconds.
+/// The longest time after which a segment still comes at once, in nanoseconds.
 const AT_ONCE_NS: i64 = 1_000_000_000;
 /// RSTs that follow a segment of their own sender, as many as are remembered.
 const MOST_UNASKED: usize = 16;

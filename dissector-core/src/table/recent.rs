@@ -131,7 +131,7 @@ const MOST_SETS: usize = 1 << 18;
 /// The segments that are forgotten at once.
 const BLOCK: u32 = 1 << 7;
 /// Segments of a set that are looked through beyond those found at once: only a flood of segments that
-/// are all alike, which nobody needs to tell apart, has more.
+/// are all alike, which need not be told apart, has more.
 const MOST_FURTHER: usize = 32;
 
 /// The bits of an entry that are the number of a segment. More than all places have, so that the number of one

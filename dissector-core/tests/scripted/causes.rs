@@ -1,4 +1,4 @@
-//! What the capture shows of the cause, and where that decides.
+//! The evidence in the capture on the cause, and where it decides.
 
 use dissector_core::connection::{
     Cause, Close, Evidence, EvidenceSet, Outcome, Verdict, WeighedCause,

@@ -1,4 +1,4 @@
-//! What else tells a cause: silence, repetitions, and what an RST answers.
+//! Further evidence on a cause: silence, repetitions, and the segment that an RST answers.
 
 use dissector_core::connection::{Cause, Close, Evidence, Outcome, Verdict};
 

@@ -1,4 +1,4 @@
-//! What a kernel says of its sockets: the netlink interface `sock_diag`, which `ss` uses too.
+//! The states of sockets, as a kernel tells them: the netlink interface `sock_diag`, which `ss` uses too.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};

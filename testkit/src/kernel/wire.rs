@@ -46,7 +46,7 @@ impl Segments {
     }
 }
 
-/// What becomes of a packet.
+/// The fate of a packet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fate {
     /// It is recorded and does not arrive: lost behind the place where the capture is made.
@@ -59,7 +59,7 @@ pub enum Fate {
     Late(Duration),
 }
 
-/// What the wire does with some of the segments to come.
+/// The treatment that the wire gives to some of the segments to come.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// The sender of the segments.
@@ -68,7 +68,7 @@ pub struct Rule {
     pub segments: Segments,
     /// How many of them the rule is still for.
     pub times: usize,
-    /// What becomes of them.
+    /// Their fate.
     pub fate: Fate,
 }
 
@@ -87,7 +87,7 @@ pub struct Recorded {
     pub captured: bool,
 }
 
-/// What the kernels said of a connection.
+/// A connection's states, as the kernels told them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Sample {
     /// When they were asked, in nanoseconds since 1970.
@@ -105,7 +105,7 @@ pub struct Recording {
     pub packets: Vec<Recorded>,
     /// When something arrived or left, in nanoseconds since 1970, in order.
     pub busy_ns: Vec<u64>,
-    /// What the kernels said, at least every hundredth of a second while nothing was under way.
+    /// The states that the kernels told, at least every hundredth of a second while nothing was under way.
     pub samples: Vec<Sample>,
 }
 
@@ -169,7 +169,7 @@ impl Drop for Wire {
     }
 }
 
-/// What the thread of the wire has.
+/// The data of the wire's thread.
 struct Running {
     shared: Arc<Shared>,
     packets: OwnedFd,
@@ -302,7 +302,7 @@ impl Running {
         }
     }
 
-    /// What the first rule says that fits.
+    /// The fate by the first rule that fits.
     fn fate(&self, from: Side, segment: &Segment) -> Option<Fate> {
         let mut rules = lock(&self.shared.rules);
         let rule = rules

@@ -1,4 +1,4 @@
-//! What the kernel says of itself: the states of its sockets beside those that the engine calls
+//! The kernel's own states of its sockets beside those that the engine calls
 //! proven.
 
 mod compare;

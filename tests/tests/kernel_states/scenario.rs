@@ -24,9 +24,7 @@
 //! | `HOST is STATE` | the scenario goes on once the kernel says so |
 //! | `packets N` | the scenario goes on once there were so many in all |
 //! | `outcome NAME…` | the outcomes, in order of the connections; without this line they are not compared |
-//! | `today NAME…` | a known fault: the outcomes that the engine gives instead |
 //! | `silently HOST STATE STATE` | no packet shows that the kernel is not in the first state, but in the second |
-//! | `differs HOST STATE STATE` | a known fault: the first is what the engine calls proven, the second what the kernel says |
 //!
 //! With `TCPHS_SCENARIO=name` in the environment, only that one is played.
 //!
@@ -44,12 +42,10 @@ pub struct Scenario {
     pub name: String,
     pub steps: Vec<(String, Step)>,
     pub outcomes: Vec<String>,
-    pub today: Option<Vec<String>>,
     pub silent: Vec<Contradiction>,
-    pub differs: Vec<Contradiction>,
 }
 
-/// What the engine calls proven, and what the kernel says.
+/// The state that the engine calls proven, and the kernel's.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Contradiction {
     pub side: Side,
@@ -105,9 +101,7 @@ pub fn scenarios(text: &str) -> Vec<Scenario> {
                 name: step.to_owned(),
                 steps: Vec::new(),
                 outcomes: Vec::new(),
-                today: None,
                 silent: Vec::new(),
-                differs: Vec::new(),
             });
             continue;
         }
@@ -129,16 +123,8 @@ fn parse(scenario: &mut Scenario, line: &str, words: &[&str]) -> Option<()> {
             scenario.outcomes = names.iter().map(|name| (*name).to_owned()).collect();
             return Some(());
         }
-        ["today", names @ ..] => {
-            scenario.today = Some(names.iter().map(|name| (*name).to_owned()).collect());
-            return Some(());
-        }
         ["silently", rest @ ..] => {
             scenario.silent.push(contradiction(rest)?);
-            return Some(());
-        }
-        ["differs", rest @ ..] => {
-            scenario.differs.push(contradiction(rest)?);
             return Some(());
         }
         ["wait", time] => vec![Step::Wait(milliseconds(time)?)],

@@ -132,12 +132,12 @@ impl Connection {
         *number = number.saturating_add(1);
     }
 
-    /// What the end that sent the believed RST had sent before that was not answered.
+    /// The unanswered segments, before the RST, of the end that sent the believed RST.
     pub(crate) fn unanswered_before_rst(&self) -> Unanswered {
         self.all_clues().map(|clues| clues.before_rst).unwrap_or_default()
     }
 
-    /// What `side` sent that was not answered.
+    /// The unanswered segments of `side`.
     fn unanswered(&self, side: Side) -> Unanswered {
         let unanswered = self.all_clues().map(|clues| clues.unanswered[side as usize]);
         let received = self.end(side.other()).sent;
@@ -149,7 +149,7 @@ impl Connection {
         self.add_clue(Clue::ICMP_FROM_SERVER);
     }
 
-    /// What the other end of `sender` still knows of this connection, if it holds it in TIME-WAIT.
+    /// The memory that the other end of `sender` has of this connection, if it holds it in TIME-WAIT.
     pub(crate) fn time_wait(&self, sender: Side) -> Option<TimeWait> {
         let waits = match self.close() {
             Close::Fin => self.first_closer() == Some(sender.other()),

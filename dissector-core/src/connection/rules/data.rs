@@ -2,7 +2,7 @@
 
 use crate::connection::annotation::Annotation;
 use crate::connection::event::Event;
-use crate::connection::rules::incarnation::is_within;
+use crate::connection::rules::incarnations::incarnation::is_within;
 use crate::connection::state::Connection;
 use crate::connection::state::endpoint::Facts;
 use crate::connection::state::handshake::Handshake;
@@ -185,29 +185,15 @@ impl Connection {
             }
         }
         if (event.sequence() != nxt) & !(first & syn) | more | first_data {
-            // A copy, so that nothing has to be stored of the others.
-            match PREDICTED {
-                true => self.account_rare_copy(*event, nxt, first, first_data),
-                false => self.account_rare(event, nxt, first, first_data),
-            }
+            self.account_rare(*event, nxt, first, first_data);
         }
     }
 
+    /// The same, for what hardly any segment has. Its sender had got up to `nxt`, unless it is its first. The
+    /// segment is a copy, so that nothing has to be stored of the others.
     #[cold]
-    fn account_rare_copy(
-        &mut self,
-        event: Event<'_>,
-        nxt: SeqNumber,
-        first: bool,
-        first_data: bool,
-    ) {
-        self.account_rare(&event, nxt, first, first_data);
-    }
-
-    /// The same, for what hardly any segment has. Its sender had got up to `nxt`, unless it is its first.
-    #[cold]
-    fn account_rare(&mut self, event: &Event<'_>, nxt: SeqNumber, first: bool, first_data: bool) {
-        let syn = event.has(TcpFlags::SYN);
+    fn account_rare(&mut self, event: Event<'_>, nxt: SeqNumber, first: bool, first_data: bool) {
+        let (event, syn) = (&event, event.has(TcpFlags::SYN));
         if !first && event.sequence() != nxt && !event.end().is_after(nxt) {
             self.note_behind(event);
         }

@@ -3,7 +3,7 @@
 use crate::IcmpError;
 use crate::compact::number_of_32_bits;
 use crate::connection::annotation::Annotation;
-use crate::connection::rules::incarnation::MOST_APART;
+use crate::connection::rules::incarnations::incarnation::MOST_APART;
 use crate::connection::state::Connection;
 use crate::connection::state::endpoint::{Endpoint, Facts};
 use crate::connection::state::handshake::Handshake;

@@ -47,7 +47,7 @@ impl Connection {
     #[cold]
     fn note_gap(&mut self, event: &Event<'_>) {
         let (sender, receiver) = (self.end(event.sender), self.end(event.receiver));
-        // Of an end without any segment, only what is new can be told.
+        // An end without any segment has no highest number: only a rise can be told.
         let more = if knows_next(receiver) {
             event.acknowledgment().is_after(receiver.nxt)
         } else {

@@ -9,6 +9,3 @@ mod incarnations;
 mod missing;
 mod repetition;
 mod resets;
-
-pub(crate) use incarnations::incarnation;
-use resets::rst_acceptance;

@@ -1,4 +1,4 @@
-//! What is remembered of a connection only because it tells its cause: facts that no rule needs.
+//! Facts about a connection that are remembered only because they tell its cause: no rule needs them.
 
 use crate::vocabulary::Side;
 use crate::wire::SeqNumber;
@@ -75,7 +75,7 @@ pub(crate) struct Clues {
     pub facts: Clue,
     /// The client's count of segments, modulo 256, when the SYN/ACK was first repeated after the final ACK.
     pub sent_before_repeat: u8,
-    /// What each end sent since the other's last segment.
+    /// The segments of each end since the other's last one.
     pub unanswered: [Unanswered; 2],
     /// The same of the end that sent the believed RST, before that.
     pub before_rst: Unanswered,
@@ -96,7 +96,7 @@ pub(crate) struct Unanswered {
     pub received: u8,
 }
 
-/// What an end in TIME-WAIT knows of the other.
+/// The memory that an end in TIME-WAIT has of the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeWait {
     /// The number after its last octet and its FIN.

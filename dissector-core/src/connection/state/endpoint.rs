@@ -72,7 +72,7 @@ bitflags::bitflags! {
         const AWAITED = 1 << 29;
         /// A FIN of it may be missing from the capture.
         const MAY_HAVE_CLOSED = 1 << 30;
-        /// Of the client: the last segment was behind the clock.
+        /// The last segment was behind the clock; stored with the client for both.
         const LAGS = 1 << 31;
         /// A segment under way to it will take it to another state.
         const UPCOMING =

@@ -38,9 +38,9 @@ pub(crate) struct Extra {
     pub fin_end: [Option<SeqNumber>; 2],
     /// SYN/ACKs repeated after the final ACK.
     pub repeats: u8,
-    /// What they tell of the server.
+    /// The server's doing, as they show it.
     pub after_ack: AfterAck,
-    /// What is unusual about the opening.
+    /// The unusual features of the opening.
     pub opening: Opening,
     /// RSTs that refused the SYN.
     pub refusals: u8,
@@ -54,7 +54,7 @@ pub(crate) struct Extra {
     pub packets: u32,
     /// How far the clock was ahead of the last segment, in nanoseconds.
     pub lag_ns: i64,
-    /// What tells the cause.
+    /// The facts that tell the cause.
     clues: Option<Box<Clues>>,
 }
 
@@ -131,7 +131,7 @@ impl Extra {
 }
 
 bitflags::bitflags! {
-    /// What is known of the opening of few connections.
+    /// Facts about the opening of few connections.
     #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
     pub(crate) struct Opening: u8 {
         /// An older connection on the same addresses and ports goes on behind the last SYN, or has
@@ -151,7 +151,7 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// What is known of a server that repeats its SYN/ACK after the final ACK.
+    /// Facts about a server that repeats its SYN/ACK after the final ACK.
     #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
     pub(crate) struct AfterAck: u8 {
         /// The final ACK arrived.
@@ -206,7 +206,7 @@ impl Doubts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Passed {
     pub reset: Reset,
-    /// What was known before the sender went on.
+    /// The state before the sender went on.
     pub handshake: Handshake,
     pub findings: FindingSet,
     /// Which ends had sent a FIN.

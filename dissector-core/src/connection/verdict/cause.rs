@@ -23,7 +23,7 @@ const MANY_HOPS: u8 = 32;
 const BGP: u16 = 179;
 /// A TCP that waits repeats its SYN within this time (RFC 6298 §2.1: 1 s; before, 3 s), in nanoseconds.
 const REPEATED_BY_NS: i64 = 3_500_000_000;
-/// What comes later than this comes late, in nanoseconds.
+/// The time from which an event comes late, in nanoseconds.
 const LATE_NS: i64 = 1_000_000_000;
 /// Where nothing is deferred, a SYN/ACK is repeated sooner, in nanoseconds.
 const DEFERRED_NS: i64 = 2_500_000_000;
@@ -42,34 +42,24 @@ pub struct WeighedCause {
     pub cause: Cause,
     /// Whether something proves it.
     pub proven: bool,
-    /// What proves it or speaks for it.
+    /// The evidence that proves it or speaks for it.
     pub speaks_for: EvidenceSet,
-    /// What speaks against it.
+    /// The evidence that speaks against it.
     pub speaks_against: EvidenceSet,
 }
 
 impl WeighedCause {
-    /// `None` if the evidence excludes the cause, or the cause needs evidence and there is none.
-    fn new(cause: Cause, evidence: EvidenceSet) -> Option<Self> {
-        let mut weighed = Self {
-            cause,
-            proven: false,
-            speaks_for: EvidenceSet::EMPTY,
-            speaks_against: EvidenceSet::EMPTY,
+    fn new(cause: Cause, evidence: EvidenceSet) -> Self {
+        let with = |bearing| -> EvidenceSet {
+            evidence.iter().filter(|seen| seen.bearing_on(cause) == Some(bearing)).collect()
         };
-        for seen in evidence {
-            match seen.bearing_on(cause) {
-                Some(Bearing::Excludes) => return None,
-                Some(Bearing::SpeaksAgainst) => weighed.speaks_against.insert(seen),
-                Some(Bearing::SpeaksFor) => weighed.speaks_for.insert(seen),
-                Some(Bearing::Proves) => {
-                    weighed.proven = true;
-                    weighed.speaks_for.insert(seen);
-                }
-                None => {}
-            }
+        let proof = with(Bearing::Proves);
+        Self {
+            cause,
+            proven: !proof.is_empty(),
+            speaks_for: proof.union(with(Bearing::SpeaksFor)),
+            speaks_against: with(Bearing::SpeaksAgainst),
         }
-        (!cause.needs_evidence() || !weighed.speaks_for.is_empty()).then_some(weighed)
     }
 
     /// The more, the likelier. What other connections show is a pattern, and counts twice.
@@ -83,11 +73,12 @@ impl WeighedCause {
 impl Advice {
     /// The causes that the evidence leaves, the likeliest first.
     pub fn causes_given(&self, evidence: EvidenceSet) -> Vec<WeighedCause> {
-        let weighed = self.causes.iter().filter_map(|cause| WeighedCause::new(*cause, evidence));
-        let mut left: Vec<_> = weighed.collect();
+        let (left, _) = self.left_by(evidence);
+        let causes = self.causes.iter().filter(|cause| left & Cause::mask(&[**cause]) != 0);
+        let mut weighed: Vec<_> = causes.map(|cause| WeighedCause::new(*cause, evidence)).collect();
         // The order of the advice decides between equals.
-        left.sort_by_key(|cause| -cause.weight());
-        left
+        weighed.sort_by_key(|cause| -cause.weight());
+        weighed
     }
 
     /// The cause, if the evidence decides: it proves this one and no other, or leaves only this one.
@@ -95,15 +86,22 @@ impl Advice {
         if evidence.is_empty() {
             return None;
         }
+        let (left, proven) = self.left_by(evidence);
+        let candidates = if left & proven == 0 { left } else { left & proven };
+        // An empty set has 64 trailing zeros, the number of no cause.
+        let only = candidates.count_ones() == 1;
+        Cause::from_number(candidates.trailing_zeros() as u8).filter(|_| only)
+    }
+
+    /// The causes that the evidence does not exclude, and for which there is some if they need it; and those
+    /// that it proves. As bits.
+    fn left_by(&self, evidence: EvidenceSet) -> (u64, u64) {
         let mut bearings = Bearings::default();
         evidence.iter().for_each(|seen| bearings.add(seen.masks()));
         let proven = bearings.mask(Bearing::Proves);
         let named = !Cause::NEED_EVIDENCE | proven | bearings.mask(Bearing::SpeaksFor);
         let left = Cause::mask(self.causes) & named & !bearings.mask(Bearing::Excludes);
-        let candidates = if left & proven == 0 { left } else { left & proven };
-        // An empty set has 64 trailing zeros, the number of no cause.
-        let only = candidates.count_ones() == 1;
-        Cause::from_number(candidates.trailing_zeros() as u8).filter(|_| only)
+        (left, proven)
     }
 
     /// The evidence that bears on one of its causes.
@@ -186,7 +184,7 @@ impl Connection {
         self.clues().contains(clue)
     }
 
-    /// What shows why the connection did not come up.
+    /// The evidence on why the connection did not come up.
     fn collect_of_outcome(&self, outcome: Outcome, now_ns: i64, to: &mut Collected) {
         match outcome {
             Outcome::NoReply => self.collect_of_silence(now_ns, to),
@@ -300,7 +298,7 @@ impl Connection {
         }
     }
 
-    /// What the RST that was believed looks like.
+    /// The looks of the RST that was believed.
     fn collect_of_rst(&self, to: &mut Collected) {
         let Some(reset) = self.final_reset() else { return };
         let has = |clue| self.has_clue(clue);
@@ -359,7 +357,7 @@ impl Connection {
         to.add(Evidence::FirstRepetitionLate, clues.first_repeat_ns >= DEFERRED_NS);
     }
 
-    /// What shows why a connection that came up ended as it did, or what it suffers.
+    /// The evidence on why a connection that came up ended as it did, or on what it suffers.
     fn collect_of_end(&self, close: Close, now_ns: i64, to: &mut Collected) {
         match close {
             Close::Open => self.collect_of_unanswered_data(now_ns, to),
@@ -474,7 +472,7 @@ impl Connection {
             let reset = self.findings.contains(Finding::RstUnacceptable);
             let more = server.has(Facts::MORE);
             to.add(Evidence::ServerSilent, !more && !reset);
-            // Of data that was sent once, the acknowledgment may be what is missing.
+            // The acknowledgment of data that was sent once may be missing from the capture.
             let again = self.extra.as_ref().is_some_and(|extra| extra.data_repeats > 0);
             to.add(Evidence::ServerSentMore, more && again);
         }

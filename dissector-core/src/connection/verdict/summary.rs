@@ -71,7 +71,7 @@ pub struct Verdict {
     pub negotiated: Negotiated,
     /// Why it did not come up, or ended as it did, if its own packets decide that.
     pub cause: Option<Cause>,
-    /// What its own packets show of the cause.
+    /// The evidence in its own packets on the cause.
     pub cause_evidence: EvidenceSet,
     /// All findings, on its segments and on the connection as a whole.
     #[cfg_attr(
@@ -211,7 +211,7 @@ pub struct RejectedRsts {
 }
 
 impl RejectedRsts {
-    /// What is wrong with them: `they acknowledge 1000 instead of 1001`.
+    /// The fault in them: `they acknowledge 1000 instead of 1001`.
     pub fn flaw(&self) -> String {
         let (they, s) = if self.count == 1 { ("it", "s") } else { ("they", "") };
         match self.acknowledgment {

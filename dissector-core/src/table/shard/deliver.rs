@@ -17,36 +17,14 @@ pub(super) fn deliver<const REPORT: bool>(
     connection: &mut Connection,
     recent: &mut RecentSegments,
 ) -> Annotation {
+    let own;
+    let mut view = *view;
     if connection.is_renumbered() {
-        return deliver_renumbered::<REPORT>(view, sender, now_ns, connection, recent);
+        connection.learn_numbers(view.segment, sender);
+        own = connection.in_own_numbers(view.segment, sender);
+        view.segment = &own;
     }
-    deliver_as_is::<REPORT>(view, sender, now_ns, connection, recent)
-}
-
-/// The same, for one of a connection that was captured on both sides of a device that rewrites numbers.
-#[cold]
-fn deliver_renumbered<const REPORT: bool>(
-    view: &SegmentView<'_>,
-    sender: Side,
-    now_ns: i64,
-    connection: &mut Connection,
-    recent: &mut RecentSegments,
-) -> Annotation {
-    connection.learn_numbers(view.segment, sender);
-    let own = &connection.in_own_numbers(view.segment, sender);
-    let view = &SegmentView { segment: own, ..*view };
-    deliver_as_is::<REPORT>(view, sender, now_ns, connection, recent)
-}
-
-#[inline(always)]
-fn deliver_as_is<const REPORT: bool>(
-    view: &SegmentView<'_>,
-    sender: Side,
-    now_ns: i64,
-    connection: &mut Connection,
-    recent: &mut RecentSegments,
-) -> Annotation {
-    let event = Event::new(view, sender, connection.receiver(sender));
+    let event = Event::new(&view, sender, connection.receiver(sender));
     let identity = Identity::new(&event, connection);
     let mut seen = Annotation::BLANK;
     let before;

@@ -276,7 +276,7 @@ fn the_older_connection_may_answer_with_data_or_a_fin() {
         let rst = script.client().reflex().of_connection(1).has(Finding::HalfOpenReset);
         rst.is(Stage::RstHalfOpen, "SYN-SENT", "LISTEN?");
         assert_eq!(script.outcome(), Outcome::Challenged, "{octets} {fin}");
-        // What else is under way changes nothing.
+        // The other segments under way change nothing.
         let late = script.server().data(10).raw_seq(5100).raw_ack(1006).of_connection(1);
         late.is(Stage::None, "SYN-SENT", "LISTEN?");
         goes_on(&mut script);

@@ -7,7 +7,7 @@ use testkit::simulator::{Conditions, Passed, Segment, play};
 
 use super::exchange;
 
-/// What was compared.
+/// Numbers of comparisons.
 #[derive(Debug, Default)]
 struct Count {
     segments: u32,
@@ -83,20 +83,20 @@ fn check(seed: u64, count: &mut Count) {
                 challenges += 1;
                 assert!(challenges == 1 && is_bare(&it.segment), "{}", place_of(nth));
             }
-            // Who answers a challenge with an RST looks like one that has lost the connection.
+            // An end that answers a challenge with an RST looks like one that has lost the connection.
             Stage::RstHalfOpen if it.segment.from == syn.segment.from => {
                 count.half_open += 1;
                 break;
             }
             _ if challenges == 0 => assert_eq!(seen.0, expected.0, "{}", place_of(nth)),
-            // What the ACK that was taken for a challenge has shown is missing.
+            // The proof in the ACK that was taken for a challenge is missing.
             _ => assert_eq!(seen.0.connection, 0, "{}", place_of(nth)),
         }
     }
     count.challenges += challenges;
 }
 
-/// What is expected of each segment, with nothing in `place`.
+/// The expectation on each segment, with nothing in `place`.
 fn expected_with_gap<T: Copy>(expected: &[T], place: usize) -> impl Iterator<Item = Option<T>> {
     let (before, after) = expected.split_at(place);
     before.iter().copied().map(Some).chain([None]).chain(after.iter().copied().map(Some))

@@ -2,7 +2,7 @@
 
 use crate::connection::annotation::Annotation;
 use crate::connection::event::Event;
-use crate::connection::rules::incarnation::is_within;
+use crate::connection::rules::incarnations::incarnation::is_within;
 use crate::connection::state::Connection;
 use crate::connection::state::copies::Content;
 use crate::connection::state::endpoint::{Endpoint, Facts};

@@ -8,7 +8,7 @@
 use crate::compact::CompactSegment;
 use crate::connection::annotation::Annotation;
 use crate::connection::event::Event;
-use crate::connection::rules::incarnation::MOST_APART;
+use crate::connection::rules::incarnations::incarnation::MOST_APART;
 use crate::connection::state::Connection;
 use crate::connection::state::endpoint::{Endpoint, Facts};
 use crate::connection::state::extra::Opening;
@@ -115,7 +115,7 @@ impl Connection {
             && other.syn_acknowledged_by(segment.acknowledgment)
     }
 
-    /// What is known of the opening that few connections need.
+    /// The facts about the opening that few connections need.
     pub(crate) fn opening(&self) -> Opening {
         self.extra.as_ref().map_or(Opening::empty(), |extra| extra.opening)
     }
@@ -142,7 +142,7 @@ impl Connection {
             return;
         }
         if goes_on {
-            // Who goes on there has not lost it.
+            // An end that goes on there has not lost it.
             *opening |= Opening::STRAY;
         } else {
             *opening |= Opening::ANSWERED_BY_OLDER;
@@ -185,7 +185,7 @@ impl Connection {
             && !server.has(Facts::SYN)
             && event.has(TcpFlags::ACK)
             // Where the acknowledgment is a little ahead, more of the connection may have been missed.
-            && !crate::connection::rules::incarnation::is_within(client, event.acknowledgment())
+            && !crate::connection::rules::incarnations::incarnation::is_within(client, event.acknowledgment())
     }
 
     /// The responder goes on with an older connection.

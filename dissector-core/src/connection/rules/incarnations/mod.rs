@@ -2,5 +2,5 @@
 //! one that is captured on both sides of a device that rewrites its numbers.
 
 mod beside;
-pub(crate) mod incarnation;
+pub(super) mod incarnation;
 mod renumbered;

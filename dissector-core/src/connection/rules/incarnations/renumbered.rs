@@ -5,7 +5,7 @@
 //! from the other side gets these numbers before anything else looks at it.
 
 use crate::compact::{CompactSegment, SegmentView};
-use crate::connection::rules::incarnation::MOST_APART;
+use crate::connection::rules::incarnations::incarnation::MOST_APART;
 use crate::connection::state::Connection;
 use crate::connection::state::endpoint::Facts;
 use crate::connection::state::extra::Renumbered;

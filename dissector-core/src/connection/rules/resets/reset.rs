@@ -2,7 +2,7 @@
 
 use crate::connection::annotation::Annotation;
 use crate::connection::event::Event;
-use crate::connection::rules::rst_acceptance::Acceptance;
+use crate::connection::rules::resets::rst_acceptance::Acceptance;
 use crate::connection::state::Connection;
 use crate::connection::state::endpoint::Facts;
 use crate::connection::state::extra::{Rejected, Reset};

@@ -1,7 +1,7 @@
 //! Whether the receiver of an RST has to believe it (RFC 9293 §3.5.3, RFC 5961 §3).
 
 use crate::connection::event::Event;
-use crate::connection::rules::incarnation::is_within;
+use crate::connection::rules::incarnations::incarnation::is_within;
 use crate::connection::state::Connection;
 use crate::connection::state::endpoint::Facts;
 use crate::connection::state::gaps::Gaps;

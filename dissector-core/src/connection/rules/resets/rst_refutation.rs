@@ -84,7 +84,7 @@ impl Connection {
     /// A segment after an RST whose sender went on.
     fn follow_passed_rst(&mut self, event: &Event<'_>) {
         let Some(passed) = self.passed_rst() else { return };
-        // What was on its way when the RST arrived shows nothing.
+        // A segment that was on its way when the RST arrived shows nothing.
         let late = event.time_ns.saturating_sub(passed.time_ns) > self.patience_ns();
         let answers = event.has(TcpFlags::ACK) && event.acknowledgment().is_after(passed.nxt);
         let acknowledged = event.has(TcpFlags::ACK).then(|| event.acknowledgment());
@@ -167,7 +167,7 @@ impl Connection {
                 && event.has(TcpFlags::ACK)
                 && (!server.has(Facts::SYN) || server.syn_acknowledged_by(event.acknowledgment()))
         } else if event.sender == reset.by {
-            // What it sends after an RST that has arrived shows nothing.
+            // A segment that it sends after an RST that has arrived shows nothing.
             let sender = self.end(event.sender);
             let acknowledges = event.has(TcpFlags::ACK)
                 && (!sender.has(Facts::ACK) || event.acknowledgment().is_after(sender.ack));

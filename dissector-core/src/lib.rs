@@ -73,6 +73,7 @@
 pub mod capture;
 mod clock;
 mod compact;
+pub mod compare;
 pub mod connection;
 mod icmp;
 mod key;

@@ -12,6 +12,7 @@ mod outcome;
 mod side;
 mod stage;
 mod state;
+mod way;
 
 pub use advice::{Advice, Check, CheckTarget, shell_quoted};
 pub use cause::Cause;
@@ -25,6 +26,9 @@ pub use outcome::{ColourRole, FailureColumn, Outcome, OutcomeClass};
 pub use side::{ClosedBy, Role, RoleBasis, Seen, Side, Vantage};
 pub use stage::{Repeat, Stage, StageClass};
 pub use state::{State, StateNames};
+pub use way::{
+    Change, ChangeIter, ChangeSet, Fate, JoinedBy, Path, Translated, TranslatedIter, TranslatedSet,
+};
 
 /// Every enumeration, in the order of their first use in a row.
 pub const ENUMERATIONS: &[&Enumeration] = &[

@@ -1,0 +1,411 @@
+//! Which connection of one point is which of the other.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::Map;
+use super::sighting::Sighting;
+use super::timing::{LONGEST_WAY_NS, Timing};
+use super::trace::Trace;
+use crate::vocabulary::{JoinedBy, Side};
+use crate::wire::{SeqNumber, TcpFlags};
+
+/// A connection as both points saw it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joint<'a> {
+    pub traces: [&'a Trace; 2],
+    /// The second point's sequence numbers less the first's, of the client and of the server.
+    pub shifts: [u32; 2],
+    /// The point nearer the client.
+    pub nearer_client: usize,
+}
+
+impl Joint<'_> {
+    /// The point that is nearer this end.
+    pub fn point_near(&self, side: Side) -> usize {
+        match side {
+            Side::Client => self.nearer_client,
+            Side::Server => 1 - self.nearer_client,
+        }
+    }
+}
+
+/// Two traces of one connection, by their places at both points.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    pub places: [usize; 2],
+    pub by: JoinedBy,
+    pub shifts: [u32; 2],
+}
+
+/// The connections of two points, joined as far as that is certain.
+#[derive(Debug)]
+pub(super) struct Joining<'a> {
+    traces: [&'a [Trace]; 2],
+    /// Whether each trace still has no partner.
+    free: [Vec<bool>; 2],
+    /// Whether several partners fit.
+    pub ambiguous: [Vec<bool>; 2],
+    pub pairs: Vec<Pair>,
+}
+
+/// The most traces that are compared with each other where nothing but content tells them apart.
+const MOST_ALIKE: usize = 64;
+
+type Ends = [SocketAddr; 2];
+
+impl<'a> Joining<'a> {
+    pub fn new(traces: [&'a [Trace]; 2]) -> Self {
+        let all = |flag| traces.map(|traces| vec![flag; traces.len()]);
+        Self { traces, free: all(true), ambiguous: all(false), pairs: Vec::new() }
+    }
+
+    /// The traces of a point that have no partner and are not ambiguous.
+    pub fn free(&self, point: usize) -> impl Iterator<Item = usize> {
+        let is_free = &self.free[point];
+        let ambiguous = &self.ambiguous[point];
+        (0..is_free.len()).filter(|place| is_free[*place] && !ambiguous[*place])
+    }
+
+    fn trace(&self, point: usize, place: usize) -> &'a Trace {
+        &self.traces[point][place]
+    }
+
+    /// Groups the free traces of both points by a key, and joins the pairs in each group that fit.
+    fn join<K: std::hash::Hash + Eq + Ord + Copy>(
+        &mut self,
+        by: JoinedBy,
+        key: impl Fn(&Trace) -> Option<K>,
+        fits: impl Fn(&Trace, &Trace) -> Option<[u32; 2]>,
+    ) {
+        let mut groups: Map<K, [Vec<usize>; 2]> = Map::default();
+        for point in [0, 1] {
+            for place in self.free(point) {
+                let key = key(self.trace(point, place));
+                key.into_iter().for_each(|key| groups.entry(key).or_default()[point].push(place));
+            }
+        }
+        groups.retain(|_, [first, second]| !first.is_empty() && !second.is_empty());
+        let mut groups: Vec<_> = groups.into_values().collect();
+        groups.sort_unstable();
+        for group in groups {
+            self.join_group(by, group, &fits);
+        }
+    }
+
+    fn join_group(
+        &mut self,
+        by: JoinedBy,
+        group: [Vec<usize>; 2],
+        fits: impl Fn(&Trace, &Trace) -> Option<[u32; 2]>,
+    ) {
+        let [first, second] = group;
+        if first.len().saturating_mul(second.len()) > MOST_ALIKE * MOST_ALIKE {
+            for (point, places) in [(0, &first), (1, &second)] {
+                places.iter().for_each(|place| self.ambiguous[point][*place] = true);
+            }
+            return;
+        }
+        let mut fitting = Vec::new();
+        for &a in &first {
+            for &b in &second {
+                if let Some(shifts) = fits(self.trace(0, a), self.trace(1, b)) {
+                    fitting.push(Pair { places: [a, b], by, shifts });
+                }
+            }
+        }
+        let partners = |pairs: &[Pair], pair: &Pair| {
+            let with = |point: usize| {
+                pairs.iter().filter(|it| it.places[point] == pair.places[point]).count()
+            };
+            with(0).max(with(1))
+        };
+        // Attempts with the same numbers are told apart by their segments.
+        if fitting.iter().any(|pair| partners(&fitting, pair) > 1) {
+            let shared: Vec<_> = fitting
+                .iter()
+                .map(|pair| {
+                    shared_segments(self.trace(0, pair.places[0]), self.trace(1, pair.places[1]))
+                })
+                .collect();
+            let best = |pair: &Pair, common: usize| {
+                let rivals = fitting.iter().zip(&shared).filter(|(other, _)| {
+                    other.places != pair.places
+                        && (other.places[0] == pair.places[0] || other.places[1] == pair.places[1])
+                });
+                let most = rivals.map(|(_, shared)| *shared).max().unwrap_or(0);
+                (common > most, common == most && common > 0)
+            };
+            let judged: Vec<_> =
+                fitting.iter().zip(&shared).map(|(pair, common)| best(pair, *common)).collect();
+            let all_alike = shared.iter().all(|common| *common == 0);
+            let mut certain = Vec::new();
+            for (pair, (wins, ties)) in fitting.iter().zip(judged) {
+                if wins {
+                    certain.push(*pair);
+                } else if (ties || all_alike) && partners(&fitting, pair) > 1 {
+                    let [a, b] = pair.places;
+                    (self.ambiguous[0][a], self.ambiguous[1][b]) = (true, true);
+                }
+            }
+            fitting = certain;
+        }
+        for pair in fitting {
+            let [a, b] = pair.places;
+            (self.free[0][a], self.free[1][b]) = (false, false);
+            (self.ambiguous[0][a], self.ambiguous[1][b]) = (false, false);
+            self.pairs.push(pair);
+        }
+    }
+
+    /// Rule 1: the same addresses and ports, and the same numbers.
+    pub fn by_numbers(&mut self) {
+        let fits = |a: &Trace, b: &Trace| have_same_numbers(a, b).then_some([0; 2]);
+        self.join(JoinedBy::Numbers, |trace| Some(unordered(trace.ends)), fits);
+    }
+
+    /// Rule 2: the same numbers under other addresses or ports.
+    pub fn by_translation(&mut self) {
+        let initial = |trace: &Trace| trace.way(Side::Client).initial;
+        let fits = |a: &Trace, b: &Trace| is_translated(a, b).then_some([0; 2]);
+        self.join(JoinedBy::Nat, |trace| initial(trace).map(|number| number.0), fits);
+        // Without a SYN: segments with the same numbers, those of the other direction included.
+        let key = |it: &Sighting| {
+            let acks = it.is(TcpFlags::ACK) && !it.is(TcpFlags::SYN | TcpFlags::RST);
+            let numbers = u64::from(it.sequence.0) << 32 | u64::from(it.acknowledgment.0);
+            let told = it.payload_octets > 0 || it.is(TcpFlags::FIN);
+            (acks && told).then_some((numbers, it.payload_octets))
+        };
+        self.join_by_segments(JoinedBy::Nat, key, |_, _| true);
+    }
+
+    /// Rule 3: numbers that were rewritten. Timestamps tell the segments, otherwise payload does.
+    pub fn by_content(&mut self, timing: &Timing) {
+        let key = |it: &Sighting| {
+            let (value, echo) = it.timestamps()?;
+            let told = echo != 0 || it.is(TcpFlags::SYN);
+            told.then_some((u64::from(value) << 32 | u64::from(echo), it.length()))
+        };
+        let may_be = |a: &Trace, b: &Trace| !timing.is_known() || overlap(a, b, timing);
+        self.join_by_segments(JoinedBy::Timestamps, key, may_be);
+        let key = |it: &Sighting| {
+            let digest = it.digest().filter(|_| it.payload_octets >= LEAST_PAYLOAD)?;
+            Some((u64::from(digest), it.payload_octets))
+        };
+        self.join_by_segments(JoinedBy::Payload, key, may_be);
+    }
+
+    /// Rule 4: what is left of the same addresses and ports at the same time.
+    pub fn by_time(&mut self, timing: &Timing) {
+        let fits = |a: &Trace, b: &Trace| {
+            let both_open = [a, b].iter().all(|it| it.way(Side::Client).initial.is_some());
+            (timing.is_known() && both_open && overlap(a, b, timing)).then_some([0; 2])
+        };
+        self.join(JoinedBy::Time, |trace| Some(unordered(trace.ends)), fits);
+    }
+
+    /// Joins traces by segments whose key both have, if the numbers of each direction differ by one constant.
+    fn join_by_segments(
+        &mut self,
+        by: JoinedBy,
+        key: impl Fn(&Sighting) -> Option<(u64, u32)>,
+        may_be: impl Fn(&Trace, &Trace) -> bool,
+    ) {
+        // Several connections of one host may have the same timestamps, so a key leads to a few traces.
+        let mut known: Map<(u64, u32), Vec<usize>> = Map::default();
+        for place in self.free(1) {
+            for it in &self.trace(1, place).sightings {
+                if let Some(key) = key(it) {
+                    let places = known.entry(key).or_default();
+                    if places.len() < MOST_ALIKE && places.last() != Some(&place) {
+                        places.push(place);
+                    }
+                }
+            }
+        }
+        if known.is_empty() {
+            return;
+        }
+        let mut fitting: BTreeMap<(usize, usize), [u32; 2]> = BTreeMap::new();
+        for a in self.free(0) {
+            let mut votes: BTreeMap<usize, usize> = BTreeMap::new();
+            for it in &self.trace(0, a).sightings {
+                for place in key(it).and_then(|key| known.get(&key)).into_iter().flatten() {
+                    *votes.entry(*place).or_default() += 1;
+                }
+            }
+            for (b, _) in votes {
+                let [first, second] = [self.trace(0, a), self.trace(1, b)];
+                if may_be(first, second)
+                    && let Some(shifts) = constant_shifts(first, second, by, &key)
+                {
+                    fitting.insert((a, b), shifts);
+                }
+            }
+        }
+        // Connections with the same addresses come first.
+        let same_ends = |(a, b): &(usize, usize)| {
+            unordered(self.trace(0, *a).ends) == unordered(self.trace(1, *b).ends)
+        };
+        let (same, others): (Vec<_>, Vec<_>) =
+            fitting.into_iter().partition(|(places, _)| same_ends(places));
+        for candidates in [same, others] {
+            let is_open =
+                |joining: &Self, (a, b): (usize, usize)| joining.free[0][a] && joining.free[1][b];
+            let mut counts: [Map<usize, usize>; 2] = Default::default();
+            for &((a, b), _) in &candidates {
+                if is_open(self, (a, b)) {
+                    *counts[0].entry(a).or_default() += 1;
+                    *counts[1].entry(b).or_default() += 1;
+                }
+            }
+            for &((a, b), shifts) in &candidates {
+                if !is_open(self, (a, b)) {
+                    continue;
+                }
+                if counts[0][&a] == 1 && counts[1][&b] == 1 {
+                    (self.free[0][a], self.free[1][b]) = (false, false);
+                    self.pairs.push(Pair { places: [a, b], by, shifts });
+                } else {
+                    (self.ambiguous[0][a], self.ambiguous[1][b]) = (true, true);
+                }
+            }
+        }
+    }
+}
+
+/// Whether both traces have a time in common.
+fn overlap(a: &Trace, b: &Trace, timing: &Timing) -> bool {
+    let slack = timing.uncertainty(a.first_ns).unwrap_or(LONGEST_WAY_NS);
+    let [from, to] = [b.first_ns, b.last_ns].map(|time| timing.common(1, time));
+    a.first_ns.saturating_sub(slack) <= to && from.saturating_sub(slack) <= a.last_ns
+}
+
+/// Payload that is long enough to be told from that of other connections, in octets.
+const LEAST_PAYLOAD: u32 = 16;
+
+/// Both ends in an order that is the same whichever is the client.
+fn unordered([a, b]: Ends) -> Ends {
+    if a <= b { [a, b] } else { [b, a] }
+}
+
+/// The sides of the second trace that are the client and the server of the first.
+pub(super) fn sides(a: &Trace, b: &Trace) -> [Side; 2] {
+    let swapped = a.ends[0] == b.ends[1] && a.ends[1] == b.ends[0] && a.ends[0] != b.ends[0];
+    if swapped { [Side::Server, Side::Client] } else { Side::BOTH }
+}
+
+/// Rule 1 of the same addresses and ports: the same initial numbers or, where a SYN is missing, numbers
+/// that overlap in each direction.
+fn have_same_numbers(a: &Trace, b: &Trace) -> bool {
+    let mut common = 0;
+    let mut initial = 0;
+    for (side, other) in Side::BOTH.into_iter().zip(sides(a, b)) {
+        let (mine, theirs) = (a.way(side), b.way(other));
+        match (mine.initial, theirs.initial) {
+            (Some(one), Some(two)) if one == two => initial += 1,
+            (Some(_), Some(_)) => return false,
+            _ => {
+                let (Some(low), Some(next)) = (mine.lowest, mine.next) else { continue };
+                let (Some(from), Some(to)) = (theirs.lowest, theirs.next) else { continue };
+                let apart = low.is_after(to) || from.is_after(next);
+                if apart {
+                    return false;
+                }
+                common += 1;
+            }
+        }
+    }
+    initial + common > 0
+}
+
+/// Rule 2: the same initial numbers of both sides or, where only the client's SYN is in both, with the
+/// same options and timestamps, and one end that is the same.
+fn is_translated(a: &Trace, b: &Trace) -> bool {
+    let initial = |side: Side| a.way(side).initial.zip(b.way(side).initial);
+    let equal = |(one, two): (SeqNumber, SeqNumber)| one == two;
+    if !initial(Side::Client).is_some_and(equal) || !initial(Side::Server).is_none_or(equal) {
+        return false;
+    }
+    if initial(Side::Server).is_some() {
+        return true;
+    }
+    let syn = |trace: &'_ Trace| trace.by(Side::Client).find(|it| it.is(TcpFlags::SYN)).copied();
+    let (Some(one), Some(two)) = (syn(a), syn(b)) else { return false };
+    let offers = one.offer().zip(two.offer());
+    // A translator of home lines clamps the MSS, too.
+    let same_offer = offers.is_some_and(|(one, two)| {
+        (one.window_scale, one.sack, one.others) == (two.window_scale, two.sack, two.others)
+    });
+    let values = |trace: &Trace| -> Vec<u32> {
+        let syns = trace.by(Side::Client).filter(|it| it.is(TcpFlags::SYN));
+        syns.filter_map(|it| it.timestamps()).map(|(value, _)| value).collect()
+    };
+    let (mine, theirs) = (values(a), values(b));
+    let same_timestamps = mine.iter().any(|value| theirs.contains(value));
+    let none = mine.is_empty() && theirs.is_empty();
+    let one_end = a.ends[0] == b.ends[0] || a.ends[1] == b.ends[1];
+    same_offer && (same_timestamps || none && one_end)
+}
+
+/// How many segments of both traces are alike in numbers, timestamps and identification.
+fn shared_segments(a: &Trace, b: &Trace) -> usize {
+    let content = |it: &Sighting| {
+        (it.sequence.0, it.acknowledgment.0, it.length(), it.timestamps(), it.identification())
+    };
+    let mut known: Vec<_> = a.sightings.iter().map(content).collect();
+    known.sort_unstable();
+    b.sightings.iter().filter(|it| known.binary_search(&content(it)).is_ok()).count()
+}
+
+/// The differences of the numbers of both directions, if each is constant over the segments whose key is
+/// in both traces once, and enough of these agree.
+fn constant_shifts(
+    a: &Trace,
+    b: &Trace,
+    by: JoinedBy,
+    key: impl Fn(&Sighting) -> Option<(u64, u32)>,
+) -> Option<[u32; 2]> {
+    let mut shifts = [None; 2];
+    let mut agreeing = 0;
+    let roles = sides(a, b);
+    for (side, other) in Side::BOTH.into_iter().zip(roles) {
+        let keyed = |trace: &Trace, side: Side| {
+            let mut keyed: BTreeMap<(u64, u32), Option<SeqNumber>> = BTreeMap::new();
+            for it in trace.by(side).filter(|it| !it.is_second_capture()) {
+                if let Some(key) = key(it) {
+                    // A key that stands for several numbers tells nothing.
+                    keyed
+                        .entry(key)
+                        .and_modify(|number| *number = number.filter(|it_is| *it_is == it.sequence))
+                        .or_insert(Some(it.sequence));
+                }
+            }
+            keyed
+        };
+        let theirs = keyed(b, other);
+        for (key, number) in keyed(a, side) {
+            let Some((number, there)) = number.zip(theirs.get(&key).copied().flatten()) else {
+                continue;
+            };
+            let shift = there.0.wrapping_sub(number.0);
+            if shifts[side as usize].is_some_and(|known| known != shift) {
+                return None;
+            }
+            shifts[side as usize] = Some(shift);
+            agreeing += 1;
+        }
+        // The SYN has the same difference as all that follow.
+        if let Some((one, two)) = a.way(side).initial.zip(b.way(other).initial) {
+            let shift = two.0.wrapping_sub(one.0);
+            if *shifts[side as usize].get_or_insert(shift) != shift {
+                return None;
+            }
+        }
+    }
+    let same_ends = unordered(a.ends) == unordered(b.ends);
+    let translated = by == JoinedBy::Nat;
+    let least = if same_ends { 1 } else { 2 };
+    let shifts = shifts.map(|shift| shift.unwrap_or(0));
+    (agreeing >= least && (!translated || shifts == [0; 2])).then_some(shifts)
+}

@@ -1,0 +1,241 @@
+//! Which sighting at one point is the same segment as which at the other.
+
+use super::sighting::Sighting;
+use crate::wire::TcpFlags;
+
+/// The flags that tell kinds of segments apart; others may be rewritten (ECN).
+const KIND: TcpFlags = TcpFlags::SYN.union(TcpFlags::FIN).union(TcpFlags::RST).union(TcpFlags::ACK);
+
+/// Earlier sightings of the same content that one is compared with.
+const MOST_CANDIDATES: usize = 64;
+
+/// Pieces that one segment is put together from, at most.
+const MOST_PIECES: usize = 1 << 10;
+
+/// One direction of a connection at both points: at the one nearer the sender, and at the one farther
+/// from it.
+pub(super) struct Direction<'a> {
+    pub near: Vec<&'a Sighting>,
+    pub far: Vec<&'a Sighting>,
+    /// The far point's sequence numbers less the near one's.
+    pub sequence_shift: u32,
+    /// The same for acknowledgment numbers.
+    pub acknowledgment_shift: u32,
+}
+
+/// For each sighting, the one of the same segment at the other point.
+pub(super) struct Links {
+    pub far_of: Vec<Option<usize>>,
+    pub near_of: Vec<Option<usize>>,
+    /// The segments that were joined by their octets: they were sent in other pieces.
+    pub by_octets: Vec<bool>,
+    /// By how much the TTL falls between the points, in most segments.
+    pub usual_drop: Option<i16>,
+    /// Whether identifications are the same at both points.
+    pub keeps_ids: bool,
+}
+
+/// What two sightings of a segment have in common.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+struct Content {
+    sequence: u32,
+    kind: u16,
+    payload: u32,
+    acknowledgment: u32,
+    timestamps: Option<(u32, u32)>,
+    id: Option<u16>,
+}
+
+impl Content {
+    /// In the numbers of the near point.
+    fn new(it: &Sighting, sequence_shift: u32, acknowledgment_shift: u32) -> Self {
+        let acks = it.is(TcpFlags::ACK);
+        Self {
+            sequence: (it.sequence - sequence_shift).0,
+            kind: (it.flags & KIND).bits(),
+            payload: it.payload_octets,
+            acknowledgment: if acks { (it.acknowledgment - acknowledgment_shift).0 } else { 0 },
+            timestamps: it.timestamps(),
+            id: it.identification(),
+        }
+    }
+
+    /// Without the identification, which some devices rewrite.
+    fn without_id(self) -> Self {
+        Self { id: None, ..self }
+    }
+
+    /// Only what a segment cannot lose on the way: options are taken out, the data of a SYN is dropped, and
+    /// an acknowledgment number may be rewritten where something else tells the segment.
+    fn core(self) -> Self {
+        let kind = TcpFlags::from_bits(self.kind);
+        let is_bare =
+            self.payload == 0 && !kind.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
+        Self {
+            payload: if kind.contains(TcpFlags::SYN) { 0 } else { self.payload },
+            acknowledgment: if is_bare { self.acknowledgment } else { 0 },
+            timestamps: None,
+            ..self
+        }
+    }
+}
+
+impl<'a> Direction<'a> {
+    /// Joins the sightings of both points. `can_follow` says whether the second may be the arrival of the
+    /// first, by the clocks.
+    pub fn link(&self, can_follow: impl Fn(&Sighting, &Sighting) -> bool) -> Links {
+        let mut links = Links {
+            far_of: vec![None; self.near.len()],
+            near_of: vec![None; self.far.len()],
+            by_octets: vec![false; self.near.len()],
+            usual_drop: None,
+            keeps_ids: false,
+        };
+        let is_rst = |it: &Sighting| it.is(TcpFlags::RST);
+        // The TTL of the others tells whose an RST is.
+        self.tier(&mut links, |it, content| (!is_rst(it)).then_some(content), &can_follow);
+        links.usual_drop = self.usual_drop(&links);
+        let drop = links.usual_drop;
+        let fits = |near: &Sighting, far: &Sighting| {
+            let same = near.timestamps().zip(far.timestamps()).is_none_or(|(a, b)| a == b);
+            let dropped = i16::from(near.ttl) - i16::from(far.ttl);
+            let whose = !is_rst(near) || drop.is_none_or(|drop| drop == dropped);
+            same && whose && can_follow(near, far)
+        };
+        self.tier(&mut links, |_, content| Some(content), &fits);
+        let keeps_id = |(near, far): (usize, Option<usize>)| {
+            far.is_some() && self.near[near].identification().is_some()
+        };
+        links.keeps_ids = links.far_of.iter().copied().enumerate().any(keeps_id);
+        let keeps_ids = links.keeps_ids;
+        let id = |content: Content| if keeps_ids { content } else { content.without_id() };
+        self.tier(&mut links, |_, content| Some(id(content)), &fits);
+        self.tier(&mut links, |_, content| Some(id(content).core()), &fits);
+        self.link_by_octets(&mut links, &can_follow);
+        links
+    }
+
+    /// Joins what has no partner yet and the same key, the last ones first: of identical copies, the one
+    /// that left last before the arrival.
+    fn tier(
+        &self,
+        links: &mut Links,
+        key: impl Fn(&Sighting, Content) -> Option<Content>,
+        fits: impl Fn(&Sighting, &Sighting) -> bool,
+    ) {
+        let mut entries = Vec::new();
+        for (place, it) in self.near.iter().enumerate() {
+            if links.far_of[place].is_none() && !it.is_second_capture() {
+                let content = key(it, Content::new(it, 0, 0));
+                entries.extend(content.map(|content| (content, false, place)));
+            }
+        }
+        if entries.is_empty() {
+            return;
+        }
+        for (place, it) in self.far.iter().enumerate() {
+            if links.near_of[place].is_none() {
+                let shifted = Content::new(it, self.sequence_shift, self.acknowledgment_shift);
+                entries.extend(key(it, shifted).map(|content| (content, true, place)));
+            }
+        }
+        entries.sort_unstable();
+        for group in entries.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let near_count = group.partition_point(|(_, is_far, _)| !is_far);
+            let (near, far) = group.split_at(near_count);
+            // Second captures are copies that need no partner, so the others come first.
+            let (seconds, firsts): (Vec<_>, Vec<_>) = far
+                .iter()
+                .map(|(.., place)| *place)
+                .partition(|it| self.far[*it].is_second_capture());
+            let mut from = near.len();
+            for place in firsts.into_iter().rev().chain(seconds.into_iter().rev()) {
+                let least = from.saturating_sub(MOST_CANDIDATES);
+                let candidate =
+                    near[least..from].iter().rev().map(|(.., place)| *place).find(|it| {
+                        links.far_of[*it].is_none() && fits(self.near[*it], self.far[place])
+                    });
+                if let Some(candidate) = candidate {
+                    links.far_of[candidate] = Some(place);
+                    links.near_of[place] = Some(candidate);
+                }
+                while from > 0 && links.far_of[near[from - 1].2].is_some() {
+                    from -= 1;
+                }
+            }
+        }
+    }
+
+    fn usual_drop(&self, links: &Links) -> Option<i16> {
+        let linked =
+            links.far_of.iter().enumerate().filter_map(|(near, far)| Some((near, (*far)?)));
+        let mut drops: Vec<_> = linked
+            .map(|(near, far)| i16::from(self.near[near].ttl) - i16::from(self.far[far].ttl))
+            .collect();
+        drops.sort_unstable();
+        let most = drops.chunk_by(i16::eq).max_by_key(|group| group.len())?;
+        // One of two is no rule.
+        (most.len() * 2 > drops.len()).then(|| most[0])
+    }
+
+    /// Joins data that passed in other pieces: offload sends one large segment and receives many small
+    /// ones.
+    fn link_by_octets(&self, links: &mut Links, can_follow: impl Fn(&Sighting, &Sighting) -> bool) {
+        let is_data =
+            |it: &Sighting| it.payload_octets > 0 && !it.is(TcpFlags::RST | TcpFlags::SYN);
+        let Some(origin) = self.near.iter().find(|it| is_data(it)).map(|it| it.sequence) else {
+            return;
+        };
+        let mut pieces: Vec<(i64, i64, usize)> = Vec::new();
+        for (place, it) in self.far.iter().enumerate() {
+            if links.near_of[place].is_none() && is_data(it) {
+                let start = i64::from((it.sequence - self.sequence_shift).since(origin));
+                pieces.push((start, start + i64::from(it.payload_octets), place));
+            }
+        }
+        if pieces.is_empty() {
+            return;
+        }
+        pieces.sort_unstable();
+        // How far the pieces up to each reach: the first that reaches into a segment is found by it.
+        let mut reach = i64::MIN;
+        let reaches: Vec<_> = pieces
+            .iter()
+            .map(|(_, to, _)| {
+                reach = reach.max(*to);
+                reach
+            })
+            .collect();
+        for near in 0..self.near.len() {
+            let it = self.near[near];
+            if links.far_of[near].is_some() || !is_data(it) || it.is_second_capture() {
+                continue;
+            }
+            let start = i64::from(it.sequence.since(origin));
+            let end = start + i64::from(it.payload_octets);
+            let first = reaches.partition_point(|reach| *reach <= start);
+            let inside = &pieces[first..pieces.len().min(first + MOST_PIECES)];
+            let mut covered = start;
+            let mut used = Vec::new();
+            for &(from, to, place) in inside {
+                if from > covered || covered >= end {
+                    break;
+                }
+                if to > covered && can_follow(it, self.far[place]) {
+                    covered = to;
+                    used.push(place);
+                }
+            }
+            // A part of it is the part of a segment that was lost.
+            for place in &used {
+                links.near_of[*place].get_or_insert(near);
+            }
+            if covered >= end
+                && let Some(first) = used.first()
+            {
+                links.far_of[near] = Some(*first);
+                links.by_octets[near] = true;
+            }
+        }
+    }
+}

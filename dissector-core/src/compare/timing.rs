@@ -1,0 +1,91 @@
+//! The time of both points on one clock, and when each was capturing.
+
+use super::clocks::{ClockKind, Clocks};
+use super::observer::Coverage;
+use crate::vocabulary::Side;
+
+/// The longest time on the way that is taken into account where capturing began or ended, in nanoseconds.
+pub(super) const LONGEST_WAY_NS: i64 = 1_000_000_000;
+
+/// The clocks of both points, and the times in which they were capturing.
+#[derive(Debug)]
+pub(super) struct Timing {
+    pub clocks: Clocks,
+    coverage: [Coverage; 2],
+    /// The longest time on the way to each end that was seen, in nanoseconds, at most
+    /// [`LONGEST_WAY_NS`].
+    longest_ns: [Option<i64>; 2],
+}
+
+impl Timing {
+    pub fn new(clocks: Clocks, coverage: [Coverage; 2]) -> Self {
+        Self { clocks, coverage, longest_ns: [None; 2] }
+    }
+
+    /// A segment took this long on the way to this end.
+    pub fn note_delay(&mut self, to: Side, delay_ns: i64) {
+        let longest = &mut self.longest_ns[to as usize];
+        let delay_ns = delay_ns.clamp(0, LONGEST_WAY_NS);
+        *longest = Some(longest.map_or(delay_ns, |it| it.max(delay_ns)));
+    }
+
+    /// A time of a point by the first point's clock.
+    pub fn common(&self, point: usize, time_ns: i64) -> i64 {
+        if point == 0 { time_ns } else { self.clocks.to_a(time_ns) }
+    }
+
+    /// How far the difference of the clocks may be from the stated one; `None` if that is not known.
+    pub fn uncertainty(&self, time_ns: i64) -> Option<i64> {
+        self.clocks.at(time_ns).uncertainty_ns.map(|it| i64::try_from(it).unwrap_or(i64::MAX))
+    }
+
+    /// Whether anything is known of the difference of the clocks.
+    pub fn is_known(&self) -> bool {
+        self.clocks.pieces().any(|piece| piece.kind != ClockKind::Unknown)
+    }
+
+    pub fn drops(&self, point: usize) -> bool {
+        self.coverage[point].dropped > 0
+    }
+
+    /// Whether the point captured everything in this span of the first point's clock.
+    fn captures(&self, point: usize, from_ns: i64, to_ns: i64) -> bool {
+        let Some((start, end)) = self.coverage[point].span_ns else { return false };
+        self.common(point, start) <= from_ns && to_ns <= self.common(point, end)
+    }
+
+    fn margins(&self, to: Side, time_ns: i64) -> Option<(i64, i64)> {
+        self.is_known().then(|| match self.uncertainty(time_ns) {
+            Some(uncertainty) => {
+                let longest = self.longest_ns[to as usize].unwrap_or(LONGEST_WAY_NS);
+                (uncertainty, longest.saturating_add(uncertainty))
+            }
+            // The offset is a bound of one side only.
+            None => (LONGEST_WAY_NS, LONGEST_WAY_NS),
+        })
+    }
+
+    /// Whether the point must have captured what left for it at this time, if it came.
+    pub fn sees_arrival(&self, point: usize, to: Side, departure_ns: i64) -> bool {
+        self.margins(to, departure_ns).is_some_and(|(before, after)| {
+            let (from, until) =
+                (departure_ns.saturating_sub(before), departure_ns.saturating_add(after));
+            self.captures(point, from, until)
+        })
+    }
+
+    /// Whether the point must have captured the departure of what arrived at this time.
+    pub fn saw_departure(&self, point: usize, to: Side, arrival_ns: i64) -> bool {
+        self.margins(to, arrival_ns).is_some_and(|(before, after)| {
+            let (from, until) =
+                (arrival_ns.saturating_sub(after), arrival_ns.saturating_add(before));
+            self.captures(point, from, until)
+        })
+    }
+
+    /// Whether the point was capturing at all while this time passed.
+    pub fn overlaps(&self, point: usize, first_ns: i64, last_ns: i64) -> bool {
+        let Some((start, end)) = self.coverage[point].span_ns else { return false };
+        self.common(point, start) <= last_ns && first_ns <= self.common(point, end)
+    }
+}

@@ -1,0 +1,101 @@
+//! How much was lost and how much appeared in one direction.
+
+use super::crossing::Crossing;
+use super::joining::Joint;
+use super::sighting::Sighting;
+use super::timing::Timing;
+use super::trace::Trace;
+use crate::vocabulary::{Fate, Side};
+use crate::wire::TcpFlags;
+
+/// What was lost and what appeared in one direction.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Segments that were lost, as their sender sent them; `None` if that cannot be counted, because
+    /// offload shows other segments than went over the wire.
+    pub lost: Option<u32>,
+    /// Octets of payload in lost segments; `None` if not known.
+    pub lost_octets: Option<u64>,
+    /// Segments that appeared.
+    pub appeared: Option<u32>,
+}
+
+/// Payload in one segment of Ethernet without options.
+const USUAL_MSS: u32 = 1460;
+
+impl Totals {
+    /// Whether anything was lost.
+    pub fn is_lossy(&self) -> bool {
+        self.lost.is_some_and(|lost| lost > 0) || self.lost_octets.is_some_and(|octets| octets > 0)
+    }
+
+    pub(super) fn new(
+        joint: &Joint<'_>,
+        to: Side,
+        crossings: &[Crossing],
+        timing: &Timing,
+    ) -> Self {
+        let [near_point, far_point] = [joint.point_near(to.other()), joint.point_near(to)];
+        let [near_trace, far_trace] = [near_point, far_point].map(|point| joint.traces[point]);
+        let [near, far] = [near_trace, far_trace].map(|trace| trace.way(to.other()));
+        let with = |fate: Fate| crossings.iter().filter(move |it| it.fate == fate);
+        let octets = |it: &Crossing| u64::from(it.any().payload_octets);
+        let lost_alone = with(Fate::Lost).count() as u32;
+        let octets_alone = with(Fate::Lost).map(octets).sum();
+        let appeared = Some(with(Fate::Appeared).count() as u32);
+        let largest = near.largest.max(far.largest);
+        let offload = largest > largest_segment([near_trace, far_trace], to);
+        if near.unkept == 0 && far.unkept == 0 && !offload {
+            return Self { lost: Some(lost_alone), lost_octets: Some(octets_alone), appeared };
+        }
+        // The rest was only counted, so that all of it has to be in the span of the other point.
+        let is_in_span = near.unkept_ns.is_none_or(|(first, last)| {
+            let times = [first, last].map(|time| timing.common(near_point, time));
+            times.iter().all(|time| timing.sees_arrival(far_point, to, *time))
+        });
+        let misses = timing.drops(far_point) || with(Fate::NotCaptured).next().is_some();
+        if !is_in_span || misses {
+            let lost = (!offload).then_some(lost_alone);
+            return Self { lost, lost_octets: Some(octets_alone), appeared };
+        }
+        let is_extra = |it: &&Crossing| {
+            it.near.is_none() && it.far.is_some_and(|far| !far.is_second_capture())
+        };
+        let extra = |is: fn(&Sighting) -> bool| {
+            crossings.iter().filter(is_extra).filter(|it| is(it.any())).count() as u32
+        };
+        let extra_octets: u64 = crossings.iter().filter(is_extra).map(octets).sum();
+        let far_octets = far.payload_octets.saturating_sub(extra_octets);
+        let lost_octets = Some(near.payload_octets.saturating_sub(far_octets));
+        if offload {
+            return Self { lost: None, lost_octets, appeared };
+        }
+        let controls = with(Fate::Lost).filter(|it| is_control(it.any())).count() as u32;
+        let far_data = far.data.saturating_sub(extra(is_data));
+        let far_acks = far.acks.saturating_sub(extra(is_bare_ack));
+        let lost =
+            controls + near.data.saturating_sub(far_data) + near.acks.saturating_sub(far_acks);
+        Self { lost: Some(lost), lost_octets, appeared }
+    }
+}
+
+fn is_control(it: &Sighting) -> bool {
+    !is_data(it) && !is_bare_ack(it)
+}
+
+/// The same division as that of the counters: see `Trace::segment`.
+fn is_data(it: &Sighting) -> bool {
+    it.payload_octets > 0 && !it.is(TcpFlags::RST)
+}
+
+fn is_bare_ack(it: &Sighting) -> bool {
+    it.is_bare_ack()
+}
+
+/// The most payload that one segment to this end may have.
+fn largest_segment(traces: [&Trace; 2], to: Side) -> u32 {
+    let offers = traces.into_iter().flat_map(|trace| trace.by(to)).filter_map(Sighting::offer);
+    let mss = offers.filter_map(|offer| offer.mss).max();
+    mss.map_or(USUAL_MSS, u32::from)
+}

@@ -61,14 +61,13 @@ impl Observer {
 
     /// Takes in an ICMP error that quotes a segment of a connection.
     pub fn observe_icmp(&mut self, error: &IcmpError, seen: &Annotation, connection: &Connection) {
-        self.trace(seen.connection, connection, error.packet.time_ns).icmp(error);
+        self.trace(seen.connection, connection, error.packet.time_ns).take_icmp(error);
     }
 
     fn trace(&mut self, id: u32, connection: &Connection, time_ns: i64) -> &mut Trace {
         // The numbers of a table rise by one.
         while self.traces.len() <= id as usize {
-            let (id, ends) = (self.traces.len() as u32, [connection.client(), connection.server()]);
-            self.traces.push(Trace::new(id, ends, time_ns));
+            self.traces.push(Trace::new([connection.client(), connection.server()], time_ns));
         }
         &mut self.traces[id as usize]
     }
@@ -78,6 +77,7 @@ impl Observer {
         if let Some(trace) = self.traces.get_mut(connection.id() as usize) {
             trace.outcome = outcome;
             trace.set_client(connection.client());
+            trace.shrink();
         }
     }
 

@@ -84,7 +84,7 @@ impl Timing {
     }
 
     /// Whether the point was capturing at all while this time passed.
-    pub fn overlaps(&self, point: usize, first_ns: i64, last_ns: i64) -> bool {
+    pub fn overlaps(&self, point: usize, [first_ns, last_ns]: [i64; 2]) -> bool {
         let Some((start, end)) = self.coverage[point].span_ns else { return false };
         self.common(point, start) <= last_ns && first_ns <= self.common(point, end)
     }

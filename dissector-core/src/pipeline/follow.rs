@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use crate::capture::{Captures, FileError, Packet};
+use crate::capture::{Captures, FileError, Origin, Packet};
 use crate::connection::{Annotation, Connection, Outcome, Verdict};
 use crate::pipeline::reader::{Origins, Reader};
 use crate::pipeline::workers;
@@ -124,6 +124,8 @@ pub enum FollowEvent<'a> {
 pub struct FollowedPacket<'a> {
     /// The index of its capture.
     pub capture: usize,
+    /// The number of its interface in the capture: see [`Captures::interfaces`].
+    pub interface: u32,
     /// The segment or ICMP error.
     pub packet: &'a Packet<'a>,
     /// Its part in the connection.
@@ -341,7 +343,7 @@ pub fn follow_packets<E>(
         reader.count(1);
         match reader.captures.next_with_clock() {
             // A packet is large, so it is borrowed and not moved.
-            Ok(Some((capture, ref packet, now_ns))) => {
+            Ok(Some((Origin { capture, interface }, ref packet, now_ns))) => {
                 table.turn_clock(now_ns);
                 let annotation = match packet {
                     Packet::Segment(segment) => Some(table.observe(segment)),
@@ -357,7 +359,8 @@ pub fn follow_packets<E>(
                     })?;
                 }
                 if let (Some(annotation), Some(connection)) = (&annotation, table.latest()) {
-                    let followed = FollowedPacket { capture, packet, annotation, connection };
+                    let followed =
+                        FollowedPacket { capture, interface, packet, annotation, connection };
                     on_event(FollowEvent::Packet(followed))?;
                 }
             }

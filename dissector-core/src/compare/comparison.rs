@@ -69,7 +69,7 @@ pub fn compare_with_one_clock(first: Observation, second: Observation) -> Compar
 
 fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comparison {
     let mut points = [first, second];
-    let coverage = points.each_ref().map(|point| point.coverage);
+    let coverage = points.each_ref().map(|point| &point.coverage);
     let traces = points.each_ref().map(|point| &point.traces[..]);
     let mut joining = Joining::new(traces);
     joining.by_numbers();
@@ -217,7 +217,7 @@ impl Comparison {
     }
 
     /// When each point was capturing.
-    pub fn coverage(&self) -> [Coverage; 2] {
+    pub fn coverage(&self) -> [&Coverage; 2] {
         self.points.each_ref().map(Observation::coverage)
     }
 

@@ -35,7 +35,7 @@ struct Passage {
 
 impl Measures {
     pub fn new() -> Self {
-        let unknown = Timing::new(Bounds::new().clocks(), [Coverage::default(); 2]);
+        let unknown = Timing::new(Bounds::new().clocks(), [&Coverage::default(); 2]);
         Self { bounds: Bounds::new(), passages: Vec::new(), pairs: 0, unknown }
     }
 
@@ -102,7 +102,7 @@ impl Measures {
     }
 
     /// The clocks as far as they are known, with the times on the way.
-    pub fn timing(&self, shared: bool, coverage: [Coverage; 2]) -> Timing {
+    pub fn timing(&self, shared: bool, coverage: [&Coverage; 2]) -> Timing {
         let clocks = if shared { super::Clocks::shared() } else { self.bounds.clocks() };
         let mut timing = Timing::new(clocks, coverage);
         for Passage { sender, times: [first, second], to_second, .. } in &self.passages {

@@ -40,7 +40,7 @@ pub use sighting::{Sighting, SynOffer};
 pub use totals::Totals;
 pub use trace::IcmpSighting;
 #[cfg(feature = "capture")]
-pub use watch::observe;
+pub use watch::{InterfaceObservation, observe, observe_interfaces};
 
 #[doc(no_inline)]
 pub use crate::vocabulary::{Change, ChangeSet, Fate, JoinedBy, Path, Translated, TranslatedSet};

@@ -77,8 +77,12 @@ impl<'a> FollowOptions<'a> {
         Self { progress: Some(Box::new(progress)), ..self }
     }
 
-    fn table(&self) -> ConnectionTable {
+    pub(crate) fn table(&self) -> ConnectionTable {
         ConnectionTable::with_limit(self.limit)
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
     }
 }
 
@@ -167,18 +171,39 @@ impl FollowSummary {
         let Exceptions { evicted, shortened, forgotten_segments } = exceptions;
         Self { errors, stopped, evicted, shortened, forgotten_segments, _remaining: remaining }
     }
+
+    /// The summary of a reading whose connections are kept elsewhere.
+    pub(crate) fn of(ended: Ended, exceptions: Exceptions) -> Self {
+        let nothing = ConnectionTable::new().into_remaining();
+        let remaining = Arc::new(Connections::Remaining(nothing));
+        let Ended { errors, stopped } = ended;
+        let Exceptions { evicted, shortened, forgotten_segments } = exceptions;
+        Self { errors, stopped, evicted, shortened, forgotten_segments, _remaining: remaining }
+    }
+}
+
+/// How a reading has ended.
+pub(crate) struct Ended {
+    errors: Vec<FileError>,
+    stopped: bool,
 }
 
 /// How often the limits of a table were reached.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Exceptions {
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Exceptions {
     evicted: u64,
     shortened: u64,
     forgotten_segments: u64,
 }
 
 impl Exceptions {
-    pub(super) fn of(table: &ConnectionTable) -> Self {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.evicted += other.evicted;
+        self.shortened += other.shortened;
+        self.forgotten_segments += other.forgotten_segments;
+    }
+
+    pub(crate) fn of(table: &ConnectionTable) -> Self {
         Self {
             evicted: table.evicted(),
             shortened: table.shortened(),
@@ -369,6 +394,25 @@ pub fn follow_packets<E>(
         }
     }
     finish(table, &origins, reader, |closed| on_event(FollowEvent::Closed(closed)))
+}
+
+/// Reads packet by packet to the end, and hands out each packet with the time of the clock.
+pub(crate) fn each_packet(
+    captures: &mut Captures,
+    options: FollowOptions<'_>,
+    mut on_packet: impl FnMut(Origin, &Packet<'_>, i64),
+) -> Ended {
+    let mut reader = Reader::new(captures, options);
+    while reader.goes_on() {
+        reader.count(1);
+        match reader.captures.next_with_clock() {
+            Ok(Some((origin, ref packet, now_ns))) => on_packet(origin, packet, now_ns),
+            Ok(None) => break,
+            Err(error) => reader.errors.push(error),
+        }
+    }
+    let Reader { errors, stopped, .. } = reader;
+    Ended { errors, stopped }
 }
 
 fn in_this_thread<E>(

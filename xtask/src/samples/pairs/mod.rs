@@ -4,6 +4,8 @@
 //! Both hosts are namespaces of one kernel and have one clock. In the file of the server's point, the
 //! times are shifted, and drift where the scenario says so.
 
+#[cfg(test)]
+mod committed;
 mod points;
 mod router;
 mod scenarios;

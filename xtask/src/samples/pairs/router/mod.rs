@@ -24,8 +24,10 @@ use testkit::random::{Rng, chance};
 
 use super::super::lab::Lab;
 use flow::Flow;
-pub(super) use log::{Action, Log};
-use log::{Done, Ends};
+use log::Ends;
+pub(super) use log::{Action, Done, Log};
+#[cfg(test)]
+pub(super) use packet::Header;
 pub(super) use packet::{ECN, Packet, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE};
 pub(super) use rules::{Answer, Does, Edit, Kind, Orders, PLAIN, Proxy, Rule, Translation, Ttl};
 

@@ -180,3 +180,40 @@ fn connections_have_their_ends_at_both_points() {
         }
     }
 }
+
+#[test]
+fn no_segment_arrives_before_it_left() {
+    for pair in all() {
+        let renumbered = pair.about.to_string().contains(r#""sequence""#)
+            || pair.about.to_string().contains(r#""proxied""#);
+        let mut seen: HashMap<_, [Vec<i64>; 2]> = HashMap::new();
+        for point in Side::BOTH {
+            for frame in pair.at(point) {
+                let Some(header) = &frame.header else { continue };
+                // Without its numbers, only its IP identification tells a segment.
+                if renumbered && header.ip_id == Some(0) {
+                    continue;
+                }
+                let numbers = (!renumbered).then_some((header.sequence, header.acknowledgment));
+                let time = match point {
+                    Side::Client => frame.time.as_nanos() as i64,
+                    Side::Server => pair.by_clients_clock(frame.time),
+                };
+                let key = (frame.to, header.flags, header.data, header.ip_id, numbers);
+                seen.entry(key).or_default()[point as usize].push(time);
+            }
+        }
+        let mut compared = 0;
+        for ((to, ..), times) in &seen {
+            // Only those with one copy at each point are surely the same.
+            let [&[at_client], &[at_server]] = times.each_ref().map(Vec::as_slice) else {
+                continue;
+            };
+            let way =
+                if *to == Side::Server { at_server - at_client } else { at_client - at_server };
+            assert!((0..250_000_000).contains(&way), "{}: {way} ns on the way", pair.name);
+            compared += 1;
+        }
+        assert!(compared > 3 || pair.name == "refused", "{}: {compared} compared", pair.name);
+    }
+}

@@ -3,7 +3,7 @@
 use super::joining::Joint;
 use super::matching::{Direction, Links};
 use super::sighting::Sighting;
-use super::timing::{LocalClocks, Timing};
+use super::timing::{LONGEST_WAY_NS, LocalClocks, Timing};
 use super::trace::Trace;
 use crate::vocabulary::{Change, ChangeSet, Fate, Side};
 use crate::wire::TcpFlags;
@@ -231,6 +231,9 @@ impl<'a> Way<'a> {
         if missing.is_not_captured(it) {
             return Fate::NotCaptured;
         }
+        if missing.may_be_unkept(it, End::Near) {
+            return Fate::Unknown;
+        }
         let misses = fails_to_capture || self.timing.drops(far);
         if misses && !missing.is_repeated(it) { Fate::Unknown } else { Fate::Lost }
     }
@@ -248,8 +251,18 @@ impl<'a> Way<'a> {
         if missing.was_sent(it) {
             return Fate::NotCaptured;
         }
+        if missing.may_be_unkept(it, End::Far) {
+            return Fate::Unknown;
+        }
         if self.timing.drops(near) { Fate::Unknown } else { Fate::Appeared }
     }
+}
+
+/// The point nearer the sender, and the one nearer the receiver.
+#[derive(Clone, Copy)]
+enum End {
+    Near,
+    Far,
 }
 
 /// What tells copies of a segment: its number and length, and of a bare ACK what it acknowledges.
@@ -356,6 +369,25 @@ impl<'a> Missing<'a> {
                 && other.payload_octets == it.payload_octets
                 && other.acknowledgment == it.acknowledgment
         })
+    }
+
+    /// Whether the other point may have seen it and not kept it.
+    fn may_be_unkept(&self, it: &Sighting, seen_at: End) -> bool {
+        let shift = self.way.direction.sequence_shift;
+        let (other, sequence) = match seen_at {
+            End::Near => (End::Far, it.sequence + shift),
+            End::Far => (End::Near, it.sequence - shift),
+        };
+        let there = self.way.traces[other as usize].way(self.way.to.other());
+        let Some(unkept) = there.unkept() else { return false };
+        if it.payload_octets > 0 {
+            // All octets are known, those of unkept segments, too.
+            return there.octets.count(sequence, it.payload_octets) > 0;
+        }
+        let [here, other] = [seen_at, other].map(|end| self.way.points[end as usize]);
+        let begins = self.way.clocks.common(other, unkept.first_ns);
+        let time_ns = self.way.clocks.common(here, it.time_ns);
+        it.is_bare_ack() && time_ns.saturating_add(LONGEST_WAY_NS) >= begins
     }
 
     /// Whether its sender has sent it although the point next to it did not see it: it goes on behind it.

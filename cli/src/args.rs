@@ -85,6 +85,9 @@ pub enum Command {
     /// Prose: what happened to a connection, what it means, what to check next
     #[command(after_help = EXPLAIN)]
     Explain(ExplainArgs),
+    /// One capture of several points: an interface a point, in order of time
+    #[command(after_help = MERGE)]
+    Merge(MergeArgs),
 }
 
 const CONNECTIONS: &str = "\
@@ -137,6 +140,14 @@ Examples:
 
 With --nstat, counters of the server's or the client's kernel say which causes agree with them:
   nstat -az > before.txt; tcpdump -w capture.pcap tcp; nstat -az > after.txt";
+
+const MERGE: &str = "\
+Examples:
+  tcphs merge client.pcap server.pcap --output both.pcapng
+  tcphs merge --at client=a1.pcap.gz --at client=a2.pcap.gz --at server=b.pcap -o both.pcapng
+
+The output is a pcapng file. Each point is an interface of it; one with several interfaces has one
+of each, named POINT/INTERFACE. Frames, their comments and their other options are as they were.";
 
 /// The captures to read.
 #[derive(Args, Clone, Debug)]
@@ -307,6 +318,26 @@ pub struct ExplainArgs {
     /// Write to this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct MergeArgs {
+    #[command(flatten)]
+    pub points: PointFiles,
+
+    /// What to do about clocks that are apart
+    #[arg(long, value_enum, default_value_t = ClockCorrection::None, value_name = "HOW")]
+    pub clock: ClockCorrection,
+
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum ClockCorrection {
+    /// Times are as each point wrote them
+    None,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -37,8 +37,8 @@ fn observe(way: &Way, point: usize, keep_all: bool) -> (Observation, Vec<BTreeSe
     for connection in closed.iter().chain(table.connections()) {
         observer.judge(connection, table.outcome(connection));
     }
-    let span_ns = Some(way.spans_ns[point]);
-    (observer.finish(Coverage { span_ns, dropped: 0 }), truly)
+    let (from_ns, to_ns) = way.spans_ns[point];
+    (observer.finish(Coverage::default().with_span(from_ns, to_ns)), truly)
 }
 
 /// A comparison beside the truth.
@@ -75,6 +75,7 @@ impl Judge<'_> {
 
     fn judge(&mut self, comparison: &Comparison, keep_all: bool) {
         for joined in comparison.connections() {
+            let joined = &joined;
             let Some(number) = self.truth_of(joined) else { continue };
             let seen_by =
                 |point: usize| self.way.points[point].iter().any(|it| it.connection == number);
@@ -103,7 +104,7 @@ impl Judge<'_> {
                 continue;
             }
             self.translated(joined, number, both);
-            let crossings = comparison.crossings(joined);
+            let crossings = comparison.crossings(joined.conn as usize);
             for crossing in &crossings {
                 self.fate(crossing, number);
             }

@@ -1,7 +1,7 @@
 //! The fate of each segment between the points.
 
 use super::joining::Joint;
-use super::matching::{Direction, Links};
+use super::matching::{Direction, Links, Passage};
 use super::sighting::Sighting;
 use super::timing::{LONGEST_WAY_NS, LocalClocks, Timing};
 use super::trace::Trace;
@@ -108,8 +108,15 @@ impl<'a> Way<'a> {
     pub fn links(&self) -> Links {
         self.direction.link(|near, far| {
             let [departure, arrival] = self.times(near, far);
-            let early = departure.saturating_sub(arrival);
-            self.clocks.uncertainty(departure).is_none_or(|uncertainty| early <= uncertainty)
+            let delay = arrival.saturating_sub(departure);
+            // The clocks are such that no segment that bounds them takes less than no time.
+            if delay >= 0 {
+                Passage::Usual
+            } else if self.clocks.uncertainty(departure).is_none_or(|it| delay >= -it) {
+                Passage::Possible
+            } else {
+                Passage::Impossible
+            }
         })
     }
 
@@ -337,10 +344,12 @@ impl<'a> Missing<'a> {
         let is_acknowledged =
             acknowledged.is_some_and(|number| !(it.end() + shift).is_after(number));
         let copy_arrived = with_number(&self.near, it.sequence.0).any(|(linked, _)| linked);
-        let octets = &there.way(self.way.to.other()).octets;
-        let seen = octets.count(it.sequence + shift, it.payload_octets) > 0
-            || with_number(&self.far, it.sequence.0)
-                .any(|(_, other)| other.length() == it.length());
+        let sent = there.way(self.way.to.other());
+        // A FIN may have come with octets before it.
+        let is_control = it.is(TcpFlags::SYN | TcpFlags::FIN);
+        let reaches = sent.numbers().is_some_and(|(_, next)| !(it.end() + shift).is_after(next));
+        let seen =
+            sent.octets.count(it.sequence + shift, it.payload_octets) > 0 || is_control && reaches;
         is_acknowledged && !copy_arrived && !seen
     }
 

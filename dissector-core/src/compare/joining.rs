@@ -200,8 +200,7 @@ impl<'a> Joining<'a> {
         let key = |it: &Sighting| {
             let acks = it.is(TcpFlags::ACK) && !it.is(TcpFlags::SYN | TcpFlags::RST);
             let numbers = u64::from(it.sequence.0) << 32 | u64::from(it.acknowledgment.0);
-            let told = it.payload_octets > 0 || it.is(TcpFlags::FIN);
-            (acks && told).then_some((numbers, it.payload_octets))
+            acks.then_some((numbers, it.payload_octets))
         };
         self.join_by_segments(JoinedBy::Nat, key, |_, _| true);
     }
@@ -434,7 +433,11 @@ fn constant_shifts(
         shifts[side as usize] = shift;
     }
     let same_ends = unordered(a.ends()) == unordered(b.ends());
-    let least = if same_ends && by == JoinedBy::Timestamps { 1 } else { LEAST_AGREEING };
     let translated = by == JoinedBy::Nat;
+    let (one, two) = (a.ends(), b.ends());
+    let one_end = one[0] == two[0] || one[1] == two[1];
+    // Both numbers of a segment are as good as unique, and so are timestamps.
+    let is_enough = same_ends && by == JoinedBy::Timestamps || one_end && translated;
+    let least = if is_enough { 1 } else { LEAST_AGREEING };
     (agreeing >= least && (!translated || shifts == [0; 2])).then_some(shifts)
 }

@@ -323,3 +323,44 @@ fn cut_captures_say_nothing_untrue() {
     let kinds = report(Extent::Cut);
     assert!(kinds.is_empty(), "{kinds:#?}");
 }
+
+/// Prints the mistakes of the way `SEED`, and of connection `CONN` all that is said: to look into one.
+#[test]
+#[ignore = "it prints, and asserts nothing"]
+fn show() {
+    let number = |name: &str| std::env::var(name).map_or(0, |it| it.parse().expect("a number"));
+    let (seed, conn) = (number("SEED"), number("CONN") as usize);
+    let extent = if std::env::var("CUT").is_ok() { Extent::Cut } else { Extent::Whole };
+    for (kind, what) in mistakes(seed, extent) {
+        println!("{kind}: {what}");
+    }
+    let way = Way::with(seed, extent);
+    println!("{:#?}", way.connections[conn]);
+    let [(first, a), (second, b)] = [0, 1].map(|point| observe(&way, point, seed % 2 == 0));
+    let comparison = compare(first, second);
+    println!("{:?}", comparison.clocks().pieces().collect::<Vec<_>>());
+    for joined in comparison.connections() {
+        let is = |truly: &[BTreeSet<usize>], id: Option<u32>| {
+            id.is_some_and(|id| truly[id as usize].contains(&conn))
+        };
+        if is(&a, joined.ids[0]) || is(&b, joined.ids[1]) {
+            println!("{joined:#?}");
+            for crossing in comparison.crossings(joined.conn as usize) {
+                let shown = |it: Option<dissector_core::compare::Sighting>| {
+                    it.map_or("-".to_owned(), |it| {
+                        format!("{}@{} {} {}", it.frame, it.time_ns, it.sequence, it.acknowledgment)
+                    })
+                };
+                println!(
+                    "{} {:?} {} len {} {} → {}",
+                    crossing.to,
+                    crossing.fate,
+                    crossing.any().flags,
+                    crossing.any().payload_octets,
+                    shown(crossing.near),
+                    shown(crossing.far)
+                );
+            }
+        }
+    }
+}

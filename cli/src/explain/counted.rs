@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use dissector_core::ClosedConnection;
-use dissector_core::connection::{Advice, Side};
+use dissector_core::connection::{Advice, Cause, Side};
 use dissector_core::counters::{
     About, Agreement, Counters, Counts, HostTally, NotComparable, Rises, Said, Testimony, can_tell,
     fitting_side, judge,
@@ -115,7 +115,9 @@ impl Heard {
         }
     }
 
-    pub fn write(&self, page: &mut Page, outcome: &str) {
+    /// `outcome` is its label; of the causes that are not listed, only those are told that some counter speaks
+    /// for.
+    pub fn write(&self, page: &mut Page, outcome: &str, is_listed: impl Fn(Cause) -> bool) {
         page.heading(&format!("What the {} kernel counted", self.whose()));
         let (host, role) = (self.host, self.side.role());
         let other = if self.side == Side::Server { "client" } else { "server" };
@@ -136,10 +138,16 @@ impl Heard {
         if let Some(reason) = &testimony.not_of_host {
             return page.paragraph(&format!("They decide nothing: {reason}"));
         }
-        if testimony.said.is_empty() {
+        let matters = |said: &&Said| match said.about {
+            About::Cause(cause) => {
+                is_listed(cause) || said.leans || said.agreement == Agreement::Agrees
+            }
+            _ => true,
+        };
+        let mut told = testimony.said.iter().filter(matters).peekable();
+        if told.peek().is_none() {
             return page.paragraph("No counter of this host tells anything about this connection.");
         }
-        let mut told = testimony.said.iter().peekable();
         let mut explained = Vec::new();
         while let Some(said) = told.next() {
             let mut subjects = vec![subject(said.about, outcome)];

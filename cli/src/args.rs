@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anstyle::{AnsiColor, Style};
 use clap::builder::{PossibleValuesParser, Styles, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dissector_core::compare::Path;
 use dissector_core::connection::Outcome;
 
 const STYLES: Styles = Styles::styled()
@@ -41,6 +42,7 @@ Examples:
   tcphs ladder --conn 3 capture.pcapng           draw connection 3
   tcphs explain --conn 3 capture.pcapng          what happened to it, and what to check next
   tcphs servers capture.pcapng                   which servers fail, and how often
+  tcphs compare client.pcapng server.pcapng      what was lost between two points
 "
     };
 }
@@ -84,6 +86,9 @@ pub enum Command {
     /// Prose: what happened to a connection, what it means, what to check next
     #[command(after_help = EXPLAIN)]
     Explain(ExplainArgs),
+    /// Captures of two points: what was lost, changed or answered in between
+    #[command(after_help = COMPARE)]
+    Compare(CompareArgs),
 }
 
 const CONNECTIONS: &str = "\
@@ -133,6 +138,17 @@ Examples:
   tcphs explain --failed --max 3 capture.pcapng
   tcphs explain --host 10.0.0.2 --outcome not_accepted capture.pcapng";
 
+const COMPARE: &str = "\
+Examples:
+  tcphs compare client.pcapng server.pcapng
+  tcphs compare --path syn_lost --path synack_lost client.pcapng server.pcapng
+  tcphs compare --format jsonl client.pcapng server.pcapng | jq 'select(.lost_to_server > 0)'
+  tcphs compare --fail-on lost client.pcapng server.pcapng || echo 'something was lost'
+
+The clocks of the points may be hours apart: how far is found out from the segments that both
+have seen. → is the way to the server, ← the way to the client. Losses are counted only where both
+points were capturing; `-` says that they cannot be counted.";
+
 /// The captures to read.
 #[derive(Args, Clone, Debug)]
 pub struct Source {
@@ -169,14 +185,15 @@ pub struct Select {
     /// The connection with this number
     #[arg(long, value_name = "N")]
     pub conn: Vec<u32>,
-
-    /// Exit with status 3 if any of them failed
-    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Options")]
-    pub fail_on: Option<FailOn>,
 }
 
 fn outcome_parser() -> impl TypedValueParser<Value = Outcome> {
     let labels = Outcome::ALL.iter().map(|outcome| outcome.label());
+    PossibleValuesParser::new(labels).try_map(|label| label.parse())
+}
+
+fn path_parser() -> impl TypedValueParser<Value = Path> {
+    let labels = Path::ALL.iter().map(|path| path.label());
     PossibleValuesParser::new(labels).try_map(|label| label.parse())
 }
 
@@ -188,6 +205,37 @@ pub struct RowArgs {
 
     #[command(flatten)]
     pub select: Select,
+
+    /// Exit with status 3 if any of them failed
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<FailOn>,
+
+    /// How to write the rows
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    /// The captures of two points; the first is A, the second B, whichever is nearer the client
+    #[arg(required = true, value_name = "FILE", num_args = 2)]
+    pub files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub select: Select,
+
+    /// Those to which this happened between the points
+    #[arg(long, value_name = "NAME", value_parser = path_parser(),
+          help_heading = "Which connections (repeat an option for more)")]
+    pub path: Vec<Path>,
+
+    /// Exit with status 3 if any of them failed, or lost a segment between the points
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Vec<FailOnWay>,
 
     /// How to write the rows
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -205,6 +253,10 @@ pub struct LadderArgs {
 
     #[command(flatten)]
     pub select: Select,
+
+    /// Exit with status 3 if any of them failed
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<FailOn>,
 
     /// How to draw
     #[arg(long, value_enum, default_value_t = Drawing::Text)]
@@ -226,6 +278,10 @@ pub struct ExplainArgs {
 
     #[command(flatten)]
     pub select: Select,
+
+    /// Exit with status 3 if any of them failed
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<FailOn>,
 
     /// How many connections to explain at most
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -262,6 +318,14 @@ pub enum Drawing {
 pub enum FailOn {
     /// A connection that did not come up
     Failed,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum FailOnWay {
+    /// A connection that did not come up
+    Failed,
+    /// A segment that was lost between the points
+    Lost,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -60,7 +60,7 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
         warn(&note);
     }
     ending.report()?;
-    Ok(arguments.select.done(timelines.failed))
+    Ok(Done::on(arguments.fail_on.is_some() && timelines.failed))
 }
 
 /// The explanation of one connection, whose number is that in `files`.

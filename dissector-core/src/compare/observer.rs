@@ -32,7 +32,7 @@ pub struct Coverage {
 }
 
 /// What one point has seen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Observation {
     pub(super) traces: Vec<Trace>,
     pub(super) coverage: Coverage,

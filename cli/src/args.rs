@@ -136,7 +136,11 @@ const EXPLAIN: &str = "\
 Examples:
   tcphs explain --conn 3 capture.pcapng
   tcphs explain --failed --max 3 capture.pcapng
-  tcphs explain --host 10.0.0.2 --outcome not_accepted capture.pcapng";
+  tcphs explain --host 10.0.0.2 --outcome not_accepted capture.pcapng
+  tcphs explain --conn 3 --nstat before.txt after.txt capture.pcapng
+
+With --nstat, counters of the server's or the client's kernel say which causes agree with them:
+  nstat -az > before.txt; tcpdump -w capture.pcap tcp; nstat -az > after.txt";
 
 const COMPARE: &str = "\
 Examples:
@@ -282,6 +286,14 @@ pub struct ExplainArgs {
     /// Exit with status 3 if any of them failed
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fail_on: Option<FailOn>,
+    /// What the kernel of one host counted: two outputs of `nstat -az` (or of /proc/net/netstat and
+    /// /proc/net/snmp) on it, from before and after the capture
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"])]
+    pub nstat: Vec<PathBuf>,
+
+    /// The host that the outputs are of; without it, the server, unless they can only be the client's
+    #[arg(long, value_enum, requires = "nstat", value_name = "SIDE")]
+    pub nstat_of: Option<CountedOf>,
 
     /// How many connections to explain at most
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -312,6 +324,14 @@ pub enum Drawing {
     Mermaid,
     /// A picture
     Svg,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum CountedOf {
+    /// The sender of the first SYN
+    Client,
+    /// The host it was sent to
+    Server,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -6,6 +6,7 @@
 //! | frames of a live source | [`capture::Decoder`] for the packets in them, [`ConnectionTable`] |
 //! | IP packets or TCP segments | [`Segment`], [`IcmpError`], [`ConnectionTable`] |
 //! | a TCP header | [`wire::TcpHeader`] |
+//! | counters of the hosts' kernels | [`counters`] |
 //!
 //! A [`ConnectionTable`] says of each segment what it was ([`connection::Annotation`]) and of each
 //! connection how it went ([`connection::Verdict`]). It does no I/O and reads no clock: time comes in
@@ -75,6 +76,7 @@ mod clock;
 mod compact;
 pub mod compare;
 pub mod connection;
+pub mod counters;
 mod icmp;
 mod key;
 #[cfg_attr(not(feature = "capture"), allow(dead_code, reason = "only files are read in batches"))]

@@ -7,6 +7,7 @@ use dissector_core::capture::{
 };
 use hex_literal::hex;
 use proptest::prelude::*;
+use testkit::pcapng::{BIG, LITTLE, Order};
 
 /// SYN/ACK from port 443 to 40000, two octets of payload.
 const TCP: [u8; 22] = hex!("01bb9c40 00000001 00000002 5012ffff 00000000 6869");
@@ -110,47 +111,6 @@ fn ipv6(next_header: u8, payload: &[u8]) -> Vec<u8> {
 
 fn ethernet(ethertype: [u8; 2], payload: &[u8]) -> Vec<u8> {
     [&[0; 12], &ethertype[..], payload].concat()
-}
-
-/// Writes the numbers of a pcapng file in one byte order.
-#[derive(Clone, Copy)]
-struct Order {
-    big: bool,
-}
-
-const LITTLE: Order = Order { big: false };
-const BIG: Order = Order { big: true };
-
-impl Order {
-    fn u16(self, value: u16) -> [u8; 2] {
-        if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
-    }
-
-    fn u32(self, value: u32) -> [u8; 4] {
-        if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
-    }
-
-    fn block(self, kind: u32, body: &[u8]) -> Vec<u8> {
-        let padding = &[0; 3][..body.len().wrapping_neg() % 4];
-        let octets = self.u32((12 + body.len() + padding.len()) as u32);
-        [&self.u32(kind)[..], &octets, body, padding, &octets].concat()
-    }
-
-    fn section(self) -> Vec<u8> {
-        let body = [&self.u32(0x1a2b_3c4d)[..], &self.u16(1), &self.u16(0), &[0xff; 8]].concat();
-        self.block(0x0a0d_0d0a, &body)
-    }
-
-    fn interface(self, link_type: u16, options: &[u8]) -> Vec<u8> {
-        self.block(1, &[&self.u16(link_type)[..], &[0; 6], options].concat())
-    }
-
-    fn packet(self, interface: u32, timestamp: u64, frame: &[u8]) -> Vec<u8> {
-        let octets = self.u32(frame.len() as u32);
-        let high = self.u32((timestamp >> 32) as u32);
-        let low = self.u32(timestamp as u32);
-        self.block(6, &[&self.u32(interface)[..], &high, &low, &octets, &octets, frame].concat())
-    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod folders;
 pub mod kernel;
 pub mod loopback;
 pub mod packet;
+pub mod pcapng;
 pub mod random;
 #[cfg(feature = "engine")]
 pub mod script;

@@ -252,21 +252,35 @@ pub fn set_header_checksum(packet: &mut [u8]) {
     packet[10..12].copy_from_slice(&sum.to_ne_bytes());
 }
 
-/// Writes the right checksum into the TCP segment of an IPv4 packet, which a network card would do
-/// otherwise. Any other packet stays as it is.
+/// Writes the right checksum into the TCP segment of an IP packet without extension headers, which a
+/// network card would do otherwise. Any other packet stays as it is.
 pub fn set_segment_checksum(packet: &mut [u8]) {
     const TCP: u8 = 6;
-    let header = usize::from(packet[0] & 0x0f) * 4;
-    let fragmented = packet[6] & 0x3f != 0 || packet[7] != 0;
-    if packet[9] != TCP || fragmented || packet.len() < header + 20 {
+    let (header, protocol, addresses) = match packet.first().map(|first| first >> 4) {
+        Some(4) if packet.len() >= 20 => {
+            let fragmented = packet[6] & 0x3f != 0 || packet[7] != 0;
+            (usize::from(packet[0] & 0x0f) * 4, if fragmented { 0 } else { packet[9] }, 12..20)
+        }
+        Some(6) if packet.len() >= 40 => (40, packet[6], 8..40),
+        _ => return,
+    };
+    if protocol != TCP || packet.len() < header + 20 {
         return;
     }
-    let address = |at| IpAddr::from([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
-    let (source, destination) = (address(12), address(16));
-    let segment = &mut packet[header..];
+    let (ip, segment) = packet.split_at_mut(header);
+    let (source, destination) = ip[addresses.clone()].split_at(addresses.len() / 2);
+    let (source, destination) = (address(source), address(destination));
     segment[16..18].fill(0);
     let sum = transport_checksum(source, destination, TCP, segment);
     segment[16..18].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// The address of 4 or 16 octets.
+fn address(octets: &[u8]) -> IpAddr {
+    match <[u8; 16]>::try_from(octets) {
+        Ok(octets) => IpAddr::from(octets),
+        Err(_) => IpAddr::from([octets[0], octets[1], octets[2], octets[3]]),
+    }
 }
 
 #[cfg(test)]

@@ -115,10 +115,12 @@ pub fn open_to_all(folder: &Path) {
     std::fs::set_permissions(folder, open).expect("the folder is ours");
 }
 
-/// Every committed sample.
+/// Every committed sample; none of the pairs, which have each connection twice.
 pub fn samples() -> Vec<PathBuf> {
-    files_below(&testkit::workspace_root().join("samples"))
+    let folder = testkit::workspace_root().join("samples");
+    files_below(&folder)
         .into_iter()
+        .filter(|file| file.parent() == Some(&folder))
         .filter(|file| file.extension().is_some_and(|ending| ending == "pcapng"))
         .collect()
 }

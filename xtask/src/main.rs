@@ -127,8 +127,10 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<()> {
             parse(&[], &[], 0)?;
             take_screenshots()?;
         }
-        "samples" => samples::record(&parse(&[], &[], usize::MAX)?.texts())?,
-        samples::TALK => samples::talk(&parse(&[], &[], 2)?.texts())?,
+        "samples" => {
+            record_samples(&parse(&[], &["random-loss", "connections", "octets"], usize::MAX)?)?
+        }
+        samples::TALK => samples::talk(&parse(&[], &[], usize::MAX)?.texts())?,
         other => return Err(usage(&format!("there is no command `{other}`")).into()),
     }
     Ok(())
@@ -229,6 +231,17 @@ fn scope(given: &Arguments) -> Result<Scope> {
         (true, false) => Ok(Scope::Global),
         (false, true) => Ok(Scope::Personal),
         (false, false) => Ok(Scope::usual()),
+    }
+}
+
+fn record_samples(given: &Arguments) -> Result<()> {
+    match given.value("random-loss", "a folder")? {
+        Some(folder) => samples::record_random_loss(&samples::RandomLoss {
+            folder,
+            connections: given.value("connections", "a number")?.unwrap_or(60),
+            octets: given.value("octets", "a number")?.unwrap_or(3000),
+        }),
+        None => samples::record(&given.texts()),
     }
 }
 

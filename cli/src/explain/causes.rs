@@ -2,6 +2,9 @@
 
 use dissector_core::connection::{Advice, Bearing, Cause, Evidence, EvidenceSet, WeighedCause};
 
+use dissector_core::counters::Agreement;
+
+use super::counted::Heard;
 use super::neighbours::Witnessed;
 use super::page::Page;
 
@@ -9,6 +12,10 @@ use super::page::Page;
 pub struct Weighed {
     causes: Vec<WeighedCause>,
     decided: Option<Cause>,
+    /// The causes that the counters confirm or refute, and a note that says so.
+    counted: Vec<(Cause, Agreement, String)>,
+    /// All evidence, shown or not.
+    all: EvidenceSet,
     /// The evidence that makes a difference, as sentences.
     shown: Vec<(Evidence, String)>,
 }
@@ -58,14 +65,60 @@ impl Weighed {
         let proven = decided.filter(is_proven);
         shown.retain(|evidence| proven.is_none_or(|cause| bears(*evidence, cause)));
         shown.sort_by_key(|evidence| !decides(evidence));
-        Self { causes, decided, shown: shown.into_iter().map(sentence).collect() }
+        let shown = shown.into_iter().map(sentence).collect();
+        Self { causes, decided, counted: Vec::new(), all, shown }
     }
 
-    /// The causes that are named: the one that the evidence decides on, or all that it leaves.
+    /// Orders the causes by what the counters say of them: those that they refute stand last.
+    pub fn heed(&mut self, heard: &Heard, advice: &Advice) {
+        let Some(testimony) = heard.testimony() else { return };
+        for &cause in advice.causes {
+            let Some(said) = testimony.on(cause) else { continue };
+            let verb = match said.agreement {
+                Agreement::Agrees => "agree",
+                Agreement::DoesNotAgree => "do not agree",
+                _ => continue,
+            };
+            let note = format!(" [the {} counters {verb}]", heard.whose());
+            self.counted.push((cause, said.agreement, note));
+            let is_left = self.causes.iter().any(|left| left.cause == cause);
+            let excludes =
+                |evidence: Evidence| evidence.bearing_on(cause) == Some(Bearing::Excludes);
+            let agrees = said.agreement == Agreement::Agrees;
+            if agrees && !is_left && cause.needs_evidence() && !self.all.iter().any(excludes) {
+                self.causes.push(WeighedCause::without_evidence(cause));
+                self.decided = None;
+            }
+        }
+        self.causes.sort_by_key(|weighed| match testimony.on(weighed.cause) {
+            Some(said) => match said.agreement {
+                Agreement::Agrees => 0,
+                Agreement::DoesNotAgree => 3,
+                _ if said.leans => 1,
+                _ => 2,
+            },
+            None => 2,
+        });
+    }
+
+    fn note(&self, cause: Cause) -> &str {
+        let found = self.counted.iter().find(|(counted, ..)| *counted == cause);
+        found.map_or("", |(_, _, note)| note)
+    }
+
+    /// The causes to look into: the one that the evidence decides on, or all that it and the counters leave.
     pub fn named(&self) -> Vec<Cause> {
         match self.decided {
             Some(cause) => vec![cause],
-            None => self.causes.iter().map(|weighed| weighed.cause).collect(),
+            None => {
+                let refuted = |cause: &Cause| {
+                    self.counted.iter().any(|(counted, agreement, _)| {
+                        counted == cause && *agreement == Agreement::DoesNotAgree
+                    })
+                };
+                let causes = self.causes.iter().map(|weighed| weighed.cause);
+                causes.filter(|cause| !refuted(cause)).collect()
+            }
         }
     }
 
@@ -73,14 +126,16 @@ impl Weighed {
         match self.decided {
             Some(cause) => {
                 page.heading("The cause");
-                page.paragraph(cause.text());
+                page.paragraph(&format!("{}{}", cause.text(), self.note(cause)));
                 self.write_evidence(page, "What shows it:");
             }
             None if self.causes.is_empty() => {}
             None => {
                 page.heading("Likely causes");
                 for (number, weighed) in (1..).zip(&self.causes) {
-                    let text = format!("{}{}", weighed.cause.text(), self.references(weighed));
+                    let text =
+                        [weighed.cause.text(), &self.references(weighed), self.note(weighed.cause)]
+                            .concat();
                     page.numbered(number, &text);
                 }
                 self.write_evidence(page, "What the capture shows of them:");

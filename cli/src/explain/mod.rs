@@ -2,6 +2,7 @@
 
 mod causes;
 mod circumstances;
+mod counted;
 mod narration;
 mod neighbours;
 mod page;
@@ -15,6 +16,7 @@ use dissector_core::connection::{
 use terminal_size::{Width, terminal_size};
 
 use self::causes::Weighed;
+use self::counted::{Counted, Heard};
 use self::neighbours::{Neighbours, Witnessed};
 use self::page::Page;
 use crate::args::ExplainArgs;
@@ -31,10 +33,15 @@ const COLUMNS: usize = 80;
 
 pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
     let source = &arguments.source;
-    input::keep_apart(arguments.output.as_deref(), &source.files)?;
+    let read: Vec<_> = source.files.iter().chain(&arguments.nstat).cloned().collect();
+    input::keep_apart(arguments.output.as_deref(), &read)?;
+    let mut counted = Counted::read(arguments)?;
     let mut neighbours = Neighbours::default();
     let on_closed = |closed: &ClosedConnection<'_>| {
         neighbours.add(closed.connection, &closed.verdict());
+        if let Some(counted) = &mut counted {
+            counted.add(closed);
+        }
     };
     let (timelines, ending) =
         timeline::collect(source, &arguments.select, arguments.max, on_closed)?;
@@ -53,7 +60,10 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
         let mut others = neighbours.witness(timeline);
         others.extend(resets::origin(timeline));
         others.extend(resets::unasked(timeline));
-        output.text(&explanation(timeline, &others, &files, drawable, columns))?;
+        let heard =
+            counted.as_ref().map(|counted| counted.hear(timeline, timeline.verdict.advice()));
+        let found = Found { others: &others, heard: heard.as_ref() };
+        output.text(&explanation(timeline, &found, &files, drawable, columns))?;
     }
     output.flush()?;
     if let Some(note) = timelines.note("explains") {
@@ -63,10 +73,18 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
     Ok(Done::on(arguments.fail_on.is_some() && timelines.failed))
 }
 
+/// What bears on a connection besides its own packets.
+struct Found<'a> {
+    /// In other connections.
+    others: &'a [Witnessed],
+    /// In the counters of a host.
+    heard: Option<&'a Heard>,
+}
+
 /// The explanation of one connection, whose number is that in `files`.
 fn explanation(
     timeline: &Timeline,
-    others: &[Witnessed],
+    found: &Found<'_>,
     files: &[&str],
     drawable: bool,
     columns: usize,
@@ -97,20 +115,27 @@ fn explanation(
         None => page.paragraph(outcome.advice().means),
     }
     circumstances::remarks(timeline).iter().for_each(|remark| page.paragraph(remark));
+    if let Some(heard) = found.heard {
+        heard.write(&mut page, outcome.label());
+    }
     let verdict = &timeline.verdict;
     if strays::means(timeline).is_some() {
         // There was no connection to look into.
     } else if !verdict.established {
-        advice(&mut page, outcome.advice(), verdict.cause_evidence, others, &target);
+        advice(&mut page, outcome.advice(), verdict.cause_evidence, found, &target);
     } else if outcome != Outcome::Complete {
         // It came up; its outcome says how much of it was captured.
-        advice(&mut page, outcome.advice(), EvidenceSet::EMPTY, &[], &target);
+        let nothing = Found { others: &[], heard: None };
+        advice(&mut page, outcome.advice(), EvidenceSet::EMPTY, &nothing, &target);
     }
     if let Some(end) = verdict.end_advice() {
         let open = verdict.close == Close::Open;
         page.heading(if open { "What went wrong" } else { "How it ended" });
         page.paragraph(end.means);
-        advice(&mut page, end, verdict.cause_evidence, others, &target);
+        advice(&mut page, end, verdict.cause_evidence, found, &target);
+    }
+    if found.heard.is_none() {
+        counted::advise(&mut page, timeline);
     }
 
     page.heading("To look closer");
@@ -134,10 +159,13 @@ fn advice(
     page: &mut Page,
     advice: &Advice,
     evidence: EvidenceSet,
-    others: &[Witnessed],
+    found: &Found<'_>,
     target: &CheckTarget<'_>,
 ) {
-    let weighed = Weighed::new(advice, evidence, others);
+    let mut weighed = Weighed::new(advice, evidence, found.others);
+    if let Some(heard) = found.heard {
+        weighed.heed(heard, advice);
+    }
     weighed.write(page);
     let named = weighed.named();
     let checks: Vec<_> = advice.checks.iter().filter(|check| check.helps_with(&named)).collect();

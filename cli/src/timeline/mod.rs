@@ -10,6 +10,7 @@ mod sent;
 use std::net::SocketAddr;
 
 use dissector_core::connection::{Evidence, Outcome, Refusals, RejectedRsts, States, Verdict};
+use dissector_core::counters::Counts;
 
 pub use collection::collect;
 pub use event::{Arrival, Event, IcmpEvent, Run, SegmentEvent, SynOptions};
@@ -38,6 +39,8 @@ pub struct Timeline {
     pub client_state: States,
     pub server_state: States,
     pub verdict: Verdict,
+    /// How often it has what kernels count.
+    pub counts: Counts,
     /// RSTs that answer the SYN, and that the client has to ignore.
     pub rejected: Option<RejectedRsts>,
     /// RSTs that refused the SYN.

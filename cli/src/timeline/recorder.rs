@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use dissector_core::capture::Packet;
 use dissector_core::connection::{Annotation, Connection, Finding, Repeat, Role, Side, Stage};
+use dissector_core::counters::Counts;
 use dissector_core::wire::{TcpFlags, TcpOption};
 use dissector_core::{FollowedPacket, IcmpError, Segment};
 
@@ -170,6 +171,7 @@ impl Recorder {
             last_ns: connection.last_ns(),
             client_state: connection.client_state(),
             server_state: connection.server_state(),
+            counts: Counts::of(connection, &verdict),
             verdict,
             rejected: connection.rejected_rsts(),
             refusals: connection.refusals(),

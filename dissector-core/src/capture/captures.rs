@@ -12,8 +12,9 @@ use std::sync::Arc;
 use super::decode::layers::Decoded;
 use super::disorder::{Disorder, Order};
 use super::format::read_ahead::ReadAhead;
+use super::interface::Interfaces;
 use super::skipped::{Skipped, Tally};
-use super::{Capture, CaptureError, CaptureWarning, Packet};
+use super::{Capture, CaptureError, CaptureInterface, CaptureWarning, Coverage, Packet};
 use crate::clock::Clock;
 use crate::pipeline::batch::Batch;
 
@@ -73,6 +74,12 @@ pub struct FileError {
     pub error: CaptureError,
 }
 
+/// The capture of a packet, and its interface in it.
+pub(crate) struct Origin {
+    pub capture: usize,
+    pub interface: u32,
+}
+
 /// Time of a packet, and index of its file.
 type Head = (i64, usize);
 
@@ -81,7 +88,7 @@ const NEVER: Head = (i64::MAX, usize::MAX);
 enum Item {
     Closed(PathBuf),
     Open(Box<Open>),
-    Finished(Summary),
+    Finished(Box<Summary>),
 }
 
 struct Open {
@@ -97,6 +104,7 @@ struct Summary {
     frames: u64,
     octets_read: u64,
     warning: Option<CaptureWarning>,
+    interfaces: Interfaces,
     order: Order,
     skipped: Tally,
 }
@@ -164,23 +172,25 @@ impl Captures {
     /// # Errors
     /// [`FileError`] if a file cannot be read any more. The next call continues with the others.
     pub fn next_packet(&mut self) -> Result<Option<(usize, Packet<'_>)>, FileError> {
-        Ok(self.next_with_clock()?.map(|(index, packet, _)| (index, packet)))
+        Ok(self.next_with_clock()?.map(|(origin, packet, _)| (origin.capture, packet)))
     }
 
-    /// The same, with the [clock](Self::now_ns) at the packet.
+    /// The same, with the [clock](Self::now_ns) at the packet, and the interface.
     pub(crate) fn next_with_clock(
         &mut self,
-    ) -> Result<Option<(usize, Packet<'_>, i64)>, FileError> {
+    ) -> Result<Option<(Origin, Packet<'_>, i64)>, FileError> {
         if let Some((index, tcp)) = self.fast_path() {
             let Item::Open(open) = &self.files[index] else { return Ok(None) };
             self.clock.turn_to(open.capture.now_ns());
             let now_ns = self.clock.now_ns();
-            return Ok(open.capture.fast_packet(tcp).map(|packet| (index, packet, now_ns)));
+            let origin = Origin { capture: index, interface: open.capture.interface() };
+            return Ok(open.capture.fast_packet(tcp).map(|packet| (origin, packet, now_ns)));
         }
         let Some((index, decoded)) = self.next_decoded()? else { return Ok(None) };
         let Item::Open(open) = &self.files[index] else { return Ok(None) };
         let now_ns = self.clock.now_ns();
-        Ok(open.capture.packet(&decoded).map(|packet| (index, packet, now_ns)))
+        let origin = Origin { capture: index, interface: open.capture.interface() };
+        Ok(open.capture.packet(&decoded).map(|packet| (origin, packet, now_ns)))
     }
 
     /// A handle that prefetches the current file in another thread; `None` while several are open.
@@ -323,7 +333,7 @@ impl Captures {
             match open() {
                 Ok(open) => self.files[index] = Item::Open(Box::new(open)),
                 Err(error) => {
-                    self.files[index] = Item::Finished(Summary::default());
+                    self.files[index] = Item::Finished(Box::default());
                     return Err(FileError { index, error });
                 }
             }
@@ -357,14 +367,14 @@ impl Captures {
     #[cold]
     fn finish(&mut self, index: usize) {
         self.current = None;
-        let finished = Item::Finished(Summary::default());
+        let finished = Item::Finished(Box::default());
         if let Item::Open(open) = std::mem::replace(&mut self.files[index], finished) {
             let octets_read = open.capture.octets_read();
             self.ends.turn_to(open.capture.now_ns());
-            let Capture { frames, warning, order, decoder, .. } = open.capture;
+            let Capture { frames, warning, interfaces, order, decoder, .. } = open.capture;
             let skipped = decoder.skipped;
-            let summary = Summary { frames, octets_read, warning, order, skipped };
-            self.files[index] = Item::Finished(summary);
+            let summary = Summary { frames, octets_read, warning, interfaces, order, skipped };
+            self.files[index] = Item::Finished(Box::new(summary));
         }
     }
 
@@ -406,6 +416,25 @@ impl Captures {
             Item::Closed(_) => None,
             Item::Open(open) => open.capture.disorder(),
             Item::Finished(summary) => summary.order.disorder(),
+        }
+    }
+
+    /// When the capture with this index was taken and what it missed: see [`Capture::coverage`].
+    pub fn coverage(&self, index: usize) -> Coverage {
+        self.interfaces_of(index).map(Interfaces::coverage).unwrap_or_default()
+    }
+
+    /// The interfaces that the capture with this index has described so far: see
+    /// [`Capture::interfaces`].
+    pub fn interfaces(&self, index: usize) -> impl Iterator<Item = CaptureInterface> {
+        self.interfaces_of(index).into_iter().flat_map(Interfaces::iter)
+    }
+
+    fn interfaces_of(&self, index: usize) -> Option<&Interfaces> {
+        match &self.files[index] {
+            Item::Closed(_) => None,
+            Item::Open(open) => Some(&open.capture.interfaces),
+            Item::Finished(summary) => Some(&summary.interfaces),
         }
     }
 

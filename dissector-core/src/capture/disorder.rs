@@ -111,6 +111,11 @@ pub(super) fn is_near(time_ns: i64, now_ns: i64) -> bool {
     ahead_ns <= TOLERANCE_NS + LEAP_NS as u64
 }
 
+/// The earliest time that is near the clock.
+pub(super) fn earliest_near(now_ns: i64) -> i64 {
+    now_ns.saturating_sub(TOLERANCE_NS as i64)
+}
+
 /// True if a time is behind the latest one by more than the tolerance. It nearly never is behind at
 /// all, so one comparison is enough.
 #[inline(always)]

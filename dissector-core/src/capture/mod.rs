@@ -18,13 +18,16 @@
 //! are counted by reason: see [`Capture::skipped`].
 
 mod captures;
+mod coverage;
 mod decode;
 mod disorder;
 mod error;
 mod fast_path;
 mod format;
+mod interface;
 mod link_type;
 mod skipped;
+mod span;
 #[cfg(test)]
 mod tests;
 
@@ -35,18 +38,22 @@ use std::ops::Range;
 use std::path::Path;
 
 use self::decode::layers::{Decoded, Location};
-use self::disorder::Order;
+use self::decode::link::interface_index;
+use self::disorder::{Order, earliest_near};
 use self::fast_path::{Wanted, append};
 use self::format::buffer::Buffer;
 use self::format::pcap::{self, PcapRecords};
 use self::format::pcapng::PcapngRecords;
 use self::format::record::{FrameRecord, Record};
+use self::interface::Interfaces;
 use crate::clock::Clock;
 use crate::pipeline::batch::Batch;
 use crate::wire::TcpHeader;
 use crate::{PacketInfo, Segment};
 
+pub(crate) use captures::Origin;
 pub use captures::{Captures, FileError, Input};
+pub use coverage::Coverage;
 pub use decode::frame::{Frame, Packet};
 pub use decode::link::UnknownLinkType;
 pub use decode::{Decoder, Packets};
@@ -54,6 +61,7 @@ pub use disorder::Disorder;
 pub use error::{CaptureError, CaptureWarning, Problem};
 pub use format::pcapng::MAX_INTERFACES;
 pub(crate) use format::read_ahead::ReadAhead;
+pub use interface::CaptureInterface;
 pub use link_type::LinkType;
 pub use skipped::{IpVersion, Layer, Skipped};
 
@@ -93,6 +101,7 @@ pub struct Capture<R> {
     fast: PacketInfo,
     decoder: Decoder,
     frames: u64,
+    interfaces: Interfaces,
     clock: Clock,
     order: Order,
     warning: Option<CaptureWarning>,
@@ -134,13 +143,15 @@ impl<R: Read> Capture<R> {
         }
         let mut magic = [0; 4];
         magic.iter_mut().zip(start).for_each(|(to, from)| *to = *from);
+        let mut interfaces = Interfaces::default();
         let records = if PcapRecords::recognises(magic) {
             let records = PcapRecords::new(start)?;
+            interfaces.describe(CaptureInterface::new(records.link_type()));
             buffer.consume(pcap::HEADER_OCTETS);
             Records::Pcap(records)
         } else if PcapngRecords::recognises(magic) {
             let mut records = PcapngRecords::new();
-            start_section(&mut records, &mut buffer)?;
+            start_section(&mut records, &mut buffer, &mut interfaces)?;
             Records::Pcapng(records)
         } else {
             return Err(CaptureError::NotACapture { magic });
@@ -152,6 +163,7 @@ impl<R: Read> Capture<R> {
             // Each frame brings the link type of its interface.
             decoder: Decoder::new(LinkType::NULL),
             frames: 0,
+            interfaces,
             clock: Clock::default(),
             order: Order::default(),
             warning: None,
@@ -209,8 +221,11 @@ impl<R: Read> Capture<R> {
     /// the fast path, all there, and earlier than `until_ns`; returns how many. The clock of the batch is
     /// that of all captures.
     fn fill(&mut self, file: u32, batch: &mut Batch, most: usize, until_ns: i64) -> usize {
-        // Disorder is noted packet by packet.
-        if !self.decoder.is_drained() || batch.now_ns() < self.order.latest_ns {
+        // Disorder is noted packet by packet, and so are the frames that may be the first.
+        if !self.decoder.is_drained()
+            || batch.now_ns() < self.order.latest_ns
+            || !self.interfaces.begin_before(earliest_near(batch.now_ns()))
+        {
             return 0;
         }
         batch.begin_file(file);
@@ -230,6 +245,7 @@ impl<R: Read> Capture<R> {
         if appended.frames > 0 {
             self.order.latest_ns = self.order.latest_ns.max(appended.latest_ns);
             self.clock.turn_to(appended.latest_ns);
+            self.interfaces.tell_last(self.frames, appended.latest_ns);
         }
         appended.frames
     }
@@ -269,6 +285,7 @@ impl<R: Read> Capture<R> {
         self.buffer.consume(record_octets);
         self.frames += 1;
         self.fast.frame = self.frames;
+        self.interfaces.tell(self.frames, frame.interface, self.fast.time_ns);
         self.clock.tell(self.frames, self.fast.time_ns);
         self.order.note(self.frames, self.fast.time_ns);
         Some(start + tcp.start..start + tcp.end)
@@ -324,6 +341,22 @@ impl<R: Read> Capture<R> {
         self.order.disorder()
     }
 
+    /// When the capture was taken and what it missed, as far as it has been read.
+    pub fn coverage(&self) -> Coverage {
+        self.interfaces.coverage()
+    }
+
+    /// The interfaces that the capture has described so far, by number.
+    pub fn interfaces(&self) -> impl Iterator<Item = CaptureInterface> {
+        self.interfaces.iter()
+    }
+
+    /// The number of the interface that the last packet came from; 0 before the first. See
+    /// [`interfaces`](Self::interfaces).
+    pub fn interface(&self) -> u32 {
+        self.interfaces.last
+    }
+
     /// The frames so far that hold no segment, counted by reason.
     pub fn skipped(&self) -> impl Iterator<Item = (Skipped, u64)> {
         self.decoder.skipped()
@@ -336,13 +369,18 @@ impl<R: Read> Capture<R> {
             let octets = self.buffer.filled();
             let record = match &mut self.records {
                 Records::Pcap(records) => records.next(octets),
-                Records::Pcapng(records) => records.next(octets),
+                Records::Pcapng(records) => records.next(octets, &mut self.interfaces),
             };
             match record {
-                Record::Packet { frame, octets } => {
+                Record::Packet { frame, octets: record_octets } => {
+                    let interface = match frame.link_type {
+                        LinkType::LINUX_SLL2 => self.interface_by_index(&frame),
+                        _ => frame.interface,
+                    };
                     let start = self.buffer.start();
-                    self.buffer.consume(octets);
+                    self.buffer.consume(record_octets);
                     self.frames += 1;
+                    self.interfaces.tell(self.frames, interface, frame.time_ns);
                     self.clock.tell(self.frames, frame.time_ns);
                     return Ok(Some((frame, start)));
                 }
@@ -359,6 +397,16 @@ impl<R: Read> Capture<R> {
             }
         }
         Ok(None)
+    }
+
+    /// The number of the interface whose index is in a frame of a Linux cooked capture of version 2, which is
+    /// not consumed yet.
+    fn interface_by_index(&mut self, frame: &FrameRecord) -> u32 {
+        let captured = self.buffer.filled().get(frame.captured.clone());
+        match captured.and_then(interface_index) {
+            Some(index) => self.interfaces.of_index(frame.interface, index),
+            None => frame.interface,
+        }
     }
 
     /// Reads until `required` octets are there, or finishes.
@@ -395,9 +443,10 @@ impl<R: Read> Capture<R> {
 fn start_section<R: Read>(
     records: &mut PcapngRecords,
     buffer: &mut Buffer<R>,
+    interfaces: &mut Interfaces,
 ) -> Result<(), CaptureError> {
     loop {
-        match records.next(buffer.filled()) {
+        match records.next(buffer.filled(), interfaces) {
             Record::Incomplete { required } => {
                 let required = usize::try_from(required).unwrap_or(usize::MAX);
                 if required > MAX_RECORD_OCTETS {

@@ -80,6 +80,24 @@ impl<'a> Way<'a> {
         Self { to, traces, points, direction, timing }
     }
 
+    pub fn near(&self, place: usize) -> &'a Sighting {
+        self.direction.near[place]
+    }
+
+    pub fn far(&self, place: usize) -> &'a Sighting {
+        self.direction.far[place]
+    }
+
+    /// The sightings with all of these flags at the point nearer the sender.
+    pub fn near_with(&self, flags: TcpFlags) -> Vec<&'a Sighting> {
+        self.direction.near.iter().copied().filter(|it| it.flags.contains(flags)).collect()
+    }
+
+    /// The same at the other point.
+    pub fn far_with(&self, flags: TcpFlags) -> Vec<&'a Sighting> {
+        self.direction.far.iter().copied().filter(|it| it.flags.contains(flags)).collect()
+    }
+
     fn times(&self, near: &Sighting, far: &Sighting) -> [i64; 2] {
         let [departs, arrives] = self.points;
         [self.timing.common(departs, near.time_ns), self.timing.common(arrives, far.time_ns)]
@@ -214,7 +232,7 @@ impl<'a> Way<'a> {
         let there = self.traces[1].way(self.to.other());
         let seen = there.octets.count(sequence + shift, it.payload_octets) > 0
             || far.iter().any(|other| is_copy_at(other, it, shift));
-        let acknowledged = self.traces[1].way(self.to).acknowledged;
+        let acknowledged = self.traces[1].way(self.to).acknowledged();
         let is_acknowledged =
             acknowledged.is_some_and(|number| !(it.end() + shift).is_after(number));
         !copy_arrived && !seen && is_acknowledged

@@ -36,6 +36,20 @@ pub(super) struct Pair {
     pub places: [usize; 2],
     pub by: JoinedBy,
     pub shifts: [u32; 2],
+    /// The point nearer the client, once that is measured and something tells.
+    pub nearer_client: Option<usize>,
+}
+
+impl Pair {
+    fn new(places: [usize; 2], by: JoinedBy, shifts: [u32; 2]) -> Self {
+        Self { places, by, shifts, nearer_client: None }
+    }
+
+    pub fn joint<'a>(&self, traces: [&'a [Trace]; 2]) -> Joint<'a> {
+        let [first, second] = self.places;
+        let traces = [&traces[0][first], &traces[1][second]];
+        Joint { traces, shifts: self.shifts, nearer_client: self.nearer_client.unwrap_or(0) }
+    }
 }
 
 /// The connections of two points, joined as far as that is certain.
@@ -65,6 +79,12 @@ impl<'a> Joining<'a> {
         let is_free = &self.free[point];
         let ambiguous = &self.ambiguous[point];
         (0..is_free.len()).filter(|place| is_free[*place] && !ambiguous[*place])
+    }
+
+    /// The traces of a point that have no partner.
+    pub fn left(&self, point: usize) -> impl Iterator<Item = usize> {
+        let is_free = &self.free[point];
+        (0..is_free.len()).filter(|place| is_free[*place])
     }
 
     fn trace(&self, point: usize, place: usize) -> &'a Trace {
@@ -110,7 +130,7 @@ impl<'a> Joining<'a> {
         for &a in &first {
             for &b in &second {
                 if let Some(shifts) = fits(self.trace(0, a), self.trace(1, b)) {
-                    fitting.push(Pair { places: [a, b], by, shifts });
+                    fitting.push(Pair::new([a, b], by, shifts));
                 }
             }
         }
@@ -161,12 +181,12 @@ impl<'a> Joining<'a> {
     /// Rule 1: the same addresses and ports, and the same numbers.
     pub fn by_numbers(&mut self) {
         let fits = |a: &Trace, b: &Trace| have_same_numbers(a, b).then_some([0; 2]);
-        self.join(JoinedBy::Numbers, |trace| Some(unordered(trace.ends)), fits);
+        self.join(JoinedBy::Numbers, |trace| Some(unordered(trace.ends())), fits);
     }
 
     /// Rule 2: the same numbers under other addresses or ports.
     pub fn by_translation(&mut self) {
-        let initial = |trace: &Trace| trace.way(Side::Client).initial;
+        let initial = |trace: &Trace| trace.way(Side::Client).initial();
         let fits = |a: &Trace, b: &Trace| is_translated(a, b).then_some([0; 2]);
         self.join(JoinedBy::Nat, |trace| initial(trace).map(|number| number.0), fits);
         // Without a SYN: segments with the same numbers, those of the other direction included.
@@ -188,20 +208,17 @@ impl<'a> Joining<'a> {
         };
         let may_be = |a: &Trace, b: &Trace| !timing.is_known() || overlap(a, b, timing);
         self.join_by_segments(JoinedBy::Timestamps, key, may_be);
-        let key = |it: &Sighting| {
-            let digest = it.digest().filter(|_| it.payload_octets >= LEAST_PAYLOAD)?;
-            Some((u64::from(digest), it.payload_octets))
-        };
+        let key = |it: &Sighting| Some((u64::from(it.digest()?), it.payload_octets));
         self.join_by_segments(JoinedBy::Payload, key, may_be);
     }
 
     /// Rule 4: what is left of the same addresses and ports at the same time.
     pub fn by_time(&mut self, timing: &Timing) {
         let fits = |a: &Trace, b: &Trace| {
-            let both_open = [a, b].iter().all(|it| it.way(Side::Client).initial.is_some());
+            let both_open = [a, b].iter().all(|it| it.way(Side::Client).initial().is_some());
             (timing.is_known() && both_open && overlap(a, b, timing)).then_some([0; 2])
         };
-        self.join(JoinedBy::Time, |trace| Some(unordered(trace.ends)), fits);
+        self.join(JoinedBy::Time, |trace| Some(unordered(trace.ends())), fits);
     }
 
     /// Joins traces by segments whose key both have, if the numbers of each direction differ by one constant.
@@ -245,7 +262,7 @@ impl<'a> Joining<'a> {
         }
         // Connections with the same addresses come first.
         let same_ends = |(a, b): &(usize, usize)| {
-            unordered(self.trace(0, *a).ends) == unordered(self.trace(1, *b).ends)
+            unordered(self.trace(0, *a).ends()) == unordered(self.trace(1, *b).ends())
         };
         let (same, others): (Vec<_>, Vec<_>) =
             fitting.into_iter().partition(|(places, _)| same_ends(places));
@@ -265,7 +282,7 @@ impl<'a> Joining<'a> {
                 }
                 if counts[0][&a] == 1 && counts[1][&b] == 1 {
                     (self.free[0][a], self.free[1][b]) = (false, false);
-                    self.pairs.push(Pair { places: [a, b], by, shifts });
+                    self.pairs.push(Pair::new([a, b], by, shifts));
                 } else {
                     (self.ambiguous[0][a], self.ambiguous[1][b]) = (true, true);
                 }
@@ -281,8 +298,9 @@ fn overlap(a: &Trace, b: &Trace, timing: &Timing) -> bool {
     a.first_ns.saturating_sub(slack) <= to && from.saturating_sub(slack) <= a.last_ns
 }
 
-/// Payload that is long enough to be told from that of other connections, in octets.
-const LEAST_PAYLOAD: u32 = 16;
+/// Segments that have to agree: timestamps are as good as unique, and two payloads that follow each other
+/// at the same time and under the same addresses, too.
+const LEAST_AGREEING: usize = 2;
 
 /// Both ends in an order that is the same whichever is the client.
 fn unordered([a, b]: Ends) -> Ends {
@@ -291,7 +309,8 @@ fn unordered([a, b]: Ends) -> Ends {
 
 /// The sides of the second trace that are the client and the server of the first.
 pub(super) fn sides(a: &Trace, b: &Trace) -> [Side; 2] {
-    let swapped = a.ends[0] == b.ends[1] && a.ends[1] == b.ends[0] && a.ends[0] != b.ends[0];
+    let ([client, server], [other_client, other_server]) = (a.ends(), b.ends());
+    let swapped = client == other_server && server == other_client && client != other_client;
     if swapped { [Side::Server, Side::Client] } else { Side::BOTH }
 }
 
@@ -302,12 +321,12 @@ fn have_same_numbers(a: &Trace, b: &Trace) -> bool {
     let mut initial = 0;
     for (side, other) in Side::BOTH.into_iter().zip(sides(a, b)) {
         let (mine, theirs) = (a.way(side), b.way(other));
-        match (mine.initial, theirs.initial) {
+        match (mine.initial(), theirs.initial()) {
             (Some(one), Some(two)) if one == two => initial += 1,
             (Some(_), Some(_)) => return false,
             _ => {
-                let (Some(low), Some(next)) = (mine.lowest, mine.next) else { continue };
-                let (Some(from), Some(to)) = (theirs.lowest, theirs.next) else { continue };
+                let numbers = mine.numbers().zip(theirs.numbers());
+                let Some(((low, next), (from, to))) = numbers else { continue };
                 let apart = low.is_after(to) || from.is_after(next);
                 if apart {
                     return false;
@@ -322,7 +341,7 @@ fn have_same_numbers(a: &Trace, b: &Trace) -> bool {
 /// Rule 2: the same initial numbers of both sides or, where only the client's SYN is in both, with the
 /// same options and timestamps, and one end that is the same.
 fn is_translated(a: &Trace, b: &Trace) -> bool {
-    let initial = |side: Side| a.way(side).initial.zip(b.way(side).initial);
+    let initial = |side: Side| a.way(side).initial().zip(b.way(side).initial());
     let equal = |(one, two): (SeqNumber, SeqNumber)| one == two;
     if !initial(Side::Client).is_some_and(equal) || !initial(Side::Server).is_none_or(equal) {
         return false;
@@ -344,7 +363,7 @@ fn is_translated(a: &Trace, b: &Trace) -> bool {
     let (mine, theirs) = (values(a), values(b));
     let same_timestamps = mine.iter().any(|value| theirs.contains(value));
     let none = mine.is_empty() && theirs.is_empty();
-    let one_end = a.ends[0] == b.ends[0] || a.ends[1] == b.ends[1];
+    let one_end = a.ends()[0] == b.ends()[0] || a.ends()[1] == b.ends()[1];
     same_offer && (same_timestamps || none && one_end)
 }
 
@@ -359,53 +378,56 @@ fn shared_segments(a: &Trace, b: &Trace) -> usize {
 }
 
 /// The differences of the numbers of both directions, if each is constant over the segments whose key is
-/// in both traces once, and enough of these agree.
+/// in both traces, and enough of these agree.
 fn constant_shifts(
     a: &Trace,
     b: &Trace,
     by: JoinedBy,
     key: impl Fn(&Sighting) -> Option<(u64, u32)>,
 ) -> Option<[u32; 2]> {
-    let mut shifts = [None; 2];
+    let mut shifts = [0; 2];
     let mut agreeing = 0;
-    let roles = sides(a, b);
-    for (side, other) in Side::BOTH.into_iter().zip(roles) {
-        let keyed = |trace: &Trace, side: Side| {
-            let mut keyed: BTreeMap<(u64, u32), Option<SeqNumber>> = BTreeMap::new();
+    for (side, other) in Side::BOTH.into_iter().zip(sides(a, b)) {
+        let numbers = |trace: &Trace, side: Side| {
+            let mut numbers: BTreeMap<(u64, u32), Vec<SeqNumber>> = BTreeMap::new();
             for it in trace.by(side).filter(|it| !it.is_second_capture()) {
-                if let Some(key) = key(it) {
-                    // A key that stands for several numbers tells nothing.
-                    keyed
-                        .entry(key)
-                        .and_modify(|number| *number = number.filter(|it_is| *it_is == it.sequence))
-                        .or_insert(Some(it.sequence));
+                let Some(key) = key(it) else { continue };
+                let numbers = numbers.entry(key).or_default();
+                if numbers.len() < MOST_ALIKE && !numbers.contains(&it.sequence) {
+                    numbers.push(it.sequence);
                 }
             }
-            keyed
+            numbers
         };
-        let theirs = keyed(b, other);
-        for (key, number) in keyed(a, side) {
-            let Some((number, there)) = number.zip(theirs.get(&key).copied().flatten()) else {
-                continue;
-            };
-            let shift = there.0.wrapping_sub(number.0);
-            if shifts[side as usize].is_some_and(|known| known != shift) {
-                return None;
+        let (mine, theirs) = (numbers(a, side), numbers(b, other));
+        let both = mine.iter().filter_map(|(key, mine)| Some((mine, theirs.get(key)?)));
+        let differences = |mine: &[SeqNumber], theirs: &[SeqNumber]| -> Vec<u32> {
+            let pairs = mine.iter().flat_map(|one| theirs.iter().map(move |two| (one, two)));
+            pairs.map(|(one, two)| two.0.wrapping_sub(one.0)).collect()
+        };
+        let mut all = Vec::new();
+        let mut certain = Vec::new();
+        for (mine, theirs) in both {
+            let differences = differences(mine, theirs);
+            if let [only] = differences[..] {
+                certain.push(only);
             }
-            shifts[side as usize] = Some(shift);
-            agreeing += 1;
+            all.extend(differences);
         }
         // The SYN has the same difference as all that follow.
-        if let Some((one, two)) = a.way(side).initial.zip(b.way(other).initial) {
-            let shift = two.0.wrapping_sub(one.0);
-            if *shifts[side as usize].get_or_insert(shift) != shift {
-                return None;
-            }
+        let initial = a.way(side).initial().zip(b.way(other).initial());
+        let initial = initial.map(|(one, two)| two.0.wrapping_sub(one.0));
+        all.sort_unstable();
+        let most = all.chunk_by(u32::eq).max_by_key(|group| group.len()).map(|group| group[0]);
+        let Some(shift) = initial.or(most) else { continue };
+        if certain.iter().any(|other| *other != shift) {
+            return None;
         }
+        agreeing += all.iter().filter(|other| **other == shift).count();
+        shifts[side as usize] = shift;
     }
-    let same_ends = unordered(a.ends) == unordered(b.ends);
+    let same_ends = unordered(a.ends()) == unordered(b.ends());
+    let least = if same_ends && by == JoinedBy::Timestamps { 1 } else { LEAST_AGREEING };
     let translated = by == JoinedBy::Nat;
-    let least = if same_ends { 1 } else { 2 };
-    let shifts = shifts.map(|shift| shift.unwrap_or(0));
     (agreeing >= least && (!translated || shifts == [0; 2])).then_some(shifts)
 }

@@ -31,8 +31,13 @@ pub(super) struct Links {
     pub by_octets: Vec<bool>,
     /// By how much the TTL falls between the points, in most segments.
     pub usual_drop: Option<i16>,
-    /// Whether identifications are the same at both points.
-    pub keeps_ids: bool,
+}
+
+impl Links {
+    /// The places of both sightings of each segment that was seen at both points.
+    pub fn linked(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.far_of.iter().enumerate().filter_map(|(near, far)| Some((near, (*far)?)))
+    }
 }
 
 /// What two sightings of a segment have in common.
@@ -89,7 +94,6 @@ impl<'a> Direction<'a> {
             near_of: vec![None; self.far.len()],
             by_octets: vec![false; self.near.len()],
             usual_drop: None,
-            keeps_ids: false,
         };
         let is_rst = |it: &Sighting| it.is(TcpFlags::RST);
         // The TTL of the others tells whose an RST is.
@@ -103,11 +107,8 @@ impl<'a> Direction<'a> {
             same && whose && can_follow(near, far)
         };
         self.tier(&mut links, |_, content| Some(content), &fits);
-        let keeps_id = |(near, far): (usize, Option<usize>)| {
-            far.is_some() && self.near[near].identification().is_some()
-        };
-        links.keeps_ids = links.far_of.iter().copied().enumerate().any(keeps_id);
-        let keeps_ids = links.keeps_ids;
+        let keeps_id = |(near, _): (usize, usize)| self.near[near].identification().is_some();
+        let keeps_ids = links.linked().any(keeps_id);
         let id = |content: Content| if keeps_ids { content } else { content.without_id() };
         self.tier(&mut links, |_, content| Some(id(content)), &fits);
         self.tier(&mut links, |_, content| Some(id(content).core()), &fits);

@@ -6,10 +6,13 @@
 //! [what became of it](Crossing).
 
 mod clocks;
+mod company;
 mod comparison;
 mod crossing;
+mod joined;
 mod joining;
 mod matching;
+mod measure;
 mod nearness;
 mod observer;
 mod octets;
@@ -28,15 +31,16 @@ type Set<K> = std::collections::HashSet<K, foldhash::quality::RandomState>;
 pub use clocks::{
     Bound, Bounds, ClockKind, ClockPiece, ClockStep, Clocks, Offset, RATE_LIMIT_PPM, RATE_PPM, Way,
 };
-pub use comparison::{Comparison, JoinedConnection, compare, compare_with_one_clock};
+pub use comparison::{Comparison, compare, compare_with_one_clock};
 pub use crossing::Crossing;
+pub use joined::JoinedConnection;
 pub use observer::{Coverage, Observation, Observer};
 pub use path::StepFates;
 pub use sighting::{Sighting, SynOffer};
 pub use totals::Totals;
 pub use trace::IcmpSighting;
 #[cfg(feature = "capture")]
-pub use watch::observe;
+pub use watch::{InterfaceObservation, observe, observe_interfaces};
 
 #[doc(no_inline)]
 pub use crate::vocabulary::{Change, ChangeSet, Fate, JoinedBy, Path, Translated, TranslatedSet};

@@ -1,5 +1,6 @@
 //! Which point is nearer the client, and whether a device in between answers for the server.
 
+use super::crossing::Way;
 use super::joining::Joint;
 use super::sighting::Sighting;
 use super::timing::Timing;
@@ -38,34 +39,40 @@ pub(super) fn nearer_client(traces: [&Trace; 2], differences: [&[i64]; 2]) -> Op
     }
 }
 
-/// Whether the client was answered by another SYN/ACK than the server's, before that could have come:
-/// the connection is two.
+/// Whether the client was answered by another SYN/ACK than the server's, before that was sent: the
+/// connection is two.
 pub(super) fn is_proxied(joint: &Joint<'_>, timing: &Timing) -> bool {
-    let is_syn_ack = |it: &&Sighting| it.flags.contains(TcpFlags::SYN | TcpFlags::ACK);
-    let syn_acks = |side: Side| -> Vec<&Sighting> {
-        let trace = joint.traces[joint.point_near(side)];
-        trace.by(Side::Server).filter(is_syn_ack).collect()
+    let [to_client, to_server] = Side::BOTH.map(|to| Way::new(joint, to, timing));
+    let (answers, own) = (to_client.far_with(SYN_ACK), to_client.near_with(SYN_ACK));
+    let (Some(answer), Some(first)) = (answers.first(), own.first()) else { return false };
+    let is_same = |it: &&Sighting| own.iter().any(|other| other.sequence == it.sequence);
+    if answers.iter().any(is_same) {
+        return false;
+    }
+    let [came_at, left_at] = Side::BOTH.map(|side| joint.point_near(side));
+    let came = timing.common(came_at, answer.time_ns);
+    let left = timing.common(left_at, first.time_ns);
+    let is_early = |slack: i64| timing.is_known() && came.saturating_add(slack) < left;
+    if timing.uncertainty(came).is_some_and(is_early) {
+        return true;
+    }
+    // Where the clocks leave the order open, the segments tell: a device that rewrites numbers leaves the
+    // rest as it is.
+    let links = to_client.links();
+    let fits = |place: usize, arrived: usize| {
+        let [near, far] = [to_client.near(place), to_client.far(arrived)];
+        let dropped = i16::from(near.ttl) - i16::from(far.ttl);
+        links.usual_drop.is_none_or(|usual| usual == dropped)
     };
-    let [theirs, its] = [Side::Client, Side::Server].map(syn_acks);
-    let (Some(answer), Some(own)) = (theirs.first(), its.first()) else { return false };
-    let is_same = |it: &&Sighting| its.iter().any(|other| other.sequence == it.sequence);
-    if theirs.iter().any(is_same) {
-        return false;
-    }
-    // Numbers may be rewritten; the timestamps of one segment are the same at both points.
-    let value = |it: &Sighting| it.timestamps().map(|(value, _)| value);
-    let both = value(answer).is_some() && value(own).is_some();
-    let common = theirs.iter().any(|it| its.iter().any(|other| value(it) == value(other)));
-    if both && common {
-        return false;
-    }
-    if !timing.is_known() {
-        return both;
-    }
-    let [to, from] = [Side::Client, Side::Server].map(|side| joint.point_near(side));
-    let (came, left) = (timing.common(to, answer.time_ns), timing.common(from, own.time_ns));
-    let uncertainty = timing.uncertainty(came).unwrap_or(0);
-    // Other timestamps tell enough where the clocks leave the order open.
-    let slack = if both { 0 } else { uncertainty };
-    came.saturating_add(slack) < left
+    let answer_passed = links
+        .linked()
+        .any(|(near, far)| to_client.near(near).flags.contains(SYN_ACK) && fits(near, far));
+    let syn_passed = to_server.links().linked().any(|(near, _)| {
+        let it = to_server.near(near);
+        it.is(TcpFlags::SYN) && !it.is(TcpFlags::ACK)
+    });
+    let same = answer_passed && syn_passed;
+    !same && (!timing.is_known() || is_early(0))
 }
+
+const SYN_ACK: TcpFlags = TcpFlags::SYN.union(TcpFlags::ACK);

@@ -21,14 +21,60 @@ impl Default for Observer {
 }
 
 /// The time in which a point was capturing, and what it missed by its own account.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+///
+/// ```
+/// use dissector_core::compare::Coverage;
+///
+/// // Rotated files: the second begins half a second after the end of the first.
+/// let coverage = Coverage::default().with_span(0, 60_000_000_000).with_span(60_500_000_000, 90_000_000_000);
+/// assert_eq!(coverage.spans().collect::<Vec<_>>(), [(0, 90_000_000_000)]);
+/// assert_eq!(coverage.dropped(), 0);
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Coverage {
-    /// When capturing began and ended, by the clock of the point, in nanoseconds since 1970 UTC: as the
-    /// capture says, otherwise its first and last frame of any kind. `None` if it has no frame and does not
-    /// say; it was not capturing then.
-    pub span_ns: Option<(i64, i64)>,
+    /// In order and apart.
+    spans: Vec<(i64, i64)>,
+    dropped: u64,
+}
+
+/// Captures that begin so soon after the end of another are its continuation: rotated files. In nanoseconds.
+const ROTATION_NS: i64 = 1_000_000_000;
+
+impl Coverage {
+    /// Adds a time in which the point was capturing, by its own clock, in nanoseconds since 1970 UTC: as the
+    /// capture says, otherwise from its first frame of any kind to its last. A point without any was not
+    /// capturing.
+    #[must_use]
+    pub fn with_span(mut self, mut from_ns: i64, mut to_ns: i64) -> Self {
+        self.spans.retain(|&(from, to)| {
+            let apart = from_ns.saturating_sub(ROTATION_NS) > to
+                || from.saturating_sub(ROTATION_NS) > to_ns;
+            if !apart {
+                (from_ns, to_ns) = (from_ns.min(from), to_ns.max(to));
+            }
+            apart
+        });
+        let place = self.spans.partition_point(|(from, _)| *from < from_ns);
+        self.spans.insert(place, (from_ns, to_ns));
+        self
+    }
+
+    /// Adds packets that the capture says it has dropped.
+    #[must_use]
+    pub fn with_dropped(mut self, packets: u64) -> Self {
+        self.dropped = self.dropped.saturating_add(packets);
+        self
+    }
+
+    /// The times in which the point was capturing, in order.
+    pub fn spans(&self) -> impl ExactSizeIterator<Item = (i64, i64)> + '_ {
+        self.spans.iter().copied()
+    }
+
     /// Packets that the capture says it has dropped.
-    pub dropped: u64,
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
 }
 
 /// What one point has seen.
@@ -61,14 +107,13 @@ impl Observer {
 
     /// Takes in an ICMP error that quotes a segment of a connection.
     pub fn observe_icmp(&mut self, error: &IcmpError, seen: &Annotation, connection: &Connection) {
-        self.trace(seen.connection, connection, error.packet.time_ns).icmp(error);
+        self.trace(seen.connection, connection, error.packet.time_ns).take_icmp(error);
     }
 
     fn trace(&mut self, id: u32, connection: &Connection, time_ns: i64) -> &mut Trace {
         // The numbers of a table rise by one.
         while self.traces.len() <= id as usize {
-            let (id, ends) = (self.traces.len() as u32, [connection.client(), connection.server()]);
-            self.traces.push(Trace::new(id, ends, time_ns));
+            self.traces.push(Trace::new([connection.client(), connection.server()], time_ns));
         }
         &mut self.traces[id as usize]
     }
@@ -78,6 +123,7 @@ impl Observer {
         if let Some(trace) = self.traces.get_mut(connection.id() as usize) {
             trace.outcome = outcome;
             trace.set_client(connection.client());
+            trace.shrink();
         }
     }
 
@@ -95,7 +141,7 @@ impl Observation {
     }
 
     /// When the point was capturing.
-    pub fn coverage(&self) -> Coverage {
-        self.coverage
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
     }
 }

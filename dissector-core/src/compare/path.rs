@@ -53,8 +53,8 @@ impl<'a> Course<'a> {
         let near_server = self.joint.traces[self.joint.point_near(Side::Server)];
         let shift = self.joint.shifts[Side::Server as usize];
         let shift = if self.joint.nearer_client == 0 { shift } else { 0_u32.wrapping_sub(shift) };
-        let initial = near_client.way(Side::Server).initial;
-        let translated = near_server.way(Side::Server).initial.map(|number| number - shift);
+        let initial = near_client.way(Side::Server).initial();
+        let translated = near_server.way(Side::Server).initial().map(|number| number - shift);
         initial.or(translated).map(|number| number + 1)
     }
 
@@ -96,7 +96,7 @@ impl<'a> Course<'a> {
         let never_came = |fate: Option<Fate>| fate == Some(Fate::Lost);
         let passes_uncounted = || {
             let far = self.joint.traces[self.joint.point_near(Side::Server)];
-            far.way(Side::Client).unkept > 0
+            far.way(Side::Client).unkept().is_some()
         };
         let all = || Side::BOTH.into_iter().flat_map(|side| self.to(side));
         if self.is_answered_on_the_way() {
@@ -127,7 +127,7 @@ impl<'a> Course<'a> {
     fn is_answered_on_the_way(&self) -> bool {
         let [client, server] = Side::BOTH.map(|side| self.joint.point_near(side));
         let near_client = self.joint.traces[client];
-        let Some(initial) = near_client.way(Side::Client).initial else { return false };
+        let Some(initial) = near_client.way(Side::Client).initial() else { return false };
         let sent = self.syn_acks().filter_map(|it| it.near.as_ref());
         let first = sent.map(|it| self.timing.common(server, it.time_ns)).min();
         let is_before = |time_ns: i64| first.is_none_or(|first| time_ns < first);
@@ -145,11 +145,12 @@ impl<'a> Course<'a> {
             let time_ns = self.timing.common(client, it.time_ns);
             it.to == Side::Client
                 && it.rejects()
-                && !self.joint.traces[server].icmp.iter().any(came_by)
+                && !self.joint.traces[server].icmp().iter().any(came_by)
                 && self.timing.saw_departure(server, Side::Client, time_ns)
                 && is_before(time_ns)
         };
-        self.to(Side::Client).iter().any(answers) || near_client.icmp.iter().any(|it| rejects(&it))
+        self.to(Side::Client).iter().any(answers)
+            || near_client.icmp().iter().any(|it| rejects(&it))
     }
 
     /// Whether the last two segments or more to this end were lost, and nothing comes after them.
@@ -164,10 +165,10 @@ impl<'a> Course<'a> {
         let Some(first) = run.last() else { return false };
         let passed_later = || {
             let far = self.joint.point_near(to);
-            let unkept = self.joint.traces[far].way(to.other()).unkept_ns;
+            let unkept = self.joint.traces[far].way(to.other()).unkept();
             let first_ns =
                 self.timing.common(self.joint.point_near(to.other()), first.any().time_ns);
-            unkept.is_some_and(|(_, last)| self.timing.common(far, last) >= first_ns)
+            unkept.is_some_and(|it| self.timing.common(far, it.last_ns) >= first_ns)
         };
         run.len() >= LEAST && !passed_later()
     }

@@ -11,15 +11,21 @@ pub(super) const LONGEST_WAY_NS: i64 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Timing {
     pub clocks: Clocks,
-    coverage: [Coverage; 2],
+    /// When each point was capturing, by the first point's clock.
+    spans: [Vec<(i64, i64)>; 2],
+    drops: [bool; 2],
     /// The longest time on the way to each end that was seen, in nanoseconds, at most
     /// [`LONGEST_WAY_NS`].
     longest_ns: [Option<i64>; 2],
 }
 
 impl Timing {
-    pub fn new(clocks: Clocks, coverage: [Coverage; 2]) -> Self {
-        Self { clocks, coverage, longest_ns: [None; 2] }
+    pub fn new(clocks: Clocks, coverage: [&Coverage; 2]) -> Self {
+        let [first, second] = coverage;
+        let translated = second.spans().map(|(from, to)| (clocks.to_a(from), clocks.to_a(to)));
+        let spans = [first.spans().collect(), translated.collect()];
+        let drops = coverage.map(|coverage| coverage.dropped() > 0);
+        Self { clocks, spans, drops, longest_ns: [None; 2] }
     }
 
     /// A segment took this long on the way to this end.
@@ -45,13 +51,12 @@ impl Timing {
     }
 
     pub fn drops(&self, point: usize) -> bool {
-        self.coverage[point].dropped > 0
+        self.drops[point]
     }
 
     /// Whether the point captured everything in this span of the first point's clock.
     fn captures(&self, point: usize, from_ns: i64, to_ns: i64) -> bool {
-        let Some((start, end)) = self.coverage[point].span_ns else { return false };
-        self.common(point, start) <= from_ns && to_ns <= self.common(point, end)
+        self.spans[point].iter().any(|(start, end)| *start <= from_ns && to_ns <= *end)
     }
 
     fn margins(&self, to: Side, time_ns: i64) -> Option<(i64, i64)> {
@@ -84,8 +89,7 @@ impl Timing {
     }
 
     /// Whether the point was capturing at all while this time passed.
-    pub fn overlaps(&self, point: usize, first_ns: i64, last_ns: i64) -> bool {
-        let Some((start, end)) = self.coverage[point].span_ns else { return false };
-        self.common(point, start) <= last_ns && first_ns <= self.common(point, end)
+    pub fn overlaps(&self, point: usize, [first_ns, last_ns]: [i64; 2]) -> bool {
+        self.spans[point].iter().any(|(start, end)| *start <= last_ns && first_ns <= *end)
     }
 }

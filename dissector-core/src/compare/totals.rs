@@ -46,12 +46,12 @@ impl Totals {
         let appeared = Some(with(Fate::Appeared).count() as u32);
         let largest = near.largest.max(far.largest);
         let offload = largest > largest_segment([near_trace, far_trace], to);
-        if near.unkept == 0 && far.unkept == 0 && !offload {
+        if near.unkept().is_none() && far.unkept().is_none() && !offload {
             return Self { lost: Some(lost_alone), lost_octets: Some(octets_alone), appeared };
         }
         // The rest was only counted, so that all of it has to be in the span of the other point.
-        let is_in_span = near.unkept_ns.is_none_or(|(first, last)| {
-            let times = [first, last].map(|time| timing.common(near_point, time));
+        let is_in_span = near.unkept().is_none_or(|it| {
+            let times = [it.first_ns, it.last_ns].map(|time| timing.common(near_point, time));
             times.iter().all(|time| timing.sees_arrival(far_point, to, *time))
         });
         let misses = timing.drops(far_point) || with(Fate::NotCaptured).next().is_some();

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::octets::SeenOctets;
 use super::sighting::Sighting;
+use crate::key::{FlowKey, StoredKey};
 use crate::vocabulary::{Outcome, Side};
 use crate::wire::{SeqNumber, TcpFlags};
 use crate::{IcmpError, Segment};
@@ -18,50 +19,56 @@ const MOST_KEPT: usize = 1 << 16;
 /// A connection as one point saw it.
 #[derive(Clone, Debug)]
 pub(super) struct Trace {
-    /// Number of the connection in its table.
-    pub id: u32,
-    /// Client and server.
-    pub ends: [SocketAddr; 2],
+    key: StoredKey,
     pub first_ns: i64,
     pub last_ns: i64,
-    pub outcome: Outcome,
     /// The segments that are kept, in the order of the capture.
     pub sightings: Vec<Sighting>,
     /// What the client sent, and what the server sent.
-    pub ways: [Way; 2],
+    ways: [Way; 2],
     /// ICMP errors that quote a segment of it.
-    pub icmp: Vec<IcmpSighting>,
+    #[expect(clippy::box_collection, reason = "they are rare, and a vector has 24 octets")]
+    icmp: Option<Box<Vec<IcmpSighting>>>,
     /// Bare ACKs and new data that are kept.
     plain: u32,
+    pub outcome: Outcome,
 }
 
 /// One direction of a connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Way {
-    /// Number of the SYN.
-    pub initial: Option<SeqNumber>,
     pub octets: SeenOctets,
+    /// Octets of payload in all segments, repeated ones each time.
+    pub payload_octets: u64,
+    unkept: Option<Box<Unkept>>,
     /// Bare ACKs.
     pub acks: u32,
     /// Segments with payload.
     pub data: u32,
-    /// Octets of payload in them, repeated ones each time.
-    pub payload_octets: u64,
     /// The most payload in one segment.
     pub largest: u32,
-    /// Segments that were counted and not kept.
-    pub unkept: u32,
-    /// The times of the first and the last segment that was not kept.
-    pub unkept_ns: Option<(i64, i64)>,
-    /// The highest number that it acknowledged.
-    pub acknowledged: Option<SeqNumber>,
-    /// The number behind the highest octet, SYN or FIN.
-    pub next: Option<SeqNumber>,
-    /// The lowest number of a segment.
-    pub lowest: Option<SeqNumber>,
-    /// The TTL of most segments, and by how many it leads.
-    ttl: (u8, u32),
+    initial: SeqNumber,
+    acknowledged: SeqNumber,
+    next: SeqNumber,
+    lowest: SeqNumber,
+    /// By how many segments the TTL leads.
+    ttl_lead: u32,
+    ttl: u8,
+    bits: u8,
 }
+
+/// The segments that were counted and not kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unkept {
+    /// The time of the first.
+    pub first_ns: i64,
+    /// The time of the last.
+    pub last_ns: i64,
+}
+
+const HAS_INITIAL: u8 = 1;
+const HAS_ACKNOWLEDGED: u8 = 1 << 1;
+const HAS_NUMBERS: u8 = 1 << 2;
 
 /// An ICMP error as one point saw it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -93,60 +100,96 @@ impl IcmpSighting {
 impl Way {
     /// The TTL that most of its segments had.
     pub fn ttl(&self) -> Option<u8> {
-        let (ttl, lead) = self.ttl;
-        (lead > 0).then_some(ttl)
+        (self.ttl_lead > 0).then_some(self.ttl)
+    }
+
+    /// The number of the SYN.
+    pub fn initial(&self) -> Option<SeqNumber> {
+        self.has(HAS_INITIAL).then_some(self.initial)
+    }
+
+    /// The highest number that it acknowledged.
+    pub fn acknowledged(&self) -> Option<SeqNumber> {
+        self.has(HAS_ACKNOWLEDGED).then_some(self.acknowledged)
+    }
+
+    /// The lowest number of a segment, and the number behind the highest octet, SYN or FIN.
+    pub fn numbers(&self) -> Option<(SeqNumber, SeqNumber)> {
+        self.has(HAS_NUMBERS).then_some((self.lowest, self.next))
+    }
+
+    /// The segments that were counted and not kept.
+    pub fn unkept(&self) -> Option<Unkept> {
+        self.unkept.as_deref().copied()
+    }
+
+    const fn has(&self, bit: u8) -> bool {
+        self.bits & bit != 0
     }
 
     fn note(&mut self, segment: &Segment<'_>) {
         // The majority vote of Boyer and Moore.
-        self.ttl = match self.ttl {
-            (_, 0) => (segment.packet.ttl, 1),
-            (ttl, lead) if ttl == segment.packet.ttl => (ttl, lead.saturating_add(1)),
-            (ttl, lead) => (ttl, lead - 1),
+        (self.ttl, self.ttl_lead) = match self.ttl_lead {
+            0 => (segment.packet.ttl, 1),
+            lead if self.ttl == segment.packet.ttl => (self.ttl, lead.saturating_add(1)),
+            lead => (self.ttl, lead - 1),
         };
         let tcp = &segment.tcp;
-        let is_rst = tcp.flags.contains(TcpFlags::RST);
-        if tcp.flags.contains(TcpFlags::ACK) && !is_rst {
-            raise(&mut self.acknowledged, tcp.acknowledgment);
+        if tcp.flags.contains(TcpFlags::RST) {
+            return;
         }
-        if !is_rst {
-            let controls = u32::from(tcp.flags.contains(TcpFlags::SYN))
-                + u32::from(tcp.flags.contains(TcpFlags::FIN));
-            raise(&mut self.next, tcp.sequence + segment.payload_octets() + controls);
-            if self.lowest.is_none_or(|lowest| lowest.is_after(tcp.sequence)) {
-                self.lowest = Some(tcp.sequence);
-            }
+        let [syn, fin, ack] =
+            [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::ACK].map(|flag| tcp.flags.contains(flag));
+        if ack && (!self.has(HAS_ACKNOWLEDGED) || tcp.acknowledgment.is_after(self.acknowledged)) {
+            self.acknowledged = tcp.acknowledgment;
+            self.bits |= HAS_ACKNOWLEDGED;
+        }
+        let end = tcp.sequence + segment.payload_octets() + u32::from(syn) + u32::from(fin);
+        let known = self.has(HAS_NUMBERS);
+        if !known || end.is_after(self.next) {
+            self.next = end;
+        }
+        if !known || self.lowest.is_after(tcp.sequence) {
+            self.lowest = tcp.sequence;
+        }
+        self.bits |= HAS_NUMBERS;
+        if syn && !self.has(HAS_INITIAL) {
+            self.initial = tcp.sequence;
+            self.bits |= HAS_INITIAL;
         }
     }
-}
 
-fn raise(highest: &mut Option<SeqNumber>, number: SeqNumber) {
-    if highest.is_none_or(|highest| number.is_after(highest)) {
-        *highest = Some(number);
+    fn count_unkept(&mut self, time_ns: i64) {
+        match &mut self.unkept {
+            Some(unkept) => unkept.last_ns = time_ns,
+            None => self.unkept = Some(Box::new(Unkept { first_ns: time_ns, last_ns: time_ns })),
+        }
     }
 }
 
 impl Trace {
-    pub fn new(id: u32, ends: [SocketAddr; 2], first_ns: i64) -> Self {
+    pub fn new([client, server]: [SocketAddr; 2], first_ns: i64) -> Self {
         Self {
-            id,
-            ends,
+            key: StoredKey::new(&FlowKey::new(client, server), Side::Client),
             first_ns,
             last_ns: first_ns,
-            outcome: Outcome::Midstream,
             sightings: Vec::new(),
             ways: Default::default(),
-            icmp: Vec::new(),
+            icmp: None,
             plain: 0,
+            outcome: Outcome::Midstream,
         }
+    }
+
+    /// Client and server.
+    pub fn ends(&self) -> [SocketAddr; 2] {
+        [self.key.client(), self.key.server()]
     }
 
     /// Takes in a segment. `keep` is the number of bare ACKs and new data that are kept one by one.
     pub fn segment(&mut self, segment: &Segment<'_>, second_capture: bool, keep: u32) {
         let (packet, tcp) = (&segment.packet, &segment.tcp);
-        let by_client =
-            (packet.source, tcp.source_port) == (self.ends[0].ip(), self.ends[0].port());
-        let sender = if by_client { Side::Client } else { Side::Server };
+        let sender = self.key.sender(&FlowKey::of_segment(segment)).unwrap_or(Side::Server);
         self.last_ns = self.last_ns.max(packet.time_ns);
         if second_capture {
             self.keep(Sighting::new(segment, sender, true));
@@ -157,9 +200,6 @@ impl Trace {
         let payload = segment.payload_octets();
         let is_control = tcp.flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
         let syn = tcp.flags.contains(TcpFlags::SYN);
-        if syn {
-            way.initial.get_or_insert(tcp.sequence);
-        }
         let mut repeated = false;
         if payload > 0 && !tcp.flags.contains(TcpFlags::RST) {
             way.data = way.data.saturating_add(1);
@@ -171,9 +211,7 @@ impl Trace {
         }
         let is_plain = !is_control && !repeated;
         if is_plain && self.plain >= keep || self.sightings.len() >= MOST_KEPT {
-            way.unkept = way.unkept.saturating_add(1);
-            let (first, _) = way.unkept_ns.unwrap_or((packet.time_ns, 0));
-            way.unkept_ns = Some((first, packet.time_ns));
+            way.count_unkept(packet.time_ns);
             return;
         }
         self.plain += u32::from(is_plain);
@@ -190,13 +228,14 @@ impl Trace {
         }
     }
 
-    pub fn icmp(&mut self, error: &IcmpError) {
+    pub fn take_icmp(&mut self, error: &IcmpError) {
         /// ICMP errors that are kept of a connection.
         const MOST_ICMP: usize = 16;
         self.last_ns = self.last_ns.max(error.packet.time_ns);
-        if self.icmp.len() < MOST_ICMP {
-            let by_client = error.quoted.source == self.ends[0];
-            self.icmp.push(IcmpSighting {
+        let by_client = error.quoted.source == self.key.client();
+        let icmp = self.icmp.get_or_insert_default();
+        if icmp.len() < MOST_ICMP {
+            icmp.push(IcmpSighting {
                 frame: error.packet.frame,
                 time_ns: error.packet.time_ns,
                 by: error.packet.source,
@@ -210,12 +249,24 @@ impl Trace {
 
     /// Makes this end the client, whichever the trace began with.
     pub fn set_client(&mut self, client: SocketAddr) {
-        if self.ends[0] != client && self.ends[1] == client {
-            self.ends.swap(0, 1);
+        let [first, second] = self.ends();
+        if first != client && second == client {
+            self.key = StoredKey::new(&self.key.key(), Side::Server);
             self.ways.swap(0, 1);
             self.sightings.iter_mut().for_each(Sighting::swap_sender);
-            self.icmp.iter_mut().for_each(|icmp| icmp.to = icmp.to.other());
+            let icmp = self.icmp.iter_mut().flat_map(|icmp| icmp.iter_mut());
+            icmp.for_each(|icmp| icmp.to = icmp.to.other());
         }
+    }
+
+    /// The ICMP errors that quote a segment of it.
+    pub fn icmp(&self) -> &[IcmpSighting] {
+        self.icmp.as_ref().map_or(&[], |icmp| &icmp[..])
+    }
+
+    /// Gives memory back that no further segment needs.
+    pub fn shrink(&mut self) {
+        self.sightings.shrink_to_fit();
     }
 
     /// The kept segments that this side sent.
@@ -225,5 +276,15 @@ impl Trace {
 
     pub fn way(&self, sender: Side) -> &Way {
         &self.ways[sender as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_small() {
+        assert!(size_of::<Trace>() <= 272, "{}", size_of::<Trace>());
     }
 }

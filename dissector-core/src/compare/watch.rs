@@ -1,40 +1,130 @@
-//! Observing a point by its captures.
+//! Observing points by their captures.
 
-use std::convert::Infallible;
+use std::collections::BTreeMap;
 
 use super::observer::{Coverage, Observation, Observer};
-use crate::capture::{Captures, Packet};
-use crate::{FollowEvent, FollowOptions, FollowSummary, follow_packets};
+use crate::capture::{self, CaptureInterface, Captures, Packet};
+use crate::pipeline::{Exceptions, each_packet};
+use crate::{ConnectionTable, FollowOptions, FollowSummary};
 
-/// Reads the captures of one point to their end.
+/// A point that is being observed: its connections, and what is kept of them.
+struct Point {
+    table: ConnectionTable,
+    observer: Observer,
+}
+
+impl Point {
+    fn observe(&mut self, packet: &Packet<'_>, now_ns: i64) {
+        let Self { table, observer } = self;
+        table.turn_clock(now_ns);
+        match packet {
+            Packet::Segment(segment) => {
+                let seen = table.observe(segment);
+                if let Some(connection) = table.latest() {
+                    observer.observe(segment, &seen, connection);
+                }
+            }
+            Packet::IcmpError(error) => {
+                if let Some(seen) = table.observe_icmp(error)
+                    && let Some(connection) = table.latest()
+                {
+                    observer.observe_icmp(error, &seen, connection);
+                }
+            }
+        }
+        if table.has_closed() {
+            let (closed, now_ns) = (table.take_closed(), table.now_ns());
+            closed.iter().for_each(|it| observer.judge(it, it.outcome_at(now_ns)));
+        }
+    }
+
+    fn finish(mut self, now_ns: i64, coverage: Coverage) -> Observation {
+        self.table.turn_clock(now_ns);
+        for connection in self.table.connections() {
+            self.observer.judge(connection, self.table.outcome(connection));
+        }
+        self.observer.finish(coverage)
+    }
+}
+
+/// Reads the captures of one point to their end, such as rotated files.
 ///
 /// The captures of several points can be read at the same time, each in a thread of its own.
-#[must_use]
 pub fn observe(
     captures: &mut Captures,
     options: FollowOptions<'_>,
-    mut observer: Observer,
+    observer: Observer,
 ) -> (Observation, FollowSummary) {
-    let mut span_ns = None;
-    let summary = follow_packets(captures, options, |event| {
-        match event {
-            FollowEvent::Packet(followed) => {
-                let time_ns = followed.packet.info().time_ns;
-                let (first, last) = span_ns.unwrap_or((time_ns, time_ns));
-                span_ns = Some((first.min(time_ns), last.max(time_ns)));
-                let (seen, connection) = (followed.annotation, followed.connection);
-                match followed.packet {
-                    Packet::Segment(segment) => observer.observe(segment, seen, connection),
-                    Packet::IcmpError(error) => observer.observe_icmp(error, seen, connection),
-                }
-            }
-            FollowEvent::Closed(closed) => observer.judge(closed.connection, closed.outcome()),
+    let mut point = Point { table: options.table(), observer };
+    let ended = each_packet(captures, options, |_, packet, now_ns| point.observe(packet, now_ns));
+    let exceptions = Exceptions::of(&point.table);
+    let files = (0..captures.count()).map(|index| captures.coverage(index));
+    let observation = point.finish(captures.now_ns(), coverage(files));
+    (observation, FollowSummary::of(ended, exceptions))
+}
+
+/// What one interface of a capture has seen.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct InterfaceObservation {
+    /// Its name or, if the capture gives none, its number.
+    pub name: String,
+    /// What it has seen.
+    pub observation: Observation,
+}
+
+/// Reads captures in which each interface is a point: those of pcapng, and the interface indexes of
+/// Linux cooked captures of version 2 (`tcpdump -i any`). They come in the order of their first packets.
+///
+/// `observer` makes the observer of each.
+pub fn observe_interfaces(
+    captures: &mut Captures,
+    options: FollowOptions<'_>,
+    observer: impl Fn() -> Observer,
+) -> (Vec<InterfaceObservation>, FollowSummary) {
+    let limit = options.limit();
+    let mut points: Vec<Point> = Vec::new();
+    // The interfaces of rotated files are the same ones.
+    let mut places: BTreeMap<(usize, u32), usize> = BTreeMap::new();
+    let ended = each_packet(captures, options, |origin, packet, now_ns| {
+        let next = points.len();
+        let place = *places.entry((origin.capture, origin.interface)).or_insert(next);
+        if place == next {
+            points.push(Point { table: ConnectionTable::with_limit(limit), observer: observer() });
         }
-        Ok::<(), Infallible>(())
+        points[place].observe(packet, now_ns);
     });
-    let summary = match summary {
-        Ok(summary) => summary,
-        Err(never) => match never {},
-    };
-    (observer.finish(Coverage { span_ns, dropped: 0 }), summary)
+    let mut exceptions = Exceptions::default();
+    points.iter().for_each(|point| exceptions.add(&Exceptions::of(&point.table)));
+    let mut named: BTreeMap<usize, (String, Vec<capture::Coverage>)> = BTreeMap::new();
+    for ((file, interface), place) in &places {
+        let described = captures.interfaces(*file).nth(*interface as usize);
+        let name = name(described.as_ref(), *interface);
+        let (_, coverages) = named.entry(*place).or_insert_with(|| (name, Vec::new()));
+        coverages.extend(described.map(|it| it.coverage));
+    }
+    let now_ns = captures.now_ns();
+    let observed = points.into_iter().zip(named.into_values()).map(|(point, (name, files))| {
+        let observation = point.finish(now_ns, coverage(files));
+        InterfaceObservation { name, observation }
+    });
+    (observed.collect(), FollowSummary::of(ended, exceptions))
+}
+
+fn name(interface: Option<&CaptureInterface>, number: u32) -> String {
+    match interface {
+        Some(CaptureInterface { index: Some(index), .. }) => format!("interface {index}"),
+        Some(CaptureInterface { name: Some(name), .. }) => name.to_string(),
+        _ => format!("interface {number}"),
+    }
+}
+
+/// When a point was capturing by its files.
+fn coverage(files: impl IntoIterator<Item = capture::Coverage>) -> Coverage {
+    let mut coverage = Coverage::default();
+    for file in files {
+        coverage = file.span().map_or(coverage.clone(), |(from, to)| coverage.with_span(from, to));
+        coverage = coverage.with_dropped(file.dropped);
+    }
+    coverage
 }

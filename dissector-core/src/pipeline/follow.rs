@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use crate::capture::{Captures, FileError, Packet};
+use crate::capture::{Captures, FileError, Origin, Packet};
 use crate::connection::{Annotation, Connection, Outcome, Verdict};
 use crate::pipeline::reader::{Origins, Reader};
 use crate::pipeline::workers;
@@ -77,8 +77,12 @@ impl<'a> FollowOptions<'a> {
         Self { progress: Some(Box::new(progress)), ..self }
     }
 
-    fn table(&self) -> ConnectionTable {
+    pub(crate) fn table(&self) -> ConnectionTable {
         ConnectionTable::with_limit(self.limit)
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
     }
 }
 
@@ -124,6 +128,8 @@ pub enum FollowEvent<'a> {
 pub struct FollowedPacket<'a> {
     /// The index of its capture.
     pub capture: usize,
+    /// The number of its interface in the capture: see [`Captures::interfaces`].
+    pub interface: u32,
     /// The segment or ICMP error.
     pub packet: &'a Packet<'a>,
     /// Its part in the connection.
@@ -165,18 +171,39 @@ impl FollowSummary {
         let Exceptions { evicted, shortened, forgotten_segments } = exceptions;
         Self { errors, stopped, evicted, shortened, forgotten_segments, _remaining: remaining }
     }
+
+    /// The summary of a reading whose connections are kept elsewhere.
+    pub(crate) fn of(ended: Ended, exceptions: Exceptions) -> Self {
+        let nothing = ConnectionTable::new().into_remaining();
+        let remaining = Arc::new(Connections::Remaining(nothing));
+        let Ended { errors, stopped } = ended;
+        let Exceptions { evicted, shortened, forgotten_segments } = exceptions;
+        Self { errors, stopped, evicted, shortened, forgotten_segments, _remaining: remaining }
+    }
+}
+
+/// How a reading has ended.
+pub(crate) struct Ended {
+    errors: Vec<FileError>,
+    stopped: bool,
 }
 
 /// How often the limits of a table were reached.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Exceptions {
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Exceptions {
     evicted: u64,
     shortened: u64,
     forgotten_segments: u64,
 }
 
 impl Exceptions {
-    pub(super) fn of(table: &ConnectionTable) -> Self {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.evicted += other.evicted;
+        self.shortened += other.shortened;
+        self.forgotten_segments += other.forgotten_segments;
+    }
+
+    pub(crate) fn of(table: &ConnectionTable) -> Self {
         Self {
             evicted: table.evicted(),
             shortened: table.shortened(),
@@ -341,7 +368,7 @@ pub fn follow_packets<E>(
         reader.count(1);
         match reader.captures.next_with_clock() {
             // A packet is large, so it is borrowed and not moved.
-            Ok(Some((capture, ref packet, now_ns))) => {
+            Ok(Some((Origin { capture, interface }, ref packet, now_ns))) => {
                 table.turn_clock(now_ns);
                 let annotation = match packet {
                     Packet::Segment(segment) => Some(table.observe(segment)),
@@ -357,7 +384,8 @@ pub fn follow_packets<E>(
                     })?;
                 }
                 if let (Some(annotation), Some(connection)) = (&annotation, table.latest()) {
-                    let followed = FollowedPacket { capture, packet, annotation, connection };
+                    let followed =
+                        FollowedPacket { capture, interface, packet, annotation, connection };
                     on_event(FollowEvent::Packet(followed))?;
                 }
             }
@@ -366,6 +394,25 @@ pub fn follow_packets<E>(
         }
     }
     finish(table, &origins, reader, |closed| on_event(FollowEvent::Closed(closed)))
+}
+
+/// Reads packet by packet to the end, and hands out each packet with the time of the clock.
+pub(crate) fn each_packet(
+    captures: &mut Captures,
+    options: FollowOptions<'_>,
+    mut on_packet: impl FnMut(Origin, &Packet<'_>, i64),
+) -> Ended {
+    let mut reader = Reader::new(captures, options);
+    while reader.goes_on() {
+        reader.count(1);
+        match reader.captures.next_with_clock() {
+            Ok(Some((origin, ref packet, now_ns))) => on_packet(origin, packet, now_ns),
+            Ok(None) => break,
+            Err(error) => reader.errors.push(error),
+        }
+    }
+    let Reader { errors, stopped, .. } = reader;
+    Ended { errors, stopped }
 }
 
 fn in_this_thread<E>(

@@ -17,3 +17,5 @@ pub use follow::{
     ClosedConnection, FollowEvent, FollowOptions, FollowSummary, FollowedPacket, follow,
     follow_map, follow_packets,
 };
+#[cfg(feature = "capture")]
+pub(crate) use follow::{Exceptions, each_packet};

@@ -125,6 +125,8 @@ enumeration! {
         HandshakeTimedOut = 58, HANDSHAKE_TIMED_OUT, "handshake_timed_out";
         /// The server still has the earlier connection on these ports, and its challenge ACK (RFC 5961) does not come through: firewalls that do not know the earlier connection drop it.
         EarlierStillOpen = 59, EARLIER_STILL_OPEN, "earlier_still_open";
+        /// The server's queue of half-open connections is full, as in a SYN flood, and SYN cookies are switched off (net.ipv4.tcp_syncookies = 0): Linux then drops further SYNs silently.
+        RequestQueueFull = 60, REQUEST_QUEUE_FULL, "request_queue_full";
     }
 }
 
@@ -181,6 +183,7 @@ impl Cause {
                 | Self::PacketNotForwarded
                 | Self::HandshakeTimedOut
                 | Self::EarlierStillOpen
+                | Self::RequestQueueFull
         )
     }
 }

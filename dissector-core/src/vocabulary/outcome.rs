@@ -238,7 +238,7 @@ const NO_REPLY: Advice = Advice {
             nor an RST that the client would believe. The client waits, may repeat its SYN for a \
             while, and then gives up with a time-out (ETIMEDOUT). A running host whose port is \
             closed answers with an RST that acknowledges the SYN.",
-    causes: &[Cause::FirewallDrops, Cause::HostDown, Cause::EarlierStillOpen, Cause::AcceptQueueFull, Cause::AnswerLost, Cause::KeyMismatch, Cause::TimeWaitRefuses, Cause::AnswerUnacceptable, Cause::NotTranslatedBack, Cause::SynScan, Cause::ClientGaveUp],
+    causes: &[Cause::FirewallDrops, Cause::HostDown, Cause::EarlierStillOpen, Cause::AcceptQueueFull, Cause::RequestQueueFull, Cause::AnswerLost, Cause::KeyMismatch, Cause::TimeWaitRefuses, Cause::AnswerUnacceptable, Cause::NotTranslatedBack, Cause::SynScan, Cause::ClientGaveUp],
     checks: &[
         check(
             "On the server: does the SYN arrive, and does an answer leave? That alone halves the \

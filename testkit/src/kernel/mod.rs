@@ -6,6 +6,7 @@
 //! A socket stays in the namespace it was made in. So one program can hold the sockets of both hosts.
 //! The namespaces have no names, and are gone when the last of their sockets is closed.
 
+mod plugs;
 mod states;
 mod wire;
 
@@ -25,6 +26,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use crate::command::{run, which};
 use crate::wireshark::privileges::is_root;
 
+pub use plugs::{Arrived, Plugs};
 pub use states::{Connection, SocketStates};
 pub use wire::{Fate, Recorded, Recording, Rule, Sample, Segments, Wire};
 
@@ -59,15 +61,21 @@ impl Side {
 
     /// The host's address.
     pub fn address(self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 77, 0, self as u8 + 1)
+        Ipv4Addr::new(10, 77, 0, self.number())
     }
 
-    fn mac(self) -> String {
-        format!("02:00:00:00:00:0{}", self as u8 + 1)
+    /// The host's number: the last in its address and in its Ethernet address.
+    pub fn number(self) -> u8 {
+        self as u8 + 1
+    }
+
+    /// The host's Ethernet address: always the same, and marked as locally administered.
+    pub fn mac(self) -> String {
+        format!("02:00:00:00:00:0{}", self.number())
     }
 
     /// The name of the wire's end that is plugged into the host.
-    fn plug(self) -> String {
+    pub fn plug(self) -> String {
         format!("to-{}", self.name())
     }
 }
@@ -99,6 +107,15 @@ impl Namespace {
         });
         let made = made.join().map_err(|_| anyhow!("the thread of a new namespace panicked"))?;
         Ok(Self(made.context("a network namespace")?))
+    }
+
+    /// The one that a process is in.
+    ///
+    /// # Errors
+    /// If there is no such process, or its namespace cannot be opened.
+    pub fn of(process: u32) -> Result<Self> {
+        let file = format!("/proc/{process}/ns/net");
+        Ok(Self(File::open(&file).with_context(|| file)?))
     }
 
     /// Does `work` on a thread inside.

@@ -1,23 +1,15 @@
 //! The wire between two hosts: it takes each packet from one, records it, and hands it to the other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::IoSliceMut;
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
-use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    self, AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
-    sockopt,
-};
+use anyhow::{Result, anyhow};
 
+use super::plugs::{Plugs, now_ns};
 use super::{Connection, Hosts, Side, SocketStates};
 use crate::packet::set_segment_checksum;
 
@@ -172,9 +164,7 @@ impl Drop for Wire {
 /// The data of the wire's thread.
 struct Running {
     shared: Arc<Shared>,
-    packets: OwnedFd,
-    /// The wire's ends, by host.
-    ends: [LinkAddr; 2],
+    plugs: Plugs,
     states: [SocketStates; 2],
     connections: BTreeSet<Connection>,
     /// Packets under way, by the time of their arrival.
@@ -183,32 +173,11 @@ struct Running {
 
 impl Running {
     fn new(hosts: &Hosts, shared: Arc<Shared>) -> Result<Self> {
-        let (packets, ends) = hosts.middle.inside(|| {
-            // Not bound, it gets the packets of all interfaces.
-            let packets = socket::socket(
-                AddressFamily::Packet,
-                SockType::Raw,
-                SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
-                SockProtocol::EthAll,
-            )?;
-            socket::setsockopt(&packets, sockopt::ReceiveTimestampns, &true)?;
-            let mut ends = Vec::new();
-            for interface in getifaddrs()? {
-                if let Some(link) = interface.address.and_then(|a| a.as_link_addr().copied()) {
-                    ends.push((interface.interface_name, link));
-                }
-            }
-            Ok((packets, ends))
-        })?;
-        let end = |side: Side| {
-            let found = ends.iter().find(|(name, _)| *name == side.plug());
-            found.map(|(_, link)| *link).context("the wire has two ends")
-        };
-        let ends = [end(Side::Client)?, end(Side::Server)?];
+        let plugs = Plugs::open(&hosts.middle)?;
         let states = |side| SocketStates::of(hosts.at(side), side);
         let states = [states(Side::Client)?, states(Side::Server)?];
         let (connections, late) = (BTreeSet::new(), BTreeMap::new());
-        Ok(Self { shared, packets, ends, states, connections, late })
+        Ok(Self { shared, plugs, states, connections, late })
     }
 
     fn run(mut self) -> Result<()> {
@@ -223,46 +192,15 @@ impl Running {
                 }
                 wait = wait.min(PACE);
             }
-            let mut ready = [PollFd::new(self.packets.as_fd(), PollFlags::POLLIN)];
             // Whole milliseconds, and not 0.
-            let wait = PollTimeout::try_from(wait + Duration::from_millis(1))?;
-            match poll(&mut ready, wait) {
-                Ok(0) => self.ask()?,
-                Ok(_) => self.receive()?,
-                Err(Errno::EINTR) => {}
-                Err(error) => return Err(error.into()),
+            if !self.plugs.wait(wait + Duration::from_millis(1))? {
+                self.ask()?;
+            }
+            while let Some(arrived) = self.plugs.take()? {
+                self.take(arrived.from, arrived.time_ns, arrived.frame)?;
             }
         }
         Ok(())
-    }
-
-    /// Takes all packets that are there.
-    fn receive(&mut self) -> Result<()> {
-        let mut buffer = vec![0; 1 << 16];
-        let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
-        loop {
-            let mut slices = [IoSliceMut::new(&mut buffer)];
-            let socket = self.packets.as_raw_fd();
-            let flags = MsgFlags::empty();
-            let got = socket::recvmsg::<LinkAddr>(socket, &mut slices, Some(&mut control), flags);
-            let got = match got {
-                Err(Errno::EAGAIN) => return Ok(()),
-                got => got?,
-            };
-            let from = got.address.context("each packet has an interface")?;
-            let mut time_ns = now_ns();
-            for message in got.cmsgs()? {
-                if let ControlMessageOwned::ScmTimestampns(time) = message {
-                    time_ns = time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64;
-                }
-            }
-            let octets = got.bytes;
-            const OUTGOING: u8 = 4;
-            let end = self.ends.iter().position(|end| end.ifindex() == from.ifindex());
-            if let (Some(end), true) = (end, from.pkttype() != OUTGOING) {
-                self.take(Side::BOTH[end], time_ns, buffer[..octets].to_vec())?;
-            }
-        }
     }
 
     /// Does with a packet as the rules say.
@@ -313,9 +251,7 @@ impl Running {
     }
 
     fn deliver(&self, from: Side, frame: &[u8]) -> Result<()> {
-        let end = &self.ends[from.peer() as usize];
-        let sent = socket::sendto(self.packets.as_raw_fd(), frame, end, MsgFlags::empty())?;
-        ensure!(sent == frame.len(), "a packet was cut");
+        self.plugs.send(from.peer(), frame)?;
         lock(&self.shared.recording).busy_ns.push(now_ns());
         Ok(())
     }
@@ -330,8 +266,7 @@ impl Running {
             samples.push(Sample { time_ns, connection: *connection, states });
         }
         // A packet that is there by now may have left before the kernels answered.
-        let mut ready = [PollFd::new(self.packets.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut ready, PollTimeout::ZERO)? == 0 {
+        if !self.plugs.wait(Duration::ZERO)? {
             lock(&self.shared.recording).samples.extend(samples);
         }
         Ok(())
@@ -376,10 +311,6 @@ impl Segment {
             Side::Server => Connection { client: peer, server: own },
         }
     }
-}
-
-fn now_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -12,49 +12,62 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use testkit::command::{cannot_run, run, shown, which};
+use testkit::command::{cannot_run, run, shown, stdout_of, which};
+use testkit::kernel::Namespace;
+pub(super) use testkit::kernel::Side;
 
 use super::TALK;
 
-/// One of the two hosts.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Side {
-    /// 10.77.0.1 and fd77::1; tcpdump listens here.
-    Client = 1,
-    /// 10.77.0.2 and fd77::2.
-    Server = 2,
-}
-
-impl Side {
-    /// The side in the arguments of the hidden command.
-    pub(super) fn name(self) -> &'static str {
-        if self == Self::Client { "client" } else { "server" }
-    }
-
-    /// The Ethernet address: always the same, and marked as locally administered.
-    pub(super) fn mac(self) -> String {
-        format!("02:00:00:00:00:0{}", self as u8)
-    }
-}
-
-/// Two namespaces, each with an `eth0`; the two are the ends of one cable.
+/// Two namespaces, each with an `eth0`; the two are the ends of one cable, or each is joined to a third
+/// namespace with a router.
 pub(super) struct Lab {
     client: Process,
     server: Process,
+    router: Option<Process>,
 }
 
 impl Lab {
-    /// Makes both hosts, connects them, and gives them their addresses.
+    /// Makes both hosts, connects them, and gives them their addresses: 10.77.0.1 and fd77::1 the
+    /// client, 10.77.0.2 and fd77::2 the server.
     pub(super) fn new() -> Result<Self> {
-        let lab = Self { client: namespace()?, server: namespace()? };
+        let lab = Self { client: namespace()?, server: namespace()?, router: None };
         let peer = lab.server.child.id();
         let cable = format!("ip link add name eth0 type veth peer name eth0 netns {peer}");
         lab.run(Side::Client, &cable)?;
-        for (side, peer) in [(Side::Client, Side::Server), (Side::Server, Side::Client)] {
+        lab.address()?;
+        Ok(lab)
+    }
+
+    /// The same with a router in between. What it hands on it has to hand on itself: neither bridge
+    /// nor kernel does.
+    pub(super) fn with_router() -> Result<Self> {
+        let lab = Self { client: namespace()?, server: namespace()?, router: Some(namespace()?) };
+        let router = lab.router()?;
+        let (middle, peer) = (lab.middle()?, router.child.id());
+        for side in Side::BOTH {
+            let plug = side.plug();
+            let cable = format!("ip link add name eth0 type veth peer name {plug} netns {peer}");
+            lab.run(side, &cable)?;
+            // Without IPv6 the router has no neighbour discovery of its own.
+            middle.set(&format!("ipv6/conf/{plug}/disable_ipv6"), "1")?;
+            for line in [
+                format!("ethtool -K {plug} tx off tso off gso off gro off"),
+                format!("ip link set dev {plug} up"),
+            ] {
+                run_quietly(inside(router, &line)?)?;
+            }
+        }
+        lab.address()?;
+        lab.wait_until_it_runs()?;
+        Ok(lab)
+    }
+
+    /// Gives both hosts their addresses.
+    fn address(&self) -> Result<()> {
+        for side in Side::BOTH {
             // Duplicate address detection would keep the IPv6 address unusable for a second.
-            lab.set(side, "ipv6/conf/eth0/accept_dad", "0")?;
-            let (mac, host) = (side.mac(), side as u8);
-            let (at, peer) = (peer.mac(), peer as u8);
+            self.set(side, "ipv6/conf/eth0/accept_dad", "0")?;
+            let (mac, host) = (side.mac(), side.number());
             for line in [
                 format!("ip link set dev eth0 address {mac}"),
                 // Offloading is switched off, so that each segment is captured as it is on the
@@ -64,22 +77,51 @@ impl Lab {
                 format!("ip address add fd77::{host}/64 dev eth0 nodad"),
                 "ip link set dev lo up".into(),
                 "ip link set dev eth0 up".into(),
-                // A SYN that waits for the neighbour's Ethernet address carries an old timestamp.
-                format!("ip neighbour add 10.77.0.{peer} lladdr {at} dev eth0 nud permanent"),
-                format!("ip neighbour add fd77::{peer} lladdr {at} dev eth0 nud permanent"),
             ] {
-                lab.run(side, &line)?;
+                self.run(side, &line)?;
+            }
+            let peer = side.peer();
+            self.neighbour(side, &format!("10.77.0.{}", peer.number()))?;
+            self.neighbour(side, &format!("fd77::{}", peer.number()))?;
+        }
+        Ok(())
+    }
+
+    /// Has one host believe that an address is at the other's Ethernet address. A SYN that waits for
+    /// a neighbour's Ethernet address carries an old timestamp.
+    pub(super) fn neighbour(&self, side: Side, address: &str) -> Result<()> {
+        let at = side.peer().mac();
+        self.run(side, &format!("ip neighbour add {address} lladdr {at} dev eth0 nud permanent"))
+    }
+
+    /// An interface drops what it is to send until the kernel has seen that the other end is up.
+    fn wait_until_it_runs(&self) -> Result<()> {
+        let limit = Instant::now() + Duration::from_secs(10);
+        for side in Side::BOTH {
+            let mut state = self.command(side, &find("ip")?);
+            state.args(["-o", "link", "show", "dev", "eth0"]);
+            while !stdout_of(&mut state)?.contains("LOWER_UP") {
+                if Instant::now() > limit {
+                    bail!("the interfaces do not come up");
+                }
+                thread::sleep(Duration::from_millis(5));
             }
         }
-        Ok(lab)
+        Ok(())
+    }
+
+    /// The namespace of the router.
+    pub(super) fn middle(&self) -> Result<Namespace> {
+        Namespace::of(self.router()?.child.id())
+    }
+
+    fn router(&self) -> Result<&Process> {
+        self.router.as_ref().context("this laboratory has no router")
     }
 
     /// Runs a command line (words without blanks in them) on one host, to its end.
     pub(super) fn run(&self, side: Side, line: &str) -> Result<()> {
-        let mut words = line.split_whitespace();
-        let mut command = self.command(side, &find(words.next().unwrap_or_default())?);
-        // ethtool lists its changes; only errors matter here.
-        run(command.args(words).stdin(Stdio::null()).stdout(Stdio::null()))
+        run_quietly(inside(self.host(side), line)?)
     }
 
     /// Sets a value below `/proc/sys/net` on one host.
@@ -96,17 +138,21 @@ impl Lab {
         if known { self.set(side, name, value) } else { Ok(()) }
     }
 
-    /// Starts one side of a scenario: this very program, inside.
-    pub(super) fn talk(&self, scenario: &str, side: Side) -> Result<Process> {
+    /// Starts one side of a scenario: this very program, inside, with `more` arguments.
+    pub(super) fn talk(&self, scenario: &str, side: Side, more: &[String]) -> Result<Process> {
         let program = env::current_exe().context("this program")?;
         let mut command = self.command(side, &program);
-        command.args([TALK, scenario, side.name()]).stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+            .args([TALK, scenario, side.name()])
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
         Process::start(&mut command)
     }
 
-    /// Starts tcpdump on the client's side and returns when it captures.
-    pub(super) fn record(&self, filter: &str, file: &Path) -> Result<Process> {
-        let mut command = self.command(Side::Client, &find("tcpdump")?);
+    /// Starts tcpdump on one host and returns when it captures.
+    pub(super) fn record(&self, side: Side, filter: &str, file: &Path) -> Result<Process> {
+        let mut command = self.command(side, &find("tcpdump")?);
         command.args(["-i", "eth0", "--immediate-mode", "-U", "--time-stamp-precision=nano"]);
         // tcpdump keeps root's rights, because the folder belongs to root.
         command.args(["-s", "0", "-Z", "root", "-w"]).arg(file).arg(filter);
@@ -124,13 +170,34 @@ impl Lab {
         Ok(process)
     }
 
-    fn command(&self, side: Side, program: &Path) -> Command {
-        let namespace = if side == Side::Client { &self.client } else { &self.server };
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net=/proc/{}/ns/net", namespace.child.id()));
-        command.arg("--").arg(program);
-        command
+    fn host(&self, side: Side) -> &Process {
+        if side == Side::Client { &self.client } else { &self.server }
     }
+
+    fn command(&self, side: Side, program: &Path) -> Command {
+        enter(self.host(side), program)
+    }
+}
+
+/// A command that runs in the namespace that a process holds.
+fn enter(holder: &Process, program: &Path) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net=/proc/{}/ns/net", holder.child.id()));
+    command.arg("--").arg(program);
+    command
+}
+
+/// A command line (words without blanks in them) in the namespace that a process holds.
+fn inside(holder: &Process, line: &str) -> Result<Command> {
+    let mut words = line.split_whitespace();
+    let mut command = enter(holder, &find(words.next().unwrap_or_default())?);
+    command.args(words);
+    Ok(command)
+}
+
+fn run_quietly(mut command: Command) -> Result<()> {
+    // ethtool lists its changes; only errors matter here.
+    run(command.stdin(Stdio::null()).stdout(Stdio::null()))
 }
 
 fn find(program: &str) -> Result<std::path::PathBuf> {
@@ -178,8 +245,13 @@ impl Process {
     }
 
     /// Returns when the child has ended by itself.
-    pub(super) fn wait(mut self) -> Result<()> {
-        let limit = Instant::now() + Duration::from_secs(30);
+    pub(super) fn wait(self) -> Result<()> {
+        self.wait_for(Duration::from_secs(30))
+    }
+
+    /// The same within a time of the caller's choice.
+    pub(super) fn wait_for(mut self, time: Duration) -> Result<()> {
+        let limit = Instant::now() + time;
         while Instant::now() < limit {
             match self.child.try_wait().with_context(|| self.shown.clone())? {
                 Some(status) if status.success() => return Ok(()),

@@ -5,12 +5,13 @@
 //! replaced (`rewrite`), and tcpdump has to read the flags that the scenario promises.
 
 mod lab;
+mod pairs;
 mod rewrite;
 mod scenarios;
 
 use std::fs::{self, File};
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -31,44 +32,82 @@ pub const TALK: &str = "talk";
 /// Once in a while a kernel joins or delays a segment; then the recording is made again.
 const ATTEMPTS: usize = 3;
 
+/// The names of pairs begin with it: that of their folder below `samples/`.
+const PAIRS: &str = "pairs/";
+
+/// A pair of captures of many connections, of whose segments some are lost by chance.
+pub struct RandomLoss {
+    /// Where the pair and its truth are written.
+    pub folder: PathBuf,
+    /// How many connections.
+    pub connections: usize,
+    /// How many octets the server sends on each.
+    pub octets: usize,
+}
+
 /// Records the named samples, or all.
 pub fn record(names: &[String]) -> Result<()> {
-    for name in names {
-        scenario(name)?;
+    let single = || scenarios::all().map(|scenario| scenario.name.to_owned());
+    let pairs = || pairs::all().map(|pair| format!("{PAIRS}{}", pair.name));
+    let known: Vec<_> = single().chain(pairs()).collect();
+    let named: Vec<&String> = known.iter().filter(|name| wanted(names, name)).collect();
+    if let Some(unknown) = names.iter().find(|name| *name != PAIRS && !known.contains(name)) {
+        bail!("there is no sample `{unknown}`; there are {PAIRS} and {}", known.join(", "));
     }
-    if !is_root() {
-        bail!("recording needs root, because it makes network namespaces: run it by sudo");
-    }
-    packages::ensure(SAMPLES.iter().chain([&TCPDUMP, &TSHARK]))?;
-    let work = made_folder("samples")?;
-    let kernel = kernel()?;
-    let mut recorded = Vec::new();
-    for scenario in scenarios::all() {
-        if names.is_empty() || names.iter().any(|name| name == scenario.name) {
-            eprintln!("xtask: recording {}", scenario.name);
+    let (work, kernel) = prepared()?;
+    let folder = workspace_root().join("samples").join(PAIRS);
+    for name in &named {
+        eprintln!("xtask: recording {name}");
+        if let Some(scenario) = scenario(name) {
             record_one(scenario, &work, &kernel)?;
-            recorded.push(scenario.name);
+        } else if let Some(pair) = name.strip_prefix(PAIRS).and_then(pairs::named) {
+            let job = pairs::Job { connections: 1, octets: 0 };
+            let request = pairs::Request { work: &work, folder: &folder, kernel: &kernel, job };
+            pairs::record(pair, &request)?;
         }
     }
     let readme = workspace_root().join("samples/README.md");
     let before = fs::read_to_string(&readme).unwrap_or_default();
-    fs::write(&readme, list(&before, &recorded, &kernel)).at(&readme)
+    fs::write(&readme, list(&before, &named, &kernel)).at(&readme)
+}
+
+/// Records a pair with random losses.
+pub fn record_random_loss(wanted: &RandomLoss) -> Result<()> {
+    let (work, kernel) = prepared()?;
+    let job = pairs::Job { connections: wanted.connections, octets: wanted.octets };
+    let request = pairs::Request { work: &work, folder: &wanted.folder, kernel: &kernel, job };
+    pairs::record_random_loss(&request)
+}
+
+/// What recording needs: a folder, and the kernel's name.
+fn prepared() -> Result<(PathBuf, String)> {
+    if !is_root() {
+        bail!("recording needs root, because it makes network namespaces: run it by sudo");
+    }
+    packages::ensure(SAMPLES.iter().chain([&TCPDUMP, &TSHARK]))?;
+    Ok((made_folder("samples")?, kernel()?))
 }
 
 /// Plays one side of a scenario, inside its namespace.
 pub fn talk(arguments: &[String]) -> Result<()> {
-    let [name, side] = arguments else { bail!("`{TALK}` takes a scenario and a side") };
-    let scenario = scenario(name)?;
+    let [name, side, more @ ..] = arguments else { bail!("`{TALK}` takes a scenario and a side") };
+    if let Some(name) = name.strip_prefix(PAIRS) {
+        return pairs::talk(name, side, more);
+    }
+    let scenario = scenario(name).with_context(|| format!("there is no sample `{name}`"))?;
     let part = if side == Side::Server.name() { scenario.server } else { Some(scenario.client) };
     let part = part.with_context(|| format!("{name} has no {side}"))?;
     part().with_context(|| format!("{name}, {side}"))
 }
 
-fn scenario(name: &str) -> Result<&'static Scenario> {
-    scenarios::all().find(|scenario| scenario.name == name).with_context(|| {
-        let names: Vec<_> = scenarios::all().map(|scenario| scenario.name).collect();
-        format!("there is no sample `{name}`; there are {}", names.join(", "))
-    })
+/// Whether a sample is among the named ones. None named is all, the folder's name all pairs.
+fn wanted(names: &[String], sample: &str) -> bool {
+    let named = |name: &String| name == sample || name == PAIRS && sample.starts_with(PAIRS);
+    names.is_empty() || names.iter().any(named)
+}
+
+fn scenario(name: &str) -> Option<&'static Scenario> {
+    scenarios::all().find(|scenario| scenario.name == name)
 }
 
 fn record_one(scenario: &Scenario, work: &Path, kernel: &str) -> Result<()> {
@@ -96,19 +135,20 @@ fn record_one(scenario: &Scenario, work: &Path, kernel: &str) -> Result<()> {
 fn capture(scenario: &Scenario, raw: &Path) -> Result<()> {
     let lab = Lab::new()?;
     scenario.prepare.iter().try_for_each(|change| change.apply(&lab))?;
-    let mut server = scenario.server.map(|_| lab.talk(scenario.name, Side::Server)).transpose()?;
+    let mut server =
+        scenario.server.map(|_| lab.talk(scenario.name, Side::Server, &[])).transpose()?;
     if let Some(server) = &mut server {
         server.wait_until_ready()?;
     }
     let mut client;
     let recording;
     if scenario.late {
-        client = lab.talk(scenario.name, Side::Client)?;
+        client = lab.talk(scenario.name, Side::Client, &[])?;
         client.wait_until_ready()?;
-        recording = lab.record(scenario.filter, raw)?;
+        recording = lab.record(Side::Client, scenario.filter, raw)?;
     } else {
-        recording = lab.record(scenario.filter, raw)?;
-        client = lab.talk(scenario.name, Side::Client)?;
+        recording = lab.record(Side::Client, scenario.filter, raw)?;
+        client = lab.talk(scenario.name, Side::Client, &[])?;
     }
     client.wait()?;
     if let Some(server) = server {
@@ -167,9 +207,30 @@ fn kernel() -> Result<String> {
 }
 
 /// The text of `samples/README.md`: new lines for the recorded samples, the others as before.
-fn list(before: &str, recorded: &[&str], kernel: &str) -> String {
-    let mut text = String::from(
-        "# Samples
+fn list(before: &str, recorded: &[&String], kernel: &str) -> String {
+    let line = |name: &str, file: &str, rest: &str| {
+        let begin = format!("| `{file}` |");
+        if recorded.iter().any(|recorded| *recorded == name) {
+            return format!("{begin} {rest} | {kernel} |\n");
+        }
+        let old = before.lines().find(|line| line.starts_with(&begin));
+        old.map_or(String::new(), |line| format!("{line}\n"))
+    };
+    let single = scenarios::all().map(|scenario| {
+        let rest = format!("{} | `{}`", scenario.shows, scenario.flags);
+        line(scenario.name, &format!("{}.pcapng", scenario.name), &rest)
+    });
+    let pairs = pairs::all().map(|pair| {
+        let name = format!("{PAIRS}{}", pair.name);
+        let rest = format!("{} | {}", pair.shows, pair.on_the_way);
+        line(&name, &name, &rest)
+    });
+    let (single, pairs): (String, String) = (single.collect(), pairs.collect());
+    format!("{INTRODUCTION}{single}{PAIRS_INTRODUCTION}{pairs}")
+}
+
+/// The part of the list in front of the samples' lines.
+const INTRODUCTION: &str = "# Samples
 
 Captures of real Linux TCP stacks. `cargo xtask samples` records them between two network namespaces
 joined by a veth pair, with tcpdump on the client's side; the tables in `xtask/src/samples/scenarios/`
@@ -178,19 +239,28 @@ The segments are in tcpdump's notation: `S` SYN, `F` FIN, `R` RST, `P` PSH, `.` 
 
 | file | shows | segments | recorded on |
 |---|---|---|---|
-",
-    );
-    for scenario in scenarios::all() {
-        let name = format!("| `{}.pcapng` |", scenario.name);
-        if recorded.contains(&scenario.name) {
-            text += &format!("{name} {} | `{}` | {kernel} |\n", scenario.shows, scenario.flags);
-        } else if let Some(line) = before.lines().find(|line| line.starts_with(&name)) {
-            text += line;
-            text.push('\n');
-        }
-    }
-    text
-}
+";
+
+/// The same for pairs.
+const PAIRS_INTRODUCTION: &str = r#"
+## Pairs
+
+The same connections recorded twice: `NAME.client.pcapng` at the client's interface, `NAME.server.pcapng` at the
+server's. The router in between is a program (`xtask/src/samples/pairs/router/`) that hands on all segments but those of
+the table. `→` is the way to the server, `←` the way to the client; `taken` is a segment that the router answered or served
+itself. Besides the addresses, the times of the server's point were changed: its clock is ahead or behind, and may drift.
+
+`NAME.truth.jsonl` is what the router did. Its first line is about the pair: `offset_ns` is how far the server's clock is
+ahead at the first frame of the client's point, `drift_ppm` how many millionths it is faster from there on. Each of its
+`connections` has the ends at the client's point (`client`, `server`) and at the server's (`client_b`, `server_b`), `path`,
+whether it was `translated`, what was `changed`, and how many segments were lost. A line follows for each thing that the
+router did: `action`, the side that the segment was on its way `to`, the index of its `connection`, its fields as it came
+(one that the router made, `answered` or `injected`: as it left), and `at_ns`, by the client's clock. So a point has as many
+frames of a direction as the other, less those `lost` and `taken`, and those `answered`, `injected` and `doubled` more.
+
+| files | shows | on the way | recorded on |
+|---|---|---|---|
+"#;
 
 #[cfg(test)]
 mod tests {
@@ -198,8 +268,9 @@ mod tests {
 
     #[test]
     fn the_list_keeps_samples_that_were_not_recorded_again() {
-        let names: Vec<_> = scenarios::all().map(|scenario| scenario.name).collect();
-        let (first, second) = (names[0], names[1]);
+        let mut names = scenarios::all().map(|scenario| scenario.name.to_owned());
+        let first = &names.next().expect("there are samples");
+        let second = &names.next().expect("there are more");
         let before = list("", &[first, second], "Linux 1.0");
         let after = list(&before, &[second], "Linux 2.0");
         let line = |name: &str| after.lines().find(|line| line.contains(&format!("`{name}.")));

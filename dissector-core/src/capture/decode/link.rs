@@ -191,6 +191,12 @@ fn linux_sll2(frame: Octets<'_>) -> Step<'_> {
     cooked(hardware, protocol, frame.after(SLL2_HEADER_OCTETS).ok_or(CUT)?)
 }
 
+/// The interface index in a frame of a Linux "cooked" capture, version 2.
+pub(in crate::capture) fn interface_index(captured: &[u8]) -> Option<u32> {
+    let &[_, _, _, _, a, b, c, d, ..] = captured.first_chunk::<SLL2_HEADER_OCTETS>()?;
+    Some(u32::from_be_bytes([a, b, c, d]))
+}
+
 /// OpenBSD loopback.
 fn loopback(frame: Octets<'_>) -> Step<'_> {
     let &header = frame.header::<4>().ok_or(CUT)?;

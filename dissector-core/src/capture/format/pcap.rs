@@ -46,9 +46,14 @@ impl PcapRecords {
             PcapTsResolution::NanoSecond => (Clock::NANOSECONDS, 1),
         };
         let (link_type, fcs_octets) = link_field(header.datalink);
-        let interface = Interface { link_type, fcs_octets, snap_octets: 0, clock };
+        let interface = Interface { number: 0, link_type, fcs_octets, snap_octets: 0, clock };
         let big_endian = matches!(header.endianness, Endianness::Big);
         Ok(Self { interface, fraction_ns, big_endian })
+    }
+
+    /// The link type of all frames.
+    pub(crate) fn link_type(&self) -> LinkType {
+        self.interface.link_type
     }
 
     pub(crate) fn is_big_endian(&self) -> bool {

@@ -2,13 +2,15 @@
 
 use nom::bytes::complete::take;
 use nom::number::Endianness;
-use nom::number::complete::{i64, u16, u32};
+use nom::number::complete::{i64, u16, u32, u64};
 use nom::{IResult, Parser};
 use pcap_file::pcapng::{PcapNgParseError, PcapNgParser};
 
 use super::clock::Clock;
 use super::record::{FrameRecord, Interface, Record};
+use crate::capture::coverage::Coverage;
 use crate::capture::error::Problem;
+use crate::capture::interface::{CaptureInterface, Interfaces};
 use crate::capture::link_type::LinkType;
 
 /// Interfaces that a pcapng section may describe; more end the reading with a warning.
@@ -20,6 +22,7 @@ const INTERFACE_DESCRIPTION: u32 = 1;
 /// The obsolete Packet Block.
 const PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
+const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 const SYSTEMD_JOURNAL: u32 = 9;
 const CUSTOM: u32 = 0x0bad;
@@ -36,11 +39,23 @@ const BLOCK_FRAME_OCTETS: usize = 12;
 const SECTION_HEADER_OCTETS: usize = 28;
 
 const OPTION_END: u16 = 0;
+const OPTION_NAME: u16 = 2;
+const OPTION_DESCRIPTION: u16 = 3;
 const OPTION_RESOLUTION: u16 = 9;
 const OPTION_FCS_LENGTH: u16 = 13;
 const OPTION_OFFSET: u16 = 14;
 const DEFAULT_RESOLUTION: u8 = 6;
 const ETHERNET_FCS_OCTETS: u8 = 4;
+
+/// Options of an Interface Statistics Block.
+const OPTION_START_TIME: u16 = 2;
+const OPTION_END_TIME: u16 = 3;
+const OPTION_RECEIVED: u16 = 4;
+const OPTION_INTERFACE_DROPPED: u16 = 5;
+const OPTION_SYSTEM_DROPPED: u16 = 7;
+
+/// Octets of a name or a description that are kept.
+const MOST_TEXT_OCTETS: usize = 256;
 
 type Parsed<'a, T> = IResult<&'a [u8], T, ()>;
 
@@ -100,16 +115,17 @@ impl PcapngRecords {
         Some((FrameRecord::new(interface, timestamp, START_OCTETS..end, field(original)), length))
     }
 
-    /// Reads the block at the start of `octets`.
-    pub(crate) fn next(&mut self, octets: &[u8]) -> Record {
+    /// Reads the block at the start of `octets`. What it says of an interface goes to `all`.
+    pub(crate) fn next(&mut self, octets: &[u8], all: &mut Interfaces) -> Record {
         let Some((&kind, _)) = octets.split_first_chunk() else {
             return Record::Incomplete { required: BLOCK_FRAME_OCTETS as u64 };
         };
         if Self::recognises(kind) {
+            all.begin_section();
             return self.start_section(octets).unwrap_or_else(|stop| stop);
         }
         match &mut self.section {
-            Some(section) => section.next(octets).unwrap_or_else(|stop| stop),
+            Some(section) => section.next(octets, all).unwrap_or_else(|stop| stop),
             None => Record::Damaged(Problem::BlockContent),
         }
     }
@@ -147,10 +163,10 @@ impl PcapngRecords {
 
 impl Section {
     #[inline]
-    fn next(&mut self, octets: &[u8]) -> Result<Record, Record> {
+    fn next(&mut self, octets: &[u8], all: &mut Interfaces) -> Result<Record, Record> {
         if number(u32(self.order), octets) == Some(INTERFACE_DESCRIPTION) {
             let body = block_body(self.order, octets)?;
-            self.describe_interface(body)?;
+            self.describe_interface(body, all)?;
             return Ok(Record::Silent { octets: BLOCK_FRAME_OCTETS + body.len() });
         }
         let (rest, block) = match self.parser.next_raw_block(octets) {
@@ -164,6 +180,10 @@ impl Section {
         let frame = match block.type_ {
             ENHANCED_PACKET | PACKET => self.packet(block.type_, &block.body)?,
             SIMPLE_PACKET => self.simple_packet(&block.body)?,
+            INTERFACE_STATISTICS => {
+                self.count(&block.body, all);
+                return Ok(Record::Silent { octets });
+            }
             SYSTEMD_JOURNAL | CUSTOM | CUSTOM_NOT_COPIED => return Ok(Record::Numbered { octets }),
             kind if SYSDIG_EVENTS.contains(&kind) => return Ok(Record::Numbered { octets }),
             _ => return Ok(Record::Silent { octets }),
@@ -172,7 +192,7 @@ impl Section {
     }
 
     #[cold]
-    fn describe_interface(&mut self, body: &[u8]) -> Result<(), Record> {
+    fn describe_interface(&mut self, body: &[u8], all: &mut Interfaces) -> Result<(), Record> {
         if self.interfaces.len() == MAX_INTERFACES {
             return Err(Record::Damaged(Problem::TooManyInterfaces));
         }
@@ -180,10 +200,13 @@ impl Section {
         let (options, (link_type, _reserved, snap_octets)) =
             (u16(order), u16(order), u32(order)).parse(body).map_err(too_short)?;
         let (mut resolution, mut offset, mut fcs_octets) = (None, None, None);
+        let (mut name, mut description) = (None, None);
         // As in Wireshark, the first counts if an option is there twice.
         let options = Options { order, octets: options };
         for (code, value) in options {
             match code {
+                OPTION_NAME => name = name.or_else(|| text(value)),
+                OPTION_DESCRIPTION => description = description.or_else(|| text(value)),
                 OPTION_RESOLUTION => resolution = resolution.or(value.first().copied()),
                 OPTION_FCS_LENGTH => fcs_octets = fcs_octets.or(value.first().copied()),
                 OPTION_OFFSET => offset = offset.or(number(i64(order), value)),
@@ -193,13 +216,45 @@ impl Section {
         let link_type = LinkType(link_type);
         let ethernet_fcs =
             link_type == LinkType::ETHERNET && fcs_octets == Some(ETHERNET_FCS_OCTETS);
+        let interface = CaptureInterface { name, description, ..CaptureInterface::new(link_type) };
         self.interfaces.push(Interface {
+            number: all.describe(interface),
             link_type,
             fcs_octets: if ethernet_fcs { ETHERNET_FCS_OCTETS } else { 0 },
             snap_octets,
             clock: Clock::new(resolution.unwrap_or(DEFAULT_RESOLUTION), offset.unwrap_or(0)),
         });
         Ok(())
+    }
+
+    /// Interface Statistics. A damaged block says nothing.
+    #[cold]
+    fn count(&self, body: &[u8], all: &mut Interfaces) {
+        let order = self.order;
+        let number_of_64_bits = |value| number(u64(order), value);
+        let header = (u32::<_, ()>(order), u32(order), u32(order)).parse(body);
+        let Ok((options, (interface, _, _))) = header else { return };
+        let Some(interface) = self.interfaces.get(interface as usize) else { return };
+        // The upper half comes first in both byte orders.
+        let time = |value| {
+            let (_, (high, low)) = (u32::<_, ()>(order), u32(order)).parse(value).ok()?;
+            let time_ns = interface.clock.nanoseconds(u64::from(high) << 32 | u64::from(low));
+            (time_ns > 0 && time_ns < i64::MAX).then_some(time_ns)
+        };
+        let mut statistics = Coverage::default();
+        for (code, value) in (Options { order, octets: options }) {
+            match code {
+                OPTION_START_TIME => statistics.start_ns = time(value),
+                OPTION_END_TIME => statistics.end_ns = time(value),
+                OPTION_RECEIVED => statistics.received = number_of_64_bits(value),
+                OPTION_INTERFACE_DROPPED | OPTION_SYSTEM_DROPPED => {
+                    let dropped = number_of_64_bits(value).unwrap_or(0);
+                    statistics.dropped = statistics.dropped.saturating_add(dropped);
+                }
+                _ => {}
+            }
+        }
+        all.count(interface.number, &statistics);
     }
 
     /// An Enhanced Packet Block, or the obsolete Packet Block, which has an interface of 16 bits and a
@@ -258,6 +313,13 @@ impl<'a> Iterator for Options<'a> {
         self.octets = padded.get(usize::from(length).wrapping_neg() % 4..).unwrap_or(&[]);
         (code != OPTION_END).then_some((code, value))
     }
+}
+
+/// A text for people, shortened if it is long; `None` if it is empty.
+fn text(octets: &[u8]) -> Option<Box<str>> {
+    let text = String::from_utf8_lossy(&octets[..octets.len().min(MOST_TEXT_OCTETS)]);
+    let text = text.trim_end_matches(char::REPLACEMENT_CHARACTER).replace(char::is_control, "");
+    (!text.is_empty()).then(|| text.into())
 }
 
 /// The value that `parse` reads at the start of `octets`.

@@ -9,6 +9,8 @@ use crate::capture::link_type::LinkType;
 /// The interface that captured a frame: one in a pcap file, any number in a pcapng section.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interface {
+    /// Its number in the capture.
+    pub(crate) number: u32,
     pub(crate) link_type: LinkType,
     /// Octets of frame check sequence at the end of each frame.
     pub(crate) fcs_octets: u8,
@@ -23,6 +25,8 @@ pub(crate) struct FrameRecord {
     /// In nanoseconds since 1970; 0 if the file gives no time.
     pub(crate) time_ns: i64,
     pub(crate) link_type: LinkType,
+    /// The number of its interface in the capture.
+    pub(crate) interface: u32,
     /// The captured octets, counted from the start of the record.
     pub(crate) captured: Range<usize>,
     /// Octets on the wire, without the frame check sequence.
@@ -54,8 +58,8 @@ impl FrameRecord {
         // A frame was at least as long as what was captured of it, whatever the file says.
         let original = wire_octets.max(captured.len() as u32).saturating_sub(fcs);
         let captured = captured.start..captured.end.min(captured.start + original as usize);
-        let link_type = interface.link_type;
-        Self { time_ns, link_type, captured, wire_octets: original }
+        let (link_type, interface) = (interface.link_type, interface.number);
+        Self { time_ns, link_type, interface, captured, wire_octets: original }
     }
 }
 

@@ -42,11 +42,11 @@ const FARTHEST_NS: u64 = 4_000_000_000_000_000_000;
 /// use dissector_core::compare::{Bound, Bounds, Way};
 ///
 /// let mut bounds = Bounds::new();
-/// for time_ns in 0..1_000 {
-///     bounds.push(Bound { time_ns, difference_ns: 500 + time_ns, way: Way::AToB });
+/// for time_ns in 1..1_000 {
+///     bounds.push(Bound { time_ns, difference_ns: 499 + time_ns, way: Way::AToB });
 /// }
 /// assert_eq!(bounds.len(), 1, "within a millisecond only the strictest counts");
-/// let offset = bounds.clocks().at(0);
+/// let offset = bounds.clocks().at(1);
 /// assert_eq!((offset.offset_ns, offset.uncertainty_ns), (500, None));
 /// ```
 #[derive(Clone, Debug)]
@@ -75,9 +75,13 @@ impl Bounds {
         Self { resolution_ns: resolution_ns.into(), ..Self::new() }
     }
 
-    /// Adds one. It is left out where its time or difference is more than 126 years.
+    /// Adds one. It is left out where a time is 0, since a frame without a time says so, and where its
+    /// time or difference is more than 126 years.
     pub fn push(&mut self, bound: Bound) {
         let Bound { time_ns, mut difference_ns, way } = bound;
+        if time_ns == 0 || time_ns.checked_add(difference_ns) == Some(0) {
+            return;
+        }
         if time_ns.unsigned_abs() > FARTHEST_NS || difference_ns.unsigned_abs() > FARTHEST_NS {
             return;
         }

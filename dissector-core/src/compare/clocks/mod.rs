@@ -12,9 +12,8 @@ use crate::vocabulary::enumeration::enumeration;
 pub use bounds::{Bound, Bounds, Way};
 use piece::Piece;
 
-/// So much do two clocks drift apart without being called drifting, in parts per million. Within a
-/// piece, the rate may differ by this much from the piece's own at any time; the uncertainty allows
-/// for it.
+/// So much may two clocks drift apart at any time, in parts per million, and by so much may their rate
+/// differ from a piece's own. The uncertainty allows for it.
 ///
 /// Quartz is within 100 ppm, two of them within 200.
 pub const RATE_PPM: u32 = 250;
@@ -57,9 +56,9 @@ pub struct Offset {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ClockPiece {
-    /// Time of its first bound by A's clock, nanoseconds since 1970.
+    /// The earliest time by A's clock that surely belongs to it, nanoseconds since 1970.
     pub first_ns: i64,
-    /// Time of its last bound by A's clock.
+    /// The latest time by A's clock that surely belongs to it.
     pub last_ns: i64,
     /// How the clocks went.
     pub kind: ClockKind,
@@ -90,8 +89,9 @@ pub struct ClockStep {
 /// to [`RATE_LIMIT_PPM`], else a rate that changes within [`RATE_PPM`]; else the fewest pieces of
 /// time, each judged by itself.
 ///
-/// The uncertainty covers every course of the clocks whose rate is within [`RATE_PPM`] of the piece's
-/// and that fulfils all bounds. A clock that is set by less than the bounds leave open goes unnoticed.
+/// The uncertainty covers every course of the clocks that fulfils all bounds and whose rate is at any
+/// time within [`RATE_PPM`], of none or of the piece's. A clock that is set by less than the bounds
+/// leave open goes unnoticed.
 ///
 /// A few bounds of one direction that contradict the many around them are taken for lies (a frame with
 /// a wrong time, a segment under way while a clock was set). They bound nothing, and there is no
@@ -102,17 +102,23 @@ pub struct ClockStep {
 ///
 /// // B's clock is two hours behind. A SYN takes 3 ms to B, the SYN/ACK 1 ms back.
 /// let behind = -7_200_000_000_000;
+/// let time_ns = 1_700_000_000_000_000_000;
 /// let mut bounds = Bounds::new();
-/// bounds.push(Bound { time_ns: 0, difference_ns: behind + 3_000_000, way: Way::AToB });
-/// bounds.push(Bound { time_ns: 4_000_000, difference_ns: behind - 1_000_000, way: Way::BToA });
+/// bounds.push(Bound { time_ns, difference_ns: behind + 3_000_000, way: Way::AToB });
+/// let answered_ns = time_ns + 4_000_000;
+/// bounds.push(Bound {
+///     time_ns: answered_ns,
+///     difference_ns: behind - 1_000_000,
+///     way: Way::BToA,
+/// });
 ///
 /// let clocks = bounds.clocks();
 /// assert_eq!(clocks.pieces().next().unwrap().kind, ClockKind::Constant);
-/// let offset = clocks.at(0);
+/// let offset = clocks.at(time_ns);
 /// assert_eq!(offset.offset_ns, behind + 1_000_000);
 /// // Half of the round trip, and 250 ppm of the time between the two.
 /// assert_eq!(offset.uncertainty_ns, Some(2_001_000));
-/// assert_eq!(clocks.to_a(behind + 1_000_000), 0);
+/// assert_eq!(clocks.to_a(time_ns + offset.offset_ns), time_ns);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Clocks {

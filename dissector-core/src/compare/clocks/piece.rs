@@ -11,6 +11,9 @@ const PPM: f64 = 1e-6;
 /// Fewer rounds suffice: each makes the error a thousand times smaller.
 const ROUNDS: u32 = 12;
 
+/// A longer delay of a segment between the points is not believed without need.
+const CREDIBLE_DELAY_NS: f64 = 1e9;
+
 /// A piece, and how the clocks went in it.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
@@ -42,13 +45,10 @@ impl Piece {
             Course::Line(line) => (line.slope, line.slope_within),
             _ => (0.0, 0.0),
         };
-        let rate = within.max(f64::from(RATE_PPM) * PPM);
-        let [first_ns, last_ns] = match bounds {
-            [] => [0, 0],
-            [first, .., last] => [first.time_ns, last.time_ns],
-            [only] => [only.time_ns; 2],
-        };
+        // Not only lines: also clocks that go as one line now and with no drift then.
+        let rate = within.max(f64::from(RATE_PPM) * PPM + slope.abs());
         let band = Band::new(bounds, reference, slope, rate);
+        let [first_ns, last_ns] = extent(bounds, reference, &band);
         Self { first_ns, last_ns, course, reference, band }
     }
 
@@ -101,6 +101,40 @@ impl Piece {
         });
         Offset { offset_ns, uncertainty_ns }
     }
+}
+
+/// The time in which the clocks surely went as in this piece.
+///
+/// A bound is of the time at which B saw the segment. It is later than A's by the delay of a segment
+/// to B, and earlier by that of one from B. A bound that would belong here only with an incredible
+/// delay may as well be of a segment that was under way while a clock was set: it extends nothing.
+fn extent(bounds: &[Bound], reference: Reference, band: &Band) -> [i64; 2] {
+    let (mut first, mut last) = (i64::MAX, i64::MIN);
+    for bound in bounds {
+        let [time, difference] = reference.point(bound);
+        // The longest delay that the band leaves open.
+        let delay = match (bound.way, band.at(time)) {
+            (Way::AToB, [Some(below), _]) => difference - below,
+            (Way::BToA, [_, Some(above)]) => above - difference,
+            _ => 0.0,
+        };
+        if delay > CREDIBLE_DELAY_NS {
+            continue;
+        }
+        let delay = delay.ceil() as i64;
+        let [earliest, latest] = match bound.way {
+            Way::AToB => [bound.time_ns, bound.time_ns.saturating_add(delay)],
+            Way::BToA => [bound.time_ns.saturating_sub(delay), bound.time_ns],
+        };
+        first = first.min(latest);
+        last = last.max(earliest);
+    }
+    if first <= last {
+        return [first, last];
+    }
+    // Every segment may have been under way at one time, or none has a credible delay.
+    let [begin, end] = [bounds.first(), bounds.last()].map(|b| b.map_or(0, |b| b.time_ns));
+    [midpoint(begin, end); 2]
 }
 
 fn course(bounds: &[Bound], reference: Reference) -> Course {

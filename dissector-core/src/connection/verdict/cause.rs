@@ -49,6 +49,12 @@ pub struct WeighedCause {
 }
 
 impl WeighedCause {
+    /// A cause that no evidence of the capture bears on.
+    pub const fn without_evidence(cause: Cause) -> Self {
+        let none = EvidenceSet::EMPTY;
+        Self { cause, proven: false, speaks_for: none, speaks_against: none }
+    }
+
     fn new(cause: Cause, evidence: EvidenceSet) -> Self {
         let with = |bearing| -> EvidenceSet {
             evidence.iter().filter(|seen| seen.bearing_on(cause) == Some(bearing)).collect()

@@ -152,7 +152,7 @@ fn accept(address: &str) -> io::Result<TcpStream> {
 }
 
 /// Tells the recorder, which waits for it.
-fn ready() {
+pub(super) fn ready() {
     println!("ready");
 }
 
@@ -197,7 +197,7 @@ fn finish(stream: &mut TcpStream) -> io::Result<()> {
 }
 
 /// Succeeds if `result` is the error that the scenario is about.
-fn expect<T>(result: io::Result<T>, wanted: io::ErrorKind) -> io::Result<()> {
+pub(super) fn expect<T>(result: io::Result<T>, wanted: io::ErrorKind) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == wanted => Ok(()),
         Err(error) => Err(error),
@@ -205,6 +205,6 @@ fn expect<T>(result: io::Result<T>, wanted: io::ErrorKind) -> io::Result<()> {
     }
 }
 
-fn nap(milliseconds: u64) {
+pub(super) fn nap(milliseconds: u64) {
     sleep(Duration::from_millis(milliseconds));
 }

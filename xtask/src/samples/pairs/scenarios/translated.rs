@@ -1,0 +1,104 @@
+//! Other addresses, ports and sequence numbers at the two points.
+
+use std::net::Ipv4Addr;
+
+use testkit::kernel::Side;
+
+use super::super::router::{self, Does, Kind, Orders, Rule, Translation};
+use super::super::talk::fetch;
+use super::{PLAIN, Pair};
+
+const CLIENT: Option<Ipv4Addr> = Some(Ipv4Addr::new(10, 77, 0, 4));
+const SERVER: Option<(Ipv4Addr, Ipv4Addr)> =
+    Some((Ipv4Addr::new(10, 77, 0, 3), Ipv4Addr::new(10, 77, 0, 2)));
+const VIRTUAL: &str = "10.77.0.3:7000";
+
+const fn translating(
+    client: Option<Ipv4Addr>,
+    port: u16,
+    server: Option<(Ipv4Addr, Ipv4Addr)>,
+) -> Orders {
+    Orders { translation: Translation { client, port, server }, ..router::PLAIN }
+}
+
+/// Adds to the client's numbers and to the server's; some pass their highest value by it.
+const fn adding(client: u32, server: u32) -> Orders {
+    Orders { renumber: [client, server], ..router::PLAIN }
+}
+
+/// The fourth part.
+pub(super) const PAIRS: &[Pair] = &[
+    Pair {
+        name: "source-nat",
+        shows: "The server sees another address and another port of the client",
+        orders: translating(CLIENT, 1000, None),
+        ahead_ms: -7_200_000,
+        ..PLAIN
+    },
+    Pair {
+        name: "source-nat-same-port",
+        shows: "The server sees another address of the client, and the same port",
+        orders: translating(CLIENT, 0, None),
+        ahead_ms: 40_000,
+        ..PLAIN
+    },
+    Pair {
+        name: "virtual-address",
+        shows: "The client connects to a virtual address, the server has another",
+        orders: translating(None, 0, SERVER),
+        target: VIRTUAL,
+        ahead_ms: -500,
+        ..PLAIN
+    },
+    Pair {
+        name: "both-translated",
+        shows: "A virtual address, and another address of the client",
+        orders: translating(CLIENT, 7, SERVER),
+        target: VIRTUAL,
+        ahead_ms: 33_000,
+        ..PLAIN
+    },
+    Pair {
+        name: "syn-lost-behind-nat",
+        shows: "One SYN of a translated client is lost",
+        path: "lossy",
+        orders: Orders {
+            rules: &[Rule::nth(1, Side::Server, Kind::Syn, Does::Lose)],
+            ..translating(CLIENT, 1000, None)
+        },
+        ahead_ms: -130_000,
+        on_the_way: "→ lost S",
+        ..PLAIN
+    },
+    Pair {
+        name: "renumbered-client",
+        shows: "A firewall adds a number to the client's sequence numbers",
+        orders: adding(0x9000_0000, 0),
+        client: fetch,
+        ahead_ms: 2_000,
+        on_the_way: "→ changed sequence, ← changed sequence",
+        ..PLAIN
+    },
+    Pair {
+        name: "renumbered-server",
+        shows: "The same with the server's sequence numbers",
+        orders: adding(0, 0x7654_3210),
+        client: fetch,
+        ahead_ms: -2_000,
+        on_the_way: "→ changed sequence, ← changed sequence",
+        ..PLAIN
+    },
+    Pair {
+        name: "renumbered-both",
+        shows: "The same with both, and a segment is lost: the numbers in SACK blocks are others too",
+        path: "lossy",
+        orders: Orders {
+            rules: &[Rule::nth(2, Side::Client, Kind::Data, Does::Lose)],
+            ..adding(0x1234_5678, 0xfedc_ba98)
+        },
+        client: fetch,
+        ahead_ms: -3_000_000,
+        on_the_way: "→ changed sequence, ← lost ., ← changed sequence",
+        ..PLAIN
+    },
+];

@@ -35,9 +35,7 @@ impl Input {
     pub fn open(source: &Source, progress: bool) -> Result<Self, Failure> {
         let files = &source.files;
         let names: Vec<_> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
-        if files.iter().filter(|file| is_stdin(file)).count() > 1 {
-            return Err(Failure::Usage("standard input can be read only once".into()));
-        }
+        read_stdin_once(files)?;
         let mut total = Some(0);
         let mut inputs = Vec::with_capacity(files.len());
         for (file, name) in files.iter().zip(&names) {
@@ -156,7 +154,16 @@ pub fn keep_apart(output: Option<&Path>, inputs: &[PathBuf]) -> Result<(), Failu
     }
 }
 
-fn is_stdin(file: &Path) -> bool {
+/// Refuses to read standard input twice.
+pub fn read_stdin_once<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), Failure> {
+    match files.into_iter().filter(|file| is_stdin(file)).count() {
+        0 | 1 => Ok(()),
+        _ => Err(Failure::Usage("standard input can be read only once".into())),
+    }
+}
+
+/// Whether this is the name of standard input.
+pub fn is_stdin(file: &Path) -> bool {
     file.as_os_str() == "-"
 }
 

@@ -9,6 +9,8 @@ mod interrupt;
 mod ladder;
 mod output;
 mod packets;
+#[allow(dead_code, reason = "the commands that read several points follow")]
+mod points;
 mod progress;
 mod selection;
 mod servers;

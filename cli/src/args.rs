@@ -146,6 +146,8 @@ With --nstat, counters of the server's or the client's kernel say which causes a
 const COMPARE: &str = "\
 Examples:
   tcphs compare client.pcapng server.pcapng
+  tcphs compare --at client=a1.pcap.gz --at client=a2.pcap.gz --at server=b.pcap
+  tcphs compare --by-interface firewall.pcapng
   tcphs compare --path syn_lost --path synack_lost client.pcapng server.pcapng
   tcphs compare --format jsonl client.pcapng server.pcapng | jq 'select(.lost_to_server > 0)'
   tcphs compare --fail-on lost client.pcapng server.pcapng || echo 'something was lost'
@@ -285,9 +287,8 @@ pub struct RowArgs {
 
 #[derive(Args, Debug)]
 pub struct CompareArgs {
-    /// The captures of two points; the first is A, the second B, whichever is nearer the client
-    #[arg(required = true, value_name = "FILE", num_args = 2)]
-    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub points: PointFiles,
 
     #[command(flatten)]
     pub select: Select,
@@ -346,6 +347,7 @@ pub struct ExplainArgs {
     /// Exit with status 3 if any of them failed
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fail_on: Option<FailOn>,
+
     /// What the kernel of one host counted: two outputs of `nstat -az` (or of /proc/net/netstat and
     /// /proc/net/snmp) on it, from before and after the capture
     #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"])]

@@ -2,47 +2,70 @@
 
 use std::fmt::Write;
 
-use dissector_core::compare::{ClockKind, Clocks, Comparison, Coverage, JoinedBy, Path};
+use dissector_core::compare::{ClockKind, Clocks, Comparison, Coverage};
 use jiff::Timestamp;
 
-use crate::output::style::{STRONG, WARNING};
+use super::pairing::Pairing;
+use super::table::COLUMNS;
+use crate::output::style::STRONG;
 use crate::output::units::{count, duration};
 
-pub fn text(names: &[&str], comparisons: &[Comparison]) -> String {
+pub fn text(
+    names: &[String],
+    comparisons: &[Comparison],
+    pairings: &[Pairing<'_>],
+    columns: Option<usize>,
+) -> String {
     let mut text = String::new();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(6);
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let width = longest.clamp(6, 24);
     let mut line = |title: &str, rest: &str| {
-        let _ = writeln!(text, "{STRONG}{title:<width$}{STRONG:#}  {rest}");
-    };
-    for (place, comparison) in comparisons.iter().enumerate() {
-        let coverage = comparison.coverage();
-        let seen = |point: usize| {
-            comparison.connections().iter().filter(|it| it.ids[point].is_some()).count() as u64
-        };
-        if place == 0 {
-            line(names[0], &point(seen(0), coverage[0]));
+        let indent = " ".repeat(width + 2);
+        let options = textwrap::Options::new(columns.unwrap_or(COLUMNS).max(width + 30))
+            .initial_indent(&indent)
+            .subsequent_indent(&indent);
+        // The title replaces the indentation of the first line, and may be longer.
+        let wrapped = textwrap::wrap(rest, options);
+        for (place, line) in wrapped.iter().enumerate() {
+            let _ = match place {
+                0 => writeln!(text, "{STRONG}{title:<width$}{STRONG:#}  {}", line.trim_start()),
+                _ => writeln!(text, "{line}"),
+            };
         }
-        line(names[place + 1], &point(seen(1), coverage[1]));
+    };
+    for (place, (comparison, pairing)) in comparisons.iter().zip(pairings).enumerate() {
+        let [first, second] = comparison.coverage();
+        if place == 0 {
+            line(&names[0], &point(pairing.seen[0], first));
+        }
+        line(&names[place + 1], &point(pairing.seen[1], second));
     }
-    for (place, comparison) in comparisons.iter().enumerate() {
-        let names = [names[place], names[place + 1]];
-        let first_ns = comparison.connections().first().map_or(0, |it| it.first_ns);
+    for (place, (comparison, pairing)) in comparisons.iter().zip(pairings).enumerate() {
+        let names = [&names[place][..], &names[place + 1]];
+        let first_ns = comparison.get(0).map_or(0, |it| it.first_ns);
         let mut clocks = clocks(names, comparison.clocks(), first_ns).into_iter();
-        line("clocks", &clocks.next().unwrap_or_default());
-        clocks.for_each(|more| line("", &format!("{WARNING}{more}{WARNING:#}")));
-        line("joined", &joined(names, comparison));
+        line("Clocks", &clocks.next().unwrap_or_default());
+        clocks.for_each(|more| line("", &more));
+        line("Joined", &pairing.text());
     }
     text
 }
 
-/// `12 connections, captured from 2026-01-02 10:00:00.000000 UTC for 13.2 s`
-fn point(connections: u64, coverage: Coverage) -> String {
-    let connections = count(connections, "connection");
-    let Some((first_ns, last_ns)) = coverage.span_ns else {
-        return format!("{connections}; the capture is empty");
-    };
-    let lasted = duration(last_ns.abs_diff(first_ns));
-    format!("{connections}, captured from {} for {lasted}", moment(first_ns))
+/// `12 connections, captured from 2026-01-02 10:00:00.000 UTC for 13.2 s`
+fn point(connections: u64, coverage: &Coverage) -> String {
+    let mut text = count(connections, "connection");
+    for (place, (from_ns, to_ns)) in coverage.spans().enumerate() {
+        let before = if place == 0 { ", captured" } else { " and" };
+        let lasted = duration(to_ns.abs_diff(from_ns));
+        text.push_str(&format!("{before} from {} for {lasted}", moment(from_ns)));
+    }
+    if coverage.spans().len() == 0 {
+        text.push_str(": there is no frame in its capture");
+    }
+    if coverage.dropped() > 0 {
+        text.push_str(&format!("; it dropped {}", count(coverage.dropped(), "packet")));
+    }
+    text
 }
 
 /// `2026-01-02 10:00:00.123 UTC`
@@ -53,54 +76,52 @@ fn moment(time_ns: i64) -> String {
     }
 }
 
-/// How far the clocks are apart, at `time_ns` and where that changes.
+const SECOND_NS: u64 = 1_000_000_000;
+/// From here on, a difference is said in words, too.
+const MINUTE_NS: u64 = 60 * SECOND_NS;
+
+/// How far the clocks are apart at `time_ns`, and where that changes.
 pub fn clocks([first, second]: [&str; 2], clocks: &Clocks, time_ns: i64) -> Vec<String> {
     let pieces: Vec<_> = clocks.pieces().collect();
-    let Some(piece) =
-        pieces.iter().rev().find(|piece| piece.first_ns <= time_ns).or(pieces.first())
-    else {
-        return Vec::new();
-    };
+    let current = pieces.iter().rev().find(|piece| piece.first_ns <= time_ns);
+    let Some(piece) = current.or(pieces.first()) else { return Vec::new() };
     let offset = clocks.at(time_ns);
-    let apart_ns = offset.offset_ns.unsigned_abs();
-    let words = |apart_ns: u64| {
-        let direction = if offset.offset_ns < 0 { "behind" } else { "ahead of" };
-        format!("{second}'s is {} {direction} {first}'s", duration(apart_ns))
-    };
+    let apart = offset.offset_ns.unsigned_abs();
+    let direction = if offset.offset_ns < 0 { "behind" } else { "ahead of" };
     let exact = exact(offset.offset_ns, offset.uncertainty_ns);
+    let is_apart = match apart {
+        0..MINUTE_NS => format!("{second}'s − {first}'s is {exact}"),
+        _ => {
+            let rounded = apart.saturating_add(SECOND_NS / 2) / SECOND_NS * SECOND_NS;
+            format!("{second}'s is {} {direction} {first}'s ({exact})", duration(rounded))
+        }
+    };
     let mut lines = vec![match (piece.kind, offset.uncertainty_ns) {
-        (ClockKind::Shared, _) => "one clock for both".to_owned(),
+        (ClockKind::Shared, _) => "one for all points".to_owned(),
         (ClockKind::Unknown, _) => {
-            "how far they are apart is not known: no segment was seen at both \
-                                    points, so nothing can be called lost"
+            "how far they are apart is not known, for no segment was seen at both: \
+                                    nothing can be called lost"
                 .to_owned()
         }
-        (ClockKind::OneSided, _) | (_, None) => format!(
-            "{} ({exact}), give or take the time on the way: only segments of one direction were \
-             seen at both",
-            words(apart_ns)
+        (ClockKind::OneSided, _) => format!(
+            "{is_apart}, less the time on the way: segments of one direction only were seen at both"
         ),
-        (_, Some(uncertainty)) if apart_ns <= uncertainty => format!("they agree ({exact})"),
-        _ => format!("{} ({exact})", words(apart_ns)),
+        (_, Some(uncertainty)) if apart <= uncertainty => format!("they agree ({exact})"),
+        _ => is_apart,
     }];
     let rate = match piece.kind {
         ClockKind::Drifting => {
-            let faster = if piece.drift_ppm < 0.0 { "slower" } else { "faster" };
-            format!("; {second}'s runs {:.1} ppm {faster}", piece.drift_ppm.abs())
+            let rate = if piece.drift_ppm < 0.0 { "slower" } else { "faster" };
+            format!("; {second}'s runs {:.0} ppm {rate}", piece.drift_ppm.abs())
         }
         ClockKind::Varying => "; they drift apart unsteadily".into(),
         _ => String::new(),
     };
     lines[0].push_str(&rate);
     for step in clocks.steps() {
-        let uncertainty = match step.uncertainty_ns {
-            Some(ns) => format!(" ± {}", short(ns)),
-            None => String::new(),
-        };
         lines.push(format!(
-            "a clock was set: {second}'s jumps by {}{uncertainty} between {} and {} of {first}'s \
-             clock",
-            seconds(step.by_ns, step.uncertainty_ns),
+            "one of them was set: {second}'s − {first}'s changes by {} between {} and {} ({first}'s)",
+            self::exact(step.by_ns, step.uncertainty_ns),
             moment(step.after_ns),
             moment(step.before_ns)
         ));
@@ -108,63 +129,18 @@ pub fn clocks([first, second]: [&str; 2], clocks: &Clocks, time_ns: i64) -> Vec<
     lines
 }
 
-/// `+1.234000 s ± 0.2 ms`
+/// `+1.234000 s ± 210 µs`
 fn exact(offset_ns: i64, uncertainty_ns: Option<u64>) -> String {
-    let offset = seconds(offset_ns, uncertainty_ns);
-    match uncertainty_ns {
-        Some(uncertainty) => format!("{offset} ± {}", short(uncertainty)),
-        None => offset,
-    }
-}
-
-/// Seconds with a sign, and as many digits as are known.
-fn seconds(ns: i64, uncertainty_ns: Option<u64>) -> String {
     let digits = match uncertainty_ns {
         Some(0..1_000) => 9,
         Some(1_000..1_000_000) | None => 6,
         Some(_) => 4,
     };
-    format!("{:+.digits$} s", ns as f64 / 1e9)
-}
-
-/// A short time: `310 ns`, `85 µs`, `0.21 ms`.
-pub fn short(ns: u64) -> String {
-    match ns {
-        0..1_000 => format!("{ns} ns"),
-        _ => duration(ns),
+    let sign = if offset_ns < 0 { '−' } else { '+' };
+    let offset = format!("{sign}{:.digits$} s", offset_ns.unsigned_abs() as f64 / 1e9);
+    match uncertainty_ns {
+        Some(ns @ 0..1_000) => format!("{offset} ± {ns} ns"),
+        Some(ns) => format!("{offset} ± {}", duration(ns)),
+        None => offset,
     }
-}
-
-/// `58 of 61 connections by their sequence numbers, 2 through NAT; 1 only at client`
-fn joined([first, second]: [&str; 2], comparison: &Comparison) -> String {
-    let connections = comparison.connections();
-    let by = |rule| connections.iter().filter(|it| it.joined_by == Some(rule)).count();
-    let rules = [
-        (JoinedBy::Numbers, "by their sequence numbers"),
-        (JoinedBy::Nat, "through NAT"),
-        (JoinedBy::Timestamps, "by their timestamps (numbers rewritten)"),
-        (JoinedBy::Payload, "by their payload (numbers rewritten)"),
-        (JoinedBy::Time, "by time only (likely, not certain)"),
-    ];
-    let counts: Vec<_> = rules
-        .into_iter()
-        .map(|(rule, text)| (by(rule), text))
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, text)| format!("{number} {text}"))
-        .collect();
-    let mut parts = vec![if counts.is_empty() { "none".into() } else { counts.join(", ") }];
-    for (point, name) in [first, second].into_iter().enumerate() {
-        let only = || connections.iter().filter(move |it| it.ids[1 - point].is_none());
-        let number = only().count();
-        if number > 0 {
-            let ambiguous = only().filter(|it| it.path == Path::Ambiguous).count();
-            let which = match ambiguous {
-                0 => String::new(),
-                _ if ambiguous == number => " (several there fit each)".into(),
-                _ => format!(" ({ambiguous} of them fit several)"),
-            };
-            parts.push(format!("{number} only at {name}{which}"));
-        }
-    }
-    parts.join("; ")
 }

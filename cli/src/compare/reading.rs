@@ -1,6 +1,5 @@
 //! Reading the captures of several points at the same time.
 
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
@@ -8,31 +7,9 @@ use dissector_core::capture::Captures;
 use dissector_core::{FollowOptions, FollowSummary};
 
 use crate::Failure;
-use crate::args::Source;
 use crate::input::{Ending, Input};
+use crate::points::Point;
 use crate::progress::Progress;
-
-/// A point of capture: its name, and its captures, which are one stream.
-pub struct Point {
-    pub name: String,
-    pub source: Source,
-}
-
-/// A point for each of `files`, named as the file is.
-pub fn named(files: &[PathBuf]) -> Vec<Point> {
-    let stem = |file: &Path| {
-        let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-        name.split('.').next().filter(|it| !it.is_empty()).map_or(name.clone(), str::to_owned)
-    };
-    let stems: Vec<_> = files.iter().map(|file| stem(file)).collect();
-    let alike = (1..stems.len()).any(|place| stems[..place].contains(&stems[place]));
-    let point = |(place, file): (usize, &PathBuf)| {
-        let whole = file.to_string_lossy().into_owned();
-        let name = if alike { whole } else { stems[place].clone() };
-        Point { name, source: Source { files: vec![file.clone()], threads: None } }
-    };
-    files.iter().enumerate().map(point).collect()
-}
 
 /// Calls `read` for each point, in a thread of its own, with the place of the point, the names of its
 /// files and what is to be read.
@@ -46,8 +23,7 @@ pub fn read_points<T: Send>(
     ) -> Result<(T, FollowSummary), Failure>
     + Sync,
 ) -> Result<Vec<(T, Ending)>, Failure> {
-    let inputs = points.iter().map(|point| Input::open(&point.source, false));
-    let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+    let inputs = points.iter().map(Point::open).collect::<Result<Vec<_>, _>>()?;
     let total = inputs.iter().map(Input::octets).sum();
     let together = Together {
         progress: Mutex::new(Progress::new(total, true)),
@@ -116,19 +92,5 @@ impl Together {
         if let Ok(mut progress) = self.progress.lock() {
             progress.show(all.iter().sum());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn points_have_the_names_of_their_files_as_long_as_these_differ() {
-        let names = |files: [&str; 2]| -> Vec<String> {
-            named(&files.map(PathBuf::from)).into_iter().map(|point| point.name).collect()
-        };
-        assert_eq!(names(["a/client.pcap.gz", "b/server.pcapng"]), ["client", "server"]);
-        assert_eq!(names(["one/eth0.pcap", "two/eth0.pcap"]), ["one/eth0.pcap", "two/eth0.pcap"]);
     }
 }

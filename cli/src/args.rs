@@ -90,6 +90,9 @@ pub enum Command {
     /// Captures of two points: what was lost, changed or answered in between
     #[command(after_help = COMPARE)]
     Compare(CompareArgs),
+    /// One capture of several points: an interface a point, in order of time
+    #[command(after_help = MERGE)]
+    Merge(MergeArgs),
 }
 
 const CONNECTIONS: &str = "\
@@ -155,6 +158,14 @@ Examples:
 The clocks of the points may be hours apart: how far is found out from the segments that both
 have seen. → is the way to the server, ← the way to the client. Losses are counted only where both
 points were capturing; `-` says that they cannot be counted.";
+
+const MERGE: &str = "\
+Examples:
+  tcphs merge client.pcap server.pcap --output both.pcapng
+  tcphs merge --at client=a1.pcap.gz --at client=a2.pcap.gz --at server=b.pcap -o both.pcapng
+
+The output is a pcapng file. Each point is an interface of it; one with several interfaces has one
+of each, named POINT/INTERFACE. Frames, their comments and their other options are as they were.";
 
 /// The captures to read.
 #[derive(Args, Clone, Debug)]
@@ -364,6 +375,26 @@ pub struct ExplainArgs {
     /// Write to this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct MergeArgs {
+    #[command(flatten)]
+    pub points: PointFiles,
+
+    /// What to do about clocks that are apart
+    #[arg(long, value_enum, default_value_t = ClockCorrection::None, value_name = "HOW")]
+    pub clock: ClockCorrection,
+
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum ClockCorrection {
+    /// Times are as each point wrote them
+    None,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

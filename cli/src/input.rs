@@ -7,7 +7,7 @@ use std::mem::ManuallyDrop;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use dissector_core::capture::{self, Captures, FileError};
+use dissector_core::capture::{self, CaptureError, Captures, FileError};
 use dissector_core::{DEFAULT_LIMIT, FollowOptions, FollowSummary};
 
 use crate::args::Source;
@@ -36,22 +36,8 @@ impl Input {
         let files = &source.files;
         let names: Vec<_> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
         read_stdin_once(files)?;
-        let mut total = Some(0);
-        let mut inputs = Vec::with_capacity(files.len());
-        for (file, name) in files.iter().zip(&names) {
-            let length = length(file);
-            total = total.zip(length).map(|(total, length)| total + length);
-            inputs.push(match length {
-                Some(_) => capture::Input::File(file.clone()),
-                None if is_stdin(file) => capture::Input::Reader(Box::new(io::stdin())),
-                // A named pipe can be opened only once.
-                None => {
-                    let reader = File::open(file);
-                    let reader = reader.map_err(|e| Failure::Read(format!("{name}: {e}")))?;
-                    capture::Input::Reader(Box::new(reader))
-                }
-            });
-        }
+        let total = octets(files);
+        let inputs = files.iter().map(|file| input(file)).collect::<Result<Vec<_>, _>>()?;
         let captures = Captures::open(inputs).map_err(|error| failure(&names, &error))?;
         let live = !can_be_read_again(files);
         let progress = Progress::new(total, progress);
@@ -178,6 +164,24 @@ fn length(file: &Path) -> Option<u64> {
     }
 }
 
+/// Octets of all files; `None` if one is a pipe.
+pub fn octets(files: &[PathBuf]) -> Option<u64> {
+    files.iter().map(|file| length(file)).sum()
+}
+
+/// The source of a capture; a named pipe is opened, which can be done only once.
+pub fn input(file: &Path) -> Result<capture::Input, Failure> {
+    Ok(match length(file) {
+        Some(_) => capture::Input::File(file.into()),
+        None if is_stdin(file) => capture::Input::Reader(Box::new(io::stdin())),
+        None => {
+            let reader = File::open(file);
+            let reader = reader.map_err(|e| Failure::Read(format!("{}: {e}", file.display())))?;
+            capture::Input::Reader(Box::new(reader))
+        }
+    })
+}
+
 /// The name of a file for people.
 pub fn shown(name: &str) -> &str {
     if name == "-" { "standard input" } else { name }
@@ -185,9 +189,13 @@ pub fn shown(name: &str) -> &str {
 
 /// An error with the name of its file, and its cause.
 fn failure(names: &[String], error: &FileError) -> Failure {
-    let name = names.get(error.index).map_or("?", |name| shown(name));
-    let mut text = format!("{name}: {}", error.error);
-    let mut cause = error.error.source();
+    unreadable(names.get(error.index).map_or("?", |name| name), &error.error)
+}
+
+/// The same for an error of this file.
+pub fn unreadable(name: &str, error: &CaptureError) -> Failure {
+    let mut text = format!("{}: {error}", shown(name));
+    let mut cause = error.source();
     while let Some(error) = cause {
         let more = error.to_string();
         // Some errors include the text of their cause.

@@ -7,6 +7,7 @@ mod explain;
 mod input;
 mod interrupt;
 mod ladder;
+mod merge;
 mod output;
 mod packets;
 #[allow(dead_code, reason = "the commands that read several points follow")]
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Servers(arguments) => servers::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Compare(arguments) => compare::run(arguments),
+        Command::Merge(arguments) => merge::run(arguments),
     };
     let failure = match result {
         Ok(Done::Well) => return ExitCode::SUCCESS,

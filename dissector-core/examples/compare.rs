@@ -2,6 +2,7 @@
 
 use std::env::args_os;
 use std::error::Error;
+use std::io::{BufWriter, Write, stdout};
 use std::path::PathBuf;
 use std::thread;
 
@@ -26,11 +27,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         threads.map(|thread| thread.join().expect("it does not panic"))
     });
     let comparison = compare(one, two);
+    let mut out = BufWriter::new(stdout().lock());
     for connection in comparison.connections() {
         let ends = connection.ends.iter().flatten().next();
         let [client, server] = ends.expect("a point saw it");
         let lost = connection.totals.map(|totals| totals.lost);
-        println!(
+        writeln!(
+            out,
             "{client} {server} {} {} to client {:?}, to server {:?}, {:?} ± {:?} {:?} {:?} {:?} {:?}",
             connection.path,
             connection.outcome,
@@ -42,12 +45,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             connection.steps,
             connection.delays_ns,
             connection.totals,
-        );
-        println!(
+        )?;
+        writeln!(
+            out,
             "   {:?} {:?}",
             connection.changes.iter().map(|c| c.label()).collect::<Vec<_>>(),
             connection.translated.iter().map(|c| c.label()).collect::<Vec<_>>()
-        );
+        )?;
         if more.is_empty() {
             continue;
         }
@@ -57,14 +61,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             };
             let (near, far) = (frame(&crossing.near), frame(&crossing.far));
             let any = crossing.any();
-            println!(
+            writeln!(
+                out,
                 "  to {} {near:>5} → {far:>5} {:10} len {} {} {:?}",
                 crossing.to,
                 any.flags.to_string(),
                 any.payload_octets,
                 crossing.fate,
                 crossing.changes.iter().map(|c| c.label()).collect::<Vec<_>>()
-            );
+            )?;
         }
     }
     Ok(())

@@ -16,6 +16,8 @@ pub mod simulator;
 pub mod skip;
 pub mod socket;
 pub mod traffic;
+#[cfg(feature = "engine")]
+pub mod way;
 pub mod wireshark;
 
 pub use folders::{shared_captures, workspace_root};

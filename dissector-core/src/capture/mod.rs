@@ -26,6 +26,7 @@ mod fast_path;
 mod format;
 mod interface;
 mod link_type;
+mod merge;
 mod skipped;
 mod span;
 #[cfg(test)]
@@ -63,6 +64,7 @@ pub use format::pcapng::MAX_INTERFACES;
 pub(crate) use format::read_ahead::ReadAhead;
 pub use interface::CaptureInterface;
 pub use link_type::LinkType;
+pub use merge::{Merge, MergeError, Merged, MergedFile};
 pub use skipped::{IpVersion, Layer, Skipped};
 
 /// Octets of a record at most; a longer one ends the reading with a warning.
@@ -365,44 +367,58 @@ impl<R: Read> Capture<R> {
     /// Steps over the record of the next frame, and counts it. The record stays in the buffer; returns
     /// its position there too.
     fn next_frame(&mut self) -> Result<Option<(FrameRecord, usize)>, CaptureError> {
+        while let Some((record, start)) = self.next_record()? {
+            match record {
+                Record::Packet { frame, .. } => {
+                    let interface = match frame.link_type {
+                        LinkType::LINUX_SLL2 => self.interface_by_index(&frame, start),
+                        _ => frame.interface,
+                    };
+                    self.interfaces.tell(self.frames, interface, frame.time_ns);
+                    self.clock.tell(self.frames, frame.time_ns);
+                    return Ok(Some((frame, start)));
+                }
+                Record::Numbered { .. } => self.decoder.skipped.add(Skipped::NotAPacket),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Steps over the next record that is whole, which stays in the buffer; returns its position there too.
+    fn next_record(&mut self) -> Result<Option<(Record, usize)>, CaptureError> {
         while !self.finished {
             let octets = self.buffer.filled();
             let record = match &mut self.records {
                 Records::Pcap(records) => records.next(octets),
                 Records::Pcapng(records) => records.next(octets, &mut self.interfaces),
             };
-            match record {
-                Record::Packet { frame, octets: record_octets } => {
-                    let interface = match frame.link_type {
-                        LinkType::LINUX_SLL2 => self.interface_by_index(&frame),
-                        _ => frame.interface,
-                    };
-                    let start = self.buffer.start();
-                    self.buffer.consume(record_octets);
+            let octets = match record {
+                Record::Packet { octets, .. } | Record::Numbered { octets } => {
                     self.frames += 1;
-                    self.interfaces.tell(self.frames, interface, frame.time_ns);
-                    self.clock.tell(self.frames, frame.time_ns);
-                    return Ok(Some((frame, start)));
+                    octets
                 }
-                Record::Numbered { octets } => {
-                    self.buffer.consume(octets);
-                    self.frames += 1;
-                    self.decoder.skipped.add(Skipped::NotAPacket);
+                Record::Silent { octets } => octets,
+                Record::Incomplete { required } => {
+                    self.read_more(required)?;
+                    continue;
                 }
-                Record::Silent { octets } => self.buffer.consume(octets),
-                Record::Incomplete { required } => self.read_more(required)?,
                 Record::Damaged(problem) => {
                     self.stop(CaptureWarning::Damaged { frames: self.frames, problem });
+                    continue;
                 }
-            }
+            };
+            let start = self.buffer.start();
+            self.buffer.consume(octets);
+            return Ok(Some((record, start)));
         }
         Ok(None)
     }
 
-    /// The number of the interface whose index is in a frame of a Linux cooked capture of version 2, which is
-    /// not consumed yet.
-    fn interface_by_index(&mut self, frame: &FrameRecord) -> u32 {
-        let captured = self.buffer.filled().get(frame.captured.clone());
+    /// The number of the interface whose index is in a frame of a Linux cooked capture of version 2, whose
+    /// record is at `start` in the buffer.
+    fn interface_by_index(&mut self, frame: &FrameRecord, start: usize) -> u32 {
+        let captured = self.buffer.octets()[start..].get(frame.captured.clone());
         match captured.and_then(interface_index) {
             Some(index) => self.interfaces.of_index(frame.interface, index),
             None => frame.interface,

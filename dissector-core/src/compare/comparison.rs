@@ -74,7 +74,7 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
     let mut joining = Joining::new(traces);
     joining.by_numbers();
     joining.by_translation();
-    let mut measures = Measures::new();
+    let mut measures = Measures::new(traces);
     measures.add(traces, &mut joining.pairs);
     let mut timing = measures.timing(shared, coverage);
     let certain = joining.pairs.len();

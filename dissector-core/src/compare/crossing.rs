@@ -3,7 +3,7 @@
 use super::joining::Joint;
 use super::matching::{Direction, Links};
 use super::sighting::Sighting;
-use super::timing::Timing;
+use super::timing::{LONGEST_WAY_NS, LocalClocks, Timing};
 use super::trace::Trace;
 use crate::vocabulary::{Change, ChangeSet, Fate, Side};
 use crate::wire::TcpFlags;
@@ -58,6 +58,7 @@ pub(super) struct Way<'a> {
     points: [usize; 2],
     direction: Direction<'a>,
     timing: &'a Timing,
+    clocks: LocalClocks<'a>,
 }
 
 impl<'a> Way<'a> {
@@ -77,7 +78,8 @@ impl<'a> Way<'a> {
             sequence_shift: shift(sender),
             acknowledgment_shift: shift(to),
         };
-        Self { to, traces, points, direction, timing }
+        let [first, last] = joint.span(timing);
+        Self { to, traces, points, direction, timing, clocks: timing.local(first, last) }
     }
 
     pub fn near(&self, place: usize) -> &'a Sighting {
@@ -100,35 +102,30 @@ impl<'a> Way<'a> {
 
     fn times(&self, near: &Sighting, far: &Sighting) -> [i64; 2] {
         let [departs, arrives] = self.points;
-        [self.timing.common(departs, near.time_ns), self.timing.common(arrives, far.time_ns)]
+        [self.clocks.common(departs, near.time_ns), self.clocks.common(arrives, far.time_ns)]
     }
 
     pub fn links(&self) -> Links {
         self.direction.link(|near, far| {
             let [departure, arrival] = self.times(near, far);
             let early = departure.saturating_sub(arrival);
-            self.timing.uncertainty(departure).is_none_or(|uncertainty| early <= uncertainty)
+            self.clocks.uncertainty(departure).is_none_or(|uncertainty| early <= uncertainty)
         })
     }
 
     /// The linked sightings of segments with exactly one copy at each point, no RST: near and far.
     pub fn single(&self, links: &Links) -> Vec<(&'a Sighting, &'a Sighting)> {
         let Direction { near, far, .. } = &self.direction;
-        let is_single = |sightings: &[&Sighting], place: usize| {
-            let it = sightings[place];
-            let is_copy = |other: &&Sighting| {
-                other.sequence == it.sequence
-                    && other.length() == it.length()
-                    && (it.length() > 0 || other.acknowledgment == it.acknowledgment)
-            };
-            sightings.iter().filter(|other| is_copy(other)).count() == 1
-        };
-        let linked = links.far_of.iter().enumerate();
-        linked
-            .filter_map(|(place, other)| Some((place, (*other)?)))
-            .filter(|(place, _)| !links.by_octets[*place] && !near[*place].is(TcpFlags::RST))
-            .filter(|(place, other)| is_single(near, *place) && is_single(far, *other))
+        let copies = [near, far].map(|sightings| Copies::new(sightings));
+        let [near_copies, far_copies] = &copies;
+        links
+            .linked()
+            .filter(|(place, _)| !links.by_octets[*place])
             .map(|(place, other)| (near[place], far[other]))
+            .filter(|(left, came)| {
+                let only = near_copies.is_only(left) && far_copies.is_only(came);
+                only && !left.is(TcpFlags::RST)
+            })
             .collect()
     }
 
@@ -136,49 +133,55 @@ impl<'a> Way<'a> {
         let Direction { near, far, .. } = &self.direction;
         let mut crossings = Vec::with_capacity(near.len().max(far.len()));
         let mut delay_ns: Option<i64> = None;
-        let fails_to_capture = self.fails_to_capture(links);
-        for (place, it) in near.iter().enumerate() {
-            let arrived = links.far_of[place].map(|place| far[place]);
-            let (fate, changes) = match arrived {
-                Some(arrived) => {
-                    let [departure, arrival] = self.times(it, arrived);
-                    let delay = arrival.saturating_sub(departure);
-                    delay_ns = Some(delay_ns.map_or(delay, |least| least.min(delay)));
-                    let whole = !links.by_octets[place];
-                    let changes =
-                        if whole { self.changes(it, arrived, links) } else { ChangeSet::EMPTY };
-                    (if changes.is_empty() { Fate::Arrived } else { Fate::Changed }, changes)
-                }
-                // The other capture of this packet has the fate.
-                None if it.is_second_capture() => continue,
-                None => (self.fate_of_missing(it, links, fails_to_capture), ChangeSet::EMPTY),
-            };
-            crossings.push(Crossing {
-                to: self.to,
-                near: Some(**it),
-                far: arrived.copied(),
-                fate,
-                changes,
-            });
+        for (place, other) in links.linked() {
+            let (left, came) = (near[place], far[other]);
+            let [departure, arrival] = self.times(left, came);
+            let delay = arrival.saturating_sub(departure);
+            delay_ns = Some(delay_ns.map_or(delay, |least| least.min(delay)));
+            let whole = !links.by_octets[place];
+            let changes = if whole { self.changes(left, came, links) } else { ChangeSet::EMPTY };
+            let fate = if changes.is_empty() { Fate::Arrived } else { Fate::Changed };
+            let (near, far) = (Some(*left), Some(*came));
+            crossings.push(Crossing { to: self.to, near, far, fate, changes });
         }
-        for (place, it) in far.iter().enumerate() {
-            if links.near_of[place].is_none() {
-                let fate = self.fate_of_new(it, links);
-                let (near, far) = (None, Some(**it));
-                let changes = ChangeSet::EMPTY;
-                crossings.push(Crossing { to: self.to, near, far, fate, changes });
-            }
+        let is_left = |link: &Option<usize>| link.is_none();
+        if links.far_of.iter().chain(&links.near_of).any(is_left) {
+            self.judge_left(links, &mut crossings);
+            crossings.sort_by_key(|it| self.time_of(it));
         }
-        crossings.sort_by_key(|it| self.time_of(it));
         Crossed { crossings, delay_ns }
+    }
+
+    /// Judges the segments that only one point has seen.
+    fn judge_left(&self, links: &Links, crossings: &mut Vec<Crossing>) {
+        let Direction { near, far, .. } = &self.direction;
+        let missing = Missing::new(self, links);
+        // The other capture of a packet that was captured twice has its fate.
+        let lost = near
+            .iter()
+            .zip(&links.far_of)
+            .filter(|(it, link)| link.is_none() && !it.is_second_capture());
+        let lost: Vec<_> = lost.map(|(it, _)| *it).collect();
+        let fails_to_capture = lost.iter().any(|it| missing.is_not_captured(it));
+        for it in lost {
+            let fate = self.fate_of_missing(it, &missing, fails_to_capture);
+            let (near, changes) = (Some(*it), ChangeSet::EMPTY);
+            crossings.push(Crossing { to: self.to, near, far: None, fate, changes });
+        }
+        let new = far.iter().zip(&links.near_of).filter(|(_, link)| link.is_none());
+        for (it, _) in new {
+            let fate = self.fate_of_new(it, links, &missing);
+            let (far, changes) = (Some(**it), ChangeSet::EMPTY);
+            crossings.push(Crossing { to: self.to, near: None, far, fate, changes });
+        }
     }
 
     /// When it left or, where that was not seen, arrived, by the first point's clock.
     fn time_of(&self, it: &Crossing) -> i64 {
         let [near, far] = self.points;
         match (&it.near, &it.far) {
-            (Some(left), _) => self.timing.common(near, left.time_ns),
-            (_, Some(arrived)) => self.timing.common(far, arrived.time_ns),
+            (Some(left), _) => self.clocks.common(near, left.time_ns),
+            (_, Some(arrived)) => self.clocks.common(far, arrived.time_ns),
             _ => 0,
         }
     }
@@ -213,93 +216,188 @@ impl<'a> Way<'a> {
         changes
     }
 
-    /// Whether the far point missed segments that passed there, without saying so.
-    fn fails_to_capture(&self, links: &Links) -> bool {
-        let near = self.direction.near.iter().zip(&links.far_of);
-        near.filter(|(_, far)| far.is_none()).any(|(it, _)| self.is_not_captured(it, links))
-    }
-
-    /// Whether its receiver acknowledges what is not at the point next to it, in no copy.
-    fn is_not_captured(&self, it: &Sighting, links: &Links) -> bool {
-        if it.length() == 0 || it.is(TcpFlags::RST) {
-            return false;
-        }
-        let Direction { near, far, sequence_shift, acknowledgment_shift: _ } = &self.direction;
-        let is_copy = |other: &Sighting| other.sequence == it.sequence;
-        let copy_arrived =
-            near.iter().zip(&links.far_of).any(|(other, link)| is_copy(other) && link.is_some());
-        let (sequence, shift) = (it.sequence, *sequence_shift);
-        let there = self.traces[1].way(self.to.other());
-        let seen = there.octets.count(sequence + shift, it.payload_octets) > 0
-            || far.iter().any(|other| is_copy_at(other, it, shift));
-        let acknowledged = self.traces[1].way(self.to).acknowledged();
-        let is_acknowledged =
-            acknowledged.is_some_and(|number| !(it.end() + shift).is_after(number));
-        !copy_arrived && !seen && is_acknowledged
-    }
-
     /// The fate of a segment that the far point has not seen.
-    fn fate_of_missing(&self, it: &Sighting, links: &Links, fails_to_capture: bool) -> Fate {
+    fn fate_of_missing(
+        &self,
+        it: &Sighting,
+        missing: &Missing<'_>,
+        fails_to_capture: bool,
+    ) -> Fate {
         let [near, far] = self.points;
-        let departure = self.timing.common(near, it.time_ns);
+        let departure = self.clocks.common(near, it.time_ns);
         if !self.timing.sees_arrival(far, self.to, departure) {
             return Fate::Unknown;
         }
-        if self.is_not_captured(it, links) {
+        if missing.is_not_captured(it) {
             return Fate::NotCaptured;
         }
-        let repeats = |other: &&Sighting| {
-            other.time_ns > it.time_ns && other.sequence == it.sequence && other.length() > 0
-        };
-        let was_repeated =
-            it.length() > 0 && self.direction.near.iter().any(|other| repeats(other));
+        if missing.may_be_unkept(it, End::Near) {
+            return Fate::Unknown;
+        }
         let misses = fails_to_capture || self.timing.drops(far);
-        if misses && !was_repeated { Fate::Unknown } else { Fate::Lost }
+        if misses && !missing.is_repeated(it) { Fate::Unknown } else { Fate::Lost }
     }
 
     /// The fate of a segment that only the far point has seen.
-    fn fate_of_new(&self, it: &Sighting, links: &Links) -> Fate {
+    fn fate_of_new(&self, it: &Sighting, links: &Links, missing: &Missing<'_>) -> Fate {
         let [near, far] = self.points;
-        let arrival = self.timing.common(far, it.time_ns);
-        let Direction { far: others, sequence_shift, .. } = &self.direction;
-        let is_twin = |(other, link): (&&Sighting, &Option<usize>)| {
-            let same_packet = match (other.identification(), it.identification()) {
-                (Some(a), Some(b)) => a == b,
-                (None, None) => other.timestamps() == it.timestamps(),
-                _ => false,
-            };
-            link.is_some()
-                && same_packet
-                && other.sequence == it.sequence
-                && other.flags == it.flags
-                && other.payload_octets == it.payload_octets
-                && other.acknowledgment == it.acknowledgment
-        };
-        let drop = links.usual_drop;
-        let is_doubled = others.iter().zip(&links.near_of).any(|(other, link)| {
-            is_twin((other, link))
-                && (!it.is(TcpFlags::RST) || drop.is_none() || other.ttl == it.ttl)
-        });
-        if is_doubled || it.is_second_capture() {
+        let arrival = self.clocks.common(far, it.time_ns);
+        if it.is_second_capture() || missing.is_doubled(it, links) {
             return Fate::Doubled;
         }
         if !self.timing.saw_departure(near, self.to, arrival) {
             return Fate::Unknown;
         }
-        // Its sender goes on behind it: it has sent it.
-        let sent = self.traces[0].way(self.to.other());
-        let end = it.end() - *sequence_shift;
-        let start = it.sequence - *sequence_shift;
-        let goes_on = self.direction.near.iter().any(|other| !end.is_after(other.sequence));
-        let knows = it.payload_octets > 0 && sent.octets.count(start, it.payload_octets) > 0;
-        if it.length() > 0 && !it.is(TcpFlags::RST) && goes_on && !knows {
+        if missing.was_sent(it) {
             return Fate::NotCaptured;
+        }
+        if missing.may_be_unkept(it, End::Far) {
+            return Fate::Unknown;
         }
         if self.timing.drops(near) { Fate::Unknown } else { Fate::Appeared }
     }
 }
 
-/// Whether `other`, at the far point, is a copy of `it`.
-fn is_copy_at(other: &Sighting, it: &Sighting, shift: u32) -> bool {
-    other.sequence == it.sequence + shift && other.length() == it.length()
+/// The point nearer the sender, and the one nearer the receiver.
+#[derive(Clone, Copy)]
+enum End {
+    Near,
+    Far,
+}
+
+/// What tells copies of a segment: its number and length, and of a bare ACK what it acknowledges.
+type Copy = (u32, u32, u32);
+
+fn copy(it: &Sighting) -> Copy {
+    let length = it.length();
+    (it.sequence.0, length, if length > 0 { 0 } else { it.acknowledgment.0 })
+}
+
+/// How many copies of each segment there are.
+struct Copies(Vec<Copy>);
+
+impl Copies {
+    fn new(sightings: &[&Sighting]) -> Self {
+        let mut copies: Vec<_> = sightings.iter().map(|it| copy(it)).collect();
+        copies.sort_unstable();
+        Self(copies)
+    }
+
+    fn is_only(&self, it: &Sighting) -> bool {
+        let copy = copy(it);
+        let from = self.0.partition_point(|other| *other < copy);
+        self.0.get(from) == Some(&copy) && self.0.get(from + 1) != Some(&copy)
+    }
+}
+
+/// The copies that are compared of a segment, at most.
+const MOST_COPIES: usize = 64;
+
+/// The segments with this sequence number, and whether they have arrived.
+fn with_number<'s>(
+    all: &'s [(u32, bool, &Sighting)],
+    sequence: u32,
+) -> impl Iterator<Item = (bool, &'s Sighting)> {
+    let from = all.partition_point(|(other, ..)| *other < sequence);
+    let same = all[from..].iter().take_while(move |(other, ..)| *other == sequence);
+    same.take(MOST_COPIES).map(|(_, linked, it)| (*linked, *it))
+}
+
+/// What the other segments tell of one that only one point has seen.
+struct Missing<'a> {
+    way: &'a Way<'a>,
+    /// The segments by sequence number, in the numbers of the near point: whether they have arrived.
+    near: Vec<(u32, bool, &'a Sighting)>,
+    far: Vec<(u32, bool, &'a Sighting)>,
+}
+
+impl<'a> Missing<'a> {
+    fn new(way: &'a Way<'_>, links: &Links) -> Self {
+        let Direction { near, far, sequence_shift, .. } = &way.direction;
+        let sorted = |sightings: &[&'a Sighting], shift: u32, links: &[Option<usize>]| {
+            let linked = sightings.iter().zip(links);
+            let mut all: Vec<_> =
+                linked.map(|(it, link)| ((it.sequence - shift).0, link.is_some(), *it)).collect();
+            all.sort_unstable_by_key(|(sequence, _, it)| (*sequence, it.frame));
+            all
+        };
+        let near = sorted(near, 0, &links.far_of);
+        let far = sorted(far, *sequence_shift, &links.near_of);
+        Self { way, near, far }
+    }
+
+    /// Whether its receiver acknowledges what is not at the point next to it, in no copy.
+    fn is_not_captured(&self, it: &Sighting) -> bool {
+        if it.length() == 0 || it.is(TcpFlags::RST) {
+            return false;
+        }
+        let shift = self.way.direction.sequence_shift;
+        let there = self.way.traces[1];
+        let acknowledged = there.way(self.way.to).acknowledged();
+        let is_acknowledged =
+            acknowledged.is_some_and(|number| !(it.end() + shift).is_after(number));
+        let copy_arrived = with_number(&self.near, it.sequence.0).any(|(linked, _)| linked);
+        let octets = &there.way(self.way.to.other()).octets;
+        let seen = octets.count(it.sequence + shift, it.payload_octets) > 0
+            || with_number(&self.far, it.sequence.0)
+                .any(|(_, other)| other.length() == it.length());
+        is_acknowledged && !copy_arrived && !seen
+    }
+
+    /// Whether its sender sends it again.
+    fn is_repeated(&self, it: &Sighting) -> bool {
+        let repeats = |other: &Sighting| other.time_ns > it.time_ns && other.length() > 0;
+        it.length() > 0 && with_number(&self.near, it.sequence.0).any(|(_, other)| repeats(other))
+    }
+
+    /// Whether it is one more copy of a packet that arrived.
+    fn is_doubled(&self, it: &Sighting, links: &Links) -> bool {
+        let sequence = (it.sequence - self.way.direction.sequence_shift).0;
+        with_number(&self.far, sequence).any(|(linked, other)| {
+            let same_packet = match (other.identification(), it.identification()) {
+                (Some(a), Some(b)) => a == b,
+                (None, None) => other.timestamps() == it.timestamps(),
+                _ => false,
+            };
+            // The TTL tells whose an RST is.
+            let same_sender =
+                !it.is(TcpFlags::RST) || links.usual_drop.is_none() || other.ttl == it.ttl;
+            linked
+                && same_packet
+                && same_sender
+                && other.flags == it.flags
+                && other.payload_octets == it.payload_octets
+                && other.acknowledgment == it.acknowledgment
+        })
+    }
+
+    /// Whether the other point may have seen it and not kept it.
+    fn may_be_unkept(&self, it: &Sighting, seen_at: End) -> bool {
+        let shift = self.way.direction.sequence_shift;
+        let (other, sequence) = match seen_at {
+            End::Near => (End::Far, it.sequence + shift),
+            End::Far => (End::Near, it.sequence - shift),
+        };
+        let there = self.way.traces[other as usize].way(self.way.to.other());
+        let Some(unkept) = there.unkept() else { return false };
+        if it.payload_octets > 0 {
+            // All octets are known, those of unkept segments, too.
+            return there.octets.count(sequence, it.payload_octets) > 0;
+        }
+        let [here, other] = [seen_at, other].map(|end| self.way.points[end as usize]);
+        let begins = self.way.clocks.common(other, unkept.first_ns);
+        let time_ns = self.way.clocks.common(here, it.time_ns);
+        it.is_bare_ack() && time_ns.saturating_add(LONGEST_WAY_NS) >= begins
+    }
+
+    /// Whether its sender has sent it although the point next to it did not see it: it goes on behind it.
+    fn was_sent(&self, it: &Sighting) -> bool {
+        let shift = self.way.direction.sequence_shift;
+        let (start, end) = (it.sequence - shift, it.end() - shift);
+        let sent = self.way.traces[0].way(self.way.to.other());
+        let goes_on = sent.numbers().is_some_and(|(_, next)| !end.is_after(next));
+        let is_told = with_number(&self.near, start.0).any(|(_, other)| other.length() > 0)
+            || sent.octets.count(start, it.payload_octets) > 0;
+        it.length() > 0 && !it.is(TcpFlags::RST) && goes_on && !is_told
+    }
 }

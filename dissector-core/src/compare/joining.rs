@@ -21,6 +21,13 @@ pub(super) struct Joint<'a> {
 }
 
 impl Joint<'_> {
+    /// From its first segment at any point to its last, by the first point's clock.
+    pub fn span(&self, timing: &Timing) -> [i64; 2] {
+        let [a, b] = self.traces;
+        let [from, to] = [b.first_ns, b.last_ns].map(|time_ns| timing.common(1, time_ns));
+        [a.first_ns.min(from), a.last_ns.max(to)]
+    }
+
     /// The point that is nearer this end.
     pub fn point_near(&self, side: Side) -> usize {
         match side {

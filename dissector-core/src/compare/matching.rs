@@ -95,6 +95,9 @@ impl<'a> Direction<'a> {
             by_octets: vec![false; self.near.len()],
             usual_drop: None,
         };
+        if self.link_all(&mut links, &can_follow) {
+            return links;
+        }
         let is_rst = |it: &Sighting| it.is(TcpFlags::RST);
         // The TTL of the others tells whose an RST is.
         self.tier(&mut links, |it, content| (!is_rst(it)).then_some(content), &can_follow);
@@ -114,6 +117,34 @@ impl<'a> Direction<'a> {
         self.tier(&mut links, |_, content| Some(id(content).core()), &fits);
         self.link_by_octets(&mut links, &can_follow);
         links
+    }
+
+    /// Joins all sightings in order, if nothing was lost, changed or reordered, as in most connections:
+    /// what the tiers do, found at once.
+    fn link_all(
+        &self,
+        links: &mut Links,
+        can_follow: impl Fn(&Sighting, &Sighting) -> bool,
+    ) -> bool {
+        let drop = |near: &Sighting, far: &Sighting| i16::from(near.ttl) - i16::from(far.ttl);
+        let Some((first, arrived)) = self.near.first().zip(self.far.first()) else { return false };
+        let usual = drop(first, arrived);
+        let is_plain = self.near.len() == self.far.len()
+            && self.near.iter().zip(&self.far).all(|(near, far)| {
+                let shifted = Content::new(far, self.sequence_shift, self.acknowledgment_shift);
+                Content::new(near, 0, 0) == shifted
+                    && drop(near, far) == usual
+                    && !near.is_second_capture()
+                    && !far.is_second_capture()
+                    && can_follow(near, far)
+            });
+        if is_plain {
+            links.far_of = (0..self.far.len()).map(Some).collect();
+            links.near_of.clone_from(&links.far_of);
+            let tells = self.near.iter().any(|it| !it.is(TcpFlags::RST));
+            links.usual_drop = tells.then_some(usual);
+        }
+        is_plain
     }
 
     /// Joins what has no partner yet and the same key, the last ones first: of identical copies, the one

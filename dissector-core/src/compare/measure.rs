@@ -1,5 +1,7 @@
 //! What the segments of joined connections tell of the clocks, and of which point is nearer the client.
 
+use std::thread;
+
 use super::clocks::{Bound, Bounds, Way as BoundWay};
 use super::crossing::Way;
 use super::joining::{Joint, Pair};
@@ -23,6 +25,15 @@ pub(super) struct Measures {
     unknown: Timing,
 }
 
+/// The unit that the times of a point are multiples of, in nanoseconds: that of its capture.
+fn resolution_ns(traces: &[Trace]) -> u32 {
+    /// Times that are looked at.
+    const SOME: usize = 1 << 10;
+    let times = || traces.iter().flat_map(|it| &it.sightings).map(|it| it.time_ns).take(SOME);
+    let is_unit = |unit: &u32| times().all(|time_ns| time_ns % i64::from(*unit) == 0);
+    [1_000_000_000, 1_000_000, 1_000].into_iter().find(is_unit).unwrap_or(0)
+}
+
 /// A segment with exactly one copy at each point.
 #[derive(Clone, Copy)]
 struct Passage {
@@ -34,15 +45,41 @@ struct Passage {
 }
 
 impl Measures {
-    pub fn new() -> Self {
+    /// Nothing yet, of points with these traces.
+    pub fn new(traces: [&[Trace]; 2]) -> Self {
         let unknown = Timing::new(Bounds::new().clocks(), [&Coverage::default(); 2]);
-        Self { bounds: Bounds::new(), passages: Vec::new(), pairs: 0, unknown }
+        let resolution_ns = traces.map(resolution_ns).into_iter().max().unwrap_or(0);
+        let bounds = Bounds::with_resolution(resolution_ns);
+        Self { bounds, passages: Vec::new(), pairs: 0, unknown }
     }
 
     /// Measures these pairs, and notes which point is nearer the client of each.
     pub fn add(&mut self, traces: [&[Trace]; 2], pairs: &mut [Pair]) {
-        let mut in_order = true;
-        for pair in &mut *pairs {
+        // The halves are always the same, so that the result does not depend on the threads.
+        let (first, second) = pairs.split_at_mut(pairs.len() / 2);
+        let mut other = Self::new(traces);
+        if first.len() < ALL_OF {
+            self.measure(traces, first);
+            other.measure(traces, second);
+        } else {
+            thread::scope(|scope| {
+                scope.spawn(|| other.measure(traces, second));
+                self.measure(traces, first);
+            });
+        }
+        self.bounds.merge(other.bounds);
+        self.passages.append(&mut other.passages);
+        // Where nothing tells of any connection, the points are in the order of the way.
+        if pairs.iter().all(|pair| pair.nearer_client.is_none()) {
+            for pair in pairs {
+                let passages = self.passages(pair.joint(traces));
+                self.take(pair, passages);
+            }
+        }
+    }
+
+    fn measure(&mut self, traces: [&[Trace]; 2], pairs: &mut [Pair]) {
+        for pair in pairs {
             let passages = self.passages(pair.joint(traces));
             let differences = |sender: Side| -> Vec<i64> {
                 let of_sender = passages.iter().filter(|it| it.sender == sender);
@@ -51,14 +88,6 @@ impl Measures {
             let [client, server] = Side::BOTH.map(differences);
             pair.nearer_client = nearer_client(pair.joint(traces).traces, [&client, &server]);
             if pair.nearer_client.is_some() {
-                in_order = false;
-                self.take(pair, passages);
-            }
-        }
-        // Where nothing tells of any connection, the points are in the order of the way.
-        if in_order {
-            for pair in pairs {
-                let passages = self.passages(pair.joint(traces));
                 self.take(pair, passages);
             }
         }

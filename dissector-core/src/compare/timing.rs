@@ -17,6 +17,33 @@ pub(super) struct Timing {
     /// The longest time on the way to each end that was seen, in nanoseconds, at most
     /// [`LONGEST_WAY_NS`].
     longest_ns: [Option<i64>; 2],
+    /// Number of times between which a clock was set.
+    pieces: usize,
+}
+
+/// The clocks in a short time.
+pub(super) struct LocalClocks<'a> {
+    timing: &'a Timing,
+    /// The offset and its uncertainty, where they are the same all the time.
+    constant: Option<(i64, Option<i64>)>,
+}
+
+impl LocalClocks<'_> {
+    /// A time of a point by the first point's clock.
+    pub fn common(&self, point: usize, time_ns: i64) -> i64 {
+        match self.constant {
+            Some((offset_ns, _)) if point == 1 => time_ns.saturating_sub(offset_ns),
+            _ => self.timing.common(point, time_ns),
+        }
+    }
+
+    /// How far the difference of the clocks may be from the stated one.
+    pub fn uncertainty(&self, time_ns: i64) -> Option<i64> {
+        match self.constant {
+            Some((_, uncertainty)) => uncertainty,
+            None => self.timing.uncertainty(time_ns),
+        }
+    }
 }
 
 impl Timing {
@@ -25,7 +52,8 @@ impl Timing {
         let translated = second.spans().map(|(from, to)| (clocks.to_a(from), clocks.to_a(to)));
         let spans = [first.spans().collect(), translated.collect()];
         let drops = coverage.map(|coverage| coverage.dropped() > 0);
-        Self { clocks, spans, drops, longest_ns: [None; 2] }
+        let pieces = clocks.pieces().count();
+        Self { clocks, spans, drops, longest_ns: [None; 2], pieces }
     }
 
     /// A segment took this long on the way to this end.
@@ -47,7 +75,19 @@ impl Timing {
 
     /// Whether anything is known of the difference of the clocks.
     pub fn is_known(&self) -> bool {
-        self.clocks.pieces().any(|piece| piece.kind != ClockKind::Unknown)
+        self.clocks.pieces().next().is_some_and(|piece| piece.kind != ClockKind::Unknown)
+    }
+
+    /// The clocks in a span of the first point's clock, for many questions about a short time.
+    pub fn local(&self, first_ns: i64, last_ns: i64) -> LocalClocks<'_> {
+        let [first, last] = [first_ns, last_ns].map(|time_ns| self.clocks.at(time_ns));
+        let is_one = self.pieces == 1 && first.offset_ns == last.offset_ns;
+        let uncertainty = self.uncertainty(first_ns).zip(self.uncertainty(last_ns));
+        LocalClocks {
+            timing: self,
+            // Within a piece, it is largest at one of the ends.
+            constant: is_one.then(|| (first.offset_ns, uncertainty.map(|(a, b)| a.max(b)))),
+        }
     }
 
     pub fn drops(&self, point: usize) -> bool {

@@ -4,7 +4,7 @@ use super::crossing::Crossing;
 use super::joining::Joint;
 use super::sighting::Sighting;
 use super::timing::Timing;
-use super::trace::Trace;
+use super::trace::{Trace, Unkept};
 use crate::vocabulary::{Fate, Side};
 use crate::wire::TcpFlags;
 
@@ -51,16 +51,19 @@ impl Totals {
         }
         // The rest was only counted, so that all of it has to be in the span of the other point.
         let is_in_span = near.unkept().is_none_or(|it| {
-            let times = [it.first_ns, it.last_ns].map(|time| timing.common(near_point, time));
-            times.iter().all(|time| timing.sees_arrival(far_point, to, *time))
+            let sees = |time_ns: i64| {
+                timing.sees_arrival(far_point, to, timing.common(near_point, time_ns))
+            };
+            sees(it.first_ns) && (sees(it.last_ns) || arrives(&it, far.unkept(), joint, to))
         });
         let misses = timing.drops(far_point) || with(Fate::NotCaptured).next().is_some();
         if !is_in_span || misses {
             let lost = (!offload).then_some(lost_alone);
             return Self { lost, lost_octets: Some(octets_alone), appeared };
         }
+        // Second captures are not counted.
         let is_extra = |it: &&Crossing| {
-            it.near.is_none() && it.far.is_some_and(|far| !far.is_second_capture())
+            matches!(it.fate, Fate::Doubled | Fate::Appeared) && !it.any().is_second_capture()
         };
         let extra = |is: fn(&Sighting) -> bool| {
             crossings.iter().filter(is_extra).filter(|it| is(it.any())).count() as u32
@@ -78,6 +81,19 @@ impl Totals {
             controls + near.data.saturating_sub(far_data) + near.acks.saturating_sub(far_acks);
         Self { lost: Some(lost), lost_octets, appeared }
     }
+}
+
+/// Whether the last segment that was counted at the point nearer the sender is the last one at the other.
+fn arrives(last: &Unkept, there: Option<Unkept>, joint: &Joint<'_>, to: Side) -> bool {
+    let near = joint.point_near(to.other());
+    let [own, peer] = [to.other(), to].map(|side| {
+        let shift = joint.shifts[side as usize];
+        if near == 0 { shift } else { 0_u32.wrapping_sub(shift) }
+    });
+    there.is_some_and(|there| {
+        let (sequence, acknowledgment, id) = last.last;
+        there.last == (sequence + own, acknowledgment + peer, id)
+    })
 }
 
 fn is_control(it: &Sighting) -> bool {

@@ -64,6 +64,8 @@ pub(super) struct Unkept {
     pub first_ns: i64,
     /// The time of the last.
     pub last_ns: i64,
+    /// Sequence number, acknowledgment number and identification of the last.
+    pub last: (SeqNumber, SeqNumber, Option<u16>),
 }
 
 const HAS_INITIAL: u8 = 1;
@@ -159,10 +161,13 @@ impl Way {
         }
     }
 
-    fn count_unkept(&mut self, time_ns: i64) {
+    fn count_unkept(&mut self, segment: &Segment<'_>) {
+        let Segment { packet, tcp } = segment;
+        let last_ns = packet.time_ns;
+        let last = (tcp.sequence, tcp.acknowledgment, packet.ip_id);
         match &mut self.unkept {
-            Some(unkept) => unkept.last_ns = time_ns,
-            None => self.unkept = Some(Box::new(Unkept { first_ns: time_ns, last_ns: time_ns })),
+            Some(unkept) => (unkept.last_ns, unkept.last) = (last_ns, last),
+            None => self.unkept = Some(Box::new(Unkept { first_ns: last_ns, last_ns, last })),
         }
     }
 }
@@ -211,7 +216,7 @@ impl Trace {
         }
         let is_plain = !is_control && !repeated;
         if is_plain && self.plain >= keep || self.sightings.len() >= MOST_KEPT {
-            way.count_unkept(packet.time_ns);
+            way.count_unkept(segment);
             return;
         }
         self.plain += u32::from(is_plain);

@@ -152,6 +152,28 @@ impl Namespace {
         self.inside(|| fs::write(&file, value)).with_context(|| format!("{file} = {value}"))
     }
 
+    /// What the kernel has counted for the namespace: the files that `nstat` reads.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn counters(&self) -> io::Result<String> {
+        // `/proc/net` is that of the process, whose first thread is elsewhere.
+        let read = |name| fs::read_to_string(format!("/proc/thread-self/net/{name}"));
+        self.inside(|| Ok([read("netstat")?, read("snmp")?].concat()))
+    }
+
+    /// The output of `nstat -az`; `None` if there is no such program.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn nstat(&self) -> io::Result<Option<String>> {
+        let Some(program) = which("nstat") else { return Ok(None) };
+        let mut command = Command::new(program);
+        command.args(["-a", "-z", "-s"]).stdin(Stdio::null());
+        let output = self.inside(|| command.output())?;
+        Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
+    }
+
     /// The path that `ip` takes for the namespace.
     fn path(&self) -> String {
         format!("/proc/{}/fd/{}", process::id(), self.0.as_raw_fd())

@@ -11,6 +11,7 @@ use anyhow::{Result, anyhow};
 
 use super::plugs::{Plugs, now_ns};
 use super::{Connection, Hosts, Side, SocketStates};
+use crate::capture::{Frame, Frames, Pcap};
 use crate::packet::set_segment_checksum;
 
 /// How long the wire waits for a packet before it asks for states.
@@ -99,6 +100,16 @@ pub struct Recording {
     pub busy_ns: Vec<u64>,
     /// The states that the kernels told, at least every hundredth of a second while nothing was under way.
     pub samples: Vec<Sample>,
+}
+
+impl Recording {
+    /// A capture in a file, of those packets that `has` is true for.
+    pub fn capture(&self, has: &[bool]) -> Vec<u8> {
+        const ETHERNET: u32 = 1;
+        let packets = self.packets.iter().zip(has).filter(|(_, has)| **has);
+        let frames = packets.map(|(packet, _)| Frame::whole(packet.time_ns, packet.frame.clone()));
+        Frames { link_type: ETHERNET, frames: frames.collect() }.pcap(Pcap::Nanoseconds)
+    }
 }
 
 #[derive(Default)]

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use dissector_core::capture::{Capture, Packet};
 use dissector_core::connection::Role;
 use dissector_core::{ConnectionTable, Segment};
-use testkit::capture::{Frame, Frames, Pcap};
 use testkit::kernel::{Connection, Recording, Side};
-
-use super::scenario::Contradiction;
+use tests::kernel::Contradiction;
 
 /// The states of a connection from one segment to the next.
 #[derive(Clone, Copy, Debug)]
@@ -39,18 +37,10 @@ const AFTER_NS: u64 = 15_000_000;
 /// A difference counts if so many samples show it from one packet to the next.
 const SAMPLES: usize = 2;
 
-/// A capture that has those of the recorded packets that `has` is true for.
-pub fn capture(recording: &Recording, has: &[bool]) -> Vec<u8> {
-    const ETHERNET: u32 = 1;
-    let packets = recording.packets.iter().zip(has).filter(|(_, has)| **has);
-    let frames = packets.map(|(packet, _)| Frame::whole(packet.time_ns, packet.frame.clone()));
-    Frames { link_type: ETHERNET, frames: frames.collect() }.pcap(Pcap::Nanoseconds)
-}
-
 /// Follows such a capture, and compares wherever it has the latest packet.
 pub fn compare(recording: &Recording, has: &[bool]) -> Comparison {
     let mut comparison = Comparison::default();
-    let shown = follow(&capture(recording, has), &mut comparison.outcomes);
+    let shown = follow(&recording.capture(has), &mut comparison.outcomes);
     let mut differences: BTreeMap<(Connection, u64, Contradiction), usize> = BTreeMap::new();
     for sample in &recording.samples {
         let next = recording.busy_ns.partition_point(|busy| *busy <= sample.time_ns);

@@ -8,10 +8,9 @@ use std::thread;
 
 use testkit::folders::made_folder;
 use testkit::kernel::{self, Recording, Side};
+use tests::kernel::{Scenario, play, scenarios};
 
-use super::compare::{Comparison, capture, compare};
-use super::play::play;
-use super::scenario::{Scenario, scenarios};
+use super::compare::{Comparison, compare};
 
 const SCENARIOS: &[&str] = &[
     include_str!("scenarios/opening.txt"),
@@ -57,7 +56,7 @@ fn what_is_proven_is_what_the_kernel_says() {
         };
         let all: Vec<_> = recording.packets.iter().map(|packet| packet.captured).collect();
         let file = folder.join(format!("{}.pcap", scenario.name));
-        fs::write(&file, capture(&recording, &all)).expect("the capture can be written");
+        fs::write(&file, recording.capture(&all)).expect("the capture can be written");
         let comparison = compare(&recording, &all);
         whole.add(&comparison);
         failures.extend(judged(scenario, &comparison));
@@ -136,7 +135,7 @@ fn at_last(scenario: &Scenario) -> Result<Recording, String> {
         }
         result = play(scenario);
     }
-    result
+    result.map(|played| played.recording)
 }
 
 /// The differences from the scenario.

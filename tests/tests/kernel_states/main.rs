@@ -3,6 +3,4 @@
 
 mod compare;
 mod live;
-mod play;
 mod recorded;
-mod scenario;

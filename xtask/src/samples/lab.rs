@@ -50,7 +50,10 @@ impl Lab {
             lab.run(side, &cable)?;
             // Without IPv6 the router has no neighbour discovery of its own.
             middle.set(&format!("ipv6/conf/{plug}/disable_ipv6"), "1")?;
+            // With the Ethernet address of the host behind the router, the frames are for the router.
+            let mac = side.peer().mac();
             for line in [
+                format!("ip link set dev {plug} address {mac}"),
                 format!("ethtool -K {plug} tx off tso off gso off gro off"),
                 format!("ip link set dev {plug} up"),
             ] {
@@ -153,21 +156,24 @@ impl Lab {
     /// Starts tcpdump on one host and returns when it captures.
     pub(super) fn record(&self, side: Side, filter: &str, file: &Path) -> Result<Process> {
         let mut command = self.command(side, &find("tcpdump")?);
-        command.args(["-i", "eth0", "--immediate-mode", "-U", "--time-stamp-precision=nano"]);
-        // tcpdump keeps root's rights, because the folder belongs to root.
-        command.args(["-s", "0", "-Z", "root", "-w"]).arg(file).arg(filter);
-        let mut process = Process::start(command.stdin(Stdio::null()).stderr(Stdio::piped()))?;
-        let stderr = process.child.stderr.take().context("tcpdump has no standard error")?;
-        let mut stderr = BufReader::new(stderr);
-        let mut said = String::new();
-        while !said.contains("listening on") {
-            if !stderr.read_line(&mut said).is_ok_and(|octets| octets > 0) {
-                bail!("tcpdump does not capture: {}", said.trim());
-            }
+        command.args(["-i", "eth0"]);
+        tcpdump(command, filter, file)
+    }
+
+    /// The same in the router, on all interfaces as one: link type LINUX_SLL2.
+    pub(super) fn record_any(&self, filter: &str, file: &Path) -> Result<Process> {
+        let mut command = enter(self.router()?, &find("tcpdump")?);
+        command.args(["-i", "any", "-y", "LINUX_SLL2"]);
+        tcpdump(command, filter, file)
+    }
+
+    /// Starts dumpcap in the router, on both interfaces, which the file keeps apart.
+    pub(super) fn record_interfaces(&self, filter: &str, file: &Path) -> Result<Process> {
+        let mut command = enter(self.router()?, &find("dumpcap")?);
+        for side in Side::BOTH {
+            command.args(["-i", &side.plug(), "-f", filter]);
         }
-        // Without a reader for its last line, tcpdump would be killed by a signal.
-        thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        Ok(process)
+        begun(command.arg("-w").arg(file), "File: ")
     }
 
     fn host(&self, side: Side) -> &Process {
@@ -193,6 +199,29 @@ fn inside(holder: &Process, line: &str) -> Result<Command> {
     let mut command = enter(holder, &find(words.next().unwrap_or_default())?);
     command.args(words);
     Ok(command)
+}
+
+/// Starts tcpdump, whose arguments so far say where, and returns when it captures.
+fn tcpdump(mut command: Command, filter: &str, file: &Path) -> Result<Process> {
+    command.args(["--immediate-mode", "-U", "--time-stamp-precision=nano"]);
+    // tcpdump keeps root's rights, because the folder belongs to root.
+    begun(command.args(["-s", "0", "-Z", "root", "-w"]).arg(file).arg(filter), "listening on")
+}
+
+/// Starts a program that captures, and returns when it has said `sign`.
+fn begun(command: &mut Command, sign: &str) -> Result<Process> {
+    let mut process = Process::start(command.stdin(Stdio::null()).stderr(Stdio::piped()))?;
+    let stderr = process.child.stderr.take().context("the program has no standard error")?;
+    let mut stderr = BufReader::new(stderr);
+    let mut said = String::new();
+    while !said.contains(sign) {
+        if !stderr.read_line(&mut said).is_ok_and(|octets| octets > 0) {
+            bail!("`{}` does not capture: {}", process.shown, said.trim());
+        }
+    }
+    // Without a reader for its last line, tcpdump would be killed by a signal.
+    thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+    Ok(process)
 }
 
 fn run_quietly(mut command: Command) -> Result<()> {

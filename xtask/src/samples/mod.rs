@@ -171,7 +171,7 @@ fn finish(scenario: &Scenario, raw: &Path, kernel: &str) -> Result<()> {
         PcapWriter::with_header(File::create(&rewritten).at(&rewritten)?, reader.header())?;
     while let Some(packet) = reader.next_raw_packet().transpose()? {
         let mut frame = packet.data.to_vec();
-        rewrite::replace_addresses(&mut frame, &addresses);
+        rewrite::replace_addresses(&mut frame, rewrite::ETHERNET, &addresses);
         writer.write_raw_packet(&RawPcapPacket { data: frame.into(), ..packet })?;
     }
     let editcap = which("editcap").context("editcap (package wireshark-common) is missing")?;
@@ -256,7 +256,8 @@ ahead at the first frame of the client's point, `drift_ppm` how many millionths 
 whether it was `translated`, what was `changed`, and how many segments were lost. A line follows for each thing that the
 router did: `action`, the side that the segment was on its way `to`, the index of its `connection`, its fields as it came
 (one that the router made, `answered` or `injected`: as it left), and `at_ns`, by the client's clock. So a point has as many
-frames of a direction as the other, less those `lost` and `taken`, and those `answered`, `injected` and `doubled` more.
+frames of a direction as the other, less those `lost` and `taken`, and those `answered`, `injected`, `doubled` and
+`cut` more.
 
 | files | shows | on the way | recorded on |
 |---|---|---|---|

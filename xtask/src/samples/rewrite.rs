@@ -7,7 +7,18 @@ use std::net::IpAddr;
 
 use etherparse::checksum::Sum16BitWords;
 
-const ETHERNET: usize = 14;
+/// The octets of an Ethernet header.
+pub(super) const ETHERNET: Link = Link { octets: 14, ether_type: 12 };
+/// The octets of the header that Linux writes for `any` interface, version 2.
+pub(super) const LINUX_SLL2: Link = Link { octets: 20, ether_type: 0 };
+
+/// A header in front of IP packets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    octets: usize,
+    /// Where the Ethernet type is.
+    ether_type: usize,
+}
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -16,9 +27,9 @@ const ICMPV6: u8 = 58;
 
 /// Replaces each first address by its second, in the IP header and in the packet that an ICMP error
 /// quotes.
-pub(super) fn replace_addresses(frame: &mut [u8], addresses: &[(IpAddr, IpAddr)]) {
-    if let Some((ethernet, packet)) = frame.split_at_mut_checked(ETHERNET)
-        && matches!(ethernet[12..], [0x08, 0x00] | [0x86, 0xdd])
+pub(super) fn replace_addresses(frame: &mut [u8], link: Link, addresses: &[(IpAddr, IpAddr)]) {
+    if let Some((header, packet)) = frame.split_at_mut_checked(link.octets)
+        && matches!(header[link.ether_type..][..2], [0x08, 0x00] | [0x86, 0xdd])
     {
         replace_in_packet(packet, addresses);
     }

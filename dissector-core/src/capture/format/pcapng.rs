@@ -17,39 +17,41 @@ use crate::capture::link_type::LinkType;
 pub const MAX_INTERFACES: usize = 65_536;
 
 /// Type of a Section Header Block; it reads the same in both byte orders.
-const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-const INTERFACE_DESCRIPTION: u32 = 1;
+pub(crate) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+pub(crate) const INTERFACE_DESCRIPTION: u32 = 1;
 /// The obsolete Packet Block.
-const PACKET: u32 = 2;
-const SIMPLE_PACKET: u32 = 3;
-const INTERFACE_STATISTICS: u32 = 5;
-const ENHANCED_PACKET: u32 = 6;
-const SYSTEMD_JOURNAL: u32 = 9;
-const CUSTOM: u32 = 0x0bad;
-const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
+pub(crate) const PACKET: u32 = 2;
+pub(crate) const SIMPLE_PACKET: u32 = 3;
+pub(crate) const NAME_RESOLUTION: u32 = 4;
+pub(crate) const INTERFACE_STATISTICS: u32 = 5;
+pub(crate) const ENHANCED_PACKET: u32 = 6;
+pub(crate) const SYSTEMD_JOURNAL: u32 = 9;
+pub(crate) const DECRYPTION_SECRETS: u32 = 10;
+pub(crate) const CUSTOM: u32 = 0x0bad;
+pub(crate) const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
 /// Event blocks of Sysdig: plain, with flags, and the second version.
 const SYSDIG_EVENTS: [u32; 3] = [0x0204, 0x0216, 0x0221];
 
-const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
+pub(crate) const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 /// Octets of type and length, in front of the body.
-const BLOCK_START_OCTETS: usize = 8;
+pub(crate) const BLOCK_START_OCTETS: usize = 8;
 /// Octets of a block besides its body: type, length, and the length again.
-const BLOCK_FRAME_OCTETS: usize = 12;
+pub(crate) const BLOCK_FRAME_OCTETS: usize = 12;
 /// Octets of a section header without options.
-const SECTION_HEADER_OCTETS: usize = 28;
+pub(crate) const SECTION_HEADER_OCTETS: usize = 28;
 
 const OPTION_END: u16 = 0;
-const OPTION_NAME: u16 = 2;
-const OPTION_DESCRIPTION: u16 = 3;
-const OPTION_RESOLUTION: u16 = 9;
-const OPTION_FCS_LENGTH: u16 = 13;
-const OPTION_OFFSET: u16 = 14;
+pub(crate) const OPTION_NAME: u16 = 2;
+pub(crate) const OPTION_DESCRIPTION: u16 = 3;
+pub(crate) const OPTION_RESOLUTION: u16 = 9;
+pub(crate) const OPTION_FCS_LENGTH: u16 = 13;
+pub(crate) const OPTION_OFFSET: u16 = 14;
 const DEFAULT_RESOLUTION: u8 = 6;
 const ETHERNET_FCS_OCTETS: u8 = 4;
 
 /// Options of an Interface Statistics Block.
-const OPTION_START_TIME: u16 = 2;
-const OPTION_END_TIME: u16 = 3;
+pub(crate) const OPTION_START_TIME: u16 = 2;
+pub(crate) const OPTION_END_TIME: u16 = 3;
 const OPTION_RECEIVED: u16 = 4;
 const OPTION_INTERFACE_DROPPED: u16 = 5;
 const OPTION_SYSTEM_DROPPED: u16 = 7;
@@ -84,6 +86,16 @@ impl PcapngRecords {
     /// Starts before the first section header.
     pub(crate) fn new() -> Self {
         Self { section: None }
+    }
+
+    /// The byte order of the section; big-endian before the first.
+    pub(crate) fn order(&self) -> Endianness {
+        self.section.as_ref().map_or(Endianness::Big, |section| section.order)
+    }
+
+    /// An interface that the section has described.
+    pub(crate) fn interface(&self, id: u32) -> Option<&Interface> {
+        self.section.as_ref()?.interfaces.get(id as usize)
     }
 
     /// Reads the block at the start of `octets` if it is an Enhanced Packet Block and all there;
@@ -298,9 +310,9 @@ impl Section {
 }
 
 /// Options of a block, up to the end or the first that does not fit.
-struct Options<'a> {
-    order: Endianness,
-    octets: &'a [u8],
+pub(crate) struct Options<'a> {
+    pub(crate) order: Endianness,
+    pub(crate) octets: &'a [u8],
 }
 
 impl<'a> Iterator for Options<'a> {

@@ -98,6 +98,13 @@ impl Bounds {
         }
     }
 
+    /// Adds those that another collection keeps, which were loosened already.
+    pub(in crate::compare) fn merge(&mut self, other: Self) {
+        let resolution_ns = std::mem::take(&mut self.resolution_ns);
+        other.strictest.into_values().for_each(|bound| self.push(bound));
+        self.resolution_ns = resolution_ns;
+    }
+
     /// Number of bounds that are kept.
     pub fn len(&self) -> usize {
         self.strictest.len()

@@ -4,6 +4,8 @@
 //! Both hosts are namespaces of one kernel and have one clock. In the file of the server's point, the
 //! times are shifted, and drift where the scenario says so.
 
+#[cfg(test)]
+mod committed;
 mod points;
 mod router;
 mod scenarios;
@@ -13,7 +15,7 @@ mod truth;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use anyhow::{Context, Result, ensure};
 use testkit::folders::{At, make_folder};
 use testkit::kernel::Side;
 
-use super::lab::Lab;
+use super::lab::{Lab, Process};
 use super::scenarios::Prepare;
 use points::{Clock, Point};
 use router::{Log, Orders, Router};
@@ -60,6 +62,12 @@ pub(super) struct Pair {
     ahead_ms: i64,
     /// How much faster it goes, in millionths.
     drift_ppm: i32,
+    /// Whether the hosts leave it to their network cards to cut data into segments and to compute
+    /// checksums.
+    offload: bool,
+    /// Whether the router's two interfaces are recorded too: in one file that keeps them apart, and in
+    /// one of all interfaces as one.
+    inside: bool,
     /// Whether the files say when each capture began and ended.
     statistics: bool,
     /// What the router has to have done ([`Log::summary`]); a recording that differs is made again.
@@ -106,11 +114,16 @@ pub(super) fn record(pair: &Pair, request: &Request<'_>) -> Result<()> {
 }
 
 /// Runs the scenario in a laboratory of its own while tcpdump records at both hosts.
-fn capture(pair: &Pair, request: &Request<'_>, raw: &[std::path::PathBuf; 2]) -> Result<Recorded> {
+fn capture(pair: &Pair, request: &Request<'_>, raw: &[PathBuf; 2]) -> Result<Recorded> {
     let lab = Lab::with_router()?;
     // Addresses that only the router translates.
     for (side, address) in [(Side::Client, "10.77.0.3"), (Side::Server, "10.77.0.4")] {
         lab.neighbour(side, address)?;
+    }
+    if pair.offload {
+        for side in Side::BOTH {
+            lab.run(side, "ethtool -K eth0 tx on sg on gso on tso on")?;
+        }
     }
     pair.prepare.iter().try_for_each(|change| change.apply(&lab))?;
     let router = Router::start(&lab, pair.orders)?;
@@ -120,6 +133,12 @@ fn capture(pair: &Pair, request: &Request<'_>, raw: &[std::path::PathBuf; 2]) ->
     let mut recordings = Vec::new();
     for (side, file) in Side::BOTH.into_iter().zip(raw) {
         recordings.push((points::now(), lab.record(side, FILTER, file)?));
+    }
+    let mut inside = Vec::new();
+    if pair.inside {
+        let [interfaces, any] = inside_files(pair, request.work);
+        inside.push(lab.record_interfaces(FILTER, &interfaces)?);
+        inside.push(lab.record_any(FILTER, &any)?);
     }
     let limit = Duration::from_secs(60 + request.job.connections as u64 / 20);
     lab.talk(&scenario, Side::Client, &request.job.words())?.wait_for(limit)?;
@@ -131,11 +150,17 @@ fn capture(pair: &Pair, request: &Request<'_>, raw: &[std::path::PathBuf; 2]) ->
         let spanned = pair.statistics.then(|| [begin, points::now()]);
         points.push(Point { file: file.clone(), spanned });
     }
+    inside.into_iter().try_for_each(Process::interrupt)?;
     let log = router.end()?;
     drop(server);
     let counted = [points::count(&raw[0])?, points::count(&raw[1])?];
     check(pair, &log, counted)?;
     Ok(Recorded { points, log })
+}
+
+/// The recordings in the router, below a folder.
+fn inside_files(pair: &Pair, folder: &Path) -> [PathBuf; 2] {
+    ["router.pcapng", "router-any.pcap"].map(|end| folder.join(format!("{}.{end}", pair.name)))
 }
 
 /// What came of a scenario.
@@ -183,6 +208,12 @@ fn write(pair: &Pair, request: &Request<'_>, recorded: Recorded) -> Result<()> {
         };
         let file = request.folder.join(format!("{}.{}.pcapng", pair.name, side.name()));
         points::write(point, &file, clock, &addresses, &comment)?;
+    }
+    if pair.inside {
+        let [from, from_any] = inside_files(pair, request.work);
+        let [file, file_any] = inside_files(pair, request.folder);
+        points::write_interfaces(&from, &file, &addresses, &comment)?;
+        points::write_any(&from_any, &file_any, &addresses)?;
     }
     let file = request.folder.join(format!("{}.truth.jsonl", pair.name));
     fs::write(&file, truth::text(pair, &recorded.log, &addresses)).at(&file)

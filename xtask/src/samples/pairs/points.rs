@@ -7,8 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use pcap_file::DataLink;
-use pcap_file::pcap::PcapReader;
-use pcap_file::pcapng::PcapNgWriter;
+use pcap_file::pcap::{PcapReader, PcapWriter, RawPcapPacket};
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
@@ -18,11 +17,12 @@ use pcap_file::pcapng::blocks::interface_statistics::{
 };
 use pcap_file::pcapng::blocks::opt_common::CommonOption;
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
+use pcap_file::pcapng::{Block, PcapNgReader, PcapNgWriter};
 use testkit::folders::At;
 use testkit::kernel::Side;
 
 use super::Addresses;
-use crate::samples::rewrite::replace_addresses;
+use crate::samples::rewrite::{ETHERNET, LINUX_SLL2, replace_addresses};
 
 /// A recording at one point.
 pub(super) struct Point {
@@ -105,20 +105,14 @@ pub(super) fn write(
     addresses: &Addresses,
     comment: &str,
 ) -> Result<()> {
-    let comment = CommonOption::Comment(comment.into());
-    let section = SectionHeaderBlock {
-        options: vec![SectionHeaderOption::Common(comment)],
-        ..Default::default()
-    };
-    let output = BufWriter::new(File::create(file).at(file)?);
-    let mut writer = PcapNgWriter::with_section_header(output, section)?;
+    let mut writer = begun(file, comment)?;
     let mut interface = InterfaceDescriptionBlock::new(DataLink::ETHERNET, 0);
     interface.options.push(InterfaceDescriptionOption::IfName("eth0".into()));
     interface.options.push(InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO));
     writer.write_pcapng_block(interface)?;
     for_each_frame(&point.file, |time, frame| {
         let mut frame = frame.to_vec();
-        replace_addresses(&mut frame, addresses);
+        replace_addresses(&mut frame, ETHERNET, addresses);
         writer.write_pcapng_block(EnhancedPacketBlock {
             timestamp: clock.at(time),
             original_len: frame.len() as u32,
@@ -137,6 +131,50 @@ pub(super) fn write(
                 InterfaceStatisticsOption::IsbIfDrop(0),
             ],
         })?;
+    }
+    writer.into_inner().flush().at(file)
+}
+
+/// Begins a pcapng file.
+fn begun(file: &Path, comment: &str) -> Result<PcapNgWriter<BufWriter<File>>> {
+    let comment = CommonOption::Comment(comment.into());
+    let section = SectionHeaderBlock {
+        options: vec![SectionHeaderOption::Common(comment)],
+        ..Default::default()
+    };
+    let output = BufWriter::new(File::create(file).at(file)?);
+    Ok(PcapNgWriter::with_section_header(output, section)?)
+}
+
+/// Writes what dumpcap recorded on both of the router's interfaces with other addresses.
+pub(super) fn write_interfaces(
+    from: &Path,
+    file: &Path,
+    addresses: &Addresses,
+    comment: &str,
+) -> Result<()> {
+    let mut reader = PcapNgReader::new(BufReader::new(File::open(from).at(from)?))?;
+    let mut writer = begun(file, comment)?;
+    while let Some(block) = reader.next_block() {
+        let (mut block, _) = block?;
+        if let Block::EnhancedPacket(packet) = &mut block {
+            replace_addresses(packet.data.to_mut(), ETHERNET, addresses);
+        }
+        writer.write_block(&block)?;
+    }
+    writer.into_inner().flush().at(file)
+}
+
+/// Writes what tcpdump recorded on all of the router's interfaces as one with other addresses; the
+/// link type has the number of the interface in each frame.
+pub(super) fn write_any(from: &Path, file: &Path, addresses: &Addresses) -> Result<()> {
+    let mut reader = PcapReader::new(BufReader::new(File::open(from).at(from)?))?;
+    let output = BufWriter::new(File::create(file).at(file)?);
+    let mut writer = PcapWriter::with_header(output, reader.header())?;
+    while let Some(packet) = reader.next_raw_packet().transpose()? {
+        let mut frame = packet.data.to_vec();
+        replace_addresses(&mut frame, LINUX_SLL2, addresses);
+        writer.write_raw_packet(&RawPcapPacket { data: frame.into(), ..packet })?;
     }
     writer.into_inner().flush().at(file)
 }

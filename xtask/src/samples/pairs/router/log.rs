@@ -88,6 +88,8 @@ pub(crate) enum Done {
     Changed,
     /// Handed on once more.
     Doubled,
+    /// Another segment that a larger one was cut into.
+    Cut,
     /// Handed on later than others.
     Delayed,
     /// Handed on behind a segment that came after it.
@@ -96,13 +98,14 @@ pub(crate) enum Done {
 
 impl Done {
     /// All, in the order of summaries.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Lost,
         Self::Taken,
         Self::Answered,
         Self::Injected,
         Self::Changed,
         Self::Doubled,
+        Self::Cut,
         Self::Delayed,
         Self::Reordered,
     ];
@@ -116,6 +119,7 @@ impl Done {
             Self::Injected => "injected",
             Self::Changed => "changed",
             Self::Doubled => "doubled",
+            Self::Cut => "cut",
             Self::Delayed => "delayed",
             Self::Reordered => "reordered",
         }
@@ -125,7 +129,7 @@ impl Done {
     pub(crate) fn balance(self) -> i64 {
         match self {
             Self::Lost | Self::Taken => -1,
-            Self::Answered | Self::Injected | Self::Doubled => 1,
+            Self::Answered | Self::Injected | Self::Doubled | Self::Cut => 1,
             Self::Changed | Self::Delayed | Self::Reordered => 0,
         }
     }

@@ -24,8 +24,10 @@ use testkit::random::{Rng, chance};
 
 use super::super::lab::Lab;
 use flow::Flow;
-pub(super) use log::{Action, Log};
-use log::{Done, Ends};
+use log::Ends;
+pub(super) use log::{Action, Done, Log};
+#[cfg(test)]
+pub(super) use packet::Header;
 pub(super) use packet::{ECN, Packet, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE};
 pub(super) use rules::{Answer, Does, Edit, Kind, Orders, PLAIN, Proxy, Rule, Translation, Ttl};
 
@@ -131,7 +133,18 @@ impl Running {
 
     fn take(&mut self, arrived: Arrived) {
         let to = arrived.from.peer();
-        let Some(mut packet) = Packet::of(arrived.frame) else { return };
+        let Some(packet) = Packet::of(arrived.frame) else { return };
+        for (index, piece) in packet.pieces().into_iter().enumerate() {
+            let passing = self.passing(to, arrived.time_ns, piece);
+            if index > 0 {
+                self.note(&passing, Done::Cut);
+            }
+            self.pass(passing);
+        }
+    }
+
+    /// A segment with the numbers and addresses of the client's side.
+    fn passing(&mut self, to: Side, at_ns: u64, mut packet: Packet) -> Passing {
         let header = packet.header();
         match self.orders.ttl {
             Ttl::Less(hops) => packet.set_ttl(packet.ttl().saturating_sub(hops)),
@@ -144,12 +157,9 @@ impl Running {
         if to == Side::Client {
             self.flows[flow].renumber(to, &mut packet);
         }
-        let at_ns = arrived.time_ns;
         let action =
             Action { done: Done::Lost, to, flow, header, icmp: false, at_ns, changed: Vec::new() };
-        let (late, changed) = (Duration::ZERO, Vec::new());
-        let passing = Passing { to, flow, packet, action, late, changed };
-        self.pass(passing);
+        Passing { to, flow, packet, action, late: Duration::ZERO, changed: Vec::new() }
     }
 
     /// The flow of a packet, by its ends as the client's side has them.

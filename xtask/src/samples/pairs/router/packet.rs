@@ -275,6 +275,38 @@ impl Packet {
         self.frame[at] = to;
     }
 
+    /// The segments that fit into Ethernet frames: a host that leaves it to its network card to cut
+    /// its data hands over more than fits.
+    pub(crate) fn pieces(self) -> Vec<Self> {
+        const MOST: usize = 1500;
+        let (header, payload) = (self.header(), self.payload());
+        let room = (MOST + ETHERNET_OCTETS).saturating_sub(payload);
+        if self.end - ETHERNET_OCTETS <= MOST || room == 0 {
+            return vec![self];
+        }
+        let count = header.data.div_ceil(room);
+        let pieces = (0..count).map(|index| {
+            let data = index * room..header.data.min((index + 1) * room);
+            let mut frame = self.frame[..payload].to_vec();
+            frame.extend(&self.frame[payload..][data.clone()]);
+            let end = frame.len();
+            let mut piece = Self { frame, tcp: self.tcp, end };
+            let octets = (end - ETHERNET_OCTETS) as u16;
+            if let Some(ip_id) = header.ip_id {
+                piece.set_word(ETHERNET_OCTETS + 2, octets);
+                piece.set_word(ETHERNET_OCTETS + 4, ip_id.wrapping_add(index as u16));
+            } else {
+                piece.set_word(ETHERNET_OCTETS + 4, octets - 40);
+            }
+            piece.set_long(piece.tcp + 4, header.sequence.wrapping_add(data.start as u32));
+            if index + 1 < count {
+                piece.clear(PSH | FIN);
+            }
+            piece
+        });
+        pieces.collect()
+    }
+
     /// The Ethernet addresses of the way to one side.
     pub(crate) fn set_way(&mut self, to: Side) {
         for (at, side) in [(0, to), (6, to.peer())] {
@@ -326,6 +358,23 @@ mod tests {
         (wanted.sequence, wanted.acknowledgment) = (101, 210);
         (wanted.options[7], wanted.options[11]) = (220, 230);
         assert_eq!(packet.into_frame(), wanted.ethernet());
+    }
+
+    #[test]
+    fn a_large_segment_is_cut() {
+        let data: Vec<u8> = (0..3000_u16).map(|number| number as u8).collect();
+        let large = TcpPacket { payload: data.clone(), ip_id: Some(7), ..segment() };
+        let pieces = Packet::of(large.ethernet()).expect("a segment").pieces();
+        let room = 1500 - 20 - 36;
+        let wanted = [(100, 7, ACK), (100 + room, 8, ACK), (100 + 2 * room, 9, PSH | ACK)];
+        let wanted = wanted.into_iter().zip(data.chunks(room as usize)).map(|(piece, payload)| {
+            let (sequence, ip_id, flags) = piece;
+            let payload = payload.to_vec();
+            TcpPacket { sequence, ip_id: Some(ip_id), flags, payload, ..segment() }.ethernet()
+        });
+        let pieces: Vec<_> = pieces.into_iter().map(Packet::into_frame).collect();
+        assert_eq!(pieces, wanted.collect::<Vec<_>>());
+        assert_eq!(Packet::of(segment().ethernet()).map(|it| it.pieces().len()), Some(1));
     }
 
     #[test]

@@ -118,6 +118,17 @@ pub(super) const PAIRS: &[Pair] = &[
         ..PLAIN
     },
     Pair {
+        name: "data-lost-offload",
+        shows: "The same where the three are one frame at the server",
+        path: "lossy",
+        orders: with(&[Rule::nth(2, Side::Client, Kind::Data, Does::Lose)]),
+        client: fetch,
+        offload: true,
+        ahead_ms: -1_700_000,
+        on_the_way: "← lost ., ← cut . P.",
+        ..PLAIN
+    },
+    Pair {
         name: "bare-ack-lost",
         shows: "An ACK without data is lost; nobody notices",
         path: "lossy",

@@ -61,6 +61,8 @@ const PLAIN: Pair = Pair {
     around: true,
     ahead_ms: 0,
     drift_ppm: 0,
+    offload: false,
+    inside: false,
     statistics: false,
     on_the_way: "",
 };

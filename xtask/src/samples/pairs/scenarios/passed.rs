@@ -5,7 +5,7 @@ use std::io;
 use testkit::kernel::Side;
 
 use super::super::router::{self, Does, Edit, Kind, Orders, Rule, Ttl};
-use super::super::talk::{Client, close, connected, for_a_while, hear, refused, say};
+use super::super::talk::{Client, close, connected, fetch, for_a_while, hear, refused, say};
 use super::{IPV6, PLAIN, Pair};
 use crate::samples::scenarios::nap;
 
@@ -62,6 +62,16 @@ pub(super) const PAIRS: &[Pair] = &[
         },
         ahead_ms: 3_000,
         on_the_way: "→ doubled P., ← doubled P.",
+        ..PLAIN
+    },
+    Pair {
+        name: "offload",
+        shows: "The server leaves it to its network card to cut its data: one frame there, three at the \
+                client; checksums of what a host sends are not computed yet",
+        client: fetch,
+        offload: true,
+        ahead_ms: -15_000,
+        on_the_way: "← cut . P.",
         ..PLAIN
     },
     Pair {

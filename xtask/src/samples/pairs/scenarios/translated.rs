@@ -71,6 +71,23 @@ pub(super) const PAIRS: &[Pair] = &[
         ..PLAIN
     },
     Pair {
+        name: "firewall",
+        shows: "A firewall translates the client and loses a SYN and a segment with data; recorded at \
+                its own two interfaces too: `firewall.router.pcapng`, `firewall.router-any.pcap`",
+        path: "lossy",
+        orders: Orders {
+            rules: &[
+                Rule::nth(1, Side::Server, Kind::Syn, Does::Lose),
+                Rule::nth(1, Side::Client, Kind::Data, Does::Lose),
+            ],
+            ..translating(CLIENT, 1000, None)
+        },
+        inside: true,
+        ahead_ms: 38_000,
+        on_the_way: "→ lost S, ← lost P.",
+        ..PLAIN
+    },
+    Pair {
         name: "renumbered-client",
         shows: "A firewall adds a number to the client's sequence numbers",
         orders: adding(0x9000_0000, 0),

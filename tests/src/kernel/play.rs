@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddrV4, TcpListener, TcpStream};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use testkit::kernel::{Connection, Hosts, Namespace, Recording, Side, SocketStates, Wire};
 use testkit::socket;
@@ -37,14 +37,41 @@ struct Play {
     latest: Connection,
 }
 
+/// A scenario that was played.
+#[derive(Debug)]
+pub struct Played {
+    /// What went over the wire.
+    pub recording: Recording,
+    /// By host: what its kernel had counted before and after, as the files of `/proc/net` have it.
+    pub counters: [[String; 2]; 2],
+    /// The same as `nstat -az` prints it, where there is such a program.
+    pub nstat: [Option<[String; 2]>; 2],
+    /// When it ended, in nanoseconds since 1970.
+    pub end_ns: i64,
+}
+
 /// Plays the scenario to its end.
-pub fn play(scenario: &Scenario) -> Result<Recording, String> {
+///
+/// # Errors
+/// The step that fails, and why.
+pub fn play(scenario: &Scenario) -> Result<Played, String> {
     let mut play = Play::new().map_err(|error| format!("{error:#}"))?;
+    let before = play.counted().map_err(|error| error.to_string())?;
     for (line, step) in &scenario.steps {
         play.step(step).map_err(|error| format!("`{line}`: {error}"))?;
     }
     sleep(QUIET);
-    play.wire.end().map_err(|error| format!("{error:#}"))
+    let after = play.counted().map_err(|error| error.to_string())?;
+    let recording = play.wire.end().map_err(|error| format!("{error:#}"))?;
+    let host = |side: Side| {
+        let [before, after] = [&before[side as usize], &after[side as usize]];
+        let counters = [before.0.clone(), after.0.clone()];
+        (counters, before.1.clone().zip(after.1.clone()).map(|(before, after)| [before, after]))
+    };
+    let [client, server] = Side::BOTH.map(host);
+    let (counters, nstat) = ([client.0, server.0], [client.1, server.1]);
+    let end = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
+    Ok(Played { recording, counters, nstat, end_ns: end.as_nanos() as i64 })
 }
 
 impl Play {
@@ -55,6 +82,15 @@ impl Play {
         let states = [states(Side::Client)?, states(Side::Server)?];
         let latest = Connection { client: CLIENT_PORT, server: SERVER_PORT };
         Ok(Self { hosts, wire, states, sockets: Default::default(), latest })
+    }
+
+    /// What both kernels have counted, from both sources.
+    fn counted(&self) -> io::Result<[(String, Option<String>); 2]> {
+        let host = |side| {
+            let host = self.hosts.at(side);
+            io::Result::Ok((host.counters()?, host.nstat()?))
+        };
+        Ok([host(Side::Client)?, host(Side::Server)?])
     }
 
     fn step(&mut self, step: &Step) -> io::Result<()> {

@@ -24,6 +24,7 @@
 //! | `HOST is STATE` | the scenario goes on once the kernel says so |
 //! | `packets N` | the scenario goes on once there were so many in all |
 //! | `outcome NAME…` | the outcomes, in order of the connections; without this line they are not compared |
+//! | `said HOST SUBJECT agrees` or `differs` or `open`, then words | what the counters of the host say of the last connection; SUBJECT is a cause, `outcome` or `copies`, and the words are in the sentence |
 //! | `silently HOST STATE STATE` | no packet shows that the kernel is not in the first state, but in the second |
 //!
 //! With `TCPHS_SCENARIO=name` in the environment, only that one is played.
@@ -39,17 +40,39 @@ use testkit::kernel::{Fate, Rule, Segments, Side};
 /// One scenario.
 #[derive(Debug)]
 pub struct Scenario {
+    /// Its name.
     pub name: String,
-    pub steps: Vec<(String, Step)>,
+    /// The steps, with the lines that they were read from.
+    pub(super) steps: Vec<(String, Step)>,
+    /// The outcomes to compare with, by connection; none are compared if it is empty.
     pub outcomes: Vec<String>,
+    /// What no packet shows.
     pub silent: Vec<Contradiction>,
+    /// What the counters are to say.
+    pub said: Vec<Statement>,
+}
+
+/// What the counters of a host are to say.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// The host.
+    pub side: Side,
+    /// A cause, `outcome` or `copies`.
+    pub subject: String,
+    /// `agrees`, `does not agree`, or `not decidable`.
+    pub agreement: &'static str,
+    /// Part of the sentence.
+    pub words: String,
 }
 
 /// The state that the engine calls proven, and the kernel's.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Contradiction {
+    /// The host.
     pub side: Side,
+    /// The state by the engine.
     pub proven: String,
+    /// The state by the kernel.
     pub kernel: String,
 }
 
@@ -60,7 +83,7 @@ impl fmt::Display for Contradiction {
 }
 
 #[derive(Clone, Debug)]
-pub enum Step {
+pub(super) enum Step {
     Do(Vec<Side>, Action),
     Rule(Rule),
     Wait(Duration),
@@ -69,7 +92,7 @@ pub enum Step {
 }
 
 #[derive(Clone, Debug)]
-pub enum Action {
+pub(super) enum Action {
     Set(String, String),
     Listen { backlog: Option<i32>, defer: Option<u32>, fast_open: bool },
     Unlisten,
@@ -102,6 +125,7 @@ pub fn scenarios(text: &str) -> Vec<Scenario> {
                 steps: Vec::new(),
                 outcomes: Vec::new(),
                 silent: Vec::new(),
+                said: Vec::new(),
             });
             continue;
         }
@@ -121,6 +145,17 @@ fn parse(scenario: &mut Scenario, line: &str, words: &[&str]) -> Option<()> {
     let steps: Vec<Step> = match words {
         ["outcome", names @ ..] => {
             scenario.outcomes = names.iter().map(|name| (*name).to_owned()).collect();
+            return Some(());
+        }
+        ["said", host, subject, agreement, words @ ..] => {
+            let agreement = match *agreement {
+                "agrees" => "agrees",
+                "differs" => "does not agree",
+                "open" => "not decidable",
+                _ => return None,
+            };
+            let (side, subject, words) = (side(host)?, (*subject).to_owned(), words.join(" "));
+            scenario.said.push(Statement { side, subject, agreement, words });
             return Some(());
         }
         ["silently", rest @ ..] => {

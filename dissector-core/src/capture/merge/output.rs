@@ -1,0 +1,124 @@
+//! The file that is written: one section, whose interfaces belong to the points.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use nom::number::Endianness;
+
+use super::super::MAX_INTERFACES;
+use super::super::format::pcapng::{
+    BLOCK_FRAME_OCTETS, BYTE_ORDER_MAGIC, INTERFACE_DESCRIPTION, OPTION_DESCRIPTION, OPTION_NAME,
+    OPTION_RESOLUTION, SECTION_HEADER,
+};
+use super::byte_order::Orders;
+
+pub(super) const OPTION_COMMENT: u16 = 1;
+const OPTION_APPLICATION: u16 = 4;
+/// Units of a nanosecond.
+const NANOSECONDS: u8 = 9;
+/// Octets of a description at most that is compared with those of other files.
+const MOST_KNOWN_OCTETS: usize = 4096;
+const MOST_TEXT_OCTETS: usize = u16::MAX as usize;
+
+/// Writes blocks.
+pub(super) struct Output<W> {
+    to: W,
+    pub order: Endianness,
+    interfaces: u32,
+    /// Those that were written, by what describes them.
+    known: HashMap<Described, u32>,
+}
+
+/// An interface of an input.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Described {
+    pub point: usize,
+    /// How many of the same section are like it.
+    pub namesakes: usize,
+    pub name: Vec<u8>,
+    pub description: Vec<u8>,
+    pub link_type: u16,
+    pub snap_octets: u32,
+    /// All other options, in the byte order of the output.
+    pub options: Vec<u8>,
+}
+
+impl<W: Write> Output<W> {
+    pub fn new(to: W, order: Endianness) -> Self {
+        Self { to, order, interfaces: 0, known: HashMap::new() }
+    }
+
+    /// Writes in one byte order what was read in another.
+    pub fn from(&self, from: Endianness) -> Orders {
+        Orders { from, to: self.order }
+    }
+
+    /// Writes a block whose body is a multiple of four octets.
+    pub fn block(&mut self, kind: u32, body: &[u8]) -> io::Result<()> {
+        let orders = self.from(self.order);
+        let octets = orders.u32((BLOCK_FRAME_OCTETS + body.len()) as u32);
+        self.to.write_all([orders.u32(kind), octets].as_flattened())?;
+        self.to.write_all(body)?;
+        self.to.write_all(&octets)
+    }
+
+    pub fn section(&mut self, application: &str, comments: &[Vec<u8>]) -> io::Result<()> {
+        let orders = self.from(self.order);
+        let mut body = orders.u32(BYTE_ORDER_MAGIC).to_vec();
+        body.extend([orders.u16(1), orders.u16(0)].as_flattened());
+        // The length of the section is not known.
+        body.extend([0xff; 8]);
+        for comment in comments {
+            orders.option(SECTION_HEADER, OPTION_COMMENT, comment, &mut body);
+        }
+        let application = shortened(application.as_bytes());
+        orders.option(SECTION_HEADER, OPTION_APPLICATION, application, &mut body);
+        orders.end_of_options(&mut body);
+        self.block(SECTION_HEADER, &body)
+    }
+
+    /// The number of an interface, which is described with this name unless it was before; `None` if there
+    /// are too many.
+    pub fn interface(&mut self, described: Described, name: &str) -> io::Result<Option<u32>> {
+        if let Some(number) = self.known.get(&described) {
+            return Ok(Some(*number));
+        }
+        if self.interfaces as usize == MAX_INTERFACES {
+            return Ok(None);
+        }
+        let orders = self.from(self.order);
+        let mut body = orders.u16(described.link_type).to_vec();
+        body.extend([0; 2]);
+        body.extend(orders.u32(described.snap_octets));
+        let mut option = |code, value: &[u8]| {
+            orders.option(INTERFACE_DESCRIPTION, code, shortened(value), &mut body);
+        };
+        option(OPTION_NAME, name.as_bytes());
+        match (&described.name[..], &described.description[..]) {
+            ([], []) => {}
+            (text, []) | ([], text) => option(OPTION_DESCRIPTION, text),
+            (name, text) => option(OPTION_DESCRIPTION, &[name, b": ", text].concat()),
+        }
+        option(OPTION_RESOLUTION, &[NANOSECONDS]);
+        body.extend(&described.options);
+        orders.end_of_options(&mut body);
+        self.block(INTERFACE_DESCRIPTION, &body)?;
+        let number = self.interfaces;
+        self.interfaces += 1;
+        if described.options.len() + described.name.len() + described.description.len()
+            <= MOST_KNOWN_OCTETS
+        {
+            self.known.insert(described, number);
+        }
+        Ok(Some(number))
+    }
+
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// As much of a text as an option takes.
+fn shortened(text: &[u8]) -> &[u8] {
+    &text[..text.len().min(MOST_TEXT_OCTETS)]
+}

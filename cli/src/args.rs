@@ -8,6 +8,7 @@ use std::str::FromStr;
 use anstyle::{AnsiColor, Style};
 use clap::builder::{PossibleValuesParser, Styles, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dissector_core::compare::Path;
 use dissector_core::connection::Outcome;
 
 const STYLES: Styles = Styles::styled()
@@ -42,6 +43,7 @@ Examples:
   tcphs ladder --conn 3 capture.pcapng           draw connection 3
   tcphs explain --conn 3 capture.pcapng          what happened to it, and what to check next
   tcphs servers capture.pcapng                   which servers fail, and how often
+  tcphs compare client.pcapng server.pcapng      what was lost between two points
 "
     };
 }
@@ -85,6 +87,9 @@ pub enum Command {
     /// Prose: what happened to a connection, what it means, what to check next
     #[command(after_help = EXPLAIN)]
     Explain(ExplainArgs),
+    /// Captures of two points: what was lost, changed or answered in between
+    #[command(after_help = COMPARE)]
+    Compare(CompareArgs),
     /// One capture of several points: an interface a point, in order of time
     #[command(after_help = MERGE)]
     Merge(MergeArgs),
@@ -140,6 +145,19 @@ Examples:
 
 With --nstat, counters of the server's or the client's kernel say which causes agree with them:
   nstat -az > before.txt; tcpdump -w capture.pcap tcp; nstat -az > after.txt";
+
+const COMPARE: &str = "\
+Examples:
+  tcphs compare client.pcapng server.pcapng
+  tcphs compare --at client=a1.pcap.gz --at client=a2.pcap.gz --at server=b.pcap
+  tcphs compare --by-interface firewall.pcapng
+  tcphs compare --path syn_lost --path synack_lost client.pcapng server.pcapng
+  tcphs compare --format jsonl client.pcapng server.pcapng | jq 'select(.lost_to_server > 0)'
+  tcphs compare --fail-on lost client.pcapng server.pcapng || echo 'something was lost'
+
+The clocks of the points may be hours apart: how far is found out from the segments that both
+have seen. → is the way to the server, ← the way to the client. Losses are counted only where both
+points were capturing; `-` says that they cannot be counted.";
 
 const MERGE: &str = "\
 Examples:
@@ -244,14 +262,15 @@ pub struct Select {
     /// The connection with this number
     #[arg(long, value_name = "N")]
     pub conn: Vec<u32>,
-
-    /// Exit with status 3 if any of them failed
-    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Options")]
-    pub fail_on: Option<FailOn>,
 }
 
 fn outcome_parser() -> impl TypedValueParser<Value = Outcome> {
     let labels = Outcome::ALL.iter().map(|outcome| outcome.label());
+    PossibleValuesParser::new(labels).try_map(|label| label.parse())
+}
+
+fn path_parser() -> impl TypedValueParser<Value = Path> {
+    let labels = Path::ALL.iter().map(|path| path.label());
     PossibleValuesParser::new(labels).try_map(|label| label.parse())
 }
 
@@ -263,6 +282,36 @@ pub struct RowArgs {
 
     #[command(flatten)]
     pub select: Select,
+
+    /// Exit with status 3 if any of them failed
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<FailOn>,
+
+    /// How to write the rows
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    pub points: PointFiles,
+
+    #[command(flatten)]
+    pub select: Select,
+
+    /// Those to which this happened between the points
+    #[arg(long, value_name = "NAME", value_parser = path_parser(),
+          help_heading = "Which connections (repeat an option for more)")]
+    pub path: Vec<Path>,
+
+    /// Exit with status 3 if any of them failed, or lost a segment between the points
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Vec<FailOnWay>,
 
     /// How to write the rows
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -280,6 +329,10 @@ pub struct LadderArgs {
 
     #[command(flatten)]
     pub select: Select,
+
+    /// Exit with status 3 if any of them failed
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<FailOn>,
 
     /// How to draw
     #[arg(long, value_enum, default_value_t = Drawing::Text)]
@@ -301,6 +354,10 @@ pub struct ExplainArgs {
 
     #[command(flatten)]
     pub select: Select,
+
+    /// Exit with status 3 if any of them failed
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<FailOn>,
 
     /// What the kernel of one host counted: two outputs of `nstat -az` (or of /proc/net/netstat and
     /// /proc/net/snmp) on it, from before and after the capture
@@ -374,6 +431,14 @@ pub enum CountedOf {
 pub enum FailOn {
     /// A connection that did not come up
     Failed,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum FailOnWay {
+    /// A connection that did not come up
+    Failed,
+    /// A segment that was lost between the points
+    Lost,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

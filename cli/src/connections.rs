@@ -55,7 +55,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     }
     ending.report()?;
     select.check_numbers(connections)?;
-    Ok(select.done(failed))
+    Ok(Done::on(arguments.fail_on.is_some() && failed))
 }
 
 /// The rows that one thread has made.

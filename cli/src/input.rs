@@ -49,6 +49,11 @@ impl Input {
         self.live
     }
 
+    /// Octets of all files; `None` if one is a pipe.
+    pub fn octets(&self) -> Option<u64> {
+        self.progress.total()
+    }
+
     /// The files as they were named.
     pub fn names(&self) -> Vec<String> {
         self.names.clone()

@@ -1,6 +1,7 @@
 //! `tcphs`: how the TCP handshake of each connection in a capture went.
 
 mod args;
+mod compare;
 mod connections;
 mod explain;
 mod input;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Ladder(arguments) => ladder::run(arguments),
         Command::Servers(arguments) => servers::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Compare(arguments) => compare::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
     };
     let failure = match result {
@@ -62,8 +64,14 @@ fn main() -> ExitCode {
 /// How a command that did its work ends.
 enum Done {
     Well,
-    /// A connection failed, and `--fail-on failed` was given.
+    /// There is a connection that `--fail-on` asks for.
     FailOn,
+}
+
+impl Done {
+    fn on(fails: bool) -> Self {
+        if fails { Self::FailOn } else { Self::Well }
+    }
 }
 
 /// Why results are missing or incomplete.
@@ -98,15 +106,22 @@ fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "tcphs: {text}");
 }
 
+impl Format {
+    /// The format of rows; `None` for the table.
+    fn of_rows(self) -> Option<RowFormat> {
+        match self {
+            Self::Table => None,
+            Self::Jsonl => Some(RowFormat::Jsonl),
+            Self::Csv => Some(RowFormat::Csv),
+            Self::Parquet => Some(RowFormat::Parquet),
+        }
+    }
+}
+
 impl RowArgs {
     /// The format of rows; `None` for the table.
     fn row_format(&self) -> Option<RowFormat> {
-        match self.format {
-            Format::Table => None,
-            Format::Jsonl => Some(RowFormat::Jsonl),
-            Format::Csv => Some(RowFormat::Csv),
-            Format::Parquet => Some(RowFormat::Parquet),
-        }
+        self.format.of_rows()
     }
 
     fn writes_to_terminal(&self) -> bool {

@@ -28,6 +28,11 @@ impl Progress {
         self.wanted
     }
 
+    /// Octets of all files; `None` if an input is a pipe.
+    pub fn total(&self) -> Option<u64> {
+        self.total
+    }
+
     /// Shows that so many octets were read.
     #[cold]
     pub fn show(&mut self, octets: u64) {

@@ -6,9 +6,9 @@ use dissector_core::connection::{Connection, Outcome};
 use dissector_core::{ClosedConnection, follow_map};
 use fixedbitset::FixedBitSet;
 
+use crate::Failure;
 use crate::args::{Select, Source};
 use crate::input::{Input, can_be_read_again};
-use crate::{Done, Failure};
 
 /// Values of one option are alternatives; a connection has to match every option.
 impl Select {
@@ -19,17 +19,24 @@ impl Select {
             && self.matches_ends(connection.id(), [connection.client(), connection.server()])
     }
 
+    /// Whether a connection of two points matches, of which both may see other addresses.
+    pub fn matches_joined(&self, conn: u32, outcome: Outcome, ends: &[SocketAddr]) -> bool {
+        (!self.failed || outcome.failed())
+            && (self.outcome.is_empty() || self.outcome.contains(&outcome))
+            && self.matches_names(conn, ends)
+    }
+
     /// Whether a connection matches as far as its first segment tells.
     #[inline]
     fn matches_ends(&self, conn: u32, ends: [SocketAddr; 2]) -> bool {
+        self.matches_names(conn, &ends)
+    }
+
+    #[inline]
+    fn matches_names(&self, conn: u32, ends: &[SocketAddr]) -> bool {
         (self.conn.is_empty() || self.conn.contains(&conn))
             && (self.host.is_empty() || ends.iter().any(|end| self.host.contains(&end.ip())))
             && (self.port.is_empty() || ends.iter().any(|end| self.port.contains(&end.port())))
-    }
-
-    /// How the command ends if one of the matching connections failed.
-    pub fn done(&self, failed: bool) -> Done {
-        if failed && self.fail_on.is_some() { Done::FailOn } else { Done::Well }
     }
 
     /// Refuses `--conn` with a number beyond those of the capture.

@@ -55,7 +55,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
         }
     }
     ending.report()?;
-    Ok(select.done(failed))
+    Ok(Done::on(arguments.fail_on.is_some() && failed))
 }
 
 row! {

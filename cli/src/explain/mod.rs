@@ -74,7 +74,7 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
         warn(&note);
     }
     ending.report()?;
-    Ok(arguments.select.done(timelines.failed))
+    Ok(Done::on(arguments.fail_on.is_some() && timelines.failed))
 }
 
 /// What bears on a connection besides its own packets.

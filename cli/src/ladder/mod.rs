@@ -35,5 +35,5 @@ pub fn run(arguments: &LadderArgs) -> Result<Done, Failure> {
         warn(&note);
     }
     ending.report()?;
-    Ok(arguments.select.done(timelines.failed))
+    Ok(Done::on(arguments.fail_on.is_some() && timelines.failed))
 }

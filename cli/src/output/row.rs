@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use dissector_core::compare::{ChangeSet, Fate, JoinedBy, Path, TranslatedSet};
 use dissector_core::connection::{
     Cause, Close, ClosedBy, Ecn, EvidenceSet, FindingSet, OpenType, Outcome, Repeat, Role,
     RoleBasis, RstReason, Seen, Stage, State, Vantage,
@@ -57,6 +58,8 @@ pub enum Value<'a> {
 pub enum Labels {
     Findings(FindingSet),
     Evidence(EvidenceSet),
+    Changes(ChangeSet),
+    Translated(TranslatedSet),
 }
 
 impl Labels {
@@ -71,6 +74,8 @@ impl Labels {
         match self {
             Self::Findings(set) => set.iter().for_each(|finding| next(finding.label())),
             Self::Evidence(set) => set.iter().for_each(|evidence| next(evidence.label())),
+            Self::Changes(set) => set.iter().for_each(|change| next(change.label())),
+            Self::Translated(set) => set.iter().for_each(|name| next(name.label())),
         }
         place
     }
@@ -164,6 +169,8 @@ cells! {
     IpAddr => Kind::Text, self => Value::Address(*self);
     FindingSet => Kind::List, self => Value::List(Labels::Findings(*self));
     EvidenceSet => Kind::List, self => Value::List(Labels::Evidence(*self));
+    ChangeSet => Kind::List, self => Value::List(Labels::Changes(*self));
+    TranslatedSet => Kind::List, self => Value::List(Labels::Translated(*self));
     // The texts are those of Wireshark.
     TcpFlags => Kind::Text, self => Value::Text(&flag_texts(*self).0);
     Tcpdump => Kind::Text, self => Value::Label(&flag_texts(self.0).1);
@@ -178,7 +185,7 @@ macro_rules! labels {
 labels!(
     Cause, Close, ClosedBy, Ecn, OpenType, Outcome, Repeat, Role, RoleBasis, RstReason, Seen, Stage
 );
-labels!(State, Vantage);
+labels!(State, Vantage, Fate, JoinedBy, Path);
 
 impl<T: Cell> Cell for Option<T> {
     const KIND: Kind = T::KIND;

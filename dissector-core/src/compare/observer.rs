@@ -78,7 +78,7 @@ impl Coverage {
 }
 
 /// What one point has seen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Observation {
     pub(super) traces: Vec<Trace>,
     pub(super) coverage: Coverage,

@@ -1,5 +1,6 @@
 //! What two points of capture say of the way between them.
 
+use crate::vocabulary::ColourRole;
 use crate::vocabulary::enumeration::{enumeration, set};
 
 enumeration! {
@@ -56,6 +57,23 @@ enumeration! {
         OnePoint = 10, ONE_POINT, "one_point";
         /// Several connections of the other point fit.
         Ambiguous = 11, AMBIGUOUS, "ambiguous";
+    }
+}
+
+impl Path {
+    /// The colour that it has in tables.
+    pub const fn colour(self) -> ColourRole {
+        match self {
+            Self::Clean => ColourRole::Good,
+            Self::Lossy => ColourRole::Warning,
+            Self::CutOff
+            | Self::RstInjected
+            | Self::SynLost
+            | Self::SynAckLost
+            | Self::FinalAckLost
+            | Self::AnsweredOnTheWay => ColourRole::Bad,
+            Self::Unknown | Self::Proxied | Self::OnePoint | Self::Ambiguous => ColourRole::Plain,
+        }
     }
 }
 

@@ -1,0 +1,141 @@
+//! `tcphs compare`: what happened to each connection between the points of capture.
+
+mod differences;
+mod head;
+mod numbers;
+mod pairing;
+pub mod reading;
+mod row;
+mod table;
+
+use dissector_core::compare::{
+    Comparison, JoinedConnection, Observation, Observer, compare, compare_with_one_clock, observe,
+    observe_interfaces,
+};
+
+use self::numbers::Numbers;
+use self::pairing::Pairing;
+use self::reading::read_points;
+use self::row::CompareRow;
+use self::table::Line;
+use crate::args::{CompareArgs, FailOnWay, Source};
+use crate::input::{self, Ending, Input};
+use crate::output::Sink;
+use crate::points::Points;
+use crate::{Done, Failure, warn};
+
+pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
+    let points = Points::of(&arguments.points)?;
+    let output = arguments.output.as_deref();
+    input::keep_apart(output, &points.files())?;
+    let mut sink = Sink::open::<CompareRow<'_>>(arguments.format.of_rows(), output)?;
+    let Compared { names, comparisons, endings } = compare_points(&points)?;
+    let numbers = Numbers::new(&comparisons);
+    let (mut pairings, mut lines, mut fails) = (Vec::new(), Vec::new(), false);
+    for (pair, comparison) in comparisons.iter().enumerate() {
+        let names = [&names[pair][..], &names[pair + 1]];
+        let mut pairing = Pairing::new(names);
+        for joined in comparison.connections() {
+            pairing.add(&joined);
+            let conn = numbers.of(pair, joined.conn);
+            if !arguments.selects(conn, &joined) {
+                continue;
+            }
+            fails |= arguments.fails(&joined);
+            match &mut sink {
+                Sink::Rows(rows) => rows.write(&CompareRow::new(conn, names, &joined))?,
+                Sink::Table(_) => lines.push(Line { conn, pair, joined }),
+            }
+        }
+        pairings.push(pairing);
+    }
+    match sink {
+        Sink::Rows(rows) => rows.finish()?,
+        Sink::Table(mut output) => {
+            lines.sort_by_key(|line| (line.conn, line.pair));
+            let head = head::text(&names, &comparisons, &pairings, output.columns());
+            let table = table::text(&names, &lines, output.columns());
+            output.text(&format!("{head}\n{table}"))?;
+            output.flush()?;
+        }
+    }
+    for (pairing, comparison) in pairings.iter().zip(&comparisons) {
+        pairing.warnings(comparison).iter().for_each(|warning| warn(warning));
+    }
+    endings.into_iter().try_for_each(Ending::report)?;
+    arguments.select.check_numbers(u64::from(numbers.count()))?;
+    Ok(Done::on(fails))
+}
+
+/// The names of the points, and the comparison of each with the next one.
+struct Compared {
+    names: Vec<String>,
+    comparisons: Vec<Comparison>,
+    endings: Vec<Ending>,
+}
+
+fn compare_points(points: &Points) -> Result<Compared, Failure> {
+    match points {
+        Points::Captures(points) => {
+            let read = read_points(points, |_, _, captures, options| {
+                Ok(observe(captures, options, Observer::new()))
+            })?;
+            let (observations, endings) = read.into_iter().unzip();
+            let names = points.iter().map(|point| point.name.clone()).collect();
+            Ok(Compared { names, comparisons: neighbours(observations, compare), endings })
+        }
+        Points::Interfaces(files) => {
+            let source = Source { files: files.clone(), threads: None };
+            let mut observed = Vec::new();
+            let ending = Input::open(&source, true)?.follow(|captures, options| {
+                let (interfaces, summary) = observe_interfaces(captures, options, Observer::new);
+                observed = interfaces;
+                Ok(summary)
+            })?;
+            if let [] | [_] = &observed[..] {
+                return Err(Failure::Usage(
+                    "the frames name no second interface: take the captures of two points, or one of \
+                     several interfaces (dumpcap -i eth0 -i eth1, tcpdump -i any --linktype LINUX_SLL2)"
+                        .into(),
+                ));
+            }
+            let (names, observations) =
+                observed.into_iter().map(|it| (it.name, it.observation)).unzip();
+            let comparisons = neighbours(observations, compare_with_one_clock);
+            Ok(Compared { names, comparisons, endings: vec![ending] })
+        }
+    }
+}
+
+/// Compares each point with the next one.
+pub fn neighbours(
+    observations: Vec<Observation>,
+    compare: impl Fn(Observation, Observation) -> Comparison,
+) -> Vec<Comparison> {
+    let mut rest = observations.into_iter();
+    let Some(mut first) = rest.next() else { return Vec::new() };
+    let mut comparisons = Vec::with_capacity(rest.len());
+    while let Some(second) = rest.next() {
+        // The last one is not copied, for it may be large.
+        let next = (rest.len() > 0).then(|| second.clone());
+        comparisons.push(compare(first, second));
+        let Some(next) = next else { break };
+        first = next;
+    }
+    comparisons
+}
+
+impl CompareArgs {
+    fn selects(&self, conn: u32, joined: &JoinedConnection) -> bool {
+        let ends: Vec<_> = joined.ends.iter().flatten().flatten().copied().collect();
+        self.select.matches_joined(conn, joined.outcome, &ends)
+            && (self.path.is_empty() || self.path.contains(&joined.path))
+    }
+
+    fn fails(&self, joined: &JoinedConnection) -> bool {
+        self.fail_on.iter().any(|what| match what {
+            FailOnWay::Failed => joined.outcome.failed(),
+            FailOnWay::Lost => joined.is_lossy(),
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! Reading the captures of several points at the same time.
+
+use std::sync::Mutex;
+use std::thread;
+
+use dissector_core::capture::Captures;
+use dissector_core::{FollowOptions, FollowSummary};
+
+use crate::Failure;
+use crate::input::{Ending, Input};
+use crate::points::Point;
+use crate::progress::Progress;
+
+/// Calls `read` for each point, in a thread of its own, with the place of the point, the names of its
+/// files and what is to be read.
+pub fn read_points<T: Send>(
+    points: &[Point],
+    read: impl Fn(
+        usize,
+        &[String],
+        &mut Captures,
+        FollowOptions<'_>,
+    ) -> Result<(T, FollowSummary), Failure>
+    + Sync,
+) -> Result<Vec<(T, Ending)>, Failure> {
+    let inputs = points.iter().map(Point::open).collect::<Result<Vec<_>, _>>()?;
+    let total = inputs.iter().map(Input::octets).sum();
+    let together = Together {
+        progress: Mutex::new(Progress::new(total, true)),
+        octets: Mutex::new(vec![0; points.len()]),
+    };
+    let (read, shown) = (&read, &together);
+    let results: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = inputs
+            .into_iter()
+            .enumerate()
+            .map(|(place, input)| scope.spawn(move || read_point(place, input, read, shown)))
+            .collect();
+        // A panic goes on in this thread.
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(join).collect()
+    });
+    if let Ok(mut progress) = together.progress.lock() {
+        progress.clear();
+    }
+    results.into_iter().collect()
+}
+
+fn read_point<T>(
+    place: usize,
+    input: Input,
+    read: impl Fn(
+        usize,
+        &[String],
+        &mut Captures,
+        FollowOptions<'_>,
+    ) -> Result<(T, FollowSummary), Failure>,
+    together: &Together,
+) -> Result<(T, Ending), Failure> {
+    let names = input.names();
+    let mut result = None;
+    let ending = input.follow(|captures, options| {
+        let options = match together.is_wanted() {
+            true => options.with_progress(|octets| together.show(place, octets)),
+            false => options,
+        };
+        let (read, summary) = read(place, &names, captures, options)?;
+        result = Some(read);
+        Ok(summary)
+    })?;
+    let result = result.ok_or_else(|| Failure::Read("nothing was read".into()))?;
+    Ok((result, ending))
+}
+
+/// One bar for all points.
+struct Together {
+    progress: Mutex<Progress>,
+    /// Octets read at each point.
+    octets: Mutex<Vec<u64>>,
+}
+
+impl Together {
+    fn is_wanted(&self) -> bool {
+        self.progress.lock().is_ok_and(|progress| progress.is_wanted())
+    }
+
+    fn show(&self, place: usize, octets: u64) {
+        let Ok(mut all) = self.octets.lock() else { return };
+        all[place] = octets;
+        if let Ok(mut progress) = self.progress.lock() {
+            progress.show(all.iter().sum());
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::joining::Pair;
+use super::joining::{Pair, unordered};
 use super::trace::Trace;
 use super::{Map, Set};
 
@@ -33,19 +33,30 @@ impl Usual {
     }
 }
 
-/// The servers that a point has seen, under the names of both points.
-pub(super) struct Servers(Set<SocketAddr>);
+/// What a point has seen of whom.
+pub(super) struct Acquaintances {
+    /// Servers under the names of both points.
+    servers: Set<SocketAddr>,
+    /// Both ends of a connection, in the same order whichever is the client.
+    ends: Set<[SocketAddr; 2]>,
+}
 
-impl Servers {
-    pub fn new(own: &[Trace], pairs: &[Pair], point: usize, traces: [&[Trace]; 2]) -> Self {
-        let mut servers: Set<_> = own.iter().map(|trace| trace.ends()[1]).collect();
+impl Acquaintances {
+    pub fn new(point: usize, traces: [&[Trace]; 2], pairs: &[Pair]) -> Self {
+        let own = || traces[point].iter().map(Trace::ends);
         let other = 1 - point;
         let there = pairs.iter().map(|pair| traces[other][pair.places[other]].ends()[1]);
-        servers.extend(there);
-        Self(servers)
+        let servers = own().map(|[_, server]| server).chain(there).collect();
+        Self { servers, ends: own().map(unordered).collect() }
     }
 
-    pub fn contains(&self, server: SocketAddr) -> bool {
-        self.0.contains(&server)
+    /// Whether the point has seen other connections of this one's server.
+    pub fn know_server_of(&self, trace: &Trace) -> bool {
+        self.servers.contains(&trace.ends()[1])
+    }
+
+    /// Whether the point has seen these ends.
+    pub fn know_ends_of(&self, trace: &Trace) -> bool {
+        self.ends.contains(&unordered(trace.ends()))
     }
 }

@@ -276,14 +276,16 @@ impl<'a> Direction<'a> {
             let mut covered = start;
             let mut used = Vec::new();
             for &(from, to, place) in inside {
-                if from > covered || covered >= end {
+                if from >= end {
                     break;
                 }
                 // One of the same octets would have been found to be this segment; it is another copy.
                 let is_copy = (from, to) == (start, end);
-                if to > covered && !is_copy && can_follow(it, self.far[place]) {
-                    covered = to;
+                if to > start && !is_copy && can_follow(it, self.far[place]) {
                     used.push(place);
+                    if from <= covered {
+                        covered = covered.max(to);
+                    }
                 }
             }
             // A part of it is the part of a segment that was lost.

@@ -1,5 +1,6 @@
 //! Watching one point: the segments of each connection that a comparison needs.
 
+use super::sighting::Sighting;
 use super::trace::{PLAIN_KEPT, Trace};
 use crate::connection::{Annotation, Connection};
 use crate::vocabulary::{Outcome, Repeat};
@@ -129,7 +130,13 @@ impl Observer {
 
     /// Ends the watch. `coverage` tells when the point was capturing.
     #[must_use]
-    pub fn finish(self, coverage: Coverage) -> Observation {
+    pub fn finish(mut self, coverage: Coverage) -> Observation {
+        // A server that answers a repeated SYN while it repeats its SYN/ACK sends two that look alike. Only
+        // where packets with an identification were captured twice, these may have been, too.
+        let twice = |trace: &Trace| trace.sightings.iter().any(Sighting::is_surely_second_capture);
+        if !self.traces.iter().any(twice) {
+            self.traces.iter_mut().for_each(Trace::take_second_captures_for_copies);
+        }
         Observation { traces: self.traces, coverage }
     }
 }

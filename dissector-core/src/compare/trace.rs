@@ -291,6 +291,12 @@ impl Trace {
         self.icmp.as_ref().map_or(&[], |icmp| &icmp[..])
     }
 
+    /// Takes SYNs, FINs and RSTs that look like second captures for copies that were sent.
+    pub fn take_second_captures_for_copies(&mut self) {
+        let controls = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST;
+        self.sightings.iter_mut().filter(|it| it.is(controls)).for_each(Sighting::take_for_copy);
+    }
+
     /// Gives memory back that no further segment needs.
     pub fn shrink(&mut self) {
         self.sightings.shrink_to_fit();

@@ -457,11 +457,11 @@ fn constant_shifts(
 }
 
 /// The segments of a side by their key, those with the same number once.
-fn by_key<'a>(
-    trace: &'a Trace,
+fn by_key(
+    trace: &Trace,
     side: Side,
     key: impl Fn(&Sighting) -> Option<(u64, u32)>,
-) -> BTreeMap<(u64, u32), Vec<&'a Sighting>> {
+) -> BTreeMap<(u64, u32), Vec<&Sighting>> {
     let mut keyed: BTreeMap<(u64, u32), Vec<&Sighting>> = BTreeMap::new();
     for it in trace.by(side).filter(|it| !it.is_second_capture()) {
         let Some(key) = key(it) else { continue };

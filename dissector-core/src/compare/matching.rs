@@ -112,7 +112,7 @@ impl<'a> Direction<'a> {
             by_octets: vec![false; self.near.len()],
             usual_drop: None,
         };
-        if self.link_all(&mut links, &can_follow) {
+        if self.link_all(&mut links, can_follow) {
             return links;
         }
         let is_rst = |it: &Sighting| it.is(TcpFlags::RST);
@@ -129,13 +129,13 @@ impl<'a> Direction<'a> {
             let number = !is_rst(near) || near.sequence.0 == 0 || near.sequence == shifted;
             if same && whose && number { passage(near, far) } else { Passage::Impossible }
         };
-        self.tier(&mut links, |_, content| Some(content), &fits);
+        self.tier(&mut links, |_, content| Some(content), fits);
         let keeps_id = |(near, _): (usize, usize)| self.near[near].identification().is_some();
         let keeps_ids = links.linked().any(keeps_id);
         let id = |content: Content| if keeps_ids { content } else { content.without_id() };
-        self.tier(&mut links, |_, content| Some(id(content)), &fits);
-        self.tier(&mut links, |_, content| Some(id(content).core()), &fits);
-        self.link_by_octets(&mut links, &can_follow);
+        self.tier(&mut links, |_, content| Some(id(content)), fits);
+        self.tier(&mut links, |_, content| Some(id(content).core()), fits);
+        self.link_by_octets(&mut links, can_follow);
         links
     }
 
@@ -224,6 +224,15 @@ impl<'a> Direction<'a> {
         }
     }
 
+    /// Whether two segments with octets in common may be one that was cut or joined: then the rest of the
+    /// header is the same.
+    fn has_same_rest(&self, near: &Sighting, far: &Sighting) -> bool {
+        let acknowledged = far.acknowledgment - self.acknowledgment_shift;
+        near.timestamps() == far.timestamps()
+            && near.acknowledgment == acknowledged
+            && !far.is_second_capture()
+    }
+
     fn usual_drop(&self, links: &Links) -> Option<i16> {
         let linked =
             links.far_of.iter().enumerate().filter_map(|(near, far)| Some((near, (*far)?)));
@@ -281,7 +290,8 @@ impl<'a> Direction<'a> {
                 }
                 // One of the same octets would have been found to be this segment; it is another copy.
                 let is_copy = (from, to) == (start, end);
-                if to > start && !is_copy && can_follow(it, self.far[place]) {
+                let is_part = !is_copy && self.has_same_rest(it, self.far[place]);
+                if to > start && is_part && can_follow(it, self.far[place]) {
                     used.push(place);
                     if from <= covered {
                         covered = covered.max(to);

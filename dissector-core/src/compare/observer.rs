@@ -3,7 +3,7 @@
 use super::sighting::Sighting;
 use super::trace::{PLAIN_KEPT, Trace};
 use crate::connection::{Annotation, Connection};
-use crate::vocabulary::{Outcome, Repeat};
+use crate::vocabulary::{Outcome, Repeat, Side};
 use crate::{IcmpError, Segment};
 
 /// Watches one point of capture, beside its [`ConnectionTable`](crate::ConnectionTable): it is told of each
@@ -133,8 +133,12 @@ impl Observer {
     pub fn finish(mut self, coverage: Coverage) -> Observation {
         // A server that answers a repeated SYN while it repeats its SYN/ACK sends two that look alike. Only
         // where packets with an identification were captured twice, these may have been, too.
-        let twice = |trace: &Trace| trace.sightings.iter().any(Sighting::is_surely_second_capture);
-        if !self.traces.iter().any(twice) {
+        // Only in one direction, a device on the way may have doubled them.
+        let is_twice = |side: Side| {
+            let mut all = self.traces.iter().flat_map(|trace| trace.by(side));
+            all.any(Sighting::is_surely_second_capture)
+        };
+        if !Side::BOTH.into_iter().all(is_twice) {
             self.traces.iter_mut().for_each(Trace::take_second_captures_for_copies);
         }
         Observation { traces: self.traces, coverage }

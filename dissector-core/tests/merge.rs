@@ -212,6 +212,27 @@ fn everything_is_kept_in_either_byte_order() {
 }
 
 #[test]
+fn statistics_have_corrected_times_in_nanoseconds() {
+    let statistics = |unit: u64, second: u64| {
+        let times = [second, second - 9, second + 1].map(|it| LITTLE.time(it * unit));
+        let options = [LITTLE.option(2, &times[1]), LITTLE.option(3, &times[2]), END.to_vec()];
+        LITTLE.block(5, &[&LITTLE.u32(0)[..], &times[0], &options.concat()].concat())
+    };
+    for unit in [1_000_000, SECOND] {
+        let file = [
+            LITTLE.section(),
+            LITTLE.interface(RAW, &LITTLE.option(9, &[9])),
+            LITTLE.packet(0, 1_500_000_000 * SECOND, b"frame"),
+            // dumpcap gives them in microseconds.
+            statistics(unit, 1_500_000_005),
+        ];
+        let (output, _) =
+            merge_corrected(&[("a", &[&file.concat()])], |_, time_ns| time_ns + 7 * SECOND as i64);
+        assert!(output.ends_with(&statistics(SECOND, 1_500_000_012)), "{unit}");
+    }
+}
+
+#[test]
 fn unknown_blocks_are_kept_in_their_byte_order_only() {
     for (order, kept) in [(LITTLE, 1), (BIG, 0)] {
         let unknown = [order.block(0x7777, b"what"), order.block(0x4000_0bad, &[0; 8])].concat();

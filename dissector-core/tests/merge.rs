@@ -13,6 +13,7 @@ use dissector_core::capture::{
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hex_literal::hex;
+use proptest::prelude::*;
 use testkit::pcapng::{BIG, LITTLE, Order};
 
 const SECOND: u64 = 1_000_000_000;
@@ -207,6 +208,27 @@ fn everything_is_kept_in_either_byte_order() {
         let [first, point] = &merged.files[..] else { panic!("{merged:?}") };
         assert_eq!((first.frames, point.frames, point.left_out), (0, 2, 0));
         assert_eq!((point.warning, merged.stopped), (None, false));
+    }
+}
+
+#[test]
+fn statistics_have_corrected_times_in_nanoseconds() {
+    let statistics = |unit: u64, second: u64| {
+        let times = [second, second - 9, second + 1].map(|it| LITTLE.time(it * unit));
+        let options = [LITTLE.option(2, &times[1]), LITTLE.option(3, &times[2]), END.to_vec()];
+        LITTLE.block(5, &[&LITTLE.u32(0)[..], &times[0], &options.concat()].concat())
+    };
+    for unit in [1_000_000, SECOND] {
+        let file = [
+            LITTLE.section(),
+            LITTLE.interface(RAW, &LITTLE.option(9, &[9])),
+            LITTLE.packet(0, 1_500_000_000 * SECOND, b"frame"),
+            // dumpcap gives them in microseconds.
+            statistics(unit, 1_500_000_005),
+        ];
+        let (output, _) =
+            merge_corrected(&[("a", &[&file.concat()])], |_, time_ns| time_ns + 7 * SECOND as i64);
+        assert!(output.ends_with(&statistics(SECOND, 1_500_000_012)), "{unit}");
     }
 }
 
@@ -465,6 +487,39 @@ fn packets_of_all_captures_are_what_they_were() {
         compared += merged.files[0].frames;
     }
     assert!(compared > 100, "{compared} frames compared");
+}
+
+/// A read of the whole output has nothing to complain about.
+fn read_whole(output: &[u8]) -> u64 {
+    let mut capture = Capture::new(output).unwrap();
+    while capture.next_packet().unwrap().is_some() {}
+    assert_eq!(capture.warning(), None);
+    capture.frames()
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_damaged_the_output_is_whole(
+        big in any::<bool>(),
+        octets in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let order = Order { big };
+        let mut file = [order.section(), everything(order, false)].concat();
+        file.truncate(28 + cut.index(file.len() - 27));
+        // The section header is not damaged: otherwise there would be nothing to read.
+        for (place, octet) in octets {
+            if let Some(rest) = file.get_mut(28..).filter(|rest| !rest.is_empty()) {
+                let place = place.index(rest.len());
+                rest[place] = octet;
+            }
+        }
+        let mut output = Vec::new();
+        let merge = Merge::new("test").point("a", [reader(&pcap(&[1, 2]))]).point("b", [reader(&file)]);
+        let merged = merge.write(&mut output, |_, time_ns| time_ns.wrapping_mul(3)).unwrap();
+        let frames: u64 = merged.files.iter().map(|file| file.frames).sum();
+        prop_assert!(read_whole(&output) >= frames);
+    }
 }
 
 /// The rows of tshark: time, lengths, octets and comments of each frame.

@@ -181,7 +181,7 @@ pub const RULES: &[Rule] = &[
         UNANSWERED,
     )
     .most(INTO_OPEN),
-    // tcp_timewait_state_process: PAWSTimewait since 6.15, PAWSEstab before. A SYN whose timestamp is not
+    // tcp_timewait_state_process: PAWSTimewait since 6.16, PAWSEstab before. A SYN whose timestamp is not
     // behind raises neither. An ACK answers it unless it comes within half a second of another.
     Rule::new(
         Side::Server,

@@ -86,6 +86,8 @@ impl Counted {
         };
         let (side, known) = match (self.of, fitting()) {
             (Some(side), _) => (side, Known::Told),
+            // One host is both ends.
+            (None, _) if ends[0] == ends[1] => (Side::Server, Known::Told),
             (None, Some(side)) => (side, Known::Found),
             (None, None) => (Side::Server, Known::Assumed),
         };

@@ -4,7 +4,8 @@ mod common;
 
 use std::fs;
 
-use common::{run, stderr, stdout};
+use common::{run, stderr, stdout, workspace};
+use dissector_core::counters::{About, RULES};
 use tempfile::TempDir;
 
 const SYN: u8 = 0x02;
@@ -229,4 +230,19 @@ fn what_is_no_output_of_nstat_is_an_error() {
     stderr(&["explain", "--nstat-of", "server", &file], 2);
     let output = run(&["explain", "--nstat", &before, &before, "-o", &before, &file]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn the_page_names_every_counter_and_cause() {
+    let page = fs::read_to_string(workspace().join("docs/COUNTERS.md")).expect("the page is there");
+    for rule in RULES {
+        for counter in rule.counters {
+            assert!(page.contains(&format!("`{counter}`")), "{counter}");
+        }
+        for about in rule.about {
+            if let About::Cause(cause) = about {
+                assert!(page.contains(&format!("`{cause}`")), "{cause}");
+            }
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! What the kernels of the hosts counted, beside what the capture has.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -27,6 +28,9 @@ pub struct Counted {
     of: Option<Side>,
     hosts: HashMap<IpAddr, HostTally>,
 }
+
+/// An output of `nstat -az` has some tens of thousands of octets.
+const LONGEST: u64 = 1 << 20;
 
 /// The judgement on one connection.
 pub struct Heard {
@@ -82,6 +86,8 @@ impl Counted {
         };
         let (side, known) = match (self.of, fitting()) {
             (Some(side), _) => (side, Known::Told),
+            // One host is both ends.
+            (None, _) if ends[0] == ends[1] => (Side::Server, Known::Told),
             (None, Some(side)) => (side, Known::Found),
             (None, None) => (Side::Server, Known::Assumed),
         };
@@ -205,6 +211,8 @@ pub fn advise(page: &mut Page, timeline: &Timeline) {
 fn counters(file: &Path) -> Result<Counters, Failure> {
     let failure =
         |error: &dyn std::fmt::Display| Failure::Read(format!("{}: {error}", file.display()));
-    let octets = fs::read(file).map_err(|error| failure(&error))?;
+    let mut octets = Vec::new();
+    let opened = File::open(file).map_err(|error| failure(&error))?;
+    opened.take(LONGEST).read_to_end(&mut octets).map_err(|error| failure(&error))?;
     Counters::parse(&String::from_utf8_lossy(&octets)).map_err(|error| failure(&error))
 }

@@ -92,6 +92,8 @@ const OF_SYN_RETRANS: &str = "SYNs and SYN/ACKs that this host's TCP repeats";
 const OUT_RSTS: &[&str] = &["TcpOutRsts"];
 const OF_OUT_RSTS: &str =
     "RSTs that this host's TCP sends; those of its packet filter are not among them";
+const IN_SEGMENTS: &[&str] = &["TcpInSegs"];
+const OF_IN_SEGMENTS: &str = "segments that come to this host's TCP, behind its packet filter";
 const ACTIVE_OPENS: &[&str] = &["TcpActiveOpens"];
 const OF_ACTIVE_OPENS: &str = "connections that programs open through this host's TCP";
 
@@ -179,7 +181,7 @@ pub const RULES: &[Rule] = &[
         UNANSWERED,
     )
     .most(INTO_OPEN),
-    // tcp_timewait_state_process: PAWSTimewait since 6.15, PAWSEstab before. A SYN whose timestamp is not
+    // tcp_timewait_state_process: PAWSTimewait since 6.16, PAWSEstab before. A SYN whose timestamp is not
     // behind raises neither. An ACK answers it unless it comes within half a second of another.
     Rule::new(
         Side::Server,
@@ -234,15 +236,15 @@ pub const RULES: &[Rule] = &[
     Rule::new(
         Side::Server,
         &[About::Cause(Cause::FirewallDrops)],
-        &["TcpInSegs"],
-        "segments that come to this host's TCP, behind its packet filter",
+        IN_SEGMENTS,
+        OF_IN_SEGMENTS,
         Kind::Without { fewer: "so not all of them came to this host's TCP", as_many: None },
         UNANSWERED,
     ),
     Rule::new(
         Side::Server,
         &[About::Cause(Cause::HostDown)],
-        &["TcpInSegs"],
+        IN_SEGMENTS,
         "",
         Kind::Never("This host counted before and after, so it was running."),
         UNANSWERED,
@@ -409,6 +411,15 @@ pub const RULES: &[Rule] = &[
         ("SYNs and SYN/ACKs of this host are repeated in the capture", |counts| counts.syn_copies),
     )
     .known(COPIES),
+    // tcp_v4_rcv, as above.
+    Rule::new(
+        Side::Client,
+        &[About::Cause(Cause::SynAckLost)],
+        IN_SEGMENTS,
+        OF_IN_SEGMENTS,
+        Kind::Without { fewer: "so not all of them came to this host's TCP", as_many: None },
+        ("SYN/ACKs got no final ACK", |counts| counts.half_open_synacks),
+    ),
     // tcp_done of a socket in SYN-SENT or SYN-RECEIVED.
     Rule::new(
         Side::Client,

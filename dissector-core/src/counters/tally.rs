@@ -52,6 +52,8 @@ pub struct Counts {
     pub syns_into_open: u64,
     /// SYNs that a SYN/ACK answers and nothing else follows (`no_final_ack`).
     pub half_open_syns: u64,
+    /// SYN/ACKs of these.
+    pub half_open_synacks: u64,
     /// Connections that the client reset during the handshake (`aborted_by_client`).
     pub aborted_by_client: u64,
     /// Connections that the server reset during the handshake (`aborted_by_server`).
@@ -101,7 +103,9 @@ impl Counts {
             Outcome::Pending => {
                 (counts.pending_syns, counts.client_segments) = (syns, by_client);
             }
-            Outcome::NoFinalAck => counts.half_open_syns = syns,
+            Outcome::NoFinalAck => {
+                (counts.half_open_syns, counts.half_open_synacks) = (syns, synacks);
+            }
             Outcome::Challenged => (counts.challenged, counts.challenged_syns) = (1, syns),
             Outcome::AbortedByClient => counts.aborted_by_client = 1,
             Outcome::AbortedByServer => counts.aborted_by_server = 1,
@@ -145,6 +149,7 @@ impl AddAssign for Counts {
             challenged_syns,
             syns_into_open,
             half_open_syns,
+            half_open_synacks,
             aborted_by_client,
             aborted_by_server,
             reset_by_client,
@@ -171,6 +176,7 @@ impl AddAssign for Counts {
             (challenged_syns, other.challenged_syns),
             (syns_into_open, other.syns_into_open),
             (half_open_syns, other.half_open_syns),
+            (half_open_synacks, other.half_open_synacks),
             (aborted_by_client, other.aborted_by_client),
             (aborted_by_server, other.aborted_by_server),
             (reset_by_client, other.reset_by_client),

@@ -191,6 +191,37 @@ pub struct PointFiles {
     pub options: PointOptions,
 }
 
+/// The captures of one point, or of several.
+#[derive(Args, Clone, Debug)]
+pub struct OneOrMore {
+    /// Captures to read, as one stream in order of time; - for standard input
+    #[arg(required_unless_present = "at", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// A point and a capture of it, as in client=a.pcap, in place of FILE: shows what happened between
+    /// the points. Repeat it for other points, and with the same name for further files of one
+    #[arg(long, value_name = "NAME=FILE")]
+    pub at: Vec<AtPoint>,
+
+    /// Number of threads; the output does not depend on it. The default is 2, or 1 on one core;
+    /// always 1 for standard input, packets, ladder and explain
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
+}
+
+impl OneOrMore {
+    /// The captures of one point.
+    pub fn source(&self) -> Source {
+        Source { files: self.files.clone(), threads: self.threads }
+    }
+
+    /// The points, if there are several.
+    pub fn points(&self) -> Option<PointFiles> {
+        let options = PointOptions { at: self.at.clone(), by_interface: false };
+        (!self.at.is_empty()).then(|| PointFiles { files: self.files.clone(), options })
+    }
+}
+
 /// Names of points, and their captures.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Points of capture")]
@@ -325,7 +356,7 @@ pub struct CompareArgs {
 #[derive(Args, Debug)]
 pub struct LadderArgs {
     #[command(flatten)]
-    pub source: Source,
+    pub captures: OneOrMore,
 
     #[command(flatten)]
     pub select: Select,
@@ -350,7 +381,7 @@ pub struct LadderArgs {
 #[derive(Args, Debug)]
 pub struct ExplainArgs {
     #[command(flatten)]
-    pub source: Source,
+    pub captures: OneOrMore,
 
     #[command(flatten)]
     pub select: Select,

@@ -6,6 +6,7 @@ mod connections;
 mod explain;
 mod input;
 mod interrupt;
+mod journey;
 mod ladder;
 mod merge;
 mod output;

@@ -1,12 +1,12 @@
 //! `tcphs compare`: what happened to each connection between the points of capture.
 
 mod differences;
-mod head;
-mod numbers;
+pub mod head;
+pub mod numbers;
 mod pairing;
 pub mod reading;
 mod row;
-mod table;
+pub mod table;
 
 use dissector_core::compare::{
     Comparison, JoinedConnection, Observation, Observer, compare, compare_with_one_clock, observe,

@@ -32,7 +32,7 @@ const MOST_COLUMNS: usize = 100;
 const COLUMNS: usize = 80;
 
 pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
-    let source = &arguments.source;
+    let source = arguments.captures.source();
     let read: Vec<_> = source.files.iter().chain(&arguments.nstat).cloned().collect();
     input::keep_apart(arguments.output.as_deref(), &read)?;
     let mut counted = Counted::read(arguments)?;
@@ -44,7 +44,7 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
         }
     };
     let (timelines, ending) =
-        timeline::collect(source, &arguments.select, arguments.max, on_closed)?;
+        timeline::collect(&source, &arguments.select, arguments.max, on_closed)?;
     let mut output = Output::open(arguments.output.as_deref())?;
     let columns = match (&arguments.output, terminal_size()) {
         (None, Some((Width(columns), _))) => usize::from(columns).clamp(40, MOST_COLUMNS),

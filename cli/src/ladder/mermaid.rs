@@ -8,7 +8,7 @@ use crate::output::units::duration;
 use crate::timeline::{Arrival, Event, SegmentEvent, Timeline, labels};
 
 /// Least silence that a note reports, in nanoseconds.
-const PAUSE_NS: i64 = 500_000_000;
+pub const PAUSE_NS: i64 = 500_000_000;
 
 /// Draws `timeline`.
 pub fn draw(timeline: &Timeline) -> String {
@@ -104,7 +104,7 @@ fn note_states(text: &mut String, [client, server]: &[String; 2], before: &[Stri
 }
 
 /// In Mermaid, `;` ends a statement and `#` begins an entity.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,6 +1,7 @@
 //! `tcphs ladder`: a diagram of the segments between client and server, and of their states.
 
 mod mermaid;
+mod points;
 mod svg;
 mod text;
 
@@ -10,13 +11,16 @@ use crate::timeline;
 use crate::{Done, Failure, input, warn};
 
 pub fn run(arguments: &LadderArgs) -> Result<Done, Failure> {
-    let source = &arguments.source;
+    if let Some(points) = arguments.captures.points() {
+        return points::run(arguments, &points);
+    }
+    let source = arguments.captures.source();
     input::keep_apart(arguments.output.as_deref(), &source.files)?;
     let max = match arguments.format {
         Drawing::Text => arguments.max,
         Drawing::Mermaid | Drawing::Svg => 1,
     };
-    let (timelines, ending) = timeline::collect(source, &arguments.select, max, |_| ())?;
+    let (timelines, ending) = timeline::collect(&source, &arguments.select, max, |_| ())?;
     let mut output = Output::open(arguments.output.as_deref())?;
     for (place, timeline) in timelines.list.iter().enumerate() {
         match arguments.format {

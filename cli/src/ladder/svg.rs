@@ -36,7 +36,7 @@ const TOP: f64 = 168.0;
 /// Height of the initial states.
 const BEFORE: f64 = TOP - 32.0;
 
-const STYLE: &str = "\
+pub const STYLE: &str = "\
 text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:12px;fill:#1f2328}\
 .bg{fill:#ffffff}\
 .title{font-size:17px;font-weight:bold}\
@@ -439,12 +439,12 @@ impl Picture {
 }
 
 /// Height of a silence, which grows with its logarithm: none below 10 ms.
-fn silence_height(ns: u64) -> f64 {
+pub fn silence_height(ns: u64) -> f64 {
     if ns < 10_000_000 { 0.0 } else { ((ns as f64 / 1e7).log10() * 9.0 + 8.0).min(48.0) }
 }
 
 /// Text escaped for XML.
-struct Escaped<'a>(&'a str);
+pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

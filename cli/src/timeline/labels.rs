@@ -73,7 +73,8 @@ pub fn arrow(segment: &SegmentEvent) -> String {
     format!("{flags:<4} {}", flags_and_numbers(segment))
 }
 
-fn flags_and_numbers(segment: &SegmentEvent) -> String {
+/// The same without the letters: `SYN, ACK seq=0 ack=1 mss 1460`.
+pub fn flags_and_numbers(segment: &SegmentEvent) -> String {
     let (annotation, flags) = (&segment.annotation, segment.annotation.flags);
     match annotation.stage {
         Stage::ChallengeAck => return "ACK of an older connection".into(),

@@ -15,6 +15,7 @@ use dissector_core::counters::Counts;
 pub use collection::collect;
 pub use event::{Arrival, Event, IcmpEvent, Run, SegmentEvent, SynOptions};
 pub use identification::Origin;
+pub use recorder::Recorder;
 
 /// A SYN/ACK that was repeated after the final ACK.
 #[derive(Clone, Copy, Debug)]

@@ -22,6 +22,8 @@ const RUN_HEAD: u32 = 3;
 const RUN_LEAST: usize = 4;
 /// Events kept from the start of the connection.
 const MOST_HEAD: usize = 300;
+/// Events kept from the start of a connection that is recorded in full.
+const MOST_IN_FULL: usize = 10_000;
 /// Events kept from the end; those in between are summed up as one run.
 const MOST_TAIL: usize = 60;
 
@@ -32,6 +34,8 @@ const MOST_UNASKED: usize = 16;
 
 #[derive(Default)]
 pub struct Recorder {
+    /// Every segment has an event, and runs are not summed up.
+    in_full: bool,
     /// The files of the connection so far, in order of its first event in each.
     files: Vec<String>,
     /// Place of the last event's file in `files`.
@@ -83,6 +87,11 @@ pub struct Recorder {
 impl Recorder {
     pub fn new(file: &str) -> Self {
         Self { files: vec![file.into()], answers: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// A recorder that gives every segment an event of its own, as long as there are not too many.
+    pub fn in_full(file: &str) -> Self {
+        Self { in_full: true, ..Self::new(file) }
     }
 
     /// Records a packet of the connection, from this file.
@@ -414,7 +423,7 @@ impl Recorder {
 
     fn add_plain(&mut self, segment: SegmentEvent) {
         self.plain += 1;
-        if self.plain <= RUN_HEAD {
+        if self.in_full || self.plain <= RUN_HEAD {
             self.add(Event::Segment(segment));
             return;
         }
@@ -441,7 +450,8 @@ impl Recorder {
     }
 
     fn add(&mut self, event: Event) {
-        if self.head.len() < MOST_HEAD {
+        let most = if self.in_full { MOST_IN_FULL } else { MOST_HEAD };
+        if self.head.len() < most {
             self.head.push(event);
             return;
         }

@@ -1,5 +1,6 @@
 //! Watching one point: the segments of each connection that a comparison needs.
 
+use super::Set;
 use super::sighting::Sighting;
 use super::trace::{PLAIN_KEPT, Trace};
 use crate::connection::{Annotation, Connection};
@@ -13,11 +14,13 @@ use crate::{IcmpError, Segment};
 pub struct Observer {
     traces: Vec<Trace>,
     keep: u32,
+    /// Numbers of connections of which every segment is kept.
+    all_of: Set<u32>,
 }
 
 impl Default for Observer {
     fn default() -> Self {
-        Self { traces: Vec::new(), keep: PLAIN_KEPT }
+        Self { traces: Vec::new(), keep: PLAIN_KEPT, all_of: Set::default() }
     }
 }
 
@@ -98,9 +101,19 @@ impl Observer {
         Self { keep: u32::MAX, ..self }
     }
 
+    /// Keeps every segment of the connections with these numbers by itself.
+    #[must_use]
+    pub fn keeping_all_of(mut self, connections: impl IntoIterator<Item = u32>) -> Self {
+        self.all_of.extend(connections);
+        self
+    }
+
     /// Takes in a segment with its annotation and its connection, as the table gives them.
     pub fn observe(&mut self, segment: &Segment<'_>, seen: &Annotation, connection: &Connection) {
-        let keep = self.keep;
+        let keep = match self.all_of.contains(&seen.connection) {
+            true => u32::MAX,
+            false => self.keep,
+        };
         let second_capture = seen.copy == Repeat::Duplicate;
         let trace = self.trace(seen.connection, connection, segment.packet.time_ns);
         trace.segment(segment, second_capture, keep);

@@ -1,0 +1,81 @@
+//! A connection on its way through several points of capture: for `ladder` and `explain`.
+
+mod changes;
+mod clock;
+mod collection;
+mod passage;
+mod runs;
+
+use std::net::SocketAddr;
+
+use dissector_core::compare::{JoinedConnection, Path};
+use dissector_core::connection::{Outcome, Side};
+
+pub use changes::texts as change_texts;
+pub use collection::collect;
+pub use passage::{IcmpPassage, Passage, Seen, Step};
+
+use crate::timeline::Timeline;
+
+/// One connection between client and server.
+pub struct Journey {
+    /// Its number among all connections of the points.
+    pub conn: u32,
+    /// From the client's end to the server's.
+    pub stations: Vec<Station>,
+    /// What is between neighbouring stations: one less.
+    pub hops: Vec<Hop>,
+    /// In order of time.
+    pub steps: Vec<Step>,
+    /// Time of the first of them by the first point's clock, in nanoseconds since 1970 UTC.
+    pub first_ns: i64,
+}
+
+/// A point that the connection passes, or should have passed.
+pub struct Station {
+    pub name: String,
+    /// What it saw of the connection.
+    pub timeline: Option<Timeline>,
+}
+
+/// Between two neighbouring stations.
+pub struct Hop {
+    /// What is said of the connection between them; `None` if neither has seen it.
+    pub joined: Option<JoinedConnection>,
+    /// How far the clocks are apart, in whole sentences.
+    pub clocks: Vec<String>,
+}
+
+impl Journey {
+    /// The names of the ends at the station nearest the client that has seen them.
+    pub fn ends(&self) -> Option<[SocketAddr; 2]> {
+        self.stations.iter().find_map(Station::ends)
+    }
+
+    /// The outcome by the segments that arrived: that of the first hop that is known.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.hops.iter().find_map(|hop| hop.joined.as_ref()).map(|it| it.outcome)
+    }
+
+    /// What happened between each two stations, with their places.
+    pub fn paths(&self) -> impl Iterator<Item = (usize, &JoinedConnection, Path)> {
+        let hops = self.hops.iter().enumerate();
+        hops.filter_map(|(place, hop)| hop.joined.as_ref().map(|it| (place, it, it.path)))
+    }
+
+    /// What the station next to this end saw.
+    pub fn next_to(&self, side: Side) -> Option<&Timeline> {
+        match side {
+            Side::Client => self.stations.first(),
+            Side::Server => self.stations.last(),
+        }
+        .and_then(|station| station.timeline.as_ref())
+    }
+}
+
+impl Station {
+    /// Client and server as the point saw them.
+    pub fn ends(&self) -> Option<[SocketAddr; 2]> {
+        self.timeline.as_ref().map(|timeline| [timeline.client, timeline.server])
+    }
+}

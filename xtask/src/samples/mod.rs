@@ -253,7 +253,7 @@ itself. Besides the addresses, the times of the server's point were changed: its
 `NAME.truth.jsonl` is what the router did. Its first line is about the pair: `offset_ns` is how far the server's clock is
 ahead at the first frame of the client's point, `drift_ppm` how many millionths it is faster from there on. Each of its
 `connections` has the ends at the client's point (`client`, `server`) and at the server's (`client_b`, `server_b`), `path`,
-whether it was `translated`, what was `changed`, and how many segments were lost. A line follows for each thing that the
+whether it was `translated`, what was `changed`, and how many segments were lost or taken. A line follows for each thing that the
 router did: `action`, the side that the segment was on its way `to`, the index of its `connection`, its fields as it came
 (one that the router made, `answered` or `injected`: as it left), and `at_ns`, by the client's clock. So a point has as many
 frames of a direction as the other, less those `lost` and `taken`, and those `answered`, `injected`, `doubled` and

@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use dissector_core::compare::{
-    ChangeSet, Comparison, Crossing, Fate, JoinedConnection, Path, Sighting,
-};
+use dissector_core::compare::{ChangeSet, Comparison, Crossing, Fate, Path, Sighting};
 use dissector_core::connection::Side;
 
 use super::halves::Halves;
@@ -119,8 +117,9 @@ impl<'a> Build<'a> {
         for connection in comparison.connections() {
             let half = |place: usize| half(points[place], connection.ids[place]?);
             let from = self.crossed.len();
-            for crossing in comparison.crossings(connection) {
-                self.crossed.push(crossed(points, comparison, connection, &crossing));
+            let conn = connection.conn as usize;
+            for crossing in comparison.crossings(conn) {
+                self.crossed.push(crossed(points, comparison, conn, &crossing));
             }
             self.joined.push(Joined {
                 halves: [half(0), half(1)],
@@ -249,16 +248,16 @@ impl<'a> Course<'a> {
 fn crossed(
     points: [usize; 2],
     comparison: &Comparison,
-    connection: &JoinedConnection,
+    conn: usize,
     crossing: &Crossing,
 ) -> Crossed {
     let sightings = [&crossing.near, &crossing.far];
-    let way = comparison.way_time(connection, crossing);
+    let way = comparison.way_time(conn, crossing);
     let values = |place: usize| sightings[place].as_ref().map_or_else(Values::default, Values::of);
     Crossed {
         sightings: sightings.map(|it| it.as_ref().map(|it| it.frame as u32)),
         points: [crossing.to.other(), crossing.to]
-            .map(|side: Side| points[comparison.point_near(connection, side)]),
+            .map(|side: Side| points[comparison.point_near(conn, side)]),
         fate: crossing.fate,
         changes: crossing.changes,
         delay_ns: way.map(|way| way.delay_ns),

@@ -79,7 +79,12 @@ impl Point {
 
     /// When it was capturing: as the file says, otherwise from its first to its last frame.
     fn coverage(&self) -> Coverage {
-        Coverage { span_ns: self.label.span_ns.or(self.span_ns), ..self.label }
+        match self.span_ns {
+            Some((from, to)) if self.label.spans().len() == 0 => {
+                self.label.clone().with_span(from, to)
+            }
+            _ => self.label.clone(),
+        }
     }
 
     /// Takes down the outcome of each connection as it stands now.
@@ -114,7 +119,7 @@ impl Points {
     /// interface, by which a merged file is recognised.
     pub fn turn_to(&mut self, interface: Interface, name: &str, description: &str) {
         let label = PointLabel::parse(description);
-        let is_known = |point: &Point| match label {
+        let is_known = |point: &Point| match &label {
             // A point may have several interfaces.
             Some(label) => point.number == Some(label.number),
             None => point.number.is_none() && point.interface == interface,
@@ -128,7 +133,7 @@ impl Points {
 
     fn begin(&mut self, interface: Interface, name: &str, label: Option<PointLabel<'_>>) -> usize {
         self.merged |= label.is_some();
-        let name = label.map_or(name, |label| label.name);
+        let name = label.as_ref().map_or(name, |label| label.name);
         let same = self.points.iter().filter(|point| point.name.split(" #").next() == Some(name));
         let name = match (name, same.count()) {
             ("", _) => format!("interface {}", interface.id),
@@ -137,9 +142,9 @@ impl Points {
         };
         self.points.push(Point {
             interface,
-            number: label.map(|label| label.number),
+            number: label.as_ref().map(|label| label.number),
             name,
-            label: label.unwrap_or_default().coverage,
+            label: label.map(|label| label.coverage).unwrap_or_default(),
             table: ConnectionTable::with_limit(self.limit),
             connections: Connections::default(),
             observer: Observer::new().keeping_all(),

@@ -17,8 +17,8 @@ use crate::vocabulary::{Fate, JoinedBy, Path, Side};
 /// See the [module](self) for an example.
 #[derive(Debug)]
 pub struct Comparison {
-    points: [Observation; 2],
-    entries: Vec<Entry>,
+    pub(super) points: [Observation; 2],
+    pub(super) entries: Vec<Entry>,
     timing: Timing,
 }
 

@@ -12,10 +12,10 @@ use crate::{IcmpError, Segment};
 /// each segment of a handshake, a close or a reset, and of each repeated one. The rest it counts.
 #[derive(Debug)]
 pub struct Observer {
-    traces: Vec<Trace>,
-    keep: u32,
+    pub(super) traces: Vec<Trace>,
+    pub(super) keep: u32,
     /// Numbers of connections of which every segment is kept.
-    all_of: Set<u32>,
+    pub(super) all_of: Set<u32>,
 }
 
 impl Default for Observer {

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 
 use super::joining::{Pair, unordered};
+use super::timing::{LONGEST_WAY_NS, Timing};
 use super::trace::Trace;
 use super::{Map, Set};
+use crate::vocabulary::Side;
 
 /// Which point is nearer the clients that reach a server, as most connections tell.
 pub(super) struct Usual {
@@ -58,5 +60,48 @@ impl Acquaintances {
     /// Whether the point has seen these ends.
     pub fn know_ends_of(&self, trace: &Trace) -> bool {
         self.ends.contains(&unordered(trace.ends()))
+    }
+}
+
+/// What is left of a point: connections that could not be joined.
+pub(super) struct Left {
+    /// The times of those with the same ends, by the first point's clock.
+    by_ends: Map<[SocketAddr; 2], Vec<[i64; 2]>>,
+    /// When those began whose SYN was seen, in order.
+    begins: Vec<i64>,
+}
+
+impl Left {
+    pub fn new(
+        point: usize,
+        traces: &[Trace],
+        left: impl Iterator<Item = usize>,
+        timing: &Timing,
+    ) -> Self {
+        let mut all = Self { by_ends: Map::default(), begins: Vec::new() };
+        for trace in left.map(|place| &traces[place]) {
+            let times =
+                [trace.first_ns, trace.last_ns].map(|time_ns| timing.common(point, time_ns));
+            all.by_ends.entry(unordered(trace.ends())).or_default().push(times);
+            if trace.way(Side::Client).initial().is_some() {
+                all.begins.push(times[0]);
+            }
+        }
+        all.begins.sort_unstable();
+        all
+    }
+
+    /// Whether one of them has the same ends at the same time.
+    pub fn have_ends_of(&self, trace: &Trace, [first_ns, last_ns]: [i64; 2]) -> bool {
+        self.by_ends
+            .get(&unordered(trace.ends()))
+            .is_some_and(|all| all.iter().any(|[from, to]| *from <= last_ns && first_ns <= *to))
+    }
+
+    /// Whether one of them began at about this time.
+    pub fn began_about(&self, time_ns: i64) -> bool {
+        let from = time_ns.saturating_sub(LONGEST_WAY_NS);
+        let next = self.begins.partition_point(|begin| *begin < from);
+        self.begins.get(next).is_some_and(|begin| *begin <= time_ns.saturating_add(LONGEST_WAY_NS))
     }
 }

@@ -1,7 +1,7 @@
 //! Two observations compared.
 
 use super::clocks::Clocks;
-use super::company::{Acquaintances, Usual};
+use super::company::{Acquaintances, Left, Usual};
 use super::crossing::{Crossing, cross};
 use super::joined::{JoinedConnection, judge};
 use super::joining::{Joining, Joint, sides};
@@ -112,10 +112,13 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
             path: None,
         });
     }
-    let rewrites = joining.pairs.iter().any(|pair| {
+    let renumbers = joining.pairs.iter().any(|pair| pair.shifts != [0; 2]);
+    let translates = joining.pairs.iter().any(|pair| {
         let [a, b] = pair.joint(traces).traces;
-        pair.by != JoinedBy::Numbers || sides(a, b) == Side::BOTH && a.ends() != b.ends()
+        sides(a, b) == Side::BOTH && a.ends() != b.ends()
     });
+    let (rewrites, rewrites_all) = (renumbers || translates, renumbers && translates);
+    let left = [0, 1].map(|point| Left::new(point, traces[point], joining.left(point), &timing));
     let company = [0, 1].map(|point| Acquaintances::new(point, traces, &joining.pairs));
     for point in [0, 1] {
         for place in joining.left(point) {
@@ -125,7 +128,9 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
             // What began before the capture has too little to be joined by, and behind a device that
             // rewrites it may look different at the other point.
             let began_before = trace.way(Side::Client).initial().is_none();
-            let may_be_another = rewrites || company[other].know_ends_of(trace);
+            let may_be_another = began_before && (rewrites || company[other].know_ends_of(trace))
+                || left[other].have_ends_of(trace, times)
+                || rewrites_all && left[other].began_about(times[0]);
             let need_not_be_seen = !timing.is_known()
                 || !timing.overlaps(other, times)
                 || !company[other].know_server_of(trace);
@@ -134,7 +139,7 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
             } else if need_not_be_seen {
                 Some(Path::OnePoint)
             } else {
-                (began_before && may_be_another).then_some(Path::Unknown)
+                may_be_another.then_some(Path::Unknown)
             };
             let mut places = [NOWHERE; 2];
             places[point] = place as u32;

@@ -164,14 +164,13 @@ impl<'a> Way<'a> {
         let Direction { near, far, .. } = &self.direction;
         let missing = Missing::new(self, links);
         // The other capture of a packet that was captured twice has its fate.
-        let lost = near
-            .iter()
-            .zip(&links.far_of)
-            .filter(|(it, link)| link.is_none() && !it.is_second_capture());
-        let lost: Vec<_> = lost.map(|(it, _)| *it).collect();
-        let fails_to_capture = lost.iter().any(|it| missing.is_not_captured(it));
-        for it in lost {
-            let fate = self.fate_of_missing(it, &missing, fails_to_capture);
+        let lost = (0..near.len())
+            .filter(|place| links.far_of[*place].is_none() && !near[*place].is_second_capture());
+        let lost: Vec<_> = lost.map(|place| (near[place], links.by_octets[place])).collect();
+        let fails_to_capture = lost.iter().any(|(it, _)| missing.is_not_captured(it));
+        for (it, in_part) in lost {
+            let misses = fails_to_capture || in_part && !missing.goes_on_behind(it);
+            let fate = self.fate_of_missing(it, &missing, misses);
             let (near, changes) = (Some(*it), ChangeSet::EMPTY);
             crossings.push(Crossing { to: self.to, near, far: None, fate, changes });
         }
@@ -224,12 +223,7 @@ impl<'a> Way<'a> {
     }
 
     /// The fate of a segment that the far point has not seen.
-    fn fate_of_missing(
-        &self,
-        it: &Sighting,
-        missing: &Missing<'_>,
-        fails_to_capture: bool,
-    ) -> Fate {
+    fn fate_of_missing(&self, it: &Sighting, missing: &Missing<'_>, misses: bool) -> Fate {
         let [near, far] = self.points;
         let departure = self.clocks.common(near, it.time_ns);
         if !self.timing.sees_arrival(far, self.to, departure) {
@@ -241,7 +235,7 @@ impl<'a> Way<'a> {
         if missing.may_be_unkept(it, End::Near) {
             return Fate::Unknown;
         }
-        let misses = fails_to_capture || self.timing.drops(far);
+        let misses = misses || self.timing.drops(far);
         if misses && !missing.is_repeated(it) { Fate::Unknown } else { Fate::Lost }
     }
 
@@ -351,6 +345,14 @@ impl<'a> Missing<'a> {
         let seen =
             sent.octets.count(it.sequence + shift, it.payload_octets) > 0 || is_control && reaches;
         is_acknowledged && !copy_arrived && !seen
+    }
+
+    /// Whether the other point has seen what its sender sent after it: what is missing of it then is lost, and
+    /// not outside the capture.
+    fn goes_on_behind(&self, it: &Sighting) -> bool {
+        let shift = self.way.direction.sequence_shift;
+        let there = self.way.traces[1].way(self.way.to.other());
+        there.numbers().is_some_and(|(_, next)| next.is_after(it.end() + shift))
     }
 
     /// Whether its sender sends it again.

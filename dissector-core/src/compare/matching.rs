@@ -38,7 +38,7 @@ pub(super) enum Passage {
 pub(super) struct Links {
     pub far_of: Vec<Option<usize>>,
     pub near_of: Vec<Option<usize>>,
-    /// The segments that were joined by their octets: they were sent in other pieces.
+    /// The segments that arrived in other pieces, all of them or some.
     pub by_octets: Vec<bool>,
     /// By how much the TTL falls between the points, in most segments.
     pub usual_drop: Option<i16>,
@@ -298,15 +298,14 @@ impl<'a> Direction<'a> {
                     }
                 }
             }
-            // A part of it is the part of a segment that was lost.
             for place in &used {
                 links.near_of[*place].get_or_insert(near);
             }
+            links.by_octets[near] = !used.is_empty();
             if covered >= end
                 && let Some(first) = used.first()
             {
                 links.far_of[near] = Some(*first);
-                links.by_octets[near] = true;
             }
         }
     }

@@ -4,7 +4,7 @@ use super::clocks::Clocks;
 use super::company::{Acquaintances, Left, Usual};
 use super::crossing::{Crossing, cross};
 use super::joined::{JoinedConnection, judge};
-use super::joining::{Joining, Joint, sides};
+use super::joining::{Joining, Joint, sides, unordered};
 use super::measure::Measures;
 use super::nearness::is_proxied;
 use super::observer::{Coverage, Observation};
@@ -84,6 +84,10 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
         timing = measures.timing(shared, coverage);
     }
     for pair in &mut joining.pairs[certain..] {
+        let [a, b] = pair.joint(traces).traces;
+        if pair.shifts == [0; 2] && unordered(a.ends()) == unordered(b.ends()) {
+            pair.by = JoinedBy::Numbers;
+        }
         if is_proxied(&pair.joint(traces), &timing) {
             pair.by = JoinedBy::Time;
         }

@@ -130,6 +130,10 @@ impl<'a> Direction<'a> {
             if same && whose && number { passage(near, far) } else { Passage::Impossible }
         };
         self.tier(&mut links, |_, content| Some(content), fits);
+        // A snap length or a device may have taken the timestamps.
+        let without_timestamps = |content| Content { timestamps: None, ..content };
+        let with_id = |content: Content| content.id.map(|_| without_timestamps(content));
+        self.tier(&mut links, |_, content| with_id(content), fits);
         let keeps_id = |(near, _): (usize, usize)| self.near[near].identification().is_some();
         let keeps_ids = links.linked().any(keeps_id);
         let id = |content: Content| if keeps_ids { content } else { content.without_id() };

@@ -92,7 +92,8 @@ pub fn clocks([first, second]: [&str; 2], clocks: &Clocks, time_ns: i64) -> Vec<
     let is_apart = match apart {
         0..MINUTE_NS => format!("{second}'s − {first}'s is {exact}"),
         _ => {
-            let rounded = apart.saturating_add(SECOND_NS / 2) / SECOND_NS * SECOND_NS;
+            let unit = if apart < 60 * MINUTE_NS { SECOND_NS } else { MINUTE_NS };
+            let rounded = apart.saturating_add(unit / 2) / unit * unit;
             format!("{second}'s is {} {direction} {first}'s ({exact})", duration(rounded))
         }
     };

@@ -11,9 +11,8 @@ use std::net::SocketAddr;
 use dissector_core::compare::{JoinedConnection, Path};
 use dissector_core::connection::{Outcome, Side};
 
-pub use changes::texts as change_texts;
 pub use collection::collect;
-pub use passage::{IcmpPassage, Passage, Seen, Step};
+pub use passage::{IcmpPassage, Passage, Step};
 
 use crate::timeline::Timeline;
 
@@ -74,6 +73,11 @@ impl Journey {
 }
 
 impl Station {
+    /// Its name in brackets: it may be called as an end is.
+    pub fn shown(&self) -> String {
+        format!("[{}]", self.name)
+    }
+
     /// Client and server as the point saw them.
     pub fn ends(&self) -> Option<[SocketAddr; 2]> {
         self.timeline.as_ref().map(|timeline| [timeline.client, timeline.server])

@@ -20,7 +20,7 @@ pub fn draw(journey: &Journey) -> String {
         let names = said::other_names(journey, place);
         let names = names.iter().map(|(side, name)| format!("<br/>{side} = {}", escaped(name)));
         let names: String = names.collect();
-        let _ = writeln!(text, "    participant P{place} as {}{names}", escaped(&station.name));
+        let _ = writeln!(text, "    participant P{place} as {}{names}", escaped(&station.shown()));
     }
     let _ = writeln!(text, "    participant S as server<br/>{server}");
     let outcome = journey.outcome().map_or_else(String::new, |it| format!(": {it}"));

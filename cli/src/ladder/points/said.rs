@@ -17,7 +17,7 @@ pub fn paths(journey: &Journey) -> Vec<String> {
     let several = journey.hops.len() > 1;
     let paths = journey.paths().map(|(place, _, path)| match several {
         true => {
-            let [one, two] = [&journey.stations[place].name, &journey.stations[place + 1].name];
+            let [one, two] = [place, place + 1].map(|place| journey.stations[place].shown());
             format!("{one} – {two}: {path}: {}", path.doc())
         }
         false => format!("{path}: {}", path.doc()),
@@ -64,18 +64,18 @@ pub fn remarks(journey: &Journey, passage: &Passage) -> Vec<String> {
     let mut remarks: Vec<String> = passage.changes.iter().flatten().cloned().collect();
     let stations = &journey.stations;
     for (hop, fate) in passage.fates.iter().enumerate() {
-        let between = || format!("{} and {}", stations[hop].name, stations[hop + 1].name);
+        let between = || format!("{} and {}", stations[hop].shown(), stations[hop + 1].shown());
         match fate {
             Some(Fate::Appeared) => remarks.push(format!("made between {}", between())),
             Some(Fate::Doubled) => remarks.push(format!("doubled between {}", between())),
             Some(Fate::NotCaptured) => {
                 let missed = if passage.seen[hop].is_none() { hop } else { hop + 1 };
-                remarks.push(format!("{} did not capture it", stations[missed].name));
+                remarks.push(format!("{} did not capture it", stations[missed].shown()));
             }
             Some(Fate::Unknown) => {
                 let missed = if passage.seen[hop].is_none() { hop } else { hop + 1 };
                 if passage.seen[missed].is_none() {
-                    remarks.push(format!("{} may not have captured it", stations[missed].name));
+                    remarks.push(format!("{} may not have captured it", stations[missed].shown()));
                 }
             }
             _ => {}

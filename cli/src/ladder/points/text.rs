@@ -139,7 +139,7 @@ impl<'a> Drawing<'a> {
         let stations = &self.journey.stations;
         let mut head = Canvas::new(self.arrow_width());
         for (place, station) in stations.iter().enumerate() {
-            head.put_around(self.lane_at(place), self.lane, &station.name);
+            head.put_around(self.lane_at(place), self.lane, &station.shown());
         }
         let line = format!(
             "{:>times$}  {:<client$} {} server",

@@ -107,7 +107,9 @@ pub fn clocks([first, second]: [&str; 2], clocks: &Clocks, time_ns: i64) -> Vec<
         (ClockKind::OneSided, _) => format!(
             "{is_apart}, less the time on the way: segments of one direction only were seen at both"
         ),
-        (_, Some(uncertainty)) if apart <= uncertainty => format!("they agree ({exact})"),
+        (_, Some(uncertainty)) if apart <= uncertainty => {
+            format!("{second}'s and {first}'s agree ({exact})")
+        }
         _ => is_apart,
     }];
     let rate = match piece.kind {

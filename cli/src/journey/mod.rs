@@ -8,7 +8,7 @@ mod runs;
 
 use std::net::SocketAddr;
 
-use dissector_core::compare::{JoinedConnection, Path};
+use dissector_core::compare::{JoinedBy, JoinedConnection, Path};
 use dissector_core::connection::{Outcome, Side};
 
 pub use collection::collect;
@@ -43,6 +43,17 @@ pub struct Hop {
     pub joined: Option<JoinedConnection>,
     /// How far the clocks are apart, in whole sentences.
     pub clocks: Vec<String>,
+}
+
+impl Hop {
+    /// Whether the segments have fates: those of two connections, or of one that the other point need not
+    /// have seen, have none.
+    pub fn has_fates(&self) -> bool {
+        let none = [Path::Proxied, Path::Ambiguous, Path::OnePoint];
+        self.joined
+            .as_ref()
+            .is_some_and(|it| !none.contains(&it.path) && it.joined_by != Some(JoinedBy::Time))
+    }
 }
 
 impl Journey {

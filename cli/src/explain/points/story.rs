@@ -38,25 +38,23 @@ pub fn clocks(journey: &Journey) -> Vec<String> {
 /// Place and sentence of each segment that matters, or of several that belong together.
 pub fn sentences(journey: &Journey) -> Vec<(String, String)> {
     let mut told: Vec<(String, String)> = Vec::new();
-    let mut lost: Vec<&Passage> = Vec::new();
+    let mut lost: Vec<Vec<&Passage>> = Vec::new();
     let mut quiet = 0_u64;
     for step in &journey.steps {
-        // Consecutive losses of one segment have one sentence.
+        // Losses of one segment in a row, of both directions by turns, have one sentence.
         if let Step::Segment(passage) = step
             && passage.lost_behind().is_some()
-            && lost.first().is_none_or(|first| is_copy(first, passage))
         {
             end_quiet(&mut told, &mut quiet);
-            lost.push(passage);
+            match lost.iter_mut().find(|copies| is_copy(copies[0], passage)) {
+                Some(copies) => copies.push(passage),
+                None => lost.push(vec![passage]),
+            }
             continue;
         }
         end_lost(journey, &mut told, &mut lost);
         match step {
-            Step::Segment(passage) if passage.lost_behind().is_some() => {
-                end_quiet(&mut told, &mut quiet);
-                lost.push(passage);
-            }
-            Step::Segment(passage) if is_quiet(passage) => quiet += 1,
+            Step::Segment(passage) if passage.is_plain() => quiet += 1,
             Step::Segment(passage) => {
                 end_quiet(&mut told, &mut quiet);
                 told.push((moment(journey, passage.time_ns), arrived(journey, passage)));
@@ -73,11 +71,6 @@ pub fn sentences(journey: &Journey) -> Vec<(String, String)> {
     told
 }
 
-/// Whether it arrived, and is neither part of handshake or close nor remarkable.
-fn is_quiet(passage: &Passage) -> bool {
-    passage.is_plain()
-}
-
 /// Whether both carry the same of the same end.
 fn is_copy(first: &Passage, other: &Passage) -> bool {
     let numbers = |it: &Passage| (it.from(), it.event.seq, it.event.len, kind(it));
@@ -92,19 +85,26 @@ fn end_quiet(told: &mut Vec<(String, String)>, quiet: &mut u64) {
     }
 }
 
-fn end_lost(journey: &Journey, told: &mut Vec<(String, String)>, lost: &mut Vec<&Passage>) {
-    let all = std::mem::take(lost);
-    let (Some(first), Some(last)) = (all.first(), all.last()) else { return };
-    let Some(station) = first.lost_behind() else { return };
+fn end_lost(journey: &Journey, told: &mut Vec<(String, String)>, lost: &mut Vec<Vec<&Passage>>) {
+    let all = lost.drain(..).filter_map(|copies| {
+        Some((moment(journey, copies.first()?.time_ns), lost_copies(journey, &copies)?))
+    });
+    told.extend(all);
+}
+
+/// A segment and its copies that were lost.
+fn lost_copies(journey: &Journey, copies: &[&Passage]) -> Option<String> {
+    let (first, last) = (copies.first()?, copies.last()?);
+    let station = first.lost_behind()?;
     let here = journey.stations[station].shown();
     let there = match first.from() {
         Side::Client => journey.stations[station + 1].shown(),
         Side::Server => journey.stations[station - 1].shown(),
     };
-    let frames: Vec<_> =
-        all.iter().filter_map(|it| it.seen[station]).map(|seen| seen.frame.to_string()).collect();
+    let frames = copies.iter().filter_map(|it| it.seen[station]);
+    let frames: Vec<_> = frames.map(|seen| seen.frame.to_string()).collect();
     let what = name(first);
-    let sentence = match &frames[..] {
+    Some(match &frames[..] {
         [frame] => format!("{what} left {here} in frame {frame} and did not get to {there}."),
         _ => {
             let lasted = last.time_ns.saturating_sub(first.time_ns).max(0).unsigned_abs();
@@ -115,8 +115,7 @@ fn end_lost(journey: &Journey, told: &mut Vec<(String, String)>, lost: &mut Vec<
                 frames.join(", ")
             )
         }
-    };
-    told.push((moment(journey, first.time_ns), sentence));
+    })
 }
 
 /// A segment that was not lost.
@@ -158,7 +157,10 @@ fn arrived(journey: &Journey, passage: &Passage) -> String {
             Some(Fate::NotCaptured) => sentence.push_str(&format!(
                 " It is not in the capture of {missing}, but the ends show that it passed there."
             )),
-            Some(Fate::Unknown) if passage.seen[hop].is_none() || passage.seen[hop + 1].is_none() => {
+            Some(Fate::Unknown)
+                if journey.hops[hop].has_fates()
+                    && [hop, hop + 1].iter().any(|place| passage.seen[*place].is_none()) =>
+            {
                 sentence.push_str(&format!(
                     " Whether it passed {missing} cannot be said: that capture does not cover it."
                 ));

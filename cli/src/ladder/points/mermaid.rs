@@ -65,7 +65,7 @@ fn segment(text: &mut String, journey: &Journey, passage: &Passage) {
     else {
         return;
     };
-    let from = match passage.appeared_at() {
+    let from = match passage.appeared_at().or(passage.begins_unknown_at()) {
         Some(_) => format!("P{first}"),
         None => sender.to_owned(),
     };

@@ -239,7 +239,8 @@ impl Picture<'_> {
         let direction = if from == Side::Client { 1.0 } else { -1.0 };
         let between = self.between();
         let appeared = passage.appeared_at().is_some();
-        let start = match appeared {
+        let unknown = passage.begins_unknown_at().is_some();
+        let start = match appeared || unknown {
             true => self.lanes[first] - direction * between * 0.55,
             false => self.x(from) + direction * 3.0,
         };
@@ -258,6 +259,10 @@ impl Picture<'_> {
             },
         };
         self.arrow((start, end), y, from, &format!("{colour}{again}"), head);
+        if unknown {
+            let at = y + self.slope(from, start) + 4.0;
+            self.text(start - direction * 8.0, at, "faint", "middle", "?");
+        }
         if appeared {
             let at = y + self.slope(from, start);
             let _ = write!(
@@ -285,9 +290,8 @@ impl Picture<'_> {
         }
         let mut remarks = said::remarks(self.journey, passage);
         // The dot says what came from in between.
-        remarks.retain(|remark| {
-            !changes.contains(remark) && !(appeared && remark.starts_with("made"))
-        });
+        remarks
+            .retain(|remark| !(changes.contains(remark) || appeared && remark.starts_with("made")));
         remarks.extend(Some(said::findings(passage)).filter(|it| !it.is_empty()));
         let room = ((between / FAINT_CHARACTER) as usize).max(30);
         for line in textwrap::wrap(&remarks.join("; "), room) {
@@ -306,7 +310,7 @@ impl Picture<'_> {
     /// The middle between the two lanes of which an arrow covers most.
     fn label_middle(&self, low: f64, high: f64) -> f64 {
         let covered = |pair: &&[f64]| (pair[1].min(high) - pair[0].max(low)) as i64;
-        let best = self.lanes.windows(2).max_by_key(covered);
+        let best = self.lanes.windows(2).rev().max_by_key(covered);
         best.map_or((low + high) / 2.0, |pair| (pair[0].max(low) + pair[1].min(high)) / 2.0)
     }
 

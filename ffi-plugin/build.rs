@@ -12,6 +12,7 @@ const INCLUDE_VARIABLE: &str = "WIRESHARK_INCLUDE_DIR";
 const SHIM: &[&str] = &[
     "intercept.c",
     "passes.c",
+    "points.c",
     "preferences.c",
     "register.c",
     "report.c",

@@ -124,6 +124,25 @@ fn statistics_in_both_byte_orders_and_in_the_units_of_their_interface() {
 }
 
 #[test]
+fn statistics_in_microseconds_beside_frames_in_nanoseconds() {
+    // So dumpcap writes them.
+    let options = [
+        LITTLE.option(2, &LITTLE.time((NOW - 1) * 1_000_000)),
+        LITTLE.option(3, &LITTLE.time((NOW + 2) * 1_000_000)),
+    ];
+    let file = pcapng(
+        LITTLE,
+        &[
+            LITTLE.packet(0, NOW * SECOND, &SYN),
+            LITTLE.statistics(0, (NOW + 2) * 1_000_000, &options.concat()),
+        ],
+    );
+    let (coverage, ..) = read(&file);
+    assert_eq!((coverage.start_ns, coverage.end_ns), (ns(NOW - 1, 0), ns(NOW + 2, 0)));
+    assert_eq!(coverage.span(), coverage.start_ns.zip(coverage.end_ns));
+}
+
+#[test]
 fn statistics_repeat_themselves_and_damaged_ones_say_nothing() {
     let dropped = |dropped: u64| LITTLE.option(5, &LITTLE.u64(dropped));
     let file = pcapng(

@@ -74,6 +74,8 @@ learn(tvbuff_t *tvb, packet_info *pinfo, void *data, unsigned most, learn_functi
         return;
     if (captured > most)
         captured = most;
+    if (tcphs_points_on)
+        tcphs_points_turn(pinfo);
     read_ip_header(data, &segment);
     segment.frame = pinfo->num;
     segment.time_ns = tcphs_time_ns(pinfo->abs_ts.secs, pinfo->abs_ts.nsecs);

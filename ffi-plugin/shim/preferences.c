@@ -80,4 +80,5 @@ tcphs_preferences_register(void)
     prefs_register_uint_preference(module, "slow_ms", "Slow handshake (milliseconds)",
         "A handshake that takes longer than this is a finding (tcphs.expert.slow_handshake).",
         10, &slow_ms);
+    tcphs_points_register(module);
 }

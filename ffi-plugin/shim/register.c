@@ -19,7 +19,9 @@ static int proto_tcphs_icmpv6 = -1;
 static void
 proto_register_tcphs(void)
 {
-    static int *ett[] = { &tcphs_ett[0], &tcphs_ett[1], &tcphs_ett[2], &tcphs_ett[3] };
+    static int *ett[] = {
+        &tcphs_ett[0], &tcphs_ett[1], &tcphs_ett[2], &tcphs_ett[3], &tcphs_ett[4],
+    };
     int proto_tcp = proto_get_id_by_filter_name("tcp");
 
     if (proto_tcp == -1)

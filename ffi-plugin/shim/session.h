@@ -56,7 +56,10 @@
 #define TCPHS_MAX_LABEL 64
 
 /// Most octets of the comment beside an arrow.
-#define TCPHS_MAX_COMMENT 128
+#define TCPHS_MAX_COMMENT 192
+
+/// Most octets of the name of a point beside an arrow.
+#define TCPHS_MAX_POINT 64
 
 /// The segments of one capture file, by frame.
 ///
@@ -84,7 +87,8 @@ typedef struct tcphs_item {
     uint32_t text;
     uint8_t field; ///< Number of the field, from 0 in the order of registration.
     uint8_t level; ///< 0 directly below the protocol, 1 in the latest subtree.
-    /// 1 if a subtree for the client begins here, 2 for the server, 3 for the verdict, otherwise 0.
+    /// 1 if a subtree for the client begins here, 2 for the server, 3 for the verdict,
+    /// 4 for the way between two points, otherwise 0.
     uint8_t subtree;
     bool hidden; ///< True if it is for filters only, because another line shows the same.
 } tcphs_item;
@@ -143,6 +147,7 @@ typedef struct tcphs_row {
 /// One segment for the listeners of the tap.
 typedef struct tcphs_tapped {
     uint32_t connection; ///< Number of its connection.
+    uint32_t half; ///< The connection for statistics: where a file has several points, as this point saw it.
     uint16_t source_port; ///< Port of the sender.
     uint16_t destination_port; ///< Port of the receiver.
     /// Address of the sender, in network order; an IPv4 address is in the first 4 octets.
@@ -152,6 +157,9 @@ typedef struct tcphs_tapped {
     uint8_t ip_version;
     bool staged; ///< Whether it has a stage; otherwise `label` and `comment` are empty.
     bool later; ///< Whether every frame had been learned before.
+    /// Where a file has several points: the points between which an arrow is drawn, C strings. An
+    /// empty one stands for the end itself.
+    uint8_t points[2][TCPHS_MAX_POINT];
     uint8_t label[TCPHS_MAX_LABEL]; ///< Label of an arrow: the step, a C string.
     uint8_t comment[TCPHS_MAX_COMMENT]; ///< Comment beside the arrow: connection and states, a C string.
 } tcphs_tapped;
@@ -179,6 +187,17 @@ tcphs_status tcphs_session_learn(struct tcphs_session *session, const tcphs_segm
 /// Each pointer is null or valid, and `message->captured` for `message->captured_octets` octets.
 tcphs_status tcphs_session_learn_icmp(struct tcphs_session *session, const tcphs_segment *message);
 
+/// Tells at which interface the frames from now on were captured, before they are learned: the
+/// interfaces of this file are points of the way. Not called for other files. `section` and `interface`
+/// are Wireshark's numbers. `name` is its name, or null; `description` that of the interface, or null.
+///
+/// `session` is null or valid; `name` and `description` are null or C strings.
+tcphs_status tcphs_session_turn_to_point(struct tcphs_session *session,
+                                         uint32_t section,
+                                         uint32_t interface,
+                                         const char *name,
+                                         const char *description);
+
 /// Ends the first dissection of a frame, with or without segments. `time_ns` is its time, by which
 /// connections are judged, or `TCPHS_NO_TIME` if it is no packet.
 ///
@@ -194,8 +213,14 @@ tcphs_status tcphs_session_end_frame(struct tcphs_session *session, uint32_t fra
 /// stage, or for every segment if so configured, separated by ` | `. The text lives until the next
 /// call with this session. `TCPHS_NOT_FOUND` if the frame has no such segment.
 ///
+/// What became of a segment between points is included only if `later` is true, which means that
+/// every frame has been learned.
+///
 /// `session` is null or valid; `out` is null or valid for writes.
-tcphs_status tcphs_session_info(struct tcphs_session *session, uint32_t frame, const char **out);
+tcphs_status tcphs_session_info(struct tcphs_session *session,
+                                uint32_t frame,
+                                bool later,
+                                const char **out);
 
 /// Writes the lines of the packet details for segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND`
 /// if the frame has no such segment.
@@ -256,7 +281,7 @@ const struct tcphs_column *tcphs_statistics_columns(uint8_t kind, size_t *count)
 /// `statistics` is null or valid.
 tcphs_status tcphs_statistics_clear(struct tcphs_statistics *statistics);
 
-/// Takes in a packet of a connection. If `later` is true, which means that every frame has been
+/// Takes in a packet of a connection (`tcphs_tapped.half`). If `later` is true, which means that every frame has been
 /// learned, writes the number of the changed row to `row`. `TCPHS_NOT_FOUND` if no row has changed:
 /// the connection was seen before, or its verdict is not known yet.
 tcphs_status tcphs_statistics_see(struct tcphs_statistics *statistics,

@@ -50,7 +50,7 @@ extern hf_register_info *tcphs_hf;
 extern int tcphs_hf_count;
 
 /* Subtrees by tcphs_item.subtree; 0 is the protocol. */
-extern int tcphs_ett[4];
+extern int tcphs_ett[5];
 
 /* The dissectors in front of those of TCP and ICMP, and these themselves. */
 int
@@ -62,6 +62,22 @@ tcphs_intercept_icmpv6(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
 extern dissector_handle_t tcphs_tcp_handle;
 extern dissector_handle_t tcphs_icmp_handle;
 extern dissector_handle_t tcphs_icmpv6_handle;
+
+/* Whether the interfaces of the capture file that is open may be points of the
+ * way. Then tcphs_points_turn() is to be called for each frame before anything
+ * of it is learned. */
+extern bool tcphs_points_on;
+void
+tcphs_points_turn(packet_info *pinfo);
+
+/* To be called when a capture file is opened. */
+void
+tcphs_points_begin(void);
+
+/* Registers the preference. */
+struct pref_module;
+void
+tcphs_points_register(struct pref_module *module);
 
 /* Registers the routines that open and close the session. */
 void

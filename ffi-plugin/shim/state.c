@@ -9,7 +9,7 @@
 
 int tcphs_proto = -1;
 protocol_t *tcphs_protocol;
-int tcphs_ett[4] = { -1, -1, -1, -1 };
+int tcphs_ett[5] = { -1, -1, -1, -1, -1 };
 hf_register_info *tcphs_hf;
 int tcphs_hf_count;
 dissector_handle_t tcphs_tcp_handle;
@@ -23,6 +23,7 @@ open_file(void)
     tcphs_file = tcphs_session_new();
     tcphs_report_failure(TCPHS_NOTHING_SHOWN);
     tcphs_preferences_apply();
+    tcphs_points_begin();
 }
 
 static void

@@ -23,6 +23,8 @@
 #pragma weak create_dissector_handle
 #pragma weak dissector_add_uint
 #pragma weak dissector_get_uint_handle
+#pragma weak epan_get_interface_description
+#pragma weak epan_get_interface_name
 #pragma weak expert_add_info
 #pragma weak expert_add_info_format
 #pragma weak expert_register_field_array
@@ -47,6 +49,7 @@
 #pragma weak g_string_free
 #pragma weak g_string_new
 #pragma weak g_strnfill
+#pragma weak get_data_source_tvb
 #pragma weak have_tap_listener
 #pragma weak prefs_register_bool_preference
 #pragma weak prefs_register_enum_preference
@@ -87,6 +90,7 @@
 #pragma weak stats_tree_register_plugin
 #pragma weak tap_queue_packet
 #pragma weak tvb_captured_length
+#pragma weak tvb_get_ntohl
 #pragma weak tvb_get_ptr
 #pragma weak tvb_reported_length
 #pragma weak wmem_alloc

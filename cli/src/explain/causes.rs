@@ -108,6 +108,11 @@ impl Weighed {
         });
     }
 
+    /// Whether the capture or the counters leave the cause.
+    pub fn lists(&self, cause: Cause) -> bool {
+        self.causes.iter().any(|left| left.cause == cause)
+    }
+
     fn note(&self, cause: Cause) -> &str {
         let found = self.counted.iter().find(|(counted, ..)| *counted == cause);
         found.map_or("", |(_, _, note)| note)

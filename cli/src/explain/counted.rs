@@ -1,14 +1,15 @@
 //! What the kernels of the hosts counted, beside what the capture has.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::net::IpAddr;
 use std::path::Path;
 
 use dissector_core::ClosedConnection;
-use dissector_core::connection::{Advice, Side};
+use dissector_core::connection::{Advice, Cause, Side};
 use dissector_core::counters::{
-    About, Agreement, Counters, Counts, HostTally, NotComparable, Rises, Testimony, can_tell,
+    About, Agreement, Counters, Counts, HostTally, NotComparable, Rises, Said, Testimony, can_tell,
     fitting_side, judge,
 };
 
@@ -28,13 +29,27 @@ pub struct Counted {
     hosts: HashMap<IpAddr, HostTally>,
 }
 
+/// An output of `nstat -az` has some tens of thousands of octets.
+const LONGEST: u64 = 1 << 20;
+
 /// The judgement on one connection.
 pub struct Heard {
     side: Side,
     host: IpAddr,
-    /// Whether the command line says whose counters they are.
-    is_told: bool,
+    /// How the host is known.
+    known: Known,
     result: Result<Testimony, String>,
+}
+
+/// How it is known whose counters they are.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Known {
+    /// The command line says it.
+    Told,
+    /// They fit one end only.
+    Found,
+    /// They are taken for the server's.
+    Assumed,
 }
 
 impl Counted {
@@ -69,18 +84,27 @@ impl Counted {
             (Ok(rises), Some(client), Some(server)) => fitting_side(rises, client, server),
             _ => None,
         };
-        let side = self.of.or_else(fitting).unwrap_or(Side::Server);
+        let (side, known) = match (self.of, fitting()) {
+            (Some(side), _) => (side, Known::Told),
+            // One host is both ends.
+            (None, _) if ends[0] == ends[1] => (Side::Server, Known::Told),
+            (None, Some(side)) => (side, Known::Found),
+            (None, None) => (Side::Server, Known::Assumed),
+        };
         let own = &timeline.counts;
         let causes = advice.map_or(&[][..], |advice| advice.causes);
         let tally = if side == Side::Client { client } else { server };
         let result = match (&self.rises, tally) {
             (Err(error), _) => Err(format!("They decide nothing: {error}.")),
-            (Ok(rises), Some(host)) => Ok(judge(rises, side, (own, host), causes)),
+            (Ok(rises), Some(host)) => {
+                let testimony = judge(rises, side, (own, host), causes);
+                Ok(if known == Known::Assumed { testimony.doubted() } else { testimony })
+            }
             (Ok(_), None) => {
                 Err("They decide nothing: the capture has too many hosts to count for each.".into())
             }
         };
-        Heard { side, host: ends[side as usize], is_told: self.of.is_some(), result }
+        Heard { side, host: ends[side as usize], known, result }
     }
 }
 
@@ -97,15 +121,21 @@ impl Heard {
         }
     }
 
-    pub fn write(&self, page: &mut Page, outcome: &str) {
+    /// `outcome` is its label; of the causes that are not listed, only those are told that some counter speaks
+    /// for.
+    pub fn write(&self, page: &mut Page, outcome: &str, is_listed: impl Fn(Cause) -> bool) {
         page.heading(&format!("What the {} kernel counted", self.whose()));
-        if !self.is_told {
-            let other = if self.side == Side::Server { "client" } else { "server" };
-            page.paragraph(&format!(
-                "The outputs are taken for those of {}, the {}; if they are not, say --nstat-of {other}.",
-                self.host,
-                self.side.role()
-            ));
+        let (host, role) = (self.host, self.side.role());
+        let other = if self.side == Side::Server { "client" } else { "server" };
+        match self.known {
+            Known::Told => {}
+            Known::Found => page.paragraph(&format!(
+                "By their numbers, the outputs are of {host}, the {role}, and not of the {other}."
+            )),
+            Known::Assumed => page.paragraph(&format!(
+                "The outputs are taken for those of {host}, the {role}, but they may as well be of the \
+                 {other}. With --nstat-of {role} or --nstat-of {other}, they say more."
+            )),
         }
         let testimony = match &self.result {
             Ok(testimony) => testimony,
@@ -114,25 +144,32 @@ impl Heard {
         if let Some(reason) = &testimony.not_of_host {
             return page.paragraph(&format!("They decide nothing: {reason}"));
         }
-        if testimony.said.is_empty() {
+        let matters = |said: &&Said| match said.about {
+            About::Cause(cause) => {
+                is_listed(cause) || said.leans || said.agreement == Agreement::Agrees
+            }
+            _ => true,
+        };
+        let mut told = testimony.said.iter().filter(matters).peekable();
+        if told.peek().is_none() {
             return page.paragraph("No counter of this host tells anything about this connection.");
         }
-        let mut told = testimony.said.iter().peekable();
+        let mut explained = Vec::new();
         while let Some(said) = told.next() {
             let mut subjects = vec![subject(said.about, outcome)];
-            let alike = |other: &&_| {
-                let other: &dissector_core::counters::Said = other;
+            let alike = |other: &&Said| {
                 (other.agreement, &other.sentence) == (said.agreement, &said.sentence)
             };
             while let Some(other) = told.next_if(alike) {
                 subjects.push(subject(other.about, outcome));
             }
             let counted = match (said.counted, said.counters) {
-                ("", _) => String::new(),
+                (counted, _) if counted.is_empty() || explained.contains(&counted) => String::new(),
                 (counted, [_]) => format!(" It counts {counted}."),
                 (counted, _) => format!(" They count {counted}."),
             };
-            let first = format!("{}, {}:", subjects.join(" and "), said.agreement);
+            explained.push(said.counted);
+            let first = format!("{}, {}:", subjects.join(", "), said.agreement);
             page.item(&first, &format!("{}{FAINT}{counted}{FAINT:#}", said.sentence));
         }
         if testimony.said.iter().any(|said| said.agreement != Agreement::Agrees) {
@@ -174,6 +211,8 @@ pub fn advise(page: &mut Page, timeline: &Timeline) {
 fn counters(file: &Path) -> Result<Counters, Failure> {
     let failure =
         |error: &dyn std::fmt::Display| Failure::Read(format!("{}: {error}", file.display()));
-    let octets = fs::read(file).map_err(|error| failure(&error))?;
+    let mut octets = Vec::new();
+    let opened = File::open(file).map_err(|error| failure(&error))?;
+    opened.take(LONGEST).read_to_end(&mut octets).map_err(|error| failure(&error))?;
     Counters::parse(&String::from_utf8_lossy(&octets)).map_err(|error| failure(&error))
 }

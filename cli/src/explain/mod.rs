@@ -63,7 +63,11 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
         others.extend(resets::unasked(timeline));
         let heard =
             counted.as_ref().map(|counted| counted.hear(timeline, timeline.verdict.advice()));
-        let found = Found { others: &others, heard: heard.as_ref() };
+        let found = Found {
+            outcome: timeline.verdict.outcome.label(),
+            others: &others,
+            heard: heard.as_ref(),
+        };
         output.text(&explanation(timeline, &found, &files, drawable, columns))?;
     }
     output.flush()?;
@@ -76,6 +80,8 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
 
 /// What bears on a connection besides its own packets.
 struct Found<'a> {
+    /// The label of its outcome.
+    outcome: &'a str,
     /// In other connections.
     others: &'a [Witnessed],
     /// In the counters of a host.
@@ -124,9 +130,6 @@ fn explanation(
         None => page.paragraph(outcome.advice().means),
     }
     circumstances::remarks(timeline).iter().for_each(|remark| page.paragraph(remark));
-    if let Some(heard) = found.heard {
-        heard.write(&mut page, outcome.label());
-    }
     let verdict = &timeline.verdict;
     if strays::means(timeline).is_some() {
         // There was no connection to look into.
@@ -134,8 +137,11 @@ fn explanation(
         advice(&mut page, outcome.advice(), verdict.cause_evidence, found, &target);
     } else if outcome != Outcome::Complete {
         // It came up; its outcome says how much of it was captured.
-        let nothing = Found { others: &[], heard: None };
+        let nothing = Found { outcome: outcome.label(), others: &[], heard: None };
         advice(&mut page, outcome.advice(), EvidenceSet::EMPTY, &nothing, &target);
+    }
+    if let (Some(heard), None) = (found.heard, verdict.advice()) {
+        heard.write(&mut page, outcome.label(), |_| true);
     }
     if let Some(end) = verdict.end_advice() {
         let open = verdict.close == Close::Open;
@@ -174,6 +180,7 @@ fn advice(
     let mut weighed = Weighed::new(advice, evidence, found.others);
     if let Some(heard) = found.heard {
         weighed.heed(heard, advice);
+        heard.write(page, found.outcome, |cause| weighed.lists(cause));
     }
     weighed.write(page);
     let named = weighed.named();

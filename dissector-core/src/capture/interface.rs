@@ -181,6 +181,11 @@ impl Interfaces {
         self.span.begins_before(time_ns)
     }
 
+    /// The latest time of all frames so far.
+    pub fn last_ns(&self) -> Option<i64> {
+        self.span.get().map(|(_, last_ns)| last_ns)
+    }
+
     /// Takes in what the file says of an interface. It may be said again, and counts from the start of the
     /// capture.
     pub fn count(&mut self, number: u32, statistics: &Coverage) {

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
-use super::joining::Pair;
+use super::joining::{Pair, unordered};
+use super::timing::{LONGEST_WAY_NS, Timing};
 use super::trace::Trace;
 use super::{Map, Set};
+use crate::vocabulary::Side;
 
 /// Which point is nearer the clients that reach a server, as most connections tell.
 pub(super) struct Usual {
@@ -33,19 +35,73 @@ impl Usual {
     }
 }
 
-/// The servers that a point has seen, under the names of both points.
-pub(super) struct Servers(Set<SocketAddr>);
+/// What a point has seen of whom.
+pub(super) struct Acquaintances {
+    /// Servers under the names of both points.
+    servers: Set<SocketAddr>,
+    /// Both ends of a connection, in the same order whichever is the client.
+    ends: Set<[SocketAddr; 2]>,
+}
 
-impl Servers {
-    pub fn new(own: &[Trace], pairs: &[Pair], point: usize, traces: [&[Trace]; 2]) -> Self {
-        let mut servers: Set<_> = own.iter().map(|trace| trace.ends()[1]).collect();
+impl Acquaintances {
+    pub fn new(point: usize, traces: [&[Trace]; 2], pairs: &[Pair]) -> Self {
+        let own = || traces[point].iter().map(Trace::ends);
         let other = 1 - point;
         let there = pairs.iter().map(|pair| traces[other][pair.places[other]].ends()[1]);
-        servers.extend(there);
-        Self(servers)
+        let servers = own().map(|[_, server]| server).chain(there).collect();
+        Self { servers, ends: own().map(unordered).collect() }
     }
 
-    pub fn contains(&self, server: SocketAddr) -> bool {
-        self.0.contains(&server)
+    /// Whether the point has seen other connections of this one's server.
+    pub fn know_server_of(&self, trace: &Trace) -> bool {
+        self.servers.contains(&trace.ends()[1])
+    }
+
+    /// Whether the point has seen these ends.
+    pub fn know_ends_of(&self, trace: &Trace) -> bool {
+        self.ends.contains(&unordered(trace.ends()))
+    }
+}
+
+/// What is left of a point: connections that could not be joined.
+pub(super) struct Left {
+    /// The times of those with the same ends, by the first point's clock.
+    by_ends: Map<[SocketAddr; 2], Vec<[i64; 2]>>,
+    /// When those began whose SYN was seen, in order.
+    begins: Vec<i64>,
+}
+
+impl Left {
+    pub fn new(
+        point: usize,
+        traces: &[Trace],
+        left: impl Iterator<Item = usize>,
+        timing: &Timing,
+    ) -> Self {
+        let mut all = Self { by_ends: Map::default(), begins: Vec::new() };
+        for trace in left.map(|place| &traces[place]) {
+            let times =
+                [trace.first_ns, trace.last_ns].map(|time_ns| timing.common(point, time_ns));
+            all.by_ends.entry(unordered(trace.ends())).or_default().push(times);
+            if trace.way(Side::Client).initial().is_some() {
+                all.begins.push(times[0]);
+            }
+        }
+        all.begins.sort_unstable();
+        all
+    }
+
+    /// Whether one of them has the same ends at the same time.
+    pub fn have_ends_of(&self, trace: &Trace, [first_ns, last_ns]: [i64; 2]) -> bool {
+        self.by_ends
+            .get(&unordered(trace.ends()))
+            .is_some_and(|all| all.iter().any(|[from, to]| *from <= last_ns && first_ns <= *to))
+    }
+
+    /// Whether one of them began at about this time.
+    pub fn began_about(&self, time_ns: i64) -> bool {
+        let from = time_ns.saturating_sub(LONGEST_WAY_NS);
+        let next = self.begins.partition_point(|begin| *begin < from);
+        self.begins.get(next).is_some_and(|begin| *begin <= time_ns.saturating_add(LONGEST_WAY_NS))
     }
 }

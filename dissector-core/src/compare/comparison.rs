@@ -1,7 +1,7 @@
 //! Two observations compared.
 
 use super::clocks::Clocks;
-use super::company::{Servers, Usual};
+use super::company::{Acquaintances, Left, Usual};
 use super::crossing::{Crossing, cross};
 use super::joined::{JoinedConnection, judge};
 use super::joining::{Joining, Joint, sides};
@@ -17,8 +17,8 @@ use crate::vocabulary::{Fate, JoinedBy, Path, Side};
 /// See the [module](self) for an example.
 #[derive(Debug)]
 pub struct Comparison {
-    points: [Observation; 2],
-    entries: Vec<Entry>,
+    pub(super) points: [Observation; 2],
+    pub(super) entries: Vec<Entry>,
     timing: Timing,
 }
 
@@ -112,19 +112,34 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
             path: None,
         });
     }
-    let servers = [0, 1].map(|point| Servers::new(traces[point], &joining.pairs, point, traces));
+    let renumbers = joining.pairs.iter().any(|pair| pair.shifts != [0; 2]);
+    let translates = joining.pairs.iter().any(|pair| {
+        let [a, b] = pair.joint(traces).traces;
+        sides(a, b) == Side::BOTH && a.ends() != b.ends()
+    });
+    let (rewrites, rewrites_all) = (renumbers || translates, renumbers && translates);
+    let left = [0, 1].map(|point| Left::new(point, traces[point], joining.left(point), &timing));
+    let company = [0, 1].map(|point| Acquaintances::new(point, traces, &joining.pairs));
     for point in [0, 1] {
         for place in joining.left(point) {
             let trace = &traces[point][place];
             let times = [trace.first_ns, trace.last_ns].map(|time| timing.common(point, time));
             let other = 1 - point;
+            // What began before the capture has too little to be joined by, and behind a device that
+            // rewrites it may look different at the other point.
+            let began_before = trace.way(Side::Client).initial().is_none();
+            let may_be_another = began_before && (rewrites || company[other].know_ends_of(trace))
+                || left[other].have_ends_of(trace, times)
+                || rewrites_all && left[other].began_about(times[0]);
             let need_not_be_seen = !timing.is_known()
                 || !timing.overlaps(other, times)
-                || !servers[other].contains(trace.ends()[1]);
+                || !company[other].know_server_of(trace);
             let path = if joining.ambiguous[point][place] {
                 Some(Path::Ambiguous)
+            } else if need_not_be_seen {
+                Some(Path::OnePoint)
             } else {
-                need_not_be_seen.then_some(Path::OnePoint)
+                may_be_another.then_some(Path::Unknown)
             };
             let mut places = [NOWHERE; 2];
             places[point] = place as u32;

@@ -1,7 +1,7 @@
 //! The fate of each segment between the points.
 
 use super::joining::Joint;
-use super::matching::{Direction, Links};
+use super::matching::{Direction, Links, Passage};
 use super::sighting::Sighting;
 use super::timing::{LONGEST_WAY_NS, LocalClocks, Timing};
 use super::trace::Trace;
@@ -108,8 +108,15 @@ impl<'a> Way<'a> {
     pub fn links(&self) -> Links {
         self.direction.link(|near, far| {
             let [departure, arrival] = self.times(near, far);
-            let early = departure.saturating_sub(arrival);
-            self.clocks.uncertainty(departure).is_none_or(|uncertainty| early <= uncertainty)
+            let delay = arrival.saturating_sub(departure);
+            // The clocks are such that no segment that bounds them takes less than no time.
+            if delay >= 0 {
+                Passage::Usual
+            } else if self.clocks.uncertainty(departure).is_none_or(|it| delay >= -it) {
+                Passage::Possible
+            } else {
+                Passage::Impossible
+            }
         })
     }
 
@@ -157,14 +164,13 @@ impl<'a> Way<'a> {
         let Direction { near, far, .. } = &self.direction;
         let missing = Missing::new(self, links);
         // The other capture of a packet that was captured twice has its fate.
-        let lost = near
-            .iter()
-            .zip(&links.far_of)
-            .filter(|(it, link)| link.is_none() && !it.is_second_capture());
-        let lost: Vec<_> = lost.map(|(it, _)| *it).collect();
-        let fails_to_capture = lost.iter().any(|it| missing.is_not_captured(it));
-        for it in lost {
-            let fate = self.fate_of_missing(it, &missing, fails_to_capture);
+        let lost = (0..near.len())
+            .filter(|place| links.far_of[*place].is_none() && !near[*place].is_second_capture());
+        let lost: Vec<_> = lost.map(|place| (near[place], links.by_octets[place])).collect();
+        let fails_to_capture = lost.iter().any(|(it, _)| missing.is_not_captured(it));
+        for (it, in_part) in lost {
+            let misses = fails_to_capture || in_part && !missing.goes_on_behind(it);
+            let fate = self.fate_of_missing(it, &missing, misses);
             let (near, changes) = (Some(*it), ChangeSet::EMPTY);
             crossings.push(Crossing { to: self.to, near, far: None, fate, changes });
         }
@@ -217,12 +223,7 @@ impl<'a> Way<'a> {
     }
 
     /// The fate of a segment that the far point has not seen.
-    fn fate_of_missing(
-        &self,
-        it: &Sighting,
-        missing: &Missing<'_>,
-        fails_to_capture: bool,
-    ) -> Fate {
+    fn fate_of_missing(&self, it: &Sighting, missing: &Missing<'_>, misses: bool) -> Fate {
         let [near, far] = self.points;
         let departure = self.clocks.common(near, it.time_ns);
         if !self.timing.sees_arrival(far, self.to, departure) {
@@ -234,7 +235,7 @@ impl<'a> Way<'a> {
         if missing.may_be_unkept(it, End::Near) {
             return Fate::Unknown;
         }
-        let misses = fails_to_capture || self.timing.drops(far);
+        let misses = misses || self.timing.drops(far);
         if misses && !missing.is_repeated(it) { Fate::Unknown } else { Fate::Lost }
     }
 
@@ -337,11 +338,21 @@ impl<'a> Missing<'a> {
         let is_acknowledged =
             acknowledged.is_some_and(|number| !(it.end() + shift).is_after(number));
         let copy_arrived = with_number(&self.near, it.sequence.0).any(|(linked, _)| linked);
-        let octets = &there.way(self.way.to.other()).octets;
-        let seen = octets.count(it.sequence + shift, it.payload_octets) > 0
-            || with_number(&self.far, it.sequence.0)
-                .any(|(_, other)| other.length() == it.length());
+        let sent = there.way(self.way.to.other());
+        // A FIN may have come with octets before it.
+        let is_control = it.is(TcpFlags::SYN | TcpFlags::FIN);
+        let reaches = sent.numbers().is_some_and(|(_, next)| !(it.end() + shift).is_after(next));
+        let seen =
+            sent.octets.count(it.sequence + shift, it.payload_octets) > 0 || is_control && reaches;
         is_acknowledged && !copy_arrived && !seen
+    }
+
+    /// Whether the other point has seen what its sender sent after it: what is missing of it then is lost, and
+    /// not outside the capture.
+    fn goes_on_behind(&self, it: &Sighting) -> bool {
+        let shift = self.way.direction.sequence_shift;
+        let there = self.way.traces[1].way(self.way.to.other());
+        there.numbers().is_some_and(|(_, next)| next.is_after(it.end() + shift))
     }
 
     /// Whether its sender sends it again.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::Map;
 use super::sighting::Sighting;
 use super::timing::{LONGEST_WAY_NS, Timing};
-use super::trace::Trace;
+use super::trace::{Trace, Way};
 use crate::vocabulary::{JoinedBy, Side};
 use crate::wire::{SeqNumber, TcpFlags};
 
@@ -200,8 +200,7 @@ impl<'a> Joining<'a> {
         let key = |it: &Sighting| {
             let acks = it.is(TcpFlags::ACK) && !it.is(TcpFlags::SYN | TcpFlags::RST);
             let numbers = u64::from(it.sequence.0) << 32 | u64::from(it.acknowledgment.0);
-            let told = it.payload_octets > 0 || it.is(TcpFlags::FIN);
-            (acks && told).then_some((numbers, it.payload_octets))
+            acks.then_some((numbers, it.payload_octets))
         };
         self.join_by_segments(JoinedBy::Nat, key, |_, _| true);
     }
@@ -215,7 +214,16 @@ impl<'a> Joining<'a> {
         };
         let may_be = |a: &Trace, b: &Trace| !timing.is_known() || overlap(a, b, timing);
         self.join_by_segments(JoinedBy::Timestamps, key, may_be);
+        // Programs say the same in many connections, so that under other addresses or ports the identification
+        // has to agree, too.
+        let may_be_same =
+            |a: &Trace, b: &Trace| unordered(a.ends()) == unordered(b.ends()) && may_be(a, b);
         let key = |it: &Sighting| Some((u64::from(it.digest()?), it.payload_octets));
+        self.join_by_segments(JoinedBy::Payload, key, may_be_same);
+        let key = |it: &Sighting| {
+            let told = u64::from(it.identification()?) << 32 | u64::from(it.digest()?);
+            Some((told, it.payload_octets))
+        };
         self.join_by_segments(JoinedBy::Payload, key, may_be);
     }
 
@@ -310,7 +318,7 @@ fn overlap(a: &Trace, b: &Trace, timing: &Timing) -> bool {
 const LEAST_AGREEING: usize = 2;
 
 /// Both ends in an order that is the same whichever is the client.
-fn unordered([a, b]: Ends) -> Ends {
+pub(super) fn unordered([a, b]: Ends) -> Ends {
     if a <= b { [a, b] } else { [b, a] }
 }
 
@@ -324,25 +332,39 @@ pub(super) fn sides(a: &Trace, b: &Trace) -> [Side; 2] {
 /// Rule 1 of the same addresses and ports: the same initial numbers or, where a SYN is missing, numbers
 /// that overlap in each direction.
 fn have_same_numbers(a: &Trace, b: &Trace) -> bool {
+    let sides = sides(a, b);
     let mut common = 0;
-    let mut initial = 0;
-    for (side, other) in Side::BOTH.into_iter().zip(sides(a, b)) {
+    for (side, other) in Side::BOTH.into_iter().zip(sides) {
         let (mine, theirs) = (a.way(side), b.way(other));
         match (mine.initial(), theirs.initial()) {
-            (Some(one), Some(two)) if one == two => initial += 1,
+            (Some(one), Some(two)) if one == two => {}
             (Some(_), Some(_)) => return false,
             _ => {
                 let numbers = mine.numbers().zip(theirs.numbers());
                 let Some(((low, next), (from, to))) = numbers else { continue };
-                let apart = low.is_after(to) || from.is_after(next);
-                if apart {
+                if low.is_after(to) || from.is_after(next) {
                     return false;
                 }
-                common += 1;
+                // The other direction's numbers may be rewritten.
+                let peers = [(mine, b.way(other.other())), (theirs, a.way(side.other()))];
+                if !peers.into_iter().all(|(way, peer)| acknowledges_near(way, peer)) {
+                    return false;
+                }
             }
         }
+        common += 1;
     }
-    initial + common > 0
+    common > 0
+}
+
+/// Whether what a direction acknowledges is near what its peer has sent, as the other point saw it.
+fn acknowledges_near(way: &Way, peer: &Way) -> bool {
+    /// Captures that begin and end at other times miss less than so many octets before or behind.
+    const NEAR: u32 = 1 << 26;
+    let numbers = way.acknowledged().zip(peer.numbers());
+    numbers.is_none_or(|(number, (low, next))| {
+        !(low - NEAR).is_after(number) && !number.is_after(next + NEAR)
+    })
 }
 
 /// Rule 2: the same initial numbers of both sides or, where only the client's SYN is in both, with the
@@ -392,34 +414,24 @@ fn constant_shifts(
     by: JoinedBy,
     key: impl Fn(&Sighting) -> Option<(u64, u32)>,
 ) -> Option<[u32; 2]> {
-    let mut shifts = [0; 2];
+    let mut shifts = [None; 2];
+    // What the acknowledgment numbers of each side tell of the other side's.
+    let mut by_peer = [None; 2];
     let mut agreeing = 0;
     for (side, other) in Side::BOTH.into_iter().zip(sides(a, b)) {
-        let numbers = |trace: &Trace, side: Side| {
-            let mut numbers: BTreeMap<(u64, u32), Vec<SeqNumber>> = BTreeMap::new();
-            for it in trace.by(side).filter(|it| !it.is_second_capture()) {
-                let Some(key) = key(it) else { continue };
-                let numbers = numbers.entry(key).or_default();
-                if numbers.len() < MOST_ALIKE && !numbers.contains(&it.sequence) {
-                    numbers.push(it.sequence);
+        let (mine, theirs) = (by_key(a, side, &key), by_key(b, other, &key));
+        let both = mine.iter().filter_map(|(key, mine)| Some((mine, theirs.get(key)?)));
+        let (mut all, mut certain) = (Vec::new(), Vec::new());
+        for (mine, theirs) in both {
+            if let ([one], [two]) = (&mine[..], &theirs[..]) {
+                certain.push(two.sequence.0.wrapping_sub(one.sequence.0));
+                if one.is(TcpFlags::ACK) && two.is(TcpFlags::ACK) {
+                    let shift = two.acknowledgment.0.wrapping_sub(one.acknowledgment.0);
+                    by_peer[side.other() as usize].get_or_insert(shift);
                 }
             }
-            numbers
-        };
-        let (mine, theirs) = (numbers(a, side), numbers(b, other));
-        let both = mine.iter().filter_map(|(key, mine)| Some((mine, theirs.get(key)?)));
-        let differences = |mine: &[SeqNumber], theirs: &[SeqNumber]| -> Vec<u32> {
             let pairs = mine.iter().flat_map(|one| theirs.iter().map(move |two| (one, two)));
-            pairs.map(|(one, two)| two.0.wrapping_sub(one.0)).collect()
-        };
-        let mut all = Vec::new();
-        let mut certain = Vec::new();
-        for (mine, theirs) in both {
-            let differences = differences(mine, theirs);
-            if let [only] = differences[..] {
-                certain.push(only);
-            }
-            all.extend(differences);
+            all.extend(pairs.map(|(one, two)| two.sequence.0.wrapping_sub(one.sequence.0)));
         }
         // The SYN has the same difference as all that follow.
         let initial = a.way(side).initial().zip(b.way(other).initial());
@@ -431,10 +443,32 @@ fn constant_shifts(
             return None;
         }
         agreeing += all.iter().filter(|other| **other == shift).count();
-        shifts[side as usize] = shift;
+        shifts[side as usize] = Some(shift);
     }
-    let same_ends = unordered(a.ends()) == unordered(b.ends());
-    let least = if same_ends && by == JoinedBy::Timestamps { 1 } else { LEAST_AGREEING };
     let translated = by == JoinedBy::Nat;
+    let (one, two) = (a.ends(), b.ends());
+    let same_ends = unordered(one) == unordered(two);
+    let one_end = one[0] == two[0] || one[1] == two[1];
+    // Both numbers of a segment are as good as unique, and so are timestamps.
+    let is_enough = same_ends && by == JoinedBy::Timestamps || one_end && translated;
+    let least = if is_enough { 1 } else { LEAST_AGREEING };
+    let shifts = [0, 1].map(|side: usize| shifts[side].or(by_peer[side]).unwrap_or(0));
     (agreeing >= least && (!translated || shifts == [0; 2])).then_some(shifts)
+}
+
+/// The segments of a side by their key, those with the same number once.
+fn by_key(
+    trace: &Trace,
+    side: Side,
+    key: impl Fn(&Sighting) -> Option<(u64, u32)>,
+) -> BTreeMap<(u64, u32), Vec<&Sighting>> {
+    let mut keyed: BTreeMap<(u64, u32), Vec<&Sighting>> = BTreeMap::new();
+    for it in trace.by(side).filter(|it| !it.is_second_capture()) {
+        let Some(key) = key(it) else { continue };
+        let same = keyed.entry(key).or_default();
+        if same.len() < MOST_ALIKE && !same.iter().any(|other| other.sequence == it.sequence) {
+            same.push(it);
+        }
+    }
+    keyed
 }

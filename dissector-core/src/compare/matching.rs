@@ -23,11 +23,22 @@ pub(super) struct Direction<'a> {
     pub acknowledgment_shift: u32,
 }
 
+/// Whether a sighting may be the arrival of another, by the clocks.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Passage {
+    /// It would have arrived before it left.
+    Impossible,
+    /// The clocks are not known well enough to exclude it.
+    Possible,
+    /// It took no less time than others.
+    Usual,
+}
+
 /// For each sighting, the one of the same segment at the other point.
 pub(super) struct Links {
     pub far_of: Vec<Option<usize>>,
     pub near_of: Vec<Option<usize>>,
-    /// The segments that were joined by their octets: they were sent in other pieces.
+    /// The segments that arrived in other pieces, all of them or some.
     pub by_octets: Vec<bool>,
     /// By how much the TTL falls between the points, in most segments.
     pub usual_drop: Option<i16>,
@@ -76,6 +87,11 @@ impl Content {
         let kind = TcpFlags::from_bits(self.kind);
         let is_bare =
             self.payload == 0 && !kind.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
+        // The RST of a closed port has the number 0, and a device adds its difference to that, too.
+        let refuses = kind.contains(TcpFlags::RST | TcpFlags::ACK);
+        if refuses {
+            return Self { sequence: 0, timestamps: None, ..self };
+        }
         Self {
             payload: if kind.contains(TcpFlags::SYN) { 0 } else { self.payload },
             acknowledgment: if is_bare { self.acknowledgment } else { 0 },
@@ -86,36 +102,40 @@ impl Content {
 }
 
 impl<'a> Direction<'a> {
-    /// Joins the sightings of both points. `can_follow` says whether the second may be the arrival of the
+    /// Joins the sightings of both points. `passage` says whether the second may be the arrival of the
     /// first, by the clocks.
-    pub fn link(&self, can_follow: impl Fn(&Sighting, &Sighting) -> bool) -> Links {
+    pub fn link(&self, passage: impl Fn(&Sighting, &Sighting) -> Passage) -> Links {
+        let can_follow = |near: &Sighting, far: &Sighting| passage(near, far) > Passage::Impossible;
         let mut links = Links {
             far_of: vec![None; self.near.len()],
             near_of: vec![None; self.far.len()],
             by_octets: vec![false; self.near.len()],
             usual_drop: None,
         };
-        if self.link_all(&mut links, &can_follow) {
+        if self.link_all(&mut links, can_follow) {
             return links;
         }
         let is_rst = |it: &Sighting| it.is(TcpFlags::RST);
         // The TTL of the others tells whose an RST is.
-        self.tier(&mut links, |it, content| (!is_rst(it)).then_some(content), &can_follow);
+        self.tier(&mut links, |it, content| (!is_rst(it)).then_some(content), &passage);
         links.usual_drop = self.usual_drop(&links);
         let drop = links.usual_drop;
         let fits = |near: &Sighting, far: &Sighting| {
             let same = near.timestamps().zip(far.timestamps()).is_none_or(|(a, b)| a == b);
             let dropped = i16::from(near.ttl) - i16::from(far.ttl);
             let whose = !is_rst(near) || drop.is_none_or(|drop| drop == dropped);
-            same && whose && can_follow(near, far)
+            // Only the number 0 stands for any.
+            let shifted = far.sequence - self.sequence_shift;
+            let number = !is_rst(near) || near.sequence.0 == 0 || near.sequence == shifted;
+            if same && whose && number { passage(near, far) } else { Passage::Impossible }
         };
-        self.tier(&mut links, |_, content| Some(content), &fits);
+        self.tier(&mut links, |_, content| Some(content), fits);
         let keeps_id = |(near, _): (usize, usize)| self.near[near].identification().is_some();
         let keeps_ids = links.linked().any(keeps_id);
         let id = |content: Content| if keeps_ids { content } else { content.without_id() };
-        self.tier(&mut links, |_, content| Some(id(content)), &fits);
-        self.tier(&mut links, |_, content| Some(id(content).core()), &fits);
-        self.link_by_octets(&mut links, &can_follow);
+        self.tier(&mut links, |_, content| Some(id(content)), fits);
+        self.tier(&mut links, |_, content| Some(id(content).core()), fits);
+        self.link_by_octets(&mut links, can_follow);
         links
     }
 
@@ -153,7 +173,7 @@ impl<'a> Direction<'a> {
         &self,
         links: &mut Links,
         key: impl Fn(&Sighting, Content) -> Option<Content>,
-        fits: impl Fn(&Sighting, &Sighting) -> bool,
+        fits: impl Fn(&Sighting, &Sighting) -> Passage,
     ) {
         let mut entries = Vec::new();
         for (place, it) in self.near.iter().enumerate() {
@@ -183,10 +203,16 @@ impl<'a> Direction<'a> {
             let mut from = near.len();
             for place in firsts.into_iter().rev().chain(seconds.into_iter().rev()) {
                 let least = from.saturating_sub(MOST_CANDIDATES);
-                let candidate =
+                let with = |passage: Passage| {
                     near[least..from].iter().rev().map(|(.., place)| *place).find(|it| {
-                        links.far_of[*it].is_none() && fits(self.near[*it], self.far[place])
-                    });
+                        links.far_of[*it].is_none()
+                            && fits(self.near[*it], self.far[place]) == passage
+                    })
+                };
+                // A second capture is one more copy, unless it fits better than that.
+                let is_second = self.far[place].is_second_capture();
+                let candidate =
+                    with(Passage::Usual).or_else(|| with(Passage::Possible).filter(|_| !is_second));
                 if let Some(candidate) = candidate {
                     links.far_of[candidate] = Some(place);
                     links.near_of[place] = Some(candidate);
@@ -196,6 +222,15 @@ impl<'a> Direction<'a> {
                 }
             }
         }
+    }
+
+    /// Whether two segments with octets in common may be one that was cut or joined: then the rest of the
+    /// header is the same.
+    fn has_same_rest(&self, near: &Sighting, far: &Sighting) -> bool {
+        let acknowledged = far.acknowledgment - self.acknowledgment_shift;
+        near.timestamps() == far.timestamps()
+            && near.acknowledgment == acknowledged
+            && !far.is_second_capture()
     }
 
     fn usual_drop(&self, links: &Links) -> Option<i16> {
@@ -250,23 +285,27 @@ impl<'a> Direction<'a> {
             let mut covered = start;
             let mut used = Vec::new();
             for &(from, to, place) in inside {
-                if from > covered || covered >= end {
+                if from >= end {
                     break;
                 }
-                if to > covered && can_follow(it, self.far[place]) {
-                    covered = to;
+                // One of the same octets would have been found to be this segment; it is another copy.
+                let is_copy = (from, to) == (start, end);
+                let is_part = !is_copy && self.has_same_rest(it, self.far[place]);
+                if to > start && is_part && can_follow(it, self.far[place]) {
                     used.push(place);
+                    if from <= covered {
+                        covered = covered.max(to);
+                    }
                 }
             }
-            // A part of it is the part of a segment that was lost.
             for place in &used {
                 links.near_of[*place].get_or_insert(near);
             }
+            links.by_octets[near] = !used.is_empty();
             if covered >= end
                 && let Some(first) = used.first()
             {
                 links.far_of[near] = Some(*first);
-                links.by_octets[near] = true;
             }
         }
     }

@@ -5,12 +5,14 @@
 //! each connection [what happened on the way](JoinedConnection::path), and of each segment
 //! [what became of it](Crossing).
 
+mod again;
 mod clocks;
 mod company;
 mod comparison;
 mod crossing;
 mod joined;
 mod joining;
+mod label;
 mod matching;
 mod measure;
 mod nearness;
@@ -28,12 +30,14 @@ mod watch;
 type Map<K, V> = std::collections::HashMap<K, V, foldhash::quality::RandomState>;
 type Set<K> = std::collections::HashSet<K, foldhash::quality::RandomState>;
 
+pub use again::WayTime;
 pub use clocks::{
     Bound, Bounds, ClockKind, ClockPiece, ClockStep, Clocks, Offset, RATE_LIMIT_PPM, RATE_PPM, Way,
 };
 pub use comparison::{Comparison, compare, compare_with_one_clock};
 pub use crossing::Crossing;
 pub use joined::JoinedConnection;
+pub use label::PointLabel;
 pub use observer::{Coverage, Observation, Observer};
 pub use path::StepFates;
 pub use sighting::{Sighting, SynOffer};

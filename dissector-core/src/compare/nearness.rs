@@ -52,8 +52,8 @@ pub(super) fn is_proxied(joint: &Joint<'_>, timing: &Timing) -> bool {
     let [came_at, left_at] = Side::BOTH.map(|side| joint.point_near(side));
     let came = timing.common(came_at, answer.time_ns);
     let left = timing.common(left_at, first.time_ns);
-    let is_early = |slack: i64| timing.is_known() && came.saturating_add(slack) < left;
-    if timing.uncertainty(came).is_some_and(is_early) {
+    let uncertainty = timing.uncertainty(came);
+    if uncertainty.is_some_and(|it| came.saturating_add(it) < left) && timing.is_known() {
         return true;
     }
     // Where the clocks leave the order open, the segments tell: a device that rewrites numbers leaves the
@@ -71,8 +71,8 @@ pub(super) fn is_proxied(joint: &Joint<'_>, timing: &Timing) -> bool {
         let it = to_server.near(near);
         it.is(TcpFlags::SYN) && !it.is(TcpFlags::ACK)
     });
-    let same = answer_passed && syn_passed;
-    !same && (!timing.is_known() || is_early(0))
+    let may_be_early = uncertainty.is_none_or(|it| came.saturating_sub(it) < left);
+    !(answer_passed && syn_passed) && may_be_early
 }
 
 const SYN_ACK: TcpFlags = TcpFlags::SYN.union(TcpFlags::ACK);

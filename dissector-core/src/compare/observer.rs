@@ -1,9 +1,10 @@
 //! Watching one point: the segments of each connection that a comparison needs.
 
 use super::Set;
+use super::sighting::Sighting;
 use super::trace::{PLAIN_KEPT, Trace};
 use crate::connection::{Annotation, Connection};
-use crate::vocabulary::{Outcome, Repeat};
+use crate::vocabulary::{Outcome, Repeat, Side};
 use crate::{IcmpError, Segment};
 
 /// Watches one point of capture, beside its [`ConnectionTable`](crate::ConnectionTable): it is told of each
@@ -11,10 +12,10 @@ use crate::{IcmpError, Segment};
 /// each segment of a handshake, a close or a reset, and of each repeated one. The rest it counts.
 #[derive(Debug)]
 pub struct Observer {
-    traces: Vec<Trace>,
-    keep: u32,
+    pub(super) traces: Vec<Trace>,
+    pub(super) keep: u32,
     /// Numbers of connections of which every segment is kept.
-    all_of: Set<u32>,
+    pub(super) all_of: Set<u32>,
 }
 
 impl Default for Observer {
@@ -142,7 +143,17 @@ impl Observer {
 
     /// Ends the watch. `coverage` tells when the point was capturing.
     #[must_use]
-    pub fn finish(self, coverage: Coverage) -> Observation {
+    pub fn finish(mut self, coverage: Coverage) -> Observation {
+        // A server that answers a repeated SYN while it repeats its SYN/ACK sends two that look alike. Only
+        // where packets with an identification were captured twice, these may have been, too.
+        // Only in one direction, a device on the way may have doubled them.
+        let is_twice = |side: Side| {
+            let mut all = self.traces.iter().flat_map(|trace| trace.by(side));
+            all.any(Sighting::is_surely_second_capture)
+        };
+        if !Side::BOTH.into_iter().all(is_twice) {
+            self.traces.iter_mut().for_each(Trace::take_second_captures_for_copies);
+        }
         Observation { traces: self.traces, coverage }
     }
 }

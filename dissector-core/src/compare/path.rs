@@ -168,7 +168,7 @@ impl<'a> Course<'a> {
             let unkept = self.joint.traces[far].way(to.other()).unkept();
             let first_ns =
                 self.timing.common(self.joint.point_near(to.other()), first.any().time_ns);
-            unkept.is_some_and(|it| self.timing.common(far, it.last_ns) >= first_ns)
+            unkept.is_some_and(|it| self.timing.common(far, it.last_ns()) >= first_ns)
         };
         run.len() >= LEAST && !passed_later()
     }

@@ -155,6 +155,15 @@ impl Sighting {
         self.bits & SECOND_CAPTURE != 0
     }
 
+    /// Whether it is one by its identification.
+    pub(super) const fn is_surely_second_capture(&self) -> bool {
+        self.is_second_capture() && self.identification().is_some()
+    }
+
+    pub(super) const fn take_for_copy(&mut self) {
+        self.bits &= !SECOND_CAPTURE;
+    }
+
     /// TSval and TSecr, if it has the timestamps option.
     pub const fn timestamps(&self) -> Option<(u32, u32)> {
         let [value, echo] = self.timestamps;

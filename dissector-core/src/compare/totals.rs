@@ -4,7 +4,7 @@ use super::crossing::Crossing;
 use super::joining::Joint;
 use super::sighting::Sighting;
 use super::timing::Timing;
-use super::trace::{Trace, Unkept};
+use super::trace::{Counted, Trace, Unkept};
 use crate::vocabulary::{Fate, Side};
 use crate::wire::TcpFlags;
 
@@ -19,6 +19,8 @@ pub struct Totals {
     pub lost_octets: Option<u64>,
     /// Segments that appeared.
     pub appeared: Option<u32>,
+    /// Whether any segment is known to be lost, whether all can be counted or not.
+    any_lost: bool,
 }
 
 /// Payload in one segment of Ethernet without options.
@@ -27,7 +29,8 @@ const USUAL_MSS: u32 = 1460;
 impl Totals {
     /// Whether anything was lost.
     pub fn is_lossy(&self) -> bool {
-        self.lost.is_some_and(|lost| lost > 0) || self.lost_octets.is_some_and(|octets| octets > 0)
+        let is_some = self.lost.is_some_and(|lost| lost > 0);
+        self.any_lost || is_some || self.lost_octets.is_some_and(|octets| octets > 0)
     }
 
     pub(super) fn new(
@@ -46,22 +49,26 @@ impl Totals {
         let appeared = Some(with(Fate::Appeared).count() as u32);
         let largest = near.largest.max(far.largest);
         let offload = largest > largest_segment([near_trace, far_trace], to);
+        let totals = Self {
+            lost: Some(lost_alone),
+            lost_octets: Some(octets_alone),
+            appeared,
+            any_lost: lost_alone > 0,
+        };
         if near.unkept().is_none() && far.unkept().is_none() && !offload {
-            return Self { lost: Some(lost_alone), lost_octets: Some(octets_alone), appeared };
+            return totals;
         }
-        // The rest was only counted, so that all of it has to be in the span of the other point.
-        let is_in_span = near.unkept().is_none_or(|it| {
-            let sees = |time_ns: i64| {
-                timing.sees_arrival(far_point, to, timing.common(near_point, time_ns))
-            };
-            sees(it.first_ns) && (sees(it.last_ns) || arrives(&it, far.unkept(), joint, to))
-        });
+        // The rest was only counted, so that all of it has to be in the span of the other point, but for the
+        // last ones.
+        let sees =
+            |time_ns: i64| timing.sees_arrival(far_point, to, timing.common(near_point, time_ns));
+        let begins = near.unkept().is_none_or(|it| sees(it.first_ns));
+        let outside =
+            near.unkept().map_or(Some(0), |it| outside(&it, far.unkept(), sees, joint, to));
         let misses = timing.drops(far_point) || with(Fate::NotCaptured).next().is_some();
-        if !is_in_span || misses {
-            let lost = (!offload).then_some(lost_alone);
-            return Self { lost, lost_octets: Some(octets_alone), appeared };
-        }
-        // Second captures are not counted.
+        let Some(outside) = outside.filter(|_| begins && !misses) else {
+            return Self { lost: None, lost_octets: None, ..totals };
+        };
         let is_extra = |it: &&Crossing| {
             matches!(it.fate, Fate::Doubled | Fate::Appeared) && !it.any().is_second_capture()
         };
@@ -72,28 +79,41 @@ impl Totals {
         let far_octets = far.payload_octets.saturating_sub(extra_octets);
         let lost_octets = Some(near.payload_octets.saturating_sub(far_octets));
         if offload {
-            return Self { lost: None, lost_octets, appeared };
+            return Self { lost: None, lost_octets, ..totals };
         }
         let controls = with(Fate::Lost).filter(|it| is_control(it.any())).count() as u32;
         let far_data = far.data.saturating_sub(extra(is_data));
         let far_acks = far.acks.saturating_sub(extra(is_bare_ack));
         let lost =
             controls + near.data.saturating_sub(far_data) + near.acks.saturating_sub(far_acks);
-        Self { lost: Some(lost), lost_octets, appeared }
+        Self { lost: Some(lost.saturating_sub(outside)), lost_octets, ..totals }
     }
 }
 
-/// Whether the last segment that was counted at the point nearer the sender is the last one at the other.
-fn arrives(last: &Unkept, there: Option<Unkept>, joint: &Joint<'_>, to: Side) -> bool {
-    let near = joint.point_near(to.other());
+/// How many of the last segments that were counted left too late for the other point; `None` if it is not
+/// known which of them it saw last.
+fn outside(
+    near: &Unkept,
+    far: Option<Unkept>,
+    sees: impl Fn(i64) -> bool,
+    joint: &Joint<'_>,
+    to: Side,
+) -> Option<u32> {
+    if sees(near.last_ns()) {
+        return Some(0);
+    }
+    let near_point = joint.point_near(to.other());
     let [own, peer] = [to.other(), to].map(|side| {
         let shift = joint.shifts[side as usize];
-        if near == 0 { shift } else { 0_u32.wrapping_sub(shift) }
+        if near_point == 0 { shift } else { 0_u32.wrapping_sub(shift) }
     });
-    there.is_some_and(|there| {
-        let (sequence, acknowledgment, id) = last.last;
-        there.last == (sequence + own, acknowledgment + peer, id)
-    })
+    let last = far?.last[0];
+    let is_last = |it: &Counted| {
+        (it.sequence + own, it.acknowledgment + peer, it.id)
+            == (last.sequence, last.acknowledgment, last.id)
+    };
+    let behind = near.last.iter().position(is_last)?;
+    Some(near.last[..behind].iter().filter(|it| !sees(it.time_ns)).count() as u32)
 }
 
 fn is_control(it: &Sighting) -> bool {

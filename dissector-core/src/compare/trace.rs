@@ -62,10 +62,27 @@ pub(super) struct Way {
 pub(super) struct Unkept {
     /// The time of the first.
     pub first_ns: i64,
+    /// The last of them, the youngest first.
+    pub last: [Counted; LAST_COUNTED],
+}
+
+/// So many of the last segments that were counted are known: those that were lost where a capture ends.
+const LAST_COUNTED: usize = 4;
+
+/// A segment that was counted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Counted {
+    pub time_ns: i64,
+    pub sequence: SeqNumber,
+    pub acknowledgment: SeqNumber,
+    pub id: Option<u16>,
+}
+
+impl Unkept {
     /// The time of the last.
-    pub last_ns: i64,
-    /// Sequence number, acknowledgment number and identification of the last.
-    pub last: (SeqNumber, SeqNumber, Option<u16>),
+    pub fn last_ns(&self) -> i64 {
+        self.last[0].time_ns
+    }
 }
 
 const HAS_INITIAL: u8 = 1;
@@ -163,12 +180,17 @@ impl Way {
 
     fn count_unkept(&mut self, segment: &Segment<'_>) {
         let Segment { packet, tcp } = segment;
-        let last_ns = packet.time_ns;
-        let last = (tcp.sequence, tcp.acknowledgment, packet.ip_id);
-        match &mut self.unkept {
-            Some(unkept) => (unkept.last_ns, unkept.last) = (last_ns, last),
-            None => self.unkept = Some(Box::new(Unkept { first_ns: last_ns, last_ns, last })),
-        }
+        let counted = Counted {
+            time_ns: packet.time_ns,
+            sequence: tcp.sequence,
+            acknowledgment: tcp.acknowledgment,
+            id: packet.ip_id,
+        };
+        let first_ns = packet.time_ns;
+        let nothing = Unkept { first_ns, last: [Counted::default(); LAST_COUNTED] };
+        let unkept = self.unkept.get_or_insert_with(|| Box::new(nothing));
+        unkept.last.rotate_right(1);
+        unkept.last[0] = counted;
     }
 }
 
@@ -267,6 +289,12 @@ impl Trace {
     /// The ICMP errors that quote a segment of it.
     pub fn icmp(&self) -> &[IcmpSighting] {
         self.icmp.as_ref().map_or(&[], |icmp| &icmp[..])
+    }
+
+    /// Takes SYNs, FINs and RSTs that look like second captures for copies that were sent.
+    pub fn take_second_captures_for_copies(&mut self) {
+        let controls = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST;
+        self.sightings.iter_mut().filter(|it| it.is(controls)).for_each(Sighting::take_for_copy);
     }
 
     /// Gives memory back that no further segment needs.

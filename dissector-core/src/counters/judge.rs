@@ -1,8 +1,9 @@
 //! Sets what the kernel counted beside what the capture has.
 
 use super::difference::Rises;
-use super::rules::{Kind, RULES, Rule};
+use super::rules::RULES;
 use super::tally::{Counts, HostTally};
+use super::weigh::{Weighed, short};
 use crate::vocabulary::enumeration::enumeration;
 use crate::vocabulary::{Cause, Outcome, Side};
 
@@ -59,6 +60,14 @@ pub struct Testimony {
 }
 
 impl Testimony {
+    /// The same by counters that may be of another host: then what did not rise refutes nothing.
+    #[must_use]
+    pub fn doubted(mut self) -> Self {
+        let refuting = self.said.iter_mut().filter(|said| said.agreement != Agreement::Agrees);
+        refuting.for_each(|said| said.agreement = Agreement::NotDecidable);
+        self
+    }
+
     /// What they say of a cause.
     pub fn on(&self, cause: Cause) -> Option<&Said> {
         self.said.iter().find(|said| said.about == About::Cause(cause))
@@ -97,7 +106,7 @@ pub fn judge(
         .iter()
         .filter(|rule| rule.side == side && (rule.own)(own) > 0)
         .flat_map(|rule| {
-            let (agreement, leans, sentence) = weigh(rule, rises, own, host);
+            let Weighed { agreement, leans, sentence } = Weighed::new(rule, rises, own, host);
             rule.about.iter().filter(|about| concerned(about)).map(move |about| Said {
                 about: *about,
                 agreement,
@@ -120,11 +129,34 @@ pub fn judge(
     Testimony { not_of_host, said }
 }
 
-/// The side whose counters these are, if only one host can have them.
+/// Counters that only a host raises which accepts connections.
+const OF_SERVERS: &[&str] = &[
+    "TcpPassiveOpens",
+    "TcpExtListenOverflows",
+    "TcpExtListenDrops",
+    "TcpExtEmbryonicRsts",
+    "TcpExtSyncookiesSent",
+    "TcpExtTCPDeferAcceptDrop",
+    "TcpExtTCPReqQFullDrop",
+];
+
+/// The side of the capture whose counters these are, if they tell; `None` if they may be of either.
 pub fn fitting_side(rises: &Rises, client: &HostTally, server: &HostTally) -> Option<Side> {
-    match [client, server].map(|host| misfit(rises, host).is_none()) {
-        [true, false] => Some(Side::Client),
-        [false, true] => Some(Side::Server),
+    let rise = |counter| rises.of(counter).unwrap_or(0);
+    let (opens, asked) = (rise("TcpActiveOpens"), client.as_client.attempts);
+    // A scanner's SYNs are not counted.
+    if opens < client.as_client.attempts_of_os || misfit(rises, client).is_some() {
+        let never = rises.of("TcpActiveOpens").is_none() || misfit(rises, server).is_some();
+        return (!never).then_some(Side::Server);
+    }
+    if misfit(rises, server).is_some() {
+        return Some(Side::Client);
+    }
+    let serves = OF_SERVERS.iter().any(|counter| rise(counter) > 0);
+    let repeats = rise("TcpExtTCPSynRetrans") >= client.as_client.syn_copies;
+    match (serves, opens == asked && repeats && asked > 0) {
+        (true, false) => Some(Side::Server),
+        (false, true) => Some(Side::Client),
         _ => None,
     }
 }
@@ -146,139 +178,115 @@ fn misfit(rises: &Rises, host: &HostTally) -> Option<String> {
         })
 }
 
-fn weigh(rule: &Rule, rises: &Rises, own: &Counts, host: &HostTally) -> (Agreement, bool, String) {
-    use Agreement::{Agrees, DoesNotAgree, NotDecidable};
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counters::Counters;
 
-    if let Kind::Never(sentence) = rule.kind {
-        return (DoesNotAgree, false, sentence.into());
-    }
-    let first = rule.counters[0];
-    if rises.of(first).is_none() {
-        let sentence = format!(
-            "{} is not in both outputs: this kernel does not count it, or they were taken without -z.",
-            short(first)
-        );
-        return (NotDecidable, false, sentence);
-    }
-    let known: Vec<_> =
-        rule.counters.iter().filter_map(|name| Some((*name, rises.of(name)?))).collect();
-    let all = known.iter().fold(0_u64, |sum, (_, rise)| sum.saturating_add(*rise));
-    let raised = said_of(&known, all);
-    let events = rule.events;
-    let (own, least) = ((rule.own)(own), (rule.own)(host.on(rule.side)));
-    let before = (rule.known)(host);
-    if let Kind::Same = rule.kind {
-        let (agreement, comparison) = match all.cmp(&before) {
-            _ if all < before && excused(rule, rises) => {
-                (NotDecidable, "fewer than, as SYN cookies are not counted,".to_owned())
-            }
-            std::cmp::Ordering::Less => (DoesNotAgree, "fewer than".to_owned()),
-            std::cmp::Ordering::Equal => (Agrees, "as many as".to_owned()),
-            std::cmp::Ordering::Greater => (NotDecidable, "more than".to_owned()),
+    const EVERY: &[&str] = &[
+        "TcpActiveOpens",
+        "TcpPassiveOpens",
+        "TcpInSegs",
+        "TcpOutRsts",
+        "TcpAttemptFails",
+        "TcpExtListenOverflows",
+        "TcpExtListenDrops",
+        "TcpExtTCPSynRetrans",
+        "TcpExtSyncookiesSent",
+        "TcpExtTCPReqQFullDrop",
+    ];
+
+    fn rises(risen: &[(&str, u64)]) -> Rises {
+        let output = |value: &dyn Fn(&str) -> u64| {
+            let lines: String =
+                EVERY.iter().map(|name| format!("{name} {} 0.0\n", value(name))).collect();
+            Counters::parse(&lines).unwrap()
         };
-        let conclusion = match agreement {
-            Agrees => "none is missing, and none was made on the way",
-            DoesNotAgree => "some were made on the way, or past this host's TCP",
-            NotDecidable => "the capture lacks some, or they are of connections outside it",
+        let rise = |name: &str| {
+            risen.iter().find(|(risen, _)| *risen == name).map_or(0, |(_, rise)| *rise)
         };
-        return (
-            agreement,
-            false,
-            format!("{raised}, {comparison} {events} ({before}): {conclusion}."),
+        Rises::between(&output(&|_| 0), &output(&rise)).unwrap()
+    }
+
+    /// Two SYNs without an answer, of a connection like `others` more.
+    fn silent(others: u64) -> (Counts, HostTally) {
+        let mut own = Counts::default();
+        (own.attempts, own.attempts_of_os, own.unanswered, own.repeating) = (1, 1, 1, 1);
+        (own.unanswered_syns, own.syn_copies, own.unanswered_copies) = (2, 1, 1);
+        let mut host = HostTally::default();
+        (0..=others).for_each(|_| host.add(Side::Server, own));
+        (own, host)
+    }
+
+    fn on(cause: Cause, risen: &[(&str, u64)], others: u64) -> Agreement {
+        let (own, host) = silent(others);
+        let causes = Outcome::NoReply.advice().causes;
+        judge(&rises(risen), Side::Server, (&own, &host), causes).on(cause).unwrap().agreement
+    }
+
+    #[test]
+    fn counters_of_a_host_that_got_nothing_leave_what_is_before_it() {
+        assert_eq!(on(Cause::AcceptQueueFull, &[], 0), Agreement::DoesNotAgree);
+        assert_eq!(on(Cause::FirewallDrops, &[], 0), Agreement::Agrees);
+        let (own, host) = silent(0);
+        let testimony =
+            judge(&rises(&[]), Side::Server, (&own, &host), Outcome::NoReply.advice().causes);
+        let agreements: Vec<_> = testimony.said.iter().map(|said| said.agreement).collect();
+        assert_eq!(agreements[0], Agreement::Agrees);
+        assert_eq!(agreements.last(), Some(&Agreement::DoesNotAgree));
+        // Unless they may be of another host.
+        let doubted = testimony.doubted();
+        assert!(doubted.said.iter().all(|said| said.agreement != Agreement::DoesNotAgree));
+    }
+
+    #[test]
+    fn drops_that_are_counted_together_with_others_excuse_the_queue() {
+        let drops = [("TcpExtListenDrops", 2), ("TcpInSegs", 2)];
+        assert_eq!(on(Cause::RequestQueueFull, &drops, 0), Agreement::NotDecidable);
+        assert_eq!(on(Cause::AcceptQueueFull, &drops, 0), Agreement::DoesNotAgree);
+        let overflows = [drops[0], ("TcpExtListenOverflows", 2)];
+        assert_eq!(on(Cause::RequestQueueFull, &overflows, 0), Agreement::DoesNotAgree);
+    }
+
+    #[test]
+    fn counters_of_another_host_decide_nothing() {
+        let (own, mut host) = silent(0);
+        host.as_server.opened = 3;
+        let risen = rises(&[("TcpPassiveOpens", 2)]);
+        let testimony =
+            judge(&risen, Side::Server, (&own, &host), Outcome::NoReply.advice().causes);
+        assert!(testimony.not_of_host.is_some());
+        assert!(testimony.said.iter().all(|said| said.agreement == Agreement::NotDecidable));
+    }
+
+    #[test]
+    fn the_side_is_found_where_only_one_fits() {
+        let (own, server) = silent(2);
+        let mut client = HostTally::default();
+        (0..3).for_each(|_| client.add(Side::Client, own));
+        let fits = |risen: &[(&str, u64)]| fitting_side(&rises(risen), &client, &server);
+        // The client's kernel would have opened three, and repeated their SYNs.
+        assert_eq!(fits(&[]), Some(Side::Server));
+        assert_eq!(fits(&[("TcpExtListenOverflows", 6)]), Some(Side::Server));
+        let opened = [("TcpActiveOpens", 3), ("TcpExtTCPSynRetrans", 3)];
+        assert_eq!(fits(&opened), Some(Side::Client));
+        // A server opens connections too.
+        assert_eq!(fits(&[opened[0], opened[1], ("TcpPassiveOpens", 1)]), None);
+        assert_eq!(fits(&[("TcpActiveOpens", 9)]), None);
+    }
+
+    #[test]
+    fn without_the_counter_nothing_is_said() {
+        let (own, host) = silent(0);
+        let output = Counters::parse("TcpInSegs 0").unwrap();
+        let rises = Rises::between(&output, &output).unwrap();
+        let testimony = judge(&rises, Side::Server, (&own, &host), &[Cause::AcceptQueueFull]);
+        let said = testimony.on(Cause::AcceptQueueFull).unwrap();
+        assert_eq!(said.agreement, Agreement::NotDecidable);
+        assert!(
+            said.sentence.starts_with("ListenOverflows is not in both outputs"),
+            "{}",
+            said.sentence
         );
     }
-    // The rise that is left for these events.
-    let rise = all.saturating_sub(before);
-    let most = (rule.most)(host).max(least);
-    let beside = match before {
-        0 => String::new(),
-        _ => format!(" besides the {before} that the capture has"),
-    };
-    let as_many = || format!("{raised}{beside}, as many as {events} ({least})");
-    let more = || {
-        format!(
-            "{raised}{beside}, more than {events} in this capture ({least}): others have raised it, too, \
-             and it does not tell which"
-        )
-    };
-    let (agreement, sentence) = match rule.kind {
-        Kind::Each if rise == 0 && excused(rule, rises) => (
-            NotDecidable,
-            format!("{raised}{beside}; but the host sent SYN cookies, and then it need not"),
-        ),
-        Kind::Each if rise == 0 => {
-            (DoesNotAgree, format!("{raised}{beside}, although {events} ({least})"))
-        }
-        Kind::Each if rise < own => (
-            DoesNotAgree,
-            format!("{raised}{beside}, and {events} on this connection alone ({own})"),
-        ),
-        Kind::Each if rise < least => (
-            NotDecidable,
-            format!(
-                "{raised}{beside}, and {events} ({least}): it accounts for {rise} of them at most"
-            ),
-        ),
-        Kind::Each if rise == least => (Agrees, as_many()),
-        Kind::Each if rise <= most => (
-            Agrees,
-            format!(
-                "{raised}{beside}: {events} ({least}), and other segments of the capture may have raised \
-                 it, too"
-            ),
-        ),
-        Kind::Each => (NotDecidable, more()),
-        Kind::Some if rise == 0 => (NotDecidable, format!("{raised}, and need not")),
-        Kind::Some if rise <= (rule.most)(host) => {
-            (Agrees, format!("{raised}, and {events} ({least})"))
-        }
-        Kind::Some => {
-            (NotDecidable, format!("{raised}, and {events} ({least}): that leaves it open"))
-        }
-        Kind::Without { fewer, .. } if rise < own => {
-            (Agrees, format!("{raised}, fewer than {events} ({own}), {fewer}"))
-        }
-        Kind::Without { as_many: Some(conclusion), .. } if rise >= least && rise <= most => {
-            (DoesNotAgree, format!("{}, {conclusion}", as_many()))
-        }
-        Kind::Without { .. } => (NotDecidable, format!("{raised}, which leaves it open")),
-        Kind::Needs if rise < own => {
-            (DoesNotAgree, format!("{raised}, fewer than {events} ({own})"))
-        }
-        Kind::Needs => (NotDecidable, format!("{raised}, which leaves it open")),
-        Kind::Same | Kind::Never(_) => (NotDecidable, raised.clone()),
-    };
-    let leans = rise > 0 && matches!(rule.kind, Kind::Each | Kind::Some);
-    (agreement, leans, sentence + ".")
-}
-
-/// Whether what rose beside it takes the meaning from a counter that did not rise.
-fn excused(rule: &Rule, rises: &Rises) -> bool {
-    rule.unless.is_some_and(|counter| rises.of(counter).is_none_or(|rise| rise > 0))
-}
-
-/// `ListenOverflows rose by 12`
-fn said_of(known: &[(&str, u64)], all: u64) -> String {
-    let rose: Vec<_> = known.iter().filter(|(_, rise)| *rise > 0).collect();
-    let names = |some: &[&str]| match some {
-        [one] => (*one).to_owned(),
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
-        [] => String::new(),
-    };
-    match &rose[..] {
-        [] => {
-            let known: Vec<_> = known.iter().map(|(name, _)| short(name)).collect();
-            format!("{} did not rise", names(&known))
-        }
-        [(name, rise)] => format!("{} rose by {rise}", short(name)),
-        several => {
-            let several: Vec<_> = several.iter().map(|(name, _)| short(name)).collect();
-            format!("{} together rose by {all}", names(&several))
-        }
-    }
-}
-
-/// The name without the group that `nstat` puts before it.
-fn short(counter: &str) -> &str {
-    counter.strip_prefix("TcpExt").unwrap_or(counter)
 }

@@ -25,6 +25,7 @@ mod judge;
 mod parse;
 mod rules;
 mod tally;
+mod weigh;
 
 pub use difference::{NotComparable, Rises};
 pub use judge::{About, Agreement, Said, Testimony, can_tell, fitting_side, judge};

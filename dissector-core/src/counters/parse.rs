@@ -137,6 +137,16 @@ fn is_name(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in r#"([A-Za-z]{1,6}[ :\n"{},]{1,2}|[0-9]{1,21}[ \n]|\PC){0,40}"#) {
+            if let Ok(read) = Counters::parse(&text) {
+                prop_assert!(read.values.keys().all(|name| text.contains(&name[name.len() - 1..])));
+            }
+        }
+    }
 
     #[test]
     fn the_files_of_proc_in_any_order_have_the_names_of_nstat() {

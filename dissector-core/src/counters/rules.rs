@@ -2,6 +2,7 @@
 //!
 //! Read in `net/ipv4` of Linux 4.20 to 6.18, and provoked one by one (`tests/tests/kernel_counters`).
 
+use super::difference::Rises;
 use super::judge::About;
 use super::tally::{Counts, HostTally};
 use crate::vocabulary::{Cause, Side};
@@ -28,8 +29,8 @@ pub struct Rule {
     pub(super) most: fn(&HostTally) -> u64,
     /// How many of the host have raised the counters for another reason.
     pub(super) known: fn(&HostTally) -> u64,
-    /// If this rose, counters that did not rise say nothing.
-    pub(super) unless: Option<&'static str>,
+    /// Why counters that did not rise say nothing, if so.
+    pub(super) unless: fn(&Rises) -> Option<&'static str>,
 }
 
 /// What a rise says.
@@ -65,7 +66,8 @@ impl Rule {
         kind: Kind,
         (events, own): (&'static str, fn(&Counts) -> u64),
     ) -> Self {
-        let (most, known, unless) = (NONE, NONE, None);
+        let (most, known) = (NONE, NONE);
+        let unless: fn(&Rises) -> Option<&'static str> = |_| None;
         Self { side, about, counters, counted, events, kind, own, most, known, unless }
     }
 
@@ -77,8 +79,8 @@ impl Rule {
         Self { known, ..self }
     }
 
-    const fn unless(self, counter: &'static str) -> Self {
-        Self { unless: Some(counter), ..self }
+    const fn unless(self, unless: fn(&Rises) -> Option<&'static str>) -> Self {
+        Self { unless, ..self }
     }
 }
 
@@ -90,6 +92,8 @@ const OF_SYN_RETRANS: &str = "SYNs and SYN/ACKs that this host's TCP repeats";
 const OUT_RSTS: &[&str] = &["TcpOutRsts"];
 const OF_OUT_RSTS: &str =
     "RSTs that this host's TCP sends; those of its packet filter are not among them";
+const IN_SEGMENTS: &[&str] = &["TcpInSegs"];
+const OF_IN_SEGMENTS: &str = "segments that come to this host's TCP, behind its packet filter";
 const ACTIVE_OPENS: &[&str] = &["TcpActiveOpens"];
 const OF_ACTIVE_OPENS: &str = "connections that programs open through this host's TCP";
 
@@ -106,12 +110,35 @@ const RESET_BY_SERVER: (&str, fn(&Counts) -> u64) =
 const RESET_BY_CLIENT: (&str, fn(&Counts) -> u64) =
     ("connections were reset by their client", |counts| counts.aborted_by_client);
 
+/// A host that sends SYN cookies keeps nothing of a half-open connection.
+const COOKIES: fn(&Rises) -> Option<&'static str> = |rises| {
+    let none = rises.of("TcpExtSyncookiesSent") == Some(0);
+    (!none).then_some("the host sent SYN cookies, and keeps nothing of such connections")
+};
+/// Where SYN cookies are switched off, Linux drops SYNs before the queue is quite full, and counts these
+/// among all others that it drops.
+const DROPS: fn(&Rises) -> Option<&'static str> = |rises| {
+    let [all, overflows] =
+        ["TcpExtListenDrops", "TcpExtListenOverflows"].map(|name| rises.of(name));
+    let others = all.zip(overflows).is_none_or(|(all, overflows)| all > overflows);
+    others.then_some(
+        "ListenDrops rose by more than ListenOverflows, and it may have counted such SYNs, too",
+    )
+};
+
+/// SYNs that may have come into a connection that this host still has.
+const INTO_OPEN: fn(&HostTally) -> u64 = |host| {
+    let here = &host.as_server;
+    here.unanswered_syns + here.pending_syns + here.syns_into_open
+};
+
 /// All that a full accept queue may have dropped.
 const DROPPED: fn(&HostTally) -> u64 = |host| {
     let here = &host.as_server;
     // Copies of SYNs that were answered later, too.
     let copies = here.syn_copies.saturating_sub(here.unanswered_copies);
-    here.unanswered_syns + here.client_segments + here.aborted_by_server + copies
+    let syns = here.unanswered_syns + here.pending_syns;
+    syns + here.client_segments + here.aborted_by_server + copies
 };
 /// RSTs of this host.
 const RSTS: fn(&HostTally) -> u64 = |host| {
@@ -138,18 +165,23 @@ pub const RULES: &[Rule] = &[
         Kind::Each,
         UNANSWERED,
     )
-    .most(|host| host.as_server.unanswered_syns + host.as_server.syn_copies),
-    // tcp_validate_incoming counts each SYN into a connection before it is answered.
+    .most(|host| {
+        let here = &host.as_server;
+        here.unanswered_syns + here.pending_syns + here.syn_copies
+    })
+    .unless(DROPS),
+    // tcp_validate_incoming counts each SYN into a connection before it is answered; a host that has closed
+    // first and is in FIN-WAIT-2 answers elsewhere, and does not count.
     Rule::new(
         Side::Server,
         &[About::Cause(Cause::EarlierStillOpen)],
         &["TcpExtTCPSYNChallenge"],
         "SYNs into a connection that this host still has",
-        Kind::Each,
+        Kind::Some,
         UNANSWERED,
     )
-    .most(|host| host.as_server.unanswered_syns + host.as_server.syns_into_open),
-    // tcp_timewait_state_process: PAWSTimewait since 6.15, PAWSEstab before. A SYN whose timestamp is not
+    .most(INTO_OPEN),
+    // tcp_timewait_state_process: PAWSTimewait since 6.16, PAWSEstab before. A SYN whose timestamp is not
     // behind raises neither. An ACK answers it unless it comes within half a second of another.
     Rule::new(
         Side::Server,
@@ -180,7 +212,7 @@ pub const RULES: &[Rule] = &[
     )
     .most(|host| {
         let here = &host.as_server;
-        here.unanswered_syns + here.half_open_syns + here.client_segments
+        here.unanswered_syns + here.pending_syns + here.half_open_syns + here.client_segments
     }),
     // A host that holds the connection in SYN-RECEIVED repeats its SYN/ACK for each further SYN (if not
     // within half a second) and by its timer. With a cookie, it holds none.
@@ -191,7 +223,7 @@ pub const RULES: &[Rule] = &[
         OF_SYN_RETRANS,
         Kind::Each,
         ("connections wait for an answer and repeat their SYN", |counts| {
-            counts.unanswered.min(counts.unanswered_copies)
+            counts.repeating
         }),
     )
     .known(COPIES)
@@ -199,20 +231,20 @@ pub const RULES: &[Rule] = &[
         let here = &host.as_server;
         here.unanswered_copies + here.unanswered.saturating_mul(SYNACK_RETRIES)
     })
-    .unless("TcpExtSyncookiesSent"),
+    .unless(COOKIES),
     // tcp_v4_rcv counts each segment for this host, once its packet filter has let it in.
     Rule::new(
         Side::Server,
         &[About::Cause(Cause::FirewallDrops)],
-        &["TcpInSegs"],
-        "segments that come to this host's TCP, behind its packet filter",
+        IN_SEGMENTS,
+        OF_IN_SEGMENTS,
         Kind::Without { fewer: "so not all of them came to this host's TCP", as_many: None },
         UNANSWERED,
     ),
     Rule::new(
         Side::Server,
         &[About::Cause(Cause::HostDown)],
-        &["TcpInSegs"],
+        IN_SEGMENTS,
         "",
         Kind::Never("This host counted before and after, so it was running."),
         UNANSWERED,
@@ -265,7 +297,7 @@ pub const RULES: &[Rule] = &[
         OVERFLOWS,
         OF_OVERFLOWS,
         Kind::Each,
-        ("SYN/ACKs were repeated after an ACK", |counts| counts.untaken_acks),
+        ("connections were acknowledged and not taken", |counts| counts.not_accepted),
     )
     .most(DROPPED),
     Rule::new(
@@ -274,7 +306,7 @@ pub const RULES: &[Rule] = &[
         &["TcpExtListenOverflows", "TcpExtTCPDeferAcceptDrop", "TcpExtPAWSEstab"],
         "ACKs that the kernel gets in SYN-RECEIVED and drops",
         Kind::Without { fewer: "so they did not come to this host's TCP", as_many: None },
-        ("SYN/ACKs were repeated after an ACK", |counts| counts.untaken_acks.min(1)),
+        ("connections were acknowledged and not taken", |counts| counts.not_accepted),
     ),
     // With a cookie, the kernel keeps nothing of the connection: a full accept queue drops the ACK and
     // whatever the client sends after it, and nothing is repeated.
@@ -287,26 +319,26 @@ pub const RULES: &[Rule] = &[
         ("connections get no answer to their data", |counts| counts.swallowed),
     )
     .most(DROPPED),
-    // tcp_validate_incoming; a host in TIME-WAIT answers with an ACK too, and does not count it here.
+    // Likewise. A host in TIME-WAIT answers with an ACK, too, and does not count it here.
     Rule::new(
         Side::Server,
         &[About::Cause(Cause::PortReusedEarly)],
         &["TcpExtTCPSYNChallenge"],
         "SYNs into a connection that this host still has",
-        Kind::Each,
+        Kind::Some,
         ("SYNs were answered by a challenge ACK only", |counts| counts.challenged_syns),
     )
-    .most(|host| host.as_server.unanswered_syns + host.as_server.syns_into_open),
+    .most(INTO_OPEN),
     // tcp_send_challenge_ack, at most once in half a second for a connection.
     Rule::new(
         Side::Server,
         &[About::Outcome],
         &["TcpExtTCPChallengeACK"],
         "challenge ACKs that this host sends, those for RSTs and data too",
-        Kind::Each,
+        Kind::Some,
         ("connections were challenged only", |counts| counts.challenged),
     )
-    .most(|host| host.as_server.unanswered_syns + host.as_server.syns_into_open),
+    .most(INTO_OPEN),
     // tcp_check_req: an RST in SYN-RECEIVED. With a cookie, there is no such state.
     Rule::new(
         Side::Server,
@@ -317,7 +349,7 @@ pub const RULES: &[Rule] = &[
         RESET_BY_CLIENT,
     )
     .most(|host| host.as_server.aborted_by_client + host.as_server.aborted_by_server)
-    .unless("TcpExtSyncookiesSent"),
+    .unless(COOKIES),
     // tcp_v4_syn_recv_sock, then the embryonic reset of tcp_check_req.
     Rule::new(
         Side::Server,
@@ -328,16 +360,16 @@ pub const RULES: &[Rule] = &[
         RESET_BY_SERVER,
     )
     .most(DROPPED),
-    // cookie_v4_check, while there are recent cookies; each ACK and each segment with data counts.
+    // cookie_v4_check; after a time without any cookie, it looks at none, and counts none.
     Rule::new(
         Side::Server,
         &[About::Cause(Cause::SynCookieRejected)],
         &["TcpExtSyncookiesFailed"],
         "ACKs whose SYN cookie is wrong or too old",
-        Kind::Each,
+        Kind::Some,
         RESET_BY_SERVER,
     )
-    .most(|host| host.as_server.aborted_by_server + host.as_server.client_segments),
+    .most(|host| host.as_server.aborted_by_server),
     Rule::new(
         Side::Server,
         &[About::Cause(Cause::RstInjected)],
@@ -369,7 +401,7 @@ pub const RULES: &[Rule] = &[
         ("SYNs and SYN/ACKs of this host are repeated in the capture", |counts| counts.synack_copies),
     )
     .known(COPIES)
-    .unless("TcpExtSyncookiesSent"),
+    .unless(COOKIES),
     Rule::new(
         Side::Client,
         &[About::Copies],
@@ -379,6 +411,15 @@ pub const RULES: &[Rule] = &[
         ("SYNs and SYN/ACKs of this host are repeated in the capture", |counts| counts.syn_copies),
     )
     .known(COPIES),
+    // tcp_v4_rcv, as above.
+    Rule::new(
+        Side::Client,
+        &[About::Cause(Cause::SynAckLost)],
+        IN_SEGMENTS,
+        OF_IN_SEGMENTS,
+        Kind::Without { fewer: "so not all of them came to this host's TCP", as_many: None },
+        ("SYN/ACKs got no final ACK", |counts| counts.half_open_synacks),
+    ),
     // tcp_done of a socket in SYN-SENT or SYN-RECEIVED.
     Rule::new(
         Side::Client,

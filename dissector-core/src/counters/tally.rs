@@ -3,8 +3,9 @@
 use std::ops::AddAssign;
 
 use crate::connection::state::endpoint::Facts;
+use crate::connection::state::offer::Offers;
 use crate::connection::{Connection, Verdict};
-use crate::vocabulary::{Evidence, Finding, Outcome, Seen, Side};
+use crate::vocabulary::{Evidence, Finding, OpenType, Outcome, Seen, Side};
 
 /// The events of one connection, or of several, that a kernel counts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -12,6 +13,8 @@ use crate::vocabulary::{Evidence, Finding, Outcome, Seen, Side};
 pub struct Counts {
     /// Connections that the client's SYN opens.
     pub attempts: u64,
+    /// Those of them whose SYN looks like one of an operating system.
+    pub attempts_of_os: u64,
     /// Connections that the server has confirmed by what it sent after its SYN/ACK.
     pub opened: u64,
     /// SYNs that repeat one.
@@ -24,13 +27,16 @@ pub struct Counts {
     pub unanswered_copies: u64,
     /// Connections that nothing answers.
     pub unanswered: u64,
+    /// Those of them whose client repeated its SYN.
+    pub repeating: u64,
+    /// SYNs of connections of which the capture does not show what becomes (`pending`).
+    pub pending_syns: u64,
     /// Connections that are refused (`refused`).
     pub refused: u64,
     /// RSTs that refuse a SYN of these.
     pub refusals: u64,
-    /// Repetitions of the SYN/ACK after an ACK that the server has not taken (`not_accepted`): it got and
-    /// dropped one ACK for each at least, or lost them all.
-    pub untaken_acks: u64,
+    /// Connections whose server did not take the ACK (`not_accepted`).
+    pub not_accepted: u64,
     /// Connections whose server got the ACK and waits, or did not take it (`deferred`, `not_accepted`).
     pub waiting: u64,
     /// Connections whose data was never acknowledged.
@@ -46,6 +52,8 @@ pub struct Counts {
     pub syns_into_open: u64,
     /// SYNs that a SYN/ACK answers and nothing else follows (`no_final_ack`).
     pub half_open_syns: u64,
+    /// SYN/ACKs of these.
+    pub half_open_synacks: u64,
     /// Connections that the client reset during the handshake (`aborted_by_client`).
     pub aborted_by_client: u64,
     /// Connections that the server reset during the handshake (`aborted_by_server`).
@@ -64,9 +72,14 @@ impl Counts {
         counts.attempts = u64::from(syns > 0);
         counts.syn_copies = syns.saturating_sub(1);
         counts.synack_copies = synacks.saturating_sub(1);
-        counts.opened = u64::from(
-            verdict.outcome == Outcome::Complete && connection.server_end().has(Facts::MORE),
-        );
+        let usual = Offers::WINDOW_SCALE | Offers::SACK | Offers::TIMESTAMPS;
+        let is_of_os = connection.client_end().offer.offers().intersects(usual);
+        counts.attempts_of_os = u64::from(syns > 0 && is_of_os);
+        // Where both open at once, neither accepts.
+        let accepted =
+            matches!(verdict.open_type, OpenType::ThreeWay | OpenType::FastOpen | OpenType::MpJoin)
+                && connection.server_end().has(Facts::MORE);
+        counts.opened = u64::from(verdict.outcome == Outcome::Complete && accepted);
         let has = |finding| verdict.findings.contains(finding);
         if has(Finding::ChallengeAck) || has(Finding::SynInEstablished) {
             counts.syns_into_open = syns;
@@ -76,6 +89,7 @@ impl Counts {
             Outcome::NoReply => {
                 (counts.unanswered, counts.unanswered_syns) = (1, syns);
                 counts.unanswered_copies = counts.syn_copies;
+                counts.repeating = u64::from(counts.syn_copies > 0);
             }
             Outcome::Refused => {
                 let refusals = connection.refusals().map_or(0, |refusals| refusals.count);
@@ -84,11 +98,14 @@ impl Counts {
             Outcome::NotAccepted | Outcome::Deferred => {
                 counts.waiting = 1;
                 counts.client_segments = by_client;
-                if verdict.outcome == Outcome::NotAccepted {
-                    counts.untaken_acks = counts.synack_copies.max(1);
-                }
+                counts.not_accepted = u64::from(verdict.outcome == Outcome::NotAccepted);
             }
-            Outcome::NoFinalAck => counts.half_open_syns = syns,
+            Outcome::Pending => {
+                (counts.pending_syns, counts.client_segments) = (syns, by_client);
+            }
+            Outcome::NoFinalAck => {
+                (counts.half_open_syns, counts.half_open_synacks) = (syns, synacks);
+            }
             Outcome::Challenged => (counts.challenged, counts.challenged_syns) = (1, syns),
             Outcome::AbortedByClient => counts.aborted_by_client = 1,
             Outcome::AbortedByServer => counts.aborted_by_server = 1,
@@ -113,15 +130,18 @@ impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         let Self {
             attempts,
+            attempts_of_os,
             opened,
             syn_copies,
             synack_copies,
             unanswered_syns,
             unanswered_copies,
             unanswered,
+            repeating,
+            pending_syns,
             refused,
             refusals,
-            untaken_acks,
+            not_accepted,
             waiting,
             swallowed,
             client_segments,
@@ -129,6 +149,7 @@ impl AddAssign for Counts {
             challenged_syns,
             syns_into_open,
             half_open_syns,
+            half_open_synacks,
             aborted_by_client,
             aborted_by_server,
             reset_by_client,
@@ -136,15 +157,18 @@ impl AddAssign for Counts {
         } = self;
         for (sum, more) in [
             (attempts, other.attempts),
+            (attempts_of_os, other.attempts_of_os),
             (opened, other.opened),
             (syn_copies, other.syn_copies),
             (synack_copies, other.synack_copies),
             (unanswered_syns, other.unanswered_syns),
             (unanswered_copies, other.unanswered_copies),
             (unanswered, other.unanswered),
+            (repeating, other.repeating),
+            (pending_syns, other.pending_syns),
             (refused, other.refused),
             (refusals, other.refusals),
-            (untaken_acks, other.untaken_acks),
+            (not_accepted, other.not_accepted),
             (waiting, other.waiting),
             (swallowed, other.swallowed),
             (client_segments, other.client_segments),
@@ -152,6 +176,7 @@ impl AddAssign for Counts {
             (challenged_syns, other.challenged_syns),
             (syns_into_open, other.syns_into_open),
             (half_open_syns, other.half_open_syns),
+            (half_open_synacks, other.half_open_synacks),
             (aborted_by_client, other.aborted_by_client),
             (aborted_by_server, other.aborted_by_server),
             (reset_by_client, other.reset_by_client),

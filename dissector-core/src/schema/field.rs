@@ -2,8 +2,8 @@
 
 use crate::vocabulary::enumeration::Enumeration;
 use crate::vocabulary::{
-    Cause, Close, ClosedBy, Ecn, OpenType, Outcome, Repeat, Role, RoleBasis, RstReason, Seen,
-    Stage, State, Vantage,
+    Cause, Close, ClosedBy, Ecn, Fate, OpenType, Outcome, Path, Repeat, Role, RoleBasis, RstReason,
+    Seen, Stage, State, Vantage,
 };
 
 /// The kind of value of a field.
@@ -196,6 +196,8 @@ fields! {
             "Options of a SYN/ACK in the order sent";
         SynSignature, "tcphs.syn.signature", String, "Signature of the SYN",
             "Signature of the SYN, which tells kinds of hosts apart, as p0f writes it";
+        Point, "tcphs.point", String, "Point",
+            "Name of the point of capture, where a file has several";
     }
     FinalAck {
         SetupTime, "tcphs.setup_time", RelativeTime, "Set-up time",
@@ -268,6 +270,18 @@ fields! {
             "Whether both sides permit selective acknowledgments";
         NegTs, "tcphs.neg.ts", Boolean, "Timestamps negotiated",
             "Whether both sides send timestamps";
+        Fate FateStr, "tcphs.fate", Uint8(Fate), "Fate",
+            "What became of the segment between two points of capture";
+        OtherFrame, "tcphs.other.frame", FrameNumber, "Other point's frame",
+            "Frame of the same segment at another point";
+        Changed, "tcphs.changed", String, "Changed",
+            "A property of the segment that differs between the points: mss, ttl";
+        PathDelay, "tcphs.path_delay", RelativeTime, "Path delay",
+            "Time that the segment took between the points; below zero only as far as the clocks are uncertain";
+        PathDelayUncertainty, "tcphs.path_delay.uncertainty", RelativeTime, "Path delay, plus or minus",
+            "How far the path delay may be from the truth, because the points have clocks of their own";
+        Path PathStr, "tcphs.path", Uint8(Path), "Path",
+            "What happened to the connection between two points of capture";
     }
 }
 

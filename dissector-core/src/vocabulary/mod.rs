@@ -53,6 +53,8 @@ pub const ENUMERATIONS: &[&Enumeration] = &[
     Evidence::TABLE,
     Bearing::TABLE,
     StateNames::TABLE,
+    Fate::TABLE,
+    Path::TABLE,
 ];
 
 #[cfg(test)]

@@ -40,7 +40,8 @@ static void
 show_info(packet_info *pinfo)
 {
     const char *info;
-    tcphs_status status = tcphs_session_info(tcphs_file, pinfo->num, &info);
+    bool later = PINFO_FD_VISITED(pinfo);
+    tcphs_status status = tcphs_session_info(tcphs_file, pinfo->num, later, &info);
 
     tcphs_report(status);
     if (status != TCPHS_OK)
@@ -107,8 +108,8 @@ add_field(proto_tree *tree, tvbuff_t *tvb, const tcphs_view *view, const tcphs_i
         memcpy(&ip6, text, sizeof ip6);
         return proto_tree_add_ipv6(tree, hf, tvb, 0, 0, &ip6);
     case FT_RELATIVE_TIME:
-        time.secs = (time_t)(item->number / NANOSECONDS);
-        time.nsecs = (int)(item->number % NANOSECONDS);
+        time.secs = (time_t)((int64_t)item->number / NANOSECONDS);
+        time.nsecs = (int)((int64_t)item->number % NANOSECONDS);
         return proto_tree_add_time(tree, hf, tvb, 0, 0, &time);
     default:
         return proto_tree_add_string(tree, hf, tvb, 0, 0, text);
@@ -225,8 +226,11 @@ time_of(const packet_info *pinfo)
 int
 tcphs_show(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    if (!PINFO_FD_VISITED(pinfo))
+    if (!PINFO_FD_VISITED(pinfo)) {
+        if (tcphs_points_on)
+            tcphs_points_turn(pinfo);
         tcphs_report(tcphs_session_end_frame(tcphs_file, pinfo->num, time_of(pinfo)));
+    }
 
     if (pinfo->cinfo && tcphs_info_place != TCPHS_INFO_OFF)
         show_info(pinfo);

@@ -7,6 +7,8 @@
 
 #include "../shim.h"
 
+#include <string.h>
+
 #include <epan/address.h>
 #include <epan/conversation_filter.h>
 #include <epan/tap.h>
@@ -63,6 +65,22 @@ set_addresses(packet_info *pinfo, const tcphs_tapped *tapped)
     pinfo->net_dst = pinfo->dst;
 }
 
+/* In a file with several points these stand between the ends. */
+static void
+set_points(packet_info *pinfo, const tcphs_tapped *tapped)
+{
+    address *ends[] = { &pinfo->src, &pinfo->dst };
+
+    for (int i = 0; i < 2; i++) {
+        const char *name = (const char *)tapped->points[i];
+
+        if (*name)
+            set_address(ends[i], AT_STRINGZ, (int)strlen(name) + 1, name);
+    }
+    pinfo->net_src = pinfo->src;
+    pinfo->net_dst = pinfo->dst;
+}
+
 static tap_packet_status
 add_arrow(void *data, packet_info *pinfo, epan_dissect_t *edt, const void *tap_data,
           tap_flags_t flags)
@@ -77,6 +95,7 @@ add_arrow(void *data, packet_info *pinfo, epan_dissect_t *edt, const void *tap_d
         return TAP_PACKET_DONT_REDRAW;
     if (own_addresses)
         set_addresses(&packet, tapped);
+    set_points(&packet, tapped);
     arrow = sequence_analysis_create_sai_with_addresses(&packet, graph);
     if (!arrow)
         return TAP_PACKET_DONT_REDRAW;

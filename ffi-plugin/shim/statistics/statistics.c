@@ -117,7 +117,7 @@ tcphs_gathering_see(tcphs_gathering *gathering, const tcphs_tapped *tapped)
 
     if (!in_front)
         listen_in_front();
-    status = tcphs_statistics_see(gathering->statistics, tcphs_file, tapped->connection,
+    status = tcphs_statistics_see(gathering->statistics, tcphs_file, tapped->half,
                                   tapped->later, &nth);
     tcphs_report_statistics(status, gathering->statistics);
     if (status == TCPHS_OK)

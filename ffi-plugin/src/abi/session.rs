@@ -1,11 +1,13 @@
 //! The session: the segments of one capture file, by frame.
 
+use std::ffi::CStr;
 use std::ptr;
 
 use libc::c_char;
 
 use super::{tcphs_segment, tcphs_status};
 use crate::session::Session;
+use crate::session::points::Interface;
 use crate::show::{expert_items, view};
 use c_api::boundary::{Guarded, entry, guard};
 
@@ -46,7 +48,8 @@ pub struct tcphs_item {
     pub field: u8,
     /// 0 directly below the protocol, 1 in the latest subtree.
     pub level: u8,
-    /// 1 if a subtree for the client begins here, 2 for the server, 3 for the verdict, otherwise 0.
+    /// 1 if a subtree for the client begins here, 2 for the server, 3 for the verdict,
+    /// 4 for the way between two points, otherwise 0.
     pub subtree: u8,
     /// True if it is for filters only, because another line shows the same.
     pub hidden: bool,
@@ -210,6 +213,39 @@ pub unsafe extern "C" fn tcphs_session_learn_icmp(
     })
 }
 
+/// Tells at which interface the frames from now on were captured, before they are learned: the
+/// interfaces of this file are points of the way. Not called for other files. `section` and `interface`
+/// are Wireshark's numbers. `name` is its name, or null; `description` that of the interface, or null.
+///
+/// # Safety
+/// `session` is null or valid; `name` and `description` are null or C strings.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tcphs_session_turn_to_point(
+    session: *mut tcphs_session,
+    section: u32,
+    interface: u32,
+    name: *const c_char,
+    description: *const c_char,
+) -> tcphs_status {
+    // SAFETY: the caller guarantees that the pointer is null or valid, and the session not in use.
+    let Some(session) = (unsafe { session.as_mut() }) else {
+        return tcphs_status::TCPHS_NULL_ARGUMENT;
+    };
+    let text = |text: *const c_char| {
+        if text.is_null() {
+            return Default::default();
+        }
+        // SAFETY: not null, and the caller guarantees that it is a C string.
+        unsafe { CStr::from_ptr(text) }.to_string_lossy()
+    };
+    let (name, description) = (text(name), text(description));
+    session.guarded.run(|session| {
+        entry("session_turn_to_point");
+        session.turn_to_point(Interface { section, id: interface }, &name, &description);
+        tcphs_status::TCPHS_OK
+    })
+}
+
 /// Ends the first dissection of a frame, with or without segments. `time_ns` is its time, by which
 /// connections are judged, or `TCPHS_NO_TIME` if it is no packet.
 ///
@@ -242,12 +278,16 @@ pub unsafe extern "C" fn tcphs_session_end_frame(
 /// stage, or for every segment if so configured, separated by ` | `. The text lives until the next
 /// call with this session. `TCPHS_NOT_FOUND` if the frame has no such segment.
 ///
+/// What became of a segment between points is included only if `later` is true, which means that
+/// every frame has been learned.
+///
 /// # Safety
 /// `session` is null or valid; `out` is null or valid for writes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcphs_session_info(
     session: *mut tcphs_session,
     frame: u32,
+    later: bool,
     out: *mut *const c_char,
 ) -> tcphs_status {
     // SAFETY: the caller guarantees that the pointer is null or valid, and the session not in use.
@@ -256,7 +296,7 @@ pub unsafe extern "C" fn tcphs_session_info(
     };
     session.guarded.run(|session| {
         entry("session_info");
-        let Some(text) = session.info(frame) else {
+        let Some(text) = session.info(frame, later) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };
         // SAFETY: not null, and valid for writes. The text ends with NUL.
@@ -290,6 +330,9 @@ pub unsafe extern "C" fn tcphs_session_view(
     let wanted = unsafe { wanted.as_ref() };
     session.guarded.run(|session| {
         entry("session_view");
+        if later {
+            session.compare_points();
+        }
         if later && wanted.is_none_or(view::needs_proofs) {
             session.update_proofs();
         }
@@ -323,10 +366,15 @@ pub unsafe extern "C" fn tcphs_session_expert_items(
     };
     session.guarded.run(|session| {
         entry("session_expert_items");
+        if later {
+            session.compare_points();
+        }
         let Some(facts) = session.segment(frame, nth) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };
-        expert_items::write(&facts, later, out);
+        let earlier = facts.point.filter(|_| later).and_then(|point| point.earlier_frame());
+        let earlier = earlier.and_then(|frame| session.segment(frame, 0));
+        expert_items::write(&facts, later, earlier.as_ref(), out);
         tcphs_status::TCPHS_OK
     })
 }
@@ -348,7 +396,6 @@ pub unsafe extern "C" fn tcphs_session_failure(session: *const tcphs_session) ->
 mod tests {
     use super::*;
     use crate::session::tests::SYN;
-    use std::ffi::CStr;
 
     fn segment(frame: u64) -> tcphs_segment {
         let address = |last| {
@@ -391,8 +438,8 @@ mod tests {
             let bad = tcphs_segment { captured_octets: 19, ..good };
             assert_eq!(tcphs_session_learn(session, &bad), TCPHS_NO_HEADER);
             assert_eq!(tcphs_session_end_frame(none, 1, 0), TCPHS_NULL_ARGUMENT);
-            assert_eq!(tcphs_session_info(none, 1, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
-            assert_eq!(tcphs_session_info(session, 1, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
+            assert_eq!(tcphs_session_info(none, 1, true, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
+            assert_eq!(tcphs_session_info(session, 1, true, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
             assert_eq!(
                 tcphs_session_view(session, 1, 0, true, all, ptr::null_mut()),
                 TCPHS_NULL_ARGUMENT
@@ -422,7 +469,7 @@ mod tests {
         unsafe {
             let info = |frame| {
                 let mut text = ptr::null();
-                let status = tcphs_session_info(session, frame, &mut text);
+                let status = tcphs_session_info(session, frame, false, &mut text);
                 (status == TCPHS_OK).then(|| CStr::from_ptr(text).to_str().unwrap().to_owned())
             };
             for (frame, segments) in [(1, 1), (2, 2), (3, 0)] {

@@ -177,7 +177,7 @@ pub unsafe extern "C" fn tcphs_statistics_clear(statistics: *mut tcphs_statistic
     })
 }
 
-/// Takes in a packet of a connection. If `later` is true, which means that every frame has been
+/// Takes in a packet of a connection (`tcphs_tapped.half`). If `later` is true, which means that every frame has been
 /// learned, writes the number of the changed row to `row`. `TCPHS_NOT_FOUND` if no row has changed:
 /// the connection was seen before, or its verdict is not known yet.
 ///
@@ -199,6 +199,9 @@ pub unsafe extern "C" fn tcphs_statistics_see(
     session.guarded.run(|session| {
         statistics.guarded.run(|statistics| {
             entry("statistics_see");
+            if later {
+                session.compare_points();
+            }
             let Some(changed) = statistics.see(session, connection, later) else {
                 return tcphs_status::TCPHS_NOT_FOUND;
             };
@@ -226,6 +229,7 @@ pub unsafe extern "C" fn tcphs_statistics_settle(
     session.guarded.run(|session| {
         statistics.guarded.run(|statistics| {
             entry("statistics_settle");
+            session.compare_points();
             statistics.settle(session);
             tcphs_status::TCPHS_OK
         })

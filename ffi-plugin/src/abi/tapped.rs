@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use dissector_core::connection::{Annotation, Role, Stage};
 
 use super::{tcphs_session, tcphs_status};
-use crate::session::SegmentFacts;
+use crate::session::{PointFacts, SegmentFacts};
+use crate::show::fate::FateText;
 use crate::show::text::{Style, TextBuffer, write_states, write_step};
 use c_api::boundary::entry;
 use c_api::segment::address_octets;
@@ -15,7 +16,10 @@ use c_api::segment::address_octets;
 pub const TCPHS_MAX_LABEL: usize = 64;
 
 /// Most octets of the comment beside an arrow.
-pub const TCPHS_MAX_COMMENT: usize = 128;
+pub const TCPHS_MAX_COMMENT: usize = 192;
+
+/// Most octets of the name of a point beside an arrow.
+pub const TCPHS_MAX_POINT: usize = 64;
 
 /// One segment for the listeners of the tap.
 #[derive(Clone, Copy)]
@@ -23,6 +27,8 @@ pub const TCPHS_MAX_COMMENT: usize = 128;
 pub struct tcphs_tapped {
     /// Number of its connection.
     pub connection: u32,
+    /// The connection for statistics: where a file has several points, as this point saw it.
+    pub half: u32,
     /// Port of the sender.
     pub source_port: u16,
     /// Port of the receiver.
@@ -37,6 +43,9 @@ pub struct tcphs_tapped {
     pub staged: bool,
     /// Whether every frame had been learned before.
     pub later: bool,
+    /// Where a file has several points: the points between which an arrow is drawn, C strings. An
+    /// empty one stands for the end itself.
+    pub points: [[u8; TCPHS_MAX_POINT]; 2],
     /// Label of an arrow: the step, a C string.
     pub label: [u8; TCPHS_MAX_LABEL],
     /// Comment beside the arrow: connection and states, a C string.
@@ -47,6 +56,7 @@ impl Default for tcphs_tapped {
     fn default() -> Self {
         Self {
             connection: 0,
+            half: 0,
             source_port: 0,
             destination_port: 0,
             source: [0; 16],
@@ -54,6 +64,7 @@ impl Default for tcphs_tapped {
             ip_version: 0,
             staged: false,
             later: false,
+            points: [[0; TCPHS_MAX_POINT]; 2],
             label: [0; TCPHS_MAX_LABEL],
             comment: [0; TCPHS_MAX_COMMENT],
         }
@@ -65,6 +76,7 @@ impl tcphs_tapped {
         let annotation = facts.annotation;
         self.later = later;
         self.connection = annotation.connection;
+        self.half = facts.point.map_or(annotation.connection, |point| point.half());
         self.staged = annotation.stage != Stage::None;
         self.ip_version = 0;
         let ends = [facts.connection.client(), facts.connection.server()];
@@ -74,14 +86,17 @@ impl tcphs_tapped {
             _ => {}
         }
         (self.label[0], self.comment[0]) = (0, 0);
+        self.points = [[0; TCPHS_MAX_POINT]; 2];
         if self.staged {
-            // A text that does not fit is left out.
-            if TextBuffer::new(&mut self.label).push(Label(&annotation)).is_none() {
-                self.label[0] = 0;
-            }
-            let comment = Comment { annotation: &annotation, style: facts.settings.style };
-            if TextBuffer::new(&mut self.comment).push(comment).is_none() {
-                self.comment[0] = 0;
+            write(&mut self.label, Label(&annotation));
+            let point = facts.point;
+            write(
+                &mut self.comment,
+                Comment { annotation: &annotation, style: facts.settings.style, point },
+            );
+            if let Some(point) = point {
+                let names = point.leg().map(|point| point.unwrap_or_default());
+                self.points.iter_mut().zip(names).for_each(|(room, name)| write(room, name));
             }
         }
     }
@@ -94,6 +109,13 @@ impl tcphs_tapped {
     }
 }
 
+/// Writes a C string; a text that does not fit is left out.
+fn write(room: &mut [u8], text: impl Display) {
+    if TextBuffer::new(room).push(text).is_none() {
+        room[0] = 0;
+    }
+}
+
 /// `2/3 SYN/ACK`.
 struct Label<'a>(&'a Annotation);
 
@@ -103,15 +125,21 @@ impl Display for Label<'_> {
     }
 }
 
-/// `connection 0: client ESTABLISHED?, server SYN-RECEIVED`.
+/// `connection 0: client ESTABLISHED?, server SYN-RECEIVED`; in front of the states what became of the
+/// segment between points.
 struct Comment<'a> {
     annotation: &'a Annotation,
     style: Style,
+    point: Option<PointFacts<'a>>,
 }
 
 impl Display for Comment<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "connection {}: ", self.annotation.connection)?;
+        if let Some(point) = self.point {
+            let fate = FateText(point).to_string();
+            write!(f, "{fate}{}", if fate.is_empty() { "" } else { "; " })?;
+        }
         write_states(f, self.annotation, self.style)
     }
 }
@@ -135,6 +163,9 @@ pub unsafe extern "C" fn tcphs_session_tapped(
     };
     session.guarded.run(|session| {
         entry("session_tapped");
+        if later {
+            session.compare_points();
+        }
         let Some(facts) = session.segment(frame, nth) else {
             return tcphs_status::TCPHS_NOT_FOUND;
         };

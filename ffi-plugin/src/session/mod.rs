@@ -6,21 +6,24 @@
 mod chunks;
 mod connections;
 mod frames;
+pub mod points;
 mod proofs;
 mod store;
 mod syns;
 
 use std::net::IpAddr;
 
-use dissector_core::connection::{Annotation, Connection, Side, Stage};
+use dissector_core::connection::{Annotation, Connection, Path, Side, Stage};
 use dissector_core::wire::{SynSignature, TcpFlags};
-use dissector_core::{ConnectionTable, IcmpError, Segment};
+use dissector_core::{ConnectionTable, DEFAULT_LIMIT, IcmpError, Segment};
 
 use crate::session::connections::Connections;
 pub use crate::session::connections::Landmarks;
+use crate::session::points::{Crossed, Interface, Points};
 use crate::session::proofs::Proofs;
 use crate::session::store::Store;
 use crate::session::syns::Syns;
+use crate::show::fate::FateText;
 use crate::show::info::InfoTexts;
 use crate::show::text::{Evidence, Style};
 
@@ -30,6 +33,10 @@ pub struct Session {
     table: ConnectionTable,
     store: Store,
     connections: Connections,
+    /// The points of a file that has several; then the table stays empty.
+    points: Option<Box<Points>>,
+    /// Connections that a table holds at once.
+    limit: Option<usize>,
     syns: Syns,
     icmp: Vec<(u32, IcmpMessage)>,
     texts: InfoTexts,
@@ -81,17 +88,86 @@ pub struct SegmentFacts<'a> {
     /// Evidence in later frames for the assumed states of client and server.
     pub evidence: [Option<Evidence>; 2],
     pub settings: Settings,
+    /// Where a file has several points, what these say of the segment.
+    pub point: Option<PointFacts<'a>>,
+}
+
+/// What the points of a file say of one segment.
+#[derive(Clone, Copy)]
+pub struct PointFacts<'a> {
+    points: &'a Points,
+    /// Its connection at its own point.
+    half: u32,
+    place: u32,
+}
+
+impl<'a> PointFacts<'a> {
+    /// The name of its own point.
+    pub fn name(self) -> &'a str {
+        self.points.name_of(self.half)
+    }
+
+    /// Its connection at its own point.
+    pub fn half(self) -> u32 {
+        self.half
+    }
+
+    /// The points between which an arrow of it is drawn; `None` for its sender or receiver. It comes from
+    /// the point before this one or from its sender, unless it is new here: then it goes to its receiver.
+    pub fn leg(self) -> [Option<&'a str>; 2] {
+        let own = self.points.serial(self.place);
+        let here = Some(self.name());
+        let arrival = self.crossings().find(|crossed| crossed.sightings[1] == own);
+        match arrival.map(|crossed| (crossed.points[0], crossed.sightings[0])) {
+            Some((before, Some(_))) => [Some(self.name_of(before)), here],
+            Some((_, None)) => [here, None],
+            None => [None, here],
+        }
+    }
+
+    pub fn name_of(self, point: usize) -> &'a str {
+        self.points.name(point)
+    }
+
+    /// What became of it between each two points that say something of it.
+    pub fn crossings(self) -> impl Iterator<Item = &'a Crossed> {
+        self.points.crossings(self.place)
+    }
+
+    /// What happened to its connection between each two points.
+    pub fn paths(self) -> impl Iterator<Item = Path> {
+        self.points.ways(self.half).map(|way| way.path)
+    }
+
+    /// Its frames at other points, those nearer its sender first.
+    pub fn other_frames(self) -> impl Iterator<Item = u32> {
+        let own = self.points.serial(self.place);
+        let serials = self.crossings().flat_map(|crossed| crossed.sightings).flatten();
+        serials.filter(move |serial| Some(*serial) != own).filter_map(|it| self.points.frame(it))
+    }
+
+    /// Its frame at the point before this one on the way.
+    pub fn earlier_frame(self) -> Option<u32> {
+        let own = self.points.serial(self.place);
+        let arrival = self.crossings().find(|crossed| crossed.sightings[1] == own)?;
+        self.points.frame(arrival.sightings[0]?)
+    }
 }
 
 impl Session {
     /// A session that holds up to `limit` connections at once.
     pub fn with_limit(limit: usize) -> Self {
-        Self { table: ConnectionTable::with_limit(limit), ..Self::default() }
+        Self { table: ConnectionTable::with_limit(limit), limit: Some(limit), ..Self::default() }
     }
 
     /// Takes in a segment and stores its annotation. Frames come in order; a frame may hold several
     /// segments.
     pub fn learn(&mut self, frame: u32, segment: &Segment<'_>) {
+        if let Some(points) = &mut self.points {
+            let place = points.learn(frame, segment, &mut self.store);
+            self.syns.note(segment, place);
+            return;
+        }
         let annotation = self.table.observe(segment);
         let place = self.store.push(frame, &annotation);
         self.keep_closed();
@@ -110,15 +186,49 @@ impl Session {
 
     /// Takes in an ICMP error, and stores its annotation if it belongs to a connection.
     pub fn learn_icmp(&mut self, frame: u32, error: &IcmpError) {
-        let observed = self.table.observe_icmp(error);
-        self.keep_closed();
-        if let Some(annotation) = observed {
-            let place = self.store.push(frame, &annotation);
-            self.connections.note(&self.table, &annotation, place);
+        let place = match &mut self.points {
+            Some(points) => points.learn_icmp(frame, error, &mut self.store),
+            None => {
+                let observed = self.table.observe_icmp(error);
+                self.keep_closed();
+                observed.map(|annotation| {
+                    let place = self.store.push(frame, &annotation);
+                    self.connections.note(&self.table, &annotation, place);
+                    place
+                })
+            }
+        };
+        if let Some(place) = place {
             // The places of a frame that a read filter rejected are used again.
             while self.icmp.pop_if(|(last, _)| *last >= place).is_some() {}
             let IcmpError { kind, code, ref packet, .. } = *error;
             self.icmp.push((place, IcmpMessage { router: packet.source, kind, code }));
+        }
+    }
+
+    /// Tells at which interface the frames from now on were captured: the interfaces of this file are
+    /// points of the way.
+    pub fn turn_to_point(&mut self, interface: Interface, name: &str, description: &str) {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        let points = self.points.get_or_insert_with(|| Box::new(Points::new(limit)));
+        points.turn_to(interface, name, description);
+    }
+
+    /// Compares the points, where the file has several. To be called before anything is shown on a later
+    /// pass.
+    #[inline]
+    pub fn compare_points(&mut self) {
+        if let Some(points) = &mut self.points {
+            points.update();
+        }
+    }
+
+    /// The number of the connection that a half belongs to, and the half that stands for it. Without
+    /// points a connection is its own half.
+    pub fn counted(&self, half: u32) -> (u32, u32) {
+        match &self.points {
+            Some(points) => (points.number(half), points.counted(half)),
+            None => (half, half),
         }
     }
 
@@ -128,7 +238,10 @@ impl Session {
     /// Wireshark gives the number of a frame that a read filter (`-R`) rejected to the next frame
     /// as well. So this call, and not the number, separates the segments of two frames.
     pub fn end_frame(&mut self, frame: u32, time_ns: Option<i64>) -> bool {
-        if let Some(time_ns) = time_ns {
+        if let Some(points) = &mut self.points {
+            points.end_frame(frame, time_ns);
+            self.evicted = points.evicted();
+        } else if let Some(time_ns) = time_ns {
             self.table.tell_time(frame.into(), time_ns);
         }
         self.store.end_frame(frame);
@@ -138,17 +251,30 @@ impl Session {
 
     /// Segment `nth` of a frame, from 0 in the order in which they were taken in.
     pub fn segment(&self, frame: u32, nth: u32) -> Option<SegmentFacts<'_>> {
-        let (place, annotation) = self.store.segments(frame).nth(nth as usize)?;
+        let (place, mut annotation) = self.store.segments(frame).nth(nth as usize)?;
+        let half = annotation.connection;
+        let (table, connections, id) = self.watched(half)?;
+        let point = self.points.as_deref().map(|points| PointFacts { points, half, place });
+        annotation.connection = point.map_or(half, |point| point.points.number(half));
         Some(SegmentFacts {
             annotation,
-            connection: self.connections.get(&self.table, annotation.connection)?,
-            now_ns: self.table.now_ns(),
+            connection: connections.get(table, id)?,
+            now_ns: table.now_ns(),
             syn: if annotation.flags.contains(TcpFlags::SYN) { self.syns.get(place) } else { None },
             icmp: if annotation.stage == Stage::IcmpError { self.icmp_at(place) } else { None },
-            landmarks: self.connections.landmarks(annotation.connection, place),
-            evidence: Side::BOTH.map(|side| self.proofs.of(annotation.connection, side, place)),
+            landmarks: connections.landmarks(id, place),
+            evidence: Side::BOTH.map(|side| self.proofs.of(half, side, place)),
             settings: self.settings,
+            point,
         })
+    }
+
+    /// The table that follows a half, its connections, and the half's number there.
+    fn watched(&self, half: u32) -> Option<(&ConnectionTable, &Connections, u32)> {
+        match &self.points {
+            None => Some((&self.table, &self.connections, half)),
+            Some(points) => points.watched(half),
+        }
     }
 
     fn icmp_at(&self, place: u32) -> Option<&IcmpMessage> {
@@ -156,14 +282,10 @@ impl Session {
         Some(&self.icmp[index].1)
     }
 
-    /// Connection `id` as it stands now.
-    pub fn connection(&self, id: u32) -> Option<&Connection> {
-        self.connections.get(&self.table, id)
-    }
-
-    /// The time by which connections are judged.
-    pub fn now_ns(&self) -> i64 {
-        self.table.now_ns()
+    /// A connection, or its half, as it stands now, and the time by which it is judged.
+    pub fn connection(&self, half: u32) -> Option<(&Connection, i64)> {
+        let (table, connections, id) = self.watched(half)?;
+        Some((connections.get(table, id)?, table.now_ns()))
     }
 
     /// Collects the evidence for assumed states. To be called before details are shown on a later pass.
@@ -178,8 +300,12 @@ impl Session {
         self.texts = InfoTexts::new(settings.style);
     }
 
-    /// The text of the Info column for a frame, and a NUL; `None` if the frame adds none.
-    pub fn info(&mut self, frame: u32) -> Option<&str> {
+    /// The text of the Info column for a frame, and a NUL; `None` if the frame adds none. On `later`
+    /// passes it says what became of a segment between points.
+    pub fn info(&mut self, frame: u32, later: bool) -> Option<&str> {
+        if later && self.points.is_some() {
+            return self.info_at_point(frame);
+        }
         let annotations = self.store.segments(frame).map(|(_, annotation)| annotation);
         let every = self.settings.every_segment;
         let mut staged = annotations.filter(|annotation| every || annotation.stage != Stage::None);
@@ -188,6 +314,18 @@ impl Session {
             None => self.texts.one(&first),
             Some(second) => self.texts.several([first, second].into_iter().chain(staged)),
         })
+    }
+
+    fn info_at_point(&mut self, frame: u32) -> Option<&str> {
+        self.compare_points();
+        let points = self.points.as_deref()?;
+        let every = self.settings.every_segment;
+        let segments = self.store.segments(frame).map(|(place, annotation)| {
+            let staged = every || annotation.stage != Stage::None;
+            let point = PointFacts { points, half: annotation.connection, place };
+            (staged.then_some(annotation), FateText(point))
+        });
+        self.texts.at_point(segments)
     }
 }
 

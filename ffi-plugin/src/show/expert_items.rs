@@ -1,6 +1,6 @@
 //! The expert items of a segment: its findings, as Wireshark shows them.
 
-use dissector_core::connection::{Finding, FindingSet};
+use dissector_core::connection::{Finding, FindingSet, Verdict};
 
 use crate::abi::{TCPHS_MAX_EXPERT_ITEMS, TCPHS_NO_TEXT, tcphs_expert_item, tcphs_expert_items};
 use crate::session::{Landmarks, SegmentFacts};
@@ -29,7 +29,31 @@ pub struct Entry {
 const PERSISTENT: u8 = 3;
 
 /// Writes the expert items of a segment; on `later` passes also those that depend on later segments.
-pub fn write(facts: &SegmentFacts<'_>, later: bool, items: &mut tcphs_expert_items) {
+/// `earlier` is the same segment at a point before this one on the way, whose items are not said again.
+pub fn write(
+    facts: &SegmentFacts<'_>,
+    later: bool,
+    earlier: Option<&SegmentFacts<'_>>,
+    items: &mut tcphs_expert_items,
+) {
+    let (mut findings, verdict) = findings(facts, later);
+    if let Some(earlier) = earlier {
+        self::findings(earlier, later).0.iter().for_each(|said| findings.remove(said));
+    }
+    let mut text = TextBuffer::new(&mut items.text);
+    let mut count = 0;
+    for finding in findings.iter().take(TCPHS_MAX_EXPERT_ITEMS) {
+        let line = Line { finding, facts, verdict: verdict.as_ref() };
+        let entry = entry_of(finding, facts);
+        let place = text.push(line).map_or(TCPHS_NO_TEXT, |place| place as u32);
+        items.items[count] = tcphs_expert_item { text: place, entry };
+        count += 1;
+    }
+    items.count = count as u32;
+}
+
+/// The findings that belong to a segment, and the verdict, where one was asked for.
+fn findings(facts: &SegmentFacts<'_>, later: bool) -> (FindingSet, Option<Verdict>) {
     let annotation = facts.annotation;
     let mut findings = annotation.findings;
     let mut verdict = None;
@@ -46,16 +70,7 @@ pub fn write(facts: &SegmentFacts<'_>, later: bool, items: &mut tcphs_expert_ite
             findings = findings.union(of_the_connection(verdict.findings, facts.landmarks));
         }
     }
-    let mut text = TextBuffer::new(&mut items.text);
-    let mut count = 0;
-    for finding in findings.iter().take(TCPHS_MAX_EXPERT_ITEMS) {
-        let line = Line { finding, facts, verdict: verdict.as_ref() };
-        let entry = entry_of(finding, facts);
-        let place = text.push(line).map_or(TCPHS_NO_TEXT, |place| place as u32);
-        items.items[count] = tcphs_expert_item { text: place, entry };
-        count += 1;
-    }
-    items.count = count as u32;
+    (findings, verdict)
 }
 
 /// The number of the entry of a finding: its own, or that of the warning.

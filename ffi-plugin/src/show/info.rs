@@ -3,11 +3,17 @@
 //! Every listing needs one for each segment of a handshake or a close, and a capture has only some
 //! dozens of different ones. Finding one in the cache takes a tenth of the time of writing it.
 
+use std::fmt::Write as _;
+
 use dissector_core::connection::{Annotation, States};
 
+use crate::show::fate::FateText;
 use crate::show::text::{Style, write_info};
 
 const SLOTS_LOG2: u32 = 8;
+
+/// Between the texts of a frame.
+const SEPARATOR: &str = " | ";
 
 /// A direct-mapped cache: texts that share a slot displace each other.
 pub struct InfoTexts {
@@ -56,13 +62,42 @@ impl InfoTexts {
     pub fn several(&mut self, segments: impl Iterator<Item = Annotation>) -> &str {
         self.joined.clear();
         for annotation in segments {
-            if !self.joined.is_empty() {
-                self.joined.push_str(" | ");
-            }
+            self.separate();
             let _ = write_info(&mut self.joined, &annotation, self.style);
         }
         self.joined.push('\0');
         &self.joined
+    }
+
+    /// The texts of segments of a file with several points, each followed by what became of it, and a
+    /// NUL; `None` if there is nothing to say. A segment without annotation shows its fate alone.
+    pub fn at_point<'a>(
+        &mut self,
+        segments: impl Iterator<Item = (Option<Annotation>, FateText<'a>)>,
+    ) -> Option<&str> {
+        self.joined.clear();
+        for (annotation, fate) in segments {
+            self.separate();
+            if let Some(annotation) = annotation {
+                let _ = write_info(&mut self.joined, &annotation, self.style);
+                self.separate();
+            }
+            let _ = write!(self.joined, "{fate}");
+            if let Some(text) = self.joined.strip_suffix(SEPARATOR) {
+                self.joined.truncate(text.len());
+            }
+        }
+        if self.joined.is_empty() {
+            return None;
+        }
+        self.joined.push('\0');
+        Some(&self.joined)
+    }
+
+    fn separate(&mut self) {
+        if !self.joined.is_empty() {
+            self.joined.push_str(SEPARATOR);
+        }
     }
 }
 

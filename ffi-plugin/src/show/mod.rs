@@ -1,6 +1,7 @@
 //! The values and texts that are shown of one segment.
 
 pub mod expert_items;
+pub mod fate;
 mod finding_text;
 pub mod info;
 mod list;

@@ -7,7 +7,8 @@ use dissector_core::schema::FieldId;
 use dissector_core::wire::{OptionsText, TcpFlags};
 
 use crate::abi::{TCPHS_NO_TEXT, tcphs_view, tcphs_wanted};
-use crate::session::SegmentFacts;
+use crate::session::{PointFacts, SegmentFacts};
+use crate::show::fate::FateLine;
 use crate::show::list::List;
 use crate::show::text::{EndpointLine, Evidence, Style, Summary, TextBuffer};
 use crate::show::verdict;
@@ -33,6 +34,9 @@ pub fn write(
     if let Some(meaning) = annotation.stage.meaning() {
         list.string(FieldId::StageMeaning, meaning);
     }
+    if let Some(point) = facts.point {
+        write_point(point, later, &mut list);
+    }
     let [client, server] = if later { evidence(facts) } else { [None; 2] };
     endpoint(&mut list, &CLIENT, connection.client(), &annotation.client, client, style);
     endpoint(&mut list, &SERVER, connection.server(), &annotation.server, server, style);
@@ -54,6 +58,37 @@ pub fn write(
     list.number(FieldId::Attempt, connection.attempt());
     list.hide_last(connection.attempt() == 1);
     view.item_count = list.len();
+}
+
+/// The number of the subtree for what became of a segment between two points.
+const WAY: u8 = 4;
+
+/// Writes the point, and on `later` passes what became of the segment between the points.
+fn write_point(point: PointFacts<'_>, later: bool, list: &mut List<'_>) {
+    list.string(FieldId::Point, point.name());
+    if !later {
+        return;
+    }
+    for crossed in point.crossings() {
+        list.open(WAY, FieldId::Fate, crossed.fate.number(), FateLine { point, crossed });
+        list.twin(FieldId::FateStr, crossed.fate.label());
+        for change in crossed.changes.iter() {
+            list.string(FieldId::Changed, change.label());
+        }
+        if let Some(delay_ns) = crossed.delay_ns {
+            list.signed(FieldId::PathDelay, delay_ns);
+            if let Some(uncertainty_ns) = crossed.uncertainty_ns.filter(|it| *it > 0) {
+                list.number(FieldId::PathDelayUncertainty, uncertainty_ns);
+            }
+        }
+        list.close();
+    }
+    for frame in point.other_frames() {
+        list.number(FieldId::OtherFrame, frame);
+    }
+    for path in point.paths() {
+        list.enumeration(FieldId::Path, FieldId::PathStr, path.number(), path.label());
+    }
 }
 
 /// The evidence for the assumed states of client and server, now that every frame is known.

@@ -26,7 +26,7 @@ pub const COLUMNS: &[Column] = &[
 
 /// The values of a row. The connection itself may leave the table.
 struct Row {
-    id: u32,
+    number: u32,
     client: SocketAddr,
     server: SocketAddr,
     segments: u64,
@@ -48,11 +48,11 @@ pub struct Connections {
 }
 
 impl Table for Connections {
-    fn add(&mut self, connection: &Connection, now_ns: i64) -> usize {
+    fn add(&mut self, number: u32, connection: &Connection, now_ns: i64) -> usize {
         let verdict = connection.verdict_at(now_ns);
         let Verdict { outcome, open_type, close, closed_by, times, .. } = verdict;
         self.rows.push(Row {
-            id: connection.id(),
+            number,
             client: connection.client(),
             server: connection.server(),
             segments: connection.packets(),
@@ -71,7 +71,7 @@ impl Table for Connections {
     }
 
     fn sort(&mut self) {
-        self.rows.sort_by_key(|row| row.id);
+        self.rows.sort_by_key(|row| row.number);
     }
 
     fn clear(&mut self) {
@@ -84,7 +84,7 @@ impl Table for Connections {
 
     fn write(&self, nth: usize, cells: &mut Cells<'_>) {
         let row = &self.rows[nth];
-        cells.count(row.id);
+        cells.count(row.number);
         cells.text(row.client);
         cells.text(row.server);
         cells.text(row.outcome);

@@ -20,8 +20,8 @@ use crate::session::Session;
 
 /// Rows of one kind, filled by connections.
 trait Table {
-    /// Adds a connection as it stands at `now_ns`; returns the row that shows it.
-    fn add(&mut self, connection: &Connection, now_ns: i64) -> usize;
+    /// Adds a connection with its number as it stands at `now_ns`; returns the row that shows it.
+    fn add(&mut self, number: u32, connection: &Connection, now_ns: i64) -> usize;
 
     /// Sorts the rows for printing.
     fn sort(&mut self);
@@ -52,12 +52,29 @@ impl Subject {
     }
 }
 
+/// A set of numbers: one bit each.
+#[derive(Default)]
+struct Numbers(Vec<u64>);
+
+impl Numbers {
+    fn is_new(&self, number: u32) -> bool {
+        self.0.get(number as usize / 64).is_none_or(|word| word >> (number % 64) & 1 == 0)
+    }
+
+    fn insert(&mut self, number: u32) {
+        let word = number as usize / 64;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (number % 64);
+    }
+}
+
 /// The connections whose packets were seen, and the rows that show them.
 pub struct Statistics {
     subject: Subject,
     table: Box<dyn Table>,
-    /// One bit a connection, by number.
-    seen: Vec<u64>,
+    seen: Numbers,
     /// Their numbers in the order of their first packets.
     order: Vec<u32>,
 }
@@ -69,7 +86,7 @@ impl Statistics {
             Subject::Connections => Box::<Connections>::default(),
             Subject::Outcomes => Box::<Outcomes>::default(),
         };
-        Self { subject, table, seen: Vec::new(), order: Vec::new() }
+        Self { subject, table, seen: Numbers::default(), order: Vec::new() }
     }
 
     /// Forgets all connections.
@@ -77,27 +94,33 @@ impl Statistics {
         *self = Self::new(self.subject);
     }
 
-    /// Takes in a packet of connection `id`. On `later` passes returns the row that has changed.
-    pub fn see(&mut self, session: &Session, id: u32, later: bool) -> Option<usize> {
-        let (word, bit) = (id as usize / 64, 1 << (id % 64));
-        if self.seen.get(word).is_some_and(|seen| seen & bit != 0) {
+    /// Takes in a packet of a connection, or of a half of it. On `later` passes returns the row that has
+    /// changed.
+    pub fn see(&mut self, session: &Session, half: u32, later: bool) -> Option<usize> {
+        let (number, half) = session.counted(half);
+        if !self.seen.is_new(half) {
             return None;
         }
         // A wrong number would allocate memory for all numbers below it.
-        let connection = session.connection(id)?;
-        if word >= self.seen.len() {
-            self.seen.resize(word + 1, 0);
-        }
-        self.seen[word] |= bit;
-        self.order.push(id);
-        later.then(|| self.table.add(connection, session.now_ns()))
+        let (connection, now_ns) = session.connection(half)?;
+        self.seen.insert(half);
+        self.order.push(half);
+        later.then(|| self.table.add(number, connection, now_ns))
     }
 
     /// Makes the rows anew from the verdicts on the connections.
     pub fn settle(&mut self, session: &Session) {
         self.table.clear();
-        for connection in self.order.iter().filter_map(|id| session.connection(*id)) {
-            self.table.add(connection, session.now_ns());
+        let mut settled = Numbers::default();
+        for half in &self.order {
+            let (number, half) = session.counted(*half);
+            // Several points have seen one connection.
+            if let Some((connection, now_ns)) =
+                session.connection(half).filter(|_| settled.is_new(half))
+            {
+                settled.insert(half);
+                self.table.add(number, connection, now_ns);
+            }
         }
         self.table.sort();
     }
@@ -190,7 +213,7 @@ mod tests {
         for id in [99, u32::MAX] {
             assert_eq!(statistics.see(&session, id, true), None);
         }
-        assert!(statistics.seen.is_empty() && statistics.order.is_empty());
+        assert!(statistics.seen.0.is_empty() && statistics.order.is_empty());
         statistics.settle(&session);
         assert_eq!(statistics.rows(), 0);
     }

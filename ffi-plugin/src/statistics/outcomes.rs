@@ -27,7 +27,7 @@ struct Row {
 }
 
 impl Table for Outcomes {
-    fn add(&mut self, connection: &Connection, now_ns: i64) -> usize {
+    fn add(&mut self, _: u32, connection: &Connection, now_ns: i64) -> usize {
         let (outcome, server) = (connection.outcome_at(now_ns), connection.server());
         let place = *self.places.entry((outcome.number(), server)).or_insert_with(|| {
             self.rows.push(Row { outcome, server, count: 0 });

@@ -30,7 +30,7 @@ pub struct Servers {
 }
 
 impl Table for Servers {
-    fn add(&mut self, connection: &Connection, now_ns: i64) -> usize {
+    fn add(&mut self, _: u32, connection: &Connection, now_ns: i64) -> usize {
         let server = connection.server();
         let place = *self.places.entry(server).or_insert_with(|| {
             self.rows.push((server, ServerTally::default()));

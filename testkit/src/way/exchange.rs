@@ -51,7 +51,8 @@ pub struct Ends {
 #[derive(Debug)]
 enum Event {
     Acts(usize, Action),
-    Timer(usize, u32),
+    /// The retransmission timer of an end: the number of the copy that it sends, and of the timer.
+    Timer(usize, u32, u32),
     /// A packet of an end passes a point.
     Passes {
         from: usize,
@@ -70,6 +71,7 @@ struct Run<'a> {
     hosts: [Host; 2],
     ends: Ends,
     passing: Passing,
+    timers: [u32; 2],
     now: i64,
     queue: BinaryHeap<Reverse<(i64, usize)>>,
     events: Vec<Option<Event>>,
@@ -97,6 +99,7 @@ pub fn play(random: &mut Rng, ends: Ends, middle: Middle, begin_ns: i64) -> Exch
         hosts,
         ends,
         passing: Passing::new(middle),
+        timers: [0; 2],
         now: begin_ns,
         queue: BinaryHeap::new(),
         events: Vec::new(),
@@ -142,7 +145,9 @@ impl Run<'_> {
                     };
                     self.send(end, segment, 0);
                 }
-                Some(Event::Timer(end, copy)) if copy <= 4 => {
+                Some(Event::Timer(end, copy, number))
+                    if copy <= 4 && number == self.timers[end] =>
+                {
                     let again = self.hosts[end].tcp.again();
                     self.send(end, again, copy);
                 }
@@ -161,7 +166,9 @@ impl Run<'_> {
     fn send(&mut self, end: usize, segment: Option<Segment>, copy: u32) {
         let Some(segment) = segment else { return };
         if segment.syn || segment.fin || segment.payload > 0 {
-            self.after(1_000 * MS << copy, Event::Timer(end, copy + 1));
+            // An end has one timer, which begins anew with each segment that has to be acknowledged.
+            self.timers[end] += 1;
+            self.after(1_000 * MS << copy, Event::Timer(end, copy + 1, self.timers[end]));
         }
         let mut packet = self.hosts[end].packet(&segment, self.now);
         if chance(self.random, self.ends.loss) {

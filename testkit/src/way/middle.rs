@@ -180,6 +180,9 @@ impl Passing {
             packet.source = client.unwrap_or(packet.source);
             packet.destination = server.unwrap_or(packet.destination);
         }
+        // Before its SYN the middle knows no numbers of the server.
+        let knows_server = self.server_isn.is_some() || self.proxied.is_some();
+        let shifts = [shifts[0], if knows_server { shifts[1] } else { 0 }];
         let [own, other] = [shifts[from], shifts[1 - from]];
         if own != 0 {
             packet.sequence = packet.sequence.wrapping_add(own);

@@ -4,6 +4,7 @@ mod details;
 mod fields;
 mod filters;
 mod listing;
+mod points;
 mod preferences;
 mod profile;
 mod statistics;

@@ -26,11 +26,21 @@ const ATTEMPTS: usize = 3;
 
 #[test]
 fn the_counters_say_what_was_provoked() {
+    play_all("the_counters_say_what_was_provoked", SCENARIOS);
+}
+
+#[test]
+#[ignore = "it takes three minutes"]
+fn the_counters_say_what_takes_long() {
+    play_all("the_counters_say_what_takes_long", &[include_str!("scenarios/slow.txt")]);
+}
+
+fn play_all(test: &str, texts: &[&str]) {
     if let Some(lacking) = kernel::lacking() {
-        testkit::skip!("the_counters_say_what_was_provoked", lacking);
+        testkit::skip!(test, lacking);
         return;
     }
-    let mut scenarios: Vec<_> = SCENARIOS.iter().flat_map(|text| scenarios(text)).collect();
+    let mut scenarios: Vec<_> = texts.iter().flat_map(|text| scenarios(text)).collect();
     if let Ok(name) = env::var("TCPHS_SCENARIO") {
         scenarios.retain(|scenario| scenario.name == name);
     }
@@ -91,6 +101,32 @@ fn a_server_in_time_wait_counts_what_it_refuses() {
     assert!(sentence.starts_with(&format!("{counter} rose by ")), "{sentence}");
 }
 
+/// A second SYN in its place comes so soon that no ACK answers it.
+#[test]
+fn a_server_in_time_wait_counts_what_it_does_not_even_answer() {
+    if let Some(lacking) = kernel::lacking() {
+        testkit::skip!("a_server_in_time_wait_counts_what_it_does_not_even_answer", lacking);
+        return;
+    }
+    let once = "client connect 40000\n  wait";
+    let text = include_str!("scenarios/time_wait.txt");
+    assert!(text.contains(once));
+    let twice = "client connect 40000\n  client vanish\n  client connect 40000\n  wait";
+    let sentences: Vec<_> = scenarios(&text.replace(once, twice))
+        .iter()
+        .filter_map(|scenario| {
+            let played = play(scenario).expect("it can be played");
+            let counted = Counted::new(&played);
+            let counters = &played.counters[Host::Server as usize];
+            let testimony = counted.testimony(Host::Server, counters);
+            let said = testimony.on(Cause::TimeWaitRefuses).expect("it is in question");
+            (said.agreement == Agreement::Agrees).then(|| said.sentence.clone())
+        })
+        .collect();
+    assert_eq!(sentences.len(), 1, "{sentences:?}");
+    assert!(sentences[0].starts_with("TCPACKSkippedTimeWait and PAWS"), "{sentences:?}");
+}
+
 /// Leaves the capture and the counters to look at.
 fn keep(folder: &std::path::Path, scenario: &Scenario, played: &Played) {
     let write = |name: &str, octets: &[u8]| {
@@ -145,8 +181,10 @@ impl Counted {
         Self { table, hosts, end_ns }
     }
 
+    /// The last that failed; where none did, the last.
     fn last(&self) -> &Connection {
-        self.table.connections().max_by_key(|connection| connection.id()).expect("there is one")
+        let order = |one: &&Connection| (one.outcome_at(self.end_ns).failed(), one.id());
+        self.table.connections().max_by_key(order).expect("there is one")
     }
 
     fn testimony(&self, host: Host, [before, after]: &[String; 2]) -> Testimony {

@@ -57,7 +57,7 @@ impl Lab {
                 format!("ethtool -K {plug} tx off tso off gso off gro off"),
                 format!("ip link set dev {plug} up"),
             ] {
-                run_quietly(inside(router, &line)?)?;
+                lab.run_in_router(&line)?;
             }
         }
         lab.address()?;
@@ -125,6 +125,11 @@ impl Lab {
     /// Runs a command line (words without blanks in them) on one host, to its end.
     pub(super) fn run(&self, side: Side, line: &str) -> Result<()> {
         run_quietly(inside(self.host(side), line)?)
+    }
+
+    /// The same in the router.
+    pub(super) fn run_in_router(&self, line: &str) -> Result<()> {
+        run_quietly(inside(self.router()?, line)?)
     }
 
     /// Sets a value below `/proc/sys/net` on one host.

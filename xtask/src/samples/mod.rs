@@ -247,17 +247,29 @@ const PAIRS_INTRODUCTION: &str = r#"
 
 The same connections recorded twice: `NAME.client.pcapng` at the client's interface, `NAME.server.pcapng` at the
 server's. The router in between is a program (`xtask/src/samples/pairs/router/`) that hands on all segments but those of
-the table. `→` is the way to the server, `←` the way to the client; `taken` is a segment that the router answered or served
-itself. Besides the addresses, the times of the server's point were changed: its clock is ahead or behind, and may drift.
+the table: `→` is the way to the server, `←` the way to the client. In pairs named `linux-…` it is Linux with nftables.
+Besides the addresses, the times of the server's point were changed: its clock is ahead or behind, and may drift.
+`cargo xtask samples pairs/` records them all.
 
 `NAME.truth.jsonl` is what the router did. Its first line is about the pair: `offset_ns` is how far the server's clock is
 ahead at the first frame of the client's point, `drift_ppm` how many millionths it is faster from there on. Each of its
 `connections` has the ends at the client's point (`client`, `server`) and at the server's (`client_b`, `server_b`), `path`,
-whether it was `translated`, what was `changed`, and how many segments were lost. A line follows for each thing that the
-router did: `action`, the side that the segment was on its way `to`, the index of its `connection`, its fields as it came
-(one that the router made, `answered` or `injected`: as it left), and `at_ns`, by the client's clock. So a point has as many
-frames of a direction as the other, less those `lost` and `taken`, and those `answered`, `injected`, `doubled` and
-`cut` more.
+whether it was `translated`, what was `changed`, and how many segments were lost or taken. A line follows for each thing that
+the router did (Linux has no such log: there it is what differs between the points), with the index of its `connection`, the
+side that the segment was on its way `to`, its fields as it came, and `at_ns` by the client's clock:
+
+| action | the segment |
+|---|---|
+| `lost` | was not handed on |
+| `taken` | was not handed on, because the router answered it or serves it itself |
+| `answered`, `injected` | was made by the router, in answer to another or not; its fields are those with which it left |
+| `changed` | was handed on with another content: `changed` names what |
+| `doubled` | was handed on once more |
+| `cut` | was part of a larger one that its host left to the network card to cut; none for the first part |
+| `delayed`, `reordered` | was handed on late, or behind one that came after it |
+
+So a point has as many frames of a direction as the other, less those `lost` and `taken`, and those `answered`, `injected`,
+`doubled` and `cut` more.
 
 | files | shows | on the way | recorded on |
 |---|---|---|---|

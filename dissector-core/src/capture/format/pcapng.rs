@@ -250,7 +250,8 @@ impl Section {
         // The upper half comes first in both byte orders.
         let time = |value| {
             let (_, (high, low)) = (u32::<_, ()>(order), u32(order)).parse(value).ok()?;
-            let time_ns = interface.clock.nanoseconds(u64::from(high) << 32 | u64::from(low));
+            let timestamp = u64::from(high) << 32 | u64::from(low);
+            let time_ns = interface.statistics_time(timestamp, all.last_ns());
             (time_ns > 0 && time_ns < i64::MAX).then_some(time_ns)
         };
         let mut statistics = Coverage::default();

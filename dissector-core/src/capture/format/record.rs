@@ -19,6 +19,18 @@ pub(crate) struct Interface {
     pub(crate) clock: Clock,
 }
 
+impl Interface {
+    /// A time in the statistics of the interface, in nanoseconds since 1970. dumpcap gives it in microseconds,
+    /// whatever unit the interface has: the nearer one to the frames counts.
+    pub(crate) fn statistics_time(&self, timestamp: u64, frame_ns: Option<i64>) -> i64 {
+        let time_ns = self.clock.nanoseconds(timestamp);
+        let Some(frame_ns) = frame_ns else { return time_ns };
+        let other_ns = Clock::MICROSECONDS.nanoseconds(timestamp);
+        let is_nearer = other_ns.abs_diff(frame_ns) < time_ns.abs_diff(frame_ns);
+        if is_nearer { other_ns } else { time_ns }
+    }
+}
+
 /// The record of a frame.
 #[derive(Clone, Debug)]
 pub(crate) struct FrameRecord {

@@ -49,6 +49,8 @@ pub(super) struct Block<'a> {
     pub records: &'a PcapngRecords,
     /// The numbers of its interfaces in the output.
     pub numbers: &'a [u32],
+    /// The time of the last frame before it in the input.
+    pub frame_ns: Option<i64>,
 }
 
 impl Block<'_> {
@@ -125,10 +127,11 @@ impl Block<'_> {
     fn statistics(&self, corrected: impl Fn(i64) -> i64) -> Option<Vec<u8>> {
         let Self { body, orders, .. } = self;
         let interface = orders.read_u32(body)?;
-        let clock = self.records.interface(interface)?.clock;
+        let described = self.records.interface(interface)?;
         let time = |octets: &[u8]| {
             let (high, low) = (orders.read_u32(octets)?, orders.read_u32(octets.get(4..)?)?);
-            let time_ns = clock.nanoseconds(u64::from(high) << 32 | u64::from(low));
+            let timestamp = u64::from(high) << 32 | u64::from(low);
+            let time_ns = described.statistics_time(timestamp, self.frame_ns);
             Some(orders.time(corrected(time_ns)))
         };
         let number = orders.u32(*self.numbers.get(interface as usize)?);

@@ -4,8 +4,6 @@ mod byte_order;
 mod frames;
 mod output;
 mod source;
-#[cfg(test)]
-mod tests;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -125,7 +123,7 @@ struct File {
 
 enum State {
     Closed(PathBuf),
-    Opened(Capture<Reader>),
+    Opened(Box<Capture<Reader>>),
     Reading(Box<Source<Reader>>),
     /// Has given so many octets.
     Finished(u64),
@@ -228,7 +226,7 @@ fn open(input: Input) -> Result<(State, Head), CaptureError> {
         Input::Reader(reader) => {
             let capture = Capture::new(reader)?;
             let head = Head::of(&capture);
-            (State::Opened(capture), head)
+            (State::Opened(Box::new(capture)), head)
         }
     })
 }
@@ -251,7 +249,7 @@ impl<W: Write> Merging<W> {
                     Ok(file) => Capture::new(Box::new(file) as Reader),
                     Err(error) => Err(error.into()),
                 },
-                State::Opened(capture) => Ok(capture),
+                State::Opened(capture) => Ok(*capture),
                 State::Reading(_) | State::Finished(_) => continue,
             };
             match capture {

@@ -109,6 +109,8 @@ pub(super) struct Source<R> {
     namesakes: HashMap<(Vec<u8>, u16), usize>,
     /// The body of the next frame's block.
     pub frame: Vec<u8>,
+    /// The time of the last frame in the input.
+    frame_ns: Option<i64>,
     /// Blocks of unknown kinds that were left out, since their numbers have another byte order.
     pub left_out: u64,
 }
@@ -120,7 +122,18 @@ impl<R: Read> Source<R> {
         let pcap = is_pcap.then(|| header(&capture).to_vec());
         let (interfaces, namesakes, frame) = (Vec::new(), HashMap::new(), Vec::new());
         let name = name.to_owned();
-        Self { capture, point, name, several, pcap, interfaces, namesakes, frame, left_out: 0 }
+        Self {
+            capture,
+            point,
+            name,
+            several,
+            pcap,
+            interfaces,
+            namesakes,
+            frame,
+            frame_ns: None,
+            left_out: 0,
+        }
     }
 
     /// Reads to the next frame, and writes the blocks before it. Returns its time in the output; `None` at
@@ -157,9 +170,11 @@ impl<R: Read> Source<R> {
             };
             let orders = output.from(records.order());
             let (kind, body) = (orders.read_u32(record).unwrap_or(0), body(record));
+            let (numbers, frame_ns) = (&self.interfaces, self.frame_ns);
+            let block = Block { kind, body, orders, records, numbers, frame_ns };
             if let Some(frame) = frame {
                 let (time_ns, into) = (corrected(frame.time_ns), &mut self.frame);
-                let block = Block { kind, body, orders, records, numbers: &self.interfaces };
+                self.frame_ns = Some(frame.time_ns);
                 // A block that was read as a frame has all its fields.
                 if block.frame(time_ns, into).is_some() {
                     return Ok(Some(time_ns));
@@ -177,13 +192,10 @@ impl<R: Read> Source<R> {
                         self.describe(described, output)?;
                     }
                 }
-                _ => {
-                    let block = Block { kind, body, orders, records, numbers: &self.interfaces };
-                    match block.other(corrected) {
-                        Some(body) => output.block(kind, &body)?,
-                        None => self.left_out += 1,
-                    }
-                }
+                _ => match block.other(corrected) {
+                    Some(body) => output.block(kind, &body)?,
+                    None => self.left_out += 1,
+                },
             }
         }
         Ok(None)

@@ -278,7 +278,7 @@ impl Host {
         let mut info = ptr::null();
         let out = or_null(&mut info, nulls, 1);
         // SAFETY: each pointer is null or valid.
-        let status = unsafe { tcphs_session_info(session, frame, out) };
+        let status = unsafe { tcphs_session_info(session, frame, later, out) };
         if self.check(status, nulls & 3 != 0) {
             assert!(!shown::of_text(info).is_empty());
         }

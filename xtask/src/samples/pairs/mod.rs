@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod committed;
+mod kernel_router;
 mod points;
 mod router;
 mod scenarios;
@@ -52,6 +53,9 @@ pub(super) struct Pair {
     /// Changes to two hosts that reach each other.
     prepare: &'static [Prepare],
     orders: Orders,
+    /// Where the kernel itself is the router, the commands that tell it what to do; `orders` then says
+    /// what it translates by that.
+    kernel: &'static [&'static str],
     /// The server, as the client knows it.
     target: &'static str,
     /// The client's part between the connections around it.
@@ -126,7 +130,12 @@ fn capture(pair: &Pair, request: &Request<'_>, raw: &[PathBuf; 2]) -> Result<Rec
         }
     }
     pair.prepare.iter().try_for_each(|change| change.apply(&lab))?;
-    let router = Router::start(&lab, pair.orders)?;
+    let router = if pair.kernel.is_empty() {
+        Some(Router::start(&lab, pair.orders)?)
+    } else {
+        kernel_router::start(&lab, pair.kernel)?;
+        None
+    };
     let scenario = format!("pairs/{}", pair.name);
     let mut server = lab.talk(&scenario, Side::Server, &[])?;
     server.wait_until_ready()?;
@@ -151,7 +160,10 @@ fn capture(pair: &Pair, request: &Request<'_>, raw: &[PathBuf; 2]) -> Result<Rec
         points.push(Point { file: file.clone(), spanned });
     }
     inside.into_iter().try_for_each(Process::interrupt)?;
-    let log = router.end()?;
+    let log = match router {
+        Some(router) => router.end()?,
+        None => kernel_router::log(raw, pair.orders.translation)?,
+    };
     drop(server);
     let counted = [points::count(&raw[0])?, points::count(&raw[1])?];
     check(pair, &log, counted)?;
@@ -183,7 +195,8 @@ fn check(pair: &Pair, log: &Log, counted: [points::Counted; 2]) -> Result<()> {
     for (flow, seen) in log.flows.iter().enumerate() {
         let path = truth::path(pair, log, flow);
         let by_losses = seen.path(log, flow);
-        let decided_otherwise = ["proxied", "answered_on_the_way", "rst_injected"].contains(&path);
+        let decided_otherwise =
+            ["one_point", "proxied", "answered_on_the_way", "rst_injected"].contains(&path);
         ensure!(
             decided_otherwise || path == by_losses,
             "connection {flow} was promised as {path} and is {by_losses}"

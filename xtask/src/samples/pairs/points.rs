@@ -89,7 +89,11 @@ pub(super) fn first_ns(file: &Path) -> Result<i64> {
     first.context("the client's point has no frames")
 }
 
-fn for_each_frame(file: &Path, mut with: impl FnMut(Duration, &[u8]) -> Result<()>) -> Result<()> {
+/// Calls `with` for each frame of a recording and its time.
+pub(super) fn for_each_frame(
+    file: &Path,
+    mut with: impl FnMut(Duration, &[u8]) -> Result<()>,
+) -> Result<()> {
     let mut reader = PcapReader::new(BufReader::new(File::open(file).at(file)?))?;
     while let Some(packet) = reader.next_packet().transpose()? {
         with(packet.timestamp(), packet.data())?;

@@ -40,6 +40,13 @@ pub(super) struct Client {
     job: Job,
 }
 
+impl Client {
+    /// The same with another server.
+    pub(super) fn to(self, target: &'static str) -> Self {
+        Self { target, ..self }
+    }
+}
+
 /// Plays the client of a pair.
 pub(super) fn play(pair: &'static Pair, words: &[String]) -> Result<()> {
     let client = Client { target: pair.target, job: Job::of(words)? };
@@ -172,6 +179,16 @@ pub(super) fn many(client: &Client) -> io::Result<()> {
     // The servers' last segments may have to be sent again.
     nap(2000);
     Ok(())
+}
+
+/// Five connections at the same time.
+pub(super) fn five(client: &Client) -> io::Result<()> {
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..5).map(|_| scope.spawn(|| whole(client))).collect();
+        clients.into_iter().try_for_each(|client| {
+            client.join().unwrap_or_else(|_| Err(io::Error::other("a client panicked")))
+        })
+    })
 }
 
 /// Connections for a while, so that a clock can drift.

@@ -4,7 +4,9 @@
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use super::router::{Action, Log};
+use testkit::kernel::Side;
+
+use super::router::{Action, Done, Log};
 use super::{Addresses, Pair};
 
 /// The path of a connection.
@@ -29,14 +31,14 @@ pub(super) fn text(pair: &Pair, log: &Log, addresses: &Addresses) -> String {
             near[0], near[1], far[0], far[1],
         );
         let changed: Vec<_> = log.changed(flow).iter().map(|id| format!("\"{id}\"")).collect();
-        let _ = write!(
-            text,
-            r#","translated":{},"changed":[{}],"lost_to_server":{},"lost_to_client":{}}}"#,
-            near != far,
-            changed.join(","),
-            log.lost(flow, testkit::kernel::Side::Server),
-            log.lost(flow, testkit::kernel::Side::Client),
-        );
+        let _ = write!(text, r#","translated":{},"changed":[{}]"#, near != far, changed.join(","),);
+        for done in [Done::Lost, Done::Taken] {
+            for to in [Side::Server, Side::Client] {
+                let count = log.count(done, flow, to);
+                let _ = write!(text, r#","{}_to_{}":{count}"#, done.name(), to.name());
+            }
+        }
+        text.push('}');
         connections.push(text);
     }
     let offset_ns = pair.ahead_ms * 1_000_000;

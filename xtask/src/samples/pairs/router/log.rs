@@ -38,7 +38,8 @@ impl Seen {
     pub(crate) fn path(&self, log: &Log, flow: usize) -> &'static str {
         let lost = |to: Side| {
             let there = move |action: &&Action| action.flow == flow && action.to == to;
-            log.actions.iter().filter(there).filter(|action| action.done == Done::Lost)
+            let gone = |action: &&Action| matches!(action.done, Done::Lost | Done::Taken);
+            log.actions.iter().filter(there).filter(gone)
         };
         let passed = |to: Side| &self.passed[to as usize];
         let all_lost = |to| passed(to).segments == 0 && lost(to).next().is_some();
@@ -160,11 +161,11 @@ impl Log {
         there.map(|action| action.done.balance()).sum()
     }
 
-    /// How many segments of a connection were lost on the way to one side.
-    pub(crate) fn lost(&self, flow: usize, to: Side) -> usize {
-        let lost =
-            |action: &&Action| action.done == Done::Lost && action.flow == flow && action.to == to;
-        self.actions.iter().filter(lost).count()
+    /// How often the router did something to a connection's segments on the way to one side.
+    pub(crate) fn count(&self, done: Done, flow: usize, to: Side) -> usize {
+        let wanted =
+            |action: &&Action| action.done == done && action.flow == flow && action.to == to;
+        self.actions.iter().filter(wanted).count()
     }
 
     /// The names of all that was changed in a connection, each once, in order.

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use etherparse::checksum::Sum16BitWords;
+use testkit::kernel::Side;
 use testkit::packet::{self, ACK, RST, TcpPacket};
 
 use super::packet::{Header, Packet};
@@ -39,21 +41,31 @@ pub(crate) fn reset(seen: &Header, to_its_receiver: bool) -> Packet {
     }
 }
 
-/// The frame with the ICMP error that says that a packet may not pass.
-pub(crate) fn prohibited(about: &Packet) -> Vec<u8> {
+/// The frame with an ICMP error about a packet, back to its sender. `mtu` makes it the one that says
+/// how large packets may be, in IPv4; without it, it says that the packet may not pass.
+pub(crate) fn icmp(about: &Packet, to: Side, mtu: Option<u16>) -> Vec<u8> {
     let quoted = about.described();
-    let (router, protocol, kind, code) = match quoted.source.ip() {
-        IpAddr::V4(_) => (IpAddr::V4(ADDRESSES.0), 1, 3, 13),
-        IpAddr::V6(_) => (IpAddr::V6(ADDRESSES.1), 58, 1, 1),
+    let (router, protocol, kind, code) = match (quoted.source.ip(), mtu) {
+        (IpAddr::V4(_), None) => (IpAddr::V4(ADDRESSES.0), 1, 3, 13),
+        (IpAddr::V4(_), Some(_)) => (IpAddr::V4(ADDRESSES.0), 1, 3, 4),
+        (IpAddr::V6(_), _) => (IpAddr::V6(ADDRESSES.1), 58, 1, 1),
     };
-    let error = packet::icmp_error(router, kind, code, &quoted);
-    let mut error = packet::ip(router, quoted.source.ip(), protocol, &error);
+    let mut error = packet::icmp_error(router, kind, code, &quoted);
+    if let (true, Some(mtu)) = (router.is_ipv4(), mtu) {
+        error[6..8].copy_from_slice(&mtu.to_be_bytes());
+        error[2..4].fill(0);
+        let sum = Sum16BitWords::new().add_slice(&error).ones_complement();
+        error[2..4].copy_from_slice(&sum.to_ne_bytes());
+    }
+    let mut packet = packet::ip(router, quoted.source.ip(), protocol, &error);
     if router.is_ipv4() {
-        packet::set_header_checksum(&mut error);
+        packet::set_header_checksum(&mut packet);
     }
     let kind = if quoted.source.is_ipv4() { 0x0800 } else { 0x86dd };
-    // Its Ethernet addresses are those of a way to the server.
-    let mut frame = packet::ethernet(kind, &error);
-    frame[..12].rotate_left(6);
+    let mut frame = packet::ethernet(kind, &packet);
+    if to == Side::Client {
+        // Its Ethernet addresses are those of a way to the server.
+        frame[..12].rotate_left(6);
+    }
     frame
 }

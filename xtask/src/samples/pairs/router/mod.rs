@@ -24,11 +24,8 @@ use testkit::random::{Rng, chance};
 
 use super::super::lab::Lab;
 use flow::Flow;
-use log::Ends;
-pub(super) use log::{Action, Done, Log};
-#[cfg(test)]
-pub(super) use packet::Header;
-pub(super) use packet::{ECN, Packet, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE};
+pub(super) use log::{Action, Done, Ends, Log, Passed, Seen};
+pub(super) use packet::{ECN, Header, MSS, Packet, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE};
 pub(super) use rules::{Answer, Does, Edit, Kind, Orders, PLAIN, Proxy, Rule, Translation, Ttl};
 
 /// How long the router waits before it looks whether it is to end.
@@ -311,8 +308,9 @@ impl Running {
                 let reset = made::reset(&header, false);
                 self.make(passing, Done::Answered, back, reset);
             }
-            Answer::AdminProhibited => {
-                let frame = made::prohibited(&passing.packet);
+            Answer::AdminProhibited | Answer::TooBig(_) => {
+                let mtu = if let Answer::TooBig(mtu) = answer { Some(mtu) } else { None };
+                let frame = made::icmp(&passing.packet, back, mtu);
                 let action =
                     Action { done: Done::Answered, to: back, icmp: true, ..passing.action.clone() };
                 self.log.actions.push(action);

@@ -110,6 +110,8 @@ pub(crate) enum Kind {
     /// An ACK without data.
     BareAck,
     Data,
+    /// More than so many octets of data.
+    Longer(usize),
     Fin,
     Rst,
     Any,
@@ -123,6 +125,7 @@ impl Kind {
             Self::SynAck => header.has_only(SYN | ACK),
             Self::BareAck => header.has_only(ACK) && header.data == 0,
             Self::Data => header.data > 0,
+            Self::Longer(octets) => header.data > octets,
             Self::Fin => header.flags & FIN != 0,
             Self::Rst => header.flags & RST != 0,
             Self::Any => true,
@@ -162,6 +165,8 @@ pub(crate) enum Answer {
     Rst,
     /// Destination unreachable, communication administratively prohibited.
     AdminProhibited,
+    /// Destination unreachable, fragmentation needed, for packets larger than this (RFC 1191).
+    TooBig(u16),
 }
 
 /// A change to a segment.

@@ -5,7 +5,7 @@ use std::io;
 use testkit::kernel::Side;
 
 use super::super::router::{self, Answer, Does, Kind, Orders, Proxy, Rule};
-use super::super::talk::refused;
+use super::super::talk::{fetch, refused};
 use super::{IPV6, PLAIN, Pair};
 
 /// A firewall. The kernel does not believe an ICMP error that comes back while it is still in
@@ -47,6 +47,21 @@ pub(super) const PAIRS: &[Pair] = &[
         client: |client| refused(client, io::ErrorKind::PermissionDenied),
         ahead_ms: -8_000,
         on_the_way: "→ taken S, ← answered ICMP",
+        ..PLAIN
+    },
+    Pair {
+        name: "path-mtu",
+        shows: "Segments too large for the rest of the way: the router tells the server so by ICMP, and \
+                it sends smaller ones",
+        path: "lossy",
+        orders: rejecting(&[Rule::all(
+            Side::Client,
+            Kind::Longer(1248),
+            Does::Reject(Answer::TooBig(1300)),
+        )]),
+        client: fetch,
+        ahead_ms: 14_000,
+        on_the_way: "→ answered ICMP ICMP, ← taken . P.",
         ..PLAIN
     },
     Pair {

@@ -147,6 +147,27 @@ pub(super) const PAIRS: &[Pair] = &[
         ..PLAIN
     },
     Pair {
+        name: "rst-lost",
+        shows: "The client ends the connection with an RST, which is lost",
+        path: "lossy",
+        orders: with(&[Rule::all(Side::Server, Kind::Rst, Does::Lose)]),
+        client: reset,
+        ahead_ms: 1_500,
+        on_the_way: "→ lost R.",
+        ..PLAIN
+    },
+    Pair {
+        name: "elsewhere",
+        shows: "The client tries a server that the server's point knows nothing of",
+        path: "one_point",
+        prepare: &[DOUBLE_TIMEOUTS],
+        orders: with(&[Rule::all(Side::Server, Kind::Syn, Does::Lose)]),
+        client: |client| in_vain(&client.to("10.77.0.3:7000"), 3500),
+        ahead_ms: -2_400_000,
+        on_the_way: "→ lost S S S",
+        ..PLAIN
+    },
+    Pair {
         name: "forgotten",
         shows: "After the second line nothing passes any more, in either direction",
         path: "cut_off",
@@ -170,6 +191,15 @@ fn silent(client: &Client) -> io::Result<()> {
     // SYN/ACKs again after 1 and 3 seconds.
     nap(3500);
     socket::vanish(stream)
+}
+
+fn reset(client: &Client) -> io::Result<()> {
+    let mut stream = connected(client)?;
+    nap(100);
+    say(&mut stream)?;
+    hear(&mut stream)?;
+    nap(100);
+    socket::abort(stream)
 }
 
 fn cut_off(client: &Client) -> io::Result<()> {

@@ -3,6 +3,7 @@
 
 mod answered;
 mod changed;
+mod linux;
 mod lost;
 mod passed;
 mod reset;
@@ -27,6 +28,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Pair> {
         translated::PAIRS,
         changed::PAIRS,
         reset::PAIRS,
+        linux::PAIRS,
     ];
     tables.into_iter().flatten()
 }
@@ -56,6 +58,7 @@ const PLAIN: Pair = Pair {
     path: "clean",
     prepare: &[],
     orders: router::PLAIN,
+    kernel: &[],
     target: "10.77.0.2:7000",
     client: talk::slowly,
     around: true,

@@ -5,8 +5,9 @@ use std::net::Ipv4Addr;
 use testkit::kernel::Side;
 
 use super::super::router::{self, Does, Kind, Orders, Rule, Translation};
-use super::super::talk::fetch;
+use super::super::talk::{fetch, five};
 use super::{PLAIN, Pair};
+use crate::samples::scenarios::Prepare;
 
 const CLIENT: Option<Ipv4Addr> = Some(Ipv4Addr::new(10, 77, 0, 4));
 const SERVER: Option<(Ipv4Addr, Ipv4Addr)> =
@@ -71,6 +72,14 @@ pub(super) const PAIRS: &[Pair] = &[
         ..PLAIN
     },
     Pair {
+        name: "source-nat-many",
+        shows: "Five connections of a translated client at the same time",
+        orders: translating(CLIENT, 321, None),
+        client: five,
+        ahead_ms: -4_000_000,
+        ..PLAIN
+    },
+    Pair {
         name: "firewall",
         shows: "A firewall translates the client and loses a SYN and a segment with data; recorded at \
                 its own two interfaces too: `firewall.router.pcapng`, `firewall.router-any.pcap`",
@@ -116,6 +125,25 @@ pub(super) const PAIRS: &[Pair] = &[
         client: fetch,
         ahead_ms: -3_000_000,
         on_the_way: "→ changed sequence, ← lost ., ← changed sequence",
+        ..PLAIN
+    },
+    Pair {
+        name: "renumbered-no-timestamps",
+        shows: "Both sides' numbers are others, and no timestamps tell which connection is which: only \
+                the data does",
+        prepare: &[Prepare::Set(Side::Client, "ipv4/tcp_timestamps", "0")],
+        orders: adding(0x4000_0001, 0xbfff_fffe),
+        client: fetch,
+        ahead_ms: 19_000,
+        on_the_way: "→ changed sequence, ← changed sequence",
+        ..PLAIN
+    },
+    Pair {
+        name: "renumbered-translated",
+        shows: "Other numbers of the client, and another address and port",
+        orders: Orders { renumber: [0x0bad_cafe, 0], ..translating(CLIENT, 55, None) },
+        ahead_ms: -19_000,
+        on_the_way: "→ changed sequence, ← changed sequence",
         ..PLAIN
     },
 ];

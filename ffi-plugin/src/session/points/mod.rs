@@ -1,0 +1,342 @@
+//! The points of a capture file that holds several points of the way: each has a table of its own, and
+//! what they saw is compared.
+//!
+//! A segment that several points saw is one segment. So each point follows its connections by itself, and
+//! a connection of a point is a half here: one half at each point that saw it, all with one number.
+
+mod compared;
+mod halves;
+
+use std::time::{Duration, Instant};
+
+use dissector_core::compare::{
+    Coverage, Observation, Observer, PointLabel, compare, compare_with_one_clock,
+};
+use dissector_core::connection::Annotation;
+use dissector_core::{ConnectionTable, IcmpError, Segment};
+
+use self::compared::{Build, Compared};
+pub use self::compared::{Crossed, WayOf};
+use self::halves::Halves;
+use super::chunks::Chunks;
+use super::connections::Connections;
+use super::store::Store;
+
+/// Points that are told apart at most; further interfaces count as the last one.
+const MOST_POINTS: usize = 64;
+
+/// Points each of which is compared with each other one. Of more, those that share a connection are.
+const FEW_POINTS: usize = 4;
+
+/// The points of a capture file.
+pub struct Points {
+    /// Whether the file was merged from captures of several points, in the order of the way.
+    merged: bool,
+    points: Vec<Point>,
+    /// The point of the frame that is taken in.
+    current: usize,
+    limit: usize,
+    halves: Halves,
+    /// The serial number of the segment at each place of the store: numbers of places are used again.
+    serials: Chunks<u32, 4096>,
+    /// The frame of each segment, by serial number.
+    frames: Chunks<u32, 4096>,
+    /// Frames and segments so far.
+    taken_in: u64,
+    compared: Compared,
+    /// When the comparison ended, how long it took, and `taken_in` then.
+    latest: Option<(Instant, Duration, u64)>,
+}
+
+/// Which interface a frame was captured at, as Wireshark numbers them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Interface {
+    pub section: u32,
+    pub id: u32,
+}
+
+struct Point {
+    interface: Interface,
+    /// The place on the way, in a merged file.
+    number: Option<u32>,
+    name: String,
+    /// When it was capturing, as a merged file says.
+    label: Coverage,
+    table: ConnectionTable,
+    connections: Connections,
+    observer: Observer,
+    /// The half that each connection of the table is.
+    halves: Vec<u32>,
+    span_ns: Option<(i64, i64)>,
+}
+
+impl Point {
+    fn keep_closed(&mut self) {
+        if self.table.has_closed() {
+            self.connections.keep_closed(self.table.take_closed());
+        }
+    }
+
+    /// When it was capturing: as the file says, otherwise from its first to its last frame.
+    fn coverage(&self) -> Coverage {
+        match self.span_ns {
+            Some((from, to)) if self.label.spans().len() == 0 => {
+                self.label.clone().with_span(from, to)
+            }
+            _ => self.label.clone(),
+        }
+    }
+
+    /// Takes down the outcome of each connection as it stands now.
+    fn judge(&mut self) {
+        let now_ns = self.table.now_ns();
+        for id in 0..self.halves.len() as u32 {
+            if let Some(connection) = self.connections.get(&self.table, id) {
+                self.observer.judge(connection, connection.outcome_at(now_ns));
+            }
+        }
+    }
+}
+
+impl Points {
+    /// Points that hold up to `limit` connections each.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            merged: false,
+            points: Vec::new(),
+            current: 0,
+            limit,
+            halves: Halves::default(),
+            serials: Chunks::default(),
+            frames: Chunks::default(),
+            taken_in: 0,
+            compared: Compared::default(),
+            latest: None,
+        }
+    }
+
+    /// Tells at which interface the frames from now on were captured. `description` is that of the
+    /// interface, by which a merged file is recognised.
+    pub fn turn_to(&mut self, interface: Interface, name: &str, description: &str) {
+        let label = PointLabel::parse(description);
+        let is_known = |point: &Point| match &label {
+            // A point may have several interfaces.
+            Some(label) => point.number == Some(label.number),
+            None => point.number.is_none() && point.interface == interface,
+        };
+        self.current = match self.points.iter().position(is_known) {
+            Some(known) => known,
+            None if self.points.len() < MOST_POINTS => self.begin(interface, name, label),
+            None => self.points.len() - 1,
+        };
+    }
+
+    fn begin(&mut self, interface: Interface, name: &str, label: Option<PointLabel<'_>>) -> usize {
+        self.merged |= label.is_some();
+        let name = label.as_ref().map_or(name, |label| label.name);
+        let same = self.points.iter().filter(|point| point.name.split(" #").next() == Some(name));
+        let name = match (name, same.count()) {
+            ("", _) => format!("interface {}", interface.id),
+            (name, 0) => name.to_owned(),
+            (name, others) => format!("{name} #{}", others + 1),
+        };
+        self.points.push(Point {
+            interface,
+            number: label.as_ref().map(|label| label.number),
+            name,
+            label: label.map(|label| label.coverage).unwrap_or_default(),
+            table: ConnectionTable::with_limit(self.limit),
+            connections: Connections::default(),
+            observer: Observer::new().keeping_all(),
+            halves: Vec::new(),
+            span_ns: None,
+        });
+        self.points.len() - 1
+    }
+
+    /// Takes in a segment; returns its place in the store. The connection of its annotation there is its
+    /// half.
+    pub fn learn(&mut self, frame: u32, segment: &Segment<'_>, store: &mut Store) -> u32 {
+        self.taken_in += 1;
+        let index = self.current;
+        let Some(point) = self.points.get_mut(index) else { return u32::MAX };
+        let annotation = point.table.observe(segment);
+        point.keep_closed();
+        let id = annotation.connection;
+        // The numbers of a table rise by one.
+        while point.halves.len() <= id as usize {
+            point.halves.push(self.halves.begin(index, point.halves.len() as u32, segment));
+        }
+        let half = point.halves[id as usize];
+        let place = store.push(frame, &of_half(annotation, half));
+        point.connections.note(&point.table, &annotation, place);
+        let serial = note_serial(&mut self.serials, &mut self.frames, place, frame);
+        if let Some(connection) = point.connections.get(&point.table, id) {
+            let mut seen = *segment;
+            seen.packet.frame = serial.into();
+            point.observer.observe(&seen, &annotation, connection);
+        }
+        place
+    }
+
+    /// Takes in an ICMP error; returns its place in the store if it belongs to a connection.
+    pub fn learn_icmp(&mut self, frame: u32, error: &IcmpError, store: &mut Store) -> Option<u32> {
+        self.taken_in += 1;
+        let point = self.points.get_mut(self.current)?;
+        let observed = point.table.observe_icmp(error);
+        point.keep_closed();
+        let annotation = observed?;
+        let half = *point.halves.get(annotation.connection as usize)?;
+        let place = store.push(frame, &of_half(annotation, half));
+        point.connections.note(&point.table, &annotation, place);
+        note_serial(&mut self.serials, &mut self.frames, place, frame);
+        if let Some(connection) = point.connections.get(&point.table, annotation.connection) {
+            point.observer.observe_icmp(error, &annotation, connection);
+        }
+        Some(place)
+    }
+
+    /// Ends the first dissection of a frame.
+    pub fn end_frame(&mut self, frame: u32, time_ns: Option<i64>) {
+        self.taken_in += 1;
+        let (Some(point), Some(time_ns)) = (self.points.get_mut(self.current), time_ns) else {
+            return;
+        };
+        point.table.tell_time(frame.into(), time_ns);
+        let (first, last) = point.span_ns.unwrap_or((time_ns, time_ns));
+        point.span_ns = Some((first.min(time_ns), last.max(time_ns)));
+    }
+
+    /// Whether open connections were dropped.
+    pub fn evicted(&self) -> bool {
+        self.points.iter().any(|point| point.table.evicted() > 0)
+    }
+
+    /// The table of a half, the connections of that point, and the half's number there.
+    pub fn watched(&self, half: u32) -> Option<(&ConnectionTable, &Connections, u32)> {
+        let half = self.halves.get(half)?;
+        let point = self.points.get(half.point)?;
+        Some((&point.table, &point.connections, half.id))
+    }
+
+    /// The name of the point that saw a half.
+    pub fn name_of(&self, half: u32) -> &str {
+        self.halves.get(half).map_or("", |half| self.name(half.point))
+    }
+
+    /// The name of a point.
+    pub fn name(&self, point: usize) -> &str {
+        self.points.get(point).map_or("", |point| &point.name)
+    }
+
+    /// The number of the connection that a half belongs to: as the points say when they are compared,
+    /// before that as its first segments look.
+    pub fn number(&self, half: u32) -> u32 {
+        let first_sight = || self.halves.get(half).map_or(half, |half| half.number);
+        self.compared.number(half).unwrap_or_else(first_sight)
+    }
+
+    /// The half that stands for the connection where connections are counted: the one nearest the client,
+    /// or the first.
+    pub fn counted(&self, half: u32) -> u32 {
+        self.compared.counted(half).unwrap_or(half)
+    }
+
+    /// What became of the segment at a place, between each two points that say something of it.
+    pub fn crossings(&self, place: u32) -> impl Iterator<Item = &Crossed> {
+        let serial = self.serials.get(place as usize);
+        serial.into_iter().flat_map(|serial| self.compared.crossings(*serial))
+    }
+
+    /// The serial number of the segment at a place.
+    pub fn serial(&self, place: u32) -> Option<u32> {
+        self.serials.get(place as usize).copied()
+    }
+
+    /// The frame of a segment.
+    pub fn frame(&self, serial: u32) -> Option<u32> {
+        self.frames.get(serial as usize).copied()
+    }
+
+    /// What happened to the connection of a half, between each two points.
+    pub fn ways(&self, half: u32) -> impl Iterator<Item = &WayOf> {
+        self.compared.ways(half)
+    }
+
+    /// Compares the points, if there is more than at the last time. While a capture goes on, that takes a
+    /// tenth of the time at most.
+    pub fn update(&mut self) {
+        if let Some((ended, took, taken_in)) = self.latest
+            && (taken_in == self.taken_in || ended.elapsed() < took * 10)
+        {
+            return;
+        }
+        let begun = Instant::now();
+        self.compare();
+        self.latest = Some((Instant::now(), begun.elapsed(), self.taken_in));
+    }
+
+    fn compare(&mut self) {
+        let finished = self.points.iter_mut().map(|point| {
+            point.judge();
+            let coverage = point.coverage();
+            Some(std::mem::take(&mut point.observer).finish(coverage))
+        });
+        let mut observed: Vec<Option<Observation>> = finished.collect();
+        let mut build = Build::new(&self.halves, self.merged);
+        for [first, second] in self.pairs() {
+            let [Some(one), Some(two)] = [first, second].map(|point| observed[point].take()) else {
+                continue;
+            };
+            let comparison =
+                if self.merged { compare(one, two) } else { compare_with_one_clock(one, two) };
+            let half = |point: usize, id: u32| self.points[point].halves.get(id as usize).copied();
+            build.add([first, second], &comparison, half);
+            let [one, two] = comparison.into_points();
+            (observed[first], observed[second]) = (Some(one), Some(two));
+        }
+        self.compared = build.finish();
+        for (point, observed) in self.points.iter_mut().zip(observed) {
+            if let Some(observed) = observed {
+                point.observer = observed.resume();
+            }
+        }
+    }
+
+    /// The points that are compared: in a merged file the neighbours, otherwise those between which
+    /// something may have passed.
+    fn pairs(&self) -> Vec<[usize; 2]> {
+        let count = self.points.len();
+        if self.merged {
+            let mut places: Vec<_> = (0..count).collect();
+            places.sort_by_key(|place| self.points[*place].number);
+            return places.windows(2).map(|pair| [pair[0], pair[1]]).collect();
+        }
+        if count <= FEW_POINTS {
+            let all = (0..count).flat_map(|first| (first + 1..count).map(move |it| [first, it]));
+            return all.collect();
+        }
+        self.halves.neighbours()
+    }
+}
+
+fn of_half(mut annotation: Annotation, half: u32) -> Annotation {
+    annotation.connection = half;
+    annotation
+}
+
+/// Gives the segment at `place` the next serial number.
+fn note_serial(
+    serials: &mut Chunks<u32, 4096>,
+    frames: &mut Chunks<u32, 4096>,
+    place: u32,
+    frame: u32,
+) -> u32 {
+    let serial = frames.len() as u32;
+    frames.push(frame);
+    if place as usize <= serials.len() {
+        serials.truncate(place as usize);
+        serials.push(serial);
+    }
+    serial
+}

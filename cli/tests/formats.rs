@@ -4,15 +4,29 @@ mod common;
 
 use std::fs::File;
 
-use common::{run, samples, stdout};
+use common::{pairs, run, samples, stdout};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Map, Value};
 
 const COMMANDS: [&str; 3] = ["connections", "packets", "servers"];
 
-fn json_rows(command: &str, sample: &str) -> Vec<Map<String, Value>> {
-    let text = stdout(&[command, "--format", "jsonl", sample]);
+/// Every command that writes rows, with captures for it.
+fn commands() -> Vec<Vec<String>> {
+    let of_one = samples()
+        .into_iter()
+        .flat_map(|sample| COMMANDS.map(|command| vec![command.to_owned(), sample.clone()]));
+    let of_two = pairs().into_iter().map(|[a, b]| vec!["compare".to_owned(), a, b]);
+    of_one.chain(of_two).collect()
+}
+
+/// The same command with further arguments.
+fn with<'a>(command: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
+    command.iter().map(String::as_str).chain(more.iter().copied()).collect()
+}
+
+fn json_rows(command: &[String]) -> Vec<Map<String, Value>> {
+    let text = stdout(&with(command, &["--format", "jsonl"]));
     text.lines().map(|line| serde_json::from_str(line).expect("each line is an object")).collect()
 }
 
@@ -47,18 +61,16 @@ fn as_csv(value: &Value) -> String {
 
 #[test]
 fn csv_has_the_values_of_json() {
-    for sample in samples() {
-        for command in COMMANDS {
-            let text = stdout(&[command, "--format", "csv", &sample]);
-            let mut lines = text.lines();
-            let names = csv_fields(lines.next().expect("a header"));
-            let rows = json_rows(command, &sample);
-            assert_eq!(lines.clone().count(), rows.len(), "{command} {sample}");
-            for (line, row) in lines.zip(rows) {
-                assert_eq!(names.len(), row.len(), "{command}");
-                let expected: Vec<_> = names.iter().map(|name| as_csv(&row[name])).collect();
-                assert_eq!(csv_fields(line), expected, "{command} {sample}");
-            }
+    for command in commands() {
+        let text = stdout(&with(&command, &["--format", "csv"]));
+        let mut lines = text.lines();
+        let names = csv_fields(lines.next().expect("a header"));
+        let rows = json_rows(&command);
+        assert_eq!(lines.clone().count(), rows.len(), "{command:?}");
+        for (line, row) in lines.zip(rows) {
+            assert_eq!(names.len(), row.len(), "{command:?}");
+            let expected: Vec<_> = names.iter().map(|name| as_csv(&row[name])).collect();
+            assert_eq!(csv_fields(line), expected, "{command:?}");
         }
     }
 }
@@ -88,22 +100,20 @@ fn parquet_has_the_values_of_json() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rows.parquet");
     let path = file.to_str().unwrap();
-    for sample in samples() {
-        for command in COMMANDS {
-            let output = run(&[command, "--format", "parquet", "--output", path, &sample]);
-            assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
-            let reader = SerializedFileReader::new(File::open(&file).unwrap()).unwrap();
-            let rows: Vec<Map<String, Value>> = reader
-                .get_row_iter(None)
-                .unwrap()
-                .map(|row| {
-                    let row = row.unwrap();
-                    let columns = row.get_column_iter();
-                    columns.map(|(name, value)| (name.clone(), as_json(value))).collect()
-                })
-                .collect();
-            assert_eq!(rows, json_rows(command, &sample), "{command} {sample}");
-        }
+    for command in commands() {
+        let output = run(&with(&command, &["--format", "parquet", "--output", path]));
+        assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+        let reader = SerializedFileReader::new(File::open(&file).unwrap()).unwrap();
+        let rows: Vec<Map<String, Value>> = reader
+            .get_row_iter(None)
+            .unwrap()
+            .map(|row| {
+                let row = row.unwrap();
+                let columns = row.get_column_iter();
+                columns.map(|(name, value)| (name.clone(), as_json(value))).collect()
+            })
+            .collect();
+        assert_eq!(rows, json_rows(&command), "{command:?}");
     }
 }
 
@@ -123,7 +133,7 @@ fn parquet_without_rows_is_still_a_table() {
 #[test]
 fn connections_come_in_order_whatever_the_format() {
     for sample in samples() {
-        let rows = json_rows("connections", &sample);
+        let rows = json_rows(&["connections".into(), sample.clone()]);
         let mut numbers: Vec<_> = rows.iter().map(|row| row["conn"].as_u64()).collect();
         numbers.sort();
         let expected: Vec<_> = (0..rows.len() as u64).map(Some).collect();
@@ -141,8 +151,8 @@ fn connections_come_in_order_whatever_the_format() {
 #[test]
 fn servers_add_up_what_connections_say() {
     for sample in samples() {
-        let rows = json_rows("connections", &sample);
-        for server in json_rows("servers", &sample) {
+        let rows = json_rows(&["connections".into(), sample.clone()]);
+        for server in json_rows(&["servers".into(), sample.clone()]) {
             let own = |row: &&Map<String, Value>| {
                 row["server_addr"] == server["server_addr"]
                     && row["server_port"] == server["server_port"]

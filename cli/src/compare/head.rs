@@ -92,7 +92,8 @@ pub fn clocks([first, second]: [&str; 2], clocks: &Clocks, time_ns: i64) -> Vec<
     let is_apart = match apart {
         0..MINUTE_NS => format!("{second}'s − {first}'s is {exact}"),
         _ => {
-            let rounded = apart.saturating_add(SECOND_NS / 2) / SECOND_NS * SECOND_NS;
+            let unit = if apart < 60 * MINUTE_NS { SECOND_NS } else { MINUTE_NS };
+            let rounded = apart.saturating_add(unit / 2) / unit * unit;
             format!("{second}'s is {} {direction} {first}'s ({exact})", duration(rounded))
         }
     };
@@ -106,7 +107,9 @@ pub fn clocks([first, second]: [&str; 2], clocks: &Clocks, time_ns: i64) -> Vec<
         (ClockKind::OneSided, _) => format!(
             "{is_apart}, less the time on the way: segments of one direction only were seen at both"
         ),
-        (_, Some(uncertainty)) if apart <= uncertainty => format!("they agree ({exact})"),
+        (_, Some(uncertainty)) if apart <= uncertainty => {
+            format!("{second}'s and {first}'s agree ({exact})")
+        }
         _ => is_apart,
     }];
     let rate = match piece.kind {

@@ -1,6 +1,6 @@
 //! `tcphs compare`: what happened to each connection between the points of capture.
 
-mod differences;
+pub mod differences;
 pub mod head;
 pub mod numbers;
 mod pairing;

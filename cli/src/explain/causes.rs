@@ -69,6 +69,13 @@ impl Weighed {
         Self { causes, decided, counted: Vec::new(), all, shown }
     }
 
+    /// Without these causes, which something else excludes.
+    pub fn without(mut self, excluded: &[Cause]) -> Self {
+        self.causes.retain(|weighed| !excluded.contains(&weighed.cause));
+        self.decided = self.decided.filter(|cause| !excluded.contains(cause));
+        self
+    }
+
     /// Orders the causes by what the counters say of them: those that they refute stand last.
     pub fn heed(&mut self, heard: &Heard, advice: &Advice) {
         let Some(testimony) = heard.testimony() else { return };

@@ -6,6 +6,7 @@ mod counted;
 mod narration;
 mod neighbours;
 mod page;
+mod points;
 mod resets;
 mod strays;
 
@@ -32,6 +33,9 @@ const MOST_COLUMNS: usize = 100;
 const COLUMNS: usize = 80;
 
 pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
+    if let Some(points) = arguments.captures.points() {
+        return points::run(arguments, &points);
+    }
     let source = arguments.captures.source();
     let read: Vec<_> = source.files.iter().chain(&arguments.nstat).cloned().collect();
     input::keep_apart(arguments.output.as_deref(), &read)?;
@@ -46,10 +50,7 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
     let (timelines, ending) =
         timeline::collect(&source, &arguments.select, arguments.max, on_closed)?;
     let mut output = Output::open(arguments.output.as_deref())?;
-    let columns = match (&arguments.output, terminal_size()) {
-        (None, Some((Width(columns), _))) => usize::from(columns).clamp(40, MOST_COLUMNS),
-        _ => COLUMNS,
-    };
+    let columns = columns(arguments);
     let files: Vec<_> = source.files.iter().map(|file| file.to_string_lossy()).collect();
     let files: Vec<&str> = files.iter().map(AsRef::as_ref).collect();
     let drawable = input::can_be_read_again(&source.files);
@@ -85,6 +86,14 @@ struct Found<'a> {
     others: &'a [Witnessed],
     /// In the counters of a host.
     heard: Option<&'a Heard>,
+}
+
+/// The width of lines.
+fn columns(arguments: &ExplainArgs) -> usize {
+    match (&arguments.output, terminal_size()) {
+        (None, Some((Width(columns), _))) => usize::from(columns).clamp(40, MOST_COLUMNS),
+        _ => COLUMNS,
+    }
 }
 
 /// The explanation of one connection, whose number is that in `files`.

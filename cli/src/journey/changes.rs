@@ -1,11 +1,11 @@
 //! What changed of a segment on the way, before and after.
 
-use dissector_core::compare::{Change, Crossing, Sighting};
+use dissector_core::compare::{Change, ChangeSet, Crossing, Sighting};
 
-/// `mss 1460 → 1100`, in the order of the changes.
-pub fn texts(crossing: &Crossing) -> Vec<String> {
+/// These changes of a segment: `mss 1460 → 1100`.
+pub fn texts(crossing: &Crossing, changes: ChangeSet) -> Vec<String> {
     let (Some(near), Some(far)) = (&crossing.near, &crossing.far) else { return Vec::new() };
-    crossing.changes.iter().map(|change| text(change, near, far)).collect()
+    changes.iter().map(|change| text(change, near, far)).collect()
 }
 
 fn text(change: Change, near: &Sighting, far: &Sighting) -> String {

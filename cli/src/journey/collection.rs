@@ -215,7 +215,9 @@ fn journey(
         .into_iter()
         .enumerate()
         .map(|(pair, joined)| {
-            let names = [&points[pair].name[..], &points[pair + 1].name];
+            // A point may be called as an end is.
+            let names = [pair, pair + 1].map(|point| format!("[{}]", points[point].name));
+            let names = names.each_ref().map(|name| &name[..]);
             let time_ns = joined.as_ref().map_or(first_ns, |it| it.first_ns);
             let clocks = head::clocks(names, comparisons[pair].clocks(), time_ns);
             Hop { joined, clocks }

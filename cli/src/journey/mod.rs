@@ -8,12 +8,11 @@ mod runs;
 
 use std::net::SocketAddr;
 
-use dissector_core::compare::{JoinedConnection, Path};
+use dissector_core::compare::{JoinedBy, JoinedConnection, Path};
 use dissector_core::connection::{Outcome, Side};
 
-pub use changes::texts as change_texts;
 pub use collection::collect;
-pub use passage::{IcmpPassage, Passage, Seen, Step};
+pub use passage::{IcmpPassage, Passage, Step};
 
 use crate::timeline::Timeline;
 
@@ -46,6 +45,17 @@ pub struct Hop {
     pub clocks: Vec<String>,
 }
 
+impl Hop {
+    /// Whether the segments have fates: those of two connections, or of one that the other point need not
+    /// have seen, have none.
+    pub fn has_fates(&self) -> bool {
+        let none = [Path::Proxied, Path::Ambiguous, Path::OnePoint];
+        self.joined
+            .as_ref()
+            .is_some_and(|it| !none.contains(&it.path) && it.joined_by != Some(JoinedBy::Time))
+    }
+}
+
 impl Journey {
     /// The names of the ends at the station nearest the client that has seen them.
     pub fn ends(&self) -> Option<[SocketAddr; 2]> {
@@ -74,6 +84,11 @@ impl Journey {
 }
 
 impl Station {
+    /// Its name in brackets: it may be called as an end is.
+    pub fn shown(&self) -> String {
+        format!("[{}]", self.name)
+    }
+
     /// Client and server as the point saw them.
     pub fn ends(&self) -> Option<[SocketAddr; 2]> {
         self.timeline.as_ref().map(|timeline| [timeline.client, timeline.server])

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dissector_core::compare::{Comparison, Fate};
+use dissector_core::compare::{Change, Comparison, Fate};
 use dissector_core::connection::{Side, States};
 
 use super::changes::texts;
@@ -92,13 +92,26 @@ impl Passage {
         (self.fates[hop] == Some(Fate::Lost)).then_some(last)
     }
 
-    /// The station at which it was seen first, if it came from between it and the one before.
-    pub fn appeared_at(&self) -> Option<usize> {
+    /// The station at which it was seen first, if the one before has not seen it, and what became of it in
+    /// between.
+    fn begins_at(&self) -> Option<(usize, Fate)> {
         let places = self.places();
         let order = places.iter().position(|place| self.seen[*place].is_some())?;
-        let before = places[order.checked_sub(1)?];
-        let hop = self.hop_after(before)?;
-        matches!(self.fates[hop], Some(Fate::Appeared | Fate::Doubled)).then_some(places[order])
+        let hop = self.hop_after(places[order.checked_sub(1)?])?;
+        let fate = self.fates[hop]?;
+        (fate != Fate::NotCaptured).then_some((places[order], fate))
+    }
+
+    /// The station at which it was seen first, if it came from between it and the one before.
+    pub fn appeared_at(&self) -> Option<usize> {
+        let (place, fate) = self.begins_at()?;
+        matches!(fate, Fate::Appeared | Fate::Doubled).then_some(place)
+    }
+
+    /// The station at which it was seen first, if nothing tells where it came from.
+    pub fn begins_unknown_at(&self) -> Option<usize> {
+        let (place, fate) = self.begins_at()?;
+        (fate == Fate::Unknown).then_some(place)
     }
 }
 
@@ -164,6 +177,7 @@ impl Traces<'_> {
         }
         let mut found: Vec<Found> = Vec::new();
         let mut known: HashMap<Key, usize> = HashMap::new();
+        let mut rewritten = vec![[false; 2]; hops];
         for (pair, comparison) in self.comparisons.iter().enumerate() {
             let Some(conn) = self.conns[pair] else { continue };
             for crossing in comparison.crossings(conn) {
@@ -194,7 +208,15 @@ impl Traces<'_> {
                     known.entry(key).or_insert(place);
                 }
                 found[place].fates[pair].get_or_insert(crossing.fate);
-                found[place].changes[pair].extend(texts(&crossing));
+                // The numbers of a direction are rewritten alike throughout: that is said once.
+                let mut changes = crossing.changes;
+                if changes.contains(Change::Sequence) {
+                    let told = &mut rewritten[pair][crossing.to as usize];
+                    if std::mem::replace(told, true) {
+                        changes.remove(Change::Sequence);
+                    }
+                }
+                found[place].changes[pair].extend(texts(&crossing, changes));
             }
         }
         let passage = |it: Found| {

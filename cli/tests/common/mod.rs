@@ -25,6 +25,24 @@ pub fn samples() -> Vec<String> {
     names
 }
 
+/// Every committed pair of captures, that of the client's side first.
+pub fn pairs() -> Vec<[String; 2]> {
+    let entries =
+        std::fs::read_dir(workspace().join("samples/pairs")).expect("the pairs are there");
+    let mut names: Vec<_> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".client.pcapng").map(str::to_owned))
+        .collect();
+    names.sort();
+    assert!(names.len() > 20, "the pairs have shrunk to {}", names.len());
+    names.iter().map(|name| pair(name)).collect()
+}
+
+/// The captures of this pair, that of the client's side first.
+pub fn pair(name: &str) -> [String; 2] {
+    ["client", "server"].map(|side| format!("samples/pairs/{name}.{side}.pcapng"))
+}
+
 /// The command, in the workspace, with nothing on standard input.
 pub fn tcphs(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcphs"));

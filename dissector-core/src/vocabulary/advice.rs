@@ -140,13 +140,14 @@ pub(super) const fn check(what: &'static str, command: &'static str) -> Check {
 mod tests {
     use super::*;
     use crate::vocabulary::close::{UNANSWERED, UNUSED};
-    use crate::vocabulary::{Close, Outcome};
+    use crate::vocabulary::{Close, Outcome, Path};
 
     fn all() -> impl Iterator<Item = (&'static str, &'static Advice)> {
         let outcomes = Outcome::ALL.iter().map(|outcome| (outcome.label(), outcome.advice()));
         let closes = Close::ALL.iter().filter_map(|close| Some((close.label(), close.advice()?)));
         let ends = [("unused", &UNUSED), ("unanswered", &UNANSWERED)];
-        outcomes.chain(closes).chain(ends)
+        let paths = Path::ALL.iter().map(|path| (path.label(), path.advice()));
+        outcomes.chain(closes).chain(ends).chain(paths)
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod evidence;
 mod finding;
 mod opening;
 mod outcome;
+mod path_advice;
 mod side;
 mod stage;
 mod state;

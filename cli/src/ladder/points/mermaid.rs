@@ -20,7 +20,7 @@ pub fn draw(journey: &Journey) -> String {
         let names = said::other_names(journey, place);
         let names = names.iter().map(|(side, name)| format!("<br/>{side} = {}", escaped(name)));
         let names: String = names.collect();
-        let _ = writeln!(text, "    participant P{place} as {}{names}", escaped(&station.name));
+        let _ = writeln!(text, "    participant P{place} as {}{names}", escaped(&station.shown()));
     }
     let _ = writeln!(text, "    participant S as server<br/>{server}");
     let outcome = journey.outcome().map_or_else(String::new, |it| format!(": {it}"));
@@ -65,7 +65,7 @@ fn segment(text: &mut String, journey: &Journey, passage: &Passage) {
     else {
         return;
     };
-    let from = match passage.appeared_at() {
+    let from = match passage.appeared_at().or(passage.begins_unknown_at()) {
         Some(_) => format!("P{first}"),
         None => sender.to_owned(),
     };

@@ -17,7 +17,7 @@ pub fn paths(journey: &Journey) -> Vec<String> {
     let several = journey.hops.len() > 1;
     let paths = journey.paths().map(|(place, _, path)| match several {
         true => {
-            let [one, two] = [&journey.stations[place].name, &journey.stations[place + 1].name];
+            let [one, two] = [place, place + 1].map(|place| journey.stations[place].shown());
             format!("{one} – {two}: {path}: {}", path.doc())
         }
         false => format!("{path}: {}", path.doc()),
@@ -36,13 +36,14 @@ pub fn clocks(journey: &Journey) -> Vec<String> {
     lines
 }
 
-/// Under which names a station saw the ends, if they differ from those of the first one.
+/// Under which names a station saw the ends, if they differ from those that the one before it saw.
 pub fn other_names(journey: &Journey, station: usize) -> Vec<(Side, String)> {
-    let (Some(first), Some(here)) = (journey.ends(), journey.stations[station].ends()) else {
+    let before = journey.stations[..station].iter().rev().find_map(|station| station.ends());
+    let (Some(before), Some(here)) = (before, journey.stations[station].ends()) else {
         return Vec::new();
     };
     let differ =
-        Side::BOTH.into_iter().filter(|side| first[*side as usize] != here[*side as usize]);
+        Side::BOTH.into_iter().filter(|side| before[*side as usize] != here[*side as usize]);
     differ.map(|side| (side, here[side as usize].to_string())).collect()
 }
 
@@ -64,18 +65,18 @@ pub fn remarks(journey: &Journey, passage: &Passage) -> Vec<String> {
     let mut remarks: Vec<String> = passage.changes.iter().flatten().cloned().collect();
     let stations = &journey.stations;
     for (hop, fate) in passage.fates.iter().enumerate() {
-        let between = || format!("{} and {}", stations[hop].name, stations[hop + 1].name);
+        let between = || format!("{} and {}", stations[hop].shown(), stations[hop + 1].shown());
         match fate {
             Some(Fate::Appeared) => remarks.push(format!("made between {}", between())),
             Some(Fate::Doubled) => remarks.push(format!("doubled between {}", between())),
             Some(Fate::NotCaptured) => {
                 let missed = if passage.seen[hop].is_none() { hop } else { hop + 1 };
-                remarks.push(format!("{} did not capture it", stations[missed].name));
+                remarks.push(format!("{} did not capture it", stations[missed].shown()));
             }
-            Some(Fate::Unknown) => {
+            Some(Fate::Unknown) if journey.hops[hop].has_fates() => {
                 let missed = if passage.seen[hop].is_none() { hop } else { hop + 1 };
                 if passage.seen[missed].is_none() {
-                    remarks.push(format!("{} may not have captured it", stations[missed].name));
+                    remarks.push(format!("{} may not have captured it", stations[missed].shown()));
                 }
             }
             _ => {}

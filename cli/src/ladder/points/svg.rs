@@ -58,7 +58,7 @@ pub fn draw(journey: &Journey) -> String {
         (0..journey.stations.len()).map(|place| CLIENT + EDGE + place as f64 * between).collect();
     let server = lanes.last().map_or(CLIENT, |last| last + EDGE);
     let width = server + ASIDE + STATE_WIDTH + 30.0;
-    let mut picture = Picture {
+    let picture = Picture {
         journey,
         body: String::new(),
         lanes,
@@ -74,7 +74,7 @@ pub fn draw(journey: &Journey) -> String {
 fn label(journey: &Journey, passage: &Passage) -> String {
     let numbers = labels::flags_and_numbers(&passage.event);
     match said::delay(journey, passage) {
-        Some(delay) => format!("{numbers}   {delay}"),
+        Some(delay) => format!("{numbers} · {delay}"),
         None => numbers,
     }
 }
@@ -83,7 +83,7 @@ fn label(journey: &Journey, passage: &Passage) -> String {
 fn head(journey: &Journey, place: usize) -> Vec<String> {
     let others = said::other_names(journey, place).into_iter();
     let others = others.map(|(side, name)| format!("{side} is {name}"));
-    std::iter::once(journey.stations[place].name.clone()).chain(others).collect()
+    std::iter::once(journey.stations[place].shown()).chain(others).collect()
 }
 
 struct Picture<'a> {
@@ -166,9 +166,6 @@ impl Picture<'_> {
             let x = self.x(side);
             self.text(x, y, "head", "middle", side.label());
             let address = ends.map_or_else(String::new, |it| it[side as usize].to_string());
-            let half = address.chars().count() as f64 * FAINT_CHARACTER / 2.0;
-            // Beside the names of the points.
-            let _ = half;
             self.text(x, y + 16.0, "faint", "middle", &address);
         }
         let mut lowest = y + 16.0;
@@ -242,7 +239,8 @@ impl Picture<'_> {
         let direction = if from == Side::Client { 1.0 } else { -1.0 };
         let between = self.between();
         let appeared = passage.appeared_at().is_some();
-        let start = match appeared {
+        let unknown = passage.begins_unknown_at().is_some();
+        let start = match appeared || unknown {
             true => self.lanes[first] - direction * between * 0.55,
             false => self.x(from) + direction * 3.0,
         };
@@ -261,6 +259,10 @@ impl Picture<'_> {
             },
         };
         self.arrow((start, end), y, from, &format!("{colour}{again}"), head);
+        if unknown {
+            let at = y + self.slope(from, start) + 4.0;
+            self.text(start - direction * 8.0, at, "faint", "middle", "?");
+        }
         if appeared {
             let at = y + self.slope(from, start);
             let _ = write!(
@@ -287,7 +289,9 @@ impl Picture<'_> {
             lines += 1.0;
         }
         let mut remarks = said::remarks(self.journey, passage);
-        remarks.retain(|remark| !changes.contains(remark));
+        // The dot says what came from in between.
+        remarks
+            .retain(|remark| !(changes.contains(remark) || appeared && remark.starts_with("made")));
         remarks.extend(Some(said::findings(passage)).filter(|it| !it.is_empty()));
         let room = ((between / FAINT_CHARACTER) as usize).max(30);
         for line in textwrap::wrap(&remarks.join("; "), room) {
@@ -306,7 +310,7 @@ impl Picture<'_> {
     /// The middle between the two lanes of which an arrow covers most.
     fn label_middle(&self, low: f64, high: f64) -> f64 {
         let covered = |pair: &&[f64]| (pair[1].min(high) - pair[0].max(low)) as i64;
-        let best = self.lanes.windows(2).max_by_key(covered);
+        let best = self.lanes.windows(2).rev().max_by_key(covered);
         best.map_or((low + high) / 2.0, |pair| (pair[0].max(low) + pair[1].min(high)) / 2.0)
     }
 
@@ -458,10 +462,9 @@ impl Picture<'_> {
         }
         let mut y = bottom + 26.0;
         let legend = [
-            "numbers on the lanes: the frames at each point · STATE: proven by the end's own segments · STATE~: \
-             what leads to it was delivered to the point next to that end",
-            "×: lost there · •: came from in between · dashed arrow: sent before · behind the numbers: the time \
-             between the points",
+            "numbers on the lanes: the frames at each point · behind the other numbers: the time between the points",
+            "STATE: proven by the end's own segments · STATE~: what leads to it was delivered to the point next to it",
+            "×: lost there · •: came from in between · dashed arrow: sent before",
         ];
         for line in legend {
             self.text(24.0, y, "faint", "start", line);

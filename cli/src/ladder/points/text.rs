@@ -139,7 +139,7 @@ impl<'a> Drawing<'a> {
         let stations = &self.journey.stations;
         let mut head = Canvas::new(self.arrow_width());
         for (place, station) in stations.iter().enumerate() {
-            head.put_around(self.lane_at(place), self.lane, &station.name);
+            head.put_around(self.lane_at(place), self.lane, &station.shown());
         }
         let line = format!(
             "{:>times$}  {:<client$} {} server",
@@ -185,10 +185,14 @@ impl<'a> Drawing<'a> {
             let lane = self.lane_at(station);
             if forwards { lane.saturating_sub(1 + by) } else { lane + self.lane + by }
         };
-        let appeared = passage.appeared_at().is_some();
+        let origin = match (passage.appeared_at(), passage.begins_unknown_at()) {
+            (Some(_), _) => Some('•'),
+            (_, Some(_)) => Some('?'),
+            _ => None,
+        };
         let at_edge = |by: usize| if forwards { by } else { self.arrow_width() - 1 - by };
         let longest = (label.chars().count() + 6).max(self.between * 3 / 4).min(self.between - 1);
-        let tail = if appeared { backwards(first, longest) } else { at_edge(0) };
+        let tail = if origin.is_some() { backwards(first, longest) } else { at_edge(0) };
         let (tip, head) = match passage.hop_after(last) {
             None => match passage.arrival {
                 Some(Arrival::Refuted) => (at_edge(self.arrow_width() - 1), '×'),
@@ -212,8 +216,8 @@ impl<'a> Drawing<'a> {
         };
         canvas.fill(tail, tip, shaft);
         canvas.set(tip, head);
-        if appeared {
-            canvas.set(tail, '•');
+        if let Some(origin) = origin {
+            canvas.set(tail, origin);
         }
         for (place, seen) in passage.seen.iter().enumerate() {
             if let Some(seen) = seen {
@@ -249,7 +253,8 @@ impl<'a> Drawing<'a> {
             let start = self.lane_at(station) + self.lane;
             (start.max(from) + 2, (start + self.between).min(to + 1))
         });
-        hops.max_by_key(|(from, to)| to.saturating_sub(*from)).filter(|(from, to)| from < to)
+        // Of equal ones, the first.
+        hops.rev().max_by_key(|(from, to)| to.saturating_sub(*from)).filter(|(from, to)| from < to)
     }
 
     fn icmp(&self, text: &mut String, icmp: &IcmpPassage) {

@@ -1,0 +1,154 @@
+//! `explain` with several points of capture: it names the place where something went wrong.
+
+mod ends;
+mod story;
+
+use dissector_core::compare::Path;
+use dissector_core::connection::{Cause, CheckTarget, EvidenceSet, Side, shell_quoted};
+
+use super::causes::Weighed;
+use super::columns;
+use super::page::Page;
+use crate::args::{ExplainArgs, PointFiles};
+use crate::compare::differences::translated;
+use crate::journey::{self, Journey};
+use crate::output::Output;
+use crate::output::style::{FAINT, colour_style, outcome_style};
+use crate::points::Points;
+use crate::{Done, Failure, input, warn};
+
+pub fn run(arguments: &ExplainArgs, points: &PointFiles) -> Result<Done, Failure> {
+    let files = Points::of(points)?.files();
+    input::keep_apart(arguments.output.as_deref(), &files)?;
+    if !arguments.nstat.is_empty() {
+        return Err(Failure::Usage(
+            "--nstat is for the capture of one point: leave out --at, or --nstat".into(),
+        ));
+    }
+    let (journeys, endings) = journey::collect(points, &arguments.select, arguments.max)?;
+    let mut output = Output::open(arguments.output.as_deref())?;
+    let columns = columns(arguments);
+    let at: Vec<_> = points
+        .options
+        .at
+        .iter()
+        .map(|at| {
+            let word = format!("{}={}", at.name, at.file.display());
+            format!("--at {}", shell_quoted(&word))
+        })
+        .collect();
+    let at = at.join(" ");
+    let files: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+    let files: Vec<&str> = files.iter().map(AsRef::as_ref).collect();
+    for (place, journey) in journeys.list.iter().enumerate() {
+        if place > 0 {
+            output.text("\n")?;
+        }
+        output.text(&explanation(journey, &files, &at, columns))?;
+    }
+    output.flush()?;
+    if let Some(note) = journeys.note("explains") {
+        warn(&note);
+    }
+    endings.into_iter().try_for_each(input::Ending::report)?;
+    Ok(Done::on(arguments.fail_on.is_some() && journeys.failed))
+}
+
+/// Causes that lie between the points, where the points show that all arrived.
+const ON_THE_WAY: &[Cause] = &[
+    Cause::AsymmetricRoute,
+    Cause::CaptureOneSided,
+    Cause::CaptureBeganLate,
+    Cause::AnswerLost,
+    Cause::NoRoute,
+    Cause::RoutingLoop,
+    Cause::Traceroute,
+    Cause::NotTranslatedBack,
+    Cause::SynAckLost,
+    Cause::FinalAckLost,
+    Cause::FinalAckBypasses,
+    Cause::Renumbered,
+    Cause::DataLost,
+];
+
+fn explanation(journey: &Journey, files: &[&str], at: &str, columns: usize) -> String {
+    let mut page = Page::new(columns);
+    let names: Vec<_> = journey.stations.iter().map(journey::Station::shown).collect();
+    let ends = journey.ends();
+    let addresses =
+        ends.map_or_else(String::new, |[client, server]| format!(": {client} → {server}"));
+    page.title(&format!("Connection {} at {}{addresses}", journey.conn, names.join(" and ")));
+    if let Some(outcome) = journey.outcome() {
+        let style = outcome_style(outcome);
+        page.paragraph(&format!("Outcome: {style}{outcome}{style:#}. {}", outcome.doc()));
+    }
+    for (place, _, path) in journey.paths() {
+        let style = colour_style(path.colour());
+        let between = format!("Between {} and {}", names[place], names[place + 1]);
+        page.paragraph(&format!("{between}: {style}{path}{style:#}. {}", path.doc()));
+    }
+
+    page.heading("How sure the clocks are");
+    story::clocks(journey).iter().for_each(|sentence| page.paragraph(sentence));
+
+    page.heading("What happened on the way");
+    for (_, joined, _) in journey.paths().filter(|(_, joined, _)| !joined.translated.is_empty()) {
+        // The second point is the last station, unless the first is nearer the server.
+        let second =
+            if joined.nearer_client == Some(1) { &names[0] } else { &names[names.len() - 1] };
+        page.paragraph(&format!("At {second}, {}.", translated(joined).join(", and ")));
+    }
+    for (when, sentence) in story::sentences(journey) {
+        page.item(&format!("{FAINT}{when}{FAINT:#}"), &sentence);
+    }
+    ends::sentences(journey).iter().for_each(|sentence| page.paragraph(sentence));
+
+    let [client, server] = ends.unwrap_or_else(|| [([0, 0, 0, 0], 0).into(); 2]);
+    let file = files.first().copied().unwrap_or_default();
+    let target = CheckTarget::new(client, server, file).with_files(files);
+    page.heading("What it means");
+    let mut checks = Vec::new();
+    for (place, joined, path) in journey.paths() {
+        let advice = path.advice();
+        page.paragraph(advice.means);
+        checks.extend(advice.checks);
+        if let Some(means) = ends::means(journey, joined, path) {
+            page.paragraph(&means);
+        }
+        let _ = place;
+    }
+    let is_past = |path: Path| matches!(path, Path::Clean | Path::Lossy);
+    let all_passed = journey.paths().all(|(_, _, path)| is_past(path));
+    if let Some(outcome) = journey.outcome().filter(|it| it.failed() && all_passed) {
+        let evidence = journey.next_to(Side::Server).map(|it| it.verdict.cause_evidence);
+        let advice = outcome.advice();
+        let weighed = Weighed::new(advice, evidence.unwrap_or(EvidenceSet::EMPTY), &[]);
+        let weighed = weighed.without(ON_THE_WAY);
+        weighed.write(&mut page);
+        let named = weighed.named();
+        checks.splice(0..0, advice.checks.iter().filter(|check| check.helps_with(&named)));
+    }
+    if !checks.is_empty() {
+        page.heading("What to check next");
+    }
+    for (number, check) in (1..).zip(checks) {
+        page.numbered(number, check.what);
+        if let Some(command) = check.command_line(&target) {
+            page.command(&command);
+        }
+    }
+
+    page.heading("What cannot be known");
+    ends::unknown(journey).iter().for_each(|sentence| page.paragraph(sentence));
+
+    page.heading("To look closer");
+    for (what, command) in [
+        ("as a picture:", format!("tcphs ladder --conn {} {at}", journey.conn)),
+        ("all connections:", format!("tcphs compare {at}")),
+        ("both captures in Wireshark:", format!("tcphs merge {at} --output both.pcapng")),
+    ] {
+        page.item(what, "");
+        page.command(&command);
+    }
+    page.finish()
+}

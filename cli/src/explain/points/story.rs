@@ -1,0 +1,233 @@
+//! What the points saw of each segment, as sentences.
+
+use dissector_core::compare::Fate;
+use dissector_core::connection::{Repeat, Side};
+use dissector_core::wire::TcpFlags;
+
+use crate::compare::table::delay_text;
+use crate::journey::{IcmpPassage, Journey, Passage, Step};
+use crate::output::units::{duration, octets};
+use crate::timeline::{Arrival, labels};
+
+/// How far the clocks are apart, and what that means for the delays.
+pub fn clocks(journey: &Journey) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for hop in &journey.hops {
+        let mut parts = hop.clocks.iter();
+        sentences.extend(parts.next().map(|first| format!("Of the clocks, {first}.")));
+        sentences.extend(parts.map(|more| format!("At some time, {more}.")));
+        match hop.joined.as_ref().map(|it| (it.offset_ns, it.uncertainty_ns)) {
+            Some((Some(_), Some(0))) => {}
+            Some((Some(_), Some(uncertainty))) => sentences.push(format!(
+                "Times of the second are put on the first one's clock; a time between the points may be \
+                 wrong by {}. No symmetry of the way is assumed: this is half of the shortest round trip \
+                 between the points.",
+                duration(uncertainty)
+            )),
+            Some((Some(_), None)) => sentences.push(
+                "So times between the points are bounds, not measurements: the way takes at most that \
+                 much longer or shorter."
+                    .into(),
+            ),
+            _ => {}
+        }
+    }
+    sentences
+}
+
+/// Place and sentence of each segment that matters, or of several that belong together.
+pub fn sentences(journey: &Journey) -> Vec<(String, String)> {
+    let mut told: Vec<(String, String)> = Vec::new();
+    let mut lost: Vec<Vec<&Passage>> = Vec::new();
+    let mut quiet = 0_u64;
+    for step in &journey.steps {
+        // Losses of one segment in a row, of both directions by turns, have one sentence.
+        if let Step::Segment(passage) = step
+            && passage.lost_behind().is_some()
+        {
+            end_quiet(&mut told, &mut quiet);
+            match lost.iter_mut().find(|copies| is_copy(copies[0], passage)) {
+                Some(copies) => copies.push(passage),
+                None => lost.push(vec![passage]),
+            }
+            continue;
+        }
+        end_lost(journey, &mut told, &mut lost);
+        match step {
+            Step::Segment(passage) if passage.is_plain() => quiet += 1,
+            Step::Segment(passage) => {
+                end_quiet(&mut told, &mut quiet);
+                told.push((moment(journey, passage.time_ns), arrived(journey, passage)));
+            }
+            Step::Icmp(icmp) => {
+                end_quiet(&mut told, &mut quiet);
+                told.push((moment(journey, icmp.time_ns), self::icmp(journey, icmp)));
+            }
+            Step::Run(run) => quiet += run.segments,
+        }
+    }
+    end_lost(journey, &mut told, &mut lost);
+    end_quiet(&mut told, &mut quiet);
+    told
+}
+
+/// Whether both carry the same of the same end.
+fn is_copy(first: &Passage, other: &Passage) -> bool {
+    let numbers = |it: &Passage| (it.from(), it.event.seq, it.event.len, kind(it));
+    numbers(first) == numbers(other)
+}
+
+fn end_quiet(told: &mut Vec<(String, String)>, quiet: &mut u64) {
+    match std::mem::take(quiet) {
+        0 => {}
+        1 => told.push(("Then:".into(), "one more segment passed unchanged.".into())),
+        number => told.push(("Then:".into(), format!("{number} more segments passed unchanged."))),
+    }
+}
+
+fn end_lost(journey: &Journey, told: &mut Vec<(String, String)>, lost: &mut Vec<Vec<&Passage>>) {
+    let all = lost.drain(..).filter_map(|copies| {
+        Some((moment(journey, copies.first()?.time_ns), lost_copies(journey, &copies)?))
+    });
+    told.extend(all);
+}
+
+/// A segment and its copies that were lost.
+fn lost_copies(journey: &Journey, copies: &[&Passage]) -> Option<String> {
+    let (first, last) = (copies.first()?, copies.last()?);
+    let station = first.lost_behind()?;
+    let here = journey.stations[station].shown();
+    let there = match first.from() {
+        Side::Client => journey.stations[station + 1].shown(),
+        Side::Server => journey.stations[station - 1].shown(),
+    };
+    let frames = copies.iter().filter_map(|it| it.seen[station]);
+    let frames: Vec<_> = frames.map(|seen| seen.frame.to_string()).collect();
+    let what = name(first);
+    Some(match &frames[..] {
+        [frame] => format!("{what} left {here} in frame {frame} and did not get to {there}."),
+        _ => {
+            let lasted = last.time_ns.saturating_sub(first.time_ns).max(0).unsigned_abs();
+            format!(
+                "{what} left {here} {} times within {} (frames {}), and none of them got to {there}.",
+                frames.len(),
+                duration(lasted),
+                frames.join(", ")
+            )
+        }
+    })
+}
+
+/// A segment that was not lost.
+fn arrived(journey: &Journey, passage: &Passage) -> String {
+    let places: Vec<_> =
+        passage.places().into_iter().filter(|place| passage.seen[*place].is_some()).collect();
+    let at = |place: usize| {
+        let frame = passage.seen[place].map_or(0, |seen| seen.frame);
+        format!("frame {frame} at {}", journey.stations[place].shown())
+    };
+    let seen: Vec<_> = places.iter().map(|place| at(*place)).collect();
+    let what = name(passage);
+    let mut sentence = format!("{what}: {}", seen.join(", "));
+    let took: Option<Vec<i64>> = passage.delays_ns.iter().copied().collect();
+    if let Some(took) = took.filter(|_| places.len() > 1) {
+        let uncertainty = journey.hops.iter().map(|hop| hop.joined.as_ref()?.uncertainty_ns).sum();
+        let sum = took.into_iter().fold(0, i64::saturating_add);
+        match delay_text(sum, uncertainty).as_str() {
+            "?" => {}
+            delay => sentence.push_str(&format!(", {delay} later")),
+        }
+    }
+    sentence.push('.');
+    for (hop, changes) in passage.changes.iter().enumerate().filter(|(_, it)| !it.is_empty()) {
+        let [one, two] = [hop, hop + 1].map(|place| journey.stations[place].shown());
+        sentence.push_str(&format!(" Changed between {one} and {two}: {}.", changes.join(", ")));
+    }
+    for (hop, fate) in passage.fates.iter().enumerate() {
+        let [one, two] = [hop, hop + 1].map(|place| journey.stations[place].shown());
+        let missing = if passage.seen[hop].is_none() { &one } else { &two };
+        match fate {
+            Some(Fate::Appeared) => sentence.push_str(&format!(
+                " It did not pass {missing}, which was capturing: something between {one} and {two} made it."
+            )),
+            Some(Fate::Doubled) => sentence.push_str(&format!(
+                " It is one more copy of a packet that was sent once: something between {one} and {two} \
+                 doubled it."
+            )),
+            Some(Fate::NotCaptured) => sentence.push_str(&format!(
+                " It is not in the capture of {missing}, but the ends show that it passed there."
+            )),
+            Some(Fate::Unknown)
+                if journey.hops[hop].has_fates()
+                    && [hop, hop + 1].iter().any(|place| passage.seen[*place].is_none()) =>
+            {
+                sentence.push_str(&format!(
+                    " Whether it passed {missing} cannot be said: that capture does not cover it."
+                ));
+            }
+            _ => {}
+        }
+    }
+    if passage.arrival == Some(Arrival::Refuted) {
+        let end = passage.from().other();
+        sentence.push_str(&format!(
+            " As later segments show, the {end} did not get or did not take it."
+        ));
+    }
+    sentence
+}
+
+fn icmp(journey: &Journey, icmp: &IcmpPassage) -> String {
+    let seen: Vec<_> = icmp
+        .seen
+        .iter()
+        .zip(&journey.stations)
+        .filter_map(|(frame, station)| {
+            frame.map(|frame| format!("frame {frame} at {}", station.shown()))
+        })
+        .collect();
+    let to = icmp.event.to;
+    let what = labels::icmp_error(&icmp.event);
+    format!("{what}, to the {to}: {}.", seen.join(", "))
+}
+
+/// Seconds since the first segment.
+fn moment(journey: &Journey, time_ns: i64) -> String {
+    match time_ns.saturating_sub(journey.first_ns).max(0).unsigned_abs() {
+        0 => "At first:".into(),
+        since => format!("After {}:", duration(since)),
+    }
+}
+
+/// `The client's SYN`
+fn name(passage: &Passage) -> String {
+    let again = match passage.event.annotation.copy {
+        Repeat::Retransmission => " (sent again)",
+        _ => "",
+    };
+    if passage.appeared_at().is_some() {
+        return format!("{} in the {}'s name", kind(passage), passage.from());
+    }
+    format!("The {}'s {}{again}", passage.from(), kind(passage))
+}
+
+fn kind(passage: &Passage) -> String {
+    let annotation = &passage.event.annotation;
+    let flags = annotation.flags;
+    let has = |these: TcpFlags| flags.contains(these);
+    if has(TcpFlags::SYN | TcpFlags::ACK) {
+        "SYN/ACK".into()
+    } else if has(TcpFlags::SYN) {
+        "SYN".into()
+    } else if has(TcpFlags::RST) {
+        "RST".into()
+    } else if has(TcpFlags::FIN) {
+        "FIN".into()
+    } else if passage.event.len > 0 {
+        format!("data (seq={}, {})", passage.event.seq, octets(passage.event.len.into()))
+    } else if annotation.final_ack {
+        "final ACK".into()
+    } else {
+        "ACK".into()
+    }
+}

@@ -167,6 +167,9 @@ fn capture(pair: &Pair, request: &Request<'_>, raw: &[PathBuf; 2]) -> Result<Rec
     drop(server);
     let counted = [points::count(&raw[0])?, points::count(&raw[1])?];
     check(pair, &log, counted)?;
+    if pair.inside {
+        points::check_inside(&inside_files(pair, request.work), counted)?;
+    }
     Ok(Recorded { points, log })
 }
 

@@ -181,7 +181,7 @@ impl<'a> Direction<'a> {
     ) {
         let mut entries = Vec::new();
         for (place, it) in self.near.iter().enumerate() {
-            if links.far_of[place].is_none() && !it.is_second_capture() {
+            if links.far_of[place].is_none() {
                 let content = key(it, Content::new(it, 0, 0));
                 entries.extend(content.map(|content| (content, false, place)));
             }
@@ -207,11 +207,18 @@ impl<'a> Direction<'a> {
             let mut from = near.len();
             for place in firsts.into_iter().rev().chain(seconds.into_iter().rev()) {
                 let least = from.saturating_sub(MOST_CANDIDATES);
+                // What the near point seems to have captured twice may be two packets, of which the
+                // other did not arrive: it counts where nothing else fits.
                 let with = |passage: Passage| {
-                    near[least..from].iter().rev().map(|(.., place)| *place).find(|it| {
-                        links.far_of[*it].is_none()
-                            && fits(self.near[*it], self.far[place]) == passage
-                    })
+                    let of_kind = |second: bool| {
+                        near[least..from].iter().rev().map(|(.., place)| *place).find(|it| {
+                            links.far_of[*it].is_none()
+                                && self.near[*it].is_second_capture() == second
+                                && fits(self.near[*it], self.far[place]) == passage
+                        })
+                    };
+                    of_kind(false)
+                        .or_else(|| of_kind(true).filter(|_| !self.far[place].is_second_capture()))
                 };
                 // A second capture is one more copy, unless it fits better than that.
                 let is_second = self.far[place].is_second_capture();

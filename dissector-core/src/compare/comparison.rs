@@ -134,7 +134,7 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
             let began_before = trace.way(Side::Client).initial().is_none();
             let may_be_another = began_before && (rewrites || company[other].know_ends_of(trace))
                 || left[other].have_ends_of(trace, times)
-                || rewrites_all && left[other].began_about(times[0]);
+                || rewrites_all && left[other].are_there_at(times);
             let need_not_be_seen = !timing.is_known()
                 || !timing.overlaps(other, times)
                 || !company[other].know_server_of(trace);

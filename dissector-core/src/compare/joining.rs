@@ -227,6 +227,12 @@ impl<'a> Joining<'a> {
             is_told && may_be(a, b)
         };
         self.join_by_segments(JoinedBy::Payload, key, may_be);
+        // A device may rewrite the identification. Where nothing else tells of the clocks, one that fits may be
+        // of another day.
+        if timing.is_known() {
+            let key = |it: &Sighting| Some((u64::from(it.digest()?), it.payload_octets));
+            self.join_by_segments(JoinedBy::Payload, key, |a, b| overlap(a, b, timing));
+        }
     }
 
     /// Rule 4: what is left of the same addresses and ports at the same time.

@@ -147,16 +147,17 @@ impl Way {
     }
 
     fn note(&mut self, segment: &Segment<'_>) {
+        let tcp = &segment.tcp;
+        // Whoever stands in between may have sent it, with a TTL of its own.
+        if tcp.flags.contains(TcpFlags::RST) {
+            return;
+        }
         // The majority vote of Boyer and Moore.
         (self.ttl, self.ttl_lead) = match self.ttl_lead {
             0 => (segment.packet.ttl, 1),
             lead if self.ttl == segment.packet.ttl => (self.ttl, lead.saturating_add(1)),
             lead => (self.ttl, lead - 1),
         };
-        let tcp = &segment.tcp;
-        if tcp.flags.contains(TcpFlags::RST) {
-            return;
-        }
         let [syn, fin, ack] =
             [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::ACK].map(|flag| tcp.flags.contains(flag));
         if ack && (!self.has(HAS_ACKNOWLEDGED) || tcp.acknowledgment.is_after(self.acknowledged)) {

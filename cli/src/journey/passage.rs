@@ -6,7 +6,7 @@ use dissector_core::compare::{Change, Comparison, Fate};
 use dissector_core::connection::{Side, States};
 
 use super::changes::texts;
-use super::clock::common;
+use crate::compare::clock::common;
 use crate::timeline::{Arrival, Event, IcmpEvent, Run, SegmentEvent, Timeline};
 
 /// What is drawn as one.

@@ -11,7 +11,6 @@ mod ladder;
 mod merge;
 mod output;
 mod packets;
-#[allow(dead_code, reason = "the commands that read several points follow")]
 mod points;
 mod progress;
 mod selection;

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use dissector_core::capture::CaptureInterface;
-
 use crate::Failure;
 use crate::args::{AtPoint, PointFiles, PointOptions, SEPARATOR, Source};
 use crate::input::{self, Input, is_stdin};
@@ -142,19 +140,6 @@ fn unique(names: Vec<String>, before: impl Fn(usize) -> Option<String>) -> Vec<S
         differ.extend(all.find(|name| !differ.contains(name)));
     }
     differ
-}
-
-/// The names of the points that these interfaces of a capture are: their own where the capture has them.
-pub fn interface_names(interfaces: impl IntoIterator<Item = CaptureInterface>) -> Vec<String> {
-    let names = interfaces.into_iter().enumerate().map(|(number, interface)| {
-        match (interface.index, interface.name) {
-            // The name is that of all interfaces together.
-            (Some(index), _) => format!("if{index}"),
-            (None, Some(name)) => name.into(),
-            (None, None) => format!("interface {number}"),
-        }
-    });
-    unique(names.collect(), |_| None)
 }
 
 #[cfg(test)]

@@ -396,6 +396,21 @@ fn interfaces_of_a_point_have_names_of_their_own() {
 }
 
 #[test]
+fn a_described_point_keeps_what_its_capture_says_as_a_comment() {
+    let file = [LITTLE.section(), LITTLE.interface(RAW, &LITTLE.option(2, b"eth0"))].concat();
+    let mut output = Vec::new();
+    let merge = Merge::new("test").point("a", [reader(&file)]).described("first");
+    let merge = merge.point("b", [reader(&pcap(&[]))]).described("second");
+    let _ = merge.write(&mut output, |_, time_ns| time_ns).unwrap();
+    let described = blocks(&output).into_iter().filter(|(kind, _)| *kind == 1);
+    let described: Vec<_> =
+        described.map(|(_, body)| [2, 3, 1].map(|code| option(&body[8..], code))).collect();
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    let expected = [[text("a"), text("first"), text("eth0")], [text("b"), text("second"), None]];
+    assert_eq!(described, expected);
+}
+
+#[test]
 fn what_can_be_read_of_damaged_files_is_written() {
     let whole = pcap(&[1, 2, 3]);
     let cut = &whole[..whole.len() - 3];

@@ -28,6 +28,7 @@ column.width:
 \t\"%m\", 45,
 \t\"%t\", 100,
 \t\"%Cus:tcphs.conn\", 45,
+\t\"%Cus:tcphs.point\", 55,
 \t\"%s\", 125,
 \t\"%d\", 125,
 \t\"%Cus:tcphs.flags\", 80,
@@ -37,6 +38,7 @@ column.width:
 \t\"%Cus:tcphs.server.state\", 105,
 \t\"%Cus:tcphs.outcome\", 105,
 \t\"%Cus:tcphs.setup_time\", 90,
+\t\"%Cus:tcphs.path_delay\", 80,
 \t\"%i\", 600
 ";
 

@@ -6,7 +6,6 @@ use super::joining::{Pair, unordered};
 use super::timing::{LONGEST_WAY_NS, Timing};
 use super::trace::Trace;
 use super::{Map, Set};
-use crate::vocabulary::Side;
 
 /// Which point is nearer the clients that reach a server, as most connections tell.
 pub(super) struct Usual {
@@ -63,12 +62,12 @@ impl Acquaintances {
     }
 }
 
-/// What is left of a point: connections that could not be joined.
+/// What is left of a point: connections that could not be joined. Times are by the first point's clock.
 pub(super) struct Left {
-    /// The times of those with the same ends, by the first point's clock.
+    /// From the first segment to the last of those with the same ends.
     by_ends: Map<[SocketAddr; 2], Vec<[i64; 2]>>,
-    /// When those began whose SYN was seen, in order.
-    begins: Vec<i64>,
+    /// The first segments in order, each with the latest last segment of those up to it.
+    times: Vec<[i64; 2]>,
 }
 
 impl Left {
@@ -78,16 +77,19 @@ impl Left {
         left: impl Iterator<Item = usize>,
         timing: &Timing,
     ) -> Self {
-        let mut all = Self { by_ends: Map::default(), begins: Vec::new() };
+        let mut all = Self { by_ends: Map::default(), times: Vec::new() };
         for trace in left.map(|place| &traces[place]) {
             let times =
                 [trace.first_ns, trace.last_ns].map(|time_ns| timing.common(point, time_ns));
             all.by_ends.entry(unordered(trace.ends())).or_default().push(times);
-            if trace.way(Side::Client).initial().is_some() {
-                all.begins.push(times[0]);
-            }
+            all.times.push(times);
         }
-        all.begins.sort_unstable();
+        all.times.sort_unstable();
+        let mut latest = i64::MIN;
+        for [_, last] in &mut all.times {
+            latest = latest.max(*last);
+            *last = latest;
+        }
         all
     }
 
@@ -98,10 +100,11 @@ impl Left {
             .is_some_and(|all| all.iter().any(|[from, to]| *from <= last_ns && first_ns <= *to))
     }
 
-    /// Whether one of them began at about this time.
-    pub fn began_about(&self, time_ns: i64) -> bool {
-        let from = time_ns.saturating_sub(LONGEST_WAY_NS);
-        let next = self.begins.partition_point(|begin| *begin < from);
-        self.begins.get(next).is_some_and(|begin| *begin <= time_ns.saturating_add(LONGEST_WAY_NS))
+    /// Whether one of them has a segment at about this time.
+    pub fn are_there_at(&self, [first_ns, last_ns]: [i64; 2]) -> bool {
+        let until = last_ns.saturating_add(LONGEST_WAY_NS);
+        let begun = self.times.partition_point(|[from, _]| *from <= until);
+        let latest = begun.checked_sub(1).map(|place| self.times[place][1]);
+        latest.is_some_and(|latest| latest.saturating_add(LONGEST_WAY_NS) >= first_ns)
     }
 }

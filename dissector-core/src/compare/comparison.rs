@@ -4,7 +4,7 @@ use super::clocks::Clocks;
 use super::company::{Acquaintances, Left, Usual};
 use super::crossing::{Crossing, cross};
 use super::joined::{JoinedConnection, judge};
-use super::joining::{Joining, Joint, sides};
+use super::joining::{Joining, Joint, sides, unordered};
 use super::measure::Measures;
 use super::nearness::is_proxied;
 use super::observer::{Coverage, Observation};
@@ -84,6 +84,10 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
         timing = measures.timing(shared, coverage);
     }
     for pair in &mut joining.pairs[certain..] {
+        let [a, b] = pair.joint(traces).traces;
+        if pair.shifts == [0; 2] && unordered(a.ends()) == unordered(b.ends()) {
+            pair.by = JoinedBy::Numbers;
+        }
         if is_proxied(&pair.joint(traces), &timing) {
             pair.by = JoinedBy::Time;
         }
@@ -130,7 +134,7 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
             let began_before = trace.way(Side::Client).initial().is_none();
             let may_be_another = began_before && (rewrites || company[other].know_ends_of(trace))
                 || left[other].have_ends_of(trace, times)
-                || rewrites_all && left[other].began_about(times[0]);
+                || rewrites_all && left[other].are_there_at(times);
             let need_not_be_seen = !timing.is_known()
                 || !timing.overlaps(other, times)
                 || !company[other].know_server_of(trace);

@@ -22,6 +22,8 @@ pub struct Crossing {
     pub fate: Fate,
     /// What differs between the two.
     pub changes: ChangeSet,
+    /// Whether the other point may have counted it without keeping it, so that it has no fate of its own.
+    pub(super) may_be_counted: bool,
 }
 
 impl Crossing {
@@ -149,7 +151,14 @@ impl<'a> Way<'a> {
             let changes = if whole { self.changes(left, came, links) } else { ChangeSet::EMPTY };
             let fate = if changes.is_empty() { Fate::Arrived } else { Fate::Changed };
             let (near, far) = (Some(*left), Some(*came));
-            crossings.push(Crossing { to: self.to, near, far, fate, changes });
+            crossings.push(Crossing {
+                to: self.to,
+                near,
+                far,
+                fate,
+                changes,
+                may_be_counted: false,
+            });
         }
         let is_left = |link: &Option<usize>| link.is_none();
         if links.far_of.iter().chain(&links.near_of).any(is_left) {
@@ -167,18 +176,38 @@ impl<'a> Way<'a> {
         let lost = (0..near.len())
             .filter(|place| links.far_of[*place].is_none() && !near[*place].is_second_capture());
         let lost: Vec<_> = lost.map(|place| (near[place], links.by_octets[place])).collect();
-        let fails_to_capture = lost.iter().any(|(it, _)| missing.is_not_captured(it));
+        let fails_to_capture = lost.iter().any(|(it, _)| {
+            let departure = self.clocks.common(self.points[0], it.time_ns);
+            self.timing.sees_arrival(self.points[1], self.to, departure)
+                && missing.is_not_captured(it)
+        });
         for (it, in_part) in lost {
             let misses = fails_to_capture || in_part && !missing.goes_on_behind(it);
             let fate = self.fate_of_missing(it, &missing, misses);
             let (near, changes) = (Some(*it), ChangeSet::EMPTY);
-            crossings.push(Crossing { to: self.to, near, far: None, fate, changes });
+            let may_be_counted = fate == Fate::Unknown && missing.may_be_unkept(it, End::Near);
+            crossings.push(Crossing {
+                to: self.to,
+                near,
+                far: None,
+                fate,
+                changes,
+                may_be_counted,
+            });
         }
         let new = far.iter().zip(&links.near_of).filter(|(_, link)| link.is_none());
         for (it, _) in new {
             let fate = self.fate_of_new(it, links, &missing);
             let (far, changes) = (Some(**it), ChangeSet::EMPTY);
-            crossings.push(Crossing { to: self.to, near: None, far, fate, changes });
+            let may_be_counted = fate == Fate::Unknown && missing.may_be_unkept(it, End::Far);
+            crossings.push(Crossing {
+                to: self.to,
+                near: None,
+                far,
+                fate,
+                changes,
+                may_be_counted,
+            });
         }
     }
 
@@ -208,10 +237,12 @@ impl<'a> Way<'a> {
         note(Change::Flags, near.flags != far.flags);
         note(Change::Window, near.window != far.window);
         note(Change::Length, near.payload_octets != far.payload_octets);
-        let digests = near.digest().zip(far.digest());
-        note(Change::Payload, digests.is_some_and(|(a, b)| a != b));
-        note(Change::Timestamps, near.timestamps().is_some() != far.timestamps().is_some());
-        if let (Some(offered), Some(arrived)) = (near.offer(), far.offer()) {
+        note(Change::Payload, near.has_other_payload(far));
+        // What a snap length has cut is not known to be missing.
+        let whole = near.has_all_options() && far.has_all_options();
+        let timestamps = [near, far].map(|it| it.timestamps().is_some());
+        note(Change::Timestamps, whole && timestamps[0] != timestamps[1]);
+        if let (true, Some(offered), Some(arrived)) = (whole, near.offer(), far.offer()) {
             note(Change::Mss, offered.mss != arrived.mss);
             note(Change::WindowScale, offered.window_scale != arrived.window_scale);
             note(Change::Sack, offered.sack != arrived.sack);
@@ -337,13 +368,14 @@ impl<'a> Missing<'a> {
         let acknowledged = there.way(self.way.to).acknowledged();
         let is_acknowledged =
             acknowledged.is_some_and(|number| !(it.end() + shift).is_after(number));
-        let copy_arrived = with_number(&self.near, it.sequence.0).any(|(linked, _)| linked);
+        let copy_arrived = with_number(&self.near, it.sequence.0)
+            .any(|(linked, other)| linked && other.length() > 0);
         let sent = there.way(self.way.to.other());
         // A FIN may have come with octets before it.
-        let is_control = it.is(TcpFlags::SYN | TcpFlags::FIN);
-        let reaches = sent.numbers().is_some_and(|(_, next)| !(it.end() + shift).is_after(next));
-        let seen =
-            sent.octets.count(it.sequence + shift, it.payload_octets) > 0 || is_control && reaches;
+        let controls = TcpFlags::SYN | TcpFlags::FIN;
+        let is_it = |other: &Sighting| other.is(controls) && other.end() == it.end() + shift;
+        let seen = sent.octets.count(it.sequence + shift, it.payload_octets) > 0
+            || it.is(controls) && self.way.direction.far.iter().any(|other| is_it(other));
         is_acknowledged && !copy_arrived && !seen
     }
 

@@ -214,17 +214,25 @@ impl<'a> Joining<'a> {
         };
         let may_be = |a: &Trace, b: &Trace| !timing.is_known() || overlap(a, b, timing);
         self.join_by_segments(JoinedBy::Timestamps, key, may_be);
-        // Programs say the same in many connections, so that under other addresses or ports the identification
-        // has to agree, too.
-        let may_be_same =
-            |a: &Trace, b: &Trace| unordered(a.ends()) == unordered(b.ends()) && may_be(a, b);
-        let key = |it: &Sighting| Some((u64::from(it.digest()?), it.payload_octets));
-        self.join_by_segments(JoinedBy::Payload, key, may_be_same);
+        // Programs say the same in many connections, so that the identification has to agree; where there is
+        // none, both ends.
         let key = |it: &Sighting| {
-            let told = u64::from(it.identification()?) << 32 | u64::from(it.digest()?);
-            Some((told, it.payload_octets))
+            let id = it.identification().map_or(0, u64::from);
+            Some((id << 32 | u64::from(it.digest()?), it.payload_octets))
+        };
+        let may_be = |a: &Trace, b: &Trace| {
+            let has_ids =
+                |trace: &Trace| trace.sightings.iter().any(|it| it.identification().is_some());
+            let is_told = unordered(a.ends()) == unordered(b.ends()) || has_ids(a) && has_ids(b);
+            is_told && may_be(a, b)
         };
         self.join_by_segments(JoinedBy::Payload, key, may_be);
+        // A device may rewrite the identification. Where nothing else tells of the clocks, one that fits may be
+        // of another day.
+        if timing.is_known() {
+            let key = |it: &Sighting| Some((u64::from(it.digest()?), it.payload_octets));
+            self.join_by_segments(JoinedBy::Payload, key, |a, b| overlap(a, b, timing));
+        }
     }
 
     /// Rule 4: what is left of the same addresses and ports at the same time.
@@ -438,7 +446,9 @@ fn constant_shifts(
         let initial = initial.map(|(one, two)| two.0.wrapping_sub(one.0));
         all.sort_unstable();
         let most = all.chunk_by(u32::eq).max_by_key(|group| group.len()).map(|group| group[0]);
-        let Some(shift) = initial.or(most) else { continue };
+        // Nothing but the SYNs: one of them may have been made on the way.
+        let Some(most) = most else { continue };
+        let shift = initial.unwrap_or(most);
         if certain.iter().any(|other| *other != shift) {
             return None;
         }

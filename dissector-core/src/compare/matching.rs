@@ -130,6 +130,10 @@ impl<'a> Direction<'a> {
             if same && whose && number { passage(near, far) } else { Passage::Impossible }
         };
         self.tier(&mut links, |_, content| Some(content), fits);
+        // A snap length or a device may have taken the timestamps.
+        let without_timestamps = |content| Content { timestamps: None, ..content };
+        let with_id = |content: Content| content.id.map(|_| without_timestamps(content));
+        self.tier(&mut links, |_, content| with_id(content), fits);
         let keeps_id = |(near, _): (usize, usize)| self.near[near].identification().is_some();
         let keeps_ids = links.linked().any(keeps_id);
         let id = |content: Content| if keeps_ids { content } else { content.without_id() };
@@ -177,7 +181,7 @@ impl<'a> Direction<'a> {
     ) {
         let mut entries = Vec::new();
         for (place, it) in self.near.iter().enumerate() {
-            if links.far_of[place].is_none() && !it.is_second_capture() {
+            if links.far_of[place].is_none() {
                 let content = key(it, Content::new(it, 0, 0));
                 entries.extend(content.map(|content| (content, false, place)));
             }
@@ -203,11 +207,18 @@ impl<'a> Direction<'a> {
             let mut from = near.len();
             for place in firsts.into_iter().rev().chain(seconds.into_iter().rev()) {
                 let least = from.saturating_sub(MOST_CANDIDATES);
+                // What the near point seems to have captured twice may be two packets, of which the
+                // other did not arrive: it counts where nothing else fits.
                 let with = |passage: Passage| {
-                    near[least..from].iter().rev().map(|(.., place)| *place).find(|it| {
-                        links.far_of[*it].is_none()
-                            && fits(self.near[*it], self.far[place]) == passage
-                    })
+                    let of_kind = |second: bool| {
+                        near[least..from].iter().rev().map(|(.., place)| *place).find(|it| {
+                            links.far_of[*it].is_none()
+                                && self.near[*it].is_second_capture() == second
+                                && fits(self.near[*it], self.far[place]) == passage
+                        })
+                    };
+                    of_kind(false)
+                        .or_else(|| of_kind(true).filter(|_| !self.far[place].is_second_capture()))
                 };
                 // A second capture is one more copy, unless it fits better than that.
                 let is_second = self.far[place].is_second_capture();

@@ -49,6 +49,17 @@ pub(super) fn is_proxied(joint: &Joint<'_>, timing: &Timing) -> bool {
     if answers.iter().any(is_same) {
         return false;
     }
+    // A SYN that passed is one connection, whoever has answered it.
+    let passed = |near: &Sighting, far: &Sighting| {
+        let told = near.timestamps().is_some() || near.identification().is_some();
+        let same =
+            near.timestamps() == far.timestamps() && near.identification() == far.identification();
+        near.is(TcpFlags::SYN) && !near.is(TcpFlags::ACK) && told && same
+    };
+    let syns = to_server.links();
+    if syns.linked().any(|(near, far)| passed(to_server.near(near), to_server.far(far))) {
+        return false;
+    }
     let [came_at, left_at] = Side::BOTH.map(|side| joint.point_near(side));
     let came = timing.common(came_at, answer.time_ns);
     let left = timing.common(left_at, first.time_ns);
@@ -67,10 +78,8 @@ pub(super) fn is_proxied(joint: &Joint<'_>, timing: &Timing) -> bool {
     let answer_passed = links
         .linked()
         .any(|(near, far)| to_client.near(near).flags.contains(SYN_ACK) && fits(near, far));
-    let syn_passed = to_server.links().linked().any(|(near, _)| {
-        let it = to_server.near(near);
-        it.is(TcpFlags::SYN) && !it.is(TcpFlags::ACK)
-    });
+    let is_syn = |it: &Sighting| it.is(TcpFlags::SYN) && !it.is(TcpFlags::ACK);
+    let syn_passed = syns.linked().any(|(near, _)| is_syn(to_server.near(near)));
     let may_be_early = uncertainty.is_none_or(|it| came.saturating_sub(it) < left);
     !(answer_passed && syn_passed) && may_be_early
 }

@@ -114,7 +114,7 @@ impl<'a> Course<'a> {
         } else if self.lossy {
             Path::Lossy
         } else if all().any(|it| it.fate.has_arrived())
-            && !all().any(|it| it.fate == Fate::Appeared)
+            && !all().any(|it| it.fate == Fate::Appeared || self.is_undecided(it))
         {
             Path::Clean
         } else {
@@ -151,6 +151,23 @@ impl<'a> Course<'a> {
         };
         self.to(Side::Client).iter().any(answers)
             || near_client.icmp().iter().any(|it| rejects(&it))
+    }
+
+    /// Whether a fate is not known although both points were capturing.
+    fn is_undecided(&self, it: &Crossing) -> bool {
+        if it.fate != Fate::Unknown || it.may_be_counted {
+            return false;
+        }
+        let [near, far] = [it.to.other(), it.to].map(|side| self.joint.point_near(side));
+        let (seen_at, other) = if it.near.is_some() { (near, far) } else { (far, near) };
+        let time_ns = self.timing.common(seen_at, it.any().time_ns);
+        if self.timing.uncertainty(time_ns).is_none() {
+            return self.timing.overlaps(other, [time_ns, time_ns]);
+        }
+        match it.near {
+            Some(_) => self.timing.sees_arrival(other, it.to, time_ns),
+            None => self.timing.saw_departure(other, it.to, time_ns),
+        }
     }
 
     /// Whether the last two segments or more to this end were lost, and nothing comes after them.

@@ -4,7 +4,7 @@ use std::hash::Hasher;
 
 use crate::Segment;
 use crate::vocabulary::Side;
-use crate::wire::{OptionKind, SeqNumber, TcpFlags, TcpOption};
+use crate::wire::{FIXED_OCTETS, OptionKind, SeqNumber, TcpFlags, TcpOption};
 
 /// Octets of the payload that a digest covers: a capture with a small snap length has them, too.
 const DIGEST_OCTETS: usize = 16;
@@ -23,7 +23,7 @@ pub struct Sighting {
     timestamps: [u32; 2],
     /// Octets of payload that were sent.
     pub payload_octets: u32,
-    /// The options of a SYN, or the digest of a payload.
+    /// The options of a SYN, or digests of the beginning of a payload and of all of it.
     detail: u32,
     /// Window as sent, before any scaling.
     pub window: u16,
@@ -43,6 +43,10 @@ const SECOND_CAPTURE: u8 = 1 << 3;
 const HAS_DIGEST: u8 = 1 << 4;
 /// Octets of it were sent before.
 const REPEATED: u8 = 1 << 5;
+/// The snap length has cut the options.
+const OPTIONS_CUT: u8 = 1 << 6;
+/// All of the payload was captured.
+const WHOLE: u8 = 1 << 7;
 
 /// The options of a SYN that are negotiated.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -108,12 +112,19 @@ impl Sighting {
                 _ => {}
             }
         }
+        if tcp.option_octets.len() + FIXED_OCTETS < tcp.header_octets() {
+            bits |= OPTIONS_CUT;
+        }
         let payload_octets = segment.payload_octets();
         if !is_syn && payload_octets > 0 {
             let covered = DIGEST_OCTETS.min(payload_octets as usize);
             if let Some(start) = tcp.payload.get(..covered) {
-                detail = digest(start);
+                detail = u32::from(digest(start)) << 16;
                 bits |= HAS_DIGEST;
+            }
+            if tcp.payload.len() == payload_octets as usize {
+                detail |= u32::from(digest(tcp.payload));
+                bits |= WHOLE;
             }
         }
         Self {
@@ -188,8 +199,22 @@ impl Sighting {
     }
 
     /// The digest of the first octets of the payload, if they were captured.
-    pub(super) const fn digest(&self) -> Option<u32> {
-        if self.bits & HAS_DIGEST == 0 { None } else { Some(self.detail) }
+    pub(super) const fn digest(&self) -> Option<u16> {
+        if self.bits & HAS_DIGEST == 0 { None } else { Some((self.detail >> 16) as u16) }
+    }
+
+    /// Whether the payload of another sighting differs, as far as both were captured.
+    pub(super) fn has_other_payload(&self, other: &Self) -> bool {
+        let start = self.digest().zip(other.digest()).is_some_and(|(a, b)| a != b);
+        let whole = self.bits & other.bits & WHOLE != 0
+            && self.payload_octets == other.payload_octets
+            && self.detail as u16 != other.detail as u16;
+        start || whole
+    }
+
+    /// Whether all options were captured.
+    pub(super) const fn has_all_options(&self) -> bool {
+        self.bits & OPTIONS_CUT == 0
     }
 
     /// Whether one of these flags is set.
@@ -214,11 +239,11 @@ impl Sighting {
     }
 }
 
-fn digest(octets: &[u8]) -> u32 {
+fn digest(octets: &[u8]) -> u16 {
     // The same in every run, for points may be observed by different processes.
     let mut hasher = std::hash::DefaultHasher::new();
     hasher.write(octets);
-    hasher.finish() as u32
+    hasher.finish() as u16
 }
 
 #[cfg(test)]

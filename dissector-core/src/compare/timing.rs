@@ -102,7 +102,8 @@ impl Timing {
     fn margins(&self, to: Side, time_ns: i64) -> Option<(i64, i64)> {
         self.is_known().then(|| match self.uncertainty(time_ns) {
             Some(uncertainty) => {
-                let longest = self.longest_ns[to as usize].unwrap_or(LONGEST_WAY_NS);
+                // Not all of them were measured.
+                let longest = self.longest_ns[to as usize].map_or(LONGEST_WAY_NS, |it| it * 2);
                 (uncertainty, longest.saturating_add(uncertainty))
             }
             // The offset is a bound of one side only.

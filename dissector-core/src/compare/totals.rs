@@ -62,30 +62,47 @@ impl Totals {
         // last ones.
         let sees =
             |time_ns: i64| timing.sees_arrival(far_point, to, timing.common(near_point, time_ns));
-        let begins = near.unkept().is_none_or(|it| sees(it.first_ns));
-        let outside =
-            near.unkept().map_or(Some(0), |it| outside(&it, far.unkept(), sees, joint, to));
+        let saw =
+            |time_ns: i64| timing.saw_departure(near_point, to, timing.common(far_point, time_ns));
+        let outside = near.unkept().map_or(Some(0), |it| {
+            outside(&it, far.unkept(), sees, joint, to).filter(|_| sees(it.first_ns))
+        });
+        let was_sent = far.unkept().is_none_or(|it| {
+            saw(it.first_ns) && (saw(it.last_ns()) || outside.is_some() && near.unkept().is_some())
+        });
         let misses = timing.drops(far_point) || with(Fate::NotCaptured).next().is_some();
-        let Some(outside) = outside.filter(|_| begins && !misses) else {
+        let Some(outside) = outside.filter(|_| was_sent && !misses) else {
             return Self { lost: None, lost_octets: None, ..totals };
         };
+        // Second captures are not counted.
         let is_extra = |it: &&Crossing| {
-            matches!(it.fate, Fate::Doubled | Fate::Appeared) && !it.any().is_second_capture()
+            let is_new = it.near.is_none() && it.far.is_some_and(|far| !saw(far.time_ns));
+            (is_new || matches!(it.fate, Fate::Doubled | Fate::Appeared))
+                && !it.any().is_second_capture()
         };
+        let is_early =
+            |it: &&Crossing| it.far.is_none() && it.near.is_some_and(|near| !sees(near.time_ns));
         let extra = |is: fn(&Sighting) -> bool| {
             crossings.iter().filter(is_extra).filter(|it| is(it.any())).count() as u32
         };
+        let early = |is: fn(&Sighting) -> bool| {
+            crossings.iter().filter(is_early).filter(|it| is(it.any())).count() as u32
+        };
         let extra_octets: u64 = crossings.iter().filter(is_extra).map(octets).sum();
         let far_octets = far.payload_octets.saturating_sub(extra_octets);
-        let lost_octets = Some(near.payload_octets.saturating_sub(far_octets));
+        let early_octets: u64 = crossings.iter().filter(is_early).map(octets).sum();
+        let near_octets = near.payload_octets.saturating_sub(early_octets);
+        let lost_octets = Some(near_octets.saturating_sub(far_octets));
         if offload {
             return Self { lost: None, lost_octets, ..totals };
         }
         let controls = with(Fate::Lost).filter(|it| is_control(it.any())).count() as u32;
         let far_data = far.data.saturating_sub(extra(is_data));
         let far_acks = far.acks.saturating_sub(extra(is_bare_ack));
+        let near_data = near.data.saturating_sub(early(is_data));
+        let near_acks = near.acks.saturating_sub(early(is_bare_ack));
         let lost =
-            controls + near.data.saturating_sub(far_data) + near.acks.saturating_sub(far_acks);
+            controls + near_data.saturating_sub(far_data) + near_acks.saturating_sub(far_acks);
         Self { lost: Some(lost.saturating_sub(outside)), lost_octets, ..totals }
     }
 }

@@ -147,16 +147,17 @@ impl Way {
     }
 
     fn note(&mut self, segment: &Segment<'_>) {
+        let tcp = &segment.tcp;
+        // Whoever stands in between may have sent it, with a TTL of its own.
+        if tcp.flags.contains(TcpFlags::RST) {
+            return;
+        }
         // The majority vote of Boyer and Moore.
         (self.ttl, self.ttl_lead) = match self.ttl_lead {
             0 => (segment.packet.ttl, 1),
             lead if self.ttl == segment.packet.ttl => (self.ttl, lead.saturating_add(1)),
             lead => (self.ttl, lead - 1),
         };
-        let tcp = &segment.tcp;
-        if tcp.flags.contains(TcpFlags::RST) {
-            return;
-        }
         let [syn, fin, ack] =
             [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::ACK].map(|flag| tcp.flags.contains(flag));
         if ack && (!self.has(HAS_ACKNOWLEDGED) || tcp.acknowledgment.is_after(self.acknowledged)) {
@@ -192,6 +193,13 @@ impl Way {
         unkept.last.rotate_right(1);
         unkept.last[0] = counted;
     }
+}
+
+/// Whether a segment is one of the few that are always kept, at every point: one of 64, by its numbers. They
+/// tell how long segments are on their way later on.
+fn is_sampled(segment: &Segment<'_>) -> bool {
+    let numbers = segment.tcp.sequence.0 ^ segment.tcp.acknowledgment.0.rotate_left(16);
+    numbers.wrapping_mul(0x9e37_79b1) >> 26 == 0
 }
 
 impl Trace {
@@ -237,7 +245,9 @@ impl Trace {
             way.acks = way.acks.saturating_add(1);
         }
         let is_plain = !is_control && !repeated;
-        if is_plain && self.plain >= keep || self.sightings.len() >= MOST_KEPT {
+        if is_plain && self.plain >= keep && !is_sampled(segment)
+            || self.sightings.len() >= MOST_KEPT
+        {
             way.count_unkept(segment);
             return;
         }

@@ -16,6 +16,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The counts of a host are those of every connection that it is an end of, in the capture nearest to it:
+//! add up [`Counts::of`] each in a [`HostTally`].
+//!
 //! A counter is that of a whole host, or rather of a network namespace: connections outside the capture
 //! raise it, too. So a counter that rose by less than the capture shows refutes a cause, one that rose by
 //! as much agrees with it, and one that rose by more decides nothing.

@@ -113,8 +113,8 @@ impl Numbers<'_> {
                 (Agrees, format!("{raised}, as many as {events} ({least})"))
             }
             (rise, _) if rise <= *most => {
-                let further = format!("so many may raise it in this capture, {most} at most");
-                (Agrees, format!("{raised}: {events} ({least}), and {further}"))
+                let segments = format!("up to {most} segments of this capture can raise it");
+                (Agrees, format!("{raised}, which fits: {events} ({least}), and {segments}"))
             }
             _ => {
                 let others = "others have raised it, too, and it does not tell which";

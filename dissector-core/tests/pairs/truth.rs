@@ -47,6 +47,13 @@ fn paths_translations_and_changes_are_those_that_the_router_made() {
         for (number, connection) in pair.connections().iter().enumerate() {
             let row = row(&rows, &pair, number);
             let name = format!("{} {connection}", pair.name);
+            if text(connection, "path") == "ambiguous" && row.joined_by.is_some() {
+                // The identifications tell more than the router's log counts on.
+                let [client, server] = row.ends[1].expect("it is joined");
+                let truly = ["client_b", "server_b"].map(|key| text(connection, key));
+                assert_eq!([client.to_string(), server.to_string()], truly, "{name}");
+                continue;
+            }
             assert_eq!(row.path.label(), text(connection, "path"), "{name}\n{row:#?}");
             let translated = connection["translated"].as_bool().unwrap();
             assert_eq!(!row.translated.is_empty(), translated, "{name}");

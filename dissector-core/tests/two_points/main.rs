@@ -46,6 +46,7 @@ fn observe(way: &Way, point: usize, keep_all: bool) -> (Observation, Vec<BTreeSe
 struct Judge<'a> {
     way: &'a Way,
     extent: Extent,
+    keep_all: bool,
     truly: [Vec<BTreeSet<usize>>; 2],
     mistakes: Mistakes,
 }
@@ -74,7 +75,7 @@ impl Judge<'_> {
         (numbers(0) <= 1 && numbers(1) <= 1).then_some(connection)
     }
 
-    fn judge(&mut self, comparison: &Comparison, keep_all: bool) {
+    fn judge(&mut self, comparison: &Comparison) {
         for joined in comparison.connections() {
             let joined = &joined;
             let Some(number) = self.truth_of(joined) else { continue };
@@ -114,7 +115,7 @@ impl Judge<'_> {
                 self.fate(crossing, number);
             }
             self.totals(joined, number);
-            if keep_all {
+            if self.keep_all {
                 self.changes(joined, number);
                 self.delays(joined, number);
             }
@@ -210,7 +211,7 @@ impl Judge<'_> {
                 Origin::Made => "made, but arrived",
             },
             (Fate::NotCaptured, _) => "not captured wrongly",
-            (Fate::Unknown, _) if self.extent == Extent::Whole => "fate not known",
+            (Fate::Unknown, _) if self.extent == Extent::Whole && self.keep_all => "fate not known",
             (Fate::Unknown, _) => return,
             _ => "strange fate",
         };
@@ -319,8 +320,8 @@ fn mistakes(seed: u64, extent: Extent) -> Mistakes {
     let keep_all = keeps_all(seed);
     let [(first, a), (second, b)] = [0, 1].map(|point| observe(&way, point, keep_all));
     let comparison = compare(first, second);
-    let mut judge = Judge { way: &way, extent, truly: [a, b], mistakes: Vec::new() };
-    judge.judge(&comparison, keep_all);
+    let mut judge = Judge { way: &way, extent, keep_all, truly: [a, b], mistakes: Vec::new() };
+    judge.judge(&comparison);
     judge.mistakes
 }
 

@@ -7,7 +7,7 @@ use dissector_core::connection::{Annotation, Role, Stage};
 
 use super::{tcphs_session, tcphs_status};
 use crate::session::{PointFacts, SegmentFacts};
-use crate::show::fate::FateText;
+use crate::show::fate::{FateText, FateWord};
 use crate::show::text::{Style, TextBuffer, write_states, write_step};
 use c_api::boundary::entry;
 use c_api::segment::address_octets;
@@ -88,8 +88,8 @@ impl tcphs_tapped {
         (self.label[0], self.comment[0]) = (0, 0);
         self.points = [[0; TCPHS_MAX_POINT]; 2];
         if self.staged {
-            write(&mut self.label, Label(&annotation));
             let point = facts.point;
+            write(&mut self.label, Label { annotation: &annotation, point });
             write(
                 &mut self.comment,
                 Comment { annotation: &annotation, style: facts.settings.style, point },
@@ -116,12 +116,17 @@ fn write(room: &mut [u8], text: impl Display) {
     }
 }
 
-/// `2/3 SYN/ACK`.
-struct Label<'a>(&'a Annotation);
+/// `2/3 SYN/ACK`, `1/3 SYN, lost`.
+struct Label<'a> {
+    annotation: &'a Annotation,
+    point: Option<PointFacts<'a>>,
+}
 
 impl Display for Label<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write_step(f, self.0)
+        write_step(f, self.annotation)?;
+        let fate = self.point.map(|point| FateWord(point).to_string()).unwrap_or_default();
+        write!(f, "{}{fate}", if fate.is_empty() { "" } else { ", " })
     }
 }
 

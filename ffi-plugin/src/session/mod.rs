@@ -117,8 +117,8 @@ impl<'a> PointFacts<'a> {
     pub fn leg(self) -> [Option<&'a str>; 2] {
         let own = self.points.serial(self.place);
         let here = Some(self.name());
-        let arrival = self.crossings().find(|crossed| crossed.sightings[1] == own);
-        match arrival.map(|crossed| (crossed.points[0], crossed.sightings[0])) {
+        let arrival = self.crossings().find(|crossed| crossed.sightings()[1] == own);
+        match arrival.map(|crossed| (crossed.points()[0], crossed.sightings()[0])) {
             Some((before, Some(_))) => [Some(self.name_of(before)), here],
             Some((_, None)) => [here, None],
             None => [None, here],
@@ -142,15 +142,15 @@ impl<'a> PointFacts<'a> {
     /// Its frames at other points, those nearer its sender first.
     pub fn other_frames(self) -> impl Iterator<Item = u32> {
         let own = self.points.serial(self.place);
-        let serials = self.crossings().flat_map(|crossed| crossed.sightings).flatten();
+        let serials = self.crossings().flat_map(Crossed::sightings).flatten();
         serials.filter(move |serial| Some(*serial) != own).filter_map(|it| self.points.frame(it))
     }
 
     /// Its frame at the point before this one on the way.
     pub fn earlier_frame(self) -> Option<u32> {
         let own = self.points.serial(self.place);
-        let arrival = self.crossings().find(|crossed| crossed.sightings[1] == own)?;
-        self.points.frame(arrival.sightings[0]?)
+        let arrival = self.crossings().find(|crossed| crossed.sightings()[1] == own)?;
+        self.points.frame(arrival.sightings()[0]?)
     }
 }
 

@@ -17,7 +17,7 @@ impl Display for FateText<'_> {
             self.0.crossings().filter(|it| !matches!(it.fate, Fate::Arrived | Fate::Unknown));
         for (nth, crossed) in told.enumerate() {
             f.write_str(if nth > 0 { ", " } else { "" })?;
-            let far = self.0.name_of(crossed.points[1]);
+            let far = self.0.name_of(crossed.points()[1]);
             match crossed.fate {
                 Fate::NotCaptured => write!(f, "not captured at {}", missed_by(self.0, crossed))?,
                 Fate::Changed => write!(f, "changed before {far}: {}", Changes(crossed))?,
@@ -25,6 +25,20 @@ impl Display for FateText<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The same in a word or two, without the points: `lost`.
+pub struct FateWord<'a>(pub PointFacts<'a>);
+
+impl Display for FateWord<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let told = |fate: &Fate| !matches!(fate, Fate::Arrived | Fate::Unknown);
+        match self.0.crossings().map(|crossed| crossed.fate).find(told) {
+            Some(Fate::NotCaptured) => f.write_str("not captured"),
+            Some(fate) => f.write_str(fate.label()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -37,7 +51,7 @@ pub struct FateLine<'a> {
 impl Display for FateLine<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { point, crossed } = *self;
-        let [near, far] = crossed.points.map(|it| point.name_of(it));
+        let [near, far] = crossed.points().map(|it| point.name_of(it));
         write!(f, "From {near} to {far}: ")?;
         match crossed.fate {
             Fate::NotCaptured => {
@@ -47,9 +61,9 @@ impl Display for FateLine<'_> {
             Fate::Unknown => f.write_str("not known what became of it")?,
             fate => f.write_str(fate.label())?,
         }
-        let Some(delay_ns) = crossed.delay_ns else { return Ok(()) };
+        let Some(delay_ns) = crossed.delay_ns() else { return Ok(()) };
         write!(f, " in {:.3} ms", delay_ns as f64 / 1e6)?;
-        match crossed.uncertainty_ns {
+        match crossed.uncertainty_ns() {
             Some(0) => Ok(()),
             Some(uncertainty_ns) => write!(f, " ± {:.3} ms", uncertainty_ns as f64 / 1e6),
             None => f.write_str(", as far as the clocks are known"),
@@ -59,8 +73,8 @@ impl Display for FateLine<'_> {
 
 /// The point that did not capture a segment that passed there.
 fn missed_by<'a>(point: PointFacts<'a>, crossed: &Crossed) -> &'a str {
-    let missing = crossed.sightings.iter().position(Option::is_none).unwrap_or(1);
-    point.name_of(crossed.points[missing])
+    let missing = crossed.sightings().iter().position(Option::is_none).unwrap_or(1);
+    point.name_of(crossed.points()[missing])
 }
 
 /// What changed, with the values: `mss 1460 → 1100, ttl 63 → 50`.

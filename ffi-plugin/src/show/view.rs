@@ -75,9 +75,9 @@ fn write_point(point: PointFacts<'_>, later: bool, list: &mut List<'_>) {
         for change in crossed.changes.iter() {
             list.string(FieldId::Changed, change.label());
         }
-        if let Some(delay_ns) = crossed.delay_ns {
+        if let Some(delay_ns) = crossed.delay_ns() {
             list.signed(FieldId::PathDelay, delay_ns);
-            if let Some(uncertainty_ns) = crossed.uncertainty_ns.filter(|it| *it > 0) {
+            if let Some(uncertainty_ns) = crossed.uncertainty_ns().filter(|it| *it > 0) {
                 list.number(FieldId::PathDelayUncertainty, uncertainty_ns);
             }
         }

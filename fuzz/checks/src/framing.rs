@@ -1,5 +1,9 @@
 //! Capture files of arbitrary octets: pcap, pcapng, and both compressed.
 
+use std::io::Cursor;
+
+use dissector_core::capture::{Input, Merge};
+
 use crate::octets::Octets;
 use crate::reading::{Reading, Slow};
 
@@ -24,4 +28,25 @@ pub fn check(octets: &[u8]) {
         // The place of the failure lies behind the last read.
         assert!(failed.unfinished || failed == whole, "failed after {place}: {failed:?}");
     }
+    if !whole.unfinished {
+        check_merged(file, &whole);
+    }
+}
+
+/// A merged capture is whole, and holds the packets that could be read.
+fn check_merged(file: &[u8], whole: &Reading) {
+    let reader = Input::Reader(Box::new(Cursor::new(file.to_vec())));
+    let mut output = Vec::new();
+    let merge = Merge::new("check").point("point", [reader]);
+    let Ok(merged) = merge.write(&mut output, |_, time_ns| time_ns) else {
+        assert!(whole.error.is_some());
+        return;
+    };
+    let again = Reading::of(&output[..]);
+    assert_eq!((again.warning, &again.error), (None, &None));
+    assert_eq!(merged.files[0].warning, whole.warning);
+    let rest = |reading: &Reading| -> Vec<_> {
+        reading.packets.iter().map(|seen| (seen.packet.source, seen.rest.clone())).collect()
+    };
+    assert_eq!(rest(&again), rest(whole));
 }

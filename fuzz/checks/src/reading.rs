@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use dissector_core::PacketInfo;
-use dissector_core::capture::{Capture, CaptureError, CaptureWarning, Disorder, Packet, Skipped};
+use dissector_core::capture::{
+    Capture, CaptureError, CaptureWarning, Coverage, Disorder, Packet, Skipped,
+};
 
 /// The most packets that are read: a small compressed file can hold many more.
 const MAX_PACKETS: usize = 20_000;
@@ -17,6 +19,9 @@ pub struct Reading {
     pub skipped: Vec<(Skipped, u64)>,
     pub warning: Option<CaptureWarning>,
     pub disorder: Option<Disorder>,
+    pub coverage: Coverage,
+    /// Those of its interfaces.
+    pub interfaces: Vec<Coverage>,
     /// The error that prevented or ended the reading.
     pub error: Option<String>,
     /// The capture has more than `MAX_PACKETS` packets.
@@ -61,6 +66,8 @@ impl Reading {
         reading.skipped = capture.skipped().collect();
         reading.warning = capture.warning().copied();
         reading.disorder = capture.disorder();
+        reading.coverage = capture.coverage();
+        reading.interfaces = capture.interfaces().map(|it| it.coverage).collect();
         reading.check();
         reading
     }
@@ -76,6 +83,10 @@ impl Reading {
         for (reason, count) in &self.skipped {
             assert!(*count > 0 && !reason.to_string().is_empty());
             let _ = reason.may_hold_tcp();
+        }
+        for coverage in self.interfaces.iter().chain([&self.coverage]) {
+            assert!(coverage.frames <= self.frames && coverage.first_ns <= coverage.last_ns);
+            assert!(coverage.span().is_none_or(|(start, end)| start <= end), "{coverage:?}");
         }
         if let Some(warning) = &self.warning {
             assert!(!warning.to_string().is_empty());

@@ -16,6 +16,9 @@ use crate::simulator::{Action, Segment, Tcp};
 
 const MS: i64 = 1_000_000;
 
+/// The most payload of a packet, below every MSS.
+const MOST_OCTETS: u32 = 1_000;
+
 /// A packet at one of the points, 0 being the one nearer the client, by the true time.
 #[derive(Clone, Debug)]
 pub struct AtPoint {
@@ -164,7 +167,11 @@ impl Run<'_> {
     }
 
     fn send(&mut self, end: usize, segment: Option<Segment>, copy: u32) {
-        let Some(segment) = segment else { return };
+        let Some(mut segment) = segment else { return };
+        // What is sent again has to fit into one packet.
+        if segment.payload > MOST_OCTETS {
+            (segment.payload, segment.fin) = (MOST_OCTETS, false);
+        }
         if segment.syn || segment.fin || segment.payload > 0 {
             // An end has one timer, which begins anew with each segment that has to be acknowledged.
             self.timers[end] += 1;

@@ -11,7 +11,19 @@ use tests::{
 };
 
 /// Fields that no sample shows, each with the reason.
-const UNSHOWN: &[(&str, &str)] = &[];
+const UNSHOWN: &[(&str, &str)] = &[
+    ("tcphs.point", OF_POINTS),
+    ("tcphs.fate", OF_POINTS),
+    ("tcphs.fate_str", OF_POINTS),
+    ("tcphs.other.frame", OF_POINTS),
+    ("tcphs.changed", OF_POINTS),
+    ("tcphs.path_delay", OF_POINTS),
+    ("tcphs.path_delay.uncertainty", OF_POINTS),
+    ("tcphs.path", OF_POINTS),
+    ("tcphs.path_str", OF_POINTS),
+];
+
+const OF_POINTS: &str = "only files with several points have it; points.rs tries it";
 
 /// Every field in every frame of [`everything`].
 struct Rows(Vec<Vec<String>>);

@@ -33,6 +33,7 @@ fn preferences_are_registered_with_their_values() {
         ("state_names", "RFC 9293: SYN-RECEIVED, FIN-WAIT-1"),
         ("mark_assumed", "TRUE"),
         ("slow_ms", "1000"),
+        ("points", "In files that tcphs has merged"),
     ] {
         let line = known.lines().find(|line| line.contains(&format!("tcphs.{name}:")));
         let line = line.unwrap_or_else(|| panic!("tcphs.{name} is not known"));

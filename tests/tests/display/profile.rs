@@ -1,7 +1,7 @@
 //! The profile "TCP Handshake": every column has values, every filter is one that Wireshark takes,
 //! and every colour is on the packets it is meant for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 
 use testkit::wireshark::profile::NAME;
@@ -24,8 +24,9 @@ fn list(capture: &str, more: &[&str]) -> (Vec<String>, Vec<Vec<String>>) {
 fn every_column_has_values() {
     let titles: Vec<&str> = COLUMNS.iter().map(|(title, ..)| *title).collect();
     let mut filled = BTreeSet::new();
-    for name in ["telnet-dns.pcapng", "refused.pcapng"] {
-        let (shown, rows) = list(&sample(name).to_string_lossy(), &[]);
+    let points = crate::points::eventful().merged(true);
+    for capture in [sample("telnet-dns.pcapng"), sample("refused.pcapng"), points] {
+        let (shown, rows) = list(&capture.to_string_lossy(), &[]);
         assert_eq!(shown, titles);
         for row in &rows {
             assert_eq!(row.len(), titles.len(), "{row:?}");
@@ -91,6 +92,22 @@ fn every_colour_is_where_it_belongs() {
             assert_eq!(seen, *count, "{name}: {rule} in {frames:?}");
             used.insert(*rule);
         }
+    }
+    // What happened between two points has a colour of its own.
+    let points = crate::points::eventful().merged(true).to_string_lossy().into_owned();
+    let colours: BTreeMap<String, Option<String>> = coloured(&points).into_iter().collect();
+    for (rule, filter) in [
+        ("Lost on the way", "tcphs.fate == \"lost\""),
+        ("Appeared on the way", "tcphs.fate == \"appeared\""),
+        ("Changed on the way", "tcphs.changed == \"mss\""),
+        ("Doubled on the way", "tcphs.fate == \"doubled\" && !tcphs.changed"),
+    ] {
+        let (_, rows) = list(&points, &["-Y", filter]);
+        assert!(!rows.is_empty(), "no packet for {rule}");
+        for row in rows {
+            assert_eq!(colours[&row[0]].as_deref(), Some(rule), "{row:?}");
+        }
+        used.insert(rule);
     }
     let unused: Vec<_> =
         RULES.iter().map(|rule| rule.name).filter(|name| !used.contains(name)).collect();

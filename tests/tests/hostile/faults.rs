@@ -52,14 +52,18 @@ const LISTS: [&[&str]; 2] = [&["-n", "-P", "-V"], &["-n", "-2", "-P", "-V", "-Y"
 const STATISTICS: [&[&str]; 2] =
     [&["-n", "-q", "-z", "tcphs,tree", "-z", "expert"], &["-n", "-q", "-z", "tcphs,connections"]];
 
+/// The entry that is called for files whose interfaces are points.
+const POINT_ENTRY: &str = "session_turn_to_point";
+
 /// Entries that the packet list calls; with `:2` the second call panics.
-const LIST_ENTRIES: [&str; 14] = [
+const LIST_ENTRIES: [&str; 15] = [
     "session_new",
     "session_free",
     "session_configure",
     "session_learn",
     "session_learn:2",
     "session_learn_icmp",
+    POINT_ENTRY,
     "session_end_frame",
     "session_end_frame:2",
     "session_info",
@@ -99,7 +103,9 @@ const TRIVIAL_ENTRIES: [&str; 4] =
 /// about the panic. There is at most one.
 fn fail(entry: &str, arguments: &[&str]) -> (Vec<String>, bool) {
     let capture = capture();
-    let arguments = [arguments, &["-o", "tcphs.info:after", "-r", &capture]].concat();
+    let points = if entry == POINT_ENTRY { "tcphs.points:interfaces" } else { "tcphs.points:auto" };
+    let options = ["-o", "tcphs.info:after", "-o", points, "-r", &capture];
+    let arguments = [arguments, &options].concat();
     let seen = run(faulty().with_plugin(), &arguments, entry);
     let about = format!("{entry} {arguments:?}: {:?}", seen.warnings);
     assert!(seen.warnings.len() <= 1, "{about}");

@@ -82,6 +82,26 @@ fn a_server_in_time_wait_counts_what_it_refuses() {
         testkit::skip!("a_server_in_time_wait_counts_what_it_refuses", lacking);
         return;
     }
+    // As above, a timer may come late.
+    let mut said = refusals();
+    for _ in 1..ATTEMPTS {
+        if said[1].1.is_some() && said[0].1.is_none() {
+            break;
+        }
+        said = refusals();
+    }
+    let [(Outcome::Complete, None), (Outcome::NoReply, Some((Agreement::Agrees, sentence)))] =
+        &said[..]
+    else {
+        panic!("{said:?}")
+    };
+    let counter = if sentence.contains("PAWSTimewait") { "PAWSTimewait" } else { "PAWSEstab" };
+    assert!(sentence.starts_with(&format!("{counter} rose by ")), "{sentence}");
+}
+
+/// The outcome of the second connection of both scenarios, the complete one first, and what is said of the
+/// server's TIME-WAIT.
+fn refusals() -> Vec<(Outcome, Option<(Agreement, String)>)> {
     let mut said = Vec::new();
     for scenario in scenarios(include_str!("scenarios/time_wait.txt")) {
         let played = play(&scenario).expect("it can be played");
@@ -92,13 +112,7 @@ fn a_server_in_time_wait_counts_what_it_refuses() {
         said.push((outcome, time_wait.map(|said| (said.agreement, said.sentence.clone()))));
     }
     said.sort_by_key(|(outcome, _)| outcome.number());
-    let [(Outcome::Complete, None), (Outcome::NoReply, Some((Agreement::Agrees, sentence)))] =
-        &said[..]
-    else {
-        panic!("{said:?}")
-    };
-    let counter = if sentence.contains("PAWSTimewait") { "PAWSTimewait" } else { "PAWSEstab" };
-    assert!(sentence.starts_with(&format!("{counter} rose by ")), "{sentence}");
+    said
 }
 
 /// A second SYN in its place comes so soon that no ACK answers it.

@@ -169,6 +169,8 @@ impl Lab {
     pub(super) fn record_any(&self, filter: &str, file: &Path) -> Result<Process> {
         let mut command = enter(self.router()?, &find("tcpdump")?);
         command.args(["-i", "any", "-y", "LINUX_SLL2"]);
+        // libpcap's buffer has room for so many frames of the largest size only, and `any` has no MTU.
+        command.args(["-B", "65536"]);
         tcpdump(command, filter, file)
     }
 

@@ -55,11 +55,20 @@ const FRAMES_PER_REPORT: u64 = 1 << 12;
 #[must_use]
 pub struct Merge<'a> {
     application: String,
-    points: Vec<String>,
+    points: Vec<Point>,
     /// The captures, with the indexes of their points.
     inputs: Vec<(usize, Input)>,
     stop: Option<&'a AtomicBool>,
     progress: Option<Box<dyn FnMut(u64) + 'a>>,
+}
+
+/// What the output says of a point.
+#[derive(Clone, Debug, Default)]
+struct Point {
+    name: String,
+    description: Option<String>,
+    /// Whether its interfaces need names of their own.
+    several: bool,
 }
 
 /// What was merged.
@@ -143,8 +152,17 @@ impl<'a> Merge<'a> {
         inputs: impl IntoIterator<Item = I>,
     ) -> Self {
         let point = self.points.len();
-        self.points.push(name.into());
+        self.points.push(Point { name: name.into(), ..Point::default() });
         self.inputs.extend(inputs.into_iter().map(|input| (point, input.into())));
+        self
+    }
+
+    /// Describes the interfaces of the point that was added last. What their captures say of them becomes a
+    /// comment.
+    pub fn described(mut self, description: impl Into<String>) -> Self {
+        if let Some(point) = self.points.last_mut() {
+            point.description = Some(description.into());
+        }
         self
     }
 
@@ -182,11 +200,9 @@ impl<'a> Merge<'a> {
         let mut output = Output::new(BufWriter::with_capacity(OUTPUT_OCTETS, output), order);
         let comments: Vec<_> = heads.iter().flat_map(|head| head.comments.clone()).collect();
         output.section(&self.application, &comments)?;
-        // Whether the interfaces of a point need names of their own.
-        let mut several = vec![false; self.points.len()];
         let mut closed = Vec::new();
         for (index, (file, head)) in files.iter().zip(&heads).enumerate() {
-            several[file.point] |= head.interfaces > 1;
+            self.points[file.point].several |= head.interfaces > 1;
             let first_ns = head.first_ns.filter(|first_ns| *first_ns > 0);
             let start_ns = first_ns.map_or(i64::MIN, |first_ns| correct(file.point, first_ns));
             closed.push((start_ns, index));
@@ -195,9 +211,9 @@ impl<'a> Merge<'a> {
         let merged = files.iter().map(|_| MergedFile::default()).collect();
         let (closed, open) = (closed.into(), BinaryHeap::new());
         let mut merging = Merging { files, merged, closed, open, output };
-        let names = |point: usize| (&*self.points[point], several[point]);
+        let points = &self.points;
         let (mut stopped, mut frames) = (false, 0_u64);
-        while let Some(index) = merging.next(names, &correct)? {
+        while let Some(index) = merging.next(points, &correct)? {
             stopped = self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
             if stopped {
                 break;
@@ -233,9 +249,9 @@ fn open(input: Input) -> Result<(State, Head), CaptureError> {
 
 impl<W: Write> Merging<W> {
     /// The index of the capture that has the next frame.
-    fn next<'n>(
+    fn next(
         &mut self,
-        names: impl Fn(usize) -> (&'n str, bool),
+        points: &[Point],
         correct: &impl Fn(usize, i64) -> i64,
     ) -> Result<Option<usize>, MergeError> {
         // Open every file whose time has come.
@@ -254,8 +270,7 @@ impl<W: Write> Merging<W> {
             };
             match capture {
                 Ok(capture) => {
-                    let (name, several) = names(file.point);
-                    let source = Source::new(capture, file.point, name, several);
+                    let source = Source::new(capture, file.point, points[file.point].clone());
                     file.state = State::Reading(Box::new(source));
                     self.advance(index, correct)?;
                 }

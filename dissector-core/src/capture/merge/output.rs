@@ -77,9 +77,14 @@ impl<W: Write> Output<W> {
         self.block(SECTION_HEADER, &body)
     }
 
-    /// The number of an interface, which is described with this name unless it was before; `None` if there
+    /// The number of an interface, which is described with this name, and in these words, unless it was before; `None` if there
     /// are too many.
-    pub fn interface(&mut self, described: Described, name: &str) -> io::Result<Option<u32>> {
+    pub fn interface(
+        &mut self,
+        described: Described,
+        name: &str,
+        description: Option<&str>,
+    ) -> io::Result<Option<u32>> {
         if let Some(number) = self.known.get(&described) {
             return Ok(Some(*number));
         }
@@ -94,10 +99,20 @@ impl<W: Write> Output<W> {
             orders.option(INTERFACE_DESCRIPTION, code, shortened(value), &mut body);
         };
         option(OPTION_NAME, name.as_bytes());
-        match (&described.name[..], &described.description[..]) {
-            ([], []) => {}
-            (text, []) | ([], text) => option(OPTION_DESCRIPTION, text),
-            (name, text) => option(OPTION_DESCRIPTION, &[name, b": ", text].concat()),
+        let original = match (&described.name[..], &described.description[..]) {
+            (name, []) => name.to_vec(),
+            ([], text) => text.to_vec(),
+            (name, text) => [name, b": ", text].concat(),
+        };
+        match description {
+            Some(description) => {
+                option(OPTION_DESCRIPTION, description.as_bytes());
+                if !original.is_empty() {
+                    option(OPTION_COMMENT, &original);
+                }
+            }
+            None if original.is_empty() => {}
+            None => option(OPTION_DESCRIPTION, &original),
         }
         option(OPTION_RESOLUTION, &[NANOSECONDS]);
         body.extend(&described.options);

@@ -12,6 +12,7 @@ use super::super::format::pcapng::{
 };
 use super::super::format::record::Record;
 use super::super::{Capture, CaptureError, Records};
+use super::Point;
 use super::byte_order::Orders;
 use super::frames::{self, Block};
 use super::output::{Described, OPTION_COMMENT, Output};
@@ -96,11 +97,9 @@ fn body(block: &[u8]) -> &[u8] {
 /// A capture that is being read.
 pub(super) struct Source<R> {
     pub capture: Capture<R>,
+    /// The index of its point.
     point: usize,
-    /// The name of its point.
-    name: String,
-    /// Whether interfaces have names of their own.
-    several: bool,
+    named: Point,
     /// The header of a pcap file, until its interface has been described.
     pcap: Option<Vec<u8>>,
     /// The numbers in the output of the interfaces that the section has described.
@@ -117,16 +116,14 @@ pub(super) struct Source<R> {
 
 impl<R: Read> Source<R> {
     /// Starts with a capture of which nothing but the header has been read.
-    pub fn new(capture: Capture<R>, point: usize, name: &str, several: bool) -> Self {
+    pub fn new(capture: Capture<R>, point: usize, named: Point) -> Self {
         let is_pcap = matches!(capture.records, Records::Pcap(_));
         let pcap = is_pcap.then(|| header(&capture).to_vec());
         let (interfaces, namesakes, frame) = (Vec::new(), HashMap::new(), Vec::new());
-        let name = name.to_owned();
         Self {
             capture,
             point,
-            name,
-            several,
+            named,
             pcap,
             interfaces,
             namesakes,
@@ -258,16 +255,18 @@ impl<R: Read> Source<R> {
         output: &mut Output<W>,
     ) -> Result<(), Stop> {
         let key = (described.name.clone(), described.link_type);
+        let Point { name: point, description, several } = &mut self.named;
         let name = match &described.name[..] {
-            _ if !self.several => self.name.clone(),
-            [] => format!("{}/{}", self.name, self.interfaces.len()),
-            name => format!("{}/{}", self.name, String::from_utf8_lossy(name)),
+            _ if !*several => point.clone(),
+            [] => format!("{point}/{}", self.interfaces.len()),
+            name => format!("{point}/{}", String::from_utf8_lossy(name)),
         };
-        let number = output.interface(described, &name)?.ok_or(Stop::TooManyInterfaces)?;
+        // Whatever is described next is another interface, or the same again, which has its name.
+        *several = true;
+        let number = output.interface(described, &name, description.as_deref())?;
+        let number = number.ok_or(Stop::TooManyInterfaces)?;
         self.interfaces.push(number);
         *self.namesakes.entry(key).or_default() += 1;
-        // Whatever is described next is another interface, or the same again, which has its name.
-        self.several = true;
         Ok(())
     }
 }

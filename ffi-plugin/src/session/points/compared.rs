@@ -10,17 +10,44 @@ use super::halves::Halves;
 /// What became of a segment between two points.
 #[derive(Clone, Copy, Debug)]
 pub struct Crossed {
-    /// The serial numbers of the sightings at the point nearer the sender, and at the other.
-    pub sightings: [Option<u32>; 2],
+    /// The serial numbers of the sightings at the point nearer the sender, and at the other; `NOTHING`
+    /// for none.
+    sightings: [u32; 2],
     /// These points.
-    pub points: [usize; 2],
+    points: [u8; 2],
     pub fate: Fate,
     pub changes: ChangeSet,
-    pub delay_ns: Option<i64>,
-    /// How far the delay may be from the truth; `None` if that is not known.
-    pub uncertainty_ns: Option<u64>,
     /// How it was at both points, where it changed.
     pub values: [Values; 2],
+    delay_ns: i64,
+    /// `u64::MAX` if it is not known.
+    uncertainty_ns: u64,
+}
+
+/// Stands for no sighting.
+const NOTHING: u32 = u32::MAX;
+
+impl Crossed {
+    /// The serial numbers of the sightings at the point nearer the sender, and at the other.
+    pub fn sightings(&self) -> [Option<u32>; 2] {
+        self.sightings.map(|serial| (serial != NOTHING).then_some(serial))
+    }
+
+    /// The point nearer the sender, and the other.
+    pub fn points(&self) -> [usize; 2] {
+        self.points.map(usize::from)
+    }
+
+    /// The time on the way, in nanoseconds, where both points saw it.
+    pub fn delay_ns(&self) -> Option<i64> {
+        let seen = self.sightings.iter().all(|serial| *serial != NOTHING);
+        seen.then_some(self.delay_ns)
+    }
+
+    /// How far that may be from the truth; `None` if that is not known.
+    pub fn uncertainty_ns(&self) -> Option<u64> {
+        (self.uncertainty_ns != u64::MAX).then_some(self.uncertainty_ns)
+    }
 }
 
 /// The values of a segment that are shown where they changed.
@@ -149,12 +176,13 @@ impl<'a> Build<'a> {
             let these = joined.halves.iter().flatten();
             compared.ways.extend(these.map(|half| WayOf { half: *half, path: joined.path }));
             for index in joined.crossed.clone() {
-                let serials = compared.crossed[index].sightings.iter().flatten();
-                compared.by_serial.extend(serials.map(|serial| (*serial, index as u32)));
+                let serials = compared.crossed[index].sightings().into_iter().flatten();
+                compared.by_serial.extend(serials.map(|serial| (serial, index as u32)));
             }
         }
         compared.ways.sort_by_key(|way| way.half);
         compared.by_serial.sort_unstable();
+        compared.by_serial.shrink_to_fit();
         compared
     }
 }
@@ -255,13 +283,23 @@ fn crossed(
     let way = comparison.way_time(conn, crossing);
     let values = |place: usize| sightings[place].as_ref().map_or_else(Values::default, Values::of);
     Crossed {
-        sightings: sightings.map(|it| it.as_ref().map(|it| it.frame as u32)),
+        sightings: sightings.map(|it| it.as_ref().map_or(NOTHING, |it| it.frame as u32)),
         points: [crossing.to.other(), crossing.to]
-            .map(|side: Side| points[comparison.point_near(conn, side)]),
+            .map(|side: Side| points[comparison.point_near(conn, side)] as u8),
         fate: crossing.fate,
         changes: crossing.changes,
-        delay_ns: way.map(|way| way.delay_ns),
-        uncertainty_ns: way.and_then(|way| way.uncertainty_ns),
         values: [values(0), values(1)],
+        delay_ns: way.map_or(0, |way| way.delay_ns),
+        uncertainty_ns: way.and_then(|way| way.uncertainty_ns).unwrap_or(u64::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_small() {
+        assert!(size_of::<Crossed>() <= 56, "{}", size_of::<Crossed>());
     }
 }

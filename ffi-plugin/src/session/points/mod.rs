@@ -67,6 +67,8 @@ struct Point {
     observer: Observer,
     /// The half that each connection of the table is.
     halves: Vec<u32>,
+    /// The serial number of its first segment.
+    first: Option<u32>,
     span_ns: Option<(i64, i64)>,
 }
 
@@ -149,6 +151,7 @@ impl Points {
             connections: Connections::default(),
             observer: Observer::new().keeping_all(),
             halves: Vec::new(),
+            first: None,
             span_ns: None,
         });
         self.points.len() - 1
@@ -171,6 +174,7 @@ impl Points {
         let place = store.push(frame, &of_half(annotation, half));
         point.connections.note(&point.table, &annotation, place);
         let serial = note_serial(&mut self.serials, &mut self.frames, place, frame);
+        point.first.get_or_insert(serial);
         if let Some(connection) = point.connections.get(&point.table, id) {
             let mut seen = *segment;
             seen.packet.frame = serial.into();
@@ -199,9 +203,12 @@ impl Points {
     /// Ends the first dissection of a frame.
     pub fn end_frame(&mut self, frame: u32, time_ns: Option<i64>) {
         self.taken_in += 1;
-        let (Some(point), Some(time_ns)) = (self.points.get_mut(self.current), time_ns) else {
-            return;
-        };
+        let Some(time_ns) = time_ns else { return };
+        if !self.merged {
+            // The interfaces of one capture have one clock.
+            self.points.iter_mut().for_each(|point| point.table.tell_time(frame.into(), time_ns));
+        }
+        let Some(point) = self.points.get_mut(self.current) else { return };
         point.table.tell_time(frame.into(), time_ns);
         let (first, last) = point.span_ns.unwrap_or((time_ns, time_ns));
         point.span_ns = Some((first.min(time_ns), last.max(time_ns)));
@@ -304,17 +311,19 @@ impl Points {
     }
 
     /// The points that are compared: in a merged file the neighbours, otherwise those between which
-    /// something may have passed.
+    /// something may have passed, each with those whose first segment came later.
     fn pairs(&self) -> Vec<[usize; 2]> {
-        let count = self.points.len();
+        let mut places: Vec<_> = (0..self.points.len()).collect();
         if self.merged {
-            let mut places: Vec<_> = (0..count).collect();
             places.sort_by_key(|place| self.points[*place].number);
             return places.windows(2).map(|pair| [pair[0], pair[1]]).collect();
         }
-        if count <= FEW_POINTS {
-            let all = (0..count).flat_map(|first| (first + 1..count).map(move |it| [first, it]));
-            return all.collect();
+        places.retain(|place| self.points[*place].first.is_some());
+        places.sort_by_key(|place| self.points[*place].first);
+        if places.len() <= FEW_POINTS {
+            let later = |nth: usize| places[nth + 1..].iter().map(move |second| (nth, *second));
+            let all = (0..places.len()).flat_map(later);
+            return all.map(|(nth, second)| [places[nth], second]).collect();
         }
         self.halves.neighbours()
     }

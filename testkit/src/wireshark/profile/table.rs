@@ -20,6 +20,8 @@ pub const COLUMNS: &[(&str, &str, i32)] = &[
     ("No.", "%m", 60),
     ("Time", "%t", 100),
     ("Conn", "%Cus:tcphs.conn:0:R", 55),
+    // The point and the delay are those of files with several points, and narrow.
+    ("Point", "%Cus:tcphs.point:0:R", 60),
     ("Source", "%s", 150),
     ("Destination", "%d", 150),
     ("Flags", "%Cus:tcphs.flags:0:R", 95),
@@ -29,6 +31,7 @@ pub const COLUMNS: &[(&str, &str, i32)] = &[
     ("Server", "%Cus:tcphs.server.state:0:R", 120),
     ("Outcome", "%Cus:tcphs.outcome:0:R", 130),
     ("Setup time", "%Cus:tcphs.setup_time:0:R", 110),
+    ("Path delay", "%Cus:tcphs.path_delay:0:R", 90),
     ("Info", "%i", -1),
 ];
 
@@ -42,6 +45,11 @@ const DUPLICATES: &str = "tcphs.copy == \"duplicate\"";
 const RST: &str = "tcphs.stage in {\"RST (refusal)\", \"RST (handshake abort)\", \
                    \"RST (half-open)\", \"RST (ignored?)\", \"RST\"}";
 
+const LOST: &str = "tcphs.fate == \"lost\"";
+/// A firewall that rewrites sequence numbers changes every segment.
+const CHANGED: &str = "tcphs.changed in {\"mss\", \"wscale\", \"timestamps\", \"sack\", \"options\", \
+                       \"flags\", \"window\", \"length\", \"payload\", \"ttl\"}";
+
 const BLACK: u32 = 0x00_0000;
 const WHITE: u32 = 0xff_ffff;
 /// The lightest grey that is readable on white.
@@ -49,9 +57,37 @@ const PALE: u32 = 0x6b_6b6b;
 
 /// Colouring rules; the first that fits counts.
 ///
-/// A connection that was not accepted has failed too, and a packet captured twice is still a SYN:
+/// What happened between two points of capture says most. A connection that was not accepted has failed too, and a packet captured twice is still a SYN:
 /// each gets the colour that says more.
 pub const RULES: &[Rule] = &[
+    Rule {
+        name: "Lost on the way",
+        any_of: &[LOST],
+        but_not: None,
+        background: 0x4a_148c,
+        text: WHITE,
+    },
+    Rule {
+        name: "Appeared on the way",
+        any_of: &["tcphs.fate == \"appeared\""],
+        but_not: None,
+        background: 0x7b_3fa8,
+        text: WHITE,
+    },
+    Rule {
+        name: "Changed on the way",
+        any_of: &[CHANGED],
+        but_not: None,
+        background: 0xdc_c8f0,
+        text: BLACK,
+    },
+    Rule {
+        name: "Doubled on the way",
+        any_of: &["tcphs.fate == \"doubled\""],
+        but_not: None,
+        background: WHITE,
+        text: 0x7b_3fa8,
+    },
     Rule {
         name: "Failed",
         any_of: &[FAILED],
@@ -152,4 +188,5 @@ pub const BUTTONS: &[(&str, &str)] = &[
     ("RST", RST),
     ("Half-closed", "tcphs.close == \"half_closed\""),
     ("Duplicates", DUPLICATES),
+    ("Lost on the way", LOST),
 ];

@@ -167,6 +167,9 @@ fn capture(pair: &Pair, request: &Request<'_>, raw: &[PathBuf; 2]) -> Result<Rec
     drop(server);
     let counted = [points::count(&raw[0])?, points::count(&raw[1])?];
     check(pair, &log, counted)?;
+    if pair.inside {
+        points::check_inside(&inside_files(pair, request.work), counted)?;
+    }
     Ok(Recorded { points, log })
 }
 
@@ -195,8 +198,10 @@ fn check(pair: &Pair, log: &Log, counted: [points::Counted; 2]) -> Result<()> {
     for (flow, seen) in log.flows.iter().enumerate() {
         let path = truth::path(pair, log, flow);
         let by_losses = seen.path(log, flow);
-        let decided_otherwise =
-            ["one_point", "proxied", "answered_on_the_way", "rst_injected"].contains(&path);
+        // The other paths are not a matter of losses alone.
+        let by_losses_alone =
+            ["clean", "lossy", "syn_lost", "synack_lost", "final_ack_lost", "cut_off"];
+        let decided_otherwise = !by_losses_alone.contains(&path);
         ensure!(
             decided_otherwise || path == by_losses,
             "connection {flow} was promised as {path} and is {by_losses}"

@@ -5,7 +5,7 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use pcap_file::DataLink;
 use pcap_file::pcap::{PcapReader, PcapWriter, RawPcapPacket};
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
@@ -77,6 +77,29 @@ pub(super) fn count(file: &Path) -> Result<Counted> {
         Ok(())
     })?;
     Ok(counted)
+}
+
+impl Counted {
+    fn all(self) -> i64 {
+        self.to_client + self.to_server
+    }
+}
+
+/// Both recordings in the router have to have every frame of both points.
+pub(super) fn check_inside(inside: &[PathBuf; 2], points: [Counted; 2]) -> Result<()> {
+    let [interfaces, any] = inside;
+    let mut reader = PcapNgReader::new(BufReader::new(File::open(interfaces).at(interfaces)?))?;
+    let mut counts = [0; 2];
+    while let Some(block) = reader.next_block() {
+        counts[0] += i64::from(matches!(block?.0, Block::EnhancedPacket(_)));
+    }
+    for_each_frame(any, |_, _| {
+        counts[1] += 1;
+        Ok(())
+    })?;
+    let wanted: i64 = points.map(Counted::all).iter().sum();
+    ensure!(counts == [wanted; 2], "the router's recordings have {counts:?} of {wanted} frames");
+    Ok(())
 }
 
 /// The time of a recording's first frame.

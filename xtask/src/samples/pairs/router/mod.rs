@@ -106,6 +106,15 @@ struct Passing {
     changed: Vec<&'static str>,
 }
 
+/// What is done besides handing on a segment.
+#[derive(Default)]
+struct Besides {
+    /// It is handed on once more.
+    twice: bool,
+    /// RSTs follow it to these sides.
+    resets: Vec<Side>,
+}
+
 impl Running {
     /// Sends what is due, then takes what has arrived.
     fn work(&mut self) -> Result<()> {
@@ -174,6 +183,7 @@ impl Running {
         })
     }
 
+    /// Hands a segment on, or does else what the orders say.
     fn pass(&mut self, mut passing: Passing) {
         let flow = passing.flow;
         if let Some(reset) = self.flows[flow].forgotten {
@@ -193,44 +203,7 @@ impl Running {
                 return;
             }
         }
-        let mut behind = Vec::new();
-        let mut twice = false;
-        for (index, rule) in self.orders.rules.iter().enumerate() {
-            let header = passing.packet.header();
-            let fits = rule.to == passing.to
-                && rule.connection.is_none_or(|number| number == flow)
-                && rule.kind.contains(&header);
-            if !fits {
-                continue;
-            }
-            let count = self.flows[flow].count(index);
-            if count < rule.which.0 || count > rule.which.1 {
-                continue;
-            }
-            match rule.does {
-                Does::Lose => return self.note(&passing, Done::Lost),
-                Does::LosePercent(percent) => {
-                    if chance(&mut self.random, percent) {
-                        return self.note(&passing, Done::Lost);
-                    }
-                }
-                Does::Reject(answer) => return self.reject(&passing, answer),
-                Does::Double => twice = true,
-                Does::Late(by) => {
-                    passing.late = Duration::from_millis(by);
-                    self.note(&passing, Done::Reordered);
-                }
-                Does::Hold(by) => {
-                    let until = Instant::now() + Duration::from_millis(by);
-                    self.not_before[passing.to as usize] = Some(until);
-                    self.note(&passing, Done::Delayed);
-                }
-                Does::Reset(sides) => behind.extend(sides),
-                Does::Forget => self.flows[flow].forgotten = Some(false),
-                Does::ForgetAndReset => self.flows[flow].forgotten = Some(true),
-                Does::Edit(edit) => passing.changed.extend(edit.apply(&mut passing.packet)),
-            }
-        }
+        let Some(Besides { twice, resets }) = self.obey(&mut passing) else { return };
         let seen = passing.packet.header();
         if self.flows[flow].renumbers() && self.orders.proxy.is_none() {
             passing.changed.push("sequence");
@@ -247,10 +220,54 @@ impl Running {
             self.note(&passing, Done::Doubled);
             self.hand_on(&passing);
         }
-        for side in behind {
+        for side in resets {
             let reset = made::reset(&seen, side == passing.to);
             self.make(&passing, Done::Injected, side, reset);
         }
+    }
+
+    /// Does with a segment as the rules say; none that it is not handed on.
+    fn obey(&mut self, passing: &mut Passing) -> Option<Besides> {
+        let flow = passing.flow;
+        let mut besides = Besides::default();
+        for (index, rule) in self.orders.rules.iter().enumerate() {
+            let fits = rule.to == passing.to
+                && rule.connection.is_none_or(|number| number == flow)
+                && rule.kind.contains(&passing.packet.header());
+            if !fits {
+                continue;
+            }
+            let count = self.flows[flow].count(index);
+            if count < rule.which.0 || count > rule.which.1 {
+                continue;
+            }
+            match rule.does {
+                Does::LosePercent(percent) if !chance(&mut self.random, percent) => {}
+                Does::Lose | Does::LosePercent(_) => {
+                    self.note(passing, Done::Lost);
+                    return None;
+                }
+                Does::Reject(answer) => {
+                    self.reject(passing, answer);
+                    return None;
+                }
+                Does::Double => besides.twice = true,
+                Does::Late(by) => {
+                    passing.late = Duration::from_millis(by);
+                    self.note(passing, Done::Reordered);
+                }
+                Does::Hold(by) => {
+                    let until = Instant::now() + Duration::from_millis(by);
+                    self.not_before[passing.to as usize] = Some(until);
+                    self.note(passing, Done::Delayed);
+                }
+                Does::Reset(sides) => besides.resets.extend(sides),
+                Does::Forget => self.flows[flow].forgotten = Some(false),
+                Does::ForgetAndReset => self.flows[flow].forgotten = Some(true),
+                Does::Edit(edit) => passing.changed.extend(edit.apply(&mut passing.packet)),
+            }
+        }
+        Some(besides)
     }
 
     /// Writes down what is done to a segment.

@@ -71,6 +71,20 @@ pub(super) const PAIRS: &[Pair] = &[
         ..PLAIN
     },
     Pair {
+        name: "synack-lost-twice",
+        shows: "The second SYN crosses the server's second SYN/ACK, which is lost as the first was; the \
+                third answers that SYN a moment later, and looks like the second",
+        path: "lossy",
+        prepare: &[DOUBLE_TIMEOUTS],
+        orders: with(&[
+            Rule::nth(1, Side::Client, Kind::SynAck, Does::Lose),
+            Rule::nth(2, Side::Client, Kind::SynAck, Does::Lose),
+        ]),
+        ahead_ms: 6_500,
+        on_the_way: "← lost S. S.",
+        ..PLAIN
+    },
+    Pair {
         name: "final-ack-lost",
         shows: "No ACK of the client arrives, and it sends nothing else: the server repeats its SYN/ACK",
         path: "final_ack_lost",

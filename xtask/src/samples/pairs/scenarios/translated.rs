@@ -146,4 +146,21 @@ pub(super) const PAIRS: &[Pair] = &[
         on_the_way: "→ changed sequence, ← changed sequence",
         ..PLAIN
     },
+    Pair {
+        name: "indistinguishable",
+        shows: "Five connections at the same time with the same data, other numbers and ports at the \
+                server and no timestamps: nothing tells which is which",
+        path: "ambiguous",
+        prepare: &[Prepare::Set(Side::Client, "ipv4/tcp_timestamps", "0")],
+        orders: Orders {
+            renumber: [0x2222_2222, 0x3333_3333],
+            delay_ms: [20, 20],
+            ..translating(CLIENT, 77, None)
+        },
+        client: five,
+        around: false,
+        ahead_ms: 4_321,
+        on_the_way: "→ changed sequence, ← changed sequence",
+        ..PLAIN
+    },
 ];

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{stdout, workspace};
+use common::{pair, stdout, workspace};
 use dissector_core::connection::{Advice, Bearing, Cause, Close, Evidence, Outcome, Verdict};
 use expect_test::expect_file;
 
@@ -53,6 +53,39 @@ fn tables() {
     let all = ["samples/challenge-ack.pcapng", "samples/icmp-reject.pcapng"];
     for command in ["connections", "packets", "servers"] {
         golden(&format!("{command}.txt"), &[&[command], &all[..]].concat());
+    }
+}
+
+/// Pairs of captures, with the connection to which something happens.
+const COMPARED: &[(&str, &str)] = &[
+    ("syn-lost", "1"),
+    ("final-ack-lost", "1"),
+    ("rejected-icmp", "1"),
+    ("reset-to-client", "1"),
+    ("mss-clamped", "1"),
+    ("firewall", "1"),
+    ("forgotten", "1"),
+    ("syn-proxy", "0"),
+];
+
+#[test]
+fn comparisons() {
+    for (name, conn) in COMPARED {
+        let [client, server] = pair(name);
+        golden(&format!("compare-{name}.txt"), &["compare", &client, &server]);
+        let at = [format!("client={client}"), format!("server={server}")];
+        let of_points = ["--conn", conn, "--at", &at[0], "--at", &at[1]];
+        for command in ["ladder", "explain"] {
+            let arguments = [&[command], &of_points[..]].concat();
+            golden(&format!("{command}-points-{name}.txt"), &arguments);
+        }
+    }
+    let [client, server] = pair("mss-clamped");
+    let at = [format!("client={client}"), format!("server={server}")];
+    for (format, ending) in [("svg", "svg"), ("mermaid", "mmd")] {
+        let arguments =
+            ["ladder", "--conn", "1", "--format", format, "--at", &at[0], "--at", &at[1]];
+        golden(&format!("mss-clamped.{ending}"), &arguments);
     }
 }
 

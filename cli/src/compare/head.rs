@@ -100,7 +100,7 @@ pub fn clocks([first, second]: [&str; 2], clocks: &Clocks, time_ns: i64) -> Vec<
     let mut lines = vec![match (piece.kind, offset.uncertainty_ns) {
         (ClockKind::Shared, _) => "one for all points".to_owned(),
         (ClockKind::Unknown, _) => {
-            "how far they are apart is not known, for no segment was seen at both: \
+            "how far they are apart is not known, for nothing that both have seen tells; \
                                     nothing can be called lost"
                 .to_owned()
         }

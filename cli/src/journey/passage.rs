@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use dissector_core::compare::{Change, Comparison, Fate};
 use dissector_core::connection::{Side, States};
+use dissector_core::wire::TcpFlags;
 
 use super::changes::texts;
 use crate::compare::clock::common;
@@ -254,7 +255,11 @@ impl Traces<'_> {
                 delays_ns: (0..hops).map(delay).collect(),
                 time_ns: order.iter().find_map(|it| seen[*it]).map_or(0, |it| it.time_ns),
                 states: [at_client, at_server],
-                arrival: event_at(last_station).map(|event| event.arrival),
+                arrival: event_at(last_station).map(|event| {
+                    // The end in whose name an RST came goes on: that says nothing of the other end.
+                    let is_rst = event.annotation.flags.contains(TcpFlags::RST);
+                    if is_rst { Arrival::Assumed } else { event.arrival }
+                }),
                 seen,
             })
         };

@@ -38,9 +38,9 @@ pub fn means(journey: &Journey, joined: &JoinedConnection, path: Path) -> Option
     let server = journey.stations.last()?.shown();
     match joined.outcome {
         Outcome::NoReply if passed => Some(format!(
-            "The SYN got to {server}, and the server sent nothing: its host dropped it. That leaves a firewall \
-             on the host itself, a full queue of the listening program, or a host that takes the SYN for \
-             something older on the same ports."
+            "The SYN got to {server}, and no answer came by there: the SYN was dropped behind it. That leaves \
+             a firewall on the host itself (or, if {server} is not the host, between the two), a full queue of \
+             the listening program, and a host that takes the SYN for something older on the same ports."
         )),
         Outcome::NotAccepted if passed => Some(format!(
             "The final ACK got to {server}, and the server repeated its SYN/ACK all the same: its host did not \

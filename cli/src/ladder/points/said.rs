@@ -85,15 +85,17 @@ pub fn remarks(journey: &Journey, passage: &Passage) -> Vec<String> {
     remarks
 }
 
-/// Findings of a segment, without its step.
+/// Findings of a segment, without its step; empty if they only repeat its flags.
 pub fn findings(passage: &Passage) -> String {
-    let (text, warning) = labels::step_and_findings(&passage.event);
-    let step = match passage.event.annotation.stage.step() {
-        Some(step) if passage.event.annotation.copy == Repeat::Original => step,
+    let annotation = &passage.event.annotation;
+    let (text, _) = labels::step_and_findings(&passage.event);
+    let step = match annotation.stage.step() {
+        Some(step) if annotation.copy == Repeat::Original => step,
         _ => "",
     };
-    let findings = text.strip_prefix(step).unwrap_or(&text).trim();
-    if warning || !step.is_empty() { findings.to_owned() } else { text }
+    let text = text.strip_prefix(step).unwrap_or(&text).replace("! ", "");
+    let parts = text.split("  ").filter(|part| !part.is_empty() && *part != "RST");
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 /// The time from the first to the last point that saw it: `3.1 ms`.

@@ -280,7 +280,9 @@ impl Picture<'_> {
         let middle = self.label_middle(low, high);
         let at = y + self.slope(from, middle);
         self.slanted(middle, at - 6.0, from, "", &label(self.journey, passage));
-        let mut below = at + 15.0;
+        // Between the lanes, where there is most room.
+        let middle = self.middle_of_hop(middle);
+        let mut below = y + self.slope(from, middle) + 15.0;
         let changes: Vec<_> = passage.changes.iter().flatten().cloned().collect();
         let mut lines = 0.0;
         if !changes.is_empty() {
@@ -314,6 +316,12 @@ impl Picture<'_> {
         best.map_or((low + high) / 2.0, |pair| (pair[0].max(low) + pair[1].min(high)) / 2.0)
     }
 
+    /// The middle between the two lanes around this place.
+    fn middle_of_hop(&self, x: f64) -> f64 {
+        let hop = self.lanes.windows(2).find(|pair| pair[0] <= x && x <= pair[1]);
+        hop.map_or(x, |pair| (pair[0] + pair[1]) / 2.0)
+    }
+
     fn frame(&mut self, place: usize, y: f64, frame: u64) {
         let text = frame.to_string();
         let width = text.chars().count() as f64 * FAINT_CHARACTER + 8.0;
@@ -331,7 +339,7 @@ impl Picture<'_> {
         let Some(origin) = said::icmp_origin(&icmp.seen, icmp.event.to) else { return };
         let from = icmp.event.to.other();
         let direction = if from == Side::Client { 1.0 } else { -1.0 };
-        let start = self.lanes[origin] - direction * self.between() * 0.75;
+        let start = self.lanes[origin] - direction * self.between() * 0.88;
         let start = start.clamp(CLIENT, self.server);
         let end = self.x(icmp.event.to) - direction * 3.0;
         self.arrow((start, end), y, from, "warn", Head::Arrow);

@@ -111,6 +111,13 @@ impl Timing {
         })
     }
 
+    /// Whether the point was capturing already, and still, when something left for it at this time.
+    pub fn had_begun(&self, point: usize, to: Side, departure_ns: i64) -> bool {
+        self.margins(to, departure_ns).is_some_and(|(before, _)| {
+            self.captures(point, departure_ns.saturating_sub(before), departure_ns)
+        })
+    }
+
     /// Whether the point must have captured what left for it at this time, if it came.
     pub fn sees_arrival(&self, point: usize, to: Side, departure_ns: i64) -> bool {
         self.margins(to, departure_ns).is_some_and(|(before, after)| {

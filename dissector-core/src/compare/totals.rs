@@ -64,11 +64,18 @@ impl Totals {
             |time_ns: i64| timing.sees_arrival(far_point, to, timing.common(near_point, time_ns));
         let saw =
             |time_ns: i64| timing.saw_departure(near_point, to, timing.common(far_point, time_ns));
+        let had_begun = |point: usize, it: &Unkept| {
+            let [here, there] = [point, 1 - point];
+            timing.had_begun(there, to, timing.common(here, it.first_ns))
+        };
+        // What the far point saw last tells that it was capturing until then.
+        let last = last_counted(far_trace, to.other());
         let outside = near.unkept().map_or(Some(0), |it| {
-            outside(&it, far.unkept(), sees, joint, to).filter(|_| sees(it.first_ns))
+            outside(&it, last, sees, joint, to).filter(|_| had_begun(near_point, &it))
         });
         let was_sent = far.unkept().is_none_or(|it| {
-            saw(it.first_ns) && (saw(it.last_ns()) || outside.is_some() && near.unkept().is_some())
+            let until = saw(it.last_ns()) || outside.is_some() && near.unkept().is_some();
+            had_begun(far_point, &it) && until
         });
         let misses = timing.drops(far_point) || with(Fate::NotCaptured).next().is_some();
         let Some(outside) = outside.filter(|_| was_sent && !misses) else {
@@ -107,11 +114,19 @@ impl Totals {
     }
 }
 
+/// The last bare ACK or data of a side, kept or only counted.
+fn last_counted(trace: &Trace, sender: Side) -> Option<Counted> {
+    let counted = trace.way(sender).unkept().map(|it| it.last[0]);
+    let plain = trace.by(sender).filter(|it| !is_control(it) && !it.is_second_capture());
+    let kept = plain.last().map(Counted::of);
+    counted.into_iter().chain(kept).max_by_key(|it| it.time_ns)
+}
+
 /// How many of the last segments that were counted left too late for the other point; `None` if it is not
 /// known which of them it saw last.
 fn outside(
     near: &Unkept,
-    far: Option<Unkept>,
+    last: Option<Counted>,
     sees: impl Fn(i64) -> bool,
     joint: &Joint<'_>,
     to: Side,
@@ -124,7 +139,7 @@ fn outside(
         let shift = joint.shifts[side as usize];
         if near_point == 0 { shift } else { 0_u32.wrapping_sub(shift) }
     });
-    let last = far?.last[0];
+    let last = last?;
     let is_last = |it: &Counted| {
         (it.sequence + own, it.acknowledgment + peer, it.id)
             == (last.sequence, last.acknowledgment, last.id)

@@ -78,6 +78,13 @@ pub(super) struct Counted {
     pub id: Option<u16>,
 }
 
+impl Counted {
+    pub fn of(it: &Sighting) -> Self {
+        let Sighting { time_ns, sequence, acknowledgment, .. } = *it;
+        Self { time_ns, sequence, acknowledgment, id: it.identification() }
+    }
+}
+
 impl Unkept {
     /// The time of the last.
     pub fn last_ns(&self) -> i64 {
@@ -185,7 +192,7 @@ impl Way {
             time_ns: packet.time_ns,
             sequence: tcp.sequence,
             acknowledgment: tcp.acknowledgment,
-            id: packet.ip_id,
+            id: packet.ip_id.filter(|id| *id != 0),
         };
         let first_ns = packet.time_ns;
         let nothing = Unkept { first_ns, last: [Counted::default(); LAST_COUNTED] };

@@ -64,9 +64,16 @@ impl Totals {
             |time_ns: i64| timing.sees_arrival(far_point, to, timing.common(near_point, time_ns));
         let saw =
             |time_ns: i64| timing.saw_departure(near_point, to, timing.common(far_point, time_ns));
+        // What arrived earlier tells that both points were capturing then.
+        let arrived = || crossings.iter().filter_map(|it| it.near.zip(it.far));
         let had_begun = |point: usize, it: &Unkept| {
             let [here, there] = [point, 1 - point];
-            timing.had_begun(there, to, timing.common(here, it.first_ns))
+            let is_earlier = |near: &Sighting, far: &Sighting| {
+                let seen = if point == near_point { near } else { far };
+                seen.time_ns <= it.first_ns
+            };
+            arrived().any(|(near, far)| is_earlier(&near, &far))
+                || timing.had_begun(there, to, timing.common(here, it.first_ns))
         };
         // What the far point saw last tells that it was capturing until then.
         let last = last_counted(far_trace, to.other());

@@ -52,7 +52,7 @@ pub(super) struct Way {
     next: SeqNumber,
     lowest: SeqNumber,
     /// By how many segments the TTL leads.
-    ttl_lead: u32,
+    ttl_lead: u16,
     ttl: u8,
     bits: u8,
 }
@@ -357,6 +357,6 @@ mod tests {
 
     #[test]
     fn stays_small() {
-        assert!(size_of::<Trace>() <= 272, "{}", size_of::<Trace>());
+        assert!(size_of::<Trace>() <= 208, "{}", size_of::<Trace>());
     }
 }

@@ -19,17 +19,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [client, server, all @ ..] = &arguments[..] else {
         return Err("usage: compare CLIENT SERVER [all]".into());
     };
-    let mut captures = [Captures::open([client])?, Captures::open([server])?];
+    let open = |file: &str| Captures::open([file]);
+    let mut captures = [open(client)?, open(server)?];
     // Each point is read in a thread of its own.
-    let points = thread::scope(|scope| {
+    let [one, two] = thread::scope(|scope| {
         let threads = captures.each_mut().map(|captures| {
             let observer = Observer::new();
             let observer = if all.is_empty() { observer } else { observer.keeping_all() };
-            scope.spawn(|| observe(captures, FollowOptions::new(), observer).0)
+            scope.spawn(|| {
+                let (observation, summary) = observe(captures, FollowOptions::new(), observer);
+                summary.errors.iter().for_each(|error| eprintln!("{error}"));
+                observation
+            })
         });
         threads.map(|thread| thread.join().expect("it does not panic"))
     });
-    let [one, two] = points;
     let comparison = compare(one, two);
     let mut out = BufWriter::new(io::stdout().lock());
     for connection in comparison.connections() {
@@ -46,11 +50,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn print_connection(out: &mut impl Write, connection: &JoinedConnection) -> io::Result<()> {
     let ends = connection.ends.iter().flatten().next();
     let [client, server] = ends.expect("one of the points saw it");
-    let lost = connection.totals.map(|it| it.lost.map_or("?".into(), |lost| lost.to_string()));
-    let [to_client, to_server] = lost;
+    // Where offload hides the segments, the octets are known.
+    let [to_client, to_server] = connection.totals.map(|it| match (it.lost, it.lost_octets) {
+        (Some(segments), _) => segments.to_string(),
+        (None, Some(octets)) => format!("{octets} octets"),
+        (None, None) => "?".into(),
+    });
     let offset = match (connection.offset_ns, connection.uncertainty_ns) {
         (Some(offset), Some(uncertainty)) => {
-            format!("{:+.6} s ± {} µs", offset as f64 / 1e9, uncertainty / 1_000)
+            format!("{:+.6} s ± {} µs", offset as f64 / 1e9, uncertainty.div_ceil(1_000))
         }
         (Some(bound), None) => format!("{:+.6} s, a bound", bound as f64 / 1e9),
         (None, _) => "unknown".into(),
@@ -69,14 +77,14 @@ fn print_segments(out: &mut impl Write, comparison: &Comparison, conn: usize) ->
         let any = crossing.any();
         let flags = any.flags.to_string();
         let [near, far] = [frame(&crossing.near), frame(&crossing.far)];
-        let changed: Vec<_> = crossing.changes.iter().map(|change| change.label()).collect();
+        let changed = crossing.changes.iter().map(|change| format!(" {}", change.label()));
         writeln!(
             out,
-            "   to {} {near:>5} → {far:>5}  {flags:<10} {:>5} octets  {} {}",
+            "   to {} {near:>5} → {far:>5}  {flags:<10} {:>5} octets  {}{}",
             crossing.to,
             any.payload_octets,
             crossing.fate,
-            changed.join(" ")
+            changed.collect::<String>()
         )?;
     }
     Ok(())

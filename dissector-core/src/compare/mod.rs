@@ -17,11 +17,11 @@
 //! use dissector_core::connection::Side;
 //! use dissector_core::wire::TcpFlags;
 //!
-//! # fn main() -> Result<(), dissector_core::capture::CaptureError> {
 //! let point = |file: &str| {
 //!     let mut captures = Captures::open([file])?;
 //!     let (observation, summary) = observe(&mut captures, FollowOptions::new(), Observer::new());
-//!     summary.error.map_or(Ok(observation), Err)
+//!     assert!(summary.errors.is_empty());
+//!     Ok::<_, dissector_core::capture::FileError>(observation)
 //! };
 //! let comparison = compare(
 //!     point("../samples/pairs/rejected-rst.client.pcapng")?,
@@ -42,8 +42,7 @@
 //! assert_eq!((rst.to, rst.fate), (Side::Client, Fate::Appeared));
 //! assert!(rst.any().flags.contains(TcpFlags::RST));
 //! assert_eq!(refused.totals[Side::Server as usize].lost, Some(1));
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Few segments of a long transfer have a crossing: the others are counted. See [`Observer::keeping_all`].

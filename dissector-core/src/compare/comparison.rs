@@ -76,12 +76,12 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
     joining.by_translation();
     let mut measures = Measures::new(traces);
     measures.add(traces, &mut joining.pairs);
-    let mut timing = measures.timing(shared, coverage);
+    let mut timing = measures.timing(shared, coverage, traces);
     let certain = joining.pairs.len();
     joining.by_content(&timing);
     if joining.pairs.len() > certain {
         measures.add(traces, &mut joining.pairs[certain..]);
-        timing = measures.timing(shared, coverage);
+        timing = measures.timing(shared, coverage, traces);
     }
     for pair in &mut joining.pairs {
         let [a, b] = pair.joint(traces).traces;

@@ -16,6 +16,9 @@ use crate::wire::TcpFlags;
 const ALL_OF: usize = 1 << 12;
 const SAMPLED: usize = 16;
 
+/// So many connections make it worth while to prepare for them.
+const MANY: usize = 1 << 14;
+
 /// What the segments of joined connections tell, as it is collected.
 pub(super) struct Measures {
     pub bounds: Bounds,
@@ -143,11 +146,14 @@ impl Measures {
     }
 
     /// The clocks as far as they are known, with the times on the way.
-    pub fn timing(&self, shared: bool, coverage: [&Coverage; 2]) -> Timing {
+    pub fn timing(&self, shared: bool, coverage: [&Coverage; 2], traces: [&[Trace]; 2]) -> Timing {
         let measured = self.bounds.clocks();
         let clocks =
             if shared && !refutes_one_clock(&measured) { Clocks::shared() } else { measured };
         let mut timing = Timing::new(clocks, coverage);
+        if traces.iter().any(|traces| traces.len() > MANY) {
+            timing = timing.for_many();
+        }
         for Passage { sender, times: [first, second], to_second, .. } in &self.passages {
             let delay = timing.common(1, *second).saturating_sub(*first);
             timing.note_delay(sender.other(), if *to_second { delay } else { -delay });

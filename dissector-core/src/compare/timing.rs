@@ -19,6 +19,41 @@ pub(super) struct Timing {
     longest_ns: [Option<i64>; 2],
     /// Number of times between which a clock was set.
     pieces: usize,
+    steady: Option<Steady>,
+}
+
+/// Clocks with one offset: what is asked of them for each of many connections, looked up.
+#[derive(Debug)]
+struct Steady {
+    offset_ns: i64,
+    first_ns: i64,
+    step_ns: i64,
+    /// The uncertainty at the first time and after each step. In between, it is no larger than at both ends.
+    uncertainties: Vec<i64>,
+}
+
+impl Steady {
+    /// Steps in which the time between the first and the last bound is cut.
+    const STEPS: i64 = 1 << 12;
+
+    fn new(clocks: &Clocks) -> Option<Self> {
+        let mut pieces = clocks.pieces();
+        let piece = pieces.next().filter(|piece| piece.kind == ClockKind::Constant)?;
+        let (first_ns, offset_ns) = (piece.first_ns, clocks.at(piece.first_ns).offset_ns);
+        let step_ns = piece.last_ns.saturating_sub(first_ns) / Self::STEPS + 1;
+        let uncertainty = |step: i64| {
+            let time_ns = first_ns.saturating_add(step.saturating_mul(step_ns));
+            i64::try_from(clocks.at(time_ns).uncertainty_ns?).ok()
+        };
+        let uncertainties = (0..=Self::STEPS).map(uncertainty).collect::<Option<_>>()?;
+        pieces.next().is_none().then_some(Self { offset_ns, first_ns, step_ns, uncertainties })
+    }
+
+    fn uncertainty(&self, time_ns: i64) -> Option<i64> {
+        let step = usize::try_from(time_ns.checked_sub(self.first_ns)? / self.step_ns).ok()?;
+        let (before, after) = (self.uncertainties.get(step)?, self.uncertainties.get(step + 1)?);
+        (time_ns >= self.first_ns).then(|| *before.max(after))
+    }
 }
 
 /// The clocks in a short time.
@@ -53,7 +88,12 @@ impl Timing {
         let spans = [first.spans().collect(), translated.collect()];
         let drops = coverage.map(|coverage| coverage.dropped() > 0);
         let pieces = clocks.pieces().count();
-        Self { clocks, spans, drops, longest_ns: [None; 2], pieces }
+        Self { clocks, spans, drops, longest_ns: [None; 2], pieces, steady: None }
+    }
+
+    /// The same, made ready to be asked about many connections.
+    pub fn for_many(self) -> Self {
+        Self { steady: Steady::new(&self.clocks), ..self }
     }
 
     /// A segment took this long on the way to this end.
@@ -65,11 +105,18 @@ impl Timing {
 
     /// A time of a point by the first point's clock.
     pub fn common(&self, point: usize, time_ns: i64) -> i64 {
-        if point == 0 { time_ns } else { self.clocks.to_a(time_ns) }
+        match &self.steady {
+            _ if point == 0 => time_ns,
+            Some(steady) => time_ns.saturating_sub(steady.offset_ns),
+            None => self.clocks.to_a(time_ns),
+        }
     }
 
     /// How far the difference of the clocks may be from the stated one; `None` if that is not known.
     pub fn uncertainty(&self, time_ns: i64) -> Option<i64> {
+        if let Some(known) = self.steady.as_ref().and_then(|it| it.uncertainty(time_ns)) {
+            return Some(known);
+        }
         self.clocks.at(time_ns).uncertainty_ns.map(|it| i64::try_from(it).unwrap_or(i64::MAX))
     }
 
@@ -80,6 +127,11 @@ impl Timing {
 
     /// The clocks in a span of the first point's clock, for many questions about a short time.
     pub fn local(&self, first_ns: i64, last_ns: i64) -> LocalClocks<'_> {
+        if let Some(steady) = &self.steady {
+            let uncertainty = self.uncertainty(first_ns).zip(self.uncertainty(last_ns));
+            let uncertainty = uncertainty.map(|(a, b)| a.max(b));
+            return LocalClocks { timing: self, constant: Some((steady.offset_ns, uncertainty)) };
+        }
         let [first, last] = [first_ns, last_ns].map(|time_ns| self.clocks.at(time_ns));
         let is_one = self.pieces == 1 && first.offset_ns == last.offset_ns;
         let uncertainty = self.uncertainty(first_ns).zip(self.uncertainty(last_ns));

@@ -289,6 +289,10 @@ impl Trace {
     }
 
     fn keep(&mut self, sighting: Sighting) {
+        if self.sightings.capacity() == 0 {
+            // Many connections have but a handshake.
+            self.sightings.reserve_exact(3);
+        }
         if self.sightings.len() < MOST_KEPT {
             self.sightings.push(sighting);
         }

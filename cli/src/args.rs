@@ -414,7 +414,7 @@ pub struct MergeArgs {
     pub points: PointFiles,
 
     /// What to do about clocks that are apart
-    #[arg(long, value_enum, default_value_t = ClockCorrection::None, value_name = "HOW")]
+    #[arg(long, value_enum, default_value_t = ClockCorrection::First, value_name = "HOW")]
     pub clock: ClockCorrection,
 
     /// Write to this file instead of standard output
@@ -424,6 +424,8 @@ pub struct MergeArgs {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum ClockCorrection {
+    /// All times are put on the clock of the first point; the captures are read twice
+    First,
     /// Times are as each point wrote them
     None,
 }

@@ -38,7 +38,7 @@ column.width:
 \t\"%Cus:tcphs.server.state\", 105,
 \t\"%Cus:tcphs.outcome\", 105,
 \t\"%Cus:tcphs.setup_time\", 90,
-\t\"%Cus:tcphs.path_delay\", 80,
+\t\"%Cus:tcphs.path_delay\", 90,
 \t\"%i\", 600
 ";
 

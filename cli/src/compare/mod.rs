@@ -1,5 +1,6 @@
 //! `tcphs compare`: what happened to each connection between the points of capture.
 
+pub mod clock;
 pub mod differences;
 pub mod head;
 pub mod numbers;

@@ -9,12 +9,12 @@ use dissector_core::compare::{Comparison, Coverage, Observation, Observer, compa
 use dissector_core::{FollowEvent, FollowOptions, FollowSummary, follow_packets};
 
 use super::passage::Traces;
-use super::{Hop, Journey, Station, clock, runs};
+use super::{Hop, Journey, Station, runs};
 use crate::Failure;
 use crate::args::{PointFiles, Select};
 use crate::compare::numbers::Numbers;
 use crate::compare::reading::read_points;
-use crate::compare::{head, neighbours};
+use crate::compare::{clock, head, neighbours};
 use crate::input::{Ending, can_be_read_again};
 use crate::points::{Point, Points};
 use crate::timeline::{Recorder, Timeline};

@@ -1,7 +1,6 @@
 //! A connection on its way through several points of capture: for `ladder` and `explain`.
 
 mod changes;
-mod clock;
 mod collection;
 mod passage;
 mod runs;

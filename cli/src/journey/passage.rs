@@ -7,7 +7,7 @@ use dissector_core::connection::{Side, States};
 use dissector_core::wire::TcpFlags;
 
 use super::changes::texts;
-use super::clock::common;
+use crate::compare::clock::common;
 use crate::timeline::{Arrival, Event, IcmpEvent, Run, SegmentEvent, Timeline};
 
 /// What is drawn as one.

@@ -6,6 +6,8 @@ use super::joining::{Pair, unordered};
 use super::timing::{LONGEST_WAY_NS, Timing};
 use super::trace::Trace;
 use super::{Map, Set};
+use crate::vocabulary::Side;
+use crate::wire::SeqNumber;
 
 /// Which point is nearer the clients that reach a server, as most connections tell.
 pub(super) struct Usual {
@@ -106,5 +108,23 @@ impl Left {
         let begun = self.times.partition_point(|[from, _]| *from <= until);
         let latest = begun.checked_sub(1).map(|place| self.times[place][1]);
         latest.is_some_and(|latest| latest.saturating_add(LONGEST_WAY_NS) >= first_ns)
+    }
+}
+
+/// The joined connections of a point by the number of the client's SYN.
+pub(super) struct Twins(Map<SeqNumber, [SocketAddr; 2]>);
+
+impl Twins {
+    pub fn new(point: usize, traces: &[Trace], pairs: &[Pair]) -> Self {
+        let joined = pairs.iter().map(|pair| &traces[pair.places[point]]);
+        let initial = |trace: &Trace| trace.way(Side::Client).initial();
+        Self(joined.filter_map(|trace| Some((initial(trace)?, trace.ends()))).collect())
+    }
+
+    /// Whether another one has the same number under other addresses or ports.
+    pub fn has_other(&self, trace: &Trace) -> bool {
+        let initial = trace.way(Side::Client).initial();
+        let other = initial.and_then(|number| self.0.get(&number));
+        other.is_some_and(|ends| *ends != trace.ends())
     }
 }

@@ -1,7 +1,7 @@
 //! Two observations compared.
 
 use super::clocks::Clocks;
-use super::company::{Acquaintances, Left, Usual};
+use super::company::{Acquaintances, Left, Twins, Usual};
 use super::crossing::{Crossing, cross};
 use super::joined::{JoinedConnection, judge};
 use super::joining::{Joining, Joint, sides, unordered};
@@ -83,11 +83,13 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
         measures.add(traces, &mut joining.pairs[certain..]);
         timing = measures.timing(shared, coverage);
     }
-    for pair in &mut joining.pairs[certain..] {
+    for pair in &mut joining.pairs {
         let [a, b] = pair.joint(traces).traces;
         if pair.shifts == [0; 2] && unordered(a.ends()) == unordered(b.ends()) {
             pair.by = JoinedBy::Numbers;
         }
+    }
+    for pair in &mut joining.pairs[certain..] {
         if is_proxied(&pair.joint(traces), &timing) {
             pair.by = JoinedBy::Time;
         }
@@ -122,6 +124,7 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
         sides(a, b) == Side::BOTH && a.ends() != b.ends()
     });
     let (rewrites, rewrites_all) = (renumbers || translates, renumbers && translates);
+    let twins = [0, 1].map(|point| Twins::new(point, traces[point], &joining.pairs));
     let left = [0, 1].map(|point| Left::new(point, traces[point], joining.left(point), &timing));
     let company = [0, 1].map(|point| Acquaintances::new(point, traces, &joining.pairs));
     for point in [0, 1] {
@@ -138,7 +141,9 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
             let need_not_be_seen = !timing.is_known()
                 || !timing.overlaps(other, times)
                 || !company[other].know_server_of(trace);
-            let path = if joining.ambiguous[point][place] {
+            // Another joined connection has its numbers: the point saw it before and behind a translator.
+            let seen_twice = twins[point].has_other(trace);
+            let path = if joining.ambiguous[point][place] || seen_twice {
                 Some(Path::Ambiguous)
             } else if need_not_be_seen {
                 Some(Path::OnePoint)

@@ -438,9 +438,12 @@ impl<'a> Missing<'a> {
         let shift = self.way.direction.sequence_shift;
         let (start, end) = (it.sequence - shift, it.end() - shift);
         let sent = self.way.traces[0].way(self.way.to.other());
+        // A SYN with another number than the sender's, and what lies before it, was not sent.
+        let contradicts = sent.initial().is_some_and(|initial| initial.is_after(start))
+            || it.is(TcpFlags::SYN) && sent.initial().is_some_and(|initial| initial != start);
         let goes_on = sent.numbers().is_some_and(|(_, next)| !end.is_after(next));
         let is_told = with_number(&self.near, start.0).any(|(_, other)| other.length() > 0)
             || sent.octets.count(start, it.payload_octets) > 0;
-        it.length() > 0 && !it.is(TcpFlags::RST) && goes_on && !is_told
+        it.length() > 0 && !it.is(TcpFlags::RST) && goes_on && !is_told && !contradicts
     }
 }

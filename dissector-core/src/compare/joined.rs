@@ -106,7 +106,8 @@ pub(super) fn judge(
         translated: translated(traces),
         changes,
         totals,
-        delays_ns: crossed.each_ref().map(|it| it.delay_ns),
+        // Less than nothing is the uncertainty.
+        delays_ns: crossed.each_ref().map(|it| it.delay_ns.map(|delay| delay.max(0))),
         offset_ns: timing.is_known().then_some(offset.offset_ns),
         uncertainty_ns: offset.uncertainty_ns,
         conn,

@@ -1,6 +1,7 @@
 //! Which connection of one point is which of the other.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::net::SocketAddr;
 
 use super::Map;
@@ -99,25 +100,44 @@ impl<'a> Joining<'a> {
     }
 
     /// Groups the free traces of both points by a key, and joins the pairs in each group that fit.
-    fn join<K: std::hash::Hash + Eq + Ord + Copy>(
+    fn join<K: std::hash::Hash + Eq + Copy>(
         &mut self,
         by: JoinedBy,
         key: impl Fn(&Trace) -> Option<K>,
         fits: impl Fn(&Trace, &Trace) -> Option<[u32; 2]>,
     ) {
-        let mut groups: Map<K, [Vec<usize>; 2]> = Map::default();
+        // There may be millions: sorted by the hash of their key, they need little memory.
+        let hasher = foldhash::quality::FixedState::default();
+        let mut hashed: Vec<(u64, u8, u32)> = Vec::new();
         for point in [0, 1] {
-            for place in self.free(point) {
-                let key = key(self.trace(point, place));
-                key.into_iter().for_each(|key| groups.entry(key).or_default()[point].push(place));
+            let keyed = self.free(point).filter_map(|place| {
+                let key = key(self.trace(point, place))?;
+                Some((hasher.hash_one(key), point as u8, place as u32))
+            });
+            hashed.extend(keyed);
+        }
+        hashed.sort_unstable();
+        let (known, traces) = (self.pairs.len(), self.traces);
+        for same_hash in hashed.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let key_of = |(_, point, place): &(u64, u8, u32)| {
+                key(&traces[usize::from(*point)][*place as usize])
+            };
+            let mut rest = same_hash.to_vec();
+            while let Some(first) = rest.first().map(key_of) {
+                let (same, others): (Vec<_>, Vec<_>) =
+                    rest.iter().copied().partition(|it| key_of(it) == first);
+                let of = |wanted: u8| -> Vec<usize> {
+                    let of_point = same.iter().filter(|(_, point, _)| *point == wanted);
+                    of_point.map(|(.., place)| *place as usize).collect()
+                };
+                let group = [of(0), of(1)];
+                if group.iter().all(|places| !places.is_empty()) {
+                    self.join_group(by, group, &fits);
+                }
+                rest = others;
             }
         }
-        groups.retain(|_, [first, second]| !first.is_empty() && !second.is_empty());
-        let mut groups: Vec<_> = groups.into_values().collect();
-        groups.sort_unstable();
-        for group in groups {
-            self.join_group(by, group, &fits);
-        }
+        self.pairs[known..].sort_unstable_by_key(|pair| pair.places);
     }
 
     fn join_group(

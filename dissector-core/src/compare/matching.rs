@@ -204,6 +204,13 @@ impl<'a> Direction<'a> {
                 .iter()
                 .map(|(.., place)| *place)
                 .partition(|it| self.far[*it].is_second_capture());
+            // Where a device has doubled some, the first to come is the arrival.
+            let sent = near.iter().filter(|(.., it)| !self.near[*it].is_second_capture()).count();
+            if firsts.len() > sent {
+                self.link_first(links, near, &firsts, &fits);
+            }
+            let firsts = firsts.into_iter().filter(|place| links.near_of[*place].is_none());
+            let firsts: Vec<_> = firsts.collect();
             let mut from = near.len();
             for place in firsts.into_iter().rev().chain(seconds.into_iter().rev()) {
                 let least = from.saturating_sub(MOST_CANDIDATES);
@@ -231,6 +238,34 @@ impl<'a> Direction<'a> {
                 while from > 0 && links.far_of[near[from - 1].2].is_some() {
                     from -= 1;
                 }
+            }
+        }
+    }
+
+    /// Joins each of `near` with the first of `far` that may be its arrival.
+    fn link_first(
+        &self,
+        links: &mut Links,
+        near: &[(Content, bool, usize)],
+        far: &[usize],
+        fits: impl Fn(&Sighting, &Sighting) -> Passage,
+    ) {
+        let mut from = 0;
+        for (.., left) in near {
+            let until = far.len().min(from + MOST_CANDIDATES);
+            let with = |passage: Passage| {
+                far[from..until].iter().copied().find(|place| {
+                    links.near_of[*place].is_none()
+                        && fits(self.near[*left], self.far[*place]) == passage
+                })
+            };
+            let came = with(Passage::Usual).or_else(|| with(Passage::Possible));
+            if let Some(came) = came.filter(|_| !self.near[*left].is_second_capture()) {
+                links.far_of[*left] = Some(came);
+                links.near_of[came] = Some(*left);
+            }
+            while from < far.len() && links.near_of[far[from]].is_some() {
+                from += 1;
             }
         }
     }

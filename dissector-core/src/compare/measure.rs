@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use super::clocks::{Bound, Bounds, Way as BoundWay};
+use super::clocks::{Bound, Bounds, ClockKind, Clocks, Way as BoundWay};
 use super::crossing::Way;
 use super::joining::{Joint, Pair};
 use super::nearness::nearer_client;
@@ -23,6 +23,18 @@ pub(super) struct Measures {
     passages: Vec<Passage>,
     pairs: usize,
     unknown: Timing,
+}
+
+/// Whether segments would arrive long before they left if there were only one clock: the interfaces are of
+/// several hosts.
+fn refutes_one_clock(measured: &Clocks) -> bool {
+    /// The times of one host's interfaces are not in order to this extent.
+    const APART_NS: u64 = 10_000_000;
+    measured.pieces().any(|piece| {
+        let offset = measured.at(piece.first_ns);
+        let within = offset.uncertainty_ns.unwrap_or(u64::MAX).saturating_add(APART_NS);
+        piece.kind != ClockKind::Unknown && offset.offset_ns.unsigned_abs() > within
+    })
 }
 
 /// The unit that the times of a point are multiples of, in nanoseconds: that of its capture.
@@ -132,7 +144,9 @@ impl Measures {
 
     /// The clocks as far as they are known, with the times on the way.
     pub fn timing(&self, shared: bool, coverage: [&Coverage; 2]) -> Timing {
-        let clocks = if shared { super::Clocks::shared() } else { self.bounds.clocks() };
+        let measured = self.bounds.clocks();
+        let clocks =
+            if shared && !refutes_one_clock(&measured) { Clocks::shared() } else { measured };
         let mut timing = Timing::new(clocks, coverage);
         for Passage { sender, times: [first, second], to_second, .. } in &self.passages {
             let delay = timing.common(1, *second).saturating_sub(*first);

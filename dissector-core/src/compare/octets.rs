@@ -6,26 +6,21 @@ use crate::wire::SeqNumber;
 const MOST_RANGES: usize = 64;
 
 /// The octets of one direction that a point has seen, as merged ranges of positions in its stream.
-///
-/// Nearly every stream is one range, which needs no memory of its own.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SeenOctets {
     /// The number that has position 0: the first one seen.
     anchor: SeqNumber,
-    /// The lowest range.
-    first: (i64, i64),
-    /// Further ranges, in order and apart.
-    #[expect(
-        clippy::box_collection,
-        reason = "a stream with gaps is rare, and a vector has 24 octets"
-    )]
-    others: Option<Box<Vec<(i64, i64)>>>,
+    /// The end of the only range, which begins at 0; nearly every stream is one range.
+    len: u32,
+    /// All ranges, in order and apart, where there are several or they do not fit.
+    #[expect(clippy::box_collection, reason = "they are rare, and a vector has 24 octets")]
+    ranges: Option<Box<Vec<(i64, i64)>>>,
 }
 
 impl SeenOctets {
     fn highest(&self) -> i64 {
-        let last = self.others.as_ref().and_then(|others| others.last());
-        last.map_or(self.first.1, |(_, end)| *end)
+        let last = self.ranges.as_ref().and_then(|ranges| ranges.last());
+        last.map_or(i64::from(self.len), |(_, end)| *end)
     }
 
     /// The position of a sequence number that is within 2 GiB of the highest one so far.
@@ -42,19 +37,22 @@ impl SeenOctets {
             return 0;
         }
         if self.is_empty() {
-            *self = Self { anchor: sequence, first: (0, len.into()), others: None };
+            *self = Self { anchor: sequence, len, ranges: None };
             return 0;
         }
         let start = self.position(sequence);
-        let end = start + i64::from(len);
         // Most octets follow those before them.
-        if self.others.is_none() && self.first.1 == start {
-            self.first.1 = end;
+        if self.ranges.is_none()
+            && start == i64::from(self.len)
+            && let Some(longer) = self.len.checked_add(len)
+        {
+            self.len = longer;
             return 0;
         }
+        let end = start + i64::from(len);
         let (mut from, mut to, mut overlap) = (start, end, 0);
-        let mut ranges = self.others.take().unwrap_or_default();
-        ranges.insert(0, self.first);
+        let only = (0, i64::from(self.len));
+        let ranges = self.ranges.get_or_insert_with(|| Box::new(vec![only]));
         ranges.retain(|&(first, last)| {
             let apart = last < start || first > end;
             if !apart {
@@ -65,11 +63,15 @@ impl SeenOctets {
         });
         let place = ranges.partition_point(|(first, _)| *first < from);
         ranges.insert(place, (from, to));
-        self.first = ranges.remove(0);
         if ranges.len() > MOST_RANGES {
-            self.first.1 = ranges.remove(0).1;
+            ranges[1].0 = ranges[0].0;
+            ranges.remove(0);
         }
-        self.others = (!ranges.is_empty()).then_some(ranges);
+        if let [(0, end)] = ranges[..]
+            && let Ok(len) = u32::try_from(end)
+        {
+            (self.len, self.ranges) = (len, None);
+        }
         overlap as u32
     }
 
@@ -77,14 +79,16 @@ impl SeenOctets {
     pub fn count(&self, sequence: SeqNumber, len: u32) -> u32 {
         let start = self.position(sequence);
         let end = start + i64::from(len);
-        let others = self.others.iter().flat_map(|others| others.iter());
-        let ranges = std::iter::once(&self.first).chain(others);
         let common = |&(first, last): &(i64, i64)| (last.min(end) - first.max(start)).max(0);
-        ranges.map(common).sum::<i64>() as u32
+        let count: i64 = match &self.ranges {
+            Some(ranges) => ranges.iter().map(common).sum(),
+            None => common(&(0, self.len.into())),
+        };
+        count as u32
     }
 
     fn is_empty(&self) -> bool {
-        self.first == (0, 0) && self.others.is_none()
+        self.len == 0 && self.ranges.is_none()
     }
 }
 
@@ -112,5 +116,9 @@ mod tests {
             [(u32::MAX, 3), (u32::MAX, 3)].map(|(a, b)| octets.add(SeqNumber(a), b)),
             [0, 3]
         );
+        let mut octets = SeenOctets::default();
+        let gib = (0..6_u32).map(|place| place << 30);
+        assert_eq!(gib.map(|it| octets.add(SeqNumber(it), 1 << 30)).sum::<u32>(), 0);
+        assert_eq!(octets.count(SeqNumber(1 << 30), 1 << 30), 1 << 30);
     }
 }

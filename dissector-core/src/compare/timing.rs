@@ -111,6 +111,13 @@ impl Timing {
         })
     }
 
+    /// Whether the point had begun to capture, once and for all, before anything passed it that the other one
+    /// saw at this time.
+    pub fn had_begun(&self, point: usize, to: Side, time_ns: i64) -> bool {
+        let [(start, _)] = self.spans[point][..] else { return false };
+        self.margins(to, time_ns).is_some_and(|(_, margin)| start <= time_ns.saturating_sub(margin))
+    }
+
     /// Whether the point must have captured what left for it at this time, if it came.
     pub fn sees_arrival(&self, point: usize, to: Side, departure_ns: i64) -> bool {
         self.margins(to, departure_ns).is_some_and(|(before, after)| {

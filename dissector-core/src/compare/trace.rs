@@ -52,7 +52,7 @@ pub(super) struct Way {
     next: SeqNumber,
     lowest: SeqNumber,
     /// By how many segments the TTL leads.
-    ttl_lead: u32,
+    ttl_lead: u16,
     ttl: u8,
     bits: u8,
 }
@@ -67,7 +67,7 @@ pub(super) struct Unkept {
 }
 
 /// So many of the last segments that were counted are known: those that were lost where a capture ends.
-const LAST_COUNTED: usize = 4;
+const LAST_COUNTED: usize = 8;
 
 /// A segment that was counted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -75,7 +75,26 @@ pub(super) struct Counted {
     pub time_ns: i64,
     pub sequence: SeqNumber,
     pub acknowledgment: SeqNumber,
+    pub payload_octets: u32,
     pub id: Option<u16>,
+}
+
+impl Counted {
+    pub fn of(it: &Sighting) -> Self {
+        let Sighting { time_ns, sequence, acknowledgment, payload_octets, .. } = *it;
+        Self { time_ns, sequence, acknowledgment, payload_octets, id: it.identification() }
+    }
+
+    fn of_segment(segment: &Segment<'_>) -> Self {
+        let Segment { packet, tcp } = segment;
+        Self {
+            time_ns: packet.time_ns,
+            sequence: tcp.sequence,
+            acknowledgment: tcp.acknowledgment,
+            payload_octets: segment.payload_octets(),
+            id: packet.ip_id.filter(|id| *id != 0),
+        }
+    }
 }
 
 impl Unkept {
@@ -180,14 +199,8 @@ impl Way {
     }
 
     fn count_unkept(&mut self, segment: &Segment<'_>) {
-        let Segment { packet, tcp } = segment;
-        let counted = Counted {
-            time_ns: packet.time_ns,
-            sequence: tcp.sequence,
-            acknowledgment: tcp.acknowledgment,
-            id: packet.ip_id,
-        };
-        let first_ns = packet.time_ns;
+        let counted = Counted::of_segment(segment);
+        let first_ns = counted.time_ns;
         let nothing = Unkept { first_ns, last: [Counted::default(); LAST_COUNTED] };
         let unkept = self.unkept.get_or_insert_with(|| Box::new(nothing));
         unkept.last.rotate_right(1);
@@ -226,7 +239,7 @@ impl Trace {
         let (packet, tcp) = (&segment.packet, &segment.tcp);
         let sender = self.key.sender(&FlowKey::of_segment(segment)).unwrap_or(Side::Server);
         self.last_ns = self.last_ns.max(packet.time_ns);
-        if second_capture {
+        if second_capture || self.is_doubled(segment, sender) {
             self.keep(Sighting::new(segment, sender, true));
             return;
         }
@@ -257,6 +270,22 @@ impl Trace {
             sighting.mark_repeated();
         }
         self.keep(sighting);
+    }
+
+    /// Whether a device has doubled the packet: it has the identification and the numbers of one of the last.
+    fn is_doubled(&self, segment: &Segment<'_>, sender: Side) -> bool {
+        /// Segments of both ends that are looked at.
+        const LAST: usize = 16;
+        let it = Counted::of_segment(segment);
+        let is_same = |other: Counted| Counted { time_ns: it.time_ns, ..other } == it;
+        let controls = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST;
+        if it.id.is_none() || segment.tcp.flags.intersects(controls) {
+            return false;
+        }
+        let kept = self.sightings.iter().rev().take(LAST);
+        let mut kept = kept.filter(|other| other.sender() == sender && !other.is(controls));
+        kept.any(|other| is_same(Counted::of(other)))
+            || self.way(sender).unkept().is_some_and(|it| it.last.into_iter().any(is_same))
     }
 
     fn keep(&mut self, sighting: Sighting) {
@@ -328,6 +357,6 @@ mod tests {
 
     #[test]
     fn stays_small() {
-        assert!(size_of::<Trace>() <= 272, "{}", size_of::<Trace>());
+        assert!(size_of::<Trace>() <= 208, "{}", size_of::<Trace>());
     }
 }

@@ -350,15 +350,22 @@ fn report(extent: Extent) -> BTreeMap<&'static str, (u64, Vec<(u64, String)>)> {
     kinds
 }
 
+/// What is not known is no untruth; all else is.
+fn untruths(extent: Extent) -> BTreeMap<&'static str, (u64, Vec<(u64, String)>)> {
+    let mut kinds = report(extent);
+    kinds.retain(|kind, _| !kind.contains("not known") && *kind != "not joined");
+    kinds
+}
+
 #[test]
 fn rows_and_fates_are_the_truth() {
-    let kinds = report(Extent::Whole);
+    let kinds = untruths(Extent::Whole);
     assert!(kinds.is_empty(), "{kinds:#?}");
 }
 
 #[test]
 fn cut_captures_say_nothing_untrue() {
-    let kinds = report(Extent::Cut);
+    let kinds = untruths(Extent::Cut);
     assert!(kinds.is_empty(), "{kinds:#?}");
 }
 

@@ -438,6 +438,8 @@ mod tests {
             let bad = tcphs_segment { captured_octets: 19, ..good };
             assert_eq!(tcphs_session_learn(session, &bad), TCPHS_NO_HEADER);
             assert_eq!(tcphs_session_end_frame(none, 1, 0), TCPHS_NULL_ARGUMENT);
+            let turn = tcphs_session_turn_to_point;
+            assert_eq!(turn(none, 0, 0, ptr::null(), ptr::null()), TCPHS_NULL_ARGUMENT);
             assert_eq!(tcphs_session_info(none, 1, true, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
             assert_eq!(tcphs_session_info(session, 1, true, ptr::null_mut()), TCPHS_NULL_ARGUMENT);
             assert_eq!(

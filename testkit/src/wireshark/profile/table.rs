@@ -21,7 +21,7 @@ pub const COLUMNS: &[(&str, &str, i32)] = &[
     ("Time", "%t", 100),
     ("Conn", "%Cus:tcphs.conn:0:R", 55),
     // The point and the delay are those of files with several points, and narrow.
-    ("Point", "%Cus:tcphs.point:0:R", 60),
+    ("Point", "%Cus:tcphs.point:0:R", 65),
     ("Source", "%s", 150),
     ("Destination", "%d", 150),
     ("Flags", "%Cus:tcphs.flags:0:R", 95),
@@ -31,7 +31,7 @@ pub const COLUMNS: &[(&str, &str, i32)] = &[
     ("Server", "%Cus:tcphs.server.state:0:R", 120),
     ("Outcome", "%Cus:tcphs.outcome:0:R", 130),
     ("Setup time", "%Cus:tcphs.setup_time:0:R", 110),
-    ("Path delay", "%Cus:tcphs.path_delay:0:R", 90),
+    ("Path delay", "%Cus:tcphs.path_delay:0:R", 105),
     ("Info", "%i", -1),
 ];
 

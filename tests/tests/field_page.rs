@@ -168,6 +168,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("tcphs.neg.mss.server", "tcphs.neg.mss.server < 1400"),
     ("tcphs.neg.wscale.client", "tcphs.neg.wscale.client == -1"),
     ("tcphs.neg.wscale.server", "tcphs.neg.wscale.server == -1"),
+    ("tcphs.point", "tcphs.point == \"client\""),
+    ("tcphs.fate", "tcphs.fate == \"lost\""),
+    ("tcphs.changed", "tcphs.changed == \"mss\""),
+    ("tcphs.path_delay", "tcphs.path_delay > 0.1"),
+    ("tcphs.path_delay.uncertainty", "tcphs.path_delay.uncertainty > 0.001"),
+    ("tcphs.path", "tcphs.path == \"syn_lost\""),
 ];
 
 fn example(field: &Field) -> String {

@@ -349,3 +349,104 @@ fn note_serial(
     }
     serial
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Session;
+    use crate::session::tests::{octets, segment};
+    use dissector_core::compare::{Fate, Path};
+
+    /// Two points that see a handshake, each segment one millisecond later at the second; the client's
+    /// first SYN is seen at the first alone. Frames 1 to 7.
+    fn session() -> Session {
+        let mut session = Session::default();
+        let syn = octets(0x02, false, 100, 0);
+        let syn_ack = octets(0x12, true, 700, 101);
+        let ack = octets(0x10, false, 101, 701);
+        let seen = [
+            (0, &syn, 0),
+            (0, &syn, 1_000),
+            (1, &syn, 1_001),
+            (1, &syn_ack, 1_002),
+            (0, &syn_ack, 1_003),
+            (0, &ack, 1_004),
+            (1, &ack, 1_005),
+        ];
+        for (frame, (point, octets, ms)) in (1..).zip(seen) {
+            learn(&mut session, frame, point, octets, ms);
+        }
+        session
+    }
+
+    fn learn(session: &mut Session, frame: u32, point: u32, octets: &[u8], ms: i64) {
+        let name = ["client", "server"][point as usize];
+        let coverage = Coverage::default().with_span(-5_000_000_000, 60_000_000_000);
+        let label = PointLabel { number: point + 1, name, coverage };
+        session.turn_to_point(Interface { section: 0, id: point }, name, &label.to_string());
+        let mut segment = segment(octets);
+        let by_server = segment.tcp.source_port == 80;
+        if by_server {
+            std::mem::swap(&mut segment.packet.source, &mut segment.packet.destination);
+        }
+        segment.packet.ttl = if by_server == (point == 1) { 64 } else { 63 };
+        segment.packet.time_ns = ms * 1_000_000;
+        session.learn(frame, &segment);
+        session.end_frame(frame, Some(ms * 1_000_000));
+    }
+
+    fn fates(session: &Session, frame: u32) -> Vec<Fate> {
+        let point = session.segment(frame, 0).expect("a segment").point.expect("a point");
+        point.crossings().map(|crossed| crossed.fate).collect()
+    }
+
+    #[test]
+    fn both_halves_are_one_connection_with_one_fate_each_segment() {
+        let mut session = session();
+        assert!(fates(&session, 1).is_empty());
+        let number = |frame| session.segment(frame, 0).expect("a segment").annotation.connection;
+        assert!((1..=7).all(|frame| number(frame) == 0));
+        session.compare_points();
+        assert_eq!(fates(&session, 1), [Fate::Lost]);
+        for (frame, other) in [(2, 3), (3, 2), (4, 5), (5, 4), (6, 7), (7, 6)] {
+            assert_eq!(fates(&session, frame), [Fate::Arrived], "{frame}");
+            let facts = session.segment(frame, 0).expect("a segment");
+            let point = facts.point.expect("a point");
+            assert_eq!(point.other_frames().collect::<Vec<_>>(), [other]);
+            assert_eq!(point.paths().collect::<Vec<_>>(), [Path::Lossy]);
+            assert_eq!(facts.annotation.connection, 0);
+            assert_eq!(session.counted(point.half()), (0, 0));
+        }
+        let info = session.info(1, true).expect("a step");
+        assert!(info.ends_with("| lost before server\0"), "{info}");
+        assert!(!session.info(1, false).expect("a step").contains("lost"));
+        assert!(!session.info(2, true).expect("a step").contains("before"));
+    }
+
+    #[test]
+    fn a_frame_number_used_again_has_the_fate_of_its_last_segment() {
+        let mut session = session();
+        session.compare_points();
+        // A read filter rejects frame 8; the next one has the number as well.
+        let fin = octets(0x11, false, 101, 701);
+        learn(&mut session, 8, 0, &fin, 1_010);
+        learn(&mut session, 8, 1, &fin, 1_011);
+        // Whether there is more is looked at only after a while.
+        session.points.as_mut().expect("points").latest = None;
+        session.compare_points();
+        let facts = session.segment(8, 0).expect("a segment");
+        let point = facts.point.expect("a point");
+        assert_eq!((point.name(), fates(&session, 8)), ("server", vec![Fate::Arrived]));
+        assert_eq!(fates(&session, 1), [Fate::Lost]);
+    }
+
+    #[test]
+    fn points_beyond_the_limit_count_as_the_last() {
+        let mut points = Points::new(8);
+        for id in 0..200 {
+            points.turn_to(Interface { section: 0, id }, "eth0", "");
+        }
+        assert_eq!((points.points.len(), points.current), (MOST_POINTS, MOST_POINTS - 1));
+        assert_eq!((points.name(0), points.name(1)), ("eth0", "eth0 #2"));
+    }
+}

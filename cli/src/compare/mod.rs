@@ -1,5 +1,6 @@
 //! `tcphs compare`: what happened to each connection between the points of capture.
 
+mod chunks;
 pub mod clock;
 pub mod differences;
 pub mod head;
@@ -9,11 +10,14 @@ pub mod reading;
 mod row;
 pub mod table;
 
+use std::ops::Range;
+
 use dissector_core::compare::{
     Comparison, JoinedConnection, Observation, Observer, compare, compare_with_one_clock, observe,
     observe_interfaces,
 };
 
+use self::chunks::in_chunks;
 use self::numbers::Numbers;
 use self::pairing::Pairing;
 use self::reading::read_points;
@@ -21,7 +25,7 @@ use self::row::CompareRow;
 use self::table::Line;
 use crate::args::{CompareArgs, FailOnWay, Source};
 use crate::input::{self, Ending, Input};
-use crate::output::Sink;
+use crate::output::{MadeRows, RowFormat, Sink};
 use crate::points::Points;
 use crate::{Done, Failure, warn};
 
@@ -29,25 +33,31 @@ pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
     let points = Points::of(&arguments.points)?;
     let output = arguments.output.as_deref();
     input::keep_apart(output, &points.files())?;
-    let mut sink = Sink::open::<CompareRow<'_>>(arguments.format.of_rows(), output)?;
+    let format = arguments.format.of_rows();
+    let mut sink = Sink::open::<CompareRow<'_>>(format, output)?;
     let Compared { names, comparisons, endings } = compare_points(&points)?;
     let numbers = Numbers::new(&comparisons);
     let (mut pairings, mut lines, mut fails) = (Vec::new(), Vec::new(), false);
     for (pair, comparison) in comparisons.iter().enumerate() {
         let names = [&names[pair][..], &names[pair + 1]];
+        let make = |chunk: Range<usize>| {
+            let mut made = Made::new(names);
+            for joined in chunk.filter_map(|conn| comparison.get(conn)) {
+                let conn = numbers.of(pair, joined.conn);
+                made.add(arguments, format, Line { conn, pair, joined });
+            }
+            made
+        };
         let mut pairing = Pairing::new(names);
-        for joined in comparison.connections() {
-            pairing.add(&joined);
-            let conn = numbers.of(pair, joined.conn);
-            if !arguments.selects(conn, &joined) {
-                continue;
-            }
-            fails |= arguments.fails(&joined);
+        in_chunks(comparison.len(), make, |mut made| {
+            pairing.merge(&made.pairing);
+            fails |= made.fails;
             match &mut sink {
-                Sink::Rows(rows) => rows.write(&CompareRow::new(conn, names, &joined))?,
-                Sink::Table(_) => lines.push(Line { conn, pair, joined }),
+                Sink::Rows(rows) => rows.write_made(&mut made.rows)?,
+                Sink::Table(_) => lines.append(&mut made.lines),
             }
-        }
+            Ok(())
+        })?;
         pairings.push(pairing);
     }
     match sink {
@@ -66,6 +76,38 @@ pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
     endings.into_iter().try_for_each(Ending::report)?;
     arguments.select.check_numbers(u64::from(numbers.count()))?;
     Ok(Done::on(fails))
+}
+
+/// What one thread has made of a chunk of connections.
+struct Made<'n> {
+    names: [&'n str; 2],
+    /// Counts of all of them.
+    pairing: Pairing<'n>,
+    /// Rows or lines of the matching ones.
+    rows: MadeRows<CompareRow<'n>>,
+    lines: Vec<Line>,
+    /// Whether the status has to tell of one of the matching ones.
+    fails: bool,
+}
+
+impl<'n> Made<'n> {
+    fn new(names: [&'n str; 2]) -> Self {
+        let (rows, lines) = Default::default();
+        Self { names, pairing: Pairing::new(names), rows, lines, fails: false }
+    }
+
+    fn add(&mut self, arguments: &CompareArgs, format: Option<RowFormat>, line: Line) {
+        let Line { conn, ref joined, .. } = line;
+        self.pairing.add(joined);
+        if !arguments.selects(conn, joined) {
+            return;
+        }
+        self.fails |= arguments.fails(joined);
+        match format {
+            Some(format) => self.rows.add(format, CompareRow::new(conn, self.names, joined)),
+            None => self.lines.push(line),
+        }
+    }
 }
 
 /// The names of the points, and the comparison of each with the next one.

@@ -54,6 +54,19 @@ impl<'a> Pairing<'a> {
             });
     }
 
+    /// Adds the counts of other connections of the same points.
+    pub fn merge(&mut self, other: &Self) {
+        let add = |sums: &mut [u64], more: &[u64]| {
+            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        };
+        add(&mut self.seen, &other.seen);
+        add(&mut self.only, &other.only);
+        add(&mut self.ambiguous, &other.ambiguous);
+        add(&mut self.joined, &other.joined);
+        self.timed |= other.timed;
+        self.same &= other.same;
+    }
+
     fn pairs(&self) -> u64 {
         self.joined.iter().sum()
     }

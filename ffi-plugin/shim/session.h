@@ -217,10 +217,7 @@ tcphs_status tcphs_session_end_frame(struct tcphs_session *session, uint32_t fra
 /// every frame has been learned.
 ///
 /// `session` is null or valid; `out` is null or valid for writes.
-tcphs_status tcphs_session_info(struct tcphs_session *session,
-                                uint32_t frame,
-                                bool later,
-                                const char **out);
+tcphs_status tcphs_session_info(struct tcphs_session *session, uint32_t frame, bool later, const char **out);
 
 /// Writes the lines of the packet details for segment `nth` of the frame, from 0. `TCPHS_NOT_FOUND`
 /// if the frame has no such segment.

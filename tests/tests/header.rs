@@ -70,6 +70,9 @@ const SESSION: Header = Header {
 /// hundred values would fill a quarter of the header.
 const WITHOUT_CONSTANTS: [&str; 2] = ["cause", "evidence"];
 
+/// Enumerations of what two points of capture tell, which the C library does not compare.
+const OF_TWO_POINTS: [&str; 2] = ["fate", "path"];
+
 /// Contracts that the introduction states for all functions. Longer ones stay.
 const USUAL_CONTRACTS: [&str; 2] = ["Each pointer is null or valid.", "`table` is null or valid."];
 
@@ -137,8 +140,10 @@ fn with_comments_behind(header: &str) -> String {
 /// The enumerations of the core as C enumerations, each with the function that gives its labels.
 fn enumerations() -> String {
     let mut text = String::new();
+    let of_one_point = |table: &&&Enumeration| !OF_TWO_POINTS.contains(&table.name);
     let with_constants = |table: &&&Enumeration| !WITHOUT_CONSTANTS.contains(&table.name);
-    for Enumeration { name, doc, values, .. } in ENUMERATIONS.iter().filter(with_constants) {
+    let known = || ENUMERATIONS.iter().filter(of_one_point);
+    for Enumeration { name, doc, values, .. } in known().filter(with_constants) {
         let upper = name.to_uppercase();
         write!(text, "\n/// {doc}\nenum tcphs_{name} {{\n").expect("a String takes it");
         for value in *values {
@@ -154,7 +159,7 @@ fn enumerations() -> String {
          /// value. Never freed. Causes and evidence have no constants: docs/OUTCOMES.md lists them by\n\
          /// their labels, which never change, like the numbers.\n",
     );
-    for Enumeration { name, .. } in ENUMERATIONS {
+    for Enumeration { name, .. } in known() {
         writeln!(text, "const char *tcphs_{name}_label(uint8_t {name});").expect("likewise");
     }
     text.push_str("\n#ifdef __cplusplus\n}\n#endif");

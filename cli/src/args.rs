@@ -154,6 +154,7 @@ Examples:
   tcphs compare --path syn_lost --path synack_lost client.pcapng server.pcapng
   tcphs compare --format jsonl client.pcapng server.pcapng | jq 'select(.lost_to_server > 0)'
   tcphs compare --fail-on lost client.pcapng server.pcapng || echo 'something was lost'
+  tcphs compare --nstat server=before.txt,after.txt client.pcapng server.pcapng
 
 The clocks of the points may be hours apart: how far is found out from the segments that both
 have seen. → is the way to the server, ← the way to the client. Losses are counted only where both
@@ -270,6 +271,41 @@ impl FromStr for AtPoint {
     }
 }
 
+/// The value of `--nstat` with points: the name of a point, and two outputs of the host next to it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PointCounters {
+    pub name: String,
+    pub before: PathBuf,
+    pub after: PathBuf,
+}
+
+impl FromStr for PointCounters {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let example = "as in --nstat server=before.txt,after.txt";
+        let Some((name, files)) = text.split_once('=') else {
+            return Err(format!(
+                "{text}: with points, say which one the host is next to, {example}"
+            ));
+        };
+        let name = name.trim();
+        if name.is_empty() {
+            return Err(format!("the point has no name; write one, {example}"));
+        }
+        match &files.split(',').collect::<Vec<_>>()[..] {
+            ["", ..] | [.., ""] | [_] => Err(format!(
+                "{name}: two outputs are needed, of before and after the capture, with a comma in between, \
+                 {example}"
+            )),
+            [before, after] => {
+                Ok(Self { name: name.into(), before: before.into(), after: after.into() })
+            }
+            _ => Err(format!("{name}: more than one comma; no file may have one in its name")),
+        }
+    }
+}
+
 /// Which connections are wanted.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Which connections (repeat an option for more)")]
@@ -340,6 +376,11 @@ pub struct CompareArgs {
           help_heading = "Which connections (repeat an option for more)")]
     pub path: Vec<Path>,
 
+    /// What the kernel of the host next to a point counted: two outputs of `nstat -az` on it, from before and
+    /// after the capture, as in server=before.txt,after.txt; repeat it for the other end
+    #[arg(long, value_name = "NAME=BEFORE,AFTER", conflicts_with = "by_interface")]
+    pub nstat: Vec<PointCounters>,
+
     /// Exit with status 3 if any of them failed, or lost a segment between the points
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fail_on: Vec<FailOnWay>,
@@ -391,8 +432,9 @@ pub struct ExplainArgs {
     pub fail_on: Option<FailOn>,
 
     /// What the kernel of one host counted: two outputs of `nstat -az` (or of /proc/net/netstat and
-    /// /proc/net/snmp) on it, from before and after the capture
-    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"])]
+    /// /proc/net/snmp) on it, from before and after the capture. With --at: NAME=BEFORE,AFTER, those of the
+    /// host next to the point NAME; may be repeated for the other end
+    #[arg(long, num_args = 1..=2, value_names = ["BEFORE", "AFTER"])]
     pub nstat: Vec<PathBuf>,
 
     /// The host that the outputs are of; without it, the server, unless they can only be the client's
@@ -406,6 +448,32 @@ pub struct ExplainArgs {
     /// Write to this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+impl ExplainArgs {
+    /// The outputs of the host of one capture.
+    pub fn outputs(&self) -> Result<Option<[&PathBuf; 2]>, String> {
+        match &self.nstat[..] {
+            [] => Ok(None),
+            [before, after] if self.nstat_is_once() => Ok(Some([before, after])),
+            [only] if PointCounters::from_str(&only.to_string_lossy()).is_ok() => Err(format!(
+                "--nstat {} is for several points: name these with --at, or write --nstat BEFORE AFTER",
+                only.display()
+            )),
+            _ => Err("--nstat takes two outputs of one host: --nstat BEFORE AFTER".into()),
+        }
+    }
+
+    /// Neither of two values is that of a point.
+    fn nstat_is_once(&self) -> bool {
+        let is_of_point = |text: &PathBuf| PointCounters::from_str(&text.to_string_lossy()).is_ok();
+        !self.nstat.iter().all(is_of_point)
+    }
+
+    /// The outputs of the hosts next to points.
+    pub fn outputs_of_points(&self) -> Result<Vec<PointCounters>, String> {
+        self.nstat.iter().map(|text| text.to_string_lossy().parse()).collect()
+    }
 }
 
 #[derive(Args, Debug)]

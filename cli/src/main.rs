@@ -3,6 +3,7 @@
 mod args;
 mod compare;
 mod connections;
+mod counted;
 mod explain;
 mod input;
 mod interrupt;

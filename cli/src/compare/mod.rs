@@ -12,6 +12,7 @@ pub mod table;
 
 use std::ops::Range;
 
+use dissector_core::FollowEvent;
 use dissector_core::compare::{
     Comparison, JoinedConnection, Observation, Observer, compare, compare_with_one_clock, observe,
     observe_interfaces,
@@ -20,22 +21,30 @@ use dissector_core::compare::{
 use self::chunks::in_chunks;
 use self::numbers::Numbers;
 use self::pairing::Pairing;
-use self::reading::read_points;
+use self::reading::{observe_with, read_points};
 use self::row::CompareRow;
-use self::table::Line;
-use crate::args::{CompareArgs, FailOnWay, Source};
+use self::table::{COLUMNS, Line};
+use crate::args::{CompareArgs, FailOnWay, Format, Source};
+use crate::counted::{Tally, Witnesses};
 use crate::input::{self, Ending, Input};
+use crate::output::page::Page;
 use crate::output::{MadeRows, RowFormat, Sink};
 use crate::points::Points;
 use crate::{Done, Failure, warn};
 
+/// Width of prose, where the output is no terminal.
+const PROSE_COLUMNS: usize = 80;
+
 pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
     let points = Points::of(&arguments.points)?;
     let output = arguments.output.as_deref();
-    input::keep_apart(output, &points.files())?;
+    let mut files = points.files();
+    files.extend(arguments.nstat.iter().flat_map(|it| [it.before.clone(), it.after.clone()]));
+    input::keep_apart(output, &files)?;
+    let mut witnesses = arguments.witnesses(&points)?;
     let format = arguments.format.of_rows();
     let mut sink = Sink::open::<CompareRow<'_>>(format, output)?;
-    let Compared { names, comparisons, endings } = compare_points(&points)?;
+    let Compared { names, comparisons, endings } = compare_points(&points, witnesses.as_mut())?;
     let numbers = Numbers::new(&comparisons);
     let (mut pairings, mut lines, mut fails) = (Vec::new(), Vec::new(), false);
     for (pair, comparison) in comparisons.iter().enumerate() {
@@ -67,6 +76,12 @@ pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
             let head = head::text(&names, &comparisons, &pairings, output.columns());
             let table = table::text(&names, &lines, output.columns());
             output.text(&format!("{head}\n{table}"))?;
+            if let Some(witnesses) = &witnesses {
+                let mut page =
+                    Page::new(output.columns().unwrap_or(PROSE_COLUMNS).clamp(40, COLUMNS));
+                witnesses.write(&mut page, lines.iter().map(|line| (line.pair, &line.joined)));
+                output.text(&page.finish())?;
+            }
             output.flush()?;
         }
     }
@@ -117,15 +132,33 @@ struct Compared {
     endings: Vec<Ending>,
 }
 
-fn compare_points(points: &Points) -> Result<Compared, Failure> {
+fn compare_points(points: &Points, witnesses: Option<&mut Witnesses>) -> Result<Compared, Failure> {
     match points {
         Points::Captures(points) => {
-            let read = read_points(points, |_, _, captures, options| {
-                Ok(observe(captures, options, Observer::new()))
+            let wants_tally = |point| witnesses.as_ref().is_some_and(|it| it.at(point).is_some());
+            let wants_tally: Vec<_> = (0..points.len()).map(wants_tally).collect();
+            let read = read_points(points, |point, _, captures, options| {
+                let observer = Observer::new();
+                if !wants_tally[point] {
+                    let (observed, summary) = observe(captures, options, observer);
+                    return Ok(((observed, None), summary));
+                }
+                let mut tally = Tally::default();
+                let (observed, summary) = observe_with(captures, options, observer, |event| {
+                    if let FollowEvent::Closed(closed) = event {
+                        tally.add(closed);
+                    }
+                });
+                Ok(((observed, Some(tally)), summary))
             })?;
-            let (observations, endings) = read.into_iter().unzip();
+            let (read, endings): (Vec<_>, _) = read.into_iter().unzip();
+            let (observations, tallies) = read.into_iter().unzip();
             let names = points.iter().map(|point| point.name.clone()).collect();
-            Ok(Compared { names, comparisons: neighbours(observations, compare), endings })
+            let comparisons = neighbours(observations, compare);
+            if let Some(witnesses) = witnesses {
+                witnesses.take(tallies, &comparisons);
+            }
+            Ok(Compared { names, comparisons, endings })
         }
         Points::Interfaces(files) => {
             let source = Source { files: files.clone(), threads: None };
@@ -169,6 +202,21 @@ pub fn neighbours(
 }
 
 impl CompareArgs {
+    /// The counters of the hosts next to the points, if there are any.
+    fn witnesses(&self, points: &Points) -> Result<Option<Witnesses>, Failure> {
+        let Points::Captures(points) = points else { return Ok(None) };
+        if self.nstat.is_empty() {
+            return Ok(None);
+        }
+        if self.format != Format::Table {
+            return Err(Failure::Usage(
+                "--nstat is told below the table: leave out --format, or --nstat".into(),
+            ));
+        }
+        let names: Vec<_> = points.iter().map(|point| &point.name[..]).collect();
+        Witnesses::read(&self.nstat, &names).map(Some)
+    }
+
     fn selects(&self, conn: u32, joined: &JoinedConnection) -> bool {
         let ends: Vec<_> = joined.ends.iter().flatten().flatten().copied().collect();
         self.select.matches_joined(conn, joined.outcome, &ends)

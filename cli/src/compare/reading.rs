@@ -1,10 +1,12 @@
 //! Reading the captures of several points at the same time.
 
+use std::convert::Infallible;
 use std::sync::Mutex;
 use std::thread;
 
-use dissector_core::capture::Captures;
-use dissector_core::{FollowOptions, FollowSummary};
+use dissector_core::capture::{self, Captures, Packet};
+use dissector_core::compare::{Coverage, Observation, Observer};
+use dissector_core::{FollowEvent, FollowOptions, FollowSummary, follow_packets};
 
 use crate::Failure;
 use crate::input::{Ending, Input};
@@ -72,6 +74,46 @@ fn read_point<T>(
     })?;
     let result = result.ok_or_else(|| Failure::Read("nothing was read".into()))?;
     Ok((result, ending))
+}
+
+/// Observes a point, and hands each event on.
+pub fn observe_with(
+    captures: &mut Captures,
+    options: FollowOptions<'_>,
+    mut observer: Observer,
+    mut on_event: impl FnMut(&FollowEvent<'_>),
+) -> (Observation, FollowSummary) {
+    let summary = follow_packets(captures, options, |event| {
+        match &event {
+            FollowEvent::Packet(followed) => {
+                let (seen, connection) = (followed.annotation, followed.connection);
+                match followed.packet {
+                    Packet::Segment(segment) => observer.observe(segment, seen, connection),
+                    Packet::IcmpError(error) => observer.observe_icmp(error, seen, connection),
+                    _ => {}
+                }
+            }
+            FollowEvent::Closed(closed) => observer.judge(closed.connection, closed.outcome()),
+            _ => {}
+        }
+        on_event(&event);
+        Ok::<(), Infallible>(())
+    });
+    let summary = match summary {
+        Ok(summary) => summary,
+        Err(never) => match never {},
+    };
+    let coverage = (0..captures.count())
+        .fold(Coverage::default(), |coverage, file| with_file(coverage, &captures.coverage(file)));
+    (observer.finish(coverage), summary)
+}
+
+fn with_file(coverage: Coverage, file: &capture::Coverage) -> Coverage {
+    let coverage = match file.span() {
+        Some((from_ns, to_ns)) => coverage.with_span(from_ns, to_ns),
+        None => coverage,
+    };
+    coverage.with_dropped(file.dropped)
 }
 
 /// One bar for all points.

@@ -4,9 +4,9 @@ use dissector_core::connection::{Advice, Bearing, Cause, Evidence, EvidenceSet, 
 
 use dissector_core::counters::Agreement;
 
-use super::counted::Heard;
 use super::neighbours::Witnessed;
-use super::page::Page;
+use crate::counted::Heard;
+use crate::output::page::Page;
 
 /// The evidence on the causes of one advice, and the causes that it leaves.
 pub struct Weighed {
@@ -76,17 +76,21 @@ impl Weighed {
         self
     }
 
-    /// Orders the causes by what the counters say of them: those that they refute stand last.
-    pub fn heed(&mut self, heard: &Heard, advice: &Advice) {
-        let Some(testimony) = heard.testimony() else { return };
-        for &cause in advice.causes {
+    /// Orders the causes by what the counters of client and server say of them: those that they refute stand
+    /// last.
+    pub fn heed(&mut self, heard: &[&Heard], advice: &Advice) {
+        let heard: Vec<_> =
+            heard.iter().filter_map(|heard| Some((heard.testimony()?, heard.whose()))).collect();
+        for (&cause, (testimony, whose)) in
+            advice.causes.iter().flat_map(|cause| heard.iter().map(move |heard| (cause, heard)))
+        {
             let Some(said) = testimony.on(cause) else { continue };
             let verb = match said.agreement {
                 Agreement::Agrees => "agree",
                 Agreement::DoesNotAgree => "do not agree",
                 _ => continue,
             };
-            let note = format!(" [the {} counters {verb}]", heard.whose());
+            let note = format!(" [the {whose} counters {verb}]");
             self.counted.push((cause, said.agreement, note));
             let is_left = self.causes.iter().any(|left| left.cause == cause);
             let excludes =
@@ -97,14 +101,21 @@ impl Weighed {
                 self.decided = None;
             }
         }
-        self.causes.sort_by_key(|weighed| match testimony.on(weighed.cause) {
-            Some(said) => match said.agreement {
+        self.causes.sort_by_key(|weighed| {
+            let said = heard.iter().filter_map(|(testimony, _)| testimony.on(weighed.cause));
+            let ranks = said.map(|said| match said.agreement {
                 Agreement::Agrees => 0,
                 Agreement::DoesNotAgree => 3,
                 _ if said.leans => 1,
                 _ => 2,
-            },
-            None => 2,
+            });
+            let ranks: Vec<_> = ranks.collect();
+            match (ranks.contains(&3), ranks.contains(&0)) {
+                // One confirms what the other refutes.
+                (true, true) => 2,
+                (true, false) => 3,
+                _ => ranks.into_iter().min().unwrap_or(2),
+            }
         });
     }
 
@@ -113,9 +124,9 @@ impl Weighed {
         self.causes.iter().any(|left| left.cause == cause)
     }
 
-    fn note(&self, cause: Cause) -> &str {
-        let found = self.counted.iter().find(|(counted, ..)| *counted == cause);
-        found.map_or("", |(_, _, note)| note)
+    fn note(&self, cause: Cause) -> String {
+        let found = self.counted.iter().filter(|(counted, ..)| *counted == cause);
+        found.map(|(_, _, note)| note.as_str()).collect()
     }
 
     /// The causes to look into: the one that the evidence decides on, or all that it and the counters leave.
@@ -145,9 +156,12 @@ impl Weighed {
             None => {
                 page.heading("Likely causes");
                 for (number, weighed) in (1..).zip(&self.causes) {
-                    let text =
-                        [weighed.cause.text(), &self.references(weighed), self.note(weighed.cause)]
-                            .concat();
+                    let text = [
+                        weighed.cause.text(),
+                        &self.references(weighed),
+                        &self.note(weighed.cause),
+                    ]
+                    .concat();
                     page.numbered(number, &text);
                 }
                 self.write_evidence(page, "What the capture shows of them:");

@@ -2,10 +2,8 @@
 
 mod causes;
 mod circumstances;
-mod counted;
 mod narration;
 mod neighbours;
-mod page;
 mod points;
 mod resets;
 mod strays;
@@ -17,11 +15,11 @@ use dissector_core::connection::{
 use terminal_size::{Width, terminal_size};
 
 use self::causes::Weighed;
-use self::counted::{Counted, Heard};
 use self::neighbours::{Neighbours, Witnessed};
-use self::page::Page;
 use crate::args::ExplainArgs;
+use crate::counted::{self, Counted, Heard};
 use crate::output::Output;
+use crate::output::page::Page;
 use crate::output::style::{FAINT, outcome_style};
 use crate::output::units::duration;
 use crate::timeline::{self, Event, Timeline, labels};
@@ -179,7 +177,7 @@ fn advice(
 ) {
     let mut weighed = Weighed::new(advice, evidence, found.others);
     if let Some(heard) = found.heard {
-        weighed.heed(heard, advice);
+        weighed.heed(&[heard], advice);
         heard.write(page, found.outcome, |cause| weighed.lists(cause));
     }
     weighed.write(page);

@@ -2,19 +2,19 @@
 //! have in common is known at the end of the first.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
-use dissector_core::capture::{self, Captures, Packet};
-use dissector_core::compare::{Comparison, Coverage, Observation, Observer, compare, observe};
-use dissector_core::{FollowEvent, FollowOptions, FollowSummary, follow_packets};
+use dissector_core::capture::Captures;
+use dissector_core::compare::{Comparison, Observation, Observer, compare, observe};
+use dissector_core::{FollowEvent, FollowOptions, FollowSummary};
 
 use super::passage::Traces;
 use super::{Hop, Journey, Station, runs};
 use crate::Failure;
 use crate::args::{PointFiles, Select};
 use crate::compare::numbers::Numbers;
-use crate::compare::reading::read_points;
+use crate::compare::reading::{observe_with, read_points};
 use crate::compare::{clock, head, neighbours};
+use crate::counted::{Tally, Witnesses};
 use crate::input::{Ending, can_be_read_again};
 use crate::points::{Point, Points};
 use crate::timeline::{Recorder, Timeline};
@@ -57,6 +57,7 @@ pub fn collect(
     points: &PointFiles,
     select: &Select,
     max: usize,
+    witnesses: Option<&mut Witnesses>,
 ) -> Result<(Journeys, Vec<Ending>), Failure> {
     let Points::Captures(points) = Points::of(points)? else {
         return Err(Failure::Usage("name the points with --at NAME=FILE".into()));
@@ -74,17 +75,26 @@ pub fn collect(
     let comparisons = neighbours(read.into_iter().map(|(seen, _)| seen).collect(), compare);
     let (wanted, matching, failed) = wanted(&comparisons, select, max)?;
     drop(comparisons);
+    let tallies = witnesses.as_ref().map(|it| it.tallies()).unwrap_or_default();
+    let wants_tally = |point: usize| tallies.get(point).is_some_and(Option::is_some);
     let read = read_points(&points, |point, names, captures, options| {
         let ids: Vec<u32> = wanted.iter().filter_map(|it| it.ids[point]).collect();
-        Ok(record(captures, options, names, &ids))
+        let mut tally = wants_tally(point).then(Tally::default);
+        let (recorded, summary) = record(captures, options, names, &ids, tally.as_mut());
+        Ok(((recorded, tally), summary))
     })?;
     let (mut observations, mut timelines, mut endings) = (Vec::new(), Vec::new(), Vec::new());
-    for ((observation, recorded), ending) in read {
+    let mut tallies = Vec::new();
+    for (((observation, recorded), tally), ending) in read {
+        tallies.push(tally);
         observations.push(observation);
         timelines.push(recorded);
         endings.push(ending);
     }
     let comparisons = neighbours(observations, compare);
+    if let Some(witnesses) = witnesses {
+        witnesses.take(tallies, &comparisons);
+    }
     let list = wanted.iter().map(|it| journey(it, &points, &comparisons, &mut timelines)).collect();
     Ok((Journeys { list, matching, failed }, endings))
 }
@@ -133,58 +143,38 @@ fn wanted(
 
 type Recorded = (Observation, BTreeMap<u32, Timeline>);
 
-/// Reads a point, and records these connections.
+/// Reads a point, and records these connections; counts all in the tally, if there is one.
 fn record(
     captures: &mut Captures,
     options: FollowOptions<'_>,
     names: &[String],
     ids: &[u32],
+    mut tally: Option<&mut Tally>,
 ) -> (Recorded, FollowSummary) {
-    let mut observer = Observer::new().keeping_all_of(ids.iter().copied());
+    let observer = Observer::new().keeping_all_of(ids.iter().copied());
     let mut recorders: BTreeMap<u32, Recorder> = BTreeMap::new();
     let mut timelines = BTreeMap::new();
-    let summary = follow_packets(captures, options, |event| {
-        match event {
-            FollowEvent::Packet(followed) => {
-                let (seen, connection) = (followed.annotation, followed.connection);
-                match followed.packet {
-                    Packet::Segment(segment) => observer.observe(segment, seen, connection),
-                    Packet::IcmpError(error) => observer.observe_icmp(error, seen, connection),
-                    _ => {}
-                }
-                let id = connection.id();
-                if ids.contains(&id) {
-                    let file = &names[followed.capture];
-                    let recorder = recorders.entry(id).or_insert_with(|| Recorder::in_full(file));
-                    recorder.record(file, &followed);
-                }
+    let (observation, summary) = observe_with(captures, options, observer, |event| match event {
+        FollowEvent::Packet(followed) => {
+            let id = followed.connection.id();
+            if ids.contains(&id) {
+                let file = &names[followed.capture];
+                let recorder = recorders.entry(id).or_insert_with(|| Recorder::in_full(file));
+                recorder.record(file, followed);
             }
-            FollowEvent::Closed(closed) => {
-                let connection = closed.connection;
-                observer.judge(connection, closed.outcome());
-                if let Some(recorder) = recorders.remove(&connection.id()) {
-                    timelines.insert(connection.id(), recorder.finish(connection, closed.now_ns));
-                }
-            }
-            _ => {}
         }
-        Ok::<(), Infallible>(())
+        FollowEvent::Closed(closed) => {
+            let connection = closed.connection;
+            if let Some(recorder) = recorders.remove(&connection.id()) {
+                timelines.insert(connection.id(), recorder.finish(connection, closed.now_ns));
+            }
+            if let Some(tally) = &mut tally {
+                tally.add(closed);
+            }
+        }
+        _ => {}
     });
-    let summary = match summary {
-        Ok(summary) => summary,
-        Err(never) => match never {},
-    };
-    let coverage = (0..captures.count())
-        .fold(Coverage::default(), |coverage, file| with_file(coverage, &captures.coverage(file)));
-    ((observer.finish(coverage), timelines), summary)
-}
-
-fn with_file(coverage: Coverage, file: &capture::Coverage) -> Coverage {
-    let coverage = match file.span() {
-        Some((from_ns, to_ns)) => coverage.with_span(from_ns, to_ns),
-        None => coverage,
-    };
-    coverage.with_dropped(file.dropped)
+    ((observation, timelines), summary)
 }
 
 fn journey(
@@ -223,9 +213,11 @@ fn journey(
             Hop { joined, clocks }
         })
         .collect();
-    let stations = points.iter().zip(timelines);
-    let mut stations: Vec<Station> =
-        stations.map(|(point, timeline)| Station { name: point.name.clone(), timeline }).collect();
+    let mut stations: Vec<Station> = (0..)
+        .zip(points)
+        .zip(timelines)
+        .map(|((point, it), timeline)| Station { name: it.name.clone(), point, timeline })
+        .collect();
     if reversed {
         hops.reverse();
         stations.reverse();

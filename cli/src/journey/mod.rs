@@ -32,6 +32,8 @@ pub struct Journey {
 /// A point that the connection passes, or should have passed.
 pub struct Station {
     pub name: String,
+    /// Its place among the points, as they were named.
+    pub point: usize,
     /// What it saw of the connection.
     pub timeline: Option<Timeline>,
 }

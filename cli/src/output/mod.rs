@@ -4,6 +4,7 @@ mod csv;
 mod json;
 mod lines;
 mod number;
+pub mod page;
 #[cfg(feature = "parquet")]
 mod parquet;
 pub mod row;

@@ -8,7 +8,7 @@ use crate::connection::{Connection, Verdict};
 use crate::vocabulary::{Evidence, Finding, OpenType, Outcome, Seen, Side};
 
 /// The events of one connection, or of several, that a kernel counts.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Counts {
     /// Connections that the client's SYN opens.

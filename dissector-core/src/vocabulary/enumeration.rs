@@ -113,7 +113,7 @@ pub(crate) use enumeration;
 macro_rules! set {
     ($(#[doc = $doc:literal])+ $set:ident($bits:ty), $iter:ident, $member:ident) => {
         $(#[doc = $doc])+
-        #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+        #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
         pub struct $set($bits);
 
         impl $set {

@@ -1,31 +1,34 @@
 //! `explain` with several points of capture: it names the place where something went wrong.
 
+mod counters;
 mod ends;
 mod story;
 
+use std::path::PathBuf;
+
 use dissector_core::compare::Path;
-use dissector_core::connection::{Cause, CheckTarget, EvidenceSet, Side, shell_quoted};
+use dissector_core::connection::{Cause, CheckTarget, EvidenceSet, Outcome, Side, shell_quoted};
 
 use super::causes::Weighed;
 use super::columns;
-use super::page::Page;
 use crate::args::{ExplainArgs, PointFiles};
 use crate::compare::differences::translated;
+use crate::counted::Witnesses;
 use crate::journey::{self, Journey};
 use crate::output::Output;
+use crate::output::page::Page;
 use crate::output::style::{FAINT, colour_style, outcome_style};
 use crate::points::Points;
 use crate::{Done, Failure, input, warn};
 
 pub fn run(arguments: &ExplainArgs, points: &PointFiles) -> Result<Done, Failure> {
-    let files = Points::of(points)?.files();
-    input::keep_apart(arguments.output.as_deref(), &files)?;
-    if !arguments.nstat.is_empty() {
-        return Err(Failure::Usage(
-            "--nstat is for the capture of one point: leave out --at, or --nstat".into(),
-        ));
-    }
-    let (journeys, endings) = journey::collect(points, &arguments.select, arguments.max)?;
+    let points_named = Points::of(points)?;
+    let files = points_named.files();
+    let mut witnesses = witnesses(arguments, &points_named)?;
+    let read: Vec<_> = files.iter().cloned().chain(outputs(arguments)?).collect();
+    input::keep_apart(arguments.output.as_deref(), &read)?;
+    let (journeys, endings) =
+        journey::collect(points, &arguments.select, arguments.max, witnesses.as_mut())?;
     let mut output = Output::open(arguments.output.as_deref())?;
     let columns = columns(arguments);
     let at: Vec<_> = points
@@ -44,7 +47,7 @@ pub fn run(arguments: &ExplainArgs, points: &PointFiles) -> Result<Done, Failure
         if place > 0 {
             output.text("\n")?;
         }
-        output.text(&explanation(journey, &files, &at, columns))?;
+        output.text(&explanation(journey, witnesses.as_ref(), &files, &at, columns))?;
     }
     output.flush()?;
     if let Some(note) = journeys.note("explains") {
@@ -71,7 +74,34 @@ const ON_THE_WAY: &[Cause] = &[
     Cause::DataLost,
 ];
 
-fn explanation(journey: &Journey, files: &[&str], at: &str, columns: usize) -> String {
+/// The outputs of counters that the command line names.
+fn outputs(arguments: &ExplainArgs) -> Result<Vec<PathBuf>, Failure> {
+    let named = arguments.outputs_of_points().map_err(Failure::Usage)?;
+    Ok(named.into_iter().flat_map(|it| [it.before, it.after]).collect())
+}
+
+fn witnesses(arguments: &ExplainArgs, points: &Points) -> Result<Option<Witnesses>, Failure> {
+    let named = arguments.outputs_of_points().map_err(Failure::Usage)?;
+    let Points::Captures(points) = points else { return Ok(None) };
+    if named.is_empty() {
+        return Ok(None);
+    }
+    if arguments.nstat_of.is_some() {
+        return Err(Failure::Usage(
+            "with points, the name says whose counters they are: leave out --nstat-of".into(),
+        ));
+    }
+    let names: Vec<_> = points.iter().map(|point| &point.name[..]).collect();
+    Witnesses::read(&named, &names).map(Some)
+}
+
+fn explanation(
+    journey: &Journey,
+    witnesses: Option<&Witnesses>,
+    files: &[&str],
+    at: &str,
+    columns: usize,
+) -> String {
     let mut page = Page::new(columns);
     let names: Vec<_> = journey.stations.iter().map(journey::Station::shown).collect();
     let ends = journey.ends();
@@ -119,11 +149,19 @@ fn explanation(journey: &Journey, files: &[&str], at: &str, columns: usize) -> S
     }
     let is_past = |path: Path| matches!(path, Path::Clean | Path::Lossy);
     let all_passed = journey.paths().all(|(_, _, path)| is_past(path));
-    if let Some(outcome) = journey.outcome().filter(|it| it.failed() && all_passed) {
+    let failed = journey.outcome().filter(|it| it.failed() && all_passed);
+    let heard = counters::hear(journey, witnesses, failed.map(Outcome::advice));
+    if failed.is_none() {
+        heard.iter().for_each(|it| it.write(&mut page, |_| false));
+    }
+    if let Some(outcome) = failed {
         let evidence = journey.next_to(Side::Server).map(|it| it.verdict.cause_evidence);
         let advice = outcome.advice();
         let weighed = Weighed::new(advice, evidence.unwrap_or(EvidenceSet::EMPTY), &[]);
-        let weighed = weighed.without(ON_THE_WAY);
+        let mut weighed = weighed.without(ON_THE_WAY);
+        let told: Vec<_> = heard.iter().filter_map(|it| it.heard.as_ref().ok()).collect();
+        weighed.heed(&told, advice);
+        heard.iter().for_each(|it| it.write(&mut page, |cause| weighed.lists(cause)));
         weighed.write(&mut page);
         let named = weighed.named();
         checks.splice(0..0, advice.checks.iter().filter(|check| check.helps_with(&named)));

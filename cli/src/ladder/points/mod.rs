@@ -16,7 +16,7 @@ pub fn run(arguments: &LadderArgs, points: &PointFiles) -> Result<Done, Failure>
         Drawing::Text => arguments.max,
         Drawing::Mermaid | Drawing::Svg => 1,
     };
-    let (journeys, endings) = journey::collect(points, &arguments.select, max)?;
+    let (journeys, endings) = journey::collect(points, &arguments.select, max, None)?;
     let mut output = Output::open(arguments.output.as_deref())?;
     for (place, journey) in journeys.list.iter().enumerate() {
         match arguments.format {

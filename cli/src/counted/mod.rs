@@ -1,5 +1,7 @@
 //! What the kernels of the hosts counted, beside what the capture has.
 
+mod points;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
@@ -13,11 +15,13 @@ use dissector_core::counters::{
     fitting_side, judge,
 };
 
-use super::page::Page;
 use crate::Failure;
 use crate::args::{CountedOf, ExplainArgs};
+use crate::output::page::Page;
 use crate::output::style::FAINT;
 use crate::timeline::Timeline;
+
+pub use points::{Tally, Witnesses};
 
 /// Hosts whose connections are counted.
 const MOST: usize = 100_000;
@@ -26,7 +30,46 @@ const MOST: usize = 100_000;
 pub struct Counted {
     rises: Result<Rises, NotComparable>,
     of: Option<Side>,
-    hosts: HashMap<IpAddr, HostTally>,
+    hosts: Hosts,
+}
+
+/// How often a capture has what the kernel of each host counts.
+#[derive(Default)]
+struct Hosts(HashMap<IpAddr, HostTally>);
+
+impl Hosts {
+    /// Counts a connection for both of its ends.
+    fn add(&mut self, closed: &ClosedConnection<'_>, counts: Counts) {
+        let connection = closed.connection;
+        for (side, end) in
+            [(Side::Client, connection.client()), (Side::Server, connection.server())]
+        {
+            if self.0.len() < MOST || self.0.contains_key(&end.ip()) {
+                self.0.entry(end.ip()).or_default().add(side, counts);
+            }
+        }
+    }
+
+    fn get(&self, host: IpAddr) -> Option<&HostTally> {
+        self.0.get(&host)
+    }
+}
+
+/// What the outputs decide of a connection whose end on this side is `host`.
+fn testify(
+    rises: &Result<Rises, NotComparable>,
+    side: Side,
+    own: &Counts,
+    host: Option<&HostTally>,
+    causes: &[Cause],
+) -> Result<Testimony, String> {
+    match (rises, host) {
+        (Err(error), _) => Err(format!("They decide nothing: {error}.")),
+        (Ok(rises), Some(host)) => Ok(judge(rises, side, (own, host), causes)),
+        (Ok(_), None) => {
+            Err("They decide nothing: the capture has too many hosts to count for each.".into())
+        }
+    }
 }
 
 /// An output of `nstat -az` has some tens of thousands of octets.
@@ -35,76 +78,67 @@ const LONGEST: u64 = 1 << 20;
 /// The judgement on one connection.
 pub struct Heard {
     side: Side,
-    host: IpAddr,
-    /// How the host is known.
-    known: Known,
+    /// How it is known whose counters they are, where that has to be said.
+    known: Option<String>,
     result: Result<Testimony, String>,
-}
-
-/// How it is known whose counters they are.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Known {
-    /// The command line says it.
-    Told,
-    /// They fit one end only.
-    Found,
-    /// They are taken for the server's.
-    Assumed,
 }
 
 impl Counted {
     /// Reads the outputs that the command line names.
     pub fn read(arguments: &ExplainArgs) -> Result<Option<Self>, Failure> {
-        let [before, after] = &arguments.nstat[..] else { return Ok(None) };
-        let rises = Rises::between(&counters(before)?, &counters(after)?);
+        let Some([before, after]) = arguments.outputs().map_err(Failure::Usage)? else {
+            return Ok(None);
+        };
+        let rises = rises(before, after)?;
         let of = arguments.nstat_of.map(|of| match of {
             CountedOf::Client => Side::Client,
             CountedOf::Server => Side::Server,
         });
-        Ok(Some(Self { rises, of, hosts: HashMap::new() }))
+        Ok(Some(Self { rises, of, hosts: Hosts::default() }))
     }
 
     pub fn add(&mut self, closed: &ClosedConnection<'_>) {
-        let connection = closed.connection;
-        let counts = Counts::of(connection, &closed.verdict());
-        for (side, end) in
-            [(Side::Client, connection.client()), (Side::Server, connection.server())]
-        {
-            if self.hosts.len() < MOST || self.hosts.contains_key(&end.ip()) {
-                self.hosts.entry(end.ip()).or_default().add(side, counts);
-            }
-        }
+        self.hosts.add(closed, Counts::of(closed.connection, &closed.verdict()));
     }
 
     /// What the counters say of a connection and the causes of its advice.
     pub fn hear(&self, timeline: &Timeline, advice: Option<&Advice>) -> Heard {
         let ends = [timeline.client.ip(), timeline.server.ip()];
-        let [client, server] = ends.map(|end| self.hosts.get(&end));
+        let [client, server] = ends.map(|end| self.hosts.get(end));
         let fitting = || match (&self.rises, client, server) {
             (Ok(rises), Some(client), Some(server)) => fitting_side(rises, client, server),
             _ => None,
         };
-        let (side, known) = match (self.of, fitting()) {
-            (Some(side), _) => (side, Known::Told),
-            // One host is both ends.
-            (None, _) if ends[0] == ends[1] => (Side::Server, Known::Told),
-            (None, Some(side)) => (side, Known::Found),
-            (None, None) => (Side::Server, Known::Assumed),
+        let said = |side: Side, how: &dyn Fn(&str, &str) -> String| {
+            let host = ends[side as usize];
+            let roles = [side, side.other()].map(|side| side.role().to_string());
+            how(&format!("{host}, the {}", roles[0]), &roles[1])
         };
-        let own = &timeline.counts;
+        let (side, known, doubted) = match (self.of, fitting()) {
+            (Some(side), _) => (side, None, false),
+            // One host is both ends.
+            (None, _) if ends[0] == ends[1] => (Side::Server, None, false),
+            (None, Some(side)) => {
+                let known = said(side, &|host, other| {
+                    format!("By their numbers, the outputs are of {host}, and not of the {other}.")
+                });
+                (side, Some(known), false)
+            }
+            (None, None) => {
+                let known = said(Side::Server, &|host, other| {
+                    format!(
+                        "The outputs are taken for those of {host}, but they may as well be of the {other}. \
+                         With --nstat-of server or --nstat-of {other}, they say more."
+                    )
+                });
+                (Side::Server, Some(known), true)
+            }
+        };
         let causes = advice.map_or(&[][..], |advice| advice.causes);
         let tally = if side == Side::Client { client } else { server };
-        let result = match (&self.rises, tally) {
-            (Err(error), _) => Err(format!("They decide nothing: {error}.")),
-            (Ok(rises), Some(host)) => {
-                let testimony = judge(rises, side, (own, host), causes);
-                Ok(if known == Known::Assumed { testimony.doubted() } else { testimony })
-            }
-            (Ok(_), None) => {
-                Err("They decide nothing: the capture has too many hosts to count for each.".into())
-            }
-        };
-        Heard { side, host: ends[side as usize], known, result }
+        let result = testify(&self.rises, side, &timeline.counts, tally, causes);
+        let result = if doubted { result.map(Testimony::doubted) } else { result };
+        Heard { side, known, result }
     }
 }
 
@@ -115,27 +149,15 @@ impl Heard {
 
     /// `server's`
     pub fn whose(&self) -> &'static str {
-        match self.side {
-            Side::Client => "client's",
-            Side::Server => "server's",
-        }
+        whose(self.side)
     }
 
     /// `outcome` is its label; of the causes that are not listed, only those are told that some counter speaks
     /// for.
     pub fn write(&self, page: &mut Page, outcome: &str, is_listed: impl Fn(Cause) -> bool) {
         page.heading(&format!("What the {} kernel counted", self.whose()));
-        let (host, role) = (self.host, self.side.role());
-        let other = if self.side == Side::Server { "client" } else { "server" };
-        match self.known {
-            Known::Told => {}
-            Known::Found => page.paragraph(&format!(
-                "By their numbers, the outputs are of {host}, the {role}, and not of the {other}."
-            )),
-            Known::Assumed => page.paragraph(&format!(
-                "The outputs are taken for those of {host}, the {role}, but they may as well be of the \
-                 {other}. With --nstat-of {role} or --nstat-of {other}, they say more."
-            )),
+        if let Some(known) = &self.known {
+            page.paragraph(known);
         }
         let testimony = match &self.result {
             Ok(testimony) => testimony,
@@ -144,12 +166,7 @@ impl Heard {
         if let Some(reason) = &testimony.not_of_host {
             return page.paragraph(&format!("They decide nothing: {reason}"));
         }
-        let matters = |said: &&Said| match said.about {
-            About::Cause(cause) => {
-                is_listed(cause) || said.leans || said.agreement == Agreement::Agrees
-            }
-            _ => true,
-        };
+        let matters = |said: &&Said| matters(said, &is_listed);
         let mut told = testimony.said.iter().filter(matters).peekable();
         if told.peek().is_none() {
             return page.paragraph("No counter of this host tells anything about this connection.");
@@ -173,12 +190,29 @@ impl Heard {
             page.item(&first, &format!("{}{FAINT}{counted}{FAINT:#}", said.sentence));
         }
         if testimony.said.iter().any(|said| said.agreement != Agreement::Agrees) {
-            page.paragraph(
-                "A counter is that of a whole host or container (network namespace): connections outside \
-                 this capture raise it, too, and where several hosts answer for one address, the others \
-                 count apart.",
-            );
+            page.paragraph(OF_A_WHOLE_HOST);
         }
+    }
+}
+
+const OF_A_WHOLE_HOST: &str = "A counter is that of a whole host or container (network namespace): \
+     connections outside this capture raise it, too, and where several hosts answer for one address, the \
+     others count apart.";
+
+fn whose(side: Side) -> &'static str {
+    match side {
+        Side::Client => "client's",
+        Side::Server => "server's",
+    }
+}
+
+/// Of the causes that are not listed, only those matter that some counter speaks for.
+fn matters(said: &Said, is_listed: &dyn Fn(Cause) -> bool) -> bool {
+    match said.about {
+        About::Cause(cause) => {
+            is_listed(cause) || said.leans || said.agreement == Agreement::Agrees
+        }
+        _ => true,
     }
 }
 
@@ -206,6 +240,11 @@ pub fn advise(page: &mut Page, timeline: &Timeline) {
     page.command("nstat -az > before; timeout 60 tcpdump -ni any -s 128 -w again.pcap tcp; nstat -az > after");
     let which = if open { "" } else { &format!("--outcome {outcome} ") };
     page.command(&format!("tcphs explain {which}--nstat before after again.pcap"));
+}
+
+/// The differences of two outputs, or why they give none.
+fn rises(before: &Path, after: &Path) -> Result<Result<Rises, NotComparable>, Failure> {
+    Ok(Rises::between(&counters(before)?, &counters(after)?))
 }
 
 fn counters(file: &Path) -> Result<Counters, Failure> {

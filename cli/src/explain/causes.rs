@@ -73,6 +73,10 @@ impl Weighed {
     pub fn without(mut self, excluded: &[Cause]) -> Self {
         self.causes.retain(|weighed| !excluded.contains(&weighed.cause));
         self.decided = self.decided.filter(|cause| !excluded.contains(cause));
+        let causes = &self.causes;
+        self.shown.retain(|(evidence, _)| {
+            causes.iter().any(|left| evidence.bearing_on(left.cause).is_some())
+        });
         self
     }
 

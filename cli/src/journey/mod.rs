@@ -74,6 +74,11 @@ impl Journey {
         hops.filter_map(|(place, hop)| hop.joined.as_ref().map(|it| (place, it, it.path)))
     }
 
+    /// Whether a device between the stations made two connections of it.
+    pub fn is_proxied(&self) -> bool {
+        self.paths().any(|(_, _, path)| path == Path::Proxied)
+    }
+
     /// What the station next to this end saw.
     pub fn next_to(&self, side: Side) -> Option<&Timeline> {
         match side {

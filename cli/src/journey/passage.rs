@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use dissector_core::compare::{Change, Comparison, Fate};
-use dissector_core::connection::{Side, States};
+use dissector_core::compare::{Change, Comparison, Fate, Path};
+use dissector_core::connection::{Side, Stage, States};
 use dissector_core::wire::TcpFlags;
 
 use super::changes::texts;
@@ -37,6 +37,9 @@ pub struct Passage {
     pub states: [Option<States>; 2],
     /// The evidence on its arrival, of the last station on its way; `None` if it did not get there.
     pub arrival: Option<Arrival>,
+    /// It belongs to one of two connections that a device between the stations made: that device answers it,
+    /// or has sent it.
+    pub apart: bool,
 }
 
 /// A segment at a station.
@@ -45,6 +48,8 @@ pub struct Seen {
     pub frame: u64,
     /// By the first point's clock.
     pub time_ns: i64,
+    /// TTL or hop limit.
+    pub ttl: u8,
 }
 
 /// An ICMP error on its way.
@@ -62,6 +67,9 @@ impl Passage {
 
     /// Whether there is nothing to be said of it.
     pub fn is_plain(&self) -> bool {
+        if self.apart {
+            return self.event.annotation.stage == Stage::None && !self.event.annotation.final_ack;
+        }
         self.event.is_plain()
             && self.changes.iter().all(Vec::is_empty)
             && self.seen.iter().all(Option::is_some)
@@ -107,6 +115,13 @@ impl Passage {
     pub fn appeared_at(&self) -> Option<usize> {
         let (place, fate) = self.begins_at()?;
         matches!(fate, Fate::Appeared | Fate::Doubled).then_some(place)
+    }
+
+    /// The station at which it was seen first, if the device that ends both connections sent it.
+    pub fn sent_by_device(&self) -> Option<usize> {
+        let places = self.places();
+        let first = places.iter().position(|place| self.seen[*place].is_some())?;
+        (self.apart && first > 0 && self.begins_at().is_none()).then(|| places[first])
     }
 
     /// The station at which it was seen first, if nothing tells where it came from.
@@ -172,15 +187,17 @@ impl Traces<'_> {
         // Each as its frame at each point, and what each comparison says of it.
         struct Found {
             to: Side,
-            keys: Vec<Option<Key>>,
+            keys: Vec<Option<(Key, u8)>>,
             fates: Vec<Option<Fate>>,
             changes: Vec<Vec<String>>,
+            apart: bool,
         }
         let mut found: Vec<Found> = Vec::new();
         let mut known: HashMap<Key, usize> = HashMap::new();
         let mut rewritten = vec![[false; 2]; hops];
         for (pair, comparison) in self.comparisons.iter().enumerate() {
             let Some(conn) = self.conns[pair] else { continue };
+            let apart = comparison.get(conn).is_some_and(|it| it.path == Path::Proxied);
             for crossing in comparison.crossings(conn) {
                 // The client's segments pass the points in order, unless the first is nearer the server.
                 let forwards = (crossing.to == Side::Server) != self.reversed;
@@ -189,35 +206,43 @@ impl Traces<'_> {
                 } else {
                     [crossing.far, crossing.near]
                 };
-                let keys: Vec<_> = [pair, pair + 1]
-                    .into_iter()
-                    .zip(sighted)
-                    .filter_map(|(point, it)| it.map(|it| (point, it.frame, it.time_ns)))
+                let keys = [pair, pair + 1].into_iter().zip(sighted);
+                let keys: Vec<(Key, u8)> = keys
+                    .filter_map(|(point, it)| it.map(|it| ((point, it.frame, it.time_ns), it.ttl)))
                     .collect();
-                let before = keys.iter().find_map(|key| known.get(key).copied());
-                let place = before.unwrap_or_else(|| {
-                    found.push(Found {
-                        to: crossing.to,
-                        keys: vec![None; points],
-                        fates: vec![None; hops],
-                        changes: vec![Vec::new(); hops],
+                // What looks alike in the two connections of a device is not one segment.
+                let separate = if apart { 1 } else { keys.len().max(1) };
+                for keys in keys.chunks(separate) {
+                    let before = keys.iter().find_map(|(key, _)| known.get(key).copied());
+                    let place = before.unwrap_or_else(|| {
+                        found.push(Found {
+                            to: crossing.to,
+                            keys: vec![None; points],
+                            fates: vec![None; hops],
+                            changes: vec![Vec::new(); hops],
+                            apart: false,
+                        });
+                        found.len() - 1
                     });
-                    found.len() - 1
-                });
-                for key in keys {
-                    found[place].keys[key.0].get_or_insert(key);
-                    known.entry(key).or_insert(place);
-                }
-                found[place].fates[pair].get_or_insert(crossing.fate);
-                // The numbers of a direction are rewritten alike throughout: that is said once.
-                let mut changes = crossing.changes;
-                if changes.contains(Change::Sequence) {
-                    let told = &mut rewritten[pair][crossing.to as usize];
-                    if std::mem::replace(told, true) {
-                        changes.remove(Change::Sequence);
+                    for (key, ttl) in keys {
+                        found[place].keys[key.0].get_or_insert((*key, *ttl));
+                        known.entry(*key).or_insert(place);
                     }
+                    found[place].apart |= apart;
+                    if apart {
+                        continue;
+                    }
+                    found[place].fates[pair].get_or_insert(crossing.fate);
+                    // The numbers of a direction are rewritten alike throughout: that is said once.
+                    let mut changes = crossing.changes;
+                    if changes.contains(Change::Sequence) {
+                        let told = &mut rewritten[pair][crossing.to as usize];
+                        if std::mem::replace(told, true) {
+                            changes.remove(Change::Sequence);
+                        }
+                    }
+                    found[place].changes[pair].extend(texts(&crossing, changes));
                 }
-                found[place].changes[pair].extend(texts(&crossing, changes));
             }
         }
         let passage = |it: Found| {
@@ -225,9 +250,10 @@ impl Traces<'_> {
             let station_key = |station: usize| it.keys[self.station(station)];
             let seen: Vec<Option<Seen>> = (0..points)
                 .map(|station| {
-                    station_key(station).map(|(point, frame, time_ns)| Seen {
+                    station_key(station).map(|((point, frame, time_ns), ttl)| Seen {
                         frame,
                         time_ns: common(self.comparisons, point, time_ns),
+                        ttl,
                     })
                 })
                 .collect();
@@ -235,7 +261,7 @@ impl Traces<'_> {
                 Side::Client => (0..points).collect(),
                 Side::Server => (0..points).rev().collect(),
             };
-            let event_at = |station: usize| events.get(&station_key(station)?).copied();
+            let event_at = |station: usize| events.get(&station_key(station)?.0).copied();
             let first = order.iter().find_map(|station| event_at(*station))?;
             let by_hop = |hop: usize| self.hop(hop);
             let delay = |hop: usize| {
@@ -261,6 +287,7 @@ impl Traces<'_> {
                     if is_rst { Arrival::Assumed } else { event.arrival }
                 }),
                 seen,
+                apart: it.apart,
             })
         };
         found.into_iter().filter_map(passage).collect()

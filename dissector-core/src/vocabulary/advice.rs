@@ -39,6 +39,9 @@ pub struct Check {
     pub command: &'static str,
     /// The causes that it is about; empty if it helps with any.
     pub causes: &'static [Cause],
+    /// Whether it asks what captures of both ends tell where all arrived: what gets there, who sent it.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub told_by_points: bool,
 }
 
 /// The connection that a check is about, and the captures in which it was found.
@@ -67,6 +70,11 @@ impl Check {
     /// The same check, about these causes only.
     pub(super) const fn about(self, causes: &'static [Cause]) -> Self {
         Self { causes, ..self }
+    }
+
+    /// The same check, which captures of both ends answer.
+    pub(super) const fn told_by_points(self) -> Self {
+        Self { told_by_points: true, ..self }
     }
 
     /// Whether it helps with one of `causes`.
@@ -133,21 +141,22 @@ pub fn shell_quoted(word: &str) -> Cow<'_, str> {
 }
 
 pub(super) const fn check(what: &'static str, command: &'static str) -> Check {
-    Check { what, command, causes: &[] }
+    Check { what, command, causes: &[], told_by_points: false }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::vocabulary::close::{UNANSWERED, UNUSED};
-    use crate::vocabulary::{Close, Outcome, Path};
+    use crate::vocabulary::{Change, Close, Outcome, Path};
 
     fn all() -> impl Iterator<Item = (&'static str, &'static Advice)> {
         let outcomes = Outcome::ALL.iter().map(|outcome| (outcome.label(), outcome.advice()));
         let closes = Close::ALL.iter().filter_map(|close| Some((close.label(), close.advice()?)));
         let ends = [("unused", &UNUSED), ("unanswered", &UNANSWERED)];
         let paths = Path::ALL.iter().map(|path| (path.label(), path.advice()));
-        outcomes.chain(closes).chain(ends).chain(paths)
+        let changes = Change::ALL.iter().map(|change| (change.label(), change.advice()));
+        outcomes.chain(closes).chain(ends).chain(paths).chain(changes)
     }
 
     #[test]

@@ -185,7 +185,8 @@ const LISTENS: Check = check(
 const ARRIVES: Check = check(
     "On the server: capture there at the same time. What arrives, and what does the server send?",
     "tcpdump -ni any 'tcp port {port} and host {client}'",
-);
+)
+.told_by_points();
 const FIREWALL: Check = check(
     "On both hosts and on every firewall in between: which rule's counter rises with each attempt?",
     "nft list ruleset    (or: iptables -L -n -v)",
@@ -196,12 +197,14 @@ const FIREWALL: Check = check(
     Cause::AnswerLost,
     Cause::AnswerUnacceptable,
     Cause::SynAckLost,
-]);
+])
+.told_by_points();
 const HOW_FAR: Check = check(
     "From the client: how far does a SYN to this port get?",
     "traceroute -n -T -p {port} {server}",
 )
-.about(&[Cause::FirewallDrops, Cause::FirewallRejects, Cause::HostDown, Cause::RoutingLoop]);
+.about(&[Cause::FirewallDrops, Cause::FirewallRejects, Cause::HostDown, Cause::RoutingLoop])
+.told_by_points();
 const KEYS: Check = check(
     "On both ends: is a key configured for the other's address, and is it the same? Linux counts what \
      does not fit.",
@@ -244,7 +247,8 @@ const NO_REPLY: Advice = Advice {
             "On the server: does the SYN arrive, and does an answer leave? That alone halves the \
              search.",
             "tcpdump -ni any 'tcp port {port} and host {client}'",
-        ),
+        )
+        .told_by_points(),
         HOW_FAR,
         FIREWALL,
         QUEUE,
@@ -296,7 +300,8 @@ const REFUSED: Advice = Advice {
             Cause::NoBackend,
             Cause::RstInjected,
             Cause::DeviceRefuses,
-        ]),
+        ])
+        .told_by_points(),
         FIREWALL,
         check(
             "On the server: did the service start, and what does its log say?",
@@ -351,7 +356,8 @@ const NO_FINAL_ACK: Advice = Advice {
         check(
             "On the client: does the SYN/ACK arrive?",
             "tcpdump -ni any 'tcp port {port} and host {server}'",
-        ),
+        )
+        .told_by_points(),
         check(
             "On the server: how many connections are waiting like this? Hundreds from many addresses \
              are a flood.",
@@ -447,7 +453,8 @@ const ABORTED_BY_SERVER: Advice = Advice {
             "On the client: does the SYN/ACK arrive, and does an ACK leave?",
             "tcpdump -ni any 'tcp port {port} and host {server}'",
         )
-        .about(&[Cause::HandshakeTimedOut]),
+        .about(&[Cause::HandshakeTimedOut])
+        .told_by_points(),
         check(
             "On the server: is it configured to reset when the queue is full?",
             "sysctl net.ipv4.tcp_abort_on_overflow",
@@ -480,7 +487,8 @@ const CHALLENGED: Advice = Advice {
         check(
             "On the client: does the challenge ACK arrive, and does an RST leave?",
             "tcpdump -ni any 'tcp port {port} and host {server}'",
-        ),
+        )
+        .told_by_points(),
         check(
             "Where addresses are translated: are ports reused before the server forgets the old \
              connection? Compare the time-outs.",
@@ -500,7 +508,8 @@ const BAD_SYNACK: Advice = Advice {
             "Compare the SYN's sequence number here and on the server: if they differ, a machine in \
              between rewrites it.",
             "tcpdump -nnSr {file} 'host {server} and tcp[tcpflags] & tcp-syn != 0'",
-        ),
+        )
+        .told_by_points(),
     ],
 };
 

@@ -1,7 +1,7 @@
 //! What the paths between two points mean, and what to look at there.
 
 use crate::vocabulary::advice::{Advice, Check, check};
-use crate::vocabulary::way::Path;
+use crate::vocabulary::way::{Change, Path};
 
 impl Path {
     /// What it means, and what to look at between the points.
@@ -29,6 +29,120 @@ impl Path {
         }
     }
 }
+
+impl Change {
+    /// What the change costs the connection, or why it is wanted; and the check that finds who made it.
+    ///
+    /// ```
+    /// use dissector_core::compare::Change;
+    ///
+    /// assert!(Change::WindowScale.advice().means.contains("64 KiB"));
+    /// ```
+    pub const fn advice(self) -> &'static Advice {
+        match self {
+            Self::Mss => &MSS,
+            Self::WindowScale => &WINDOW_SCALE,
+            Self::Timestamps => &TIMESTAMPS,
+            Self::Sack => &SACK,
+            Self::Options => &OPTIONS,
+            Self::Sequence => &SEQUENCE,
+            Self::Acknowledgment => &ACKNOWLEDGMENT,
+            Self::Flags => &FLAGS,
+            Self::Window => &WINDOW,
+            Self::Length | Self::Payload => &PAYLOAD,
+            Self::Ttl => &TTL,
+        }
+    }
+}
+
+const STRIPPED: Check = check(
+    "On each firewall and router between the points: which rule changes the options or flags of TCP?",
+    "iptables -t mangle -nvL | grep -iE 'TCPMSS|TCPOPTSTRIP|ECN'; nft list ruleset | grep -iE \
+     'maxseg|reset tcp option|ecn'",
+);
+
+const MSS: Advice = advice(
+    "The largest segment that an end announces was changed on the way (MSS clamping). That is usually \
+     wanted: a tunnel or link there takes only smaller packets, and the ends send segments that fit.",
+    &[STRIPPED],
+);
+
+const WINDOW_SCALE: Advice = advice(
+    "The window scale was removed or changed on the way. Without it, an end can announce at most 64 KiB, and \
+     no more than that is sent in a round trip: some 5 Mbit/s where that takes 100 ms. Where only one end \
+     learns of it, windows are misread, and the connection stalls.",
+    &[STRIPPED],
+);
+
+const TIMESTAMPS: Advice = advice(
+    "The timestamps option was removed on the way. Without it, segments of long ago are not told from new \
+     ones (PAWS, RFC 7323), round trips are measured less often and not for what was sent again, and a port \
+     in TIME-WAIT is free again only later.",
+    &[STRIPPED],
+);
+
+const SACK: Advice = advice(
+    "The permission to send SACK was removed on the way. After a loss, the sender then does not learn what \
+     arrived behind it: it mends about one loss a round trip, and sends octets again in vain.",
+    &[STRIPPED],
+);
+
+const OPTIONS: Advice = advice(
+    "Another option of the SYN was removed or changed on the way: the ends do without what it asks for \
+     (Fast Open, Multipath TCP), or drop segments whose signature is missing.",
+    &[STRIPPED],
+);
+
+const SEQUENCE: Advice = advice(
+    "A device on the way, usually a firewall that makes initial numbers random, rewrites the sequence numbers \
+     by one difference a direction. That does no harm as long as all segments pass it, both ways, and it \
+     rewrites the numbers in SACK blocks, too.",
+    &[check(
+        "On the firewall between the points: does it randomize sequence numbers, and does the connection need \
+         that?",
+        "",
+    )],
+);
+
+const ACKNOWLEDGMENT: Advice = advice(
+    "Acknowledgment numbers were changed by more than the sequence numbers of the other direction: a device \
+     on the way acknowledges in the name of an end.",
+    &[check("Is a proxy or an accelerator (WAN optimization) meant to be between the points?", "")],
+);
+
+const FLAGS: Advice = advice(
+    "Flags were changed on the way. Where ECE and CWR were cleared from a SYN or SYN/ACK, the ends do without \
+     ECN, and learn of a full queue only by losses.",
+    &[STRIPPED],
+);
+
+const WINDOW: Advice = advice(
+    "The window was changed on the way: a device there slows the sender down, or answers for the receiver.",
+    &[check("Is a traffic shaper or an accelerator (WAN optimization) between the points?", "")],
+);
+
+const PAYLOAD: Advice = advice(
+    "The payload was rewritten on the way: what one program reads is not what the other one sent! A proxy, a \
+     content filter or a helper for a protocol (ALG: FTP, SIP) does that; or a faulty device damages octets \
+     and makes the checksum fit again.",
+    &[
+        check(
+            "Which octets differ? Follow the stream in both captures.",
+            "for f in {files}; do tcpdump -nXr \"$f\" 'tcp port {port}'; done",
+        ),
+        check(
+            "On each firewall and router between the points: is a helper or filter for this protocol active? \
+             Only encryption of the ends (TLS) keeps octets from being changed unseen.",
+            "lsmod | grep -E 'nf_(nat|conntrack)_'; conntrack -L expect",
+        ),
+    ],
+);
+
+const TTL: Advice = advice(
+    "Some segments came by another number of hops than the others of their direction: the route changed or \
+     is split, or a device in between made them.",
+    &[],
+);
 
 const fn advice(means: &'static str, checks: &'static [Check]) -> Advice {
     Advice { means, causes: &[], checks }
@@ -70,8 +184,7 @@ const INVALID: Check = check(
 );
 
 const CLEAN: Advice = advice(
-    "All that one point saw on its way got to the other, and nothing came from in between. If something \
-     went wrong, it was not between these two points.",
+    "All that one point saw on its way got to the other, and nothing came from in between.",
     &[],
 );
 

@@ -1,7 +1,7 @@
 //! What the points tell of client and server, and what they leave open.
 
 use dissector_core::compare::{JoinedConnection, Path};
-use dissector_core::connection::{Outcome, Side, State};
+use dissector_core::connection::{Cause, Outcome, Side, State};
 
 use crate::journey::{Journey, Station, Step};
 
@@ -39,8 +39,9 @@ pub fn means(journey: &Journey, joined: &JoinedConnection, path: Path) -> Option
     match joined.outcome {
         Outcome::NoReply if passed => Some(format!(
             "The SYN got to {server}, and no answer came by there: the SYN was dropped behind it. That leaves \
-             a firewall on the host itself (or, if {server} is not the host, between the two), a full queue of \
-             the listening program, and a host that takes the SYN for something older on the same ports."
+             a firewall on the host itself, a full queue of the listening program, and a host that takes the \
+             SYN for something older on the same ports; and, if {server} is not on the host, all that is \
+             between the two."
         )),
         Outcome::NotAccepted if passed => Some(format!(
             "The final ACK got to {server}, and the server repeated its SYN/ACK all the same: its host did not \
@@ -53,11 +54,58 @@ pub fn means(journey: &Journey, joined: &JoinedConnection, path: Path) -> Option
                 .into(),
         ),
         Outcome::Refused if passed => {
-            Some(format!("The RST was sent by the server itself: it passed {server}."))
+            Some(format!(
+                "The RST came from the server's side, past {server}: nothing between the points refuses. Either \
+                 nothing listens on the port there, or the host's own firewall rejects."
+            ))
         }
         Outcome::Complete => None,
         _ => None,
     }
+}
+
+/// The causes that the points exclude where all passed: what lies between them, and what was seen to come
+/// from the end itself.
+pub fn excluded(outcome: Outcome) -> Vec<Cause> {
+    let ends: &[Cause] = match outcome {
+        Outcome::NoReply => &[Cause::HostDown],
+        Outcome::Refused | Outcome::AbortedByServer => {
+            &[Cause::FirewallRejects, Cause::RstInjected, Cause::HandshakeTimedOut]
+        }
+        _ => &[],
+    };
+    [ON_THE_WAY, ends].concat()
+}
+
+/// Causes that lie between the points, where the points show that all arrived.
+const ON_THE_WAY: &[Cause] = &[
+    Cause::AsymmetricRoute,
+    Cause::CaptureOneSided,
+    Cause::CaptureBeganLate,
+    Cause::AnswerLost,
+    Cause::NoRoute,
+    Cause::RoutingLoop,
+    Cause::Traceroute,
+    Cause::NotTranslatedBack,
+    Cause::SynAckLost,
+    Cause::FinalAckLost,
+    Cause::FinalAckBypasses,
+    Cause::Renumbered,
+    Cause::DataLost,
+];
+
+/// Where a firewall is left that can be to blame where all passed: on the host.
+pub fn firewall_check(outcome: Outcome) -> Option<(&'static str, &'static str)> {
+    let what = match outcome {
+        Outcome::NoReply | Outcome::Refused => {
+            "On the server: which rule of its own firewall has a counter that rises with each attempt?"
+        }
+        Outcome::NoFinalAck => {
+            "On the client: which rule of its own firewall has a counter that rises with each attempt?"
+        }
+        _ => return None,
+    };
+    Some((what, "nft list ruleset    (or: iptables -L -n -v)"))
 }
 
 /// What no capture at these points can tell.

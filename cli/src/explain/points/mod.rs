@@ -2,12 +2,13 @@
 
 mod counters;
 mod ends;
+mod proxied;
 mod story;
 
 use std::path::PathBuf;
 
-use dissector_core::compare::Path;
-use dissector_core::connection::{Cause, CheckTarget, EvidenceSet, Outcome, Side, shell_quoted};
+use dissector_core::compare::{Change, Path};
+use dissector_core::connection::{Check, CheckTarget, EvidenceSet, Outcome, Side, shell_quoted};
 
 use super::causes::Weighed;
 use super::columns;
@@ -56,23 +57,6 @@ pub fn run(arguments: &ExplainArgs, points: &PointFiles) -> Result<Done, Failure
     endings.into_iter().try_for_each(input::Ending::report)?;
     Ok(Done::on(arguments.fail_on.is_some() && journeys.failed))
 }
-
-/// Causes that lie between the points, where the points show that all arrived.
-const ON_THE_WAY: &[Cause] = &[
-    Cause::AsymmetricRoute,
-    Cause::CaptureOneSided,
-    Cause::CaptureBeganLate,
-    Cause::AnswerLost,
-    Cause::NoRoute,
-    Cause::RoutingLoop,
-    Cause::Traceroute,
-    Cause::NotTranslatedBack,
-    Cause::SynAckLost,
-    Cause::FinalAckLost,
-    Cause::FinalAckBypasses,
-    Cause::Renumbered,
-    Cause::DataLost,
-];
 
 /// The outputs of counters that the command line names.
 fn outputs(arguments: &ExplainArgs) -> Result<Vec<PathBuf>, Failure> {
@@ -128,6 +112,10 @@ fn explanation(
             if joined.nearer_client == Some(1) { &names[0] } else { &names[names.len() - 1] };
         page.paragraph(&format!("At {second}, {}.", translated(joined).join(", and ")));
     }
+    proxied::sentences(journey)
+        .iter()
+        .filter(|_| journey.is_proxied())
+        .for_each(|it| page.paragraph(it));
     for (when, sentence) in story::sentences(journey) {
         page.item(&format!("{FAINT}{when}{FAINT:#}"), &sentence);
     }
@@ -137,15 +125,26 @@ fn explanation(
     let file = files.first().copied().unwrap_or_default();
     let target = CheckTarget::new(client, server, file).with_files(files);
     page.heading("What it means");
-    let mut checks = Vec::new();
-    for (place, joined, path) in journey.paths() {
+    let mut checks: Vec<&Check> = Vec::new();
+    let mut own_check = None;
+    for (_, joined, path) in journey.paths() {
         let advice = path.advice();
         page.paragraph(advice.means);
         checks.extend(advice.checks);
+        if path == Path::Clean && joined.changes.is_empty() {
+            page.paragraph("If something went wrong, it was not between these two points.");
+        }
+        // Those of two connections are no changes.
+        let changes = joined.changes.iter().filter(|_| path != Path::Proxied);
+        for advice in changes.map(Change::advice) {
+            page.paragraph(advice.means);
+            let new = |check: &&Check| !checks.contains(check);
+            let new: Vec<_> = advice.checks.iter().filter(new).collect();
+            checks.extend(new);
+        }
         if let Some(means) = ends::means(journey, joined, path) {
             page.paragraph(&means);
         }
-        let _ = place;
     }
     let is_past = |path: Path| matches!(path, Path::Clean | Path::Lossy);
     let all_passed = journey.paths().all(|(_, _, path)| is_past(path));
@@ -158,22 +157,29 @@ fn explanation(
         let evidence = journey.next_to(Side::Server).map(|it| it.verdict.cause_evidence);
         let advice = outcome.advice();
         let weighed = Weighed::new(advice, evidence.unwrap_or(EvidenceSet::EMPTY), &[]);
-        let mut weighed = weighed.without(ON_THE_WAY);
+        let mut weighed = weighed.without(&ends::excluded(outcome));
         let told: Vec<_> = heard.iter().filter_map(|it| it.heard.as_ref().ok()).collect();
         weighed.heed(&told, advice);
         heard.iter().for_each(|it| it.write(&mut page, |cause| weighed.lists(cause)));
         weighed.write(&mut page);
         let named = weighed.named();
         checks.splice(0..0, advice.checks.iter().filter(|check| check.helps_with(&named)));
+        checks.retain(|check| !check.told_by_points);
+        own_check = ends::firewall_check(outcome);
     }
-    if !checks.is_empty() {
+    if !checks.is_empty() || own_check.is_some() {
         page.heading("What to check next");
     }
+    let number_of_checks = checks.len();
     for (number, check) in (1..).zip(checks) {
         page.numbered(number, check.what);
         if let Some(command) = check.command_line(&target) {
             page.command(&command);
         }
+    }
+    if let Some((what, command)) = own_check {
+        page.numbered(number_of_checks + 1, what);
+        page.command(command);
     }
 
     page.heading("What cannot be known");

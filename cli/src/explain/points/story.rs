@@ -1,5 +1,7 @@
 //! What the points saw of each segment, as sentences.
 
+use std::collections::BTreeSet;
+
 use dissector_core::compare::Fate;
 use dissector_core::connection::{Repeat, Side};
 use dissector_core::wire::TcpFlags;
@@ -45,7 +47,7 @@ pub fn sentences(journey: &Journey) -> Vec<(String, String)> {
         if let Step::Segment(passage) = step
             && passage.lost_behind().is_some()
         {
-            end_quiet(&mut told, &mut quiet);
+            end_quiet(journey, &mut told, &mut quiet);
             match lost.iter_mut().find(|copies| is_copy(copies[0], passage)) {
                 Some(copies) => copies.push(passage),
                 None => lost.push(vec![passage]),
@@ -56,18 +58,18 @@ pub fn sentences(journey: &Journey) -> Vec<(String, String)> {
         match step {
             Step::Segment(passage) if passage.is_plain() => quiet += 1,
             Step::Segment(passage) => {
-                end_quiet(&mut told, &mut quiet);
+                end_quiet(journey, &mut told, &mut quiet);
                 told.push((moment(journey, passage.time_ns), arrived(journey, passage)));
             }
             Step::Icmp(icmp) => {
-                end_quiet(&mut told, &mut quiet);
+                end_quiet(journey, &mut told, &mut quiet);
                 told.push((moment(journey, icmp.time_ns), self::icmp(journey, icmp)));
             }
             Step::Run(run) => quiet += run.segments,
         }
     }
     end_lost(journey, &mut told, &mut lost);
-    end_quiet(&mut told, &mut quiet);
+    end_quiet(journey, &mut told, &mut quiet);
     told
 }
 
@@ -77,30 +79,76 @@ fn is_copy(first: &Passage, other: &Passage) -> bool {
     numbers(first) == numbers(other)
 }
 
-fn end_quiet(told: &mut Vec<(String, String)>, quiet: &mut u64) {
+fn end_quiet(journey: &Journey, told: &mut Vec<(String, String)>, quiet: &mut u64) {
+    let passed = match journey.is_proxied() {
+        true => "of the two connections",
+        false => "passed unchanged",
+    };
     match std::mem::take(quiet) {
         0 => {}
-        1 => told.push(("Then:".into(), "one more segment passed unchanged.".into())),
-        number => told.push(("Then:".into(), format!("{number} more segments passed unchanged."))),
+        1 => told.push(("Then:".into(), format!("one more segment {passed}."))),
+        number => told.push(("Then:".into(), format!("{number} more segments {passed}."))),
     }
 }
 
 fn end_lost(journey: &Journey, told: &mut Vec<(String, String)>, lost: &mut Vec<Vec<&Passage>>) {
-    let all = lost.drain(..).filter_map(|copies| {
-        Some((moment(journey, copies.first()?.time_ns), lost_copies(journey, &copies)?))
-    });
-    told.extend(all);
+    let is_data =
+        |copies: &[&Passage]| copies[0].event.len > 0 && kind(copies[0]).starts_with("data");
+    let mut bursts: Vec<Vec<Vec<&Passage>>> = Vec::new();
+    for copies in lost.drain(..) {
+        let way = |copies: &[&Passage]| (copies[0].from(), copies[0].lost_behind());
+        let burst = bursts
+            .iter_mut()
+            .find(|burst| is_data(&copies) && is_data(&burst[0]) && way(&burst[0]) == way(&copies));
+        match burst {
+            Some(burst) => burst.push(copies),
+            None => bursts.push(vec![copies]),
+        }
+    }
+    for burst in bursts {
+        let sentence = match &burst[..] {
+            [copies] => lost_copies(journey, copies),
+            several => lost_burst(journey, several),
+        };
+        told.extend(sentence.map(|it| (moment(journey, burst[0][0].time_ns), it)));
+    }
+}
+
+/// The stations between which a segment was lost, from the sender's side on.
+fn lost_between(journey: &Journey, passage: &Passage) -> Option<[String; 2]> {
+    let station = passage.lost_behind()?;
+    let next = match passage.from() {
+        Side::Client => station + 1,
+        Side::Server => station - 1,
+    };
+    Some([station, next].map(|station| journey.stations[station].shown()))
+}
+
+/// Several segments of data that were lost in a row.
+fn lost_burst(journey: &Journey, burst: &[Vec<&Passage>]) -> Option<String> {
+    let [here, there] = lost_between(journey, burst[0][0])?;
+    let from = burst[0][0].from();
+    let events = || burst.iter().map(|copies| &copies[0].event);
+    let first = events().map(|it| it.seq).min()?;
+    let end = events().map(|it| it.seq.saturating_add(it.len.into())).max()?;
+    let sent = burst.iter().map(Vec::len).sum::<usize>();
+    let again = match sent - burst.len() {
+        0 => String::new(),
+        1 => ", one of them twice".into(),
+        more => format!(", and {more} times one of them again"),
+    };
+    let last = end.saturating_sub(1);
+    Some(format!(
+        "{} segments of the {from}'s data (seq {first}–{last}){again} left {here} and did not get to {there}.",
+        burst.len()
+    ))
 }
 
 /// A segment and its copies that were lost.
 fn lost_copies(journey: &Journey, copies: &[&Passage]) -> Option<String> {
     let (first, last) = (copies.first()?, copies.last()?);
     let station = first.lost_behind()?;
-    let here = journey.stations[station].shown();
-    let there = match first.from() {
-        Side::Client => journey.stations[station + 1].shown(),
-        Side::Server => journey.stations[station - 1].shown(),
-    };
+    let [here, there] = lost_between(journey, first)?;
     let frames = copies.iter().filter_map(|it| it.seen[station]);
     let frames: Vec<_> = frames.map(|seen| seen.frame.to_string()).collect();
     let what = name(first);
@@ -168,13 +216,39 @@ fn arrived(journey: &Journey, passage: &Passage) -> String {
             _ => {}
         }
     }
-    if passage.arrival == Some(Arrival::Refuted) {
+    if let Some(station) = passage.appeared_at() {
+        sentence.push_str(&ttls(journey, passage, station));
+    } else if passage.arrival == Some(Arrival::Refuted) {
         let end = passage.from().other();
-        sentence.push_str(&format!(
-            " As later segments show, the {end} did not get or did not take it."
-        ));
+        sentence.push_str(&format!(" As later segments show, the {end} did not take it."));
     }
     sentence
+}
+
+/// The TTL of a segment that appeared at this station, beside those of what that end sent itself.
+fn ttls(journey: &Journey, passage: &Passage, station: usize) -> String {
+    let Some(seen) = passage.seen[station] else { return String::new() };
+    let others: BTreeSet<u8> = journey
+        .steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::Segment(it) if it.from() == passage.from() && it.appeared_at().is_none() => {
+                it.seen[station].map(|seen| seen.ttl)
+            }
+            _ => None,
+        })
+        .collect();
+    let others: Vec<_> = others.iter().map(u8::to_string).collect();
+    if others.is_empty() {
+        return String::new();
+    }
+    format!(
+        " It came to {} with TTL {}, what the {} sent itself with {}.",
+        journey.stations[station].shown(),
+        seen.ttl,
+        passage.from(),
+        others.join(", ")
+    )
 }
 
 fn icmp(journey: &Journey, icmp: &IcmpPassage) -> String {
@@ -205,7 +279,7 @@ fn name(passage: &Passage) -> String {
         Repeat::Retransmission => " (sent again)",
         _ => "",
     };
-    if passage.appeared_at().is_some() {
+    if passage.appeared_at().is_some() || passage.sent_by_device().is_some() {
         return format!("{} in the {}'s name", kind(passage), passage.from());
     }
     format!("The {}'s {}{again}", passage.from(), kind(passage))

@@ -65,10 +65,11 @@ fn segment(text: &mut String, journey: &Journey, passage: &Passage) {
     else {
         return;
     };
-    let from = match passage.appeared_at().or(passage.begins_unknown_at()) {
-        Some(_) => format!("P{first}"),
-        None => sender.to_owned(),
-    };
+    let from =
+        match passage.appeared_at().or(passage.begins_unknown_at()).or(passage.sent_by_device()) {
+            Some(_) => format!("P{first}"),
+            None => sender.to_owned(),
+        };
     let (to, head) = match passage.hop_after(*last) {
         None => (receiver.to_owned(), ">>"),
         Some(hop) => {

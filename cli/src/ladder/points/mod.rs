@@ -31,7 +31,7 @@ pub fn run(arguments: &LadderArgs, points: &PointFiles) -> Result<Done, Failure>
         }
     }
     if arguments.format == Drawing::Text && !journeys.list.is_empty() {
-        output.text(&format!("\n{}", text::legend(output.columns())))?;
+        output.text(&format!("\n{}", text::legend(&journeys.list, output.columns())))?;
     }
     output.flush()?;
     if let Some(note) = journeys.note("draws") {

@@ -5,7 +5,7 @@ use dissector_core::connection::{Repeat, Side, State, States};
 
 use crate::compare::table::delay_text;
 use crate::journey::{Journey, Passage};
-use crate::timeline::{IcmpEvent, labels};
+use crate::timeline::{Arrival, IcmpEvent, labels};
 
 /// `10.0.0.1:40000 → 10.0.0.2:80`
 pub fn addresses(journey: &Journey) -> String {
@@ -82,8 +82,20 @@ pub fn remarks(journey: &Journey, passage: &Passage) -> Vec<String> {
             _ => {}
         }
     }
+    if is_untaken(passage) {
+        remarks
+            .push(format!("not taken by the {}, as later segments show", passage.from().other()));
+    }
     remarks
 }
+
+/// Whether it was delivered at the point next to the receiver, which did not take it all the same.
+pub fn is_untaken(passage: &Passage) -> bool {
+    passage.arrival == Some(Arrival::Refuted) && passage.appeared_at().is_none()
+}
+
+/// Where the device is that answers a segment, or sends it.
+pub const DEVICE: char = '◆';
 
 /// Findings of a segment, without its step; empty if they only repeat its flags.
 pub fn findings(passage: &Passage) -> String {

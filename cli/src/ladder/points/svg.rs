@@ -240,7 +240,8 @@ impl Picture<'_> {
         let between = self.between();
         let appeared = passage.appeared_at().is_some();
         let unknown = passage.begins_unknown_at().is_some();
-        let start = match appeared || unknown {
+        let by_device = passage.sent_by_device().is_some();
+        let start = match appeared || unknown || by_device {
             true => self.lanes[first] - direction * between * 0.55,
             false => self.x(from) + direction * 3.0,
         };
@@ -248,13 +249,15 @@ impl Picture<'_> {
             None => {
                 let end = self.x(from.other());
                 match passage.arrival {
-                    Some(Arrival::Refuted) => (end - direction * EDGE * 0.35, Head::Cross),
                     Some(Arrival::Unknown) => (end - direction * EDGE * 0.35, Head::Unknown),
                     _ => (end - direction * 3.0, Head::Arrow),
                 }
             }
             Some(hop) => match passage.fates[hop] {
                 Some(Fate::Lost) => (self.lanes[last] + direction * between * 0.88, Head::Cross),
+                None if passage.apart => {
+                    (self.lanes[last] + direction * between * 0.55, Head::Device)
+                }
                 _ => (self.lanes[last] + direction * between * 0.88, Head::Unknown),
             },
         };
@@ -262,6 +265,9 @@ impl Picture<'_> {
         if unknown {
             let at = y + self.slope(from, start) + 4.0;
             self.text(start - direction * 8.0, at, "faint", "middle", "?");
+        }
+        if by_device {
+            self.device(start, y + self.slope(from, start));
         }
         if appeared {
             let at = y + self.slope(from, start);
@@ -390,8 +396,20 @@ impl Picture<'_> {
                     self.line(end - dx, to_y - dy, end + dx, to_y + dy, "vain");
                 }
             }
+            Head::Device => self.device(end, to_y),
             Head::Unknown => self.text(end + direction * 8.0, to_y + 4.0, "faint", "middle", "?"),
         }
+    }
+
+    fn device(&mut self, x: f64, y: f64) {
+        let _ = write!(
+            self.body,
+            "<path d=\"M{:.1} {y:.1}L{x:.1} {:.1}L{:.1} {y:.1}L{x:.1} {:.1}z\" class=\"frame\"/>",
+            x - 7.0,
+            y - 7.0,
+            x + 7.0,
+            y + 7.0
+        );
     }
 
     /// Text along the arrow of a segment of this end.
@@ -472,7 +490,7 @@ impl Picture<'_> {
         let legend = [
             "numbers on the lanes: the frames at each point · behind the other numbers: the time between the points",
             "STATE: proven by the end's own segments · STATE~: what leads to it was delivered to the point next to it",
-            "×: lost there · •: came from in between · dashed arrow: sent before",
+            "×: lost there · •: came from in between · ◆: device with a connection to each end · dashed arrow: sent before",
         ];
         for line in legend {
             self.text(24.0, y, "faint", "start", line);
@@ -513,8 +531,10 @@ impl Picture<'_> {
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Head {
     Arrow,
-    /// It was lost there, or not accepted.
+    /// It was lost there.
     Cross,
+    /// A device in between answers it.
+    Device,
     /// Nothing shows that it went on.
     Unknown,
 }

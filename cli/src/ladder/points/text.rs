@@ -26,11 +26,19 @@ pub fn draw(journey: &Journey, columns: Option<usize>) -> String {
 }
 
 /// The lines below the last connection.
-pub fn legend(columns: Option<usize>) -> String {
-    let legend = "The numbers in a lane are the frames at that point. STATE is proven by the end's own \
+pub fn legend(journeys: &[Journey], columns: Option<usize>) -> String {
+    let mut legend = String::from(
+        "The numbers in a lane are the frames at that point. STATE is proven by the end's own \
                   segments; for STATE~, what leads to it was delivered to the point next to that end. A \
-                  segment was lost at ×, and came from in between at •.";
-    textwrap::fill(legend, columns.unwrap_or(COLUMNS).max(40)) + "\n"
+                  segment was lost at ×, and came from in between at •.",
+    );
+    if journeys.iter().any(Journey::is_proxied) {
+        legend.push_str(&format!(
+            " {} is the device that has a connection of its own with each end.",
+            said::DEVICE
+        ));
+    }
+    textwrap::fill(&legend, columns.unwrap_or(COLUMNS).max(40)) + "\n"
 }
 
 struct Drawing<'a> {
@@ -188,6 +196,7 @@ impl<'a> Drawing<'a> {
         let origin = match (passage.appeared_at(), passage.begins_unknown_at()) {
             (Some(_), _) => Some('•'),
             (_, Some(_)) => Some('?'),
+            _ if passage.sent_by_device().is_some() => Some(said::DEVICE),
             _ => None,
         };
         let at_edge = |by: usize| if forwards { by } else { self.arrow_width() - 1 - by };
@@ -195,13 +204,13 @@ impl<'a> Drawing<'a> {
         let tail = if origin.is_some() { backwards(first, longest) } else { at_edge(0) };
         let (tip, head) = match passage.hop_after(last) {
             None => match passage.arrival {
-                Some(Arrival::Refuted) => (at_edge(self.arrow_width() - 1), '×'),
                 Some(Arrival::Unknown) => (at_edge(self.arrow_width() - 1), '?'),
                 _ => (at_edge(self.arrow_width() - 1), if forwards { '▶' } else { '◀' }),
             },
             Some(hop) => {
                 let head = match passage.fates[hop] {
                     Some(Fate::Lost) => '×',
+                    None if passage.apart => said::DEVICE,
                     Some(Fate::NotCaptured) => {
                         if forwards {
                             '▶'

@@ -38,8 +38,10 @@ impl Usual {
 
 /// What a point has seen of whom.
 pub(super) struct Acquaintances {
-    /// Servers under the names of both points.
-    servers: Set<SocketAddr>,
+    /// Servers under their names at this point.
+    own: Set<SocketAddr>,
+    /// Servers that this point has seen under another name than the other one.
+    translated: Set<SocketAddr>,
     /// Both ends of a connection, in the same order whichever is the client.
     ends: Set<[SocketAddr; 2]>,
 }
@@ -49,13 +51,19 @@ impl Acquaintances {
         let own = || traces[point].iter().map(Trace::ends);
         let other = 1 - point;
         let there = pairs.iter().map(|pair| traces[other][pair.places[other]].ends()[1]);
-        let servers = own().map(|[_, server]| server).chain(there).collect();
-        Self { servers, ends: own().map(unordered).collect() }
+        let seen: Set<_> = own().map(|[_, server]| server).collect();
+        let translated = there.filter(|server| !seen.contains(server)).collect();
+        Self { own: seen, translated, ends: own().map(unordered).collect() }
     }
 
     /// Whether the point has seen other connections of this one's server.
     pub fn know_server_of(&self, trace: &Trace) -> bool {
-        self.servers.contains(&trace.ends()[1])
+        self.own.contains(&trace.ends()[1]) || self.know_server_of_by_translation(trace)
+    }
+
+    /// Whether it knows the server under another name only: there may be several behind that.
+    pub fn know_server_of_by_translation(&self, trace: &Trace) -> bool {
+        self.translated.contains(&trace.ends()[1])
     }
 
     /// Whether the point has seen these ends.

@@ -11,6 +11,7 @@ use super::observer::{Coverage, Observation};
 use super::timing::Timing;
 use super::trace::Trace;
 use crate::vocabulary::{Fate, JoinedBy, Path, Side};
+use crate::wire::TcpFlags;
 
 /// What two points have seen, compared.
 ///
@@ -94,6 +95,18 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
             pair.by = JoinedBy::Time;
         }
     }
+    // A mirror port may show one direction only, of all connections.
+    for sender in Side::BOTH {
+        let sees = |point: usize| {
+            let mut pairs = joining.pairs.iter();
+            pairs.any(|pair| pair.joint(traces).traces[point].by(sender).next().is_some())
+        };
+        for point in [0, 1] {
+            if sees(1 - point) && !sees(point) {
+                timing.set_blind(point, sender);
+            }
+        }
+    }
     let told = joining.pairs.len();
     joining.by_time(&timing);
     let usual = Usual::new(&joining.pairs, traces);
@@ -138,7 +151,13 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
             let may_be_another = began_before && (rewrites || company[other].know_ends_of(trace))
                 || left[other].have_ends_of(trace, times)
                 || rewrites_all && left[other].are_there_at(times);
-            let need_not_be_seen = !timing.is_known()
+            // Behind a load balancer, another server has answered.
+            let other_server = company[other].know_server_of_by_translation(trace)
+                && trace
+                    .by(Side::Server)
+                    .any(|it| it.flags.contains(TcpFlags::SYN | TcpFlags::ACK));
+            let need_not_be_seen = other_server
+                || !timing.is_known()
                 || !timing.overlaps(other, times)
                 || !company[other].know_server_of(trace);
             // Another joined connection has its numbers: the point saw it before and behind a translator.

@@ -148,7 +148,12 @@ impl<'a> Way<'a> {
             let delay = arrival.saturating_sub(departure);
             delay_ns = Some(delay_ns.map_or(delay, |least| least.min(delay)));
             let whole = !links.by_octets[place];
-            let changes = if whole { self.changes(left, came, links) } else { ChangeSet::EMPTY };
+            let mut changes =
+                if whole { self.changes(left, came, links) } else { ChangeSet::EMPTY };
+            // Others look like it, with another window.
+            if links.alike[place] {
+                changes.remove(Change::Window);
+            }
             let fate = if changes.is_empty() { Fate::Arrived } else { Fate::Changed };
             let (near, far) = (Some(*left), Some(*came));
             crossings.push(Crossing {

@@ -74,7 +74,8 @@ pub(super) fn judge(
     let crossings = crossed.each_ref().map(|it| &it.crossings[..]);
     let totals = Side::BOTH.map(|to| Totals::new(joint, to, crossings[to as usize], timing));
     let lossy = totals.iter().any(Totals::is_lossy);
-    let course = Course { joint, timing, crossings, lossy };
+    let uncounted = totals.iter().any(Totals::is_uncounted);
+    let course = Course { joint, timing, crossings, lossy, uncounted };
     let path = match entry.path {
         Some(path) => path,
         None if entry.by == Some(JoinedBy::Time) => {

@@ -40,6 +40,8 @@ pub(super) struct Links {
     pub near_of: Vec<Option<usize>>,
     /// The segments that arrived in other pieces, all of them or some.
     pub by_octets: Vec<bool>,
+    /// The segments that others look like: which of them was joined with which is not certain.
+    pub alike: Vec<bool>,
     /// By how much the TTL falls between the points, in most segments.
     pub usual_drop: Option<i16>,
 }
@@ -60,6 +62,8 @@ struct Content {
     acknowledgment: u32,
     timestamps: Option<(u32, u32)>,
     id: Option<u16>,
+    /// Of a bare ACK, which often has nothing else to tell it from others.
+    window: Option<u16>,
 }
 
 impl Content {
@@ -73,7 +77,18 @@ impl Content {
             acknowledgment: if acks { (it.acknowledgment - acknowledgment_shift).0 } else { 0 },
             timestamps: it.timestamps(),
             id: it.identification(),
+            window: it.is_bare_ack().then_some(it.window),
         }
+    }
+
+    /// Whether it is as good as unique: then it is the same segment, whatever the clocks say.
+    fn is_unique(&self) -> bool {
+        self.id.is_some() || self.timestamps.is_some()
+    }
+
+    /// Without the window, which some devices rewrite.
+    fn without_window(self) -> Self {
+        Self { window: None, ..self }
     }
 
     /// Without the identification, which some devices rewrite.
@@ -90,12 +105,13 @@ impl Content {
         // The RST of a closed port has the number 0, and a device adds its difference to that, too.
         let refuses = kind.contains(TcpFlags::RST | TcpFlags::ACK);
         if refuses {
-            return Self { sequence: 0, timestamps: None, ..self };
+            return Self { sequence: 0, timestamps: None, window: None, ..self };
         }
         Self {
             payload: if kind.contains(TcpFlags::SYN) { 0 } else { self.payload },
             acknowledgment: if is_bare { self.acknowledgment } else { 0 },
             timestamps: None,
+            window: None,
             ..self
         }
     }
@@ -110,6 +126,7 @@ impl<'a> Direction<'a> {
             far_of: vec![None; self.near.len()],
             near_of: vec![None; self.far.len()],
             by_octets: vec![false; self.near.len()],
+            alike: vec![false; self.near.len()],
             usual_drop: None,
         };
         if self.link_all(&mut links, can_follow) {
@@ -130,13 +147,17 @@ impl<'a> Direction<'a> {
             if same && whose && number { passage(near, far) } else { Passage::Impossible }
         };
         self.tier(&mut links, |_, content| Some(content), fits);
+        self.tier(&mut links, |_, content| Some(content.without_window()), fits);
         // A snap length or a device may have taken the timestamps.
-        let without_timestamps = |content| Content { timestamps: None, ..content };
+        let without_timestamps = |content| Content { timestamps: None, window: None, ..content };
         let with_id = |content: Content| content.id.map(|_| without_timestamps(content));
         self.tier(&mut links, |_, content| with_id(content), fits);
         let keeps_id = |(near, _): (usize, usize)| self.near[near].identification().is_some();
         let keeps_ids = links.linked().any(keeps_id);
-        let id = |content: Content| if keeps_ids { content } else { content.without_id() };
+        let id = |content: Content| {
+            let content = content.without_window();
+            if keeps_ids { content } else { content.without_id() }
+        };
         self.tier(&mut links, |_, content| Some(id(content)), fits);
         self.tier(&mut links, |_, content| Some(id(content).core()), fits);
         self.link_by_octets(&mut links, can_follow);
@@ -160,7 +181,7 @@ impl<'a> Direction<'a> {
                     && drop(near, far) == usual
                     && !near.is_second_capture()
                     && !far.is_second_capture()
-                    && can_follow(near, far)
+                    && (shifted.is_unique() || can_follow(near, far))
             });
         if is_plain {
             links.far_of = (0..self.far.len()).map(Some).collect();
@@ -199,6 +220,16 @@ impl<'a> Direction<'a> {
         for group in entries.chunk_by(|(a, ..), (b, ..)| a == b) {
             let near_count = group.partition_point(|(_, is_far, _)| !is_far);
             let (near, far) = group.split_at(near_count);
+            // A clock that was set back makes nothing of one segment two.
+            if let ([(content, _, left)], [(.., came)]) = (near, far)
+                && content.is_unique()
+                && !self.near[*left].is(TcpFlags::RST)
+            {
+                links.far_of[*left] = Some(*came);
+                links.near_of[*came] = Some(*left);
+                continue;
+            }
+            let is_alike = near.iter().any(|(content, ..)| !content.is_unique());
             // Second captures are copies that need no partner, so the others come first.
             let (seconds, firsts): (Vec<_>, Vec<_>) = far
                 .iter()
@@ -238,6 +269,9 @@ impl<'a> Direction<'a> {
                 while from > 0 && links.far_of[near[from - 1].2].is_some() {
                     from -= 1;
                 }
+            }
+            for (.., place) in near.iter().filter(|_| is_alike && group.len() > 2) {
+                links.alike[*place] = links.far_of[*place].is_some();
             }
         }
     }

@@ -51,9 +51,10 @@ pub(super) fn is_proxied(joint: &Joint<'_>, timing: &Timing) -> bool {
     }
     // A SYN that passed is one connection, whoever has answered it.
     let passed = |near: &Sighting, far: &Sighting| {
-        let told = near.timestamps().is_some() || near.identification().is_some();
-        let same =
-            near.timestamps() == far.timestamps() && near.identification() == far.identification();
+        let ids = near.identification().zip(far.identification());
+        let times = near.timestamps().zip(far.timestamps());
+        let told = ids.is_some() || times.is_some();
+        let same = ids.is_none_or(|(a, b)| a == b) && times.is_none_or(|(a, b)| a == b);
         near.is(TcpFlags::SYN) && !near.is(TcpFlags::ACK) && told && same
     };
     let syns = to_server.links();

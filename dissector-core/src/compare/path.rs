@@ -14,6 +14,8 @@ pub(super) struct Course<'a> {
     pub crossings: [&'a [Crossing]; 2],
     /// Whether any segment was lost, those that were only counted too.
     pub lossy: bool,
+    /// Whether it is not known if any of those that were only counted was lost.
+    pub uncounted: bool,
 }
 
 /// The fates of the steps of a handshake; `None` where there is no such segment.
@@ -113,7 +115,8 @@ impl<'a> Course<'a> {
             Path::CutOff
         } else if self.lossy {
             Path::Lossy
-        } else if all().any(|it| it.fate.has_arrived())
+        } else if !self.uncounted
+            && all().any(|it| it.fate.has_arrived())
             && !all().any(|it| it.fate == Fate::Appeared || self.is_undecided(it))
         {
             Path::Clean
@@ -161,13 +164,7 @@ impl<'a> Course<'a> {
         let [near, far] = [it.to.other(), it.to].map(|side| self.joint.point_near(side));
         let (seen_at, other) = if it.near.is_some() { (near, far) } else { (far, near) };
         let time_ns = self.timing.common(seen_at, it.any().time_ns);
-        if self.timing.uncertainty(time_ns).is_none() {
-            return self.timing.overlaps(other, [time_ns, time_ns]);
-        }
-        match it.near {
-            Some(_) => self.timing.sees_arrival(other, it.to, time_ns),
-            None => self.timing.saw_departure(other, it.to, time_ns),
-        }
+        self.timing.captures_about(other, time_ns)
     }
 
     /// Whether the last two segments or more to this end were lost, and nothing comes after them.

@@ -20,6 +20,8 @@ pub(super) struct Timing {
     /// Number of times between which a clock was set.
     pieces: usize,
     steady: Option<Steady>,
+    /// Whether each point sees nothing of what the client, and the server, sends.
+    blind: [[bool; 2]; 2],
 }
 
 /// Clocks with one offset: what is asked of them for each of many connections, looked up.
@@ -88,7 +90,20 @@ impl Timing {
         let spans = [first.spans().collect(), translated.collect()];
         let drops = coverage.map(|coverage| coverage.dropped() > 0);
         let pieces = clocks.pieces().count();
-        Self { clocks, spans, drops, longest_ns: [None; 2], pieces, steady: None }
+        Self {
+            clocks,
+            spans,
+            drops,
+            longest_ns: [None; 2],
+            pieces,
+            steady: None,
+            blind: [[false; 2]; 2],
+        }
+    }
+
+    /// This point sees nothing of what this side sends.
+    pub fn set_blind(&mut self, point: usize, sender: Side) {
+        self.blind[point][sender as usize] = true;
     }
 
     /// The same, made ready to be asked about many connections.
@@ -172,20 +187,32 @@ impl Timing {
 
     /// Whether the point must have captured what left for it at this time, if it came.
     pub fn sees_arrival(&self, point: usize, to: Side, departure_ns: i64) -> bool {
-        self.margins(to, departure_ns).is_some_and(|(before, after)| {
-            let (from, until) =
-                (departure_ns.saturating_sub(before), departure_ns.saturating_add(after));
-            self.captures(point, from, until)
-        })
+        let is_blind = self.blind[point][to.other() as usize];
+        !is_blind
+            && self.margins(to, departure_ns).is_some_and(|(before, after)| {
+                let (from, until) =
+                    (departure_ns.saturating_sub(before), departure_ns.saturating_add(after));
+                self.captures(point, from, until)
+            })
     }
 
     /// Whether the point must have captured the departure of what arrived at this time.
     pub fn saw_departure(&self, point: usize, to: Side, arrival_ns: i64) -> bool {
-        self.margins(to, arrival_ns).is_some_and(|(before, after)| {
-            let (from, until) =
-                (arrival_ns.saturating_sub(after), arrival_ns.saturating_add(before));
-            self.captures(point, from, until)
-        })
+        let is_blind = self.blind[point][to.other() as usize];
+        !is_blind
+            && self.margins(to, arrival_ns).is_some_and(|(before, after)| {
+                let (from, until) =
+                    (arrival_ns.saturating_sub(after), arrival_ns.saturating_add(before));
+                self.captures(point, from, until)
+            })
+    }
+
+    /// Whether the point was capturing at this time, and for some time before and after it.
+    pub fn captures_about(&self, point: usize, time_ns: i64) -> bool {
+        /// Longer than nearly all segments are on their way.
+        const ABOUT_NS: i64 = 100_000_000;
+        let (from, to) = (time_ns.saturating_sub(ABOUT_NS), time_ns.saturating_add(ABOUT_NS));
+        self.captures(point, from, to)
     }
 
     /// Whether the point was capturing at all while this time passed.

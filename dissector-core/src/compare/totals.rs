@@ -21,6 +21,8 @@ pub struct Totals {
     pub appeared: Option<u32>,
     /// Whether any segment is known to be lost, whether all can be counted or not.
     any_lost: bool,
+    /// Whether it is not known how many were lost, for another reason than offload.
+    uncounted: bool,
 }
 
 /// Segments that were only counted may have been queued for longer than those whose time on the way was
@@ -35,6 +37,11 @@ impl Totals {
     pub fn is_lossy(&self) -> bool {
         let is_some = self.lost.is_some_and(|lost| lost > 0);
         self.any_lost || is_some || self.lost_octets.is_some_and(|octets| octets > 0)
+    }
+
+    /// Whether it is not known if anything was lost.
+    pub(super) const fn is_uncounted(&self) -> bool {
+        self.uncounted
     }
 
     pub(super) fn new(
@@ -58,6 +65,7 @@ impl Totals {
             lost_octets: Some(octets_alone),
             appeared,
             any_lost: lost_alone > 0,
+            uncounted: false,
         };
         if near.unkept().is_none() && far.unkept().is_none() && !offload {
             return totals;
@@ -103,7 +111,7 @@ impl Totals {
             .filter(|_| far.unkept().is_none_or(|it| had_begun(far_point, &it)));
         let misses = timing.drops(far_point) || with(Fate::NotCaptured).next().is_some();
         let Some((outside, beyond)) = outside.zip(beyond).filter(|_| !misses) else {
-            return Self { lost: None, lost_octets: None, ..totals };
+            return Self { lost: None, lost_octets: None, uncounted: !offload, ..totals };
         };
         // Second captures are not counted.
         let is_among_last = |far: &Counted| {

@@ -58,9 +58,14 @@ impl Halves {
         let here = 1_u64 << point;
         let none = Vec::new();
         let same_ends = self.by_ends.get(&ends).unwrap_or(&none);
+        let begun_with = |number: u32| self.by_initial.get(&number.wrapping_sub(1));
         let alike = match initial {
             Some(initial) => self.by_initial.get(&initial).unwrap_or(&none),
-            None => same_ends,
+            None if !same_ends.is_empty() => same_ends,
+            // The SYN was lost before this point; the segment right behind it has the next number.
+            None => begun_with(tcp.sequence.0)
+                .or_else(|| begun_with(tcp.acknowledgment.0))
+                .unwrap_or(&none),
         };
         // At other points only, and where this point does not have it yet.
         let fitting = alike.iter().copied().filter(|other| {

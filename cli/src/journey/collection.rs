@@ -13,8 +13,9 @@ use super::{Hop, Journey, Station, runs};
 use crate::Failure;
 use crate::args::{PointFiles, Select};
 use crate::compare::numbers::Numbers;
+use crate::compare::order::{in_order, neighbours};
 use crate::compare::reading::read_points;
-use crate::compare::{clock, head, neighbours};
+use crate::compare::{clock, head};
 use crate::input::{Ending, can_be_read_again};
 use crate::points::{Point, Points};
 use crate::timeline::{Recorder, Timeline};
@@ -71,7 +72,8 @@ pub fn collect(
     let read = read_points(&points, |_, _, captures, options| {
         Ok(observe(captures, options, Observer::new()))
     })?;
-    let comparisons = neighbours(read.into_iter().map(|(seen, _)| seen).collect(), compare);
+    let (order, comparisons) = in_order(read.into_iter().map(|(seen, _)| seen).collect(), compare);
+    let points: Vec<_> = order.into_iter().map(|place| points[place].clone()).collect();
     let (wanted, matching, failed) = wanted(&comparisons, select, max)?;
     drop(comparisons);
     let read = read_points(&points, |point, names, captures, options| {

@@ -57,7 +57,7 @@ pub fn text(
         let mut clocks = clocks(names, comparison.clocks(), first_ns).into_iter();
         let mut first = clocks.next().unwrap_or_default();
         first.push_str(&pairing.uncertainties().map_or_else(String::new, |[least, most]| {
-            format!("; from row to row, ± {least} to {most}")
+            format!("; ± {least} to {most} in the rows")
         }));
         match all_shared {
             true if place == 0 => line("Clocks", &first),

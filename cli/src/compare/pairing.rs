@@ -78,10 +78,10 @@ impl<'a> Pairing<'a> {
         self.uncertainties = both.or(self.uncertainties).or(more);
     }
 
-    /// The least and the largest uncertainty of the clocks, where that depends on the time.
+    /// The least and the largest uncertainty of the clocks, where it differs by more than a quarter from time to time.
     pub fn uncertainties(&self) -> Option<[String; 2]> {
-        let shown = self.uncertainties?.map(short);
-        (shown[0] != shown[1]).then_some(shown)
+        let [least, most] = self.uncertainties?;
+        (most / 5 > least / 4).then(|| [least, most].map(short))
     }
 
     fn pairs(&self) -> u64 {

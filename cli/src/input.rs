@@ -21,7 +21,12 @@ pub struct Input {
     progress: Progress,
     threads: Option<NonZero<usize>>,
     live: bool,
+    /// Whether each interface is read by itself.
+    by_interface: bool,
 }
+
+/// What to do about frames that are not in order of time.
+pub const DISORDER_ADVICE: &str = "results may be wrong; sort the file with reordercap";
 
 /// How the reading ended; [`report`](Self::report) says it once the results are written.
 #[must_use]
@@ -41,7 +46,13 @@ impl Input {
         let captures = Captures::open(inputs).map_err(|error| failure(&names, &error))?;
         let live = !can_be_read_again(files);
         let progress = Progress::new(total, progress);
-        Ok(Self { names, captures, progress, threads: source.threads, live })
+        Ok(Self { names, captures, progress, threads: source.threads, live, by_interface: false })
+    }
+
+    /// Reads each interface by itself: whether its frames are in order of time is for the caller to tell,
+    /// for those of several interfaces need not be.
+    pub fn by_interface(self) -> Self {
+        Self { by_interface: true, ..self }
     }
 
     /// Whether an input is a pipe: its results are wanted as they come.
@@ -97,9 +108,9 @@ impl Input {
             if let Some(warning) = self.captures.warning(index) {
                 warnings.push(format!("{name}: {warning}"));
             }
-            if let Some(disorder) = self.captures.disorder(index) {
-                let advice = "results may be wrong; sort the file with reordercap";
-                warnings.push(format!("{name}: {disorder}; {advice}"));
+            let disorder = self.captures.disorder(index).filter(|_| !self.by_interface);
+            if let Some(disorder) = disorder {
+                warnings.push(format!("{name}: {disorder}; {DISORDER_ADVICE}"));
             }
             let lost = self.captures.skipped(index).filter(|(reason, _)| reason.may_hold_tcp());
             let lost: Vec<_> =

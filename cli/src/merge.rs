@@ -9,8 +9,9 @@ use dissector_core::compare::{
 };
 
 use crate::args::{ClockCorrection, MergeArgs};
+use crate::compare::clock;
+use crate::compare::order::neighbours;
 use crate::compare::reading::read_points;
-use crate::compare::{clock, neighbours};
 use crate::input::{self, can_be_read_again, shown, unreadable};
 use crate::points::{Point, Points};
 use crate::progress::Progress;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Failure;
 use crate::args::{AtPoint, PointFiles, PointOptions, SEPARATOR, Source};
 use crate::input::{self, Input, is_stdin};
+use crate::{Failure, warn};
 
 /// Endings of names of captures, from the last to the first.
 const ENDINGS: [&[&str]; 2] = [&["gz", "zst"], &["pcap", "pcapng", "cap"]];
@@ -94,6 +94,9 @@ fn named(files: &[PathBuf], at: &[AtPoint]) -> Result<Points, Failure> {
     let mut points: Vec<Point> = Vec::new();
     for AtPoint { name, file } in at {
         match points.iter_mut().find(|point| point.name == *name) {
+            Some(point) if point.files.iter().any(|other| is_same(other, file)) => {
+                warn(&format!("{} is given to {name} twice; it is read once", file.display()))
+            }
             Some(point) => point.files.push(file.clone()),
             None => points.push(Point { name: name.clone(), files: vec![file.clone()] }),
         }
@@ -106,6 +109,12 @@ fn named(files: &[PathBuf], at: &[AtPoint]) -> Result<Points, Failure> {
         ))),
         _ => Ok(Points::Captures(points)),
     }
+}
+
+/// Whether both are names of one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other
+        || one.canonicalize().is_ok_and(|it| other.canonicalize().is_ok_and(|other| it == other))
 }
 
 /// The name of a capture without folder and endings.
@@ -191,6 +200,14 @@ mod tests {
             (name.to_owned(), files.iter().map(|file| (*file).to_owned()).collect::<Vec<_>>())
         });
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_file_that_is_given_twice_to_a_point_is_read_once() {
+        let found =
+            points("--at client=Cargo.toml --at client=./Cargo.toml --at server=Cargo.toml");
+        let files: Vec<_> = found.into_iter().map(|(_, files)| files.len()).collect();
+        assert_eq!(files, [1, 1]);
     }
 
     #[test]

@@ -204,3 +204,64 @@ fn three_points_have_a_row_for_each_two_and_one_number() {
         assert_eq!(row["path"], "clean", "{row:?}");
     }
 }
+
+/// Neighbours of the way are compared, in whatever order the points are given.
+#[test]
+fn more_than_two_points_are_put_in_the_order_of_the_way() {
+    let [a, b] = pair("firewall");
+    let names = [format!("a={a}"), format!("b={b}"), format!("c={b}")];
+    let [a, b, c] = names.each_ref().map(String::as_str);
+    let told = |points: [&str; 3]| {
+        let [first, second, third] = points;
+        let text = stdout(&["compare", "--at", first, "--at", second, "--at", third]);
+        let (head, _) = text.split_once("Conn").expect("a table");
+        let pairs: Vec<_> = rows(&["--at", first, "--at", second, "--at", third])
+            .iter()
+            .map(|row| [&row["point_a"], &row["point_b"]].map(Value::to_string).concat())
+            .collect();
+        (head.contains("Order "), pairs)
+    };
+    let (is_said, pairs) = told([a, b, c]);
+    assert!(!is_said);
+    // Between b and c no time passes, so that they stay as they were given.
+    for given in [[b, a, c], [b, c, a]] {
+        let (is_said, found) = told(given);
+        assert!(is_said, "{given:?}");
+        assert_eq!(found, pairs, "{given:?}");
+    }
+}
+
+#[test]
+fn the_head_says_of_which_two_points_and_the_sum_counts_connections() {
+    let [a, b] = pair("firewall");
+    let names = [format!("a={a}"), format!("b={b}"), format!("c={b}")];
+    let [a, b, c] = names.each_ref().map(String::as_str);
+    let text = stdout(&["compare", "--at", a, "--at", b, "--at", c]);
+    let count = rows(&["--at", a, "--at", b]).len();
+    for said in [
+        "Clocks  a – b: ",
+        "Joined  b – c: ",
+        &format!("\n{count} connections, {} rows: ", 2 * count),
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}
+
+#[test]
+fn interfaces_of_a_merged_capture_are_its_points() {
+    let [client, server] = pair("syn-lost-once");
+    let folder = std::env::temp_dir().join(format!("tcphs-compare-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let merged = folder.join("merged.pcapng").display().to_string();
+    let at = [format!("far={server}"), format!("near={client}")];
+    run(&["merge", "--at", &at[0], "--at", &at[1], "-o", &merged]);
+    let found = rows(&["--by-interface", &merged]);
+    let expected = rows(&["--at", &at[0], "--at", &at[1]]);
+    std::fs::remove_dir_all(&folder).expect("the folder is there");
+    const SAME: [&str; 6] =
+        ["point_a", "point_b", "path", "lost_to_server", "lost_to_client", "client_port"];
+    let said = |rows: &[Map<String, Value>]| -> Vec<_> {
+        rows.iter().map(|row| SAME.map(|name| row[name].to_string())).collect()
+    };
+    assert_eq!(said(&found), said(&expected));
+}

@@ -1,6 +1,6 @@
 //! What differs between two points, in a few words.
 
-use dissector_core::compare::{Change, JoinedConnection, Translated};
+use dissector_core::compare::{Change, JoinedBy, JoinedConnection, Translated};
 use dissector_core::connection::Side;
 
 use crate::output::units::count;
@@ -40,6 +40,22 @@ pub fn translated(joined: &JoinedConnection) -> Vec<String> {
     ];
     let differing = sides.into_iter().filter(|(_, differs)| *differs);
     differing.map(|(side, _)| format!("the {side} is {}", ends[side as usize])).collect()
+}
+
+/// Why nothing more is said of what happened on the way.
+pub fn why_unknown(joined: &JoinedConnection) -> &'static str {
+    let appeared = joined.totals.iter().any(|it| it.appeared.unwrap_or(0) > 0);
+    match joined.joined_by {
+        None => "One point only has seen it, and it may be one that the other has seen otherwise.",
+        Some(JoinedBy::Time) => {
+            "The points have addresses and time in common, but no segment: they may be two connections."
+        }
+        Some(_) if appeared => "Segments came from in between; no loss was seen.",
+        Some(_) if joined.delays_ns == [None; 2] => {
+            "No segment was seen at both points, and it cannot be told what became of the others."
+        }
+        Some(_) => "It cannot be told of every segment whether it arrived; no loss was seen.",
+    }
 }
 
 /// A change in a word or two.

@@ -10,8 +10,9 @@ use super::table::COLUMNS;
 use crate::output::style::STRONG;
 use crate::output::units::{count, duration};
 
+/// `given` are the names in the order in which they were given, `names` in that of the way.
 pub fn text(
-    names: &[String],
+    [given, names]: [&[String]; 2],
     comparisons: &[Comparison],
     pairings: &[Pairing<'_>],
     columns: Option<usize>,
@@ -40,13 +41,31 @@ pub fn text(
         }
         line(&names[place + 1], &point(pairing.seen[1], second));
     }
+    if given != names {
+        let [way, given] = [names.join(" – "), given.join(", ")];
+        line("Order", &format!("{way}, as the segments tell (given: {given})"));
+    }
+    let is_shared = |it: &Comparison| it.clocks().pieces().all(|it| it.kind == ClockKind::Shared);
+    let all_shared = comparisons.iter().all(is_shared);
     for (place, (comparison, pairing)) in comparisons.iter().zip(pairings).enumerate() {
         let names = [&names[place][..], &names[place + 1]];
+        let between = match comparisons.len() {
+            1 => String::new(),
+            _ => format!("{} – {}: ", names[0], names[1]),
+        };
         let first_ns = comparison.get(0).map_or(0, |it| it.first_ns);
         let mut clocks = clocks(names, comparison.clocks(), first_ns).into_iter();
-        line("Clocks", &clocks.next().unwrap_or_default());
+        let mut first = clocks.next().unwrap_or_default();
+        first.push_str(&pairing.uncertainties().map_or_else(String::new, |[least, most]| {
+            format!("; ± {least} to {most} in the rows")
+        }));
+        match all_shared {
+            true if place == 0 => line("Clocks", &first),
+            true => {}
+            false => line("Clocks", &format!("{between}{first}")),
+        }
         clocks.for_each(|more| line("", &more));
-        line("Joined", &pairing.text());
+        line("Joined", &format!("{between}{}", pairing.text()));
     }
     text
 }
@@ -108,7 +127,8 @@ pub fn clocks([first, second]: [&str; 2], clocks: &Clocks, time_ns: i64) -> Vec<
             "{is_apart}, less the time on the way: segments of one direction only were seen at both"
         ),
         (_, Some(uncertainty)) if apart <= uncertainty => {
-            format!("{second}'s and {first}'s agree ({exact})")
+            let within = short(apart.saturating_add(uncertainty));
+            format!("{second}'s and {first}'s agree to within {within}")
         }
         _ => is_apart,
     }];
@@ -139,11 +159,19 @@ fn exact(offset_ns: i64, uncertainty_ns: Option<u64>) -> String {
         Some(1_000..1_000_000) | None => 6,
         Some(_) => 4,
     };
-    let sign = if offset_ns < 0 { '−' } else { '+' };
-    let offset = format!("{sign}{:.digits$} s", offset_ns.unsigned_abs() as f64 / 1e9);
+    let offset = format!("{:.digits$} s", offset_ns.unsigned_abs() as f64 / 1e9);
+    let sign = match offset_ns {
+        _ if !offset.contains(|digit| matches!(digit, '1'..='9')) => "",
+        ..0 => "−",
+        _ => "+",
+    };
     match uncertainty_ns {
-        Some(ns @ 0..1_000) => format!("{offset} ± {ns} ns"),
-        Some(ns) => format!("{offset} ± {}", duration(ns)),
-        None => offset,
+        Some(ns) => format!("{sign}{offset} ± {}", short(ns)),
+        None => format!("{sign}{offset}"),
     }
+}
+
+/// A duration that may be less than a microsecond.
+pub fn short(ns: u64) -> String {
+    if ns < 1_000 { format!("{ns} ns") } else { duration(ns) }
 }

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod differences;
 pub mod head;
 pub mod numbers;
+pub mod order;
 mod pairing;
 pub mod reading;
 mod row;
@@ -14,19 +15,20 @@ use std::ops::Range;
 
 use dissector_core::FollowEvent;
 use dissector_core::compare::{
-    Comparison, JoinedConnection, Observation, Observer, compare, compare_with_one_clock, observe,
-    observe_interfaces,
+    Comparison, InterfaceObservation, JoinedConnection, Observer, compare, compare_with_one_clock,
+    observe, observe_interfaces,
 };
 
 use self::chunks::in_chunks;
 use self::numbers::Numbers;
+use self::order::{in_order, neighbours};
 use self::pairing::Pairing;
 use self::reading::{observe_with, read_points};
 use self::row::CompareRow;
 use self::table::{COLUMNS, Line};
 use crate::args::{CompareArgs, FailOnWay, Format, Source};
 use crate::counted::{Tally, Witnesses};
-use crate::input::{self, Ending, Input};
+use crate::input::{self, DISORDER_ADVICE, Ending, Input};
 use crate::output::page::Page;
 use crate::output::{MadeRows, RowFormat, Sink};
 use crate::points::Points;
@@ -44,7 +46,8 @@ pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
     let mut witnesses = arguments.witnesses(&points)?;
     let format = arguments.format.of_rows();
     let mut sink = Sink::open::<CompareRow<'_>>(format, output)?;
-    let Compared { names, comparisons, endings } = compare_points(&points, witnesses.as_mut())?;
+    let Compared { given, names, comparisons, endings } =
+        compare_points(&points, witnesses.as_mut())?;
     let numbers = Numbers::new(&comparisons);
     let (mut pairings, mut lines, mut fails) = (Vec::new(), Vec::new(), false);
     for (pair, comparison) in comparisons.iter().enumerate() {
@@ -73,7 +76,7 @@ pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
         Sink::Rows(rows) => rows.finish()?,
         Sink::Table(mut output) => {
             lines.sort_by_key(|line| (line.conn, line.pair));
-            let head = head::text(&names, &comparisons, &pairings, output.columns());
+            let head = head::text([&given, &names], &comparisons, &pairings, output.columns());
             let table = table::text(&names, &lines, output.columns());
             output.text(&format!("{head}\n{table}"))?;
             if let Some(witnesses) = &witnesses {
@@ -125,8 +128,10 @@ impl<'n> Made<'n> {
     }
 }
 
-/// The names of the points, and the comparison of each with the next one.
+/// The points, and the comparison of each with the next one.
 struct Compared {
+    /// Their names in the order in which they were given, and in that of the way.
+    given: Vec<String>,
     names: Vec<String>,
     comparisons: Vec<Comparison>,
     endings: Vec<Ending>,
@@ -152,22 +157,28 @@ fn compare_points(points: &Points, witnesses: Option<&mut Witnesses>) -> Result<
                 Ok(((observed, Some(tally)), summary))
             })?;
             let (read, endings): (Vec<_>, _) = read.into_iter().unzip();
-            let (observations, tallies) = read.into_iter().unzip();
-            let names = points.iter().map(|point| point.name.clone()).collect();
+            let (observations, tallies): (Vec<_>, _) = read.into_iter().unzip();
+            let given: Vec<_> = points.iter().map(|point| point.name.clone()).collect();
+            let Some(witnesses) = witnesses else {
+                let (order, comparisons) = in_order(observations, compare);
+                let names = in_places(&given, &order);
+                return Ok(Compared { names, given, comparisons, endings });
+            };
+            // Counters are given for points in their places.
             let comparisons = neighbours(observations, compare);
-            if let Some(witnesses) = witnesses {
-                witnesses.take(tallies, &comparisons);
-            }
-            Ok(Compared { names, comparisons, endings })
+            witnesses.take(tallies, &comparisons);
+            Ok(Compared { names: given.clone(), given, comparisons, endings })
         }
         Points::Interfaces(files) => {
             let source = Source { files: files.clone(), threads: None };
             let mut observed = Vec::new();
-            let ending = Input::open(&source, true)?.follow(|captures, options| {
-                let (interfaces, summary) = observe_interfaces(captures, options, Observer::new);
-                observed = interfaces;
-                Ok(summary)
-            })?;
+            let ending =
+                Input::open(&source, true)?.by_interface().follow(|captures, options| {
+                    let (interfaces, summary) =
+                        observe_interfaces(captures, options, Observer::new);
+                    observed = interfaces;
+                    Ok(summary)
+                })?;
             if let [] | [_] = &observed[..] {
                 return Err(Failure::Usage(
                     "the frames name no second interface: take the captures of two points, or one of \
@@ -175,30 +186,25 @@ fn compare_points(points: &Points, witnesses: Option<&mut Witnesses>) -> Result<
                         .into(),
                 ));
             }
-            let (names, observations) =
+            for InterfaceObservation { name, disorder, .. } in &observed {
+                if let Some(disorder) = disorder {
+                    warn(&format!("{name}: {disorder}; {DISORDER_ADVICE}"));
+                }
+            }
+            // Merging has put all times on one clock as far as the captures tell, and no further.
+            let merged = observed.iter().any(|it| it.is_point);
+            let compare = if merged { compare } else { compare_with_one_clock };
+            let (given, observations): (Vec<_>, _) =
                 observed.into_iter().map(|it| (it.name, it.observation)).unzip();
-            let comparisons = neighbours(observations, compare_with_one_clock);
-            Ok(Compared { names, comparisons, endings: vec![ending] })
+            let (order, comparisons) = in_order(observations, compare);
+            let names = in_places(&given, &order);
+            Ok(Compared { given, names, comparisons, endings: vec![ending] })
         }
     }
 }
 
-/// Compares each point with the next one.
-pub fn neighbours(
-    observations: Vec<Observation>,
-    compare: impl Fn(Observation, Observation) -> Comparison,
-) -> Vec<Comparison> {
-    let mut rest = observations.into_iter();
-    let Some(mut first) = rest.next() else { return Vec::new() };
-    let mut comparisons = Vec::with_capacity(rest.len());
-    while let Some(second) = rest.next() {
-        // The last one is not copied, for it may be large.
-        let next = (rest.len() > 0).then(|| second.clone());
-        comparisons.push(compare(first, second));
-        let Some(next) = next else { break };
-        first = next;
-    }
-    comparisons
+fn in_places(names: &[String], order: &[usize]) -> Vec<String> {
+    order.iter().map(|place| names[*place].clone()).collect()
 }
 
 impl CompareArgs {

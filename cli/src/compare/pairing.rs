@@ -3,6 +3,7 @@
 use dissector_core::compare::{Comparison, JoinedBy, JoinedConnection, Path};
 use dissector_core::connection::Side;
 
+use super::head::short;
 use crate::output::units::count;
 
 /// Counts of two points' connections.
@@ -19,6 +20,8 @@ pub struct Pairing<'a> {
     same: bool,
     /// The time between them is known.
     timed: bool,
+    /// The least and the largest uncertainty of the clocks, in nanoseconds.
+    uncertainties: Option<[u64; 2]>,
 }
 
 impl<'a> Pairing<'a> {
@@ -32,6 +35,7 @@ impl<'a> Pairing<'a> {
             joined,
             same: true,
             timed: false,
+            uncertainties: None,
         }
     }
 
@@ -46,6 +50,7 @@ impl<'a> Pairing<'a> {
             self.joined[usize::from(rule.number())] += 1;
         }
         self.timed |= it.delays_ns.iter().any(Option::is_some);
+        self.note_uncertainties(it.uncertainty_ns.map(|ns| [ns, ns]));
         self.same &= it.joined_by.is_some()
             && it.delays_ns.iter().flatten().all(|delay| *delay == 0)
             && Side::BOTH.iter().all(|side| {
@@ -65,6 +70,18 @@ impl<'a> Pairing<'a> {
         add(&mut self.joined, &other.joined);
         self.timed |= other.timed;
         self.same &= other.same;
+        self.note_uncertainties(other.uncertainties);
+    }
+
+    fn note_uncertainties(&mut self, more: Option<[u64; 2]>) {
+        let both = self.uncertainties.zip(more).map(|([a, b], [c, d])| [a.min(c), b.max(d)]);
+        self.uncertainties = both.or(self.uncertainties).or(more);
+    }
+
+    /// The least and the largest uncertainty of the clocks, where it differs by more than a quarter from time to time.
+    pub fn uncertainties(&self) -> Option<[String; 2]> {
+        let [least, most] = self.uncertainties?;
+        (most / 5 > least / 4).then(|| [least, most].map(short))
     }
 
     fn pairs(&self) -> u64 {

@@ -1,12 +1,12 @@
 //! The table: a line a connection, and another one for what differs between the points.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use dissector_core::compare::{JoinedConnection, Path};
 use dissector_core::connection::Side;
 
-use super::differences::differences;
+use super::differences::{differences, why_unknown};
 use crate::output::style::{FAINT, WARNING, colour_style, outcome_style};
 use crate::output::table::{Align, Shown, Title, lay_out};
 use crate::output::units::{count, duration, octets};
@@ -33,8 +33,8 @@ const TITLES: &[Title] = &[
     Title("Delay ←", Align::Right),
 ];
 
-/// Columns to leave out on a narrow terminal, in this order.
-const DISPENSABLE: &[&str] = &["Points", "Delay ←", "Delay →", "Lost ←", "Lost →"];
+/// Columns to leave out on a narrow terminal, in this order. The losses are what the table is for.
+const DISPENSABLE: &[&str] = &["Delay ←", "Delay →", "Outcome", "Points"];
 
 /// Width of lines that are broken, where the output is no terminal.
 pub const COLUMNS: usize = 100;
@@ -142,7 +142,13 @@ fn sum(lines: &[Line], columns: Option<usize>) -> String {
     }
     let parts: Vec<_> = by_path.values().map(|(path, number)| format!("{number} {path}")).collect();
     let colon = if parts.is_empty() { "" } else { ": " };
-    let sum = format!("{}{colon}{}", count(lines.len() as u64, "connection"), parts.join(", "));
+    // Between more than two points, a connection has several rows.
+    let conns: BTreeSet<u32> = lines.iter().map(|line| line.conn).collect();
+    let mut sum = count(conns.len() as u64, "connection");
+    if conns.len() < lines.len() {
+        sum = format!("{sum}, {}", count(lines.len() as u64, "row"));
+    }
+    let sum = format!("{sum}{colon}{}", parts.join(", "));
     let mut text = String::new();
     let mut wrapped = |line: &str, indent: &str| {
         let options =
@@ -152,8 +158,17 @@ fn sum(lines: &[Line], columns: Option<usize>) -> String {
         }
     };
     wrapped(&sum, "");
-    for (path, _) in by_path.values().filter(|(path, _)| *path != Path::Clean) {
+    let known = by_path.values().filter(|(path, _)| !matches!(path, Path::Clean | Path::Unknown));
+    for (path, _) in known {
         wrapped(&format!("  {path}: {}", path.doc()), INDENT);
+    }
+    let mut by_reason: BTreeMap<&str, u64> = BTreeMap::new();
+    for line in lines.iter().filter(|line| line.joined.path == Path::Unknown) {
+        *by_reason.entry(why_unknown(&line.joined)).or_default() += 1;
+    }
+    for (reason, number) in &by_reason {
+        let number = if by_reason.len() > 1 { format!(" ({number})") } else { String::new() };
+        wrapped(&format!("  {}{number}: {reason}", Path::Unknown), INDENT);
     }
     text
 }

@@ -12,8 +12,9 @@ use super::{Hop, Journey, Station, runs};
 use crate::Failure;
 use crate::args::{PointFiles, Select};
 use crate::compare::numbers::Numbers;
+use crate::compare::order::{in_order, neighbours};
 use crate::compare::reading::{observe_with, read_points};
-use crate::compare::{clock, head, neighbours};
+use crate::compare::{clock, head};
 use crate::counted::{Tally, Witnesses};
 use crate::input::{Ending, can_be_read_again};
 use crate::points::{Point, Points};
@@ -72,7 +73,13 @@ pub fn collect(
     let read = read_points(&points, |_, _, captures, options| {
         Ok(observe(captures, options, Observer::new()))
     })?;
-    let comparisons = neighbours(read.into_iter().map(|(seen, _)| seen).collect(), compare);
+    let observations: Vec<_> = read.into_iter().map(|(seen, _)| seen).collect();
+    let (order, comparisons) = match &witnesses {
+        // Counters are given for points in their places.
+        Some(_) => ((0..points.len()).collect(), neighbours(observations, compare)),
+        None => in_order(observations, compare),
+    };
+    let points: Vec<_> = order.into_iter().map(|place| points[place].clone()).collect();
     let (wanted, matching, failed) = wanted(&comparisons, select, max)?;
     drop(comparisons);
     let tallies = witnesses.as_ref().map(|it| it.tallies()).unwrap_or_default();

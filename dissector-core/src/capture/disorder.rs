@@ -57,7 +57,7 @@ impl fmt::Display for Disorder {
 
 /// The order of the segments so far.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(crate) struct Order {
     /// The latest time so far.
     pub latest_ns: i64,
     disorder: Disorder,

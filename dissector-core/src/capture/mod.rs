@@ -40,7 +40,7 @@ use std::path::Path;
 
 use self::decode::layers::{Decoded, Location};
 use self::decode::link::interface_index;
-use self::disorder::{Order, earliest_near};
+use self::disorder::earliest_near;
 use self::fast_path::{Wanted, append};
 use self::format::buffer::Buffer;
 use self::format::pcap::{self, PcapRecords};
@@ -59,6 +59,7 @@ pub use decode::frame::{Frame, Packet};
 pub use decode::link::UnknownLinkType;
 pub use decode::{Decoder, Packets};
 pub use disorder::Disorder;
+pub(crate) use disorder::Order;
 pub use error::{CaptureError, CaptureWarning, Problem};
 pub use format::pcapng::MAX_INTERFACES;
 pub(crate) use format::read_ahead::ReadAhead;

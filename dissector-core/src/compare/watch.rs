@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::label::PointLabel;
 use super::observer::{Coverage, Observation, Observer};
-use crate::capture::{self, CaptureInterface, Captures, Packet};
+use crate::capture::{self, CaptureInterface, Captures, Disorder, Order, Packet};
 use crate::pipeline::{Exceptions, each_packet};
 use crate::{ConnectionTable, FollowOptions, FollowSummary};
 
@@ -71,10 +72,17 @@ pub struct InterfaceObservation {
     pub name: String,
     /// What it has seen.
     pub observation: Observation,
+    /// How far the times of its own packets go back, whatever those of other interfaces do.
+    pub disorder: Option<Disorder>,
+    /// Whether it stands for a point whose capture was merged into this one, as a [`PointLabel`] says: its
+    /// clock may be another than that of the other points.
+    pub is_point: bool,
 }
 
 /// Reads captures in which each interface is a point: those of pcapng, and the interface indexes of
 /// Linux cooked captures of version 2 (`tcpdump -i any`). They come in the order of their first packets.
+///
+/// Those that stand for merged points have the points' names, and come in the points' order.
 ///
 /// `observer` makes the observer of each.
 pub fn observe_interfaces(
@@ -83,32 +91,57 @@ pub fn observe_interfaces(
     observer: impl Fn() -> Observer,
 ) -> (Vec<InterfaceObservation>, FollowSummary) {
     let limit = options.limit();
-    let mut points: Vec<Point> = Vec::new();
+    let mut points: Vec<(Point, Order)> = Vec::new();
     // The interfaces of rotated files are the same ones.
     let mut places: BTreeMap<(usize, u32), usize> = BTreeMap::new();
     let ended = each_packet(captures, options, |origin, packet, now_ns| {
         let next = points.len();
         let place = *places.entry((origin.capture, origin.interface)).or_insert(next);
         if place == next {
-            points.push(Point { table: ConnectionTable::with_limit(limit), observer: observer() });
+            let table = ConnectionTable::with_limit(limit);
+            points.push((Point { table, observer: observer() }, Order::default()));
         }
-        points[place].observe(packet, now_ns);
+        let (point, order) = &mut points[place];
+        order.note(packet.info().frame, packet.info().time_ns);
+        point.observe(packet, now_ns);
     });
     let mut exceptions = Exceptions::default();
-    points.iter().for_each(|point| exceptions.add(&Exceptions::of(&point.table)));
-    let mut named: BTreeMap<usize, (String, Vec<capture::Coverage>)> = BTreeMap::new();
+    points.iter().for_each(|(point, _)| exceptions.add(&Exceptions::of(&point.table)));
+    let mut described: BTreeMap<usize, (u32, Option<CaptureInterface>)> = BTreeMap::new();
     for ((file, interface), place) in &places {
-        let described = captures.interfaces(*file).nth(*interface as usize);
-        let name = name(described.as_ref(), *interface);
-        let (_, coverages) = named.entry(*place).or_insert_with(|| (name, Vec::new()));
-        coverages.extend(described.map(|it| it.coverage));
+        let known = captures.interfaces(*file).nth(*interface as usize);
+        described.insert(*place, (*interface, known));
     }
     let now_ns = captures.now_ns();
-    let observed = points.into_iter().zip(named.into_values()).map(|(point, (name, files))| {
-        let observation = point.finish(now_ns, coverage(files));
-        InterfaceObservation { name, observation }
-    });
-    (observed.collect(), FollowSummary::of(ended, exceptions))
+    let mut observed: Vec<_> = points
+        .into_iter()
+        .zip(described.values())
+        .map(|((point, order), (number, interface))| {
+            let description = interface.as_ref().and_then(|it| it.description.as_deref());
+            let label = description.and_then(PointLabel::parse);
+            let captured = coverage(interface.as_ref().map(|it| it.coverage));
+            let (coverage, is_point) = match &label {
+                Some(label) if label.coverage.spans().len() > 0 => (label.coverage.clone(), true),
+                _ => (captured, label.is_some()),
+            };
+            let (place, name) = match label {
+                Some(label) => (label.number, point_name(&label, interface.as_ref())),
+                None => (0, name(interface.as_ref(), *number)),
+            };
+            let observation = point.finish(now_ns, coverage);
+            let disorder = order.disorder();
+            (place, InterfaceObservation { name, observation, disorder, is_point })
+        })
+        .collect();
+    observed.sort_by_key(|(place, _)| *place);
+    let observed = observed.into_iter().map(|(_, it)| it).collect();
+    (observed, FollowSummary::of(ended, exceptions))
+}
+
+/// The name of a merged point; of several interfaces that it has, each has a longer one.
+fn point_name(label: &PointLabel<'_>, interface: Option<&CaptureInterface>) -> String {
+    let name = interface.and_then(|it| it.name.as_deref());
+    name.filter(|name| name.starts_with(label.name)).unwrap_or(label.name).to_owned()
 }
 
 fn name(interface: Option<&CaptureInterface>, number: u32) -> String {

@@ -142,6 +142,7 @@ Examples:
   tcphs explain --failed --max 3 capture.pcapng
   tcphs explain --host 10.0.0.2 --outcome not_accepted capture.pcapng
   tcphs explain --conn 3 --nstat before.txt after.txt capture.pcapng
+  tcphs explain --conn 3 --nstat server=before.txt,after.txt --at client=a.pcap --at server=b.pcap
 
 With --nstat, counters of the server's or the client's kernel say which causes agree with them:
   nstat -az > before.txt; tcpdump -w capture.pcap tcp; nstat -az > after.txt";

@@ -22,6 +22,12 @@ pub fn sentences(journey: &Journey) -> Vec<String> {
             };
             match states.after() {
                 State::Unknown => None,
+                _ if side == Side::Server
+                    && journey.outcome() == Some(Outcome::NotAccepted)
+                    && !states.proven() =>
+                {
+                    Some("the server is still in SYN-RECEIVED, unless it took the last ACK".into())
+                }
                 state => Some(format!("the {side} is in {state}, {grade}")),
             }
         })
@@ -31,6 +37,9 @@ pub fn sentences(journey: &Journey) -> Vec<String> {
         false => vec![format!("In the end, {}.", parts.join("; "))],
     }
 }
+
+/// What a way means on which nothing was lost, changed or made.
+pub const NOT_BETWEEN: &str = "If something went wrong, it was not between these two points.";
 
 /// What the path adds to the meaning of the outcome.
 pub fn means(journey: &Journey, joined: &JoinedConnection, path: Path) -> Option<String> {
@@ -97,7 +106,7 @@ const ON_THE_WAY: &[Cause] = &[
 /// Where a firewall is left that can be to blame where all passed: on the host.
 pub fn firewall_check(outcome: Outcome) -> Option<(&'static str, &'static str)> {
     let what = match outcome {
-        Outcome::NoReply | Outcome::Refused => {
+        Outcome::NoReply | Outcome::Refused | Outcome::NotAccepted => {
             "On the server: which rule of its own firewall has a counter that rises with each attempt?"
         }
         Outcome::NoFinalAck => {

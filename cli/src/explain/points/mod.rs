@@ -129,11 +129,12 @@ fn explanation(
     let mut own_check = None;
     for (_, joined, path) in journey.paths() {
         let advice = path.advice();
-        page.paragraph(advice.means);
+        let means = match path == Path::Clean && joined.changes.is_empty() {
+            true => format!("{} {}", advice.means, ends::NOT_BETWEEN),
+            false => advice.means.to_owned(),
+        };
+        page.paragraph(&means);
         checks.extend(advice.checks);
-        if path == Path::Clean && joined.changes.is_empty() {
-            page.paragraph("If something went wrong, it was not between these two points.");
-        }
         // Those of two connections are no changes.
         let changes = joined.changes.iter().filter(|_| path != Path::Proxied);
         for advice in changes.map(Change::advice) {

@@ -56,6 +56,8 @@ pub fn sentences(journey: &Journey) -> Vec<(String, String)> {
         }
         end_lost(journey, &mut told, &mut lost);
         match step {
+            // The two handshakes of a device are told by themselves.
+            Step::Segment(passage) if passage.apart && is_syn(passage) => {}
             Step::Segment(passage) if passage.is_plain() => quiet += 1,
             Step::Segment(passage) => {
                 end_quiet(journey, &mut told, &mut quiet);
@@ -71,6 +73,10 @@ pub fn sentences(journey: &Journey) -> Vec<(String, String)> {
     end_lost(journey, &mut told, &mut lost);
     end_quiet(journey, &mut told, &mut quiet);
     told
+}
+
+fn is_syn(passage: &Passage) -> bool {
+    passage.event.annotation.flags.contains(TcpFlags::SYN)
 }
 
 /// Whether both carry the same of the same end.
@@ -131,16 +137,19 @@ fn lost_burst(journey: &Journey, burst: &[Vec<&Passage>]) -> Option<String> {
     let events = || burst.iter().map(|copies| &copies[0].event);
     let first = events().map(|it| it.seq).min()?;
     let end = events().map(|it| it.seq.saturating_add(it.len.into())).max()?;
-    let sent = burst.iter().map(Vec::len).sum::<usize>();
-    let again = match sent - burst.len() {
-        0 => String::new(),
-        1 => ", one of them twice".into(),
-        more => format!(", and {more} times one of them again"),
+    let all = || burst.iter().flatten();
+    let last_ns = all().map(|it| it.time_ns).max()?;
+    let lasted = last_ns.saturating_sub(burst[0][0].time_ns).max(0).unsigned_abs();
+    let packets = match all().count() {
+        sent if sent == burst.len() => String::new(),
+        sent => format!(" in {sent} packets"),
     };
-    let last = end.saturating_sub(1);
     Some(format!(
-        "{} segments of the {from}'s data (seq {first}–{last}){again} left {here} and did not get to {there}.",
-        burst.len()
+        "{} segments of the {from}'s data (seq {first}–{}) left {here}{packets} within {}, and none of them got \
+         to {there}.",
+        burst.len(),
+        end.saturating_sub(1),
+        duration(lasted)
     ))
 }
 
@@ -280,7 +289,9 @@ fn name(passage: &Passage) -> String {
         _ => "",
     };
     if passage.appeared_at().is_some() || passage.sent_by_device().is_some() {
-        return format!("{} in the {}'s name", kind(passage), passage.from());
+        let kind = kind(passage);
+        let (first, rest) = kind.split_at(1);
+        return format!("{}{rest} in the {}'s name", first.to_uppercase(), passage.from());
     }
     format!("The {}'s {}{again}", passage.from(), kind(passage))
 }

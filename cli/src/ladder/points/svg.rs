@@ -29,6 +29,8 @@ const LEAST_WIDTH: f64 = 1020.0;
 const CHARACTER: f64 = 7.25;
 const TITLE_CHARACTER: f64 = 10.3;
 const FAINT_CHARACTER: f64 = 6.65;
+/// Room that the number of a frame takes beside its lane.
+const FRAME: f64 = 34.0;
 /// Distance of two events, and what a line below an arrow adds.
 const STEP: f64 = 44.0;
 const REMARK: f64 = 14.0;
@@ -40,9 +42,10 @@ const SMALL_SLANT: f64 = 3.0;
 const LANES: &str = "\
 .lane{stroke:#8c959f;stroke-width:1.2;fill:none}\
 .frame{fill:#ffffff;stroke:#8c959f}\
+.device{fill:#57606a}\
 .small{font-size:10.5px}\
 .change{fill:#9a6700;font-weight:bold}\
-@media (prefers-color-scheme:dark){.lane{stroke:#656d76}.frame{fill:#0d1117;stroke:#656d76}.change{fill:#d29922}}";
+@media (prefers-color-scheme:dark){.lane{stroke:#656d76}.frame{fill:#0d1117;stroke:#656d76}.device{fill:#8b949e}.change{fill:#d29922}}";
 
 pub fn draw(journey: &Journey) -> String {
     let longest = journey.steps.iter().map(|step| match step {
@@ -241,9 +244,14 @@ impl Picture<'_> {
         let appeared = passage.appeared_at().is_some();
         let unknown = passage.begins_unknown_at().is_some();
         let by_device = passage.sent_by_device().is_some();
-        let start = match appeared || unknown || by_device {
-            true => self.lanes[first] - direction * between * 0.55,
-            false => self.x(from) + direction * 3.0,
+        let back = self.lanes[first] - direction * between;
+        let start = if by_device {
+            // Half way, where what comes from the other side ends at the device, too.
+            back + direction * between * 0.5
+        } else if appeared || unknown {
+            back + direction * between * 0.45
+        } else {
+            self.x(from) + direction * 3.0
         };
         let (end, head) = match passage.hop_after(last) {
             None => {
@@ -256,7 +264,7 @@ impl Picture<'_> {
             Some(hop) => match passage.fates[hop] {
                 Some(Fate::Lost) => (self.lanes[last] + direction * between * 0.88, Head::Cross),
                 None if passage.apart => {
-                    (self.lanes[last] + direction * between * 0.55, Head::Device)
+                    (self.lanes[last] + direction * between * 0.5, Head::Device)
                 }
                 _ => (self.lanes[last] + direction * between * 0.88, Head::Unknown),
             },
@@ -288,7 +296,7 @@ impl Picture<'_> {
         self.slanted(middle, at - 6.0, from, "", &label(self.journey, passage));
         // Between the lanes, where there is most room.
         let middle = self.middle_of_hop(middle);
-        let mut below = y + self.slope(from, middle) + 15.0;
+        let mut below = y + self.slope(from, middle) + 17.0;
         let changes: Vec<_> = passage.changes.iter().flatten().cloned().collect();
         let mut lines = 0.0;
         if !changes.is_empty() {
@@ -301,7 +309,8 @@ impl Picture<'_> {
         remarks
             .retain(|remark| !(changes.contains(remark) || appeared && remark.starts_with("made")));
         remarks.extend(Some(said::findings(passage)).filter(|it| !it.is_empty()));
-        let room = ((between / FAINT_CHARACTER) as usize).max(30);
+        // The frame numbers on both lanes stay free.
+        let room = (((between - 2.0 * FRAME) / FAINT_CHARACTER) as usize).max(30);
         for line in textwrap::wrap(&remarks.join("; "), room) {
             self.text(middle, below, "faint remark", "middle", &line);
             below += REMARK;
@@ -404,7 +413,7 @@ impl Picture<'_> {
     fn device(&mut self, x: f64, y: f64) {
         let _ = write!(
             self.body,
-            "<path d=\"M{:.1} {y:.1}L{x:.1} {:.1}L{:.1} {y:.1}L{x:.1} {:.1}z\" class=\"frame\"/>",
+            "<path d=\"M{:.1} {y:.1}L{x:.1} {:.1}L{:.1} {y:.1}L{x:.1} {:.1}z\" class=\"device\"/>",
             x - 7.0,
             y - 7.0,
             x + 7.0,

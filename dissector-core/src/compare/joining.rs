@@ -445,6 +445,8 @@ fn constant_shifts(
     let mut shifts = [None; 2];
     // What the acknowledgment numbers of each side tell of the other side's.
     let mut by_peer = [None; 2];
+    // What the SYNs tell, if nothing else does: one of them may have been made on the way.
+    let mut by_syn = [None; 2];
     let mut agreeing = 0;
     for (side, other) in Side::BOTH.into_iter().zip(sides(a, b)) {
         let (mine, theirs) = (by_key(a, side, &key), by_key(b, other, &key));
@@ -464,9 +466,9 @@ fn constant_shifts(
         // The SYN has the same difference as all that follow.
         let initial = a.way(side).initial().zip(b.way(other).initial());
         let initial = initial.map(|(one, two)| two.0.wrapping_sub(one.0));
+        by_syn[side as usize] = initial;
         all.sort_unstable();
         let most = all.chunk_by(u32::eq).max_by_key(|group| group.len()).map(|group| group[0]);
-        // Nothing but the SYNs: one of them may have been made on the way.
         let Some(most) = most else { continue };
         let shift = initial.unwrap_or(most);
         if certain.iter().any(|other| *other != shift) {
@@ -482,7 +484,8 @@ fn constant_shifts(
     // Both numbers of a segment are as good as unique, and so are timestamps.
     let is_enough = same_ends && by == JoinedBy::Timestamps || one_end && translated;
     let least = if is_enough { 1 } else { LEAST_AGREEING };
-    let shifts = [0, 1].map(|side: usize| shifts[side].or(by_peer[side]).unwrap_or(0));
+    let shifts =
+        [0, 1].map(|side: usize| shifts[side].or(by_peer[side]).or(by_syn[side]).unwrap_or(0));
     (agreeing >= least && (!translated || shifts == [0; 2])).then_some(shifts)
 }
 

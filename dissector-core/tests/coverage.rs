@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::io::Cursor;
 
 use dissector_core::capture::{Capture, CaptureInterface, Captures, Coverage, Input, LinkType};
+use dissector_core::compare::{Observer, PointLabel, observe_interfaces};
 use dissector_core::{FollowEvent, FollowOptions, follow, follow_packets};
 use hex_literal::hex;
 use testkit::pcapng::{BIG, LITTLE, Order};
@@ -259,4 +260,47 @@ fn each_of_several_files_has_a_coverage_of_its_own() {
     let _ = follow(&mut both, FollowOptions::new().with_threads(1), |_| Ok::<(), Infallible>(()));
     assert_eq!(both.coverage(0), read(&late).0);
     assert_eq!(both.coverage(1), read(&early).0);
+}
+
+/// A file with these interfaces, and a SYN at each of these times, in milliseconds.
+fn with_syns(interfaces: &[&str], syns: &[(u32, u64)]) -> Vec<u8> {
+    let describe = |name: &&str| {
+        // The option of a description, and that of nanoseconds.
+        LITTLE.interface(RAW, &[LITTLE.option(3, name.as_bytes()), NANOSECONDS.to_vec()].concat())
+    };
+    let mut file = LITTLE.section();
+    file.extend(interfaces.iter().flat_map(describe));
+    for (interface, ms) in syns {
+        file.extend(LITTLE.packet(*interface, NOW * SECOND + ms * 1_000_000, &SYN));
+    }
+    file
+}
+
+#[test]
+fn the_frames_of_each_interface_have_an_order_of_their_own() {
+    let disorders = |syns: &[(u32, u64)]| -> Vec<Option<u64>> {
+        let file = with_syns(&["one", "two"], syns);
+        let (interfaces, _) =
+            observe_interfaces(&mut captures(&[&file]), FollowOptions::new(), Observer::new);
+        interfaces.iter().map(|it| it.disorder.map(|it| it.frames)).collect()
+    };
+    assert_eq!(disorders(&[(0, 0), (0, 900), (1, 100), (1, 1000)]), [None, None]);
+    assert_eq!(disorders(&[(0, 0), (0, 900), (1, 1000), (1, 100)]), [None, Some(1)]);
+}
+
+#[test]
+fn interfaces_that_stand_for_points_have_their_names_and_their_order() {
+    let label = |number: u32, name: &'static str| {
+        let coverage = dissector_core::compare::Coverage::default().with_span(1, 7);
+        PointLabel { number, name, coverage }.to_string()
+    };
+    let (client, server) = (label(1, "client"), label(2, "server"));
+    let file = with_syns(&[&server, &client, "eth0"], &[(0, 5), (1, 6)]);
+    let (points, _) =
+        observe_interfaces(&mut captures(&[&file]), FollowOptions::new(), Observer::new);
+    let names: Vec<_> = points.iter().map(|it| (&it.name[..], it.is_point)).collect();
+    assert_eq!(names, [("client", true), ("server", true)]);
+    for point in points {
+        assert!(point.observation.coverage().spans().eq([(1, 7)]), "{point:?}");
+    }
 }

@@ -175,7 +175,7 @@ impl Run<'_> {
         if segment.syn || segment.fin || segment.payload > 0 {
             // An end has one timer, which begins anew with each segment that has to be acknowledged.
             self.timers[end] += 1;
-            self.after(1_000 * MS << copy, Event::Timer(end, copy + 1, self.timers[end]));
+            self.after((1_000 * MS) << copy, Event::Timer(end, copy + 1, self.timers[end]));
         }
         let mut packet = self.hosts[end].packet(&segment, self.now);
         if chance(self.random, self.ends.loss) {

@@ -112,7 +112,7 @@ impl Host {
         }
         let counts = match self.ids {
             Identification::Zero => false,
-            Identification::Linux => !segment.rst && !(segment.syn && segment.ack.is_some()),
+            Identification::Linux => !(segment.rst || segment.syn && segment.ack.is_some()),
             Identification::Counter => true,
         };
         let ip_id = if counts {

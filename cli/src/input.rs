@@ -135,7 +135,9 @@ impl Ending {
 
 /// Whether every one of `files` can be read a second time.
 pub fn can_be_read_again(files: &[PathBuf]) -> bool {
-    files.iter().all(|file| !is_stdin(file) && file.metadata().is_ok_and(|meta| meta.is_file()))
+    // Of one that is not there, the reader tells.
+    let is_file = |file: &PathBuf| file.metadata().map_or(true, |meta| meta.is_file());
+    files.iter().all(|file| !is_stdin(file) && is_file(file))
 }
 
 /// Refuses to write to a file that is read.

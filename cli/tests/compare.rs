@@ -19,9 +19,13 @@ fn at(name: &str) -> [String; 4] {
 
 /// What a command says of connection 1 of this pair, the one to which something happens.
 fn of_the_second(command: &[&str], name: &str) -> String {
+    of_connection("1", command, name)
+}
+
+fn of_connection(conn: &str, command: &[&str], name: &str) -> String {
     let at = at(name);
     let at: Vec<_> = at.iter().map(String::as_str).collect();
-    stdout(&[command, &["--conn", "1"], &at].concat())
+    stdout(&[command, &["--conn", conn], &at].concat())
 }
 
 #[test]
@@ -164,7 +168,11 @@ fn ladders_show_what_was_lost_changed_and_made_in_between() {
 
 /// The sentences between which lines are broken.
 fn sentences(name: &str) -> String {
-    of_the_second(&["explain"], name).split_whitespace().collect::<Vec<_>>().join(" ")
+    on_one_line(&of_the_second(&["explain"], name))
+}
+
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -184,6 +192,37 @@ fn explanations_name_the_place() {
         assert!(text.contains("How sure the clocks are"), "{name}");
     }
     assert!(!sentences("clean").contains("did not get to"));
+}
+
+#[test]
+fn explanations_say_what_a_change_costs() {
+    const NOT_BETWEEN: &str = "it was not between these two points";
+    for (name, said) in [
+        ("mss-clamped", "(MSS clamping)"),
+        ("wscale-stripped", "at most 64 KiB"),
+        ("timestamps-stripped", "PAWS"),
+        ("sack-stripped", "permission to send SACK was removed"),
+        ("ecn-cleared", "ECE and CWR were cleared"),
+        ("payload-changed", "what one program reads is not what the other one sent!"),
+    ] {
+        let text = sentences(name);
+        assert!(text.contains(said), "{name}: {text}");
+        assert!(!text.contains(NOT_BETWEEN), "{name}: {text}");
+    }
+    assert!(sentences("clean").contains(NOT_BETWEEN));
+}
+
+#[test]
+fn explanations_leave_out_what_the_points_exclude() {
+    let text = on_one_line(&of_connection("0", &["explain"], "refused"));
+    assert!(text.contains("nothing between the points refuses"), "{text}");
+    for excluded in ["A firewall rejects the connection", "Does the RST come from the server"] {
+        assert!(!text.contains(excluded), "{text}");
+    }
+    let injected = sentences("reset-to-client");
+    assert!(injected.contains("what the server sent itself with"), "{injected}");
+    let two = on_one_line(&of_connection("0", &["explain"], "syn-proxy"));
+    assert!(two.contains("the device made it, in the server's name"), "{two}");
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub struct Passage {
     /// It belongs to one of two connections that a device between the stations made: that device answers it,
     /// or has sent it.
     pub apart: bool,
+    /// Later segments of its direction are changed in the same fields; that is said of this one only.
+    pub goes_on: bool,
 }
 
 /// A segment at a station.
@@ -191,10 +193,12 @@ impl Traces<'_> {
             fates: Vec<Option<Fate>>,
             changes: Vec<Vec<String>>,
             apart: bool,
+            goes_on: bool,
         }
         let mut found: Vec<Found> = Vec::new();
         let mut known: HashMap<Key, usize> = HashMap::new();
-        let mut rewritten = vec![[false; 2]; hops];
+        // The first segment of a direction with a change.
+        let mut told = vec![[HashMap::<Change, usize>::new(), HashMap::new()]; hops];
         for (pair, comparison) in self.comparisons.iter().enumerate() {
             let Some(conn) = self.conns[pair] else { continue };
             let apart = comparison.get(conn).is_some_and(|it| it.path == Path::Proxied);
@@ -221,6 +225,7 @@ impl Traces<'_> {
                             fates: vec![None; hops],
                             changes: vec![Vec::new(); hops],
                             apart: false,
+                            goes_on: false,
                         });
                         found.len() - 1
                     });
@@ -233,12 +238,21 @@ impl Traces<'_> {
                         continue;
                     }
                     found[place].fates[pair].get_or_insert(crossing.fate);
-                    // The numbers of a direction are rewritten alike throughout: that is said once.
+                    // What changes throughout a direction is said once: of its numbers, all change alike.
+                    let told = &mut told[pair][crossing.to as usize];
+                    let is_syn = crossing.any().flags.contains(TcpFlags::SYN);
                     let mut changes = crossing.changes;
-                    if changes.contains(Change::Sequence) {
-                        let told = &mut rewritten[pair][crossing.to as usize];
-                        if std::mem::replace(told, true) {
-                            changes.remove(Change::Sequence);
+                    for change in crossing.changes.iter() {
+                        let is_sequence = change == Change::Sequence;
+                        let each = is_syn && !is_sequence;
+                        if each || matches!(change, Change::Ttl | Change::Flags) {
+                            continue;
+                        }
+                        if let Some(&first) = told.get(&change) {
+                            changes.remove(change);
+                            found[first].goes_on |= !is_sequence;
+                        } else {
+                            told.insert(change, place);
                         }
                     }
                     found[place].changes[pair].extend(texts(&crossing, changes));
@@ -288,6 +302,7 @@ impl Traces<'_> {
                 }),
                 seen,
                 apart: it.apart,
+                goes_on: it.goes_on,
             })
         };
         found.into_iter().filter_map(passage).collect()

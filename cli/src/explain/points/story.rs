@@ -86,9 +86,13 @@ fn is_copy(first: &Passage, other: &Passage) -> bool {
 }
 
 fn end_quiet(journey: &Journey, told: &mut Vec<(String, String)>, quiet: &mut u64) {
-    let passed = match journey.is_proxied() {
-        true => "of the two connections",
-        false => "passed unchanged",
+    let goes_on = |step: &Step| matches!(step, Step::Segment(passage) if passage.goes_on);
+    let passed = if journey.is_proxied() {
+        "of the two connections"
+    } else if journey.steps.iter().any(goes_on) {
+        "passed with no other change"
+    } else {
+        "passed unchanged"
     };
     match std::mem::take(quiet) {
         0 => {}
@@ -199,6 +203,9 @@ fn arrived(journey: &Journey, passage: &Passage) -> String {
     for (hop, changes) in passage.changes.iter().enumerate().filter(|(_, it)| !it.is_empty()) {
         let [one, two] = [hop, hop + 1].map(|place| journey.stations[place].shown());
         sentence.push_str(&format!(" Changed between {one} and {two}: {}.", changes.join(", ")));
+    }
+    if passage.goes_on {
+        sentence.push_str(&format!(" So are later ones of the {}.", passage.from()));
     }
     for (hop, fate) in passage.fates.iter().enumerate() {
         let [one, two] = [hop, hop + 1].map(|place| journey.stations[place].shown());

@@ -60,9 +60,15 @@ pub fn state(states: States) -> String {
 /// Behind a state: what leads to it was delivered to the point next to the end.
 pub const DELIVERED: char = '~';
 
+/// Behind a change that later segments of the direction have, too.
+const GOES_ON: &str = "later ones, too";
+
 /// Findings, and what changed: below the arrow of a segment.
 pub fn remarks(journey: &Journey, passage: &Passage) -> Vec<String> {
     let mut remarks: Vec<String> = passage.changes.iter().flatten().cloned().collect();
+    if passage.goes_on {
+        remarks.push(GOES_ON.into());
+    }
     let stations = &journey.stations;
     for (hop, fate) in passage.fates.iter().enumerate() {
         let between = || format!("{} and {}", stations[hop].shown(), stations[hop + 1].shown());

@@ -47,13 +47,26 @@ pub(super) struct Acquaintances {
 }
 
 impl Acquaintances {
-    pub fn new(point: usize, traces: [&[Trace]; 2], pairs: &[Pair]) -> Self {
-        let own = || traces[point].iter().map(Trace::ends);
+    /// `strangers` are the traces of the other point that may be asked about; all the rest need not be known.
+    pub fn new<'a>(
+        point: usize,
+        traces: [&[Trace]; 2],
+        pairs: &[Pair],
+        strangers: impl Iterator<Item = &'a Trace>,
+    ) -> Self {
+        let wanted: Set<_> = strangers.map(|trace| unordered(trace.ends())).collect();
         let other = 1 - point;
+        let (mut own, mut ends) = (Set::default(), Set::default());
+        for trace in traces[point] {
+            let both = trace.ends();
+            own.insert(both[1]);
+            if !wanted.is_empty() && wanted.contains(&unordered(both)) {
+                ends.insert(unordered(both));
+            }
+        }
         let there = pairs.iter().map(|pair| traces[other][pair.places[other]].ends()[1]);
-        let seen: Set<_> = own().map(|[_, server]| server).collect();
-        let translated = there.filter(|server| !seen.contains(server)).collect();
-        Self { own: seen, translated, ends: own().map(unordered).collect() }
+        let translated = there.filter(|server| !own.contains(server)).collect();
+        Self { own, translated, ends }
     }
 
     /// Whether the point has seen other connections of this one's server.
@@ -123,10 +136,22 @@ impl Left {
 pub(super) struct Twins(Map<SeqNumber, [SocketAddr; 2]>);
 
 impl Twins {
-    pub fn new(point: usize, traces: &[Trace], pairs: &[Pair]) -> Self {
-        let joined = pairs.iter().map(|pair| &traces[pair.places[point]]);
+    /// `left` are the traces that may be asked about.
+    pub fn new<'a>(
+        point: usize,
+        traces: &[Trace],
+        pairs: &[Pair],
+        left: impl Iterator<Item = &'a Trace>,
+    ) -> Self {
         let initial = |trace: &Trace| trace.way(Side::Client).initial();
-        Self(joined.filter_map(|trace| Some((initial(trace)?, trace.ends()))).collect())
+        let wanted: Set<_> = left.filter_map(initial).collect();
+        if wanted.is_empty() {
+            return Self(Map::default());
+        }
+        let joined = pairs.iter().map(|pair| &traces[pair.places[point]]);
+        let numbered = joined.filter_map(|trace| Some((initial(trace)?, trace)));
+        let numbered = numbered.filter(|(number, _)| wanted.contains(number));
+        Self(numbered.map(|(number, trace)| (number, trace.ends())).collect())
     }
 
     /// Whether another one has the same number under other addresses or ports.

@@ -137,9 +137,12 @@ fn compare_clocks(first: Observation, second: Observation, shared: bool) -> Comp
         sides(a, b) == Side::BOTH && a.ends() != b.ends()
     });
     let (rewrites, rewrites_all) = (renumbers || translates, renumbers && translates);
-    let twins = [0, 1].map(|point| Twins::new(point, traces[point], &joining.pairs));
+    let left_at = |point: usize| joining.left(point).map(move |place| &traces[point][place]);
+    let twins =
+        [0, 1].map(|point| Twins::new(point, traces[point], &joining.pairs, left_at(point)));
     let left = [0, 1].map(|point| Left::new(point, traces[point], joining.left(point), &timing));
-    let company = [0, 1].map(|point| Acquaintances::new(point, traces, &joining.pairs));
+    let company =
+        [0, 1].map(|point| Acquaintances::new(point, traces, &joining.pairs, left_at(1 - point)));
     for point in [0, 1] {
         for place in joining.left(point) {
             let trace = &traces[point][place];

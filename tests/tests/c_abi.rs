@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use dissector_core::connection::{ENUMERATIONS, Finding, Outcome};
+use dissector_core::connection::{ENUMERATIONS, Enumeration, Finding, Outcome};
 use testkit::folders::target_folder;
 use testkit::workspace_root;
 use tests::{finish, rows, samples, text};

@@ -48,8 +48,9 @@ const FRAMES_PER_REPORT: u64 = 1 << 12;
 /// let mut capture = Capture::new(&file[..])?;
 /// while capture.next_packet()?.is_some() {}
 /// assert_eq!(capture.frames(), merged.files.iter().map(|file| file.frames).sum());
+/// // The server's first frame is the first of all.
 /// let names: Vec<_> = capture.interfaces().filter_map(|it| it.name).collect();
-/// assert_eq!(names, ["client".into(), "server".into()]);
+/// assert_eq!(names, ["server".into(), "client".into()]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]

@@ -15,7 +15,7 @@ use crate::wire::TcpFlags;
 
 /// What two points have seen, compared.
 ///
-/// See the [module](self) for an example.
+/// See the [module](crate::compare) for an example.
 #[derive(Debug)]
 pub struct Comparison {
     pub(super) points: [Observation; 2],

@@ -130,7 +130,8 @@ fn failures_by_colour_and_button() {
     let cells = window.packets().cells();
     desktop.click(cells[3][1].middle(), 1);
     desktop.park_mouse();
-    let [_, red, green, blue] = RULES[0].background.to_be_bytes();
+    let failure = RULES.iter().find(|rule| rule.name == "Failed").expect("the rule of failures");
+    let [_, red, green, blue] = failure.background.to_be_bytes();
     wait_until("the colour of a failure", || {
         desktop.picture().ground(cells[0][1].place()) == [red, green, blue]
     });

@@ -154,10 +154,9 @@ impl<'a> Direction<'a> {
         self.tier(&mut links, |_, content| with_id(content), fits);
         let keeps_id = |(near, _): (usize, usize)| self.near[near].identification().is_some();
         let keeps_ids = links.linked().any(keeps_id);
-        let id = |content: Content| {
-            let content = content.without_window();
-            if keeps_ids { content } else { content.without_id() }
-        };
+        let id = |content: Content| if keeps_ids { content } else { content.without_id() };
+        self.tier(&mut links, |_, content| Some(id(content)), fits);
+        let id = |content: Content| id(content.without_window());
         self.tier(&mut links, |_, content| Some(id(content)), fits);
         self.tier(&mut links, |_, content| Some(id(content).core()), fits);
         self.link_by_octets(&mut links, can_follow);
@@ -229,7 +228,7 @@ impl<'a> Direction<'a> {
                 links.near_of[*came] = Some(*left);
                 continue;
             }
-            let is_alike = near.iter().any(|(content, ..)| !content.is_unique());
+            let is_alike = near.iter().any(|(content, ..)| content.id.is_none());
             // Second captures are copies that need no partner, so the others come first.
             let (seconds, firsts): (Vec<_>, Vec<_>) = far
                 .iter()

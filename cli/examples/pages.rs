@@ -5,7 +5,7 @@
 
 #![allow(dead_code, reason = "the command line is the command's own")]
 
-#[path = "../src/args.rs"]
+#[path = "../src/args/mod.rs"]
 mod args;
 
 use std::error::Error;

@@ -2,20 +2,14 @@
 
 mod args;
 mod compare;
-mod connections;
 mod counted;
 mod explain;
-mod input;
-mod interrupt;
 mod journey;
 mod ladder;
-mod merge;
 mod output;
-mod packets;
-mod points;
-mod progress;
-mod selection;
-mod servers;
+mod reading;
+mod rewrite;
+mod rows;
 mod timeline;
 
 use std::io::{self, IsTerminal, Write};
@@ -26,6 +20,9 @@ use clap::Parser;
 
 use crate::args::{Cli, Colour, Command, Format, RowArgs};
 use crate::output::RowFormat;
+use crate::reading::{input, interrupt};
+use crate::rewrite::merge;
+use crate::rows::{connections, packets, servers};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

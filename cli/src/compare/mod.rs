@@ -28,10 +28,10 @@ use self::row::CompareRow;
 use self::table::{COLUMNS, Line};
 use crate::args::{CompareArgs, FailOnWay, Format, Source};
 use crate::counted::{Tally, Witnesses};
-use crate::input::{self, DISORDER_ADVICE, Ending, Input};
 use crate::output::page::Page;
 use crate::output::{MadeRows, RowFormat, Sink};
-use crate::points::Points;
+use crate::reading::input::{self, DISORDER_ADVICE, Ending, Input};
+use crate::reading::points::Points;
 use crate::{Done, Failure, warn};
 
 /// Width of prose, where the output is no terminal.

@@ -9,9 +9,9 @@ use dissector_core::compare::{Coverage, Observation, Observer};
 use dissector_core::{FollowEvent, FollowOptions, FollowSummary, follow_packets};
 
 use crate::Failure;
-use crate::input::{Ending, Input};
-use crate::points::Point;
-use crate::progress::Progress;
+use crate::reading::input::{Ending, Input};
+use crate::reading::points::Point;
+use crate::reading::progress::Progress;
 
 /// Calls `read` for each point, in a thread of its own, with the place of the point, the names of its
 /// files and what is to be read.

@@ -22,8 +22,9 @@ use crate::output::Output;
 use crate::output::page::Page;
 use crate::output::style::{FAINT, outcome_style};
 use crate::output::units::duration;
+use crate::reading::input;
 use crate::timeline::{self, Event, Timeline, labels};
-use crate::{Done, Failure, input, warn};
+use crate::{Done, Failure, warn};
 
 /// Longest lines on a wide terminal: longer ones are hard to read.
 const MOST_COLUMNS: usize = 100;

@@ -16,8 +16,8 @@ use crate::compare::order::{in_order, neighbours};
 use crate::compare::reading::{observe_with, read_points};
 use crate::compare::{clock, head};
 use crate::counted::{Tally, Witnesses};
-use crate::input::{Ending, can_be_read_again};
-use crate::points::{Point, Points};
+use crate::reading::input::{Ending, can_be_read_again};
+use crate::reading::points::{Point, Points};
 use crate::timeline::{Recorder, Timeline};
 
 /// The first matching connections.

@@ -7,8 +7,9 @@ mod text;
 
 use crate::args::{Drawing, LadderArgs};
 use crate::output::Output;
+use crate::reading::input;
 use crate::timeline;
-use crate::{Done, Failure, input, warn};
+use crate::{Done, Failure, warn};
 
 pub fn run(arguments: &LadderArgs) -> Result<Done, Failure> {
     if let Some(points) = arguments.captures.points() {

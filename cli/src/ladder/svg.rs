@@ -5,8 +5,8 @@ use std::fmt::{self, Write};
 use dissector_core::connection::{ColourRole, Repeat, Side, StageClass, State, States};
 use jiff::Timestamp;
 
-use crate::input::shown;
 use crate::output::units::duration;
+use crate::reading::input::shown;
 use crate::timeline::{Arrival, Event, IcmpEvent, Run, SegmentEvent, Timeline, labels};
 
 // Lengths are in pixels. The first three are the right ends of frame numbers and times, and the axis.

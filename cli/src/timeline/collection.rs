@@ -8,8 +8,8 @@ use super::Timeline;
 use super::recorder::Recorder;
 use crate::Failure;
 use crate::args::{Select, Source};
-use crate::input::{Ending, Input};
-use crate::selection::Selection;
+use crate::reading::input::{Ending, Input};
+use crate::reading::selection::Selection;
 
 /// Timelines of the first matching connections.
 pub struct Timelines {

@@ -14,7 +14,7 @@ use super::event::{
 use super::identification::Identifications;
 use super::sent::SentOctets;
 use super::{RepeatedSynAck, Timeline};
-use crate::input::shown;
+use crate::reading::input::shown;
 
 /// Plain segments at the start of a run that have an event each.
 const RUN_HEAD: u32 = 3;

@@ -19,8 +19,9 @@ use crate::journey::{self, Journey};
 use crate::output::Output;
 use crate::output::page::Page;
 use crate::output::style::{FAINT, colour_style, outcome_style};
-use crate::points::Points;
-use crate::{Done, Failure, input, warn};
+use crate::reading::input;
+use crate::reading::points::Points;
+use crate::{Done, Failure, warn};
 
 pub fn run(arguments: &ExplainArgs, points: &PointFiles) -> Result<Done, Failure> {
     let points_named = Points::of(points)?;

@@ -7,8 +7,9 @@ mod text;
 
 use crate::args::{Drawing, LadderArgs, PointFiles};
 use crate::output::Output;
-use crate::points::Points;
-use crate::{Done, Failure, input, journey, warn};
+use crate::reading::input;
+use crate::reading::points::Points;
+use crate::{Done, Failure, journey, warn};
 
 pub fn run(arguments: &LadderArgs, points: &PointFiles) -> Result<Done, Failure> {
     input::keep_apart(arguments.output.as_deref(), &Points::of(points)?.files())?;

@@ -11,8 +11,9 @@ use dissector_core::capture::{self, CaptureError, Captures, FileError};
 use dissector_core::{DEFAULT_LIMIT, FollowOptions, FollowSummary};
 
 use crate::args::Source;
-use crate::progress::Progress;
-use crate::{Failure, interrupt, warn};
+use crate::reading::interrupt;
+use crate::reading::progress::Progress;
+use crate::{Failure, warn};
 
 /// Captures being read as one stream, in order of time.
 pub struct Input {

@@ -10,11 +10,11 @@ use dissector_core::wire::TcpFlags;
 use dissector_core::{FollowEvent, FollowedPacket, Segment, follow_packets};
 
 use crate::args::RowArgs;
-use crate::input::Input;
 use crate::output::Sink;
 use crate::output::row::{Tcpdump, row};
 use crate::output::style::{FAINT, stage_style};
-use crate::selection::Selection;
+use crate::reading::input::Input;
+use crate::reading::selection::Selection;
 use crate::{Done, Failure};
 
 pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {

@@ -8,7 +8,7 @@ use fixedbitset::FixedBitSet;
 
 use crate::Failure;
 use crate::args::{Select, Source};
-use crate::input::{Input, can_be_read_again};
+use crate::reading::input::{Input, can_be_read_again};
 
 /// Values of one option are alternatives; a connection has to match every option.
 impl Select {

@@ -8,12 +8,12 @@ use dissector_core::connection::{ColourRole, FailureColumn, Verdict};
 use dissector_core::{ClosedConnection, ServerTally, follow_map};
 
 use crate::args::RowArgs;
-use crate::input::Input;
 use crate::output::Sink;
 use crate::output::row::row;
 use crate::output::style::colour_style;
 use crate::output::table::{Align, Shown, Title, lay_out};
 use crate::output::units::duration;
+use crate::reading::input::Input;
 use crate::{Done, Failure};
 
 pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {

@@ -12,10 +12,11 @@ use crate::args::{ClockCorrection, MergeArgs};
 use crate::compare::clock;
 use crate::compare::order::neighbours;
 use crate::compare::reading::read_points;
-use crate::input::{self, can_be_read_again, shown, unreadable};
-use crate::points::{Point, Points};
-use crate::progress::Progress;
-use crate::{Done, Failure, interrupt, warn};
+use crate::reading::input::{self, can_be_read_again, shown, unreadable};
+use crate::reading::interrupt;
+use crate::reading::points::{Point, Points};
+use crate::reading::progress::Progress;
+use crate::{Done, Failure, warn};
 
 /// The name that the output gives for what wrote it.
 const APPLICATION: &str = concat!("tcphs ", env!("CARGO_PKG_VERSION"), " merge");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::args::{AtPoint, PointFiles, PointOptions, SEPARATOR, Source};
-use crate::input::{self, Input, is_stdin};
+use crate::reading::input::{self, Input, is_stdin};
 use crate::{Failure, warn};
 
 /// Endings of names of captures, from the last to the first.

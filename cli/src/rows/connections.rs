@@ -10,12 +10,12 @@ use dissector_core::connection::{
 use dissector_core::{ClosedConnection, follow_map};
 
 use crate::args::{RowArgs, Select};
-use crate::input::Input;
 use crate::output::row::{Label, row};
 use crate::output::style::outcome_style;
 use crate::output::table::{Align, Shown, Title, lay_out};
 use crate::output::units::{count, duration};
 use crate::output::{MadeRows, RowFormat, Sink};
+use crate::reading::input::Input;
 use crate::{Done, Failure};
 
 pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
@@ -239,7 +239,7 @@ fn table(lines: &[Line], columns: Option<usize>) -> String {
 mod tests {
     use super::*;
     use crate::output::row::Row;
-    use crate::packets::PacketRow;
+    use crate::rows::packets::PacketRow;
     use dissector_core::schema::{FIELDS, Known};
 
     /// The columns that only rows have: position, addresses by sender, and what needs no filter.

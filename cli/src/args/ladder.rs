@@ -1,0 +1,53 @@
+//! `ladder`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{FailOn, OneOrMore, Select};
+
+pub const LADDER: &str = "\
+Examples:
+  tcphs ladder --conn 3 capture.pcapng
+  tcphs ladder --failed --max 5 capture.pcapng
+  tcphs ladder --conn 3 --format svg --output ticket.svg capture.pcapng
+  tcphs ladder --conn 3 --format mermaid capture.pcapng    for Markdown
+
+Numbers are relative to each side's first, as in Wireshark. STATE? is assumed, STATE is proven by
+the end's own segments. A dashed arrow was sent before; one that ends in × is known not to have
+arrived, or not to have been accepted. Long runs of data are left out.";
+
+#[derive(Args, Debug)]
+pub struct LadderArgs {
+    #[command(flatten)]
+    pub captures: OneOrMore,
+
+    #[command(flatten)]
+    pub select: Select,
+
+    /// Exit with status 3 if any of them failed
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<FailOn>,
+
+    /// How to draw
+    #[arg(long, value_enum, default_value_t = Drawing::Text)]
+    pub format: Drawing,
+
+    /// How many connections to draw at most; svg and mermaid draw one
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub max: usize,
+
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Drawing {
+    /// For the terminal
+    Text,
+    /// A Mermaid sequence diagram, for Markdown
+    Mermaid,
+    /// A picture
+    Svg,
+}

@@ -1,0 +1,124 @@
+//! The command line.
+
+mod compare;
+mod explain;
+mod ladder;
+mod points;
+mod rows;
+mod select;
+mod source;
+
+use anstyle::{AnsiColor, Style};
+use clap::builder::Styles;
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use self::compare::{ClockCorrection, CompareArgs, FailOnWay, MergeArgs};
+pub use self::explain::{CountedOf, ExplainArgs};
+pub use self::ladder::{Drawing, LadderArgs};
+pub use self::points::{AtPoint, PointCounters, PointFiles, PointOptions, SEPARATOR};
+pub use self::rows::{FailOn, Format, RowArgs};
+pub use self::select::Select;
+pub use self::source::{OneOrMore, Source};
+
+const STYLES: Styles = Styles::styled()
+    .header(Style::new().bold())
+    .usage(Style::new().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Green.on_default());
+
+/// Which TCP connections of a capture came up, which failed, and why.
+///
+/// Reads captures (pcap, pcapng) and says of every connection how its handshake went, of every
+/// segment which step it is and what state client and server are in, and of every server how
+/// often it could be reached.
+#[derive(Debug, Parser)]
+#[command(name = "tcphs", version, styles = STYLES, after_help = EXAMPLES, after_long_help = LONG)]
+#[command(arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Colours in the output
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub color: Colour,
+}
+
+macro_rules! examples {
+    () => {
+        "\
+Examples:
+  tcphs connections capture.pcapng               did they come up?
+  tcphs connections --failed capture.pcapng      only those that did not
+  tcphs ladder --conn 3 capture.pcapng           draw connection 3
+  tcphs explain --conn 3 capture.pcapng          what happened to it, and what to check next
+  tcphs servers capture.pcapng                   which servers fail, and how often
+  tcphs compare client.pcapng server.pcapng      what was lost between two points
+"
+    };
+}
+
+const EXAMPLES: &str = concat!(examples!(), "`tcphs help COMMAND` says more about each.");
+
+const LONG: &str = concat!(
+    examples!(),
+    "  tcpdump -U -w - tcp | tcphs packets -          every segment as it comes
+
+`tcphs help COMMAND` says more about each.
+
+Terms:
+  client, server  the sender of the first SYN, and the host it was sent to
+  outcome         how the handshake went: complete, no_reply, refused, unreachable, no_final_ack,
+                  not_accepted, …; `tcphs explain` says what each means
+  failed          the connection did not come up
+  STATE?          an assumed state: the capture cannot show that a segment arrived
+
+Exit status:
+  0  success, also for a capture that was cut short (with a warning)
+  1  something could not be read or written
+  2  the command line is invalid
+  3  a connection failed, and --fail-on was given"
+);
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// One row per connection: did it come up, and if not, why
+    #[command(after_help = rows::CONNECTIONS)]
+    Connections(RowArgs),
+    /// One row per TCP segment: its step, its flags, the states of client and server
+    #[command(after_help = rows::PACKETS)]
+    Packets(RowArgs),
+    /// A ladder diagram: who sent what when, and the states it led to
+    #[command(after_help = ladder::LADDER)]
+    Ladder(LadderArgs),
+    /// One row per server: how many attempts it had, and what became of them
+    #[command(after_help = rows::SERVERS)]
+    Servers(RowArgs),
+    /// Prose: what happened to a connection, what it means, what to check next
+    #[command(after_help = explain::EXPLAIN)]
+    Explain(ExplainArgs),
+    /// Captures of two points: what was lost, changed or answered in between
+    #[command(after_help = compare::COMPARE)]
+    Compare(CompareArgs),
+    /// One capture of several points: an interface a point, in order of time
+    #[command(after_help = compare::MERGE)]
+    Merge(MergeArgs),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

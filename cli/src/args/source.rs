@@ -1,0 +1,52 @@
+//! The captures of one point, or of several in its place.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::points::{AtPoint, PointFiles, PointOptions};
+
+/// The captures to read.
+#[derive(Args, Clone, Debug)]
+pub struct Source {
+    /// Captures to read, as one stream in order of time; - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Number of threads; the output does not depend on it. The default is 2, or 1 on one core;
+    /// always 1 for standard input, packets, ladder and explain
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
+}
+
+/// The captures of one point, or of several.
+#[derive(Args, Clone, Debug)]
+pub struct OneOrMore {
+    /// Captures to read, as one stream in order of time; - for standard input
+    #[arg(required_unless_present = "at", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// A point and a capture of it, as in client=a.pcap, in place of FILE: shows what happened between
+    /// the points. Repeat it for other points, and with the same name for further files of one
+    #[arg(long, value_name = "NAME=FILE")]
+    pub at: Vec<AtPoint>,
+
+    /// Number of threads; the output does not depend on it. The default is 2, or 1 on one core;
+    /// always 1 for standard input, packets, ladder and explain
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
+}
+
+impl OneOrMore {
+    /// The captures of one point.
+    pub fn source(&self) -> Source {
+        Source { files: self.files.clone(), threads: self.threads }
+    }
+
+    /// The points, if there are several.
+    pub fn points(&self) -> Option<PointFiles> {
+        let options = PointOptions { at: self.at.clone(), by_interface: false };
+        (!self.at.is_empty()).then(|| PointFiles { files: self.files.clone(), options })
+    }
+}

@@ -1,0 +1,7 @@
+//! Reading what the command line names: captures, points, and which of their connections.
+
+pub mod input;
+pub mod interrupt;
+pub mod points;
+pub mod progress;
+pub mod selection;

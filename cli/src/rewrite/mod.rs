@@ -1,0 +1,3 @@
+//! The commands that write captures.
+
+pub mod merge;

@@ -3,7 +3,7 @@
 //! `cargo xtask dist-command` runs it. An example, so that the command itself does without the
 //! libraries that write them.
 
-#![allow(dead_code, reason = "the command line is the command's own")]
+#![allow(dead_code, unused_imports, reason = "the command line is the command's own")]
 
 #[path = "../src/args/mod.rs"]
 mod args;

@@ -23,6 +23,7 @@ static const enum_val_t info_places[] = {
     { "off", "Leave the Info column alone", TCPHS_INFO_OFF },
     { "before", "In front of the other protocols' text", TCPHS_INFO_BEFORE },
     { "after", "Behind the other protocols' text", TCPHS_INFO_AFTER },
+    { "short", "The step alone, in front of the other protocols' text", TCPHS_INFO_SHORT },
     { NULL, NULL, -1 },
 };
 
@@ -53,6 +54,7 @@ tcphs_preferences_apply(void)
     settings.state_names = (uint8_t)state_names;
     settings.mark_assumed = mark_assumed;
     settings.every_segment = info_scope == SCOPE_ALL;
+    settings.step_only = tcphs_info_place == TCPHS_INFO_SHORT;
     tcphs_report(tcphs_session_configure(tcphs_file, &settings));
 }
 
@@ -64,7 +66,8 @@ tcphs_preferences_register(void)
     slow_ms = tcphs_settings_default().slow_ms;
 
     prefs_register_enum_preference(module, "info", "Handshake in the Info column",
-        "Where the Info column says which step a segment is, and what state client and server are in.",
+        "Where the Info column says which step a segment is, and what state client and server are in. "
+        "The step alone is enough beside columns with the states.",
         &tcphs_info_place, info_places, false);
     prefs_register_enum_preference(module, "info_scope", "Segments that say so",
         "Whether only segments of a handshake or a close say so, or every TCP segment.",
@@ -78,7 +81,7 @@ tcphs_preferences_register(void)
         "Info column, and as assumed in the packet details.",
         &mark_assumed);
     prefs_register_uint_preference(module, "slow_ms", "Slow handshake (milliseconds)",
-        "A handshake that takes longer than this is a finding (tcphs.expert.slow_handshake).",
+        "A handshake that takes longer than this is slow (tcphs.slow, tcphs.expert.slow_handshake).",
         10, &slow_ms);
     tcphs_points_register(module);
 }

@@ -101,7 +101,7 @@ typedef struct tcphs_view {
     uint8_t text[TCPHS_MAX_TEXT]; ///< The texts.
 } tcphs_view;
 
-/// One expert item of a segment, as Wireshark calls it: a finding and its text.
+/// One expert item of a segment, as Wireshark calls it: a finding, and what its line says after the summary.
 typedef struct tcphs_expert_item {
     uint32_t text; ///< Place in `tcphs_expert_items.text` of a C string, or `TCPHS_NO_TEXT`.
     /// Number of its entry, from 0 in the order of registration: `enum tcphs_finding`, and after its
@@ -118,12 +118,15 @@ typedef struct tcphs_expert_items {
 
 /// The user's settings. `tcphs_settings_default` returns the defaults.
 typedef struct tcphs_settings {
-    uint32_t slow_ms; ///< A handshake that takes longer than this many milliseconds is a finding.
+    uint32_t slow_ms; ///< A handshake that takes longer than this many milliseconds is slow, and a finding.
     /// The names of states in the Info column and in the lines of the details:
     /// `enum tcphs_state_names`. Labels, filters and text fields keep the names of RFC 9293.
     uint8_t state_names;
     bool mark_assumed; ///< Whether assumed states are marked there.
     bool every_segment; ///< Whether the Info column describes every segment, or only those that have a stage.
+    /// Whether the Info column says the step alone, without flags and states, and only where there is a
+    /// step.
+    bool step_only;
 } tcphs_settings;
 
 /// A column of a table.
@@ -155,13 +158,16 @@ typedef struct tcphs_tapped {
     uint8_t destination[16]; ///< Address of the receiver, likewise.
     /// 4 or 6; 0 if sender and receiver are not those of the connection, as for an ICMP error.
     uint8_t ip_version;
-    bool staged; ///< Whether it has a stage; otherwise `label` and `comment` are empty.
+    /// Whether the flow graph shows it: it has a stage, or is an ACK that answers a repeated segment.
+    /// Otherwise `label` and `comment` are empty.
+    bool shown;
     bool later; ///< Whether every frame had been learned before.
     /// Where a file has several points: the points between which an arrow is drawn, C strings. An
     /// empty one stands for the end itself.
     uint8_t points[2][TCPHS_MAX_POINT];
     uint8_t label[TCPHS_MAX_LABEL]; ///< Label of an arrow: the step, a C string.
-    uint8_t comment[TCPHS_MAX_COMMENT]; ///< Comment beside the arrow: connection and states, a C string.
+    /// Comment beside the arrow: states, or what became of the segment, and the connection; a C string.
+    uint8_t comment[TCPHS_MAX_COMMENT];
 } tcphs_tapped;
 
 #ifdef __cplusplus

@@ -98,6 +98,7 @@ enum {
     TCPHS_INFO_OFF,
     TCPHS_INFO_BEFORE,
     TCPHS_INFO_AFTER,
+    TCPHS_INFO_SHORT,
 };
 extern int tcphs_info_place;
 

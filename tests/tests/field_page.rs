@@ -129,6 +129,7 @@ fn kind(kind: FieldKind) -> &'static str {
 const EXAMPLES: &[(&str, &str)] = &[
     ("tcphs.stage", "tcphs.stage in {\"SYN\", \"SYN/ACK\"}"),
     ("tcphs.stage_str", "tcphs.stage_str contains \"RST\""),
+    ("tcphs.stage.copy", "tcphs.stage.copy == \"SYN, again\""),
     ("tcphs.stage.meaning", "tcphs.stage.meaning contains \"server\""),
     ("tcphs.copy", "tcphs.stage == \"SYN\" && tcphs.copy == \"retransmission\""),
     ("tcphs.flags", "tcphs.flags == \"SYN, ACK\""),
@@ -143,6 +144,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("tcphs.server.port", "tcphs.server.port in {80, 443}"),
     ("tcphs.client.state", "tcphs.client.state == \"SYN-SENT\""),
     ("tcphs.server.state", "tcphs.server.state == \"SYN-RECEIVED\""),
+    ("tcphs.states", "tcphs.states == \"ESTABLISHED / SYN-RECEIVED\""),
     ("tcphs.retry", "tcphs.retry >= 2"),
     ("tcphs.rto", "tcphs.rto > 2"),
     ("tcphs.rst.reason", "tcphs.rst.reason == \"abort\""),

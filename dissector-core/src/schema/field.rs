@@ -138,6 +138,8 @@ fields! {
             "The segment is part of the handshake";
         Stage StageStr, "tcphs.stage", Uint8(Stage), "Stage",
             "Part of the segment in the handshake or the close";
+        StageAndCopy, "tcphs.stage.copy", String, "Stage and copy",
+            "Stage of the segment, and whether it was sent before: SYN, again. Absent where there is nothing to say";
         StageMeaning, "tcphs.stage.meaning", String, "Meaning",
             "What a segment of this stage does, in one sentence";
         FinalAck, "tcphs.final_ack", None, "Final ACK",
@@ -180,6 +182,8 @@ fields! {
             "State of the server before the segment";
         ServerStateProven, "tcphs.server.state.proven", Boolean, "Server state proven",
             "Whether the server's own segments prove its state; otherwise delivery is assumed";
+        States, "tcphs.states", String, "States, client / server",
+            "States of client and server after the segment, assumed ones with a question mark: ESTABLISHED? / SYN-RECEIVED";
         Retry, "tcphs.retry", Uint8, "Retry",
             "On SYN, SYN/ACK and FIN: 0 for the original, 1 for the first copy, and so on up to 255";
         Rto, "tcphs.rto", RelativeTime, "Time since previous copy",
@@ -200,6 +204,8 @@ fields! {
             "Name of the point of capture, where a file has several";
     }
     FinalAck {
+        Slow, "tcphs.slow", None, "Slow",
+            "The set-up took longer than the preference tcphs.slow_ms allows";
         SetupTime, "tcphs.setup_time", RelativeTime, "Set-up time",
             "From the first SYN to the final ACK, retries included";
         RttServer, "tcphs.rtt.server", RelativeTime, "Round trip to the server",

@@ -177,6 +177,23 @@ enumeration! {
     }
 }
 
+impl Repeat {
+    /// The word for it beside the name of a segment: `SYN, again`. `None` for an original.
+    ///
+    /// ```
+    /// use dissector_core::connection::Repeat;
+    ///
+    /// assert_eq!(Repeat::Retransmission.word(), Some("again"));
+    /// ```
+    pub const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Original => None,
+            Self::Retransmission => Some("again"),
+            _ => Some(self.label()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

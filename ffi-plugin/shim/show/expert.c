@@ -100,10 +100,13 @@ tcphs_expert_show(packet_info *pinfo, proto_item *item, uint32_t nth)
 
         if (item)
             tcphs_do_not_count((proto_tree *)item);
-        if (found->text == TCPHS_NO_TEXT)
-            expert_add_info(pinfo, item, entry);
-        else
-            expert_add_info_format(pinfo, item, entry, "%s",
+        const proto_item *last = item ? item->last_child : NULL;
+
+        /* Wireshark groups items by their summaries, so these have no numbers:
+         * the numbers follow in the line of the item alone. */
+        expert_add_info(pinfo, item, entry);
+        if (found->text != TCPHS_NO_TEXT && item && item->last_child != last)
+            proto_item_append_text(item->last_child, "%s",
                                    (const char *)items.text + found->text);
     }
     return status;

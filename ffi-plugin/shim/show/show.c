@@ -52,7 +52,7 @@ show_info(packet_info *pinfo)
     if (!others)
         return;
 
-    bool before = tcphs_info_place == TCPHS_INFO_BEFORE || !*others;
+    bool before = tcphs_info_place != TCPHS_INFO_AFTER || !*others;
     const char *first = before ? info : others;
     const char *second = before ? others : info;
     const char *text = joined(pinfo->pool, first, second);

@@ -91,7 +91,7 @@ add_arrow(void *data, packet_info *pinfo, epan_dissect_t *edt, const void *tap_d
     packet_info packet = *pinfo;
     seq_analysis_item_t *arrow;
 
-    if (!tapped->staged)
+    if (!tapped->shown)
         return TAP_PACKET_DONT_REDRAW;
     if (own_addresses)
         set_addresses(&packet, tapped);

@@ -92,7 +92,7 @@ impl Default for tcphs_view {
     }
 }
 
-/// One expert item of a segment, as Wireshark calls it: a finding and its text.
+/// One expert item of a segment, as Wireshark calls it: a finding, and what its line says after the summary.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
 pub struct tcphs_expert_item {

@@ -11,7 +11,7 @@ use c_api::boundary::entry;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tcphs_settings {
-    /// A handshake that takes longer than this many milliseconds is a finding.
+    /// A handshake that takes longer than this many milliseconds is slow, and a finding.
     pub slow_ms: u32,
     /// The names of states in the Info column and in the lines of the details:
     /// `enum tcphs_state_names`. Labels, filters and text fields keep the names of RFC 9293.
@@ -20,6 +20,9 @@ pub struct tcphs_settings {
     pub mark_assumed: bool,
     /// Whether the Info column describes every segment, or only those that have a stage.
     pub every_segment: bool,
+    /// Whether the Info column says the step alone, without flags and states, and only where there is a
+    /// step.
+    pub step_only: bool,
 }
 
 impl tcphs_settings {
@@ -27,7 +30,8 @@ impl tcphs_settings {
         let names = StateNames::from_number(self.state_names);
         let names = names.ok_or(tcphs_status::TCPHS_INVALID_ARGUMENT)?;
         Ok(Settings {
-            every_segment: self.every_segment,
+            every_segment: self.every_segment && !self.step_only,
+            step_only: self.step_only,
             style: Style { names, mark_assumed: self.mark_assumed },
             slow_ns: u64::from(self.slow_ms) * 1_000_000,
         })
@@ -37,12 +41,13 @@ impl tcphs_settings {
 /// The defaults.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcphs_settings_default() -> tcphs_settings {
-    let Settings { every_segment, style, slow_ns } = Settings::default();
+    let Settings { every_segment, step_only, style, slow_ns } = Settings::default();
     tcphs_settings {
         slow_ms: (slow_ns / 1_000_000) as u32,
         state_names: style.names.number(),
         mark_assumed: style.mark_assumed,
         every_segment,
+        step_only,
     }
 }
 

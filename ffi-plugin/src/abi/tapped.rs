@@ -8,7 +8,7 @@ use dissector_core::connection::{Annotation, Role, Stage};
 use super::{tcphs_session, tcphs_status};
 use crate::session::{PointFacts, SegmentFacts};
 use crate::show::fate::{FateText, FateWord};
-use crate::show::text::{Style, TextBuffer, write_states, write_step};
+use crate::show::text::{BothStates, Style, TextBuffer, write_short_info};
 use c_api::boundary::entry;
 use c_api::segment::address_octets;
 
@@ -39,8 +39,9 @@ pub struct tcphs_tapped {
     pub destination: [u8; 16],
     /// 4 or 6; 0 if sender and receiver are not those of the connection, as for an ICMP error.
     pub ip_version: u8,
-    /// Whether it has a stage; otherwise `label` and `comment` are empty.
-    pub staged: bool,
+    /// Whether the flow graph shows it: it has a stage, or is an ACK that answers a repeated segment.
+    /// Otherwise `label` and `comment` are empty.
+    pub shown: bool,
     /// Whether every frame had been learned before.
     pub later: bool,
     /// Where a file has several points: the points between which an arrow is drawn, C strings. An
@@ -48,7 +49,7 @@ pub struct tcphs_tapped {
     pub points: [[u8; TCPHS_MAX_POINT]; 2],
     /// Label of an arrow: the step, a C string.
     pub label: [u8; TCPHS_MAX_LABEL],
-    /// Comment beside the arrow: connection and states, a C string.
+    /// Comment beside the arrow: states, or what became of the segment, and the connection; a C string.
     pub comment: [u8; TCPHS_MAX_COMMENT],
 }
 
@@ -62,7 +63,7 @@ impl Default for tcphs_tapped {
             source: [0; 16],
             destination: [0; 16],
             ip_version: 0,
-            staged: false,
+            shown: false,
             later: false,
             points: [[0; TCPHS_MAX_POINT]; 2],
             label: [0; TCPHS_MAX_LABEL],
@@ -77,7 +78,7 @@ impl tcphs_tapped {
         self.later = later;
         self.connection = annotation.connection;
         self.half = facts.point.map_or(annotation.connection, |point| point.half());
-        self.staged = annotation.stage != Stage::None;
+        self.shown = annotation.stage != Stage::None || facts.answers_a_copy;
         self.ip_version = 0;
         let ends = [facts.connection.client(), facts.connection.server()];
         match annotation.sender {
@@ -87,7 +88,7 @@ impl tcphs_tapped {
         }
         (self.label[0], self.comment[0]) = (0, 0);
         self.points = [[0; TCPHS_MAX_POINT]; 2];
-        if self.staged {
+        if self.shown {
             let point = facts.point;
             write(&mut self.label, Label { annotation: &annotation, point });
             write(
@@ -116,7 +117,7 @@ fn write(room: &mut [u8], text: impl Display) {
     }
 }
 
-/// `2/3 SYN/ACK`, `1/3 SYN, lost`.
+/// `2/3 SYN/ACK`, `1/3 SYN, again`, `1/3 SYN, lost`.
 struct Label<'a> {
     annotation: &'a Annotation,
     point: Option<PointFacts<'a>>,
@@ -124,14 +125,18 @@ struct Label<'a> {
 
 impl Display for Label<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write_step(f, self.annotation)?;
+        match self.annotation.stage {
+            // It has no stage because it was sent before.
+            Stage::None => f.write_str("ACK, again")?,
+            _ => write_short_info(f, self.annotation)?,
+        }
         let fate = self.point.map(|point| FateWord(point).to_string()).unwrap_or_default();
         write!(f, "{}{fate}", if fate.is_empty() { "" } else { ", " })
     }
 }
 
-/// `connection 0: client ESTABLISHED?, server SYN-RECEIVED`; in front of the states what became of the
-/// segment between points.
+/// `ESTABLISHED? / SYN-RECEIVED, conn 0`. Wireshark cuts a comment after about 45 characters, so what became
+/// of a segment between points takes the place of the states.
 struct Comment<'a> {
     annotation: &'a Annotation,
     style: Style,
@@ -140,12 +145,13 @@ struct Comment<'a> {
 
 impl Display for Comment<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "connection {}: ", self.annotation.connection)?;
-        if let Some(point) = self.point {
-            let fate = FateText(point).to_string();
-            write!(f, "{fate}{}", if fate.is_empty() { "" } else { "; " })?;
+        let Self { annotation, style, point } = *self;
+        let fate = point.map(|point| FateText(point).to_string()).unwrap_or_default();
+        match &*fate {
+            "" => write!(f, "{}", BothStates { annotation, style })?,
+            fate => f.write_str(fate)?,
         }
-        write_states(f, self.annotation, self.style)
+        write!(f, ", conn {}", annotation.connection)
     }
 }
 
@@ -192,12 +198,12 @@ mod tests {
         handshake(&mut session);
         let mut tapped = tcphs_tapped::default();
         tapped.fill(&session.segment(2, 0).unwrap(), false);
-        assert!(tapped.staged && tapped.ip_version == 4);
+        assert!(tapped.shown && tapped.ip_version == 4);
         assert_eq!((tapped.source_port, tapped.destination_port), (80, 40000));
         assert_eq!(tapped.source[..4], [10, 0, 0, 2]);
         let text = |octets: &[u8]| CStr::from_bytes_until_nul(octets).unwrap().to_owned();
         assert_eq!(text(&tapped.label).as_c_str(), c"2/3 SYN/ACK");
-        let comment = c"connection 0: client ESTABLISHED?, server SYN-RECEIVED";
+        let comment = c"ESTABLISHED? / SYN-RECEIVED, conn 0";
         assert_eq!(text(&tapped.comment).as_c_str(), comment);
     }
 

@@ -3,6 +3,7 @@
 //! Wireshark dissects each frame once in the order of the file, and later any number of times in any
 //! order. The engine takes a frame in the first time; later calls only read what was stored then.
 
+mod answers;
 mod chunks;
 mod connections;
 mod frames;
@@ -13,10 +14,11 @@ mod syns;
 
 use std::net::IpAddr;
 
-use dissector_core::connection::{Annotation, Connection, Path, Side, Stage};
+use dissector_core::connection::{Annotation, Connection, HandshakeTimes, Path, Side, Stage};
 use dissector_core::wire::{SynSignature, TcpFlags};
 use dissector_core::{ConnectionTable, DEFAULT_LIMIT, IcmpError, Segment};
 
+use crate::session::answers::Answers;
 use crate::session::connections::Connections;
 pub use crate::session::connections::Landmarks;
 use crate::session::points::{Crossed, Interface, Points};
@@ -33,6 +35,7 @@ pub struct Session {
     table: ConnectionTable,
     store: Store,
     connections: Connections,
+    answers: Answers,
     /// The points of a file that has several; then the table stays empty.
     points: Option<Box<Points>>,
     /// Connections that a table holds at once.
@@ -53,14 +56,21 @@ pub struct Session {
 pub struct Settings {
     /// Whether the Info column describes every segment, or only those that have a stage.
     pub every_segment: bool,
+    /// Whether the Info column says the step alone, without flags and states.
+    pub step_only: bool,
     pub style: Style,
-    /// A handshake that takes longer is a finding.
+    /// A handshake that takes longer is slow.
     pub slow_ns: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { every_segment: false, style: Style::default(), slow_ns: 1_000_000_000 }
+        Self {
+            every_segment: false,
+            step_only: false,
+            style: Style::default(),
+            slow_ns: 1_000_000_000,
+        }
     }
 }
 
@@ -85,11 +95,20 @@ pub struct SegmentFacts<'a> {
     pub icmp: Option<&'a IcmpMessage>,
     /// Whether it is the first or last segment of a kind in its connection.
     pub landmarks: Landmarks,
+    /// Whether it is an ACK that was sent before, and answers a repeated SYN/ACK or FIN.
+    pub answers_a_copy: bool,
     /// Evidence in later frames for the assumed states of client and server.
     pub evidence: [Option<Evidence>; 2],
     pub settings: Settings,
     /// Where a file has several points, what these say of the segment.
     pub point: Option<PointFacts<'a>>,
+}
+
+impl SegmentFacts<'_> {
+    /// Whether a handshake that took so long is slow. The user decides what is slow.
+    pub fn is_slow(&self, times: &HandshakeTimes) -> bool {
+        times.setup_time_ns.is_some_and(|setup_ns| setup_ns > self.settings.slow_ns)
+    }
 }
 
 /// What the points of a file say of one segment.
@@ -164,14 +183,17 @@ impl Session {
     /// segments.
     pub fn learn(&mut self, frame: u32, segment: &Segment<'_>) {
         if let Some(points) = &mut self.points {
-            let place = points.learn(frame, segment, &mut self.store);
-            self.syns.note(segment, place);
+            if let Some((place, annotation)) = points.learn(frame, segment, &mut self.store) {
+                self.answers.note(segment, &annotation, place);
+                self.syns.note(segment, place);
+            }
             return;
         }
         let annotation = self.table.observe(segment);
         let place = self.store.push(frame, &annotation);
         self.keep_closed();
         self.connections.note(&self.table, &annotation, place);
+        self.answers.note(segment, &annotation, place);
         self.syns.note(segment, place);
     }
 
@@ -263,6 +285,7 @@ impl Session {
             syn: if annotation.flags.contains(TcpFlags::SYN) { self.syns.get(place) } else { None },
             icmp: if annotation.stage == Stage::IcmpError { self.icmp_at(place) } else { None },
             landmarks: connections.landmarks(id, place),
+            answers_a_copy: self.answers.contains(place),
             evidence: Side::BOTH.map(|side| self.proofs.of(half, side, place)),
             settings: self.settings,
             point,
@@ -297,7 +320,7 @@ impl Session {
     /// Changes the settings for everything that is shown from now on.
     pub fn configure(&mut self, settings: Settings) {
         self.settings = settings;
-        self.texts = InfoTexts::new(settings.style);
+        self.texts = InfoTexts::new(settings.style, settings.step_only);
     }
 
     /// The text of the Info column for a frame, and a NUL; `None` if the frame adds none. On `later`

@@ -60,10 +60,8 @@ fn findings(facts: &SegmentFacts<'_>, later: bool) -> (FindingSet, Option<Verdic
     // The times of the handshake are known with the final ACK; the rest depends on later segments.
     if later && facts.landmarks != Landmarks::default() || annotation.final_ack {
         let verdict = verdict.insert(facts.connection.verdict_at(facts.now_ns));
-        // The user decides what is slow.
         findings.remove(Finding::SlowHandshake);
-        let setup_ns = verdict.times.setup_time_ns.filter(|_| annotation.final_ack);
-        if setup_ns.is_some_and(|setup_ns| setup_ns > facts.settings.slow_ns) {
+        if annotation.final_ack && facts.is_slow(&verdict.times) {
             findings.insert(Finding::SlowHandshake);
         }
         if later {

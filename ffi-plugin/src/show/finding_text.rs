@@ -1,4 +1,5 @@
-//! The text of a finding on a segment: its sentence, with numbers if they are known.
+//! The text of a finding on a segment: a summary, which is the same for all segments, and after it the numbers
+//! and the likely causes.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -9,7 +10,24 @@ use dissector_core::wire::{TcpFlags, TcpOption};
 use crate::session::{IcmpMessage, SegmentFacts};
 use crate::show::text::Milliseconds;
 
-/// A finding on a segment.
+/// The observation alone, without numbers and likely causes. Wireshark groups findings by it.
+pub fn summary(finding: Finding) -> &'static str {
+    let text = finding.text();
+    let end = text.find([':', ';']).unwrap_or(text.len());
+    text[..end].trim_end_matches('.')
+}
+
+/// What stands behind the summary: ` `, `: ` or `; ` and so on, and the likely causes.
+fn rest(finding: Finding) -> &'static str {
+    &finding.text()[summary(finding).len()..]
+}
+
+/// The likely causes alone.
+fn causes(finding: Finding) -> &'static str {
+    rest(finding).trim_start_matches([':', ';', ' '])
+}
+
+/// A finding on a segment: its line of the packet details after the summary.
 pub struct Line<'a> {
     pub finding: Finding,
     pub facts: &'a SegmentFacts<'a>,
@@ -19,99 +37,87 @@ pub struct Line<'a> {
 
 impl Display for Line<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let text = self.finding.text();
-        // The sentence alone is complete.
-        match self.numbers(f) {
-            Some(written) => written,
-            None => f.write_str(text),
-        }
+        // The sentence is complete without numbers.
+        self.numbers(f).unwrap_or_else(|| f.write_str(rest(self.finding)))
     }
 }
 
 impl Line<'_> {
-    /// Writes the sentence with its numbers; `None` if there are none.
+    /// Writes numbers and causes; `None` if there are no numbers.
     fn numbers(&self, f: &mut Formatter<'_>) -> Option<fmt::Result> {
         let annotation = self.facts.annotation;
+        let causes = causes(self.finding);
         Some(match self.finding {
             Finding::HandshakeComplete => write_complete(f, self.verdict?),
             Finding::SlowHandshake => write_slow(f, self.verdict?),
-            Finding::SynRetx | Finding::SynAckRetx => write_copy(f, self, "")?,
-            Finding::SynAckRetxAfterAck | Finding::SynAckRetxCrossed => {
-                write_copy(f, self, self.finding.text())?
+            Finding::SynRetx
+            | Finding::SynAckRetx
+            | Finding::SynAckRetxAfterAck
+            | Finding::SynAckRetxCrossed => {
+                let rto_ns = annotation.rto_ns()?;
+                let after = if causes.is_empty() { "" } else { "; " };
+                write!(f, ": copy {}, after {}{after}{causes}", annotation.retry, Seconds(rto_ns))
             }
             Finding::NoReply | Finding::NoFinalAck | Finding::NotAccepted => {
                 self.write_silence(f, self.verdict?)
             }
             Finding::Unreachable => {
                 let error = self.facts.icmp?;
-                write_icmp(f, error).and_then(|()| write!(f, ": {}", causes(self.finding)))
+                write_icmp(f, error).and_then(|()| write!(f, "; {causes}"))
             }
             Finding::BadSynAck => {
                 let acknowledged = self.facts.syn.as_ref()?.tcp.acknowledgment;
                 let expected = self.facts.connection.client_isn()? + 1;
-                write!(f, "The SYN/ACK acknowledges {acknowledged}, expected {expected}: ")
-                    .and_then(|()| f.write_str(causes(self.finding)))
+                write!(f, ": it acknowledges {acknowledged}, expected {expected}; {causes}")
             }
             Finding::RstIgnored => {
                 let frame = self.facts.connection.ignored_rst_frame()?;
-                write!(f, "The connection goes on after the RST in frame {frame}: ")
-                    .and_then(|()| f.write_str(causes(self.finding)))
+                write!(f, " in frame {frame}: {causes}")
             }
             Finding::RstTtlMismatch => {
                 let (ttl, other) = annotation.differing_ttls()?;
-                write!(f, "TTL {ttl}, other packets of this host {other}: ")
-                    .and_then(|()| f.write_str(causes(self.finding)))
+                write!(f, ": {ttl} instead of {other}; {causes}")
             }
             Finding::DuplicateFrame => {
                 let (ttl, first) = annotation.differing_ttls()?;
-                write!(f, "{}; TTL {ttl}, first {first}", self.finding.text().trim_end_matches('.'))
+                write!(f, ": TTL {ttl}, first {first}; {causes}")
             }
             Finding::TfoFallback if !annotation.flags.contains(TcpFlags::ACK) => {
-                f.write_str("SYN sent again without Fast Open.")
+                f.write_str(": SYN sent again without Fast Open.")
             }
             Finding::MssSmall => {
                 let mss = self.option(|option| match option {
                     TcpOption::Mss(mss) => Some(mss),
                     _ => None,
                 })?;
-                let default = if self.facts.connection.client().is_ipv6() { 1220 } else { 536 };
-                write!(f, "The maximum segment size, {mss}, is below the default of {default} octets.")
+                write!(f, ": {mss}")
             }
             Finding::WscaleOneSided => {
                 self.facts.syn.as_ref()?;
-                let scaled = self
-                    .option(|option| matches!(option, TcpOption::WindowScale(_)).then_some(()));
+                let scaled =
+                    self.option(|option| matches!(option, TcpOption::WindowScale(_)).then_some(()));
                 let side = if scaled.is_some() { "server" } else { "client" };
-                let rest = self.finding.text().trim_start_matches("Only one side ");
-                write!(f, "Only the {side} {rest}")
+                write!(f, ": the {side}; {causes}")
             }
             Finding::PortReused if self.facts.connection.reuses_numbers() => f.write_str(
-                "A new connection on addresses and ports that were used before, with an initial \
-                 sequence number that the last one has used already: an end in TIME-WAIT may refuse \
-                 it, unless timestamps tell the two apart.",
+                ", with an initial sequence number that the last one has used already: an end in \
+                 TIME-WAIT may refuse it, unless timestamps tell the two apart.",
             ),
             _ => return None,
         })
     }
 
-    /// `4 SYNs in 7.2 s, nothing came back: host down, …`.
+    /// `: 4 SYNs in 7.2 s; host down, …`.
     fn write_silence(&self, f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
         let connection = self.facts.connection;
-        let (count, name, span_ns, what) = match self.finding {
+        let (count, name, span_ns) = match self.finding {
             Finding::NoReply => {
                 let span_ns = connection.last_ns().saturating_sub(connection.first_ns());
-                (verdict.syn_count, "SYN", span_ns.max(0) as u64, "nothing acceptable came back")
+                (verdict.syn_count, "SYN", span_ns.max(0) as u64)
             }
-            Finding::NoFinalAck => {
-                let span_ns = connection.synack_span_ns();
-                (verdict.synack_count, "SYN/ACK", span_ns, "nothing came back")
-            }
-            _ => {
-                let span_ns = connection.synack_span_ns();
-                (verdict.synack_count, "SYN/ACK", span_ns, "although it was acknowledged")
-            }
+            _ => (verdict.synack_count, "SYN/ACK", connection.synack_span_ns()),
         };
-        write!(f, "{count} {name}{}", if count == 1 { "" } else { "s" })?;
+        write!(f, ": {count} {name}{}", if count == 1 { "" } else { "s" })?;
         if count > 1 {
             write!(f, " in {}", Seconds(span_ns))?;
         }
@@ -120,9 +126,9 @@ impl Line<'_> {
         {
             let s = if rejected.count == 1 { "" } else { "s" };
             let flaw = rejected.flaw();
-            return write!(f, ", {what} but {} RST{s} to be ignored: {flaw}", rejected.count);
+            return write!(f, ", but {} RST{s} to be ignored: {flaw}", rejected.count);
         }
-        write!(f, ", {what}: {}", causes(self.finding))
+        write!(f, "; {}", causes(self.finding))
     }
 
     /// The first option of this SYN for which `wanted` returns something.
@@ -132,41 +138,23 @@ impl Line<'_> {
     }
 }
 
-/// The likely causes, after the colon.
-fn causes(finding: Finding) -> &'static str {
-    let text = finding.text();
-    text.split_once(": ").map_or(text, |(_, causes)| causes)
-}
-
-/// `SYN copy 2, after 2.03 s`, and `meaning` if it is not empty.
-fn write_copy(f: &mut Formatter<'_>, line: &Line<'_>, meaning: &str) -> Option<fmt::Result> {
-    let annotation = line.facts.annotation;
-    let rto_ns = annotation.rto_ns()?;
-    let name = if annotation.flags.contains(TcpFlags::ACK) { "SYN/ACK" } else { "SYN" };
-    let written = write!(f, "{name} copy {}, after {}", annotation.retry, Seconds(rto_ns));
-    Some(match meaning {
-        "" => written,
-        _ => written.and_then(|()| write!(f, ". {meaning}")),
-    })
-}
-
-/// `ICMP 3/13 (administratively prohibited) from 198.51.100.2`.
+/// `: ICMP 3/13 (administratively prohibited) from 198.51.100.2`.
 fn write_icmp(f: &mut Formatter<'_>, error: &IcmpMessage) -> fmt::Result {
     let IcmpMessage { router, kind, code } = *error;
     let name = if router.is_ipv6() { "ICMPv6" } else { "ICMP" };
-    write!(f, "{name} {kind}/{code}")?;
+    write!(f, ": {name} {kind}/{code}")?;
     if let Some(meaning) = IcmpError::meaning(router.is_ipv6(), kind, code) {
         write!(f, " ({meaning})")?;
     }
     write!(f, " from {router}")
 }
 
-/// `3-way handshake complete in 21.0 ms (server 20.0, client 1.0)`; after repeated SYNs `3-way
+/// `: 3-way handshake complete in 21.0 ms (server 20.0, client 1.0)`; after repeated SYNs `: 3-way
 /// handshake complete in 1041.0 ms, 1020.0 of it for repeated SYNs (server about 20.0, client 1.0)`.
 fn write_complete(f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
     f.write_str(match verdict.open_type {
-        OpenType::ThreeWay => "3-way handshake complete",
-        _ => "Handshake complete",
+        OpenType::ThreeWay => ": 3-way handshake complete",
+        _ => ": handshake complete",
     })?;
     let times = &verdict.times;
     if let Some(setup_ns) = times.setup_time_ns {
@@ -185,12 +173,10 @@ fn write_complete(f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
     }
 }
 
-/// `The set-up took 1.04 s, of which 1.02 s for repeated SYNs`.
+/// `: 1.04 s, of which 1.02 s for repeated SYNs`.
 fn write_slow(f: &mut Formatter<'_>, verdict: &Verdict) -> fmt::Result {
-    let Some(setup_ns) = verdict.times.setup_time_ns else {
-        return f.write_str(Finding::SlowHandshake.text());
-    };
-    write!(f, "The set-up took {}", Seconds(setup_ns))?;
+    let Some(setup_ns) = verdict.times.setup_time_ns else { return Ok(()) };
+    write!(f, ": {}", Seconds(setup_ns))?;
     match retries_ns(verdict) {
         Some(retries_ns) => {
             write!(f, ", of which {}{} for repeated SYNs", about(verdict), Seconds(retries_ns))
@@ -255,7 +241,8 @@ mod tests {
             facts.annotation.findings.contains(finding) || verdict.findings.contains(finding),
             "{finding} is noted"
         );
-        Line { finding, facts: &facts, verdict: Some(&verdict) }.to_string()
+        let line = Line { finding, facts: &facts, verdict: Some(&verdict) };
+        format!("{}{line}", summary(finding))
     }
 
     fn begins(text: &str, start: &str) {
@@ -266,11 +253,25 @@ mod tests {
     const SYN_ACK: u8 = 0x12;
 
     #[test]
+    fn a_summary_is_short_and_the_same_for_every_segment() {
+        assert_eq!(summary(Finding::Refused), "The SYN is refused");
+        assert_eq!(summary(Finding::SimultaneousOpen), "Both sides opened at once");
+        for &finding in Finding::ALL {
+            assert!(!summary(finding).is_empty() && summary(finding).len() <= 100, "{finding}");
+            assert_eq!(format!("{}{}", summary(finding), rest(finding)), finding.text());
+        }
+    }
+
+    #[test]
     fn numbers_stand_in_the_text() {
         let mut session = Session::default();
         handshake(&mut session);
         let complete = line(&session, Finding::HandshakeComplete, 3);
-        assert_eq!(complete, "3-way handshake complete in 20.0 ms (server 10.0, client 10.0)");
+        assert_eq!(
+            complete,
+            "Each side's SYN was acknowledged by the other: 3-way handshake complete in 20.0 ms \
+             (server 10.0, client 10.0)"
+        );
         assert_eq!(Seconds(1_023_000_000).to_string(), "1.02 s");
         assert_eq!(Milliseconds(42_000).to_string(), "0.042");
     }
@@ -284,8 +285,8 @@ mod tests {
         // Without timestamps, the last SYN is taken for the one that was answered.
         assert_eq!(
             complete,
-            "3-way handshake complete in 30.0 ms, about 10.0 of it for repeated SYNs \
-             (about server 10.0, client 10.0)"
+            "Each side's SYN was acknowledged by the other: 3-way handshake complete in 30.0 ms, \
+             about 10.0 of it for repeated SYNs (about server 10.0, client 10.0)"
         );
     }
 
@@ -295,16 +296,17 @@ mod tests {
         let session = learned(&[syn, syn, syn]);
         begins(
             &line(&session, Finding::NoReply, 3),
-            "3 SYNs in 0.020 s, nothing acceptable came back: host",
+            "Nothing acceptable answers the SYN: 3 SYNs in 0.020 s; host",
         );
         let answer = (octets(SYN_ACK, true, 700, 101), 64);
         let session = learned(&[syn, answer, answer]);
         let text = line(&session, Finding::NoFinalAck, 3);
-        begins(&text, "2 SYN/ACKs in 0.010 s, nothing came back: forged");
+        begins(&text, "Nothing answers the SYN/ACK: 2 SYN/ACKs in 0.010 s; forged");
         let ack = (octets(0x10, false, 101, 701), 64);
         let session = learned(&[syn, answer, ack, ack, answer, answer]);
         let text = line(&session, Finding::NotAccepted, 6);
-        begins(&text, "3 SYN/ACKs in 0.040 s, although it was acknowledged: accept queue full");
+        let summary = "The server keeps repeating its SYN/ACK although it was acknowledged";
+        begins(&text, &format!("{summary}: 3 SYN/ACKs in 0.040 s; accept queue full"));
     }
 
     #[test]
@@ -331,7 +333,10 @@ mod tests {
         let syn = (octets(SYN, false, 100, 0), 64);
         let session = learned(&[syn, (octets(SYN_ACK, true, 700, 600), 64)]);
         let text = line(&session, Finding::BadSynAck, 2);
-        begins(&text, "The SYN/ACK acknowledges 600, expected 101: left over");
+        begins(
+            &text,
+            "The SYN/ACK does not acknowledge the SYN: it acknowledges 600, expected 101; left",
+        );
     }
 
     #[test]
@@ -345,9 +350,10 @@ mod tests {
             (octets(0x10, true, 702, 101), 53),
         ]);
         let text = line(&session, Finding::RstTtlMismatch, 4);
-        begins(&text, "TTL 255, other packets of this host 53: a middlebox");
+        let summary = "The TTL of this RST differs from that of its sender's other packets";
+        begins(&text, &format!("{summary}: 255 instead of 53; a middlebox"));
         let text = line(&session, Finding::RstIgnored, 6);
-        begins(&text, "The connection goes on after the RST in frame 4: it did not arrive");
+        begins(&text, "The connection goes on after an RST in frame 4: it did not arrive");
     }
 
     #[test]
@@ -359,7 +365,8 @@ mod tests {
         session.learn_icmp(2, &error);
         session.end_frame(2, None);
         let text = line(&session, Finding::Unreachable, 2);
-        begins(&text, "ICMP 3/13 (administratively prohibited) from 198.51.100.2: no route");
+        let error = "ICMP 3/13 (administratively prohibited) from 198.51.100.2";
+        begins(&text, &format!("An ICMP error answers: {error}; no route"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use dissector_core::connection::{Annotation, States};
 
 use crate::show::fate::FateText;
-use crate::show::text::{Style, write_info};
+use crate::show::text::{Style, write_info, write_short_info};
 
 const SLOTS_LOG2: u32 = 8;
 
@@ -20,7 +20,8 @@ pub struct InfoTexts {
     slots: Box<[Slot]>,
     /// The text of a frame with several segments.
     joined: String,
-    style: Style,
+    /// The style of the states; `None` for the step alone.
+    style: Option<Style>,
 }
 
 #[derive(Clone)]
@@ -32,13 +33,14 @@ struct Slot {
 
 impl Default for InfoTexts {
     fn default() -> Self {
-        Self::new(Style::default())
+        Self::new(Style::default(), false)
     }
 }
 
 impl InfoTexts {
-    pub fn new(style: Style) -> Self {
+    pub fn new(style: Style, step_only: bool) -> Self {
         let empty = Slot { key: u64::MAX, text: String::new() };
+        let style = (!step_only).then_some(style);
         Self { slots: vec![empty; 1 << SLOTS_LOG2].into(), joined: String::new(), style }
     }
 
@@ -50,8 +52,7 @@ impl InfoTexts {
         let Slot { key: kept, text } = &mut self.slots[slot as usize];
         if *kept != key {
             text.clear();
-            // A String takes everything.
-            let _ = write_info(text, annotation, self.style);
+            write(text, annotation, self.style);
             text.push('\0');
             *kept = key;
         }
@@ -63,7 +64,7 @@ impl InfoTexts {
         self.joined.clear();
         for annotation in segments {
             self.separate();
-            let _ = write_info(&mut self.joined, &annotation, self.style);
+            write(&mut self.joined, &annotation, self.style);
         }
         self.joined.push('\0');
         &self.joined
@@ -79,7 +80,7 @@ impl InfoTexts {
         for (annotation, fate) in segments {
             self.separate();
             if let Some(annotation) = annotation {
-                let _ = write_info(&mut self.joined, &annotation, self.style);
+                write(&mut self.joined, &annotation, self.style);
                 self.separate();
             }
             let _ = write!(self.joined, "{fate}");
@@ -99,6 +100,14 @@ impl InfoTexts {
             self.joined.push_str(SEPARATOR);
         }
     }
+}
+
+fn write(text: &mut String, annotation: &Annotation, style: Option<Style>) {
+    // A String takes everything.
+    let _ = match style {
+        Some(style) => write_info(text, annotation, style),
+        None => write_short_info(text, annotation),
+    };
 }
 
 /// The key of a text: all values that it depends on, in 42 bits.

@@ -2,7 +2,7 @@
 
 pub mod expert_items;
 pub mod fate;
-mod finding_text;
+pub mod finding_text;
 pub mod info;
 mod list;
 pub mod text;

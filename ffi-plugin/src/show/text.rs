@@ -50,6 +50,48 @@ pub fn write_info(out: &mut impl Write, annotation: &Annotation, style: Style) -
     style.write_after(out, &annotation.server)
 }
 
+/// Writes the step alone, for an Info column beside other columns: `1/3 SYN, again`.
+pub fn write_short_info(out: &mut impl Write, annotation: &Annotation) -> fmt::Result {
+    write_numbered(out, annotation)?;
+    write_word(out, annotation)
+}
+
+/// What a segment is and whether it was sent before, for a column: `SYN, again`.
+pub struct StageAndCopy<'a>(pub &'a Annotation);
+
+impl StageAndCopy<'_> {
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        (self.0.stage, self.0.copy) == (Stage::None, Repeat::Original)
+    }
+}
+
+impl Display for StageAndCopy<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match (self.0.stage, self.0.copy.word()) {
+            (Stage::None, word) => f.write_str(word.unwrap_or_default()),
+            (stage, _) => {
+                f.write_str(stage.label())?;
+                write_word(f, self.0)
+            }
+        }
+    }
+}
+
+/// The states of both ends after a segment, the client's first: `ESTABLISHED? / SYN-RECEIVED`.
+pub struct BothStates<'a> {
+    pub annotation: &'a Annotation,
+    pub style: Style,
+}
+
+impl Display for BothStates<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.style.write_after(f, &self.annotation.client)?;
+        f.write_str(" / ")?;
+        self.style.write_after(f, &self.annotation.server)
+    }
+}
+
 /// The line of the protocol in the packet details.
 pub struct Summary<'a> {
     pub annotation: &'a Annotation,
@@ -127,7 +169,21 @@ fn write_event(out: &mut impl Write, annotation: &Annotation) -> Result<bool, fm
 }
 
 /// Writes step and name, and whether it is a copy: `1/4 FIN (retransmission)`.
-pub fn write_step(out: &mut impl Write, annotation: &Annotation) -> fmt::Result {
+fn write_step(out: &mut impl Write, annotation: &Annotation) -> fmt::Result {
+    write_numbered(out, annotation)?;
+    match annotation.copy {
+        Repeat::Original => Ok(()),
+        copy => write!(out, " ({copy})"),
+    }
+}
+
+/// Writes `, again` for a copy.
+fn write_word(out: &mut impl Write, annotation: &Annotation) -> fmt::Result {
+    annotation.copy.word().map_or(Ok(()), |word| write!(out, ", {word}"))
+}
+
+/// Writes step and name: `1/4 FIN`.
+fn write_numbered(out: &mut impl Write, annotation: &Annotation) -> fmt::Result {
     if let Some(step) = annotation.stage.step() {
         out.write_str(step)?;
         out.write_str(" ")?;
@@ -136,11 +192,7 @@ pub fn write_step(out: &mut impl Write, annotation: &Annotation) -> fmt::Result 
         // A reader would take its 4/4 for that of the close.
         Stage::MpJoinAck => "ACK (MP_JOIN)",
         stage => stage.name(),
-    })?;
-    match annotation.copy {
-        Repeat::Original => Ok(()),
-        copy => write!(out, " ({copy})"),
-    }
+    })
 }
 
 /// Nanoseconds as milliseconds: `21.0`; below one with three decimals: `0.042`.

@@ -2,23 +2,23 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use dissector_core::connection::{
-    Close, Connection, Ecn, HandshakeTimes, OpenType, Seen, Vantage, Verdict,
-};
+use dissector_core::connection::{Close, Ecn, HandshakeTimes, OpenType, Seen, Vantage, Verdict};
 use dissector_core::schema::FieldId;
 
+use crate::session::SegmentFacts;
 use crate::show::list::List;
 use crate::show::text::Milliseconds;
 
-/// The times of the handshake, in the order of [`write_times`].
-pub const TIMES: [FieldId; 4] =
-    [FieldId::SetupTime, FieldId::RttServer, FieldId::RttClient, FieldId::RttTotal];
+/// The fields of [`write_times`].
+pub const TIMES: [FieldId; 5] =
+    [FieldId::Slow, FieldId::SetupTime, FieldId::RttServer, FieldId::RttClient, FieldId::RttTotal];
 
 /// The number of the subtree.
 const SUBTREE: u8 = 3;
 
 /// Writes the verdict as a subtree. Values that are the normal case are for filters only.
-pub fn write(connection: &Connection, verdict: &Verdict, list: &mut List<'_>) {
+pub fn write(facts: &SegmentFacts<'_>, verdict: &Verdict, list: &mut List<'_>) {
+    let connection = facts.connection;
     let Verdict { outcome, close, .. } = *verdict;
     list.open(SUBTREE, FieldId::Outcome, outcome.number(), Line(verdict));
     list.twin(FieldId::OutcomeStr, outcome.label());
@@ -34,7 +34,7 @@ pub fn write(connection: &Connection, verdict: &Verdict, list: &mut List<'_>) {
     let opened = verdict.open_type;
     list.enumeration(FieldId::OpenType, FieldId::OpenTypeStr, opened.number(), opened.label());
     list.hide_last(opened == OpenType::Unknown);
-    write_times(&verdict.times, list);
+    write_times(facts, &verdict.times, list);
     if let Some(exact) = verdict.times.rtt_exact {
         list.number(FieldId::RttExact, exact);
         list.hide_last(exact);
@@ -60,10 +60,18 @@ pub fn write(connection: &Connection, verdict: &Verdict, list: &mut List<'_>) {
     list.close();
 }
 
-/// Writes the times of the handshake that are known.
-pub fn write_times(times: &HandshakeTimes, list: &mut List<'_>) {
-    let times = [times.setup_time_ns, times.rtt_server_ns, times.rtt_client_ns, times.rtt_total_ns];
-    for (field, time_ns) in TIMES.into_iter().zip(times) {
+/// Writes the times of the handshake that are known, and whether it was slow.
+pub fn write_times(facts: &SegmentFacts<'_>, times: &HandshakeTimes, list: &mut List<'_>) {
+    if facts.is_slow(times) {
+        list.mark(FieldId::Slow);
+    }
+    let times = [
+        (FieldId::SetupTime, times.setup_time_ns),
+        (FieldId::RttServer, times.rtt_server_ns),
+        (FieldId::RttClient, times.rtt_client_ns),
+        (FieldId::RttTotal, times.rtt_total_ns),
+    ];
+    for (field, time_ns) in times {
         if let Some(time_ns) = time_ns {
             list.number(field, time_ns);
         }

@@ -10,7 +10,9 @@ use crate::abi::{TCPHS_NO_TEXT, tcphs_view, tcphs_wanted};
 use crate::session::{PointFacts, SegmentFacts};
 use crate::show::fate::FateLine;
 use crate::show::list::List;
-use crate::show::text::{EndpointLine, Evidence, Style, Summary, TextBuffer};
+use crate::show::text::{
+    BothStates, EndpointLine, Evidence, StageAndCopy, Style, Summary, TextBuffer,
+};
 use crate::show::verdict;
 
 /// Writes the details of a segment, or those that are `wanted`; on `later` passes also the verdict on
@@ -40,8 +42,11 @@ pub fn write(
     let [client, server] = if later { evidence(facts) } else { [None; 2] };
     endpoint(&mut list, &CLIENT, connection.client(), &annotation.client, client, style);
     endpoint(&mut list, &SERVER, connection.server(), &annotation.server, server, style);
+    // Fields have the names of RFC 9293 and the marks, whatever the style.
+    list.string(FieldId::States, BothStates { annotation: &annotation, style: Style::default() });
+    list.hide_last(true);
     if later && list.wants_verdict() {
-        verdict::write(connection, &connection.verdict_at(facts.now_ns), &mut list);
+        verdict::write(facts, &connection.verdict_at(facts.now_ns), &mut list);
     }
     write_stage(facts, later, &mut list);
     if annotation.stage != Stage::IcmpError {
@@ -119,12 +124,17 @@ fn write_stage(facts: &SegmentFacts<'_>, later: bool, list: &mut List<'_>) {
     if annotation.final_ack {
         list.number(FieldId::FinalAck, 0u8);
         if !later && verdict::TIMES.into_iter().any(|time| list.wants(time)) {
-            verdict::write_times(&facts.connection.verdict_at(facts.now_ns).times, list);
+            verdict::write_times(facts, &facts.connection.verdict_at(facts.now_ns).times, list);
         }
     }
     list.enumeration(FieldId::Copy, FieldId::CopyStr, copy.number(), copy.label());
     // Plain data is always an original here, because the engine does not follow its copies.
     list.hide_last(annotation.copy == Repeat::Original);
+    let both = StageAndCopy(&annotation);
+    if !both.is_empty() {
+        list.string(FieldId::StageAndCopy, both);
+        list.hide_last(true);
+    }
     if annotation.counts_copies() {
         list.number(FieldId::Retry, annotation.retry);
         list.hide_last(annotation.retry == 0);

@@ -3,9 +3,10 @@
 use libc::c_int;
 use std::ptr;
 
-use dissector_core::connection::{Finding, Group, Severity};
+use dissector_core::connection::{Group, Severity};
 
 use crate::show::expert_items::{Entry, entries};
+use crate::show::finding_text::summary;
 use crate::wireshark::fields::{Registered, leak, unregistered};
 use crate::wireshark::headers::{
     self, ei_register_info, expert_field, expert_field_info, hf_register_info,
@@ -62,23 +63,5 @@ fn register_info(Entry { finding, raised }: Entry) -> ei_register_info {
             orig_severity: 0,
             hf_info: hf_register_info { p_id: ptr::null_mut(), hfinfo: unregistered() },
         },
-    }
-}
-
-/// The observation, without the likely causes.
-fn summary(finding: Finding) -> &'static str {
-    let text = finding.text();
-    let end = text.find([':', ';']).unwrap_or(text.len());
-    text[..end].trim_end_matches('.')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_summary_is_short() {
-        assert_eq!(summary(Finding::Refused), "The SYN is refused");
-        assert_eq!(summary(Finding::SimultaneousOpen), "Both sides opened at once");
     }
 }

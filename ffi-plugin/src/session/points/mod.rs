@@ -157,12 +157,17 @@ impl Points {
         self.points.len() - 1
     }
 
-    /// Takes in a segment; returns its place in the store. The connection of its annotation there is its
-    /// half.
-    pub fn learn(&mut self, frame: u32, segment: &Segment<'_>, store: &mut Store) -> u32 {
+    /// Takes in a segment; returns its place in the store, and its annotation there, whose connection is
+    /// its half.
+    pub fn learn(
+        &mut self,
+        frame: u32,
+        segment: &Segment<'_>,
+        store: &mut Store,
+    ) -> Option<(u32, Annotation)> {
         self.taken_in += 1;
         let index = self.current;
-        let Some(point) = self.points.get_mut(index) else { return u32::MAX };
+        let point = self.points.get_mut(index)?;
         let annotation = point.table.observe(segment);
         point.keep_closed();
         let id = annotation.connection;
@@ -171,7 +176,8 @@ impl Points {
             point.halves.push(self.halves.begin(index, point.halves.len() as u32, segment));
         }
         let half = point.halves[id as usize];
-        let place = store.push(frame, &of_half(annotation, half));
+        let stored = of_half(annotation, half);
+        let place = store.push(frame, &stored);
         point.connections.note(&point.table, &annotation, place);
         let serial = note_serial(&mut self.serials, &mut self.frames, place, frame);
         point.first.get_or_insert(serial);
@@ -180,7 +186,7 @@ impl Points {
             seen.packet.frame = serial.into();
             point.observer.observe(&seen, &annotation, connection);
         }
-        place
+        Some((place, stored))
     }
 
     /// Takes in an ICMP error; returns its place in the store if it belongs to a connection.

@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use testkit::wireshark::profile;
-use tests::window::{Accessible, Desktop, Window, wait, wait_until};
+use tests::window::{Accessible, Desktop, Theme, Window, wait, wait_until};
 use tests::{finish, sample, tshark};
 
 /// Names the folder that the pictures go to.
@@ -18,40 +18,24 @@ const FOLDER_VARIABLE: &str = "TCPHS_SCREENSHOTS";
 /// The largest size of a picture in octets, so that a page with all of them opens quickly.
 const MOST_OCTETS: u64 = 120_000;
 
-const WIDTH: i32 = 1200;
-const HEIGHT: i32 = 700;
+const WIDTH: i32 = 1280;
+const HEIGHT: i32 = 800;
 
-/// The columns of the profile made narrower, so that all can be seen; the octets hidden.
-const NARROW: &str = "\
-gui.byte_view_show: FALSE
-column.width:
-\t\"%m\", 45,
-\t\"%t\", 100,
-\t\"%Cus:tcphs.conn\", 45,
-\t\"%Cus:tcphs.point\", 55,
-\t\"%s\", 125,
-\t\"%d\", 125,
-\t\"%Cus:tcphs.flags\", 80,
-\t\"%Cus:tcphs.flags.tcpdump\", 30,
-\t\"%Cus:tcphs.stage\", 145,
-\t\"%Cus:tcphs.client.state\", 105,
-\t\"%Cus:tcphs.server.state\", 105,
-\t\"%Cus:tcphs.outcome\", 105,
-\t\"%Cus:tcphs.setup_time\", 90,
-\t\"%Cus:tcphs.path_delay\", 90,
-\t\"%i\", 600
-";
+/// The octets hidden, so that there is room for what the pictures show.
+const ARRANGED: &str = "gui.byte_view_show: FALSE\n";
 
 /// Takes pictures of windows on one desktop and writes them to a folder.
 struct Camera {
     folder: PathBuf,
     desktop: Desktop,
+    /// Behind the name of each picture.
+    suffix: &'static str,
 }
 
 impl Camera {
     /// Opens a capture in a window with this layout: see [`Window::open_as`].
     fn open(&self, capture: &Path, arranged: &str) -> Window<'_> {
-        let arranged = format!("{NARROW}{arranged}");
+        let arranged = format!("{ARRANGED}{arranged}");
         let arguments = ["-C", profile::NAME, "-r", &*capture.to_string_lossy()];
         let window = Window::open_as(&self.desktop, (WIDTH, HEIGHT), &arranged, &arguments);
         wait_until("packets", || !window.packets().rows().is_empty());
@@ -69,7 +53,7 @@ impl Camera {
             sleep(Duration::from_millis(300));
             quiet
         });
-        let file = self.folder.join(format!("{name}.png"));
+        let file = self.folder.join(format!("{name}{}.png", self.suffix));
         self.desktop.keep(Some((0, 0, width, height)), &file);
         let octets = fs::metadata(&file).expect("it has been written").len();
         assert!(octets < MOST_OCTETS, "{}: {octets} octets", file.display());
@@ -135,15 +119,21 @@ fn pictures() {
         testkit::skip!("pictures", "`cargo xtask screenshots` takes the pictures");
         return;
     };
-    let desktop = Desktop::start(WIDTH as u32, HEIGHT as u32).expect("everything is installed");
-    let camera = Camera { folder: folder.into(), desktop };
     let captures = tempfile::tempdir().expect("a folder can be made");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(captures.path(), mode).expect("it is ours");
-
-    packets_and_details(&camera);
-    failures(&camera, captures.path());
-    statistics(&camera, captures.path());
+    for (theme, suffix) in [(Theme::Light, ""), (Theme::Dark, "-dark")] {
+        let desktop = Desktop::start_as(WIDTH as u32, HEIGHT as u32, theme);
+        let desktop = desktop.expect("everything is installed");
+        let camera = Camera { folder: folder.clone().into(), desktop, suffix };
+        packets_and_details(&camera);
+        failures(&camera, captures.path());
+        flow_graph(&camera);
+        // The colours of tables are Wireshark's own.
+        if theme == Theme::Light {
+            statistics(&camera, captures.path());
+        }
+    }
 }
 
 /// One connection from its SYN to its last ACK, and the details of its second packet.
@@ -176,7 +166,7 @@ fn failures(camera: &Camera, folder: &Path) {
     drop(window);
 }
 
-/// Outcomes by server, servers, connections, and the flow graph.
+/// Outcomes by server, servers, and connections.
 fn statistics(camera: &Camera, folder: &Path) {
     let samples = ["telnet-dns", "refused", "no-reply", "not-accepted", "icmp-reject", "ipv6"];
     let file = concatenate_samples(folder, "several.pcapng", &samples);
@@ -197,8 +187,10 @@ fn statistics(camera: &Camera, folder: &Path) {
         camera.take(name, width, height);
         dialog.find("push button", "Close").expect("it can be closed").press();
     }
-    drop(window);
+}
 
+/// A connection whose server did not get the final ACK.
+fn flow_graph(camera: &Camera) {
     let window = camera.open(&sample("final-ack-lost.pcapng"), "");
     window.menu(&["Statistics", "Flow Graph"]);
     let dialog = window.dialog("Flow · ");

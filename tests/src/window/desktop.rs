@@ -20,12 +20,37 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// The folder below cargo's target folder that pictures of the screen of failed tests are kept in.
 const FAILED: &str = "window";
 
+/// The colours of windows.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Theme {
+    /// Dark text on light ground.
+    #[default]
+    Light,
+    /// Light text on dark ground.
+    Dark,
+}
+
+/// The colours of Plasma's settings, which every version of Qt reads by itself: role and colour.
+const DARK: &[(&str, &str)] = &[
+    ("Window", "BackgroundNormal=42,46,50\nForegroundNormal=252,252,252\n"),
+    ("Button", "BackgroundNormal=49,54,59\nForegroundNormal=252,252,252\n"),
+    (
+        "View",
+        "BackgroundNormal=27,30,32\nBackgroundAlternate=35,38,41\n\
+         ForegroundNormal=252,252,252\nForegroundLink=29,153,243\n\
+         ForegroundVisited=155,89,182\n",
+    ),
+    ("Selection", "BackgroundNormal=61,174,233\nForegroundNormal=252,252,252\n"),
+    ("Tooltip", "BackgroundNormal=49,54,59\nForegroundNormal=252,252,252\n"),
+];
+
 /// The screen, the bus and the home of one test. Everything ends with it.
 pub struct Desktop {
     pub(super) bus: Bus,
     server: Child,
     display: String,
     folder: TempDir,
+    theme: Theme,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -36,6 +61,14 @@ impl Desktop {
     /// # Panics
     /// If a program is missing although `CI` is set.
     pub fn start(width: u32, height: u32) -> Option<Self> {
+        Self::start_as(width, height, Theme::Light)
+    }
+
+    /// The same, with windows of these colours.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn start_as(width: u32, height: u32, theme: Theme) -> Option<Self> {
         let missing = packages::missing(&WINDOW_TESTS);
         if !missing.is_empty() {
             let why =
@@ -52,10 +85,17 @@ impl Desktop {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let folder = tempfile::tempdir().expect("a folder can be made");
         // The window may belong to another user.
-        for name in ["", "home", "config", "run"] {
+        for name in ["", "home", "home/.config", "config", "run"] {
             let folder = folder.path().join(name);
             fs::create_dir_all(&folder).expect("the folder is ours");
             fs::set_permissions(&folder, Permissions::from_mode(0o777)).expect("it is ours");
+        }
+        if theme == Theme::Dark {
+            let settings = folder.path().join("home/.config/kdeglobals");
+            let part = |(role, colours): &(&str, &str)| format!("[Colors:{role}]\n{colours}\n");
+            let text: String = DARK.iter().map(part).collect();
+            fs::write(&settings, text).expect("the folder is ours");
+            fs::set_permissions(&settings, Permissions::from_mode(0o666)).expect("it is ours");
         }
         let mut server = Command::new("Xvfb");
         server.args(["-displayfd", "1", "-nolisten", "tcp", "-noreset", "-dpi", "96"]);
@@ -69,7 +109,7 @@ impl Desktop {
         let display = format!(":{}", number.trim());
         assert!(display.len() > 1, "Xvfb has not started");
         let bus = Bus::start(folder.path(), |command| lend(command, &display, folder.path()));
-        Some(Self { bus, server, display, folder, _alone: alone })
+        Some(Self { bus, server, display, folder, theme, _alone: alone })
     }
 
     /// The home folder of the window's user.
@@ -86,6 +126,11 @@ impl Desktop {
     pub(super) fn lend(&self, command: &mut Command) {
         command.env("DBUS_SESSION_BUS_ADDRESS", self.bus.address());
         lend(command, &self.display, self.folder.path());
+        if self.theme == Theme::Dark {
+            // The name by which Qt takes Plasma's settings; nothing of Plasma is needed.
+            command.env("QT_QPA_PLATFORMTHEME", "kde").env("XDG_CURRENT_DESKTOP", "KDE");
+            command.env("KDE_SESSION_VERSION", "5").env_remove("XDG_CONFIG_HOME");
+        }
     }
 
     fn xdotool(&self, arguments: &[&str]) -> String {

@@ -11,7 +11,7 @@ mod picture;
 mod wireshark;
 
 pub use accessible::Accessible;
-pub use desktop::Desktop;
+pub use desktop::{Desktop, Theme};
 pub use picture::{Colour, Picture};
 pub use wireshark::Window;
 

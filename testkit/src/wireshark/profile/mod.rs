@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use crate::folders::{At, workspace_root};
-use table::{BUTTONS, COLUMNS, RULES};
+use table::{BUTTONS, COLUMNS, Column, RULES};
 
 /// The name for `-C` and in the list of profiles, and of the folder.
 pub const NAME: &str = "TCP Handshake";
@@ -82,24 +82,34 @@ fn buttons() -> String {
     text
 }
 
+/// Columns, and the step alone in the Info column: the other columns say the rest.
 fn columns() -> String {
-    let mut text = String::from("# Columns of tcphs.\ngui.column.format: \n");
-    for (at, (title, format, _)) in COLUMNS.iter().enumerate() {
-        let end = if at + 1 < COLUMNS.len() { "," } else { "" };
-        let _ = writeln!(text, "\t\"{title}\", \"{format}\"{end}");
-    }
-    text
+    let lines = COLUMNS.iter().map(|column| format!("\"{}\", \"{}\"", column.title, column.format));
+    let hidden = COLUMNS.iter().filter(|column| !column.shown).map(|column| column.format);
+    format!(
+        "# Columns of tcphs.\ngui.column.hidden: {}\n{}tcphs.info: short\n",
+        hidden.collect::<Vec<_>>().join(","),
+        list("gui.column.format", lines)
+    )
 }
 
-/// Wide enough for the longest state; a custom column goes by its field alone there.
+/// The widths at first, and times of microseconds, which are as wide in each capture. A custom column goes
+/// by its field alone here.
 fn widths() -> String {
-    let mut text = String::from("# Widths of the columns of tcphs, at first.\ncolumn.width: \n");
-    for (at, (_, format, width)) in COLUMNS.iter().enumerate() {
-        let end = if at + 1 < COLUMNS.len() { "," } else { "" };
-        let format = format.strip_suffix(":0:R").unwrap_or(format);
-        let _ = writeln!(text, "\t\"{format}\", {width}{end}");
-    }
-    text
+    let line = |column: &Column| {
+        let format = column.format.strip_suffix(":0:R").unwrap_or(column.format);
+        format!("\"{format}\", {}", column.width)
+    };
+    format!(
+        "# Widths of the columns of tcphs, at first.\ngui.time_precision: USEC\n{}",
+        list("column.width", COLUMNS.iter().map(line))
+    )
+}
+
+/// A list of Wireshark's files, an entry a line.
+fn list(name: &str, lines: impl Iterator<Item = String>) -> String {
+    let lines: Vec<_> = lines.map(|line| format!("\t{line}")).collect();
+    format!("{name}: \n{}\n", lines.join(",\n"))
 }
 
 #[cfg(test)]

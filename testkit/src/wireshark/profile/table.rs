@@ -15,24 +15,55 @@ pub struct Rule {
     pub text: u32,
 }
 
-/// Title and format of each column, and its width in pixels at first (-1: whatever Wireshark takes).
-pub const COLUMNS: &[(&str, &str, i32)] = &[
-    ("No.", "%m", 60),
-    ("Time", "%t", 100),
-    ("Conn", "%Cus:tcphs.conn:0:R", 55),
-    // The point and the delay are those of files with several points, and narrow.
-    ("Point", "%Cus:tcphs.point:0:R", 65),
-    ("Source", "%s", 150),
-    ("Destination", "%d", 150),
-    ("Flags", "%Cus:tcphs.flags:0:R", 95),
-    ("S.", "%Cus:tcphs.flags.tcpdump:0:R", 40),
-    ("Stage", "%Cus:tcphs.stage:0:R", 150),
-    ("Client", "%Cus:tcphs.client.state:0:R", 120),
-    ("Server", "%Cus:tcphs.server.state:0:R", 120),
-    ("Outcome", "%Cus:tcphs.outcome:0:R", 130),
-    ("Setup time", "%Cus:tcphs.setup_time:0:R", 110),
-    ("Path delay", "%Cus:tcphs.path_delay:0:R", 105),
-    ("Info", "%i", -1),
+/// A column of the packet list.
+#[derive(Debug)]
+pub struct Column {
+    /// Its title.
+    pub title: &'static str,
+    /// What it shows, as Wireshark writes it.
+    pub format: &'static str,
+    /// Its width in pixels at first; [`REST`] for what the others leave.
+    pub width: i32,
+    /// Whether it is shown at first. The others are in the menu of the titles (right click).
+    pub shown: bool,
+}
+
+/// The width of the column that takes what the others leave.
+pub const REST: i32 = -1;
+
+/// The width of the window for which the columns are made: that of a small screen.
+pub const WINDOW_WIDTH: i32 = 1280;
+
+const fn column(title: &'static str, format: &'static str, width: i32) -> Column {
+    Column { title, format, width, shown: true }
+}
+
+const fn hidden(title: &'static str, format: &'static str, width: i32) -> Column {
+    Column { title, format, width, shown: false }
+}
+
+/// The columns from left to right.
+pub const COLUMNS: &[Column] = &[
+    column("No.", "%m", 54),
+    column("Time", "%t", 78),
+    column("Conn", "%Cus:tcphs.conn:0:R", 44),
+    // Those of files with several points.
+    hidden("Point", "%Cus:tcphs.point:0:R", 65),
+    column("Source", "%s", 112),
+    column("Destination", "%d", 112),
+    column("Protocol", "%p", 64),
+    column("Length", "%L", 54),
+    // Each says in a column of its own what others say together.
+    hidden("Flags", "%Cus:tcphs.flags:0:R", 95),
+    hidden("S.", "%Cus:tcphs.flags.tcpdump:0:R", 40),
+    column("Stage", "%Cus:tcphs.stage.copy:0:R", 162),
+    column("Client / server", "%Cus:tcphs.states:0:R", 204),
+    hidden("Client", "%Cus:tcphs.client.state:0:R", 100),
+    hidden("Server", "%Cus:tcphs.server.state:0:R", 100),
+    column("Outcome", "%Cus:tcphs.outcome:0:R", 134),
+    hidden("Setup time", "%Cus:tcphs.setup_time:0:R", 90),
+    hidden("Path delay", "%Cus:tcphs.path_delay:0:R", 90),
+    column("Info", "%i", REST),
 ];
 
 // Written once where several tables use them.
@@ -87,6 +118,13 @@ pub const RULES: &[Rule] = &[
         but_not: None,
         background: WHITE,
         text: 0x7b_3fa8,
+    },
+    Rule {
+        name: "Failed, sent again",
+        any_of: &["tcphs.failed && tcphs.copy == \"retransmission\""],
+        but_not: Some(NOT_ACCEPTED),
+        background: 0xf2_b8b5,
+        text: 0x5f_1412,
     },
     Rule {
         name: "Failed",
@@ -183,7 +221,7 @@ pub const BUTTONS: &[(&str, &str)] = &[
     ("No reply", "tcphs.outcome == \"no_reply\""),
     ("Refused", "tcphs.outcome == \"refused\""),
     ("Not accepted", NOT_ACCEPTED),
-    ("Slow", "tcphs.setup_time > 1"),
+    ("Slow", "tcphs.slow"),
     ("SYN retries", SYN_RETRIES),
     ("RST", RST),
     ("Half-closed", "tcphs.close == \"half_closed\""),

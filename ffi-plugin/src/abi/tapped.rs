@@ -8,7 +8,7 @@ use dissector_core::connection::{Annotation, Role, Stage};
 use super::{tcphs_session, tcphs_status};
 use crate::session::{PointFacts, SegmentFacts};
 use crate::show::fate::{FateText, FateWord};
-use crate::show::text::{BothStates, Style, TextBuffer, write_short_info};
+use crate::show::text::{BothStates, Style, TextBuffer, write_answer, write_short_info};
 use c_api::boundary::entry;
 use c_api::segment::address_octets;
 
@@ -127,7 +127,7 @@ impl Display for Label<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.annotation.stage {
             // It has no stage because it was sent before.
-            Stage::None => f.write_str("ACK, again")?,
+            Stage::None => write_answer(f)?,
             _ => write_short_info(f, self.annotation)?,
         }
         let fate = self.point.map(|point| FateWord(point).to_string()).unwrap_or_default();

@@ -57,25 +57,36 @@ pub fn write_short_info(out: &mut impl Write, annotation: &Annotation) -> fmt::R
 }
 
 /// What a segment is and whether it was sent before, for a column: `SYN, again`.
-pub struct StageAndCopy<'a>(pub &'a Annotation);
+pub struct StageAndCopy<'a> {
+    pub annotation: &'a Annotation,
+    /// Whether it is an ACK without a stage that answers a repeated SYN/ACK or FIN.
+    pub answers_a_copy: bool,
+}
 
 impl StageAndCopy<'_> {
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        (self.0.stage, self.0.copy) == (Stage::None, Repeat::Original)
+        let Annotation { stage, copy, .. } = *self.annotation;
+        (stage, copy) == (Stage::None, Repeat::Original) && !self.answers_a_copy
     }
 }
 
 impl Display for StageAndCopy<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match (self.0.stage, self.0.copy.word()) {
+        match (self.annotation.stage, self.annotation.copy.word()) {
+            (Stage::None, None) if self.answers_a_copy => write_answer(f),
             (Stage::None, word) => f.write_str(word.unwrap_or_default()),
             (stage, _) => {
                 f.write_str(stage.label())?;
-                write_word(f, self.0)
+                write_word(f, self.annotation)
             }
         }
     }
+}
+
+/// Writes the words for an ACK that answers a repeated SYN/ACK or FIN.
+pub fn write_answer(out: &mut impl Write) -> fmt::Result {
+    out.write_str("ACK, again")
 }
 
 /// The states of both ends after a segment, the client's first: `ESTABLISHED? / SYN-RECEIVED`.

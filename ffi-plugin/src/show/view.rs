@@ -130,7 +130,7 @@ fn write_stage(facts: &SegmentFacts<'_>, later: bool, list: &mut List<'_>) {
     list.enumeration(FieldId::Copy, FieldId::CopyStr, copy.number(), copy.label());
     // Plain data is always an original here, because the engine does not follow its copies.
     list.hide_last(annotation.copy == Repeat::Original);
-    let both = StageAndCopy(&annotation);
+    let both = StageAndCopy { annotation: &annotation, answers_a_copy: facts.answers_a_copy };
     if !both.is_empty() {
         list.string(FieldId::StageAndCopy, both);
         list.hide_last(true);

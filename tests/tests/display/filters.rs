@@ -129,6 +129,27 @@ const CASES: &[Case] = &[
         samples: &[],
         built: "24-27",
     },
+    Case { filter: "tcphs.slow", passes: TWO, samples: &[], built: "24-27" },
+    // The ACK that answers a repeated SYN/ACK is repeated, too.
+    Case {
+        filter: r#"tcphs.stage.copy in {"SYN, again", "ACK, again"}"#,
+        passes: ONE,
+        samples: &[
+            ("no-reply", "2-4"),
+            ("accept-queue-full", "8-10"),
+            ("challenge-ack", "9"),
+            ("final-ack-lost", "5"),
+            ("defer-accept", "5"),
+            ("not-accepted", "5 7"),
+        ],
+        built: "25",
+    },
+    Case {
+        filter: r#"tcphs.states == "ESTABLISHED / SYN-RECEIVED""#,
+        passes: ONE,
+        samples: &[("final-ack-lost", "4"), ("defer-accept", "4"), ("not-accepted", "4 6")],
+        built: "",
+    },
     Case {
         filter: r#"tcphs.stage == "SYN" && tcphs.copy == "retransmission""#,
         passes: ONE,

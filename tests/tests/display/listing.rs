@@ -1,6 +1,8 @@
 //! tshark's packet list: the Info column, filters and expert items.
 
-use tests::{everything, sample, tshark, tshark_without};
+use dissector_core::connection::Finding;
+use testkit::traffic::{self, Kind};
+use tests::{everything, made_once, sample, tshark, tshark_without};
 
 /// The Info column of every frame.
 fn info(arguments: &[&str]) -> Vec<String> {
@@ -70,10 +72,18 @@ fn findings_are_expert_items() {
     let path = capture.to_string_lossy();
     let run = |arguments: &[&str]| tshark(&[&["-n", "-r", &*path], arguments].concat());
     let listed = run(&["-q", "-z", "expert"]);
-    assert!(listed.contains("SYN copy 1, after 1."), "{listed}");
-    assert!(!listed.contains("came back"), "{listed}");
+    assert!(listed.contains(" SYN sent again\n"), "{listed}");
+    assert!(!listed.contains("Nothing acceptable"), "{listed}");
     let listed = run(&["-2", "-q", "-z", "expert"]);
-    assert!(listed.contains("4 SYNs in 7.20 s, nothing acceptable came back: "), "{listed}");
+    assert!(listed.contains(" Nothing acceptable answers the SYN\n"), "{listed}");
+    // The numbers are in the line of each packet.
+    let details = run(&["-2", "-V"]);
+    for line in [
+        "SYN sent again: copy 1, after 1.03 s; no SYN/ACK has reached its sender yet.]",
+        "Nothing acceptable answers the SYN: 4 SYNs in 7.20 s; host down, ",
+    ] {
+        assert!(details.contains(line), "{line} in {details}");
+    }
 
     let frames = |passes: &[&str], filter: &str| {
         let arguments = [passes, &["-Y", filter, "-T", "fields", "-e", "frame.number"]].concat();
@@ -82,10 +92,38 @@ fn findings_are_expert_items() {
     assert_eq!(frames(&[], "tcphs.expert.syn_retx"), ["2", "3", "4"]);
     assert_eq!(frames(&["-2"], "tcphs.expert.no_reply"), ["4"]);
     // The filters use Wireshark's own fields of expert items.
-    let message = "_ws.expert.message contains \"SYN copy\"";
+    let message = "_ws.expert.message contains \"SYN sent again\"";
     assert_eq!(frames(&[], message), ["2", "3", "4"]);
     let warning = "_ws.expert.severity == \"Warning\" && tcp";
     assert_eq!(frames(&[], warning), ["4"]);
+}
+
+/// However many packets there are, the list of expert information has a line for each kind of finding,
+/// and for each of its severities.
+#[test]
+fn expert_information_is_grouped() {
+    let file = made_once("grouped.pcap", |file| {
+        traffic::write(file, Kind::Handshakes, 3000).expect("there is room");
+    });
+    let cases = [(file.to_string_lossy().into_owned(), 2000), (everything().to_owned(), 100)];
+    for (path, least) in cases {
+        let listed = tshark(&["-n", "-2", "-q", "-r", &path, "-z", "expert"]);
+        // Frequency, group, protocol, summary.
+        let ours = listed.lines().filter_map(|line| line.split_once(" TCPHS "));
+        let (mut kinds, mut items) = (Vec::new(), 0);
+        for (before, summary) in ours {
+            let count = before.split_whitespace().next().and_then(|count| count.parse().ok());
+            items += count.unwrap_or_else(|| panic!("no frequency: {before}"));
+            kinds.push(summary.trim().to_owned());
+        }
+        assert!(items > least, "{path}: {items} items");
+        for kind in &kinds {
+            let same = kinds.iter().filter(|other| *other == kind).count();
+            // A finding may be a warning in some cases.
+            assert!(same <= 2, "{kind}: {listed}");
+        }
+        assert!(kinds.len() <= Finding::ALL.len() + 2, "{listed}");
+    }
 }
 
 /// Wireshark's own text stands unchanged behind ours, and the other columns do not change.

@@ -58,6 +58,46 @@ fn the_place_in_the_info_column() {
     }
 }
 
+/// The step alone, for a list with columns for the rest.
+#[test]
+fn the_step_alone_in_the_info_column() {
+    for passes in PASSES {
+        let short = info(&["tcphs.info:short", "tcphs.info_scope:all"], passes);
+        let off = info(&["tcphs.info:off"], passes);
+        let steps = [
+            "1/3 SYN", "2/3 SYN/ACK", "3/3 ACK", "", "", "", "", "1/4 FIN", "2/4 ACK of FIN",
+            "3/4 FIN", "4/4 ACK of FIN",
+        ];
+        assert_eq!(short.len(), steps.len());
+        for ((short, off), step) in short.iter().zip(off).zip(steps) {
+            let separator = if step.is_empty() { "" } else { " | " };
+            assert_eq!(*short, format!("{step}{separator}{off}"));
+        }
+    }
+    let path = sample("no-reply.pcapng").to_string_lossy().into_owned();
+    let again = tshark(&with(&path, &["tcphs.info:short"], &[]));
+    assert_eq!(again.matches(" 1/3 SYN, again | ").count(), 3, "{again}");
+}
+
+/// The user decides what is slow: for the field, and so for the profile's button, and for the finding.
+#[test]
+fn what_is_slow() {
+    let path = sample("not-accepted.pcapng").to_string_lossy().into_owned();
+    let frames = |limit: &str, filter: &str, passes: &[&str]| {
+        let more = [&["-Y", filter, "-T", "fields", "-e", "frame.number"], passes].concat();
+        let text = tshark(&with(&path, &[limit], &more));
+        text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    // The handshake took 148 ms.
+    let (slow, quick) = ("tcphs.slow_ms:147", "tcphs.slow_ms:148");
+    assert_eq!(frames(slow, "tcphs.slow", &[]), ["3"]);
+    assert_eq!(frames(slow, "tcphs.slow", &["-2"]).len(), 7);
+    for passes in PASSES {
+        assert_eq!(frames(slow, "tcphs.expert.slow_handshake", passes), ["3"]);
+        assert_eq!(frames(quick, "tcphs.slow || tcphs.expert.slow_handshake", passes), [""; 0]);
+    }
+}
+
 #[test]
 fn every_segment_on_demand() {
     for passes in PASSES {

@@ -4,13 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 
+use dissector_core::connection::{Outcome, Stage};
 use testkit::wireshark::profile::NAME;
-use testkit::wireshark::profile::table::{BUTTONS, COLUMNS, RULES};
+use testkit::wireshark::profile::table::{BUTTONS, COLUMNS, REST, RULES, WINDOW_WIDTH};
 use tests::{sample, tshark, wireshark};
 
-/// The rows of a capture as the profile's columns show them, the titles first.
+/// The rows of a capture as the profile's columns show them, hidden ones too, the titles first.
 fn list(capture: &str, more: &[&str]) -> (Vec<String>, Vec<Vec<String>>) {
-    let arguments = [&["-n", "-2", "-C", NAME, "-T", "psml", "-r", capture], more].concat();
+    let all = ["-o", "gui.column.hidden:"];
+    let arguments =
+        [&all[..], &["-n", "-2", "-C", NAME, "-T", "psml", "-r", capture], more].concat();
     let text = tshark(&arguments);
     let (head, body) = text.split_once("</structure>").expect("psml begins with the titles");
     let sections = |text: &str| -> Vec<String> {
@@ -22,7 +25,7 @@ fn list(capture: &str, more: &[&str]) -> (Vec<String>, Vec<Vec<String>>) {
 
 #[test]
 fn every_column_has_values() {
-    let titles: Vec<&str> = COLUMNS.iter().map(|(title, ..)| *title).collect();
+    let titles: Vec<&str> = COLUMNS.iter().map(|column| column.title).collect();
     let mut filled = BTreeSet::new();
     let points = crate::points::eventful().merged(true);
     for capture in [sample("telnet-dns.pcapng"), sample("refused.pcapng"), points] {
@@ -44,8 +47,46 @@ fn every_column_has_values() {
     let of = |title| &*row[titles.iter().position(|there| *there == title).expect("a column")];
     assert_eq!((of("No."), of("Conn"), of("Flags"), of("S.")), ("3", "0", "ACK", "."));
     assert_eq!((of("Stage"), of("Outcome")), ("ACK", "complete"));
+    assert_eq!(of("Client / server"), "ESTABLISHED / ESTABLISHED?");
+    assert!(of("Info").starts_with("3/3 ACK | 60686 → 53 [ACK] "), "{row:?}");
     assert_eq!((of("Client"), of("Server")), ("ESTABLISHED", "ESTABLISHED"));
     assert!(of("Setup time").starts_with("0.0"), "{row:?}");
+}
+
+/// Pixels of a character of the packet list, in Qt's own font for it, and of the space beside a text.
+const CHARACTER: i32 = 7;
+const MARGIN: i32 = 8;
+
+fn width_of(format: &str) -> i32 {
+    COLUMNS.iter().find(|column| column.format == format).expect("a column").width
+}
+
+#[test]
+fn no_text_is_cut_and_info_has_room() {
+    let fits = |format: &str, text: &str| {
+        let needed = text.chars().count() as i32 * CHARACTER + MARGIN;
+        assert!(needed <= width_of(format), "{text} in {format}: {needed} pixels");
+    };
+    for stage in Stage::ALL {
+        fits("%Cus:tcphs.stage.copy:0:R", stage.label());
+    }
+    for stage in ["SYN", "SYN/ACK", "FIN (1/4)", "FIN (3/4)", "FIN/ACK (2+3/4)"] {
+        assert!(Stage::ALL.iter().any(|it| it.label() == stage), "{stage}");
+        fits("%Cus:tcphs.stage.copy:0:R", &format!("{stage}, again"));
+    }
+    for outcome in Outcome::ALL {
+        fits("%Cus:tcphs.outcome:0:R", outcome.label());
+    }
+    // Both ends at once in the states with the longest names: a simultaneous open.
+    fits("%Cus:tcphs.states:0:R", "SYN-RECEIVED / SYN-RECEIVED?");
+    for address in ["%s", "%d"] {
+        fits(address, "192.168.210.102");
+    }
+    fits("%t", "999.999999");
+    // Beside a scroll bar, Info has the rest of a small screen.
+    let others = COLUMNS.iter().filter(|column| column.shown && column.width != REST);
+    let rest = WINDOW_WIDTH - 17 - others.map(|column| column.width).sum::<i32>();
+    assert!(rest >= 280, "{rest}");
 }
 
 /// Frames and the rule that colours each.

@@ -271,11 +271,28 @@ fn the_flow_graph_shows_the_steps() {
     {
         assert_eq!(one.matches(step).count(), 1, "{step}: {one}");
     }
-    assert_eq!(one.matches("connection 0: ").count(), 7, "{one}");
-    assert!(one.contains("connection 0: client ESTABLISHED?, server SYN-RECEIVED\n"), "{one}");
+    assert_eq!(one.matches(", conn 0\n").count(), 7, "{one}");
+    assert!(one.contains("ESTABLISHED? / SYN-RECEIVED, conn 0\n"), "{one}");
     assert_eq!(one, statistic(&path, "flow,tcphs,standard", &["-2"]));
     // Wireshark counts an ICMP error for the endpoint that sent it.
     let path = sample("icmp-reject.pcapng").to_string_lossy().into_owned();
     let icmp = statistic(&path, "flow,tcphs,standard", &[]);
     assert_eq!(icmp.matches("ICMP error").count(), 2, "{icmp}");
+}
+
+/// A repeated SYN/ACK is shown with the ACK that answers it, although that ACK is no step. Wireshark cuts
+/// comments after 45 characters or so.
+#[test]
+fn the_flow_graph_shows_what_was_sent_again() {
+    let path = sample("not-accepted.pcapng").to_string_lossy().into_owned();
+    let text = statistic(&path, "flow,tcphs,standard", &[]);
+    assert_eq!(text.matches("2/3 SYN/ACK, again").count(), 2, "{text}");
+    assert_eq!(text.matches(" ACK, again").count(), 2, "{text}");
+    let text = statistic(everything(), "flow,tcphs,standard", &[]);
+    let mut comments = 0;
+    for comment in text.lines().filter_map(|line| line.rsplit_once('|')).map(|(_, text)| text) {
+        comments += usize::from(comment.contains(", conn "));
+        assert!(comment.trim().chars().count() <= 45, "{comment}");
+    }
+    assert!(comments > 200, "{comments}");
 }

@@ -162,6 +162,19 @@ mod tests {
         }
     }
 
+    /// A repeated SYN is told from the first of its attempt, whether that fails or not.
+    #[test]
+    fn repeated_segments_look_different() {
+        let ground =
+            |name: &str| RULES.iter().find(|rule| rule.name == name).expect("a rule").background;
+        for (first, again) in [("Failed", "Failed, sent again"), ("1/3 SYN", "SYN retransmission")]
+        {
+            let contrast = contrast(ground(first), ground(again));
+            assert!(contrast > 1.25, "{first}: {contrast:.2}");
+        }
+        assert!(contrast(ground("Failed"), ground("Failed, sent again")) > 3.0);
+    }
+
     #[test]
     fn no_name_contains_a_separator_of_the_files() {
         for rule in RULES {

@@ -44,20 +44,20 @@ const fn hidden(title: &'static str, format: &'static str, width: i32) -> Column
 
 /// The columns from left to right.
 pub const COLUMNS: &[Column] = &[
-    column("No.", "%m", 54),
+    column("No.", "%m", 60),
     column("Time", "%t", 78),
     column("Conn", "%Cus:tcphs.conn:0:R", 44),
     // Those of files with several points.
     hidden("Point", "%Cus:tcphs.point:0:R", 65),
-    column("Source", "%s", 112),
-    column("Destination", "%d", 112),
-    column("Protocol", "%p", 64),
-    column("Length", "%L", 54),
-    // Each says in a column of its own what others say together.
+    column("Source", "%s", 116),
+    column("Destination", "%d", 116),
+    column("Protocol", "%p", 60),
+    // Less often of use, or said by another column together with more.
+    hidden("Length", "%L", 52),
     hidden("Flags", "%Cus:tcphs.flags:0:R", 95),
     hidden("S.", "%Cus:tcphs.flags.tcpdump:0:R", 40),
     column("Stage", "%Cus:tcphs.stage.copy:0:R", 162),
-    column("Client / server", "%Cus:tcphs.states:0:R", 204),
+    column("Client / server", "%Cus:tcphs.states:0:R", 206),
     hidden("Client", "%Cus:tcphs.client.state:0:R", 100),
     hidden("Server", "%Cus:tcphs.server.state:0:R", 100),
     column("Outcome", "%Cus:tcphs.outcome:0:R", 134),
@@ -88,8 +88,9 @@ const PALE: u32 = 0x6b_6b6b;
 
 /// Colouring rules; the first that fits counts.
 ///
-/// What happened between two points of capture says most. A connection that was not accepted has failed too, and a packet captured twice is still a SYN:
-/// each gets the colour that says more.
+/// What happened between two points of capture says most. A connection that was not accepted has failed too,
+/// and a packet captured twice is still a SYN: each gets the colour that says more. Both colours of a row are
+/// given, so it looks the same in a light and in a dark window.
 pub const RULES: &[Rule] = &[
     Rule {
         name: "Lost on the way",
@@ -144,7 +145,7 @@ pub const RULES: &[Rule] = &[
         name: "SYN retransmission",
         any_of: &[SYN_RETRIES],
         but_not: None,
-        background: 0xff_e08a,
+        background: 0xff_cd4a,
         text: BLACK,
     },
     Rule {

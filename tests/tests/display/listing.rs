@@ -110,9 +110,10 @@ fn expert_information_is_grouped() {
         let listed = tshark(&["-n", "-2", "-q", "-r", &path, "-z", "expert"]);
         // Frequency, group, protocol, summary.
         let ours = listed.lines().filter_map(|line| line.split_once(" TCPHS "));
-        let (mut kinds, mut items) = (Vec::new(), 0);
+        let (mut kinds, mut items) = (Vec::new(), 0_u32);
         for (before, summary) in ours {
-            let count = before.split_whitespace().next().and_then(|count| count.parse().ok());
+            let count: Option<u32> =
+                before.split_whitespace().next().and_then(|count| count.parse().ok());
             items += count.unwrap_or_else(|| panic!("no frequency: {before}"));
             kinds.push(summary.trim().to_owned());
         }

@@ -65,8 +65,17 @@ fn the_step_alone_in_the_info_column() {
         let short = info(&["tcphs.info:short", "tcphs.info_scope:all"], passes);
         let off = info(&["tcphs.info:off"], passes);
         let steps = [
-            "1/3 SYN", "2/3 SYN/ACK", "3/3 ACK", "", "", "", "", "1/4 FIN", "2/4 ACK of FIN",
-            "3/4 FIN", "4/4 ACK of FIN",
+            "1/3 SYN",
+            "2/3 SYN/ACK",
+            "3/3 ACK",
+            "",
+            "",
+            "",
+            "",
+            "1/4 FIN",
+            "2/4 ACK of FIN",
+            "3/4 FIN",
+            "4/4 ACK of FIN",
         ];
         assert_eq!(short.len(), steps.len());
         for ((short, off), step) in short.iter().zip(off).zip(steps) {

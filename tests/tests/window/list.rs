@@ -125,9 +125,8 @@ fn the_profile_fits_a_small_screen() {
     let window = Window::open(&desktop, (WINDOW_WIDTH, 800), &arguments);
     window.packet_rows(10);
     let packets = window.packets();
-    let place = |title: &str| {
-        packets.find("column header", title).expect("there is such a column").place()
-    };
+    let place =
+        |title: &str| packets.find("column header", title).expect("there is such a column").place();
     for column in COLUMNS.iter().filter(|column| column.shown) {
         let (left, _, width, _) = place(column.title);
         if column.width == REST {

@@ -315,7 +315,9 @@ impl Host {
             ..tcphs_settings_default()
         };
         settings.mark_assumed = choices.u8() & 1 == 1;
-        settings.every_segment = choices.u8() & 1 == 1;
+        let extent = choices.u8();
+        settings.every_segment = extent & 1 == 1;
+        settings.step_only = extent & 2 == 2;
         let pointer = or_null(&mut settings, nulls, 1);
         // SAFETY: each pointer is null or valid.
         let status = unsafe { tcphs_session_configure(or_null(self.session, nulls, 0), pointer) };

@@ -59,7 +59,7 @@ pub fn of_expert_items(found: &tcphs_expert_items) -> u64 {
 pub fn of_tapped(tapped: &tcphs_tapped) -> u64 {
     assert!(matches!(tapped.ip_version, 0 | 4 | 6));
     let (label, comment) = (text_at(&tapped.label, 0), text_at(&tapped.comment, 0));
-    assert!(!tapped.staged || !label.is_empty() && !comment.is_empty(), "a text did not fit");
+    assert!(!tapped.shown || !label.is_empty() && !comment.is_empty(), "a text did not fit");
     let mut all = DefaultHasher::new();
     all.write_u32(tapped.connection);
     all.write(label);

@@ -108,7 +108,7 @@ fn coloured(capture: &str) -> Vec<(String, Option<String>)> {
 
 #[test]
 fn every_colour_is_where_it_belongs() {
-    let expected: [(&str, &[(&str, usize)]); 6] = [
+    let expected: [(&str, &[(&str, usize)]); 7] = [
         (
             "telnet-dns.pcapng",
             &[
@@ -120,6 +120,7 @@ fn every_colour_is_where_it_belongs() {
             ],
         ),
         ("refused.pcapng", &[("Failed", 2)]),
+        ("no-reply.pcapng", &[("Failed", 1), ("Failed, sent again", 3)]),
         ("not-accepted.pcapng", &[("Not accepted", 7)]),
         ("reset.pcapng", &[("RST", 1)]),
         ("challenge-ack.pcapng", &[("SYN retransmission", 1)]),

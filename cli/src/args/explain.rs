@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
+use super::moment::at_least_one;
 use super::{FailOn, OneOrMore, PointCounters, Select};
 
 pub const EXPLAIN: &str = "\
@@ -46,7 +47,7 @@ pub struct ExplainArgs {
     pub format: Prose,
 
     /// How many connections to explain at most
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
     pub max: usize,
 
     /// Write to this file instead of standard output

@@ -139,7 +139,8 @@ impl RowArgs {
             }
             (Some(_), Format::Parquet) => {
                 return Err(Failure::Usage(
-                    "--timestamps is for --format jsonl and csv; Parquet holds every nanosecond".into(),
+                    "--timestamps is for --format jsonl and csv; Parquet holds every nanosecond"
+                        .into(),
                 ));
             }
         };

@@ -18,10 +18,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub use self::compare::{ClockCorrection, CompareArgs, FailOnWay, MergeArgs};
 pub use self::explain::{CountedOf, ExplainArgs, Prose};
 pub use self::ladder::{Drawing, LadderArgs};
-pub use self::points::{AtPoint, PointCounters, PointFiles, PointOptions, SEPARATOR};
 pub use self::moment::Moment;
+pub use self::points::{AtPoint, PointCounters, PointFiles, PointOptions, SEPARATOR};
 pub use self::rows::{
-    ConnectionArgs, FailOn, Format, PacketArgs, RowArgs, ServerArgs, ServerOrder, TimeShown, Timestamps,
+    ConnectionArgs, FailOn, Format, PacketArgs, RowArgs, ServerArgs, ServerOrder, TimeShown,
+    Timestamps,
 };
 pub use self::select::{Numbers, Select, Span};
 pub use self::source::{OneOrMore, Source};

@@ -88,9 +88,8 @@ pub struct ServerArgs {
     #[arg(long, value_enum, value_name = "BY", default_value_t = ServerOrder::Attempts)]
     pub sort: ServerOrder,
 
-    /// A row for each interval of this length in which a server was tried (30s, 1m, 1h30m), by the first
-    /// segments of the connections; intervals without an attempt have no row. They begin at whole multiples
-    /// of their length since 1970 UTC
+    /// A row for each server and interval of this length (30s, 1m, 1h30m) in which a connection to it began;
+    /// other intervals have no row. They begin at whole multiples of their length since 1970 UTC
     #[arg(long, value_name = "TIME", value_parser = interval)]
     pub every: Option<Duration>,
 

@@ -89,7 +89,8 @@ impl FromStr for Hosts {
             return Ok(Self(address.into()));
         }
         bare.parse().map(Self).map_err(|_| {
-            "write an address (10.0.0.1, 2001:db8::1) or a network (10.0.0.0/8, 2001:db8::/32)".into()
+            "write an address (10.0.0.1, 2001:db8::1) or a network (10.0.0.0/8, 2001:db8::/32)"
+                .into()
         })
     }
 }

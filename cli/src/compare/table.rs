@@ -53,8 +53,7 @@ pub fn text(names: &[String], lines: &[Line], columns: Option<usize>) -> String 
             cells.filter(|(place, _)| shown(place)).map(|(_, cell)| cell).collect()
         })
         .collect();
-    let layout =
-        Layout { columns, dispensable: DISPENSABLE, foldable: Some(["Client", "Server"]) };
+    let layout = Layout { columns, dispensable: DISPENSABLE, foldable: Some(["Client", "Server"]) };
     let (table, end) = layout.lines(&titles, &rows);
     let mut text = String::new();
     // The titles come first.

@@ -150,7 +150,9 @@ impl Values {
             (Typed::Narrow(values), Value::Unsigned(value)) => values.push(value as i32),
             (Typed::Narrow(values), Value::Signed(value)) => values.push(value as i32),
             (Typed::Wide(values), Value::Unsigned(value)) => values.push(value as i64),
-            (Typed::Wide(values), Value::Signed(value) | Value::Instant(value)) => values.push(value),
+            (Typed::Wide(values), Value::Signed(value) | Value::Instant(value)) => {
+                values.push(value)
+            }
             (Typed::Float(values), Value::Float(value)) => values.push(value),
             (Typed::Text(values), Value::Text(value) | Value::Label(value)) => {
                 values.push(text(value))

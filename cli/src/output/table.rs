@@ -55,9 +55,8 @@ impl Layout<'_> {
     pub fn lines(&self, titles: &[Title], rows: &[Vec<Shown>]) -> (Vec<Vec<String>>, Vec<String>) {
         let header: Vec<_> = titles.iter().map(|Title(title, _)| Shown::from(*title)).collect();
         let all = || std::iter::once(&header[..]).chain(rows.iter().map(Vec::as_slice));
-        let width = |column: usize| {
-            all().map(|row| row[column].text.chars().count()).max().unwrap_or(0)
-        };
+        let width =
+            |column: usize| all().map(|row| row[column].text.chars().count()).max().unwrap_or(0);
         let mut widths: Vec<_> = (0..titles.len()).map(width).collect();
         let mut left_out = self.without(titles, rows, &widths);
         let mut fold = None;

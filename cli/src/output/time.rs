@@ -7,7 +7,9 @@ use crate::args::TimeShown;
 /// A time in UTC with so many digits of the second's fraction: `2026-01-02T10:00:00.123456Z`.
 pub fn rfc3339(time_ns: i64, digits: usize) -> String {
     match Timestamp::from_nanosecond(time_ns.into()) {
-        Ok(time) if digits > 0 => time.strftime(&format!("%Y-%m-%dT%H:%M:%S.%{digits}fZ")).to_string(),
+        Ok(time) if digits > 0 => {
+            time.strftime(&format!("%Y-%m-%dT%H:%M:%S.%{digits}fZ")).to_string()
+        }
         Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         // 64 bits of nanoseconds end in 2262.
         Err(_) => "-".into(),
@@ -30,6 +32,14 @@ pub struct Times {
 impl Times {
     pub fn new(shown: TimeShown, start_ns: i64) -> Self {
         Self { shown, start_ns, last_ns: None }
+    }
+
+    /// The unit, if the times are differences.
+    pub const fn unit(&self) -> Option<&'static str> {
+        match self.shown {
+            TimeShown::Utc => None,
+            _ => Some("s"),
+        }
     }
 
     /// The time of the next row.

@@ -7,6 +7,7 @@ mod text;
 
 use crate::args::{Drawing, LadderArgs, PointFiles};
 use crate::output::Output;
+use crate::output::time::Times;
 use crate::reading::input;
 use crate::reading::points::Points;
 use crate::{Done, Failure, journey, warn};
@@ -18,6 +19,8 @@ pub fn run(arguments: &LadderArgs, points: &PointFiles) -> Result<Done, Failure>
         Drawing::Mermaid | Drawing::Svg => 1,
     };
     let (journeys, endings) = journey::collect(points, &arguments.select, max, None)?;
+    // Times are those of the first point's clock.
+    let start_ns = endings.first().and_then(|ending| ending.start_ns).unwrap_or(0);
     let mut output = Output::open(arguments.output.as_deref())?;
     for (place, journey) in journeys.list.iter().enumerate() {
         match arguments.format {
@@ -25,7 +28,8 @@ pub fn run(arguments: &LadderArgs, points: &PointFiles) -> Result<Done, Failure>
                 if place > 0 {
                     output.text("\n")?;
                 }
-                output.text(&text::draw(journey, output.columns()))?;
+                let times = Times::new(arguments.time, start_ns);
+                output.text(&text::draw(journey, times, output.columns()))?;
             }
             Drawing::Mermaid => output.text(&mermaid::draw(journey))?,
             Drawing::Svg => output.text(&svg::draw(journey))?,

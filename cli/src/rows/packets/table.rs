@@ -158,7 +158,10 @@ impl Narrow {
     }
 
     fn titles(&self) -> String {
-        let head = format!("{:>FRAME$} {:>TIME$} {:>CONN$}    {:<STEP$} ", "Frame", "Time", "Conn", "Step");
+        let head = format!(
+            "{:>FRAME$} {:>TIME$} {:>CONN$}    {:<STEP$} ",
+            "Frame", "Time", "Conn", "Step"
+        );
         self.with_states(&head, "Stage", "Client", "Server", &anstyle::Style::new())
     }
 
@@ -231,7 +234,8 @@ impl Narrow {
         self.told.push_back((id, self.line, index));
         let ends = format!("{} → {}", connection.client(), connection.server());
         let indent = FRAME + 1 + TIME + 1;
-        let in_file = file.map_or_else(String::new, |(_, name)| format!(" in {name}"));
+        // The name stays behind its word.
+        let in_file = file.map_or_else(String::new, |(_, name)| format!(" in\u{a0}{name}"));
         let text = format!("{id:>CONN$}  {ends}{in_file}");
         let more = format!("{:1$}", "", indent + CONN + 2);
         let first = format!("{:indent$}", "");

@@ -4,6 +4,7 @@ mod compare;
 mod explain;
 mod ladder;
 mod moment;
+pub mod palette;
 mod points;
 mod rows;
 mod select;
@@ -11,7 +12,7 @@ mod source;
 
 use std::path::PathBuf;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use clap::builder::Styles;
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -30,8 +31,8 @@ pub use self::source::{OneOrMore, Source};
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
     .usage(Style::new().bold())
-    .literal(AnsiColor::Cyan.on_default())
-    .placeholder(AnsiColor::Green.on_default());
+    .literal(palette::TEAL.on_default())
+    .placeholder(palette::GREEN.on_default());
 
 /// Which TCP connections of a capture came up, which failed, and why.
 ///

@@ -57,8 +57,9 @@ impl FromStr for Moment {
         if let Ok(time) = text.parse::<Timestamp>() {
             return in_ns(time).map(Self::At);
         }
-        // A time of day first: as a date with a time, jiff takes it for one without a date.
-        if let (Ok(time), false) = (text.parse::<Time>(), text.contains(['-', 'T', ' '])) {
+        // jiff reads 10 as ten o'clock, and a date with a time as that time.
+        let is_of_day = text.contains(':') && !text.contains(['-', 'T', ' ']);
+        if let (Ok(time), true) = (text.parse::<Time>(), is_of_day) {
             let since = time.duration_since(Time::midnight()).as_nanos();
             return i64::try_from(since).map(Self::TimeOfDay).map_err(|_| wrong());
         }

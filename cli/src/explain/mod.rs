@@ -11,7 +11,6 @@ mod strays;
 
 use dissector_core::ClosedConnection;
 use dissector_core::connection::Outcome;
-use terminal_size::{Width, terminal_size};
 
 pub use self::explanation::{Explainer, Explanation};
 pub use self::neighbours::Neighbours;
@@ -68,7 +67,7 @@ fn write(
     arguments: &ExplainArgs,
     explanations: impl Iterator<Item = Explanation>,
 ) -> Result<(), Failure> {
-    let columns = columns(arguments);
+    let columns = output.columns().map_or(COLUMNS, |columns| columns.clamp(40, MOST_COLUMNS));
     if arguments.format == Prose::Json {
         let explanations: Vec<_> = explanations.collect();
         let json = serde_json::to_string_pretty(&explanations);
@@ -85,14 +84,6 @@ fn write(
         })?;
     }
     Ok(())
-}
-
-/// The width of lines.
-fn columns(arguments: &ExplainArgs) -> usize {
-    match (&arguments.output, terminal_size()) {
-        (None, Some((Width(columns), _))) => usize::from(columns).clamp(40, MOST_COLUMNS),
-        _ => COLUMNS,
-    }
 }
 
 /// The outcome in a sentence.

@@ -33,8 +33,6 @@ pub const DISORDER_ADVICE: &str = "results may be wrong; sort the file with reor
 /// How the reading ended; [`report`](Self::report) says it once the results are written.
 #[must_use]
 pub struct Ending {
-    /// The time of the first frame, whatever it holds.
-    pub start_ns: Option<i64>,
     warnings: Vec<String>,
     failures: Vec<Failure>,
 }
@@ -122,13 +120,7 @@ impl Input {
         let failures = errors.iter().map(|error| failure(&self.names, error));
         let interrupted = summary.stopped.then_some(Failure::Interrupted);
         let failures = failures.chain(interrupted).collect();
-        Ok(Ending { start_ns: self.read_start_ns(), warnings: self.warnings(), failures })
-    }
-
-    /// The time of the first frame of those that were read.
-    fn read_start_ns(&self) -> Option<i64> {
-        let of_file = |index| self.captures.coverage(index).first_ns;
-        (0..self.captures.count()).filter_map(of_file).min()
+        Ok(Ending { warnings: self.warnings(), failures })
     }
 
     /// Says which parts of the files could not be used.

@@ -25,7 +25,11 @@ pub fn run(arguments: &ConnectionArgs) -> Result<Done, Failure> {
     let (select, format) = (&rows.select, rows.row_format(arguments.timestamps)?);
     // The table comes at the end; rows on a terminal would run into the progress bar.
     let progress = format.is_none() || !rows.writes_to_terminal();
-    let input = Input::open(&rows.source, progress)?;
+    // Only the table tells how long after the first frame something came.
+    let (input, start_ns) = match format {
+        Some(_) => (Input::open(&rows.source, progress)?, None),
+        None => Input::open_with_start(&rows.source, progress)?,
+    };
     let names = input.names();
     let mut sink = Sink::open::<ConnectionRow<'_>>(format, rows.output()?)?;
     if input.is_live() {
@@ -53,7 +57,7 @@ pub fn run(arguments: &ConnectionArgs) -> Result<Done, Failure> {
         Sink::Rows(rows) => rows.finish()?,
         Sink::Table(mut output) => {
             lines.sort_unstable_by_key(|line| line.conn);
-            let times = Times::new(arguments.time, ending.start_ns.unwrap_or(0));
+            let times = Times::new(arguments.time, start_ns.unwrap_or(0));
             output.text(&table(&lines, times, &Files::new(&names), output.columns()))?;
             output.flush()?;
         }

@@ -59,7 +59,7 @@ pub fn collect(
     let selection = Selection::new(source, select)?;
     let mut collected = Collected { recorders: BTreeMap::new(), list: Vec::new(), next: 0 };
     let (mut matching, mut failed, mut connections) = (0, false, 0_u64);
-    let input = Input::open(source, true)?;
+    let (input, start_ns) = Input::open_with_start(source, true)?;
     let names = input.names();
     let on_event = |event: FollowEvent<'_>| {
         match event {
@@ -97,7 +97,7 @@ pub fn collect(
     list.sort_unstable_by_key(|timeline| timeline.id);
     select.check_numbers(connections)?;
     select.tell_of_none(matching, connections);
-    let start_ns = ending.start_ns.unwrap_or(0);
+    let start_ns = start_ns.unwrap_or(0);
     Ok((Timelines { list, matching, start_ns, failed }, ending))
 }
 

@@ -111,6 +111,8 @@ pub fn shorter(segment: &SegmentEvent) -> [String; 3] {
 fn in_length(segment: &SegmentEvent, length: Length) -> String {
     let (annotation, flags) = (&segment.annotation, segment.annotation.flags);
     match annotation.stage {
+        Stage::ChallengeAck if length == Length::Kind => return "ACK".into(),
+        Stage::RstHalfOpen if length == Length::Kind => return "RST".into(),
         Stage::ChallengeAck => return "ACK of an older connection".into(),
         Stage::RstHalfOpen => return "RST to the older connection".into(),
         _ => {}

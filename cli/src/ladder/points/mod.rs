@@ -10,6 +10,7 @@ use crate::output::Output;
 use crate::output::time::Times;
 use crate::reading::input;
 use crate::reading::points::Points;
+use crate::reading::start;
 use crate::{Done, Failure, journey, warn};
 
 pub fn run(arguments: &LadderArgs, points: &PointFiles) -> Result<Done, Failure> {
@@ -20,7 +21,7 @@ pub fn run(arguments: &LadderArgs, points: &PointFiles) -> Result<Done, Failure>
     };
     let (journeys, endings) = journey::collect(points, &arguments.select, max, None)?;
     // Times are those of the first point's clock.
-    let start_ns = endings.first().and_then(|ending| ending.start_ns).unwrap_or(0);
+    let start_ns = start::of_files(&points.of_one_clock()).unwrap_or(0);
     let mut output = Output::open(arguments.output.as_deref())?;
     for (place, journey) in journeys.list.iter().enumerate() {
         match arguments.format {

@@ -183,6 +183,7 @@ fn headings() -> (Vec<Title>, Vec<&'static str>) {
     titles.extend(counts.into_iter().map(|title| Title(title, Align::Right)));
     let mut dispensable = vec!["Slowest set-up", "RTT min", "RTT max", "RTT mean", "SYN retries"];
     dispensable.extend(failures.iter().rev());
+    dispensable.push("Complete %");
     (titles, dispensable)
 }
 

@@ -126,6 +126,7 @@ fn in_length(segment: &SegmentEvent, length: Length) -> String {
     match annotation.copy {
         Repeat::Original => {}
         Repeat::Retransmission if length < Length::Full => parts.push("(again)".into()),
+        Repeat::Duplicate if length < Length::Full => parts.push("(copy)".into()),
         copy => parts.push(format!("({copy})")),
     }
     let numbered = length > Length::Kind;

@@ -202,7 +202,8 @@ impl Narrow {
         style: &anstyle::Style,
     ) -> String {
         let room = self.columns.saturating_sub(head.chars().count());
-        let states = CLIENT + 1 + SERVER;
+        // A long state of the client takes from the space in front of it.
+        let states = CLIENT.max(client.len()) + 1 + SERVER;
         // Long times and numbers take the room of the states.
         let (width, shown) = match room.checked_sub(states + 1) {
             Some(width) if width >= STAGE => (STAGE, true),
@@ -216,7 +217,6 @@ impl Narrow {
         if !shown {
             return format!("{head}{style}{cut}{style:#}\n");
         }
-        // A long state of the client takes from the space behind it.
         let states = format!("{client:<CLIENT$} {server}");
         format!("{head}{style}{cut:<width$}{style:#} {FAINT}{states}{FAINT:#}\n")
     }

@@ -196,7 +196,7 @@ fn advise(
             let evidence = journey.next_to(Side::Server).map(|it| it.verdict.cause_evidence);
             let advice = outcome.advice();
             let weighed = Weighed::new(advice, evidence.unwrap_or(EvidenceSet::EMPTY), &[]);
-            let mut weighed = weighed.without(&ends::excluded(outcome));
+            let mut weighed = weighed.without(ends::EXCLUDED);
             let told: Vec<_> = heard.iter().filter_map(|it| it.heard.as_ref().ok()).collect();
             weighed.heed(&told, advice);
             sections.extend(heard.iter().map(|it| it.section(|cause| weighed.lists(cause))));

@@ -96,8 +96,8 @@ pub fn unknown(journey: &Journey) -> Vec<String> {
     let names: Vec<_> = journey.stations.iter().map(Station::shown).collect();
     if let [first, .., last] = &names[..] {
         sentences.push(format!(
-            "What passed {last} was delivered there, not taken: between {last} and the server's program there \
-             may be more devices, the host's own firewall and its queues. The same holds for {first} and the \
+            "What passed {last} was delivered that far, which does not mean that the server took it: between \
+             {last} and the server's program there may be more devices, the host's own firewall and its queues. The same holds for {first} and the \
              client. A capture on the hosts themselves leaves only what is within them."
         ));
         let is_between = |path: Path, joined: &JoinedConnection| {

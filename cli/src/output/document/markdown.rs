@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Document, Part, Section};
+use crate::output::files::printable;
 
 impl Document {
     pub fn markdown(&self) -> String {
@@ -100,8 +101,9 @@ fn fence(text: &mut String, indent: &str, language: &str, code: &str) {
 
 /// `text` so that Markdown shows it as it is. What stands between two backticks stays code.
 fn escaped(text: &str) -> String {
+    let text = printable(&text.replace('\n', " "));
     let mut escaped = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = &text[..];
     while let Some((before, after)) = rest.split_once('`') {
         put(&mut escaped, before);
         match after.split_once('`') {
@@ -160,18 +162,10 @@ fn put_plain(escaped: &mut String, word: &str) {
             '_' => !(before.is_alphanumeric() && next.is_alphanumeric()),
             _ => false,
         };
-        match letter {
-            _ if letter.is_control() && letter != '\n' => {
-                let _ = write!(escaped, "{}", letter.escape_default());
-            }
-            '\n' => escaped.push(' '),
-            _ => {
-                if is_special {
-                    escaped.push('\\');
-                }
-                escaped.push(letter);
-            }
+        if is_special {
+            escaped.push('\\');
         }
+        escaped.push(letter);
         before = letter;
     }
 }

@@ -19,15 +19,11 @@ pub fn draw(timeline: &Timeline) -> String {
         let address = escaped(&address.to_string());
         let _ = writeln!(text, "    participant {letter} as {side}<br/>{address}");
     }
-    let mut title = format!(
-        "conn {} {}: {}",
-        timeline.id,
-        labels::addresses(timeline),
-        timeline.verdict.outcome
-    );
+    // The participants have the addresses; a long line would not fit the note.
+    let mut title = format!("conn {}: {}", timeline.id, timeline.verdict.outcome);
     let summary = labels::summary(timeline);
     if !summary.is_empty() {
-        title.push_str(&format!(", {summary}"));
+        title.push_str(&format!("<br/>{summary}"));
     }
     note(&mut text, &title);
     let mut states = labels::initial_states(timeline);

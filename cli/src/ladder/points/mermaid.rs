@@ -23,7 +23,7 @@ pub fn draw(journey: &Journey) -> String {
     }
     let _ = writeln!(text, "    participant S as server<br/>{server}");
     let outcome = journey.outcome().map_or_else(String::new, |it| format!(": {it}"));
-    note(&mut text, &format!("conn {} {}{outcome}", journey.conn, said::addresses(journey)));
+    note(&mut text, &format!("conn {}{outcome}", journey.conn));
     said::paths(journey).iter().for_each(|line| note(&mut text, line));
     said::clocks(journey).iter().for_each(|line| note(&mut text, line));
     let mut last_ns = journey.first_ns;

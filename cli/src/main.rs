@@ -18,14 +18,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Cli, Colour, Command, Format, RowArgs};
+use crate::args::{Cli, Colour, Command, Format, RowArgs, Timestamps};
 use crate::output::RowFormat;
+use crate::output::row::Stamps;
 use crate::reading::{input, interrupt};
 use crate::rewrite::merge;
 use crate::rows::{connections, packets, servers};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
     match cli.color {
         Colour::Auto => anstream::ColorChoice::Auto,
         Colour::Always => anstream::ColorChoice::Always,
@@ -33,15 +34,11 @@ fn main() -> ExitCode {
     }
     .write_global();
     interrupt::watch();
-    let result = match &cli.command {
-        Command::Connections(arguments) => connections::run(arguments),
-        Command::Packets(arguments) => packets::run(arguments),
-        Command::Ladder(arguments) => ladder::run(arguments),
-        Command::Servers(arguments) => servers::run(arguments),
-        Command::Explain(arguments) => explain::run(arguments),
-        Command::Compare(arguments) => compare::run(arguments),
-        Command::Merge(arguments) => merge::run(arguments),
+    let placed = match cli.command.selection() {
+        Some((select, files)) => select.place(&files),
+        None => Ok(()),
     };
+    let result = placed.and_then(|()| run(&cli.command));
     let failure = match result {
         Ok(Done::Well) => return ExitCode::SUCCESS,
         Ok(Done::FailOn) => return ExitCode::from(3),
@@ -57,6 +54,19 @@ fn main() -> ExitCode {
         Failure::Interrupted => interrupt::STATUS,
         Failure::Read(_) | Failure::Create(_) | Failure::Write(_) => 1,
     })
+}
+
+/// Carries out a command.
+fn run(command: &Command) -> Result<Done, Failure> {
+    match command {
+        Command::Connections(arguments) => connections::run(arguments),
+        Command::Packets(arguments) => packets::run(arguments),
+        Command::Ladder(arguments) => ladder::run(arguments),
+        Command::Servers(arguments) => servers::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
+        Command::Compare(arguments) => compare::run(arguments),
+        Command::Merge(arguments) => merge::run(arguments),
+    }
 }
 
 /// How a command that did its work ends.
@@ -106,11 +116,11 @@ fn warn(text: &str) {
 
 impl Format {
     /// The format of rows; `None` for the table.
-    fn of_rows(self) -> Option<RowFormat> {
+    fn of_rows(self, stamps: Stamps) -> Option<RowFormat> {
         match self {
             Self::Table => None,
-            Self::Jsonl => Some(RowFormat::Jsonl),
-            Self::Csv => Some(RowFormat::Csv),
+            Self::Jsonl => Some(RowFormat::Jsonl(stamps)),
+            Self::Csv => Some(RowFormat::Csv(stamps)),
             Self::Parquet => Some(RowFormat::Parquet),
         }
     }
@@ -118,8 +128,23 @@ impl Format {
 
 impl RowArgs {
     /// The format of rows; `None` for the table.
-    fn row_format(&self) -> Option<RowFormat> {
-        self.format.of_rows()
+    fn row_format(&self, timestamps: Option<Timestamps>) -> Result<Option<RowFormat>, Failure> {
+        let stamps = match (timestamps, self.format) {
+            (None, _) => Stamps::NanosecondsOnly,
+            (Some(Timestamps::Rfc3339), Format::Jsonl | Format::Csv) => Stamps::Rfc3339,
+            (Some(_), Format::Table) => {
+                return Err(Failure::Usage(
+                    "--timestamps is for --format jsonl and csv; a table has --time utc".into(),
+                ));
+            }
+            (Some(_), Format::Parquet) => {
+                return Err(Failure::Usage(
+                    "--timestamps is for --format jsonl and csv; Parquet holds every nanosecond"
+                        .into(),
+                ));
+            }
+        };
+        Ok(self.format.of_rows(stamps))
     }
 
     fn writes_to_terminal(&self) -> bool {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{FailOn, OneOrMore, Select};
+use super::moment::at_least_one;
+use super::{FailOn, OneOrMore, Select, TimeShown};
 
 pub const LADDER: &str = "\
 Examples:
@@ -33,8 +34,12 @@ pub struct LadderArgs {
     #[arg(long, value_enum, default_value_t = Drawing::Text)]
     pub format: Drawing,
 
+    /// Times of the text
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = TimeShown::Capture)]
+    pub time: TimeShown,
+
     /// How many connections to draw at most; svg and mermaid draw one
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
     pub max: usize,
 
     /// Write to this file instead of standard output

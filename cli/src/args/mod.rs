@@ -3,28 +3,36 @@
 mod compare;
 mod explain;
 mod ladder;
+mod moment;
+pub mod palette;
 mod points;
 mod rows;
 mod select;
 mod source;
 
-use anstyle::{AnsiColor, Style};
+use std::path::PathBuf;
+
+use anstyle::Style;
 use clap::builder::Styles;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use self::compare::{ClockCorrection, CompareArgs, FailOnWay, MergeArgs};
-pub use self::explain::{CountedOf, ExplainArgs};
+pub use self::explain::{CountedOf, ExplainArgs, Prose};
 pub use self::ladder::{Drawing, LadderArgs};
+pub use self::moment::Moment;
 pub use self::points::{AtPoint, PointCounters, PointFiles, PointOptions, SEPARATOR};
-pub use self::rows::{FailOn, Format, RowArgs};
-pub use self::select::Select;
+pub use self::rows::{
+    ConnectionArgs, FailOn, Format, PacketArgs, RowArgs, ServerArgs, ServerOrder, TimeShown,
+    Timestamps,
+};
+pub use self::select::{Numbers, Select, Span};
 pub use self::source::{OneOrMore, Source};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
     .usage(Style::new().bold())
-    .literal(AnsiColor::Cyan.on_default())
-    .placeholder(AnsiColor::Green.on_default());
+    .literal(palette::TEAL.on_default())
+    .placeholder(palette::GREEN.on_default());
 
 /// Which TCP connections of a capture came up, which failed, and why.
 ///
@@ -72,6 +80,9 @@ Terms:
   failed          the connection did not come up
   STATE?          an assumed state: the capture cannot show that a segment arrived
 
+Width: that of the terminal; columns for which it has no room are left out. In a pipe or a file,
+tables are as wide as they need to be. COLUMNS, if it is exported, is the width of both.
+
 Exit status:
   0  success, also for a capture that was cut short (with a warning)
   1  something could not be read or written
@@ -83,16 +94,17 @@ Exit status:
 pub enum Command {
     /// One row per connection: did it come up, and if not, why
     #[command(after_help = rows::CONNECTIONS)]
-    Connections(RowArgs),
+    Connections(ConnectionArgs),
     /// One row per TCP segment: its step, its flags, the states of client and server
-    #[command(after_help = rows::PACKETS)]
-    Packets(RowArgs),
+    // Threads would have no effect; scripts give them to every command.
+    #[command(after_help = rows::PACKETS, mut_arg("threads", |threads| threads.hide(true)))]
+    Packets(PacketArgs),
     /// A ladder diagram: who sent what when, and the states it led to
     #[command(after_help = ladder::LADDER)]
     Ladder(LadderArgs),
     /// One row per server: how many attempts it had, and what became of them
     #[command(after_help = rows::SERVERS)]
-    Servers(RowArgs),
+    Servers(ServerArgs),
     /// Prose: what happened to a connection, what it means, what to check next
     #[command(after_help = explain::EXPLAIN)]
     Explain(ExplainArgs),
@@ -102,6 +114,24 @@ pub enum Command {
     /// One capture of several points: an interface a point, in order of time
     #[command(after_help = compare::MERGE)]
     Merge(MergeArgs),
+}
+
+impl Command {
+    /// Which connections are wanted, and the captures whose first frame `--since` and `--until` may count
+    /// from: those of one clock.
+    pub fn selection(&mut self) -> Option<(&mut Select, Vec<PathBuf>)> {
+        match self {
+            Self::Connections(ConnectionArgs { rows, .. })
+            | Self::Packets(PacketArgs { rows, .. })
+            | Self::Servers(ServerArgs { rows, .. }) => {
+                Some((&mut rows.select, rows.source.files.clone()))
+            }
+            Self::Ladder(ladder) => Some((&mut ladder.select, ladder.captures.of_one_clock())),
+            Self::Explain(explain) => Some((&mut explain.select, explain.captures.of_one_clock())),
+            Self::Compare(compare) => Some((&mut compare.select, compare.points.of_one_clock())),
+            Self::Merge(_) => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

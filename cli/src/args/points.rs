@@ -30,6 +30,20 @@ pub struct PointOptions {
     pub by_interface: bool,
 }
 
+impl PointFiles {
+    /// The captures of the first point, or all of them if they are of one clock.
+    pub fn of_one_clock(&self) -> Vec<PathBuf> {
+        match (&self.options.at[..], &self.files[..]) {
+            ([first, ..], _) => {
+                let alike = self.options.at.iter().filter(|at| at.name == first.name);
+                alike.map(|at| at.file.clone()).collect()
+            }
+            ([], files) if self.options.by_interface => files.to_vec(),
+            ([], files) => files.iter().take(1).cloned().collect(),
+        }
+    }
+}
+
 /// What separates the name of a point from that of its interface.
 pub const SEPARATOR: char = '/';
 

@@ -14,8 +14,8 @@ pub struct Source {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// Number of threads; the output does not depend on it. The default is 2, or 1 on one core;
-    /// always 1 for standard input, packets, ladder and explain
+    /// Number of threads; the output does not depend on it. The default is 2, or 1 on one core; always 1 for
+    /// standard input
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZero<usize>>,
 }
@@ -32,9 +32,8 @@ pub struct OneOrMore {
     #[arg(long, value_name = "NAME=FILE")]
     pub at: Vec<AtPoint>,
 
-    /// Number of threads; the output does not depend on it. The default is 2, or 1 on one core;
-    /// always 1 for standard input, packets, ladder and explain
-    #[arg(long, value_name = "N")]
+    // It has no effect here; scripts give it to every command.
+    #[arg(long, value_name = "N", hide = true)]
     pub threads: Option<NonZero<usize>>,
 }
 
@@ -42,6 +41,11 @@ impl OneOrMore {
     /// The captures of one point.
     pub fn source(&self) -> Source {
         Source { files: self.files.clone(), threads: self.threads }
+    }
+
+    /// The captures of one point, or those of the first.
+    pub fn of_one_clock(&self) -> Vec<PathBuf> {
+        self.points().map_or_else(|| self.files.clone(), |points| points.of_one_clock())
     }
 
     /// The points, if there are several.

@@ -26,7 +26,14 @@ pub fn text(
             .initial_indent(&indent)
             .subsequent_indent(&indent);
         // The title replaces the indentation of the first line, and may be longer.
+        let columns = options.width;
         let wrapped = textwrap::wrap(rest, options);
+        let first = wrapped.first().map_or(0, |line| line.trim_start().chars().count());
+        if title.chars().count() + 2 + first > columns {
+            let _ = writeln!(text, "{STRONG}{title}{STRONG:#}");
+            wrapped.iter().for_each(|line| text.push_str(&format!("{line}\n")));
+            return;
+        }
         for (place, line) in wrapped.iter().enumerate() {
             let _ = match place {
                 0 => writeln!(text, "{STRONG}{title:<width$}{STRONG:#}  {}", line.trim_start()),

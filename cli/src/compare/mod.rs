@@ -29,6 +29,7 @@ use self::table::{COLUMNS, Line};
 use crate::args::{CompareArgs, FailOnWay, Format, Source};
 use crate::counted::{Tally, Witnesses};
 use crate::output::page::Page;
+use crate::output::row::Stamps;
 use crate::output::{MadeRows, RowFormat, Sink};
 use crate::reading::input::{self, DISORDER_ADVICE, Ending, Input};
 use crate::reading::points::Points;
@@ -44,19 +45,20 @@ pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
     files.extend(arguments.nstat.iter().flat_map(|it| [it.before.clone(), it.after.clone()]));
     input::keep_apart(output, &files)?;
     let mut witnesses = arguments.witnesses(&points)?;
-    let format = arguments.format.of_rows();
+    let format = arguments.format.of_rows(Stamps::NanosecondsOnly);
     let mut sink = Sink::open::<CompareRow<'_>>(format, output)?;
     let Compared { given, names, comparisons, endings } =
         compare_points(&points, witnesses.as_mut())?;
     let numbers = Numbers::new(&comparisons);
-    let (mut pairings, mut lines, mut fails) = (Vec::new(), Vec::new(), false);
+    let (mut pairings, mut lines, mut fails, mut matching) = (Vec::new(), Vec::new(), false, 0);
     for (pair, comparison) in comparisons.iter().enumerate() {
         let names = [&names[pair][..], &names[pair + 1]];
         let make = |chunk: Range<usize>| {
             let mut made = Made::new(names);
             for joined in chunk.filter_map(|conn| comparison.get(conn)) {
                 let conn = numbers.of(pair, joined.conn);
-                made.add(arguments, format, Line { conn, pair, joined });
+                let first_ns = clock::common(&comparisons, pair, joined.first_ns);
+                made.add(arguments, format, Line { conn, pair, joined }, first_ns);
             }
             made
         };
@@ -64,6 +66,7 @@ pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
         in_chunks(comparison.len(), make, |mut made| {
             pairing.merge(&made.pairing);
             fails |= made.fails;
+            matching += made.matching;
             match &mut sink {
                 Sink::Rows(rows) => rows.write_made(&mut made.rows)?,
                 Sink::Table(_) => lines.append(&mut made.lines),
@@ -92,7 +95,9 @@ pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
         pairing.warnings(comparison).iter().for_each(|warning| warn(warning));
     }
     endings.into_iter().try_for_each(Ending::report)?;
-    arguments.select.check_numbers(u64::from(numbers.count()))?;
+    let connections = u64::from(numbers.count());
+    arguments.select.check_numbers(connections)?;
+    arguments.tell_of_none(matching, connections);
     Ok(Done::on(fails))
 }
 
@@ -104,6 +109,7 @@ struct Made<'n> {
     /// Rows or lines of the matching ones.
     rows: MadeRows<CompareRow<'n>>,
     lines: Vec<Line>,
+    matching: u64,
     /// Whether the status has to tell of one of the matching ones.
     fails: bool,
 }
@@ -111,15 +117,22 @@ struct Made<'n> {
 impl<'n> Made<'n> {
     fn new(names: [&'n str; 2]) -> Self {
         let (rows, lines) = Default::default();
-        Self { names, pairing: Pairing::new(names), rows, lines, fails: false }
+        Self { names, pairing: Pairing::new(names), rows, lines, matching: 0, fails: false }
     }
 
-    fn add(&mut self, arguments: &CompareArgs, format: Option<RowFormat>, line: Line) {
+    fn add(
+        &mut self,
+        arguments: &CompareArgs,
+        format: Option<RowFormat>,
+        line: Line,
+        first_ns: i64,
+    ) {
         let Line { conn, ref joined, .. } = line;
         self.pairing.add(joined);
-        if !arguments.selects(conn, joined) {
+        if !arguments.selects(conn, joined, first_ns) {
             return;
         }
+        self.matching += 1;
         self.fails |= arguments.fails(joined);
         match format {
             Some(format) => self.rows.add(format, CompareRow::new(conn, self.names, joined)),
@@ -223,10 +236,16 @@ impl CompareArgs {
         Witnesses::read(&self.nstat, &names).map(Some)
     }
 
-    fn selects(&self, conn: u32, joined: &JoinedConnection) -> bool {
+    /// The first segment has this time by the clock of the first point.
+    fn selects(&self, conn: u32, joined: &JoinedConnection, first_ns: i64) -> bool {
         let ends: Vec<_> = joined.ends.iter().flatten().flatten().copied().collect();
-        self.select.matches_joined(conn, joined.outcome, &ends)
+        self.select.matches_joined(conn, joined.outcome, &ends, first_ns)
             && (self.path.is_empty() || self.path.contains(&joined.path))
+    }
+
+    fn tell_of_none(&self, matching: u64, connections: u64) {
+        let by_path = !self.path.is_empty();
+        self.select.tell_of_none_but(by_path, matching, connections);
     }
 
     fn fails(&self, joined: &JoinedConnection) -> bool {

@@ -8,7 +8,7 @@ use dissector_core::connection::Side;
 
 use super::differences::{differences, why_unknown};
 use crate::output::style::{FAINT, WARNING, colour_style, outcome_style};
-use crate::output::table::{Align, Shown, Title, lay_out};
+use crate::output::table::{Align, Layout, Shown, Title};
 use crate::output::units::{count, duration, octets};
 
 /// A connection between two neighbouring points.
@@ -53,11 +53,12 @@ pub fn text(names: &[String], lines: &[Line], columns: Option<usize>) -> String 
             cells.filter(|(place, _)| shown(place)).map(|(_, cell)| cell).collect()
         })
         .collect();
-    let table = lay_out(&titles, &rows, columns, DISPENSABLE);
+    let layout = Layout { columns, dispensable: DISPENSABLE, foldable: Some(["Client", "Server"]) };
+    let (table, end) = layout.lines(&titles, &rows);
     let mut text = String::new();
-    // The titles come first; behind the rows stands which columns there was no room for.
-    for (place, row) in table.lines().enumerate() {
-        let _ = writeln!(text, "{row}");
+    // The titles come first.
+    for (place, row) in table.iter().enumerate() {
+        row.iter().for_each(|line| text.push_str(&format!("{line}\n")));
         let Some(line) = place.checked_sub(1).and_then(|place| lines.get(place)) else { continue };
         let names = [&names[line.pair][..], &names[line.pair + 1]];
         let more = differences(names, &line.joined);
@@ -70,6 +71,7 @@ pub fn text(names: &[String], lines: &[Line], columns: Option<usize>) -> String 
             }
         }
     }
+    end.iter().for_each(|line| text.push_str(&format!("{line}\n")));
     text.push('\n');
     text.push_str(&sum(lines, columns));
     text

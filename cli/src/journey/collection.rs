@@ -30,11 +30,10 @@ pub struct Journeys {
 }
 
 impl Journeys {
-    /// The text for standard error if the list is empty or incomplete.
+    /// The text for standard error if the list is incomplete.
     pub fn note(&self, verb: &str) -> Option<String> {
         let shown = self.list.len() as u64;
         match self.matching {
-            0 => Some("no connection matches".into()),
             matching if matching <= shown => None,
             matching => Some(format!(
                 "{matching} connections match, this {verb} the first {shown}. To choose others, use \
@@ -119,7 +118,8 @@ fn wanted(
         for joined in comparison.connections() {
             let conn = numbers.of(pair, joined.conn);
             let ends: Vec<_> = joined.ends.iter().flatten().flatten().copied().collect();
-            if select.matches_joined(conn, joined.outcome, &ends) {
+            let first_ns = clock::common(comparisons, pair, joined.first_ns);
+            if select.matches_joined(conn, joined.outcome, &ends, first_ns) {
                 failed |= joined.outcome.failed();
                 let pairs = comparisons.len();
                 matching.entry(conn).or_insert_with(|| Wanted {
@@ -130,8 +130,10 @@ fn wanted(
             }
         }
     }
-    select.check_numbers(u64::from(numbers.count()))?;
+    let connections = u64::from(numbers.count());
+    select.check_numbers(connections)?;
     let all = matching.len() as u64;
+    select.tell_of_none(all, connections);
     let mut wanted: Vec<_> = matching.into_values().take(max).collect();
     for (pair, comparison) in comparisons.iter().enumerate() {
         for joined in comparison.connections() {

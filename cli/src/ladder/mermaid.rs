@@ -8,7 +8,7 @@ use crate::output::units::duration;
 use crate::timeline::{Arrival, Event, SegmentEvent, Timeline, labels};
 
 /// Least silence that a note reports, in nanoseconds.
-pub const PAUSE_NS: i64 = 500_000_000;
+const PAUSE_NS: i64 = 500_000_000;
 
 /// Draws `timeline`.
 pub fn draw(timeline: &Timeline) -> String {
@@ -19,15 +19,11 @@ pub fn draw(timeline: &Timeline) -> String {
         let address = escaped(&address.to_string());
         let _ = writeln!(text, "    participant {letter} as {side}<br/>{address}");
     }
-    let mut title = format!(
-        "conn {} {}: {}",
-        timeline.id,
-        labels::addresses(timeline),
-        timeline.verdict.outcome
-    );
+    // The participants have the addresses; a long line would not fit the note.
+    let mut title = format!("conn {}: {}", timeline.id, timeline.verdict.outcome);
     let summary = labels::summary(timeline);
     if !summary.is_empty() {
-        title.push_str(&format!(", {summary}"));
+        title.push_str(&format!("<br/>{summary}"));
     }
     note(&mut text, &title);
     let mut states = labels::initial_states(timeline);
@@ -35,9 +31,12 @@ pub fn draw(timeline: &Timeline) -> String {
     let mut last_ns = timeline.first_ns;
     for event in &timeline.events {
         let (first_ns, end_ns) = event.times().unwrap_or((last_ns, last_ns));
-        let pause_ns = first_ns.saturating_sub(last_ns);
-        if pause_ns >= PAUSE_NS {
-            note(&mut text, &format!("{} later", duration(pause_ns as u64)));
+        let findings = match event {
+            Event::Segment(segment) => labels::step_and_findings(segment).0,
+            _ => String::new(),
+        };
+        if let Some(pause) = pause(first_ns.saturating_sub(last_ns), &findings) {
+            note(&mut text, &pause);
         }
         last_ns = end_ns;
         match event {
@@ -46,14 +45,15 @@ pub fn draw(timeline: &Timeline) -> String {
                 if segment.arrival == Arrival::Unknown {
                     label.push_str(" ?");
                 }
-                let (findings, _) = labels::step_and_findings(segment);
+                label.push_str(&format!(" (frame {})", segment.frame));
                 if !findings.is_empty() {
                     label.push_str(&format!("<br/>{}", escaped(&findings)));
                 }
                 arrow(&mut text, segment.from, shape(segment), &label);
             }
             Event::Icmp(error) => {
-                let label = escaped(&labels::icmp_error(error));
+                let label =
+                    format!("{} (frame {})", escaped(&labels::icmp_error(error)), error.frame);
                 arrow(&mut text, error.to.other(), "-->>", &label);
             }
             Event::Run(run) => note(&mut text, &labels::run(run)),
@@ -66,6 +66,12 @@ pub fn draw(timeline: &Timeline) -> String {
         }
     }
     text
+}
+
+/// `1.95 s later`, if that is long, and not what the findings of the next segment say.
+pub fn pause(pause_ns: i64, findings: &str) -> Option<String> {
+    let pause = format!("{} later", duration(pause_ns.max(0).unsigned_abs()));
+    (pause_ns >= PAUSE_NS && !findings.contains(&pause)).then_some(pause)
 }
 
 /// Dashed if sent before, with a cross if undelivered; with an open head if nothing shows that it has

@@ -1,12 +1,13 @@
 //! `tcphs ladder`: a diagram of the segments between client and server, and of their states.
 
-mod mermaid;
-mod points;
+pub mod mermaid;
+pub mod points;
 mod svg;
 mod text;
 
 use crate::args::{Drawing, LadderArgs};
 use crate::output::Output;
+use crate::output::time::Times;
 use crate::reading::input;
 use crate::timeline;
 use crate::{Done, Failure, warn};
@@ -29,7 +30,8 @@ pub fn run(arguments: &LadderArgs) -> Result<Done, Failure> {
                 if place > 0 {
                     output.text("\n")?;
                 }
-                output.text(&text::draw(timeline))?;
+                let times = Times::new(arguments.time, timelines.start_ns);
+                output.text(&text::draw(timeline, times, output.columns()))?;
             }
             Drawing::Mermaid => output.text(&mermaid::draw(timeline))?,
             Drawing::Svg => output.text(&svg::draw(timeline))?,

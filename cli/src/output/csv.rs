@@ -5,11 +5,18 @@
 
 use super::lines::Line;
 use super::number;
-use super::row::{Column, Labels, Row, Value, Visit};
+use super::row::{Column, IN_NS, Kind, Labels, Row, Stamps, Value, Visit};
+use super::time::rfc3339;
 
 /// Writes the names of the columns as a line.
-pub fn header<'a>(mut line: Line<'a>, columns: &[Column]) -> Line<'a> {
-    let names: Vec<_> = columns.iter().map(|column| column.name).collect();
+pub fn header<'a>(mut line: Line<'a>, columns: &[Column], stamps: Stamps) -> Line<'a> {
+    let mut names = Vec::new();
+    for column in columns {
+        names.push(column.name);
+        if column.kind == Kind::Instant && stamps == Stamps::Rfc3339 {
+            names.extend(column.name.strip_suffix(IN_NS));
+        }
+    }
     line.put(names.join(",").as_bytes());
     line.put(b"\n");
     line
@@ -17,8 +24,8 @@ pub fn header<'a>(mut line: Line<'a>, columns: &[Column]) -> Line<'a> {
 
 /// Writes `row` as a line.
 #[inline(always)]
-pub fn row<'a>(mut line: Line<'a>, row: &impl Row) -> Line<'a> {
-    row.each(&mut Fields { line: &mut line, first: true });
+pub fn row<'a>(mut line: Line<'a>, row: &impl Row, stamps: Stamps) -> Line<'a> {
+    row.each(&mut Fields { line: &mut line, first: true, stamps });
     line.put(b"\n");
     line
 }
@@ -27,6 +34,7 @@ pub fn row<'a>(mut line: Line<'a>, row: &impl Row) -> Line<'a> {
 struct Fields<'l, 'a> {
     line: &'l mut Line<'a>,
     first: bool,
+    stamps: Stamps,
 }
 
 impl Visit for Fields<'_, '_> {
@@ -42,6 +50,12 @@ impl Visit for Fields<'_, '_> {
             Value::Boolean(false) => line.put(b"false"),
             Value::Unsigned(value) => number::unsigned(line, value),
             Value::Signed(value) => number::signed(line, value),
+            Value::Instant(time_ns) => {
+                number::signed(line, time_ns);
+                if self.stamps == Stamps::Rfc3339 {
+                    line.put(format!(",{}", rfc3339(time_ns, 9)).as_bytes());
+                }
+            }
             Value::Float(value) => line.put(value.to_string().as_bytes()),
             Value::Text(text) => quoted(line, text),
             Value::Label(text) => line.put(text.as_bytes()),

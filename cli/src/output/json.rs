@@ -2,12 +2,13 @@
 
 use super::lines::Line;
 use super::number;
-use super::row::{Column, Labels, Row, Value, Visit};
+use super::row::{Column, IN_NS, Labels, Row, Stamps, Value, Visit};
+use super::time::rfc3339;
 
 /// Writes `row` as a line.
 #[inline(always)]
-pub fn row<'a>(mut line: Line<'a>, row: &impl Row) -> Line<'a> {
-    row.each(&mut Members { line: &mut line, first: true });
+pub fn row<'a>(mut line: Line<'a>, row: &impl Row, stamps: Stamps) -> Line<'a> {
+    row.each(&mut Members { line: &mut line, first: true, stamps });
     line.put(b"}\n");
     line
 }
@@ -16,6 +17,7 @@ pub fn row<'a>(mut line: Line<'a>, row: &impl Row) -> Line<'a> {
 struct Members<'l, 'a> {
     line: &'l mut Line<'a>,
     first: bool,
+    stamps: Stamps,
 }
 
 impl Visit for Members<'_, '_> {
@@ -47,9 +49,19 @@ impl Visit for Members<'_, '_> {
             _ => {
                 line.put(plain_key);
                 bare(line, value);
+                if let (Value::Instant(time_ns), Stamps::Rfc3339) = (value, self.stamps) {
+                    text_of_instant(line, column, time_ns);
+                }
             }
         }
     }
+}
+
+/// A further member with a time as text, behind that in nanoseconds.
+#[cold]
+fn text_of_instant(line: &mut Line<'_>, column: &Column, time_ns: i64) {
+    let name = column.name.strip_suffix(IN_NS).unwrap_or(column.name);
+    line.put(format!(",\"{name}\":\"{}\"", rfc3339(time_ns, 9)).as_bytes());
 }
 
 /// Writes a value that is not a string.
@@ -59,7 +71,7 @@ fn bare(line: &mut Line<'_>, value: Value<'_>) {
         Value::Boolean(true) => line.put(b"true"),
         Value::Boolean(false) => line.put(b"false"),
         Value::Unsigned(value) => number::unsigned(line, value),
-        Value::Signed(value) => number::signed(line, value),
+        Value::Signed(value) | Value::Instant(value) => number::signed(line, value),
         Value::Float(value) => line.put(&serde_json::to_vec(&value).unwrap_or_default()),
         Value::List(labels) => list(line, labels),
         _ => line.put(b"null"),
@@ -130,7 +142,9 @@ mod tests {
         [Finding::SynRetx, Finding::RstAbort].into_iter().for_each(|one| some.insert(one));
         let mut lines = Lines::default();
         lines.push(b"before\n");
-        lines.add(|line| row(line, &Example::new("a \"capture\" of ours\t.pcap", some)));
+        lines.add(|line| {
+            row(line, &Example::new("a \"capture\" of ours\t.pcap", some), Stamps::NanosecondsOnly)
+        });
         let expected = r#"before
 {"text":"a \"capture\" of ours\t.pcap","label":"no_reply","yes":true,"no":false,"nothing":null,"port":443,"packets":10000000000,"scale":-1,"time_ns":1700000000123456789,"percent":12.5,"ipv4":"198.51.100.7","ipv6":"::1","flags":"SYN, ACK","letters":"S.","none":[],"some":["syn_retx","rst_abort"]}
 "#;
@@ -149,7 +163,7 @@ mod tests {
             for (before, after) in [(0, 0), (1, 1), (20, 0), (0, 20), (15, 20), (17, 15)] {
                 let text = ["-".repeat(before), one.clone(), "-".repeat(after)].concat();
                 let mut lines = Lines::default();
-                lines.add(|line| row(line, &OneText::new(&text)));
+                lines.add(|line| row(line, &OneText::new(&text), Stamps::Rfc3339));
                 let expected = serde_json::json!({ "text": text }).to_string() + "\n";
                 assert_eq!(lines.as_octets(), expected.as_bytes());
             }

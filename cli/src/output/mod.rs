@@ -1,6 +1,8 @@
 //! The output of a command: standard output or a file, written in whole rows.
 
 mod csv;
+pub mod document;
+pub mod files;
 mod json;
 mod lines;
 mod number;
@@ -10,6 +12,7 @@ mod parquet;
 pub mod row;
 pub mod style;
 pub mod table;
+pub mod time;
 pub mod units;
 mod writer;
 
@@ -42,6 +45,16 @@ pub struct Output {
     columns: Option<usize>,
 }
 
+/// The least width that is taken from the environment.
+const LEAST_COLUMNS: usize = 40;
+
+/// The width that the environment asks for. Shells keep theirs to themselves: who exports it means it, for
+/// pipes and files as well.
+pub fn columns_wished() -> Option<usize> {
+    let columns = std::env::var("COLUMNS").ok()?.parse().ok()?;
+    (columns >= LEAST_COLUMNS).then_some(columns)
+}
+
 impl Output {
     /// Creates the file at `path`, or takes standard output.
     pub fn open(path: Option<&Path>) -> Result<Self, Failure> {
@@ -61,12 +74,13 @@ impl Output {
         // Output on a terminal is not buffered, so that each row is shown at once.
         let most = if terminal { 0 } else { BUFFER_OCTETS };
         let colours = colour != ColorChoice::Never;
-        let size = if terminal { terminal_size_of(io::stdout()) } else { None };
-        let columns = size.map(|(Width(columns), _)| usize::from(columns));
+        let size = || terminal_size_of(io::stdout()).filter(|_| terminal);
+        let of_terminal = || size().map(|(Width(columns), _)| usize::from(columns));
+        let columns = columns_wished().or_else(of_terminal);
         Ok(Self { to, rows: Lines::default(), most, colours, columns })
     }
 
-    /// Width in columns, if the output is a terminal.
+    /// Width in columns, if the output is a terminal, or if the environment has `COLUMNS`.
     pub fn columns(&self) -> Option<usize> {
         self.columns
     }

@@ -15,7 +15,9 @@ impl Page {
     }
 
     pub fn title(&mut self, title: &str) {
-        let _ = writeln!(self.text, "{STRONG}{title}{STRONG:#}");
+        for line in self.lines("", "  ", title) {
+            let _ = writeln!(self.text, "{STRONG}{line}{STRONG:#}");
+        }
     }
 
     pub fn heading(&mut self, heading: &str) {
@@ -41,14 +43,18 @@ impl Page {
     }
 
     fn wrapped(&mut self, first: &str, others: &str, text: &str) {
+        for line in self.lines(first, others, text) {
+            let _ = writeln!(self.text, "{line}");
+        }
+    }
+
+    fn lines(&self, first: &str, others: &str, text: &str) -> Vec<String> {
         let options = textwrap::Options::new(self.columns)
             .initial_indent(first)
             .subsequent_indent(others)
             .break_words(false)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        for line in textwrap::wrap(text, options) {
-            let _ = writeln!(self.text, "{line}");
-        }
+        textwrap::wrap(text, options).into_iter().map(Into::into).collect()
     }
 
     pub fn finish(self) -> String {

@@ -86,6 +86,7 @@ fn field(column: &Column) -> String {
         Kind::Text => format!("{repetition} BYTE_ARRAY {name} (STRING);"),
         Kind::Unsigned(bits) => integer(bits, false),
         Kind::Signed(bits) => integer(bits, true),
+        Kind::Instant => integer(64, true),
         Kind::List => format!(
             "{repetition} GROUP {name} (LIST) {{ REPEATED GROUP list {{ REQUIRED BYTE_ARRAY element \
              (STRING); }} }}"
@@ -117,7 +118,7 @@ impl Values {
     fn new(column: &Column) -> Self {
         let typed = match column.kind {
             Kind::Boolean => Typed::Boolean(Vec::new()),
-            Kind::Unsigned(64) | Kind::Signed(64) => Typed::Wide(Vec::new()),
+            Kind::Unsigned(64) | Kind::Signed(64) | Kind::Instant => Typed::Wide(Vec::new()),
             Kind::Unsigned(_) | Kind::Signed(_) => Typed::Narrow(Vec::new()),
             Kind::Float => Typed::Float(Vec::new()),
             Kind::Text => Typed::Text(Vec::new()),
@@ -149,7 +150,9 @@ impl Values {
             (Typed::Narrow(values), Value::Unsigned(value)) => values.push(value as i32),
             (Typed::Narrow(values), Value::Signed(value)) => values.push(value as i32),
             (Typed::Wide(values), Value::Unsigned(value)) => values.push(value as i64),
-            (Typed::Wide(values), Value::Signed(value)) => values.push(value),
+            (Typed::Wide(values), Value::Signed(value) | Value::Instant(value)) => {
+                values.push(value)
+            }
             (Typed::Float(values), Value::Float(value)) => values.push(value),
             (Typed::Text(values), Value::Text(value) | Value::Label(value)) => {
                 values.push(text(value))

@@ -12,7 +12,7 @@ use dissector_core::connection::{
 use dissector_core::wire::TcpFlags;
 
 /// A column: its name and type.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet has types"))]
 pub struct Column {
     pub name: &'static str,
@@ -31,6 +31,8 @@ pub enum Kind {
     Unsigned(u8),
     /// Number with a sign.
     Signed(u8),
+    /// Nanoseconds since 1970 UTC, as a number with a sign.
+    Instant,
     Float,
     Text,
     /// A list of texts.
@@ -44,6 +46,8 @@ pub enum Value<'a> {
     Boolean(bool),
     Unsigned(u64),
     Signed(i64),
+    /// A time in nanoseconds since 1970 UTC.
+    Instant(i64),
     Float(f64),
     /// Any text.
     Text(&'a str),
@@ -167,6 +171,7 @@ cells! {
     f64 => Kind::Float, self => Value::Float(*self);
     &str => Kind::Text, self => Value::Text(self);
     IpAddr => Kind::Text, self => Value::Address(*self);
+    Instant => Kind::Instant, self => Value::Instant(self.0);
     FindingSet => Kind::List, self => Value::List(Labels::Findings(*self));
     EvidenceSet => Kind::List, self => Value::List(Labels::Evidence(*self));
     ChangeSet => Kind::List, self => Value::List(Labels::Changes(*self));
@@ -196,6 +201,19 @@ impl<T: Cell> Cell for Option<T> {
         self.as_ref().map_or(Value::Null, Cell::value)
     }
 }
+
+/// A time in nanoseconds since 1970 UTC. The name of its column ends with `_ns`.
+pub struct Instant(pub i64);
+
+/// Whether rows have times as text, too, in a column without `_ns`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stamps {
+    NanosecondsOnly,
+    Rfc3339,
+}
+
+/// The end of a column's name that its time as text does not have.
+pub const IN_NS: &str = "_ns";
 
 /// A text that needs no quotes: Zeek's letters.
 pub struct Label<T>(pub T);

@@ -1,7 +1,9 @@
 //! Colours for the terminal.
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use dissector_core::connection::{ColourRole, Outcome, Stage, StageClass};
+
+use crate::args::palette::{AMBER, BLUE, GREEN, RED};
 
 /// Green for what came up, red for what did not; the label says it too.
 pub fn outcome_style(outcome: Outcome) -> Style {
@@ -11,9 +13,9 @@ pub fn outcome_style(outcome: Outcome) -> Style {
 /// The style of a colour role.
 pub fn colour_style(colour: ColourRole) -> Style {
     match colour {
-        ColourRole::Good => AnsiColor::Green.on_default(),
-        ColourRole::Bad => AnsiColor::Red.on_default().bold(),
-        ColourRole::Warning => AnsiColor::Yellow.on_default().bold(),
+        ColourRole::Good => GREEN.on_default(),
+        ColourRole::Bad => RED.on_default().bold(),
+        ColourRole::Warning => AMBER.on_default().bold(),
         _ => Style::new(),
     }
 }
@@ -22,9 +24,9 @@ pub fn colour_style(colour: ColourRole) -> Style {
 pub fn stage_style(stage: Stage) -> Style {
     match stage.class() {
         StageClass::None => Style::new(),
-        StageClass::Handshake => AnsiColor::Green.on_default(),
-        StageClass::Close => AnsiColor::Blue.on_default(),
-        _ => AnsiColor::Red.on_default(),
+        StageClass::Handshake => GREEN.on_default(),
+        StageClass::Close => BLUE.on_default(),
+        _ => RED.on_default(),
     }
 }
 
@@ -32,4 +34,4 @@ pub const FAINT: Style = Style::new().dimmed();
 /// An assumed state that nothing confirms.
 pub const STRUCK: Style = Style::new().strikethrough();
 pub const STRONG: Style = Style::new().bold();
-pub const WARNING: Style = AnsiColor::Yellow.on_default();
+pub const WARNING: Style = AMBER.on_default();

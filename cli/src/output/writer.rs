@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use super::lines::Lines;
-use super::row::Row;
+use super::row::{Row, Stamps};
 use super::{Output, csv, json};
 use crate::Failure;
 
@@ -26,7 +26,7 @@ impl Sink {
     /// See [`Output::row_by_row`]; has no effect on Parquet.
     pub fn row_by_row(&mut self) {
         match self {
-            Self::Rows(RowWriter(Writer::Jsonl(output) | Writer::Csv(output)))
+            Self::Rows(RowWriter(Writer::Jsonl(output, _) | Writer::Csv(output, _)))
             | Self::Table(output) => output.row_by_row(),
             #[cfg(feature = "parquet")]
             Self::Rows(RowWriter(Writer::Parquet(_))) => {}
@@ -36,8 +36,8 @@ impl Sink {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RowFormat {
-    Jsonl,
-    Csv,
+    Jsonl(Stamps),
+    Csv(Stamps),
     Parquet,
 }
 
@@ -56,8 +56,8 @@ impl<R> Default for MadeRows<R> {
 impl<R: Row> MadeRows<R> {
     pub fn add(&mut self, format: RowFormat, row: R) {
         match format {
-            RowFormat::Jsonl => self.text.add(|line| json::row(line, &row)),
-            RowFormat::Csv => self.text.add(|line| csv::row(line, &row)),
+            RowFormat::Jsonl(stamps) => self.text.add(|line| json::row(line, &row, stamps)),
+            RowFormat::Csv(stamps) => self.text.add(|line| csv::row(line, &row, stamps)),
             RowFormat::Parquet => self.rows.push(row),
         }
     }
@@ -67,8 +67,8 @@ impl<R: Row> MadeRows<R> {
 pub struct RowWriter(Writer);
 
 enum Writer {
-    Jsonl(Output),
-    Csv(Output),
+    Jsonl(Output, Stamps),
+    Csv(Output, Stamps),
     #[cfg(feature = "parquet")]
     Parquet(Box<super::parquet::ParquetRows>),
 }
@@ -77,12 +77,12 @@ impl RowWriter {
     /// Creates the file, or takes standard output, and writes the header of the format.
     pub fn new<R: Row>(format: RowFormat, path: Option<&Path>) -> Result<Self, Failure> {
         Ok(Self(match format {
-            RowFormat::Jsonl => Writer::Jsonl(Output::open(path)?),
-            RowFormat::Csv => {
+            RowFormat::Jsonl(stamps) => Writer::Jsonl(Output::open(path)?, stamps),
+            RowFormat::Csv(stamps) => {
                 let mut output = Output::open(path)?;
-                output.rows.add(|line| csv::header(line, R::COLUMNS));
+                output.rows.add(|line| csv::header(line, R::COLUMNS, stamps));
                 output.row_done()?;
-                Writer::Csv(output)
+                Writer::Csv(output, stamps)
             }
             #[cfg(feature = "parquet")]
             RowFormat::Parquet => {
@@ -105,12 +105,12 @@ impl RowWriter {
 
     pub fn write(&mut self, row: &impl Row) -> Result<(), Failure> {
         match &mut self.0 {
-            Writer::Jsonl(output) => {
-                output.rows.add(|line| json::row(line, row));
+            Writer::Jsonl(output, stamps) => {
+                output.rows.add(|line| json::row(line, row, *stamps));
                 output.row_done()?;
             }
-            Writer::Csv(output) => {
-                output.rows.add(|line| csv::row(line, row));
+            Writer::Csv(output, stamps) => {
+                output.rows.add(|line| csv::row(line, row, *stamps));
                 output.row_done()?;
             }
             #[cfg(feature = "parquet")]
@@ -122,7 +122,7 @@ impl RowWriter {
     /// Writes all of `made`, whose rows are in this format.
     pub fn write_made<R: Row>(&mut self, made: &mut MadeRows<R>) -> Result<(), Failure> {
         match &mut self.0 {
-            Writer::Jsonl(output) | Writer::Csv(output) => {
+            Writer::Jsonl(output, _) | Writer::Csv(output, _) => {
                 output.lines(made.text.as_octets())?;
                 made.text.clear();
                 Ok(())
@@ -135,7 +135,7 @@ impl RowWriter {
     /// Writes the rest and completes the file.
     pub fn finish(self) -> Result<(), Failure> {
         match self.0 {
-            Writer::Jsonl(mut output) | Writer::Csv(mut output) => output.flush()?,
+            Writer::Jsonl(mut output, _) | Writer::Csv(mut output, _) => output.flush()?,
             #[cfg(feature = "parquet")]
             Writer::Parquet(rows) => rows.finish()?,
         }

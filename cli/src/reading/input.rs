@@ -13,6 +13,7 @@ use dissector_core::{DEFAULT_LIMIT, FollowOptions, FollowSummary};
 use crate::args::Source;
 use crate::reading::interrupt;
 use crate::reading::progress::Progress;
+use crate::reading::start;
 use crate::{Failure, warn};
 
 /// Captures being read as one stream, in order of time.
@@ -39,15 +40,36 @@ pub struct Ending {
 impl Input {
     /// Opens the files; `-` is standard input. With `progress`, a bar shows how far it has come.
     pub fn open(source: &Source, progress: bool) -> Result<Self, Failure> {
+        Ok(Self::open_each(source, progress, |input| (None, input))?.0)
+    }
+
+    /// The same, with the time of the first frame. It waits for that of a stream.
+    pub fn open_with_start(
+        source: &Source,
+        progress: bool,
+    ) -> Result<(Self, Option<i64>), Failure> {
+        Self::open_each(source, progress, start::of_input)
+    }
+
+    /// The same, with what `look` finds out about each source.
+    fn open_each(
+        source: &Source,
+        progress: bool,
+        look: impl Fn(capture::Input) -> (Option<i64>, capture::Input),
+    ) -> Result<(Self, Option<i64>), Failure> {
         let files = &source.files;
         let names: Vec<_> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
         read_stdin_once(files)?;
         let total = octets(files);
-        let inputs = files.iter().map(|file| input(file)).collect::<Result<Vec<_>, _>>()?;
+        let inputs = files.iter().map(|file| Ok(look(input(file)?)));
+        let (starts, inputs): (Vec<_>, Vec<_>) =
+            inputs.collect::<Result<Vec<_>, Failure>>()?.into_iter().unzip();
         let captures = Captures::open(inputs).map_err(|error| failure(&names, &error))?;
         let live = !can_be_read_again(files);
         let progress = Progress::new(total, progress);
-        Ok(Self { names, captures, progress, threads: source.threads, live, by_interface: false })
+        let threads = source.threads;
+        let input = Self { names, captures, progress, threads, live, by_interface: false };
+        Ok((input, starts.into_iter().flatten().min()))
     }
 
     /// Reads each interface by itself: whether its frames are in order of time is for the caller to tell,

@@ -5,3 +5,4 @@ pub mod interrupt;
 pub mod points;
 pub mod progress;
 pub mod selection;
+pub mod start;

@@ -6,9 +6,9 @@ use dissector_core::connection::{Connection, Outcome};
 use dissector_core::{ClosedConnection, follow_map};
 use fixedbitset::FixedBitSet;
 
-use crate::Failure;
-use crate::args::{Select, Source};
+use crate::args::{Numbers, Select, Source};
 use crate::reading::input::{Input, can_be_read_again};
+use crate::{Failure, warn};
 
 /// Values of one option are alternatives; a connection has to match every option.
 impl Select {
@@ -16,42 +16,81 @@ impl Select {
     pub fn matches(&self, connection: &Connection, outcome: Outcome) -> bool {
         (!self.failed || outcome.failed())
             && (self.outcome.is_empty() || self.outcome.contains(&outcome))
-            && self.matches_ends(connection.id(), [connection.client(), connection.server()])
+            && self.matches_start(connection)
     }
 
-    /// Whether a connection of two points matches, of which both may see other addresses.
-    pub fn matches_joined(&self, conn: u32, outcome: Outcome, ends: &[SocketAddr]) -> bool {
+    /// Whether a connection of two points matches, of which both may see other addresses. Its first segment
+    /// has this time by the clock of the first point.
+    pub fn matches_joined(
+        &self,
+        conn: u32,
+        outcome: Outcome,
+        ends: &[SocketAddr],
+        first_ns: i64,
+    ) -> bool {
         (!self.failed || outcome.failed())
             && (self.outcome.is_empty() || self.outcome.contains(&outcome))
             && self.matches_names(conn, ends)
+            && self.span.contains(first_ns)
     }
 
     /// Whether a connection matches as far as its first segment tells.
     #[inline]
-    fn matches_ends(&self, conn: u32, ends: [SocketAddr; 2]) -> bool {
-        self.matches_names(conn, &ends)
+    fn matches_start(&self, connection: &Connection) -> bool {
+        let ends = [connection.client(), connection.server()];
+        self.matches_names(connection.id(), &ends) && self.span.contains(connection.first_ns())
     }
 
     #[inline]
     fn matches_names(&self, conn: u32, ends: &[SocketAddr]) -> bool {
-        (self.conn.is_empty() || self.conn.contains(&conn))
-            && (self.host.is_empty() || ends.iter().any(|end| self.host.contains(&end.ip())))
+        let is_host = |end: &SocketAddr| self.host.iter().any(|hosts| hosts.contains(end.ip()));
+        (self.conn.is_empty() || self.conn.iter().any(|numbers| numbers.contains(conn)))
+            && (self.host.is_empty() || ends.iter().any(is_host))
             && (self.port.is_empty() || ends.iter().any(|end| self.port.contains(&end.port())))
     }
 
-    /// Refuses `--conn` with a number beyond those of the capture.
+    /// Whether every connection matches.
+    fn is_all(&self) -> bool {
+        let Self { failed, outcome, host, port, conn, since, until, span: _ } = self;
+        !failed
+            && outcome.is_empty()
+            && (host.is_empty() && port.is_empty() && conn.is_empty())
+            && since.or(*until).is_none()
+    }
+
+    /// Refuses `--conn` with a number beyond those of the captures.
     pub fn check_numbers(&self, connections: u64) -> Result<(), Failure> {
-        let is_missing = |conn: &&u32| u64::from(**conn) >= connections;
-        let Some(missing) = self.conn.iter().find(is_missing) else { return Ok(()) };
+        let is_missing = |numbers: &&Numbers| u64::from(numbers.first) >= connections;
+        let Some(Numbers { first, .. }) = self.conn.iter().find(is_missing) else { return Ok(()) };
         Err(Failure::Usage(match connections {
-            0 => "there is no TCP connection in the capture".into(),
-            1 => format!("there is no connection {missing}: there is only one, number 0"),
-            _ => format!(
-                "there is no connection {missing}: there are {connections}, numbered from 0"
-            ),
+            0 => NO_CONNECTION.into(),
+            1 => format!("there is no connection {first}: there is only one, number 0"),
+            _ => {
+                format!("there is no connection {first}: there are {connections}, numbered from 0")
+            }
         }))
     }
+
+    /// Says on standard error that there is nothing to show, if no connection matches. That is no error: a
+    /// question has been answered.
+    pub fn tell_of_none(&self, matching: u64, connections: u64) {
+        self.tell_of_none_but(false, matching, connections);
+    }
+
+    /// The same where something else may choose, too.
+    pub fn tell_of_none_but(&self, chosen: bool, matching: u64, connections: u64) {
+        match connections {
+            _ if matching > 0 => {}
+            0 => warn(NO_CONNECTION),
+            _ if self.is_all() && !chosen => {}
+            1 => warn("no connection matches: there is one, of another kind"),
+            _ => warn(&format!("no connection matches: there are {connections}, of other kinds")),
+        }
+    }
 }
+
+/// What every command says of captures without TCP.
+const NO_CONNECTION: &str = "there is no TCP connection in the captures";
 
 /// The same connections, known from their first segment on.
 pub struct Selection<'a> {
@@ -70,10 +109,9 @@ impl<'a> Selection<'a> {
 
     /// Whether the connection is asked for.
     pub fn contains(&self, connection: &Connection) -> bool {
-        let (id, ends) = (connection.id(), [connection.client(), connection.server()]);
         match &self.numbers {
-            Some(numbers) => numbers.contains(id as usize),
-            None => self.select.matches_ends(id, ends),
+            Some(numbers) => numbers.contains(connection.id() as usize),
+            None => self.select.matches_start(connection),
         }
     }
 }
@@ -114,10 +152,10 @@ mod tests {
             let select = Select {
                 host: hosts.iter().map(|host| host.parse().unwrap()).collect(),
                 port: port.to_vec(),
-                conn: conn.to_vec(),
+                conn: conn.iter().map(|conn| Numbers::from(*conn)).collect(),
                 ..Select::default()
             };
-            select.matches_ends(0, ends)
+            select.matches_names(0, &ends)
         };
         assert!(matches(&[], &[], &[]));
         assert!(matches(&["10.0.0.9", "10.0.0.2"], &[80], &[]));

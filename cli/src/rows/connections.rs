@@ -9,26 +9,33 @@ use dissector_core::connection::{
 };
 use dissector_core::{ClosedConnection, follow_map};
 
-use crate::args::{RowArgs, Select};
-use crate::output::row::{Label, row};
+use crate::args::{ConnectionArgs, Select};
+use crate::output::files::Files;
+use crate::output::row::{Instant, Label, row};
 use crate::output::style::outcome_style;
-use crate::output::table::{Align, Shown, Title, lay_out};
+use crate::output::table::{Align, Layout, Shown, Title};
+use crate::output::time::Times;
 use crate::output::units::{count, duration};
 use crate::output::{MadeRows, RowFormat, Sink};
 use crate::reading::input::Input;
 use crate::{Done, Failure};
 
-pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
-    let (select, format) = (&arguments.select, arguments.row_format());
+pub fn run(arguments: &ConnectionArgs) -> Result<Done, Failure> {
+    let rows = &arguments.rows;
+    let (select, format) = (&rows.select, rows.row_format(arguments.timestamps)?);
     // The table comes at the end; rows on a terminal would run into the progress bar.
-    let progress = format.is_none() || !arguments.writes_to_terminal();
-    let input = Input::open(&arguments.source, progress)?;
+    let progress = format.is_none() || !rows.writes_to_terminal();
+    // Only the table tells how long after the first frame something came.
+    let (input, start_ns) = match format {
+        Some(_) => (Input::open(&rows.source, progress)?, None),
+        None => Input::open_with_start(&rows.source, progress)?,
+    };
     let names = input.names();
-    let mut sink = Sink::open::<ConnectionRow<'_>>(format, arguments.output()?)?;
+    let mut sink = Sink::open::<ConnectionRow<'_>>(format, rows.output()?)?;
     if input.is_live() {
         sink.row_by_row();
     }
-    let (mut failed, mut connections, mut lines) = (false, 0, Vec::new());
+    let (mut failed, mut connections, mut matching, mut lines) = (false, 0, 0, Vec::new());
     let ending = input.follow(|captures, options| {
         follow_map(
             captures,
@@ -37,6 +44,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
             |made| {
                 failed |= made.failed;
                 connections += std::mem::take(&mut made.connections);
+                matching += std::mem::take(&mut made.matching);
                 lines.append(&mut made.lines);
                 match &mut sink {
                     Sink::Rows(rows) => rows.write_made(&mut made.rows),
@@ -49,13 +57,15 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
         Sink::Rows(rows) => rows.finish()?,
         Sink::Table(mut output) => {
             lines.sort_unstable_by_key(|line| line.conn);
-            output.text(&table(&lines, output.columns()))?;
+            let times = Times::new(arguments.time, start_ns.unwrap_or(0));
+            output.text(&table(&lines, times, &Files::new(&names), output.columns()))?;
             output.flush()?;
         }
     }
     ending.report()?;
     select.check_numbers(connections)?;
-    Ok(Done::on(arguments.fail_on.is_some() && failed))
+    select.tell_of_none(matching, connections);
+    Ok(Done::on(rows.fail_on.is_some() && failed))
 }
 
 /// The rows that one thread has made.
@@ -63,6 +73,7 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
 struct Made<'n> {
     /// Number of connections, matching or not.
     connections: u64,
+    matching: u64,
     /// Rows or lines of the matching ones.
     rows: MadeRows<ConnectionRow<'n>>,
     lines: Vec<Line>,
@@ -83,12 +94,13 @@ impl<'n> Made<'n> {
         if !select.matches(connection, verdict.outcome) {
             return;
         }
+        self.matching += 1;
         self.failed |= verdict.outcome.failed();
         match format {
             Some(format) => self
                 .rows
                 .add(format, ConnectionRow::new(&names[closed.capture], connection, &verdict)),
-            None => self.lines.push(Line::new(connection, &verdict)),
+            None => self.lines.push(Line::new(closed.capture, connection, &verdict)),
         }
     }
 }
@@ -103,8 +115,8 @@ ConnectionRow<'a>(file: &'a str, connection: &Connection, verdict: &Verdict) {
     client_port: u16 = connection.client().port(),
     server_addr: IpAddr = connection.server().ip(),
     server_port: u16 = connection.server().port(),
-    first_ns: i64 = connection.first_ns(),
-    last_ns: i64 = connection.last_ns(),
+    first_ns: Instant = Instant(connection.first_ns()),
+    last_ns: Instant = Instant(connection.last_ns()),
     packets: u64 = connection.packets(),
     outcome: Outcome = verdict.outcome,
     failed: bool = verdict.outcome.failed(),
@@ -148,6 +160,8 @@ ConnectionRow<'a>(file: &'a str, connection: &Connection, verdict: &Verdict) {
 
 /// A line of the table. All of them are kept until the end, so it is small.
 struct Line {
+    /// Index of the file of its first segment.
+    file: u32,
     conn: u32,
     client: SocketAddr,
     server: SocketAddr,
@@ -163,8 +177,9 @@ struct Line {
 }
 
 impl Line {
-    fn new(connection: &Connection, verdict: &Verdict) -> Self {
+    fn new(file: usize, connection: &Connection, verdict: &Verdict) -> Self {
         Self {
+            file: u32::try_from(file).unwrap_or(u32::MAX),
             conn: connection.id(),
             client: connection.client(),
             server: connection.server(),
@@ -180,14 +195,14 @@ impl Line {
         }
     }
 
-    fn cells(&self, start_ns: i64) -> Vec<Shown> {
+    fn cells(&self, time: String, files: &Files) -> Vec<Shown> {
         let close = match self.closed_by {
             Some(by) => format!("{} by {by}", self.close),
             None => self.close.to_string(),
         };
         vec![
             self.conn.into(),
-            format!("{:.6}", self.first_ns.saturating_sub(start_ns) as f64 / 1e9).into(),
+            time.into(),
             self.client.into(),
             self.server.into(),
             Shown::styled(self.outcome, outcome_style(self.outcome)),
@@ -197,6 +212,7 @@ impl Line {
             self.client_state.into(),
             self.server_state.into(),
             self.packets.into(),
+            files.of(self.file as usize).into(),
         ]
     }
 }
@@ -213,16 +229,26 @@ const TITLES: &[Title] = &[
     Title("Client state", Align::Left),
     Title("Server state", Align::Left),
     Title("Packets", Align::Right),
+    // Only where there are several.
+    FILE,
 ];
+
+const FILE: Title = Title("File", Align::Left);
 
 /// Columns to leave out on a narrow terminal, in this order.
 const DISPENSABLE: &[&str] =
-    &["Packets", "Client state", "Server state", "Time", "SYNs", "Close", "Set-up"];
+    &["Packets", "Client state", "Server state", "Time", "SYNs", "Close", "Set-up", "File"];
 
 /// The table, and a line with the number of connections for each outcome.
-fn table(lines: &[Line], columns: Option<usize>) -> String {
-    let start_ns = lines.iter().map(|line| line.first_ns).min().unwrap_or(0);
-    let rows: Vec<_> = lines.iter().map(|line| line.cells(start_ns)).collect();
+fn table(lines: &[Line], mut times: Times, files: &Files, columns: Option<usize>) -> String {
+    let several = files.are_several();
+    let shown = if several { TITLES } else { &TITLES[..TITLES.len() - 1] };
+    let rows = lines.iter().map(|line| {
+        let mut cells = line.cells(times.text(line.first_ns), files);
+        cells.truncate(shown.len());
+        cells
+    });
+    let rows: Vec<_> = rows.collect();
     let mut by_outcome = BTreeMap::new();
     for line in lines {
         by_outcome.entry(line.outcome.number()).or_insert((line.outcome, 0_u64)).1 += 1;
@@ -231,8 +257,11 @@ fn table(lines: &[Line], columns: Option<usize>) -> String {
         by_outcome.values().map(|(outcome, number)| format!("{number} {outcome}")).collect();
     let sum = count(lines.len() as u64, "connection");
     let colon = if parts.is_empty() { "" } else { ": " };
-    let rows = lay_out(TITLES, &rows, columns, DISPENSABLE);
-    format!("{rows}\n{sum}{colon}{}\n", parts.join(", "))
+    let sum = format!("{sum}{colon}{}", parts.join(", "));
+    let sum = textwrap::fill(&sum, columns.unwrap_or(usize::MAX));
+    let foldable = Some(["Client", "Server"]);
+    let rows = Layout { columns, dispensable: DISPENSABLE, foldable }.text(shown, &rows);
+    format!("{rows}\n{sum}\n")
 }
 
 #[cfg(test)]

@@ -7,55 +7,148 @@ use std::net::{IpAddr, SocketAddr};
 use dissector_core::connection::{ColourRole, FailureColumn, Verdict};
 use dissector_core::{ClosedConnection, ServerTally, follow_map};
 
-use crate::args::RowArgs;
+use crate::args::{ServerArgs, ServerOrder};
 use crate::output::Sink;
-use crate::output::row::row;
+use crate::output::row::{Cell, Column, Instant, Row, Visit, row};
 use crate::output::style::colour_style;
-use crate::output::table::{Align, Shown, Title, lay_out};
+use crate::output::table::{Align, Layout, Shown, Title};
+use crate::output::time::rfc3339;
 use crate::output::units::duration;
 use crate::reading::input::Input;
 use crate::{Done, Failure};
 
-pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
-    let select = &arguments.select;
-    let mut servers: HashMap<SocketAddr, ServerTally> = HashMap::new();
-    let mut failed = false;
+pub fn run(arguments: &ServerArgs) -> Result<Done, Failure> {
+    let rows = &arguments.rows;
+    let select = &rows.select;
+    let mut servers: HashMap<(i64, SocketAddr), ServerTally> = HashMap::new();
+    let (mut failed, mut connections, mut matching) = (false, 0, 0);
+    let format = rows.row_format(arguments.timestamps)?;
     // Opened first, so that a file that cannot be written is reported before anything is read.
-    let sink = Sink::open::<ServerRow>(arguments.row_format(), arguments.output()?)?;
-    let input = Input::open(&arguments.source, true)?;
-    let make = |closed: ClosedConnection<'_>, verdicts: &mut Vec<(SocketAddr, Verdict)>| {
+    let sink = match arguments.every {
+        None => Sink::open::<ServerRow>(format, rows.output()?)?,
+        Some(_) => Sink::open::<IntervalRow>(format, rows.output()?)?,
+    };
+    let every_ns = arguments.every.map(|every| i64::try_from(every.as_nanos()).unwrap_or(i64::MAX));
+    let input = Input::open(&rows.source, true)?;
+    let make = |closed: ClosedConnection<'_>, made: &mut Made| {
         let (connection, verdict) = (closed.connection, closed.verdict());
+        made.connections += 1;
         if select.matches(connection, verdict.outcome) {
-            verdicts.push((connection.server(), verdict));
+            let from_ns = every_ns.map_or(0, |every_ns| begin(connection.first_ns(), every_ns));
+            made.verdicts.push(((from_ns, connection.server()), verdict));
         }
     };
-    let put = |verdicts: &mut Vec<(SocketAddr, Verdict)>| {
-        for (server, verdict) in verdicts.drain(..) {
+    let put = |made: &mut Made| {
+        connections += std::mem::take(&mut made.connections);
+        for (key, verdict) in made.verdicts.drain(..) {
             failed |= verdict.outcome.failed();
-            servers.entry(server).or_default().add(&verdict);
+            matching += 1;
+            servers.entry(key).or_default().add(&verdict);
         }
         Ok(())
     };
     let ending = input.follow(|captures, options| follow_map(captures, options, make, put))?;
     let mut servers: Vec<_> = servers.into_iter().collect();
-    servers.sort_by_key(|(server, tally)| (Reverse(tally.attempts()), *server));
+    servers.sort_by_key(|((from_ns, server), tally)| {
+        (*from_ns, Reverse(rank(tally, arguments.sort)), *server)
+    });
     match sink {
         Sink::Rows(mut rows) => {
-            for (server, tally) in &servers {
-                rows.write(&ServerRow::new(*server, tally, tally.failures()))?;
+            for ((from_ns, server), tally) in &servers {
+                let row = ServerRow::new(*server, tally, tally.failures());
+                match arguments.every {
+                    None => rows.write(&row)?,
+                    Some(_) => rows.write(&IntervalRow { from: Instant(*from_ns), row })?,
+                }
             }
             rows.finish()?;
         }
         Sink::Table(mut output) => {
-            let rows: Vec<_> =
-                servers.iter().map(|(server, tally)| cells(*server, tally)).collect();
-            let (titles, dispensable) = headings();
-            output.text(&lay_out(&titles, &rows, output.columns(), &dispensable))?;
+            let mut last = None;
+            let rows = servers.iter().map(|((from_ns, server), tally)| {
+                let mut cells = cells(*server, tally);
+                if let Some(every) = arguments.every {
+                    // An interval is named once, above all of its servers.
+                    let is_next = last.replace(*from_ns) != Some(*from_ns);
+                    let digits = if every.subsec_nanos() == 0 { 0 } else { 3 };
+                    let from = if is_next { rfc3339(*from_ns, digits) } else { String::new() };
+                    cells.insert(0, from.into());
+                }
+                cells
+            });
+            let rows: Vec<_> = rows.collect();
+            let (mut titles, dispensable) = headings();
+            if arguments.every.is_some() {
+                titles.insert(0, Title("From", Align::Left));
+            }
+            let (columns, dispensable) = (output.columns(), &dispensable[..]);
+            let layout = Layout { columns, dispensable, foldable: None };
+            output.text(&layout.text(&titles, &rows))?;
             output.flush()?;
         }
     }
     ending.report()?;
-    Ok(Done::on(arguments.fail_on.is_some() && failed))
+    select.check_numbers(connections)?;
+    select.tell_of_none(matching, connections);
+    Ok(Done::on(rows.fail_on.is_some() && failed))
+}
+
+/// What one thread has found out.
+#[derive(Default)]
+struct Made {
+    /// Number of connections, matching or not.
+    connections: u64,
+    /// Of the matching ones, with the beginning of their intervals.
+    verdicts: Vec<((i64, SocketAddr), Verdict)>,
+}
+
+/// The beginning of the interval in which a time is: a whole multiple since 1970.
+fn begin(time_ns: i64, every_ns: i64) -> i64 {
+    time_ns.saturating_sub(time_ns.rem_euclid(every_ns))
+}
+
+/// What servers are ordered by, highest first; those with the same by the number of attempts.
+fn rank(tally: &ServerTally, order: ServerOrder) -> (u64, u32) {
+    let failed = || tally.failures().iter().sum::<u32>();
+    let first = match order {
+        ServerOrder::Attempts => 0,
+        ServerOrder::Failed => failed().into(),
+        // In millionths.
+        ServerOrder::Rate => u64::from(failed()) * 1_000_000 / u64::from(tally.attempts().max(1)),
+        ServerOrder::Rtt => tally.rtt_mean_ns().unwrap_or(0),
+        ServerOrder::Setup => tally.slowest_setup_ns().unwrap_or(0),
+        ServerOrder::Address => return (0, 0),
+    };
+    (first, tally.attempts())
+}
+
+/// What became of a server's attempts in one interval.
+struct IntervalRow {
+    from: Instant,
+    row: ServerRow,
+}
+
+impl Row for IntervalRow {
+    const COLUMNS: &'static [Column] = &{
+        const FROM: Column = Column {
+            name: "from_ns",
+            json_key: ",\"from_ns\":\"",
+            kind: Instant::KIND,
+            optional: Instant::OPTIONAL,
+        };
+        let mut columns = [FROM; ServerRow::COLUMNS.len() + 1];
+        let mut place = 0;
+        while place < ServerRow::COLUMNS.len() {
+            columns[place + 1] = ServerRow::COLUMNS[place];
+            place += 1;
+        }
+        columns
+    };
+
+    fn each(&self, visitor: &mut impl Visit) {
+        visitor.visit(&Self::COLUMNS[0], self.from.value());
+        self.row.each(visitor);
+    }
 }
 
 row! {
@@ -90,6 +183,7 @@ fn headings() -> (Vec<Title>, Vec<&'static str>) {
     titles.extend(counts.into_iter().map(|title| Title(title, Align::Right)));
     let mut dispensable = vec!["Slowest set-up", "RTT min", "RTT max", "RTT mean", "SYN retries"];
     dispensable.extend(failures.iter().rev());
+    dispensable.push("Complete %");
     (titles, dispensable)
 }
 

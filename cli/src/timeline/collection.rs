@@ -17,18 +17,17 @@ pub struct Timelines {
     pub list: Vec<Timeline>,
     /// Number of matching connections, in the list or not.
     matching: u64,
+    /// When the captures begin, in nanoseconds since 1970 UTC.
+    pub start_ns: i64,
     /// Whether one of these failed.
     pub failed: bool,
 }
 
 impl Timelines {
-    /// The text for standard error if the list is empty or incomplete. `verb` says what the
+    /// The text for standard error if the list is incomplete. `verb` says what the
     /// command does with a timeline.
     pub fn note(&self, verb: &str) -> Option<String> {
         let shown = self.list.len() as u64;
-        if self.matching == 0 {
-            return Some("no connection matches".into());
-        }
         if self.matching <= shown {
             return None;
         }
@@ -60,7 +59,7 @@ pub fn collect(
     let selection = Selection::new(source, select)?;
     let mut collected = Collected { recorders: BTreeMap::new(), list: Vec::new(), next: 0 };
     let (mut matching, mut failed, mut connections) = (0, false, 0_u64);
-    let input = Input::open(source, true)?;
+    let (input, start_ns) = Input::open_with_start(source, true)?;
     let names = input.names();
     let on_event = |event: FollowEvent<'_>| {
         match event {
@@ -97,7 +96,9 @@ pub fn collect(
     let mut list = collected.list;
     list.sort_unstable_by_key(|timeline| timeline.id);
     select.check_numbers(connections)?;
-    Ok((Timelines { list, matching, failed }, ending))
+    select.tell_of_none(matching, connections);
+    let start_ns = start_ns.unwrap_or(0);
+    Ok((Timelines { list, matching, start_ns, failed }, ending))
 }
 
 struct Collected {

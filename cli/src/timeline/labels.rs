@@ -73,10 +73,46 @@ pub fn arrow(segment: &SegmentEvent) -> String {
     format!("{flags:<4} {}", flags_and_numbers(segment))
 }
 
+/// The same, followed by shorter ones for where there is no room: without the letters, then without
+/// numbers, which tell least.
+pub fn arrows(segment: &SegmentEvent) -> Vec<String> {
+    let shorter = shorter(segment);
+    // For data, the letters are all that names the segment.
+    let letters = segment.annotation.flags.tcpdump();
+    let named = |label: String| match label.starts_with(|first: char| first.is_lowercase()) {
+        true => format!("[{letters}] {label}"),
+        false => label,
+    };
+    let shorter = shorter.into_iter().map(named);
+    std::iter::once(arrow(segment)).chain(shorter.map(|label| format!(" {label}"))).collect()
+}
+
+/// How much a label says.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum Length {
+    /// Flags, whether it was sent before, and numbers.
+    Kind,
+    Numbers,
+    /// Everything, with shorter words for a repeated segment.
+    Words,
+    Full,
+}
+
 /// The same without the letters: `SYN, ACK seq=0 ack=1 mss 1460`.
 pub fn flags_and_numbers(segment: &SegmentEvent) -> String {
+    in_length(segment, Length::Full)
+}
+
+/// Shorter ones, the longest first.
+pub fn shorter(segment: &SegmentEvent) -> [String; 3] {
+    [Length::Words, Length::Numbers, Length::Kind].map(|length| in_length(segment, length))
+}
+
+fn in_length(segment: &SegmentEvent, length: Length) -> String {
     let (annotation, flags) = (&segment.annotation, segment.annotation.flags);
     match annotation.stage {
+        Stage::ChallengeAck if length == Length::Kind => return "ACK".into(),
+        Stage::RstHalfOpen if length == Length::Kind => return "RST".into(),
         Stage::ChallengeAck => return "ACK of an older connection".into(),
         Stage::RstHalfOpen => return "RST to the older connection".into(),
         _ => {}
@@ -87,13 +123,18 @@ pub fn flags_and_numbers(segment: &SegmentEvent) -> String {
         let main = flags & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::ACK);
         parts.push(if main.is_empty() { flags.to_string() } else { main.to_string() });
     }
-    if annotation.copy != Repeat::Original {
-        parts.push(format!("({})", annotation.copy));
+    match annotation.copy {
+        Repeat::Original => {}
+        Repeat::Retransmission if length < Length::Full => parts.push("(again)".into()),
+        Repeat::Duplicate if length < Length::Full => parts.push("(copy)".into()),
+        copy => parts.push(format!("({copy})")),
     }
-    if flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST) || segment.len > 0 {
+    let numbered = length > Length::Kind;
+    let has_octets = flags.intersects(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
+    if (has_octets || segment.len > 0) && numbered {
         parts.push(format!("seq={}", segment.seq));
     }
-    if let Some(ack) = segment.ack {
+    if let Some(ack) = segment.ack.filter(|_| numbered) {
         parts.push(format!("ack={ack}"));
     }
     if segment.len > 0 {
@@ -103,6 +144,7 @@ pub fn flags_and_numbers(segment: &SegmentEvent) -> String {
         parts.push("keep-alive".into());
     }
     if annotation.copy == Repeat::Original
+        && length > Length::Numbers
         && let Some(mss) = segment.options.and_then(|options| options.mss)
     {
         parts.push(format!("mss {mss}"));
@@ -110,14 +152,17 @@ pub fn flags_and_numbers(segment: &SegmentEvent) -> String {
     parts.join(" ")
 }
 
+/// `2/3`; `None` for a segment that is sent again.
+pub fn step(segment: &SegmentEvent) -> Option<&'static str> {
+    let is_first = segment.annotation.copy == Repeat::Original;
+    segment.annotation.stage.step().filter(|_| is_first)
+}
+
 /// Step and findings of a segment, and whether one of the findings is a warning.
 pub fn step_and_findings(segment: &SegmentEvent) -> (String, bool) {
     let stage = segment.annotation.stage;
-    let step = match stage.step() {
-        Some(step) if segment.annotation.copy == Repeat::Original => step,
-        None if stage != Stage::None => stage.label(),
-        _ => "",
-    };
+    let named = || (stage.step().is_none() && stage != Stage::None).then(|| stage.label());
+    let step = step(segment).or_else(named).unwrap_or_default();
     let mut warning = false;
     let mut findings = Vec::new();
     for finding in segment.annotation.findings.iter() {
@@ -233,7 +278,13 @@ pub fn file(name: &str) -> String {
 
 /// `ICMP host unreachable from 10.0.0.254`
 pub fn icmp_error(error: &IcmpEvent) -> String {
-    format!("{} from {}", icmp_name(error.by, error.kind, error.code), error.by)
+    let (what, from) = icmp_parts(error);
+    format!("{what} {from}")
+}
+
+/// `ICMP host unreachable`, `from 10.0.0.254`
+pub fn icmp_parts(error: &IcmpEvent) -> (String, String) {
+    (icmp_name(error.by, error.kind, error.code), format!("from {}", error.by))
 }
 
 /// The name of an ICMP error (RFC 792, RFC 1812, RFC 4443).

@@ -142,7 +142,8 @@ impl Captures {
             let at = |error| FileError { index, error };
             match input {
                 Input::File(path) if several => {
-                    let start = first_time(Capture::open(&path).map_err(at)?).map_err(at)?;
+                    let start = Capture::open(&path).and_then(Capture::start_ns).map_err(at)?;
+                    let start = start.unwrap_or(i64::MIN);
                     closed.push((start, index));
                     captures.files.push(Item::Closed(path));
                 }
@@ -468,9 +469,4 @@ impl fmt::Debug for Captures {
             .field("current", &self.current)
             .finish_non_exhaustive()
     }
-}
-
-/// Time of the first frame, or the earliest of all if there is none.
-fn first_time(mut capture: Capture<File>) -> Result<i64, CaptureError> {
-    Ok(capture.next_frame()?.map_or(i64::MIN, |(frame, _)| frame.time_ns))
 }

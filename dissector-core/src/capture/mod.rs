@@ -365,6 +365,15 @@ impl<R: Read> Capture<R> {
         self.decoder.skipped()
     }
 
+    /// The time of the next frame, whatever it holds, in nanoseconds since 1970 UTC: of a capture that was
+    /// just opened, of the first. `None` if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn start_ns(mut self) -> Result<Option<i64>, CaptureError> {
+        Ok(self.next_frame()?.map(|(frame, _)| frame.time_ns))
+    }
+
     /// Steps over the record of the next frame, and counts it. The record stays in the buffer; returns
     /// its position there too.
     fn next_frame(&mut self) -> Result<Option<(FrameRecord, usize)>, CaptureError> {

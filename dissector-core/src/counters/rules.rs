@@ -259,7 +259,7 @@ pub const RULES: &[Rule] = &[
         OF_OUT_RSTS,
         Kind::Without {
             fewer: "so this host's TCP did not send all of them",
-            as_many: Some("so this host's TCP sent them itself"),
+            as_many: Some("which is what this host's TCP does that sends them itself"),
         },
         REFUSALS,
     )
@@ -303,9 +303,10 @@ pub const RULES: &[Rule] = &[
     Rule::new(
         Side::Server,
         &[About::Cause(Cause::FinalAckLost)],
-        &["TcpExtListenOverflows", "TcpExtTCPDeferAcceptDrop", "TcpExtPAWSEstab"],
+        // ListenDrops: for want of memory, too.
+        &["TcpExtListenDrops", "TcpExtTCPDeferAcceptDrop", "TcpExtPAWSEstab"],
         "ACKs that the kernel gets in SYN-RECEIVED and drops",
-        Kind::Without { fewer: "so they did not come to this host's TCP", as_many: None },
+        Kind::Without { fewer: "so nothing shows that they came to this host's TCP", as_many: None },
         ("connections were acknowledged and not taken", |counts| counts.not_accepted),
     ),
     // With a cookie, the kernel keeps nothing of the connection: a full accept queue drops the ACK and
@@ -441,7 +442,7 @@ pub const RULES: &[Rule] = &[
         OF_ACTIVE_OPENS,
         Kind::Without {
             fewer: "so their SYNs went past this host's TCP",
-            as_many: Some("so this host's TCP opened them"),
+            as_many: Some("which is what this host's TCP does that opens them itself"),
         },
         ASKED,
     )

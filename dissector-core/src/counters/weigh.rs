@@ -130,11 +130,13 @@ impl Numbers<'_> {
         let Self { raised, events, least, excuse, .. } = self;
         let (agreement, comparison, conclusion) = match (self.rise.cmp(least), excuse) {
             (Ordering::Less, Some(excuse)) => (NotDecidable, "fewer than", *excuse),
-            (Ordering::Less, None) => {
-                (DoesNotAgree, "fewer than", "some were made on the way, or past this host's TCP")
-            }
+            (Ordering::Less, None) => (
+                DoesNotAgree,
+                "fewer than",
+                "some were made on the way, past this host's TCP, or not between the two outputs",
+            ),
             (Ordering::Equal, _) => {
-                (Agrees, "as many as", "none is missing, and none was made on the way")
+                (Agrees, "as many as", "by number, none is missing and none was made on the way")
             }
             (Ordering::Greater, _) => (
                 NotDecidable,

@@ -44,64 +44,37 @@ pub const NOT_BETWEEN: &str = "If something went wrong, it was not between these
 /// What the path adds to the meaning of the outcome.
 pub fn means(journey: &Journey, joined: &JoinedConnection, path: Path) -> Option<String> {
     let passed = matches!(path, Path::Clean | Path::Lossy);
-    let server = journey.stations.last()?.shown();
+    let [client, server] = [journey.stations.first()?.shown(), journey.stations.last()?.shown()];
     match joined.outcome {
         Outcome::NoReply if passed => Some(format!(
-            "The SYN got to {server}, and no answer came by there: the SYN was dropped behind it. That leaves \
-             a firewall on the host itself, a full queue of the listening program, and a host that takes the \
-             SYN for something older on the same ports; and, if {server} is not on the host, all that is \
-             between the two."
+            "The SYN got to {server}, and no answer came by there: the SYN was dropped behind it, or an answer \
+             took another way. That leaves a firewall on the host itself, a full queue of the listening \
+             program, and a host that takes the SYN for something older on the same ports; and, if {server} \
+             is not on the host, all that is between the two."
         )),
         Outcome::NotAccepted if passed => Some(format!(
             "The final ACK got to {server}, and the server repeated its SYN/ACK all the same: its host did not \
-             take the ACK. The way is not to blame; a full accept queue is the usual cause, a deferred accept \
-             and a firewall on the host are others."
+             take the ACK or, if {server} is not on it, did not get it. Between the points, the way is not to \
+             blame. A full accept queue is the usual cause; a deferred accept and a firewall on the host are \
+             others."
         )),
-        Outcome::NoFinalAck if passed => Some(
-            "The SYN/ACK got to the client's point, and the client did not answer: its host dropped the SYN/ACK, \
-             or does not know of the connection."
-                .into(),
-        ),
-        Outcome::Refused if passed => {
-            Some(format!(
-                "The RST came from the server's side, past {server}: nothing between the points refuses. Either \
-                 nothing listens on the port there, or the host's own firewall rejects."
-            ))
-        }
-        Outcome::Complete => None,
+        Outcome::NoFinalAck if passed => Some(format!(
+            "The SYN/ACK got to {client}, and no final ACK came by there: the client's host dropped the SYN/ACK, \
+             or does not know of the connection; or, if {client} is not on the host, something is lost between \
+             the two."
+        )),
+        Outcome::Refused if passed => Some(format!(
+            "The RST came from the server's side, past {server}: nothing between the points refuses. Either \
+             nothing listens on the port there, or the host's own firewall rejects; or, if {server} is not on \
+             the host, something between the two refuses."
+        )),
         _ => None,
     }
 }
 
-/// The causes that the points exclude where all passed: what lies between them, and what was seen to come
-/// from the end itself.
-pub fn excluded(outcome: Outcome) -> Vec<Cause> {
-    let ends: &[Cause] = match outcome {
-        Outcome::NoReply => &[Cause::HostDown],
-        Outcome::Refused | Outcome::AbortedByServer => {
-            &[Cause::FirewallRejects, Cause::RstInjected, Cause::HandshakeTimedOut]
-        }
-        _ => &[],
-    };
-    [ON_THE_WAY, ends].concat()
-}
-
-/// Causes that lie between the points, where the points show that all arrived.
-const ON_THE_WAY: &[Cause] = &[
-    Cause::AsymmetricRoute,
-    Cause::CaptureOneSided,
-    Cause::CaptureBeganLate,
-    Cause::AnswerLost,
-    Cause::NoRoute,
-    Cause::RoutingLoop,
-    Cause::Traceroute,
-    Cause::NotTranslatedBack,
-    Cause::SynAckLost,
-    Cause::FinalAckLost,
-    Cause::FinalAckBypasses,
-    Cause::Renumbered,
-    Cause::DataLost,
-];
+/// The causes that two points exclude where all passed: those of a capture that has only part of it. What
+/// lies behind a point, on the way to the host, is not excluded, for nothing tells whether it is on the host.
+pub const EXCLUDED: &[Cause] = &[Cause::CaptureOneSided, Cause::CaptureBeganLate];
 
 /// Where a firewall is left that can be to blame where all passed: on the host.
 pub fn firewall_check(outcome: Outcome) -> Option<(&'static str, &'static str)> {
@@ -123,15 +96,26 @@ pub fn unknown(journey: &Journey) -> Vec<String> {
     let names: Vec<_> = journey.stations.iter().map(Station::shown).collect();
     if let [first, .., last] = &names[..] {
         sentences.push(format!(
-            "What passed {last} was delivered there, not taken: between {last} and the server's program there \
-             may be more devices, the host's own firewall and its queues. The same holds for {first} and the \
+            "What passed {last} was delivered that far, which does not mean that the server took it: between \
+             {last} and the server's program there may be more devices, the host's own firewall and its queues. The same holds for {first} and the \
              client. A capture on the hosts themselves leaves only what is within them."
         ));
+        let is_between = |path: Path, joined: &JoinedConnection| {
+            !matches!(path, Path::Clean | Path::Unknown) || !joined.changes.is_empty()
+        };
+        if !journey.paths().any(|(_, joined, path)| is_between(path, joined)) {
+            return with_unjudged(journey, sentences);
+        }
         sentences.push(format!(
             "Which of several devices between {first} and {last} it was, only a third point in the middle tells \
              (--at may be repeated)."
         ));
     }
+    with_unjudged(journey, sentences)
+}
+
+/// The same, and a sentence on segments that one point may not have captured, if there are any.
+fn with_unjudged(journey: &Journey, mut sentences: Vec<String>) -> Vec<String> {
     let is_unjudged = |step: &Step| match step {
         Step::Segment(passage) => {
             passage.fates.iter().zip(passage.seen.windows(2)).any(|(fate, seen)| {

@@ -16,14 +16,14 @@ pub fn clocks(journey: &Journey) -> Vec<String> {
     let mut sentences = Vec::new();
     for hop in &journey.hops {
         let mut parts = hop.clocks.iter();
-        sentences.extend(parts.next().map(|first| format!("Of the clocks, {first}.")));
+        sentences.extend(parts.next().map(|first| format!("Clocks: {first}.")));
         sentences.extend(parts.map(|more| format!("At some time, {more}.")));
         match hop.joined.as_ref().map(|it| (it.offset_ns, it.uncertainty_ns)) {
             Some((Some(_), Some(0))) => {}
             Some((Some(_), Some(uncertainty))) => sentences.push(format!(
                 "Times of the second are put on the first one's clock; a time between the points may be \
-                 wrong by {}. No symmetry of the way is assumed: this is half of the shortest round trip \
-                 between the points.",
+                 wrong by {}, which is half of the shortest round trip between them: the two directions need not \
+                 take equally long.",
                 duration(uncertainty)
             )),
             Some((Some(_), None)) => sentences.push(
@@ -284,7 +284,7 @@ fn icmp(journey: &Journey, icmp: &IcmpPassage) -> String {
 /// Seconds since the first segment.
 fn moment(journey: &Journey, time_ns: i64) -> String {
     match time_ns.saturating_sub(journey.first_ns).max(0).unsigned_abs() {
-        0 => "At first:".into(),
+        0 => "At the start:".into(),
         since => format!("After {}:", duration(since)),
     }
 }

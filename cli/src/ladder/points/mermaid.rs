@@ -7,8 +7,7 @@ use dissector_core::connection::{Repeat, Side};
 
 use super::said;
 use crate::journey::{IcmpPassage, Journey, Passage, Step};
-use crate::ladder::mermaid::{PAUSE_NS, escaped};
-use crate::output::units::duration;
+use crate::ladder::mermaid::{escaped, pause};
 use crate::timeline::labels;
 
 pub fn draw(journey: &Journey) -> String {
@@ -24,7 +23,7 @@ pub fn draw(journey: &Journey) -> String {
     }
     let _ = writeln!(text, "    participant S as server<br/>{server}");
     let outcome = journey.outcome().map_or_else(String::new, |it| format!(": {it}"));
-    note(&mut text, &format!("conn {} {}{outcome}", journey.conn, said::addresses(journey)));
+    note(&mut text, &format!("conn {}{outcome}", journey.conn));
     said::paths(journey).iter().for_each(|line| note(&mut text, line));
     said::clocks(journey).iter().for_each(|line| note(&mut text, line));
     let mut last_ns = journey.first_ns;
@@ -35,9 +34,12 @@ pub fn draw(journey: &Journey) -> String {
             Step::Icmp(it) => it.time_ns,
             Step::Run(it) => it.last_ns,
         };
-        let pause_ns = time_ns.saturating_sub(last_ns);
-        if pause_ns >= PAUSE_NS {
-            note(&mut text, &format!("{} later", duration(pause_ns.unsigned_abs())));
+        let findings = match step {
+            Step::Segment(passage) => said::findings(passage),
+            _ => String::new(),
+        };
+        if let Some(pause) = pause(time_ns.saturating_sub(last_ns), &findings) {
+            note(&mut text, &pause);
         }
         last_ns = time_ns;
         match step {

@@ -1,14 +1,16 @@
 //! The ladder with several points of capture: a lane for each of them between client and server.
 
-mod mermaid;
+pub mod mermaid;
 mod said;
 mod svg;
 mod text;
 
 use crate::args::{Drawing, LadderArgs, PointFiles};
 use crate::output::Output;
+use crate::output::time::Times;
 use crate::reading::input;
 use crate::reading::points::Points;
+use crate::reading::start;
 use crate::{Done, Failure, journey, warn};
 
 pub fn run(arguments: &LadderArgs, points: &PointFiles) -> Result<Done, Failure> {
@@ -18,6 +20,8 @@ pub fn run(arguments: &LadderArgs, points: &PointFiles) -> Result<Done, Failure>
         Drawing::Mermaid | Drawing::Svg => 1,
     };
     let (journeys, endings) = journey::collect(points, &arguments.select, max, None)?;
+    // Times are those of the first point's clock.
+    let start_ns = start::of_files(&points.of_one_clock()).unwrap_or(0);
     let mut output = Output::open(arguments.output.as_deref())?;
     for (place, journey) in journeys.list.iter().enumerate() {
         match arguments.format {
@@ -25,7 +29,8 @@ pub fn run(arguments: &LadderArgs, points: &PointFiles) -> Result<Done, Failure>
                 if place > 0 {
                     output.text("\n")?;
                 }
-                output.text(&text::draw(journey, output.columns()))?;
+                let times = Times::new(arguments.time, start_ns);
+                output.text(&text::draw(journey, times, output.columns()))?;
             }
             Drawing::Mermaid => output.text(&mermaid::draw(journey))?,
             Drawing::Svg => output.text(&svg::draw(journey))?,

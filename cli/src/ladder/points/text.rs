@@ -10,10 +10,12 @@ use dissector_core::connection::{Repeat, Side};
 use super::said;
 use crate::journey::{IcmpPassage, Journey, Passage, Step};
 use crate::output::style::{FAINT, STRONG, WARNING, outcome_style, stage_style};
+use crate::output::time::Times;
 use crate::timeline::{Arrival, labels};
 
-/// Least width between two lanes.
+/// Least width between two lanes, and on a terminal that has no room for it.
 const LEAST: usize = 30;
+const NARROW: usize = 12;
 /// Room for a delay beside the longest label.
 const DELAY: usize = 18;
 /// Columns if the output is no terminal.
@@ -21,8 +23,8 @@ const COLUMNS: usize = 100;
 /// Width of the shaft between an end and the lane next to it.
 const EDGE: usize = 2;
 
-pub fn draw(journey: &Journey, columns: Option<usize>) -> String {
-    Drawing::new(journey, columns.unwrap_or(COLUMNS)).text()
+pub fn draw(journey: &Journey, times: Times, columns: Option<usize>) -> String {
+    Drawing::new(journey, times, columns.unwrap_or(COLUMNS)).text()
 }
 
 /// The lines below the last connection.
@@ -43,6 +45,10 @@ pub fn legend(journeys: &[Journey], columns: Option<usize>) -> String {
 
 struct Drawing<'a> {
     journey: &'a Journey,
+    /// The times of the segments and ICMP errors, in order.
+    seconds: Vec<String>,
+    /// Their title.
+    unit: &'static str,
     columns: usize,
     /// Widths of the times, of the client's states, of a lane, and between two lanes.
     times: usize,
@@ -52,7 +58,7 @@ struct Drawing<'a> {
 }
 
 impl<'a> Drawing<'a> {
-    fn new(journey: &'a Journey, columns: usize) -> Self {
+    fn new(journey: &'a Journey, mut times: Times, columns: usize) -> Self {
         let segments = || {
             journey.steps.iter().filter_map(|step| match step {
                 Step::Segment(passage) => Some(&**passage),
@@ -64,12 +70,12 @@ impl<'a> Drawing<'a> {
             let all = segments().filter_map(move |it| it.states[side as usize]);
             all.map(|states| width(said::state(states))).max().unwrap_or(0).max(7)
         };
-        let times = journey.steps.iter().filter_map(|step| match step {
-            Step::Segment(it) => Some(it.time_ns),
-            Step::Icmp(it) => Some(it.time_ns),
-            Step::Run(_) => None,
+        let seconds = journey.steps.iter().map(|step| match step {
+            Step::Segment(it) => times.text(it.time_ns),
+            Step::Icmp(it) => times.text(it.time_ns),
+            Step::Run(_) => String::new(),
         });
-        let last_ns = times.max().unwrap_or(0);
+        let seconds: Vec<_> = seconds.collect();
         let frames = segments().flat_map(|it| it.seen.iter().flatten().map(|seen| seen.frame));
         let labels = journey.steps.iter().map(|step| match step {
             Step::Segment(it) => width(labels::flags_and_numbers(&it.event)),
@@ -79,12 +85,17 @@ impl<'a> Drawing<'a> {
         let mut drawing = Self {
             journey,
             columns,
-            times: width(seconds(journey, last_ns)),
+            unit: times.unit().unwrap_or("time"),
+            times: seconds.iter().map(|text| text.chars().count()).max().unwrap_or(0),
+            seconds,
             client: states(Side::Client),
             lane: frames.max().map_or(1, |frame| width(frame.to_string())),
             between: labels.max().unwrap_or(0).max(LEAST) + 4,
         };
         let hops = journey.hops.len().max(1);
+        let missing =
+            (drawing.width() + 1 + states(Side::Server)).saturating_sub(columns).div_ceil(hops);
+        drawing.between = drawing.between.saturating_sub(missing).max(NARROW);
         let room = columns.saturating_sub(drawing.width() + 1 + states(Side::Server));
         drawing.between += (room / hops).min(DELAY);
         drawing
@@ -117,29 +128,36 @@ impl<'a> Drawing<'a> {
             let style = outcome_style(outcome);
             format!("   {style}{outcome}{style:#}")
         });
-        let addresses = said::addresses(journey);
-        let _ = writeln!(text, "{STRONG}conn {}  {addresses}{STRONG:#}{outcome}", journey.conn);
+        let heading = format!("conn {}  {}", journey.conn, said::addresses(journey));
+        let mut wrapped = String::new();
+        self.wrapped(&mut wrapped, 0, &format!("{STRONG}{heading}{STRONG:#}{outcome}"));
+        text.push_str(&wrapped);
         for line in said::paths(journey) {
-            let _ = writeln!(text, "{line}");
+            self.wrapped(&mut text, 0, &line);
         }
         for line in said::clocks(journey) {
             self.wrapped(&mut text, 0, &line);
         }
         text.push('\n');
         self.heads(&mut text);
-        for step in &journey.steps {
+        for (step, time) in journey.steps.iter().zip(&self.seconds) {
             match step {
-                Step::Segment(passage) => self.segment(&mut text, passage),
-                Step::Icmp(icmp) => self.icmp(&mut text, icmp),
-                Step::Run(run) => {
-                    let label = labels::run(run);
-                    let middle = self.start() + self.arrow_width() / 2;
-                    let before = middle.saturating_sub(label.chars().count() / 2);
-                    let _ = writeln!(text, "{:before$}{FAINT}{label}{FAINT:#}", "");
-                }
+                Step::Segment(passage) => self.segment(&mut text, passage, time),
+                Step::Icmp(icmp) => self.icmp(&mut text, icmp, time),
+                Step::Run(run) => self.run(&mut text, &labels::run(run)),
             }
         }
         text
+    }
+
+    /// A run of segments, in the middle.
+    fn run(&self, text: &mut String, label: &str) {
+        let middle = self.start() + self.arrow_width() / 2;
+        for line in textwrap::wrap(label, self.columns) {
+            let length = line.chars().count();
+            let before = middle.saturating_sub(length / 2).min(self.columns.saturating_sub(length));
+            let _ = writeln!(text, "{:before$}{FAINT}{line}{FAINT:#}", "");
+        }
     }
 
     /// The names of the lanes, and what the points call the ends.
@@ -151,13 +169,25 @@ impl<'a> Drawing<'a> {
         }
         let line = format!(
             "{:>times$}  {:<client$} {} server",
-            "s",
+            self.unit,
             "client",
             head.text(),
             times = self.times,
             client = self.client
         );
         let _ = writeln!(text, "{FAINT}{}{FAINT:#}", line.trim_end());
+        let all = (0..stations.len()).flat_map(|place| {
+            let names = said::other_names(self.journey, place).into_iter();
+            names.map(move |(side, name)| (place, format!("{side} = {name}")))
+        });
+        let all: Vec<_> = all.collect();
+        if all.iter().any(|(_, name)| name.chars().count() > self.lane + self.between) {
+            // There is no room for them above the lanes.
+            for (place, name) in all {
+                self.wrapped(text, 2, &format!("{}: {name}", stations[place].shown()));
+            }
+            return;
+        }
         for side in Side::BOTH {
             let mut names = Canvas::new(self.arrow_width());
             for place in 0..stations.len() {
@@ -174,10 +204,10 @@ impl<'a> Drawing<'a> {
         }
     }
 
-    fn segment(&self, text: &mut String, passage: &Passage) {
+    fn segment(&self, text: &mut String, passage: &Passage, time: &str) {
         let annotation = &passage.event.annotation;
         let shaft = if annotation.copy == Repeat::Original { '─' } else { '╌' };
-        let label = labels::flags_and_numbers(&passage.event);
+        let label = self.label(passage);
         let places = passage.places();
         let first = places.iter().position(|place| passage.seen[*place].is_some()).unwrap_or(0);
         let last = places.iter().rposition(|place| passage.seen[*place].is_some()).unwrap_or(0);
@@ -246,13 +276,21 @@ impl<'a> Drawing<'a> {
         }
         let style = stage_style(annotation.stage);
         let [client, server] = passage.states.map(|it| it.map_or_else(String::new, said::state));
-        self.row(text, passage.time_ns, &client, (style, &canvas), &server);
+        self.row(text, time, &client, (style, &canvas), &server);
         let mut remarks = said::remarks(self.journey, passage);
         remarks.extend(Some(said::findings(passage)).filter(|it| !it.is_empty()));
         if !remarks.is_empty() {
-            let indent = self.start() + self.lane_at(0) + self.lane + 3;
-            self.styled(text, indent, &remarks.join("; "));
+            self.styled(text, self.remarks_at(), &remarks.join("; "));
         }
+    }
+
+    /// The longest label that there is room for between two lanes.
+    fn label(&self, passage: &Passage) -> String {
+        let fits = |label: &&String| label.chars().count() + 6 <= self.between;
+        let label = labels::flags_and_numbers(&passage.event);
+        let shorter = labels::shorter(&passage.event);
+        let fitting = std::iter::once(&label).chain(&shorter).find(fits);
+        fitting.or(shorter.last()).cloned().unwrap_or(label)
     }
 
     /// Columns for a label between two lanes that an arrow covers.
@@ -266,7 +304,7 @@ impl<'a> Drawing<'a> {
         hops.rev().max_by_key(|(from, to)| to.saturating_sub(*from)).filter(|(from, to)| from < to)
     }
 
-    fn icmp(&self, text: &mut String, icmp: &IcmpPassage) {
+    fn icmp(&self, text: &mut String, icmp: &IcmpPassage, time: &str) {
         let to_client = icmp.event.to == Side::Client;
         let Some(origin) = said::icmp_origin(&icmp.seen, icmp.event.to) else { return };
         let mut canvas = self.lanes();
@@ -284,21 +322,33 @@ impl<'a> Drawing<'a> {
                 canvas.put(self.lane_at(place), &format!("{frame:┄^width$}", width = self.lane));
             }
         }
+        let mut below = None;
         if let Some((from, _)) = self.label_place(start.min(end), start.max(end)) {
-            canvas.put(from, &format!(" {} ", said::icmp(&icmp.event)));
+            let label = said::icmp(&icmp.event);
+            let fits = label.chars().count() + 6 <= self.between;
+            canvas.put(from, &format!(" {} ", if fits { &label } else { "ICMP error" }));
+            below = (!fits).then_some(label);
         }
-        self.row(text, icmp.time_ns, "", (WARNING, &canvas), "");
+        self.row(text, time, "", (WARNING, &canvas), "");
+        if let Some(label) = below {
+            self.styled(text, self.remarks_at(), &label);
+        }
+    }
+
+    /// Where remarks below an arrow begin.
+    fn remarks_at(&self) -> usize {
+        self.start() + self.lane_at(0) + self.lane + 3
     }
 
     fn row(
         &self,
         text: &mut String,
-        time_ns: i64,
+        time: &str,
         client: &str,
         (style, arrow): (Style, &Canvas),
         server: &str,
     ) {
-        let (time, times, width) = (seconds(self.journey, time_ns), self.times, self.client);
+        let (times, width) = (self.times, self.client);
         let arrow = arrow.text();
         // Nothing stands at the end of a line.
         let (arrow, space) =
@@ -338,10 +388,6 @@ impl<'a> Drawing<'a> {
             let _ = writeln!(text, "{line}");
         }
     }
-}
-
-fn seconds(journey: &Journey, time_ns: i64) -> String {
-    format!("{:.6}", time_ns.saturating_sub(journey.first_ns) as f64 / 1e9)
 }
 
 /// A line of characters that are put over each other.

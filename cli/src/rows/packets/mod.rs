@@ -1,6 +1,8 @@
 //! `tcphs packets`: one row per TCP segment.
 
-use std::net::{IpAddr, SocketAddr};
+mod table;
+
+use std::net::IpAddr;
 
 use dissector_core::capture::Packet;
 use dissector_core::connection::{
@@ -9,34 +11,49 @@ use dissector_core::connection::{
 use dissector_core::wire::TcpFlags;
 use dissector_core::{FollowEvent, FollowedPacket, Segment, follow_packets};
 
-use crate::args::RowArgs;
+use self::table::Table;
+use crate::args::PacketArgs;
 use crate::output::Sink;
-use crate::output::row::{Tcpdump, row};
-use crate::output::style::{FAINT, stage_style};
+use crate::output::files::Files;
+use crate::output::row::{Instant, Tcpdump, row};
+use crate::output::time::Times;
 use crate::reading::input::Input;
 use crate::reading::selection::Selection;
 use crate::{Done, Failure};
 
-pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
-    let select = &arguments.select;
-    let selection = Selection::new(&arguments.source, select)?;
-    let mut sink = Sink::open::<PacketRow<'_>>(arguments.row_format(), arguments.output()?)?;
-    let input = Input::open(&arguments.source, !arguments.writes_to_terminal())?;
+pub fn run(arguments: &PacketArgs) -> Result<Done, Failure> {
+    let rows = &arguments.rows;
+    let select = &rows.select;
+    let format = rows.row_format(arguments.timestamps)?;
+    let selection = Selection::new(&rows.source, select)?;
+    let mut sink = Sink::open::<PacketRow<'_>>(format, rows.output()?)?;
+    let progress = !rows.writes_to_terminal();
+    // Only the table tells how long after the first frame something came.
+    let (input, start_ns) = match &sink {
+        Sink::Rows(_) => (Input::open(&rows.source, progress)?, None),
+        Sink::Table(_) => Input::open_with_start(&rows.source, progress)?,
+    };
     if input.is_live() {
         sink.row_by_row();
     }
-    let mut table = Table { start_ns: None, addresses: ADDRESSES };
-    let (mut failed, mut connections) = (false, 0);
     let names = input.names();
+    let columns = match &sink {
+        Sink::Table(output) => output.columns(),
+        Sink::Rows(_) => None,
+    };
+    let times = Times::new(arguments.time, start_ns.unwrap_or(0));
+    let mut table = Table::new(Files::new(&names), times, columns);
+    let (mut failed, mut connections, mut matching) = (false, 0, 0);
     let on_event = |event: FollowEvent<'_>| match event {
         FollowEvent::Packet(FollowedPacket { capture, packet, annotation, connection, .. }) => {
             match (&mut sink, packet) {
                 _ if !selection.contains(connection) => Ok(()),
+                _ if arguments.handshake && annotation.stage == Stage::None => Ok(()),
                 (Sink::Rows(rows), Packet::Segment(segment)) => {
                     rows.write(&PacketRow::new(&names[capture], segment, annotation, connection))
                 }
                 (Sink::Table(output), Packet::Segment(segment)) => {
-                    Ok(output.text(&table.lines(segment, annotation))?)
+                    Ok(output.text(&table.lines(capture, segment, annotation, connection))?)
                 }
                 _ => Ok(()),
             }
@@ -44,7 +61,10 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
         FollowEvent::Closed(closed) => {
             connections += 1;
             let outcome = closed.outcome();
-            failed |= outcome.failed() && select.matches(closed.connection, outcome);
+            if select.matches(closed.connection, outcome) {
+                matching += 1;
+                failed |= outcome.failed();
+            }
             Ok(())
         }
         _ => Ok(()),
@@ -53,15 +73,14 @@ pub fn run(arguments: &RowArgs) -> Result<Done, Failure> {
     match sink {
         Sink::Rows(rows) => rows.finish()?,
         Sink::Table(mut output) => {
-            if table.start_ns.is_none() {
-                output.text(&table.header())?;
-            }
+            output.text(&table.end())?;
             output.flush()?;
         }
     }
     ending.report()?;
     select.check_numbers(connections)?;
-    Ok(Done::on(arguments.fail_on.is_some() && failed))
+    select.tell_of_none(matching, connections);
+    Ok(Done::on(rows.fail_on.is_some() && failed))
 }
 
 row! {
@@ -71,7 +90,7 @@ PacketRow<'a>(
 ) {
     file: &'a str = file,
     frame: u64 = segment.packet.frame,
-    time_ns: i64 = segment.packet.time_ns,
+    time_ns: Instant = Instant(segment.packet.time_ns),
     conn: u32 = annotation.connection,
     attempt: u16 = connection.attempt(),
     src_addr: IpAddr = segment.packet.source,
@@ -101,53 +120,4 @@ PacketRow<'a>(
 
 fn acknowledgment(segment: &Segment<'_>) -> Option<u32> {
     segment.tcp.flags.contains(TcpFlags::ACK).then_some(segment.tcp.acknowledgment.0)
-}
-
-/// Least width of the addresses of a segment, in columns.
-const ADDRESSES: usize = 48;
-
-/// The table, of which each line is written at once.
-struct Table {
-    /// Time of the first segment.
-    start_ns: Option<i64>,
-    /// Width of the widest addresses so far.
-    addresses: usize,
-}
-
-impl Table {
-    /// The line of a segment, after the header if it is the first.
-    fn lines(&mut self, segment: &Segment<'_>, annotation: &Annotation) -> String {
-        let (packet, tcp) = (&segment.packet, &segment.tcp);
-        let source = SocketAddr::new(packet.source, tcp.source_port);
-        let destination = SocketAddr::new(packet.destination, tcp.destination_port);
-        let addresses = format!("{source} → {destination}");
-        self.addresses = self.addresses.max(addresses.chars().count());
-        let header = if self.start_ns.is_none() { self.header() } else { String::new() };
-        let start_ns = *self.start_ns.get_or_insert(packet.time_ns);
-        let copy = match annotation.copy {
-            Repeat::Original => String::new(),
-            copy => format!(" ({copy})"),
-        };
-        let (stage, width) = (stage_style(annotation.stage), self.addresses);
-        format!(
-            "{header}{:>6} {:>12.6} {:>5}  {addresses:<width$} {:<5} {stage}{:<5} {:<28}{stage:#} \
-             {FAINT}{:<14} {}{FAINT:#}\n",
-            packet.frame,
-            packet.time_ns.saturating_sub(start_ns) as f64 / 1e9,
-            annotation.connection,
-            tcp.flags.tcpdump().to_string(),
-            annotation.stage.step().unwrap_or(""),
-            format!("{}{copy}", annotation.stage.name()),
-            annotation.client,
-            annotation.server,
-        )
-    }
-
-    fn header(&self) -> String {
-        let width = self.addresses;
-        format!(
-            "{:>6} {:>12} {:>5}  {:<width$} {:<5} {:<5} {:<28} {:<14} Server\n",
-            "Frame", "Time", "Conn", "Segment", "Flags", "Step", "Stage", "Client"
-        )
-    }
 }

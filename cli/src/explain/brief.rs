@@ -1,14 +1,14 @@
 //! The explanation of a connection in a few sentences: its first cause, the best evidence, the first check.
 
-use dissector_core::connection::{Advice, Cause, CheckTarget, Close, Evidence, EvidenceSet};
+use dissector_core::connection::{
+    Advice, Bearing, Cause, Check, CheckTarget, Close, Evidence, EvidenceSet,
+};
 
 use super::causes::Weighed;
 use super::neighbours::Neighbours;
 
 /// A brief explanation.
 pub struct Brief {
-    /// The meaning of the outcome or the end.
-    pub means: &'static str,
     /// The cause that an explanation names first.
     pub cause: Option<Cause>,
     /// Whether the evidence decides on it.
@@ -34,18 +34,27 @@ pub struct Explained {
 pub fn brief(explained: &Explained, neighbours: &Neighbours, target: &CheckTarget<'_>) -> Brief {
     let Explained { id, advice, evidence, close } = *explained;
     let weighed = Weighed::new(advice, evidence, &neighbours.witness_of(id, evidence, close));
-    let first = weighed.first();
-    let named: Vec<_> = first.iter().map(|(cause, _)| *cause).collect();
-    let check = advice.checks.iter().find(|check| check.helps_with(&named));
+    let (cause, decided) = weighed.first().unzip();
+    let (named, decided): (Vec<_>, _) = (cause.into_iter().collect(), decided == Some(true));
+    let best = cause.and_then(|cause| weighed.best_evidence(cause));
+    // What only excludes other causes says little as long as several are left.
+    let speaks = |(evidence, _): &(Evidence, &str)| {
+        cause.is_some_and(|cause| {
+            matches!(evidence.bearing_on(cause), Some(Bearing::Proves | Bearing::SpeaksFor))
+        })
+    };
+    let best = best.filter(|best| decided || speaks(best));
+    // Where something speaks for the cause, a check on that cause comes before one that only asks how far
+    // packets get.
+    let mut checks = advice.checks.iter().filter(|check| check.helps_with(&named));
+    let of_cause = |check: &&Check| !check.causes.is_empty() && !check.told_by_points;
+    let pointed = checks.clone().find(of_cause).filter(|_| best.is_some());
+    let check = pointed.or_else(|| checks.next());
     Brief {
-        means: advice.means,
-        cause: first.map(|(cause, _)| cause),
-        decided: first.is_some_and(|(_, decided)| decided),
+        cause,
+        decided,
         others: weighed.rest().collect(),
-        evidence: first.and_then(|(cause, _)| {
-            let (evidence, text) = weighed.best_evidence(cause)?;
-            Some((evidence, text.to_owned()))
-        }),
+        evidence: best.map(|(evidence, text)| (evidence, text.to_owned())),
         check: check.map(|check| (check.what, check.command_line(target))),
     }
 }

@@ -1,12 +1,13 @@
 //! The result of triage: what a capture shows at first sight.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::HashSet;
 
 use dissector_core::connection::{Cause, Evidence, Outcome, OutcomeClass};
 
 use super::capture::CaptureFacts;
 use super::collector::Collector;
-use super::limits::{self, Limit};
+use super::limits::{self, Directions, Limit};
 use super::record::Record;
 use super::{failures, patterns, silent, slow};
 use crate::args::Select;
@@ -43,7 +44,7 @@ pub struct Counts {
     pub failed: u64,
     /// Those that came up, patterns aside.
     pub came_up: u64,
-    /// Those that may still come up: pending, deferred.
+    /// Those that may still come up, or of which the capture cannot show whether they did.
     pub undecided: u64,
     /// Those of scans, floods, backscatter and probes.
     pub patterns: u64,
@@ -55,6 +56,22 @@ pub struct Counts {
     pub silent: u64,
     /// Failures that are in no group, because there were too many to keep.
     pub not_kept: u64,
+}
+
+impl Counts {
+    /// Counts a connection among the patterns, and no longer where its outcome put it.
+    fn move_to_patterns(&mut self, record: &Record, hidden: bool, weight: u64) {
+        let (bucket, weight) = match record.outcome().class() {
+            OutcomeClass::Failed(_) if hidden => (&mut self.undecided, 1),
+            OutcomeClass::Failed(_) => (&mut self.failed, 1),
+            OutcomeClass::Open => (&mut self.came_up, weight),
+            OutcomeClass::Undecided => (&mut self.undecided, 1),
+            _ => (&mut self.not_opened, 1),
+        };
+        let weight = weight.min(*bucket);
+        *bucket -= weight;
+        self.patterns += weight;
+    }
 }
 
 /// The part of triage that a group belongs to.
@@ -186,25 +203,30 @@ impl Triage {
             ..Counts::default()
         };
 
-        let mut groups = Vec::new();
-        let found = patterns::find(&all, &scene);
-        let of_patterns: HashMap<u32, ()> =
-            found.iter().flat_map(|found| &found.members).map(|id| (*id, ())).collect();
-        for record in all.iter().filter(|record| of_patterns.contains_key(&record.id())) {
-            let (bucket, weight) = match record.outcome().class() {
-                OutcomeClass::Failed(_) => (&mut counts.failed, 1),
-                OutcomeClass::Open => (&mut counts.came_up, weight),
-                OutcomeClass::Undecided => (&mut counts.undecided, 1),
-                _ => (&mut counts.not_opened, 1),
-            };
-            *bucket = bucket.saturating_sub(weight);
-            counts.patterns += weight;
+        let directions = Directions::of(&all);
+        let hidden = |record: &Record| directions.hide_answer(record);
+        let hidden_failures = all.iter().filter(|it| it.failed() && hidden(it)).count() as u64;
+        counts.failed = counts.failed.saturating_sub(hidden_failures);
+        counts.undecided += hidden_failures;
+
+        let found = patterns::find(&all, &directions, &scene);
+        let of_patterns: HashSet<u32> =
+            found.iter().flat_map(|found| &found.members).copied().collect();
+        for record in all.iter().filter(|record| of_patterns.contains(&record.id())) {
+            counts.move_to_patterns(record, hidden(record), weight);
         }
-        let rest: Vec<_> =
-            all.iter().copied().filter(|it| !of_patterns.contains_key(&it.id())).collect();
+        let rest: Vec<_> = all
+            .iter()
+            .copied()
+            .filter(|it| !of_patterns.contains(&it.id()) && !(it.failed() && hidden(it)))
+            .collect();
         let kept_failures = rest.iter().filter(|record| record.failed()).count() as u64;
         counts.not_kept = counts.failed.saturating_sub(kept_failures);
-        groups.extend(failures::groups(&rest, &scene));
+        let mut groups = failures::groups(&rest, &scene);
+        for group in groups.iter().filter(|group| group.section == Section::Pattern) {
+            counts.failed = counts.failed.saturating_sub(group.count);
+            counts.patterns += group.count;
+        }
         groups.extend(found.into_iter().map(|found| found.group));
         let (silent, of_silent) = silent::groups(&rest, &scene);
         groups.extend(silent);
@@ -213,8 +235,8 @@ impl Triage {
         (counts.silent, counts.slow) = (of_silent * weight, of_slow * weight);
         groups.sort_by_key(|group| group.section);
         let times = rest.iter().filter_map(|record| Some((record.setup.ns()?, record.id())));
-        let slowest = times.max_by_key(|(setup_ns, id)| (*setup_ns, std::cmp::Reverse(*id)));
-        let limits = limits::of(&facts, &all, &counts, weight);
+        let slowest = times.max_by_key(|(setup_ns, id)| (*setup_ns, Reverse(*id)));
+        let limits = limits::of(&facts, &all, &counts, &directions, weight);
         let outcomes = Outcome::ALL.iter().copied().zip(outcomes);
         Self {
             files: files.to_vec(),

@@ -16,7 +16,7 @@ const FALLS_BACK_NS: i64 = 3_000_000_000;
 
 pub fn groups(all: &[&Record], scene: &Scene<'_>) -> Vec<Group> {
     let failed = all.iter().filter(|record| record.failed());
-    let up: Vec<_> = all.iter().copied().filter(|record| record.neighbour.came_up).collect();
+    let up: Vec<_> = all.iter().copied().filter(|record| record.is_open()).collect();
     let fate = |record: &Record| {
         let cause = record.cause.map_or(u8::MAX, Cause::number);
         (record.outcome().number(), cause)

@@ -64,6 +64,11 @@ impl Directions {
         directions
     }
 
+    /// Whether there is a connection of both directions.
+    pub const fn has_both(&self) -> bool {
+        self.both > 0
+    }
+
     /// Whether what clients sent takes another way than the capture, at least in part.
     pub const fn misses_clients(&self) -> bool {
         self.without_client > 0
@@ -83,11 +88,14 @@ impl Directions {
 pub fn of(
     facts: &CaptureFacts,
     all: &[&Record],
+    is_pattern: impl Fn(&Record) -> bool,
     counts: &Counts,
     directions: &Directions,
     weight: u64,
 ) -> Vec<Limit> {
     let mut limits = Vec::new();
+    let all: Vec<_> = all.iter().copied().filter(|record| !is_pattern(record)).collect();
+    let all = &all[..];
     let mut add = |label, count, text: String| limits.push(Limit { label, count, text });
     for warning in &facts.warnings {
         add("cut_short", None, format!("{warning}; what comes after that is not known."));
@@ -134,6 +142,28 @@ pub fn of(
             if already_open == 1 { "it" } else { "they" }
         );
         add("midstream", Some(already_open), text);
+    }
+    let unasked = all.iter().filter(|it| it.outcome() == Outcome::UnsolicitedSynAck).count() as u64;
+    if unasked > 0 {
+        let text = format!(
+            "{} without a SYN: it was not captured, or its sender's address was forged.",
+            amount(unasked, "SYN/ACK")
+        );
+        add("unsolicited_synack", Some(unasked), text);
+    }
+    let stray = all
+        .iter()
+        .filter(|record| record.outcome() == Outcome::Midstream && !record.neighbour.came_up)
+        .count() as u64;
+    if stray > 0 {
+        let text = format!(
+            "{} only stray segments: no opening, and not enough to show that it was open.",
+            match stray {
+                1 => "1 connection shows".into(),
+                number => format!("{} connections show", grouped(number)),
+            }
+        );
+        add("stray", Some(stray), text);
     }
     let pending = all.iter().filter(|record| record.outcome() == Outcome::Pending).count() as u64;
     if pending > 0 {

@@ -2,7 +2,8 @@
 
 use dissector_core::ClosedConnection;
 use dissector_core::connection::{
-    Advice, Cause, Close, ClosedBy, EvidenceSet, FindingSet, Outcome, RoleBasis, Seen, Verdict,
+    Advice, Cause, Close, ClosedBy, EvidenceSet, FindingSet, Outcome, OutcomeClass, RoleBasis,
+    Seen, Verdict,
 };
 
 use crate::explain::{Explained, Neighbour};
@@ -99,6 +100,11 @@ impl Record {
 
     pub fn failed(&self) -> bool {
         self.outcome().failed()
+    }
+
+    /// Whether it came up, and its opening was captured.
+    pub fn is_open(&self) -> bool {
+        self.outcome().class() == OutcomeClass::Open
     }
 
     /// For a brief explanation.

@@ -31,6 +31,8 @@ pub struct Triage {
     pub outcomes: Vec<(Outcome, u64)>,
     /// In order: failures, patterns, what came up slowly, what came up and stayed silent.
     pub groups: Vec<Group>,
+    /// Nothing that came up was captured in both directions.
+    pub one_sided: bool,
     /// The slowest set-up of those that came up, in nanoseconds, and the connection.
     pub slowest: Option<(u64, u32)>,
 }
@@ -52,8 +54,10 @@ pub struct Counts {
     pub not_opened: u64,
     /// Of those that came up: slowly.
     pub slow: u64,
-    /// Of those that came up: nothing came back afterwards, or they ended badly.
+    /// Of those that came up: nothing came back afterwards, or they were turned away.
     pub silent: u64,
+    /// Of those that came up: ended by an RST.
+    pub reset: u64,
     /// Failures that are in no group, because there were too many to keep.
     pub not_kept: u64,
 }
@@ -81,6 +85,7 @@ pub enum Section {
     Pattern,
     Silent,
     Slow,
+    Reset,
 }
 
 impl Section {
@@ -91,6 +96,7 @@ impl Section {
             Self::Pattern => "pattern",
             Self::Silent => "silent",
             Self::Slow => "slow",
+            Self::Reset => "reset",
         }
     }
 }
@@ -122,6 +128,8 @@ pub struct Group {
     pub count: u64,
     /// How many attempts there were with the same in common, whatever became of them.
     pub attempts: Option<u64>,
+    /// It is said in one line.
+    pub is_minor: bool,
     /// First segments of the first and the last, in nanoseconds since 1970 UTC.
     pub span_ns: (i64, i64),
 }
@@ -150,6 +158,7 @@ impl Group {
             connections,
             count: members.len() as u64,
             attempts: None,
+            is_minor: false,
             span_ns,
         }
     }
@@ -232,11 +241,19 @@ impl Triage {
         groups.extend(silent);
         let (slow, of_slow) = slow::groups(&rest, &scene);
         groups.extend(slow);
-        (counts.silent, counts.slow) = (of_silent * weight, of_slow * weight);
+        [counts.silent, counts.reset] = of_silent.map(|count| count * weight);
+        counts.slow = of_slow * weight;
         groups.sort_by_key(|group| group.section);
         let times = rest.iter().filter_map(|record| Some((record.setup.ns()?, record.id())));
         let slowest = times.max_by_key(|(setup_ns, id)| (*setup_ns, Reverse(*id)));
-        let limits = limits::of(&facts, &all, &counts, &directions, weight);
+        let limits = limits::of(
+            &facts,
+            &all,
+            |it| of_patterns.contains(&it.id()),
+            &counts,
+            &directions,
+            weight,
+        );
         let outcomes = Outcome::ALL.iter().copied().zip(outcomes);
         Self {
             files: files.to_vec(),
@@ -246,6 +263,7 @@ impl Triage {
             counts,
             outcomes: outcomes.filter(|(_, count)| *count > 0).collect(),
             groups,
+            one_sided: !directions.has_both(),
             slowest,
         }
     }

@@ -29,7 +29,7 @@ pub fn subject(alike: &Alike<'_>) -> String {
         Key::Server(server) => format!("{server} from {from}"),
         Key::Pair(client, server) => format!("{server} from {client}"),
         Key::Host(_) | Key::Port(_) => format!("{to}, from {from}"),
-        Key::All => format!("everything, {to} from {from}"),
+        Key::All => format!("{to} from {from}"),
         Key::ServerNet(net) => format!("{to} in {net}, from {from}"),
         Key::Client(client) => format!("from {client} to {to}"),
         Key::ClientNet(net) => format!("from {from} in {net} to {to}"),

@@ -39,7 +39,12 @@ pub struct Found {
 }
 
 /// Finds the patterns; each connection is in one at most.
-pub fn find(all: &[&Record], directions: &Directions, scene: &Scene<'_>) -> Vec<Found> {
+pub fn find(
+    all: &[&Record],
+    legs: &HashSet<u32>,
+    directions: &Directions,
+    scene: &Scene<'_>,
+) -> Vec<Found> {
     let mut taken = HashSet::new();
     let mut found = Vec::new();
     let mut add = |more: Vec<(Group, Vec<&Record>)>, taken: &mut HashSet<u32>| {
@@ -55,9 +60,19 @@ pub fn find(all: &[&Record], directions: &Directions, scene: &Scene<'_>) -> Vec<
     add(scans(&free(&taken), scene), &mut taken);
     add(floods(&free(&taken), scene), &mut taken);
     if !directions.misses_clients() {
-        add(backscatter(&free(&taken), scene), &mut taken);
+        add(backscatter(&free(&taken), legs, scene), &mut taken);
     }
     found
+}
+
+/// The SYN/ACKs that answer a SYN which was sent to another address: the other leg of a translation.
+pub fn legs(all: &[&Record], scene: &Scene<'_>) -> HashSet<u32> {
+    let unasked = all.iter().filter(|it| it.outcome() == Outcome::UnsolicitedSynAck).take(LEGS);
+    let is_leg = |record: &&&Record| {
+        let others = scene.neighbours.witness_of(record.id(), record.evidence, record.close);
+        others.iter().any(|it| it.evidence == Evidence::AnsweredFromElsewhere)
+    };
+    unasked.filter(is_leg).map(|record| record.id()).collect()
 }
 
 /// Whether a connection looks like a question to which only the answer matters.
@@ -242,7 +257,11 @@ fn flood<'a>(
 }
 
 /// Answers to SYNs that are not in the capture: their senders were attacked with forged addresses.
-fn backscatter<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<(Group, Vec<&'a Record>)> {
+fn backscatter<'a>(
+    all: &[&'a Record],
+    legs: &HashSet<u32>,
+    scene: &Scene<'_>,
+) -> Vec<(Group, Vec<&'a Record>)> {
     let unasked = all.iter().copied().filter(|record| {
         let stray = record.outcome() == Outcome::Midstream
             && record.seen.only().is_some()
@@ -252,17 +271,7 @@ fn backscatter<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<(Group, Vec<&'a
             && !record.findings.contains(Finding::IllegalFlags);
         record.outcome() == Outcome::UnsolicitedSynAck && record.seen != Seen::ClientOnly || stray
     });
-    let mut unasked: Vec<_> = unasked.collect();
-    if unasked.len() < UNASKED {
-        return Vec::new();
-    }
-    if unasked.len() <= LEGS {
-        // A leg of a translation answers a SYN that was sent to another address.
-        unasked.retain(|record| {
-            let others = scene.neighbours.witness_of(record.id(), record.evidence, record.close);
-            !others.iter().any(|it| it.evidence == Evidence::AnsweredFromElsewhere)
-        });
-    }
+    let unasked: Vec<_> = unasked.filter(|record| !legs.contains(&record.id())).collect();
     // The sender of a stray RST is a server if it looks like one by its port; so many different ones are.
     let to: HashSet<_> = unasked.iter().map(|record| record.neighbour.client.ip()).collect();
     let rejected = unasked.iter().filter(|it| it.evidence.contains(Evidence::SynAckReset)).count();

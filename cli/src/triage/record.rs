@@ -34,6 +34,9 @@ pub struct Record {
     pub rtt_client: Micros,
     /// The client sent data, and the server none.
     pub unanswered: bool,
+    /// It has segments without SYN, FIN and RST.
+    pub has_plain: bool,
+    pub has_fin: bool,
     /// The options of a SYN were cut off.
     pub options_cut: bool,
     /// The command line asks for it.
@@ -63,7 +66,8 @@ impl Record {
     pub fn of(closed: &ClosedConnection<'_>, verdict: &Verdict) -> Self {
         let connection = closed.connection;
         let times = &verdict.times;
-        let history = if verdict.established { connection.history() } else { String::new() };
+        let history = connection.history();
+        let has = |letter: char| history.contains(letter);
         let negotiated = &verdict.negotiated;
         let both_syns = verdict.frames.syn.is_some() && verdict.frames.synack.is_some();
         Self {
@@ -84,7 +88,9 @@ impl Record {
             rtt_total: Micros::new(times.rtt_total_ns),
             rtt_server: Micros::new(times.rtt_server_ns),
             rtt_client: Micros::new(times.rtt_client_ns),
-            unanswered: history.contains('D') && !history.contains('d'),
+            unanswered: has('D') && !has('d'),
+            has_plain: ['A', 'a', 'D', 'd'].into_iter().any(has),
+            has_fin: ['F', 'f'].into_iter().any(has),
             options_cut: both_syns && (negotiated.ts.is_none() || negotiated.mss_client.is_none()),
             selected: true,
         }

@@ -213,12 +213,13 @@ impl Triage {
         };
 
         let directions = Directions::of(&all);
-        let hidden = |record: &Record| directions.hide_answer(record);
+        let hidden = |record: &Record| directions.hide(record);
         let hidden_failures = all.iter().filter(|it| it.failed() && hidden(it)).count() as u64;
         counts.failed = counts.failed.saturating_sub(hidden_failures);
         counts.undecided += hidden_failures;
 
-        let found = patterns::find(&all, &directions, &scene);
+        let legs = patterns::legs(&all, &scene);
+        let found = patterns::find(&all, &legs, &directions, &scene);
         let of_patterns: HashSet<u32> =
             found.iter().flat_map(|found| &found.members).copied().collect();
         for record in all.iter().filter(|record| of_patterns.contains(&record.id())) {
@@ -237,14 +238,16 @@ impl Triage {
             counts.patterns += group.count;
         }
         groups.extend(found.into_iter().map(|found| found.group));
-        let (silent, of_silent) = silent::groups(&rest, &scene);
+        // Without the ACKs, times and answers are not those of the connections.
+        let of_open = if directions.lack_plain() { &[] } else { &rest[..] };
+        let (silent, of_silent) = silent::groups(of_open, &scene);
         groups.extend(silent);
-        let (slow, of_slow) = slow::groups(&rest, &scene);
+        let (slow, of_slow) = slow::groups(of_open, &scene);
         groups.extend(slow);
         [counts.silent, counts.reset] = of_silent.map(|count| count * weight);
         counts.slow = of_slow * weight;
         groups.sort_by_key(|group| group.section);
-        let times = rest.iter().filter_map(|record| Some((record.setup.ns()?, record.id())));
+        let times = of_open.iter().filter_map(|record| Some((record.setup.ns()?, record.id())));
         let slowest = times.max_by_key(|(setup_ns, id)| (*setup_ns, Reverse(*id)));
         let limits = limits::of(
             &facts,
@@ -263,7 +266,7 @@ impl Triage {
             counts,
             outcomes: outcomes.filter(|(_, count)| *count > 0).collect(),
             groups,
-            one_sided: !directions.has_both(),
+            one_sided: !directions.has_both() || directions.lack_plain(),
             slowest,
         }
     }

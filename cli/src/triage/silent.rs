@@ -1,6 +1,6 @@
 //! What came up and stayed silent, or ended badly.
 
-use dissector_core::connection::{Cause, Close, ClosedBy, Finding, Outcome};
+use dissector_core::connection::{Cause, Close, ClosedBy, Evidence, Finding, Outcome};
 
 use super::failures::{brief_of, explain};
 use super::groups::{Alike, group};
@@ -99,20 +99,21 @@ fn wrong(record: &Record, scene: &Scene<'_>) -> Option<Wrong> {
         return Some(Wrong::Unanswered);
     }
     let by_server = record.closed_by == Some(ClosedBy::Server);
+    let has = |evidence| record.evidence.contains(evidence);
+    let turned_away = has(Evidence::NoOctet) && has(Evidence::ServerClosedFirst);
     match (record.close, record.cause) {
-        (Close::Rst | Close::Fin | Close::Simultaneous, Some(cause)) if is_turned_away(cause) => {
+        (_, Some(Cause::TurnedAway | Cause::WaitTimedOut)) => Some(Wrong::TurnedAway),
+        (Close::Rst | Close::Fin | Close::Simultaneous, None) if turned_away => {
             Some(Wrong::TurnedAway)
         }
+        // The RST of the next attempt on these ports, after a challenge.
+        _ if record.advice.is_none() => None,
         // A health check that resets.
         (Close::Rst, Some(Cause::NotNeeded)) => None,
         (Close::Rst, _) if by_server => Some(Wrong::ResetByServer),
         (Close::Rst, _) => Some(Wrong::ResetByClient),
         _ => None,
     }
-}
-
-const fn is_turned_away(cause: Cause) -> bool {
-    matches!(cause, Cause::TurnedAway | Cause::WaitTimedOut)
 }
 
 fn describe(alike: &Alike<'_>, wrong: Wrong, scene: &Scene<'_>) -> Option<Group> {

@@ -130,7 +130,7 @@ impl Triage {
         });
         let data = match self.one_sided {
             true => " Whether anything was left without an answer cannot be told.",
-            false => " None has first data that was never acknowledged, and none was reset.",
+            false => " No first data went without an acknowledgment, and no reset cut it short.",
         };
         format!(
             "Nothing wrong is seen. {}{slowest}{data} Not looked at: names (DNS), speed, and what the \

@@ -59,6 +59,7 @@ pub fn find(
     };
     add(scans(&free(&taken), scene), &mut taken);
     add(floods(&free(&taken), scene), &mut taken);
+    add(noise(&free(&taken), scene), &mut taken);
     if !directions.misses_clients() {
         add(backscatter(&free(&taken), legs, scene), &mut taken);
     }
@@ -254,6 +255,48 @@ fn flood<'a>(
     group.next =
         command(scene, &format!("connections --host {} --port {}", server.ip(), server.port()));
     Some((group, own))
+}
+
+/// SYNs that programs made, each from another address, to hosts that did not ask for them: what every host
+/// with a public address gets.
+fn noise<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<(Group, Vec<&'a Record>)> {
+    let mut of_client: HashMap<IpAddr, usize> = HashMap::new();
+    for record in all {
+        *of_client.entry(record.neighbour.client.ip()).or_default() += 1;
+    }
+    let probes: Vec<_> = all
+        .iter()
+        .copied()
+        .filter(|record| {
+            let is_lone = of_client[&record.neighbour.client.ip()] <= PROBES;
+            let made = record.evidence.contains(Evidence::SynWithoutOptions);
+            is_lone && made && is_flooding(record)
+        })
+        .collect();
+    let clients: HashSet<_> = probes.iter().map(|record| record.neighbour.client.ip()).collect();
+    let hosts: BTreeSet<_> = probes.iter().map(|record| record.neighbour.server.ip()).collect();
+    let servers: HashSet<_> = probes.iter().map(|record| record.neighbour.server).collect();
+    if clients.len() < TARGETS || hosts.len() * VICTIMS > clients.len() {
+        return Vec::new();
+    }
+    let mut group = Group::new(Section::Pattern, "probes", &probes);
+    let to = match hosts.first() {
+        Some(only) if hosts.len() == 1 => only.to_string(),
+        _ => amount(hosts.len(), "host"),
+    };
+    group.title = format!(
+        "{} probe {} of {to}, no retries",
+        amount(clients.len(), "address"),
+        amount(servers.len(), "port"),
+    );
+    group.explanation =
+        "SYNs made by programs that only look for open ports, or with forged senders: \
+                         what hosts on the Internet get all the time. These are no failures of the \
+                         servers."
+            .into();
+    group.cause = Some(Cause::SynScan);
+    group.next = command(scene, "connections --failed");
+    vec![(group, probes)]
 }
 
 /// Answers to SYNs that are not in the capture: their senders were attacked with forged addresses.

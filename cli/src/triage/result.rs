@@ -253,6 +253,7 @@ impl Triage {
             &facts,
             &all,
             |it| of_patterns.contains(&it.id()),
+            &legs,
             &counts,
             &directions,
             weight,

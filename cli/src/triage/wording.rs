@@ -60,6 +60,9 @@ pub fn when(alike: &Alike<'_>, verb: &str) -> String {
     match alike.with_key.course() {
         Course::SinceThen(first) => format!("; from {} on, {good} {verb} before", clock(first)),
         Course::UntilThen(last) => format!("; until {}, {good} {verb} later", clock(last)),
+        Course::Between(first, last) => {
+            format!("; from {} to {}, {good} {verb} before or after", clock(first), clock(last))
+        }
         Course::Always | Course::Mixed => String::new(),
     }
 }

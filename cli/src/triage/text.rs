@@ -19,6 +19,8 @@ enum Detail {
     Title,
     /// Title and next command.
     Short,
+    /// The same and the explanation.
+    Brief,
     Full,
 }
 
@@ -70,6 +72,9 @@ impl Triage {
             number => amount(number, "TCP connection"),
         };
         let packets = amount(self.facts.frames, "packet");
+        // A long path leaves no room for what is to be read.
+        let short = std::path::Path::new(&name).file_name().filter(|_| name.len() > columns / 2);
+        let name = short.map_or(name.clone(), |short| short.to_string_lossy().into_owned());
         let name = format!("{STRONG}{name}{STRONG:#}");
         wrap(text, columns, "", "  ", &format!("{name}: {span}{packets}, {connections}"));
         for limit in &self.limits {
@@ -203,6 +208,7 @@ impl Triage {
 fn demotions(number: usize) -> Vec<(usize, Detail)> {
     let all = |detail, from: usize| (from..number).rev().map(move |place| (place, detail));
     let steps = [
+        all(Detail::Brief, 1),
         all(Detail::Short, 2),
         all(Detail::Short, 1),
         all(Detail::Title, 2),
@@ -219,8 +225,10 @@ fn put(text: &mut String, number: usize, group: &Group, detail: Detail, columns:
     let first = format!("{number}. ");
     let indent = " ".repeat(first.len());
     wrap(text, columns, &first, &indent, &group.title);
-    if detail == Detail::Full {
+    if detail >= Detail::Brief {
         wrap(text, columns, &indent, &indent, &group.explanation);
+    }
+    if detail == Detail::Full {
         if let Some((_, evidence)) = &group.evidence {
             wrap(text, columns, &indent, &indent, &format!("Seen: {evidence}"));
         }
@@ -231,7 +239,7 @@ fn put(text: &mut String, number: usize, group: &Group, detail: Detail, columns:
             }
         }
     }
-    if let (Some(next), Detail::Full | Detail::Short) = (&group.next, detail) {
+    if let (Some(next), true) = (&group.next, detail >= Detail::Short) {
         text.push_str(&format!("{indent}More: {next}\n"));
     }
 }

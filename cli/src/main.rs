@@ -11,6 +11,7 @@ mod reading;
 mod rewrite;
 mod rows;
 mod timeline;
+mod triage;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Cli, Colour, Command, Format, RowArgs, Timestamps};
+use crate::args::{Cli, Colour, Command, Format, RowArgs, Timestamps, bare};
 use crate::output::RowFormat;
 use crate::output::row::Stamps;
 use crate::reading::{input, interrupt};
@@ -26,7 +27,13 @@ use crate::rewrite::merge;
 use crate::rows::{connections, packets, servers};
 
 fn main() -> ExitCode {
-    let mut cli = Cli::parse();
+    let mut cli = match bare::with_command(std::env::args_os().collect()) {
+        Ok(words) => Cli::parse_from(words),
+        Err(neither) => {
+            warn(&neither);
+            return ExitCode::from(2);
+        }
+    };
     match cli.color {
         Colour::Auto => anstream::ColorChoice::Auto,
         Colour::Always => anstream::ColorChoice::Always,
@@ -59,6 +66,7 @@ fn main() -> ExitCode {
 /// Carries out a command.
 fn run(command: &Command) -> Result<Done, Failure> {
     match command {
+        Command::Triage(arguments) => triage::run(arguments),
         Command::Connections(arguments) => connections::run(arguments),
         Command::Packets(arguments) => packets::run(arguments),
         Command::Ladder(arguments) => ladder::run(arguments),

@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod bare;
 mod compare;
 mod explain;
 mod ladder;
@@ -9,6 +10,7 @@ mod points;
 mod rows;
 mod select;
 mod source;
+mod triage;
 
 use std::path::PathBuf;
 
@@ -27,6 +29,7 @@ pub use self::rows::{
 };
 pub use self::select::{Numbers, Select, Span};
 pub use self::source::{OneOrMore, Source};
+pub use self::triage::{Report, TriageArgs};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -92,6 +95,9 @@ Exit status:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// At first sight: what failed, what it has in common, and what to do first; also `tcphs FILE`
+    #[command(after_help = triage::TRIAGE)]
+    Triage(TriageArgs),
     /// One row per connection: did it come up, and if not, why
     #[command(after_help = rows::CONNECTIONS)]
     Connections(ConnectionArgs),
@@ -121,6 +127,7 @@ impl Command {
     /// from: those of one clock.
     pub fn selection(&mut self) -> Option<(&mut Select, Vec<PathBuf>)> {
         match self {
+            Self::Triage(triage) => Some((&mut triage.select, triage.source.files.clone())),
             Self::Connections(ConnectionArgs { rows, .. })
             | Self::Packets(PacketArgs { rows, .. })
             | Self::Servers(ServerArgs { rows, .. }) => {

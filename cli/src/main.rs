@@ -21,7 +21,7 @@ use clap::Parser;
 use crate::args::{Cli, Colour, Command, Format, RowArgs};
 use crate::output::RowFormat;
 use crate::reading::{input, interrupt};
-use crate::rewrite::merge;
+use crate::rewrite::{annotate, merge};
 use crate::rows::{connections, packets, servers};
 
 fn main() -> ExitCode {
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(arguments),
         Command::Compare(arguments) => compare::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
+        Command::Annotate(arguments) => annotate::run(arguments),
     };
     let failure = match result {
         Ok(Done::Well) => return ExitCode::SUCCESS,

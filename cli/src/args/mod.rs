@@ -1,5 +1,6 @@
 //! The command line.
 
+mod annotate;
 mod compare;
 mod explain;
 mod ladder;
@@ -12,6 +13,7 @@ use anstyle::{AnsiColor, Style};
 use clap::builder::Styles;
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use self::annotate::AnnotateArgs;
 pub use self::compare::{ClockCorrection, CompareArgs, FailOnWay, MergeArgs};
 pub use self::explain::{CountedOf, ExplainArgs};
 pub use self::ladder::{Drawing, LadderArgs};
@@ -102,6 +104,9 @@ pub enum Command {
     /// One capture of several points: an interface a point, in order of time
     #[command(after_help = compare::MERGE)]
     Merge(MergeArgs),
+    /// The capture with the verdicts as packet comments, which any Wireshark shows
+    #[command(after_help = annotate::ANNOTATE)]
+    Annotate(AnnotateArgs),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

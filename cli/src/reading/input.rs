@@ -125,6 +125,16 @@ impl Input {
 }
 
 impl Ending {
+    /// Whether every capture was read as far as it could be.
+    pub fn is_whole(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    /// Whether the reading was interrupted.
+    pub fn is_interrupted(&self) -> bool {
+        self.failures.iter().any(|failure| matches!(failure, Failure::Interrupted))
+    }
+
     /// Writes to standard error which parts of the captures could not be used.
     pub fn report(mut self) -> Result<(), Failure> {
         self.warnings.iter().for_each(|warning| warn(warning));

@@ -129,7 +129,8 @@ fn weigh(advice: &Advice, evidence: EvidenceSet, told: &mut Told) {
             false => "or",
         };
         told.reasons.push(format!("{word}: {}", weighed.cause.text()));
-        shown.extend(weighed.speaks_for.iter().filter(|it| !shown.contains(it)).collect::<Vec<_>>());
+        shown
+            .extend(weighed.speaks_for.iter().filter(|it| !shown.contains(it)).collect::<Vec<_>>());
         named.push(weighed.cause);
     }
     // What excludes all other causes shows the one that is left.

@@ -66,7 +66,8 @@ mod tests {
         for order in [Endianness::Little, Endianness::Big] {
             let orders = Orders { from: order, to: order };
             let flags = orders.u32(1);
-            let before = [(1, &b"theirs"[..]), (2, &flags), (1, b"mark: old"), (1, b"a mark: in it")];
+            let before =
+                [(1, &b"theirs"[..]), (2, &flags), (1, b"mark: old"), (1, b"a mark: in it")];
             let without = [before[0], before[1], before[3]];
             for frame in [&b""[..], b"1", b"12345678"] {
                 let mut made = body(orders, frame, &before);

@@ -129,7 +129,8 @@ impl<W: Write, C: Change> Rewriting<BufWriter<W>, C> {
         let order = opened.iter().find_map(|(_, head)| head.order).unwrap_or(Endianness::Little);
         let output = Output::new(BufWriter::with_capacity(OUTPUT_OCTETS, output), order);
         let (mut files, mut merged, mut closed) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, ((state, head), arrangement)) in opened.into_iter().zip(arrangements).enumerate()
+        for (index, ((state, head), arrangement)) in
+            opened.into_iter().zip(arrangements).enumerate()
         {
             let first_ns = head.first_ns.filter(|first_ns| *first_ns > 0);
             let start_ns = first_ns.map_or(i64::MIN, |first_ns| change.time(index, first_ns));

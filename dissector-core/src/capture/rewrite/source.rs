@@ -8,9 +8,9 @@ use nom::number::Endianness;
 
 use super::super::format::pcap::PcapRecords;
 use super::super::format::pcapng::{
-    BLOCK_START_OCTETS, CUSTOM_NOT_COPIED, ENHANCED_PACKET, INTERFACE_DESCRIPTION, OPTION_DESCRIPTION,
-    OPTION_FCS_LENGTH, OPTION_NAME, OPTION_OFFSET, OPTION_RESOLUTION, Options, PACKET,
-    SECTION_HEADER, SIMPLE_PACKET,
+    BLOCK_START_OCTETS, CUSTOM_NOT_COPIED, ENHANCED_PACKET, INTERFACE_DESCRIPTION,
+    OPTION_DESCRIPTION, OPTION_FCS_LENGTH, OPTION_NAME, OPTION_OFFSET, OPTION_RESOLUTION, Options,
+    PACKET, SECTION_HEADER, SIMPLE_PACKET,
 };
 use super::super::format::record::{FrameRecord, Record};
 use super::super::{Capture, CaptureError, Records};
@@ -192,7 +192,9 @@ impl<R: Read> Source<R> {
         while let Some((record, start)) = self.capture.next_record()? {
             let octets = match record {
                 Record::Packet { frame, octets } => {
-                    if let Some(time_ns) = self.frame(&frame, start..start + octets, output, change)? {
+                    if let Some(time_ns) =
+                        self.frame(&frame, start..start + octets, output, change)?
+                    {
                         return Ok(Some(time_ns));
                     }
                     continue;

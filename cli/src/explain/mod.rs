@@ -1,5 +1,6 @@
 //! `tcphs explain`: what happened to a connection, what it means, and what to check next.
 
+mod brief;
 mod causes;
 mod circumstances;
 mod narration;
@@ -14,8 +15,10 @@ use dissector_core::connection::{
 };
 use terminal_size::{Width, terminal_size};
 
+pub use self::brief::{Brief, Explained, brief};
 use self::causes::Weighed;
-use self::neighbours::{Neighbours, Witnessed};
+use self::neighbours::Witnessed;
+pub use self::neighbours::{Neighbour, Neighbours};
 use crate::args::ExplainArgs;
 use crate::counted::{self, Counted, Heard};
 use crate::output::Output;

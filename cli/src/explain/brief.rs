@@ -1,0 +1,60 @@
+//! The explanation of a connection in a few sentences: its first cause, the best evidence, the first check.
+
+use dissector_core::connection::{
+    Advice, Bearing, Cause, Check, CheckTarget, Close, Evidence, EvidenceSet,
+};
+
+use super::causes::Weighed;
+use super::neighbours::Neighbours;
+
+/// A brief explanation.
+pub struct Brief {
+    /// The cause that an explanation names first.
+    pub cause: Option<Cause>,
+    /// Whether the evidence decides on it.
+    pub decided: bool,
+    /// The other causes that the evidence leaves.
+    pub others: Vec<Cause>,
+    /// The evidence that bears most on it, and what it says.
+    pub evidence: Option<(Evidence, String)>,
+    /// The first check that helps with it, and its command.
+    pub check: Option<(&'static str, Option<String>)>,
+}
+
+/// The connection to explain: its number, and what its own packets show.
+#[derive(Clone, Copy)]
+pub struct Explained {
+    pub id: u32,
+    pub advice: &'static Advice,
+    pub evidence: EvidenceSet,
+    pub close: Close,
+}
+
+/// Explains a connection briefly, by the same weighing as the whole explanation.
+pub fn brief(explained: &Explained, neighbours: &Neighbours, target: &CheckTarget<'_>) -> Brief {
+    let Explained { id, advice, evidence, close } = *explained;
+    let weighed = Weighed::new(advice, evidence, &neighbours.witness_of(id, evidence, close));
+    let (cause, decided) = weighed.first().unzip();
+    let (named, decided): (Vec<_>, _) = (cause.into_iter().collect(), decided == Some(true));
+    let best = cause.and_then(|cause| weighed.best_evidence(cause));
+    // What only excludes other causes says little as long as several are left.
+    let speaks = |(evidence, _): &(Evidence, &str)| {
+        cause.is_some_and(|cause| {
+            matches!(evidence.bearing_on(cause), Some(Bearing::Proves | Bearing::SpeaksFor))
+        })
+    };
+    let best = best.filter(|best| decided || speaks(best));
+    // Where something speaks for the cause, a check on that cause comes before one that only asks how far
+    // packets get.
+    let mut checks = advice.checks.iter().filter(|check| check.helps_with(&named));
+    let of_cause = |check: &&Check| !check.causes.is_empty() && !check.told_by_points;
+    let pointed = checks.clone().find(of_cause).filter(|_| best.is_some());
+    let check = pointed.or_else(|| checks.next());
+    Brief {
+        cause,
+        decided,
+        others: weighed.rest().collect(),
+        evidence: best.map(|(evidence, text)| (evidence, text.to_owned())),
+        check: check.map(|check| (check.what, check.command_line(target))),
+    }
+}

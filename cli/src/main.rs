@@ -12,6 +12,7 @@ mod rewrite;
 mod rows;
 mod timeline;
 mod triage;
+mod watch;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Compare(arguments) => compare::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
         Command::Annotate(arguments) => annotate::run(arguments),
+        Command::Watch(arguments) => watch::run(arguments),
     };
     let failure = match result {
         Ok(Done::Well) => return ExitCode::SUCCESS,

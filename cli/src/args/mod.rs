@@ -10,6 +10,7 @@ mod rows;
 mod select;
 mod source;
 mod triage;
+mod watch;
 
 use anstyle::{AnsiColor, Style};
 use clap::builder::Styles;
@@ -24,6 +25,7 @@ pub use self::rows::{FailOn, Format, RowArgs};
 pub use self::select::Select;
 pub use self::source::{OneOrMore, Source};
 pub use self::triage::{Report, TriageArgs};
+pub use self::watch::{WatchArgs, WatchFormat};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -113,6 +115,9 @@ pub enum Command {
     /// The capture with the verdicts as packet comments, which any Wireshark shows
     #[command(after_help = annotate::ANNOTATE)]
     Annotate(AnnotateArgs),
+    /// Connections of a live capture, each as soon as it is decided
+    #[command(after_help = watch::WATCH)]
+    Watch(WatchArgs),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

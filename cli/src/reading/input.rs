@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::mem::ManuallyDrop;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ pub struct Input {
     live: bool,
     /// Whether each interface is read by itself.
     by_interface: bool,
+    /// Whether the input itself ends after an interruption.
+    ends_itself: bool,
 }
 
 /// What to do about frames that are not in order of time.
@@ -47,7 +49,18 @@ impl Input {
         let captures = Captures::open(inputs).map_err(|error| failure(&names, &error))?;
         let live = !can_be_read_again(files);
         let progress = Progress::new(total, progress);
-        Ok(Self { names, captures, progress, threads: source.threads, live, by_interface: false })
+        let (threads, by_interface, ends_itself) = (source.threads, false, false);
+        Ok(Self { names, captures, progress, threads, live, by_interface, ends_itself })
+    }
+
+    /// A capture that comes from this reader, packet by packet. The reader itself ends after an interruption.
+    pub fn live(file: &Path, reader: Box<dyn Read + Send>) -> Result<Self, Failure> {
+        let names = vec![file.to_string_lossy().into_owned()];
+        let captures = Captures::open([capture::Input::Reader(reader)]);
+        let captures = captures.map_err(|error| failure(&names, &error))?;
+        let progress = Progress::new(None, false);
+        let (live, by_interface, ends_itself) = (true, false, true);
+        Ok(Self { names, captures, progress, threads: None, live, by_interface, ends_itself })
     }
 
     /// Reads each interface by itself: whether its frames are in order of time is for the caller to tell,
@@ -84,7 +97,7 @@ impl Input {
         if let Some(threads) = self.threads {
             options = options.with_threads(threads.get());
         }
-        if let Some(stop) = interrupt::flag() {
+        if let Some(stop) = interrupt::flag().filter(|_| !self.ends_itself) {
             options = options.with_stop(stop);
         }
         if self.progress.is_wanted() {

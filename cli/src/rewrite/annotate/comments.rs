@@ -4,7 +4,7 @@ use dissector_core::capture::Packet;
 use dissector_core::connection::{Annotation, CheckTarget, Finding, Repeat, Stage};
 
 use super::steps::Step;
-use super::verdicts::Told;
+use super::verdicts::{Next, Told};
 use crate::timeline::labels;
 
 /// How every comment begins.
@@ -49,8 +49,14 @@ pub fn add(step: &Step, told: &Told, files: &[&str], capture: usize, texts: &mut
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     texts.push(format!("{MARK}{}", parts.join(" | ")));
     texts.extend(told.reasons.iter().map(|reason| format!("{MARK}{reason}")));
-    let Some(check) = told.check else { return };
-    let target = CheckTarget::new(client, server, files[capture]).with_files(files);
-    let command = check.command_line(&target).map(|line| format!(" {line}")).unwrap_or_default();
-    texts.push(format!("{MARK}next: {}{command}", check.what));
+    let next = match &told.next {
+        Some(Next::Check(check)) => {
+            let target = CheckTarget::new(client, server, files[capture]).with_files(files);
+            let command = check.command_line(&target);
+            command.map_or(check.what.to_owned(), |command| format!("{} {command}", check.what))
+        }
+        Some(Next::Text(text)) => text.clone(),
+        None => return,
+    };
+    texts.push(format!("{MARK}next: {next}"));
 }

@@ -13,6 +13,7 @@ use self::comments::MARK;
 use self::steps::{Step, Steps};
 use self::verdicts::Verdicts;
 use crate::args::AnnotateArgs;
+use crate::explain::Neighbours;
 use crate::reading::input::{self, Ending, Input, can_be_read_again};
 use crate::reading::interrupt;
 use crate::reading::progress::Progress;
@@ -36,13 +37,13 @@ pub fn run(arguments: &AnnotateArgs) -> Result<Done, Failure> {
         result(write(arguments, false, |_, _, _| Ok(()))?)?;
         return Ok(Done::Well);
     }
-    let (mut found, ending) = read(arguments)?;
+    let names: Vec<_> = arguments.files.iter().map(|file| file.to_string_lossy()).collect();
+    let files: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    let (mut found, ending) = read(arguments, &files)?;
     if ending.is_interrupted() {
         return ending.report().map(|()| Done::Well);
     }
     arguments.select.check_numbers(found.connections)?;
-    let names: Vec<_> = arguments.files.iter().map(|file| file.to_string_lossy()).collect();
-    let files: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     let mut failures = write(arguments, true, |capture, frame, texts| {
         for step in found.steps.of_frame(capture, frame)? {
             if let Some(verdict) = found.verdicts.of(step.connection) {
@@ -69,10 +70,11 @@ struct Found {
 }
 
 /// Reads the captures once, for the steps of all connections and the verdicts on those that are asked for.
-fn read(arguments: &AnnotateArgs) -> Result<(Found, Ending), Failure> {
+fn read(arguments: &AnnotateArgs, files: &[&str]) -> Result<(Found, Ending), Failure> {
     let input = Input::open(&arguments.source(), true)?;
     let mut steps = Steps::new(arguments.files.len());
     let (mut verdicts, mut connections) = (Verdicts::default(), 0);
+    let mut neighbours = Neighbours::default();
     // Connections are numbered by their first packets.
     let mut next = 0;
     let on_event = |event: FollowEvent<'_>| {
@@ -91,8 +93,9 @@ fn read(arguments: &AnnotateArgs) -> Result<(Found, Ending), Failure> {
             FollowEvent::Closed(closed) => {
                 connections += 1;
                 let verdict = closed.verdict();
+                neighbours.add(closed.connection, &verdict);
                 if arguments.select.matches(closed.connection, verdict.outcome) {
-                    verdicts.add(closed.connection.id(), &verdict);
+                    verdicts.add(&closed, &verdict);
                 }
             }
             _ => {}
@@ -100,6 +103,7 @@ fn read(arguments: &AnnotateArgs) -> Result<(Found, Ending), Failure> {
         Ok(())
     };
     let ending = input.follow(|captures, options| follow_packets(captures, options, on_event))?;
+    verdicts.witness(&neighbours, files);
     Ok((Found { connections, verdicts, steps }, ending))
 }
 

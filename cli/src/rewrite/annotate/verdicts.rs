@@ -1,16 +1,21 @@
 //! The verdicts on connections, kept until their first packets are written.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
+use dissector_core::ClosedConnection;
 use dissector_core::connection::{
-    Advice, Check, Evidence, EvidenceSet, Finding, Outcome, OutcomeClass, Verdict,
+    Advice, Check, CheckTarget, Evidence, EvidenceSet, Finding, Outcome, OutcomeClass, Verdict,
 };
 
+use crate::explain::{Explained, Neighbours, brief};
 use crate::output::units::duration;
 use crate::timeline::labels;
 
 /// Different verdicts that are kept. Those of further connections say the outcome only.
 const MOST: usize = 1 << 18;
+/// Connections that are explained by what the others show, too: it takes time to look through those.
+const MOST_WITNESSED: usize = 2_000;
 /// Causes that are named where the evidence does not decide.
 const MOST_CAUSES: usize = 3;
 
@@ -24,7 +29,15 @@ pub struct Told {
     /// Cause and evidence, a comment each.
     pub reasons: Vec<String>,
     /// What to check next.
-    pub check: Option<Check>,
+    pub next: Option<Next>,
+}
+
+/// What to check next, and the command for it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// Which still needs the addresses.
+    Check(Check),
+    Text(String),
 }
 
 /// The verdicts on the connections that are asked for. Equal ones are kept once.
@@ -34,11 +47,21 @@ pub struct Verdicts {
     places: Vec<u32>,
     told: Vec<Told>,
     known: HashMap<(String, Vec<String>), u32>,
+    /// Those that are explained again once all others are known, with the index of their capture.
+    witnessed: Vec<(Explained, [SocketAddr; 2], usize)>,
 }
 
 impl Verdicts {
-    pub fn add(&mut self, connection: u32, verdict: &Verdict) {
-        let told = told(verdict);
+    pub fn add(&mut self, closed: &ClosedConnection<'_>, verdict: &Verdict) {
+        let (connection, told) = (closed.connection.id(), told(verdict));
+        if let Some(advice) = advice(verdict)
+            && self.witnessed.len() < MOST_WITNESSED
+        {
+            let (evidence, close) = (verdict.cause_evidence, verdict.close);
+            let explained = Explained { id: connection, advice, evidence, close };
+            let ends = [closed.connection.client(), closed.connection.server()];
+            self.witnessed.push((explained, ends, closed.capture));
+        }
         let place = match self.place(told) {
             Some(place) => place,
             // There are not more of these than outcomes.
@@ -49,6 +72,41 @@ impl Verdicts {
             self.places.resize(connection + 1, 0);
         }
         self.places[connection] = place + 1;
+    }
+
+    /// Explains connections by what all others show as well.
+    pub fn witness(&mut self, neighbours: &Neighbours, files: &[&str]) {
+        for (explained, [client, server], capture) in std::mem::take(&mut self.witnessed) {
+            let Some(told) = self.of(explained.id) else { continue };
+            let mut told = told.clone();
+            let target = CheckTarget::new(client, server, files[capture]).with_files(files);
+            let brief = brief(&explained, neighbours, &target);
+            let Some((_, sentence)) = &brief.evidence else { continue };
+            let evidence = format!("evidence: {sentence}");
+            if told.reasons.contains(&evidence) {
+                continue;
+            }
+            // What no packet shows stays; the causes are those that are left now.
+            told.reasons.retain(|reason| reason.starts_with("note: "));
+            let named = brief.cause.iter().chain(&brief.others).take(MOST_CAUSES);
+            for (place, cause) in named.enumerate() {
+                let word = match place {
+                    0 if brief.decided => "cause",
+                    0 => "likely",
+                    _ => "or",
+                };
+                told.reasons.push(format!("{word}: {}", cause.text()));
+                if brief.decided {
+                    break;
+                }
+            }
+            told.reasons.push(evidence);
+            told.next = brief.check.map(|(what, command)| {
+                Next::Text(command.map_or(what.to_owned(), |command| format!("{what} {command}")))
+            });
+            let place = self.place_anyway(told);
+            self.places[explained.id as usize] = place + 1;
+        }
     }
 
     /// The verdict on a connection, if it is asked for.
@@ -80,7 +138,7 @@ impl Verdicts {
 
 fn only_outcome(outcome: Outcome) -> Told {
     let meaning = meaning(outcome);
-    Told { outcome: outcome.label().into(), meaning, reasons: Vec::new(), check: None }
+    Told { outcome: outcome.label().into(), meaning, reasons: Vec::new(), next: None }
 }
 
 fn meaning(outcome: Outcome) -> &'static str {
@@ -138,5 +196,6 @@ fn weigh(advice: &Advice, evidence: EvidenceSet, told: &mut Told) {
         shown.extend(evidence.iter());
     }
     told.reasons.extend(shown.iter().map(|it: &Evidence| format!("evidence: {}", it.text())));
-    told.check = advice.checks.iter().find(|check| check.helps_with(&named)).copied();
+    let check = advice.checks.iter().find(|check| check.helps_with(&named));
+    told.next = check.copied().map(Next::Check);
 }

@@ -43,7 +43,7 @@ impl Lines {
                 let mut output = Output::open(None)?;
                 output.row_by_row();
                 output.text(&format!(
-                    "{FAINT}Time (UTC)    {:OUTCOME$}Client → server{FAINT:#}\n",
+                    "{FAINT}Time (UTC)    {:OUTCOME$} Client → server{FAINT:#}\n",
                     "Outcome"
                 ))?;
                 To::Text(output)

@@ -18,6 +18,7 @@ use self::line::Lines;
 use self::patient::{Origin, patient};
 use crate::args::{Select, WatchArgs, WatchFormat};
 use crate::reading::input::{Input, is_stdin};
+use crate::reading::interrupt;
 use crate::triage::{CaptureFacts, Collector, Record};
 use crate::{Done, Failure};
 
@@ -39,7 +40,12 @@ pub fn run(arguments: &WatchArgs) -> Result<Done, Failure> {
     let watch = Arc::new(Mutex::new(watch));
     let ticking = Arc::clone(&watch);
     let on_tick = move || lock(&ticking).tick();
-    let input = Input::live(file, Box::new(patient(origin, arguments.follow, on_tick)))?;
+    let reader = Box::new(patient(origin, arguments.follow, on_tick));
+    let input = match Input::live(file, reader) {
+        // It was ended before anything came.
+        Err(_) if interrupt::is_set() => return Ok(Done::Well),
+        input => input?,
+    };
     let names = input.names();
     let (mut collector, mut facts) = (Collector::new(), CaptureFacts::default());
     let on_event = |event: FollowEvent<'_>| lock(&watch).on_event(event, &mut collector);
@@ -53,7 +59,7 @@ pub fn run(arguments: &WatchArgs) -> Result<Done, Failure> {
         return Err(failure);
     }
     if arguments.format == WatchFormat::Text {
-        let triage = collector.finish(facts, &names, &arguments.select);
+        let triage = collector.finish(facts, &names, &all_outcomes(&arguments.select));
         watch.lines.end(&triage.text(columns()))?;
         ending.report_failures()?;
     } else {
@@ -72,6 +78,11 @@ fn open(file: &Path, follow: bool) -> Result<(Origin, bool), Failure> {
     let opened = File::open(file).map_err(unreadable)?;
     let is_file = opened.metadata().is_ok_and(|metadata| metadata.is_file());
     Ok((Origin::File(opened), follow || !is_file))
+}
+
+/// The same connections, whatever became of them: the triage says how many of all have failed.
+fn all_outcomes(select: &Select) -> Select {
+    Select { failed: false, outcome: Vec::new(), ..select.clone() }
 }
 
 fn columns() -> usize {
@@ -118,7 +129,7 @@ impl Watch {
 
     fn on_closed(&mut self, closed: ClosedConnection<'_>, collector: &mut Collector) {
         let verdict = closed.verdict();
-        let selected = self.select.matches(closed.connection, verdict.outcome);
+        let selected = all_outcomes(&self.select).matches(closed.connection, verdict.outcome);
         collector.put(Record { selected, ..Record::of(&closed, &verdict) });
         self.decisions.on_closed(closed.connection, closed.now_ns);
     }

@@ -49,14 +49,15 @@ pub fn add(step: &Step, told: &Told, files: &[&str], capture: usize, texts: &mut
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     texts.push(format!("{MARK}{}", parts.join(" | ")));
     texts.extend(told.reasons.iter().map(|reason| format!("{MARK}{reason}")));
-    let next = match &told.next {
+    let (what, command) = match &told.next {
         Some(Next::Check(check)) => {
             let target = CheckTarget::new(client, server, files[capture]).with_files(files);
-            let command = check.command_line(&target);
-            command.map_or(check.what.to_owned(), |command| format!("{} {command}", check.what))
+            (check.what, check.command_line(&target))
         }
-        Some(Next::Text(text)) => text.clone(),
+        Some(Next::Found(what, command)) => (*what, command.clone()),
         None => return,
     };
-    texts.push(format!("{MARK}next: {next}"));
+    texts.push(format!("{MARK}next: {what}"));
+    // Wireshark shows about 240 characters of each comment, and the whole of it in a window of its own.
+    texts.extend(command.map(|command| format!("{MARK}command: {command}")));
 }

@@ -37,7 +37,7 @@ pub struct Told {
 pub enum Next {
     /// Which still needs the addresses.
     Check(Check),
-    Text(String),
+    Found(&'static str, Option<String>),
 }
 
 /// The verdicts on the connections that are asked for. Equal ones are kept once.
@@ -101,9 +101,7 @@ impl Verdicts {
                 }
             }
             told.reasons.push(evidence);
-            told.next = brief.check.map(|(what, command)| {
-                Next::Text(command.map_or(what.to_owned(), |command| format!("{what} {command}")))
-            });
+            told.next = brief.check.map(|(what, command)| Next::Found(what, command));
             let place = self.place_anyway(told);
             self.places[explained.id as usize] = place + 1;
         }
@@ -148,9 +146,10 @@ fn meaning(outcome: Outcome) -> &'static str {
 fn told(verdict: &Verdict) -> Told {
     let outcome = verdict.outcome;
     let setup = verdict.times.setup_time_ns.map(|ns| format!("set-up {}", duration(ns)));
-    let close = if outcome.failed() { String::new() } else { labels::close(verdict) };
-    let parts = [outcome.label().into(), setup.unwrap_or_default(), close];
-    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let came_up = [setup.unwrap_or_default(), labels::close(verdict)];
+    let came_up = came_up.into_iter().filter(|_| !outcome.failed());
+    let parts = [outcome.label().into()].into_iter().chain(came_up);
+    let parts: Vec<_> = parts.filter(|part: &String| !part.is_empty()).collect();
     let mut told = Told { outcome: parts.join(", "), ..only_outcome(outcome) };
     // Findings that no packet has, and that are not the outcome itself.
     let findings = verdict.findings.anomalies();

@@ -101,12 +101,12 @@ fn each_is_told_as_soon_as_it_is_decided() {
     assert!(watched.lines.recv_timeout(Duration::from_millis(500)).is_err());
     watched.give(&rest);
     let line = watched.line();
-    let expected = "complete           192.0.2.1:37946 → 198.51.100.2:7000  76 µs";
+    let expected = "complete      192.0.2.1:37946 → 198.51.100.2:7000  76 µs";
     assert!(line.ends_with(expected), "{line}");
     assert!(watched.line().contains("  complete  "));
     // Its last SYN tells that three seconds have passed.
     let line = watched.line();
-    assert!(line.contains("  no_reply   ") && line.contains("SYNs, "), "{line}");
+    assert!(line.contains("  no_reply  ") && line.contains("SYNs, "), "{line}");
     assert!(line.chars().count() <= 80, "{line}");
     let (status, lines, said) = watched.close();
     assert_eq!((status, said.as_str()), (Some(0), ""));

@@ -17,8 +17,8 @@ use crate::{Failure, warn};
 
 /// Time between two updates of the last line of a terminal.
 const UPDATE: Duration = Duration::from_secs(1);
-/// Width of the outcome, with `?`.
-const OUTCOME: usize = 18;
+/// Width of most outcomes, with `?`. Longer ones are rare, and lines have to fit.
+const OUTCOME: usize = 13;
 
 /// Writes each line at once.
 pub struct Lines {
@@ -118,7 +118,7 @@ fn wiped(columns: usize) -> String {
     if columns == 0 { String::new() } else { format!("\r{}\r", " ".repeat(columns)) }
 }
 
-/// `14:03:21.532  refused            10.0.0.1:40000 → 10.0.0.2:81  after 1.0 ms`
+/// `14:03:21.532  refused       10.0.0.1:40000 → 10.0.0.2:81  after 1.0 ms`
 fn line(decided: &Decided, verdict: &Verdict) -> String {
     let Decided { connection, outcome, now_ns, sure, before } = decided;
     let style = outcome_style(*outcome);

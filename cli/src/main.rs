@@ -12,6 +12,7 @@ mod rewrite;
 mod rows;
 mod timeline;
 mod triage;
+mod watch;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -23,7 +24,7 @@ use crate::args::{Cli, Colour, Command, Format, RowArgs, Timestamps, bare};
 use crate::output::RowFormat;
 use crate::output::row::Stamps;
 use crate::reading::{input, interrupt};
-use crate::rewrite::merge;
+use crate::rewrite::{annotate, merge};
 use crate::rows::{connections, packets, servers};
 
 fn main() -> ExitCode {
@@ -74,6 +75,8 @@ fn run(command: &Command) -> Result<Done, Failure> {
         Command::Explain(arguments) => explain::run(arguments),
         Command::Compare(arguments) => compare::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
+        Command::Annotate(arguments) => annotate::run(arguments),
+        Command::Watch(arguments) => watch::run(arguments),
     }
 }
 

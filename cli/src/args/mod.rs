@@ -1,5 +1,6 @@
 //! The command line.
 
+mod annotate;
 pub mod bare;
 mod compare;
 mod explain;
@@ -11,6 +12,7 @@ mod rows;
 mod select;
 mod source;
 mod triage;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -18,6 +20,7 @@ use anstyle::Style;
 use clap::builder::Styles;
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use self::annotate::AnnotateArgs;
 pub use self::compare::{ClockCorrection, CompareArgs, FailOnWay, MergeArgs};
 pub use self::explain::{CountedOf, ExplainArgs, Prose};
 pub use self::ladder::{Drawing, LadderArgs};
@@ -30,6 +33,7 @@ pub use self::rows::{
 pub use self::select::{Numbers, Select, Span};
 pub use self::source::{OneOrMore, Source};
 pub use self::triage::{Report, TriageArgs};
+pub use self::watch::{WatchArgs, WatchFormat};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -120,6 +124,12 @@ pub enum Command {
     /// One capture of several points: an interface a point, in order of time
     #[command(after_help = compare::MERGE)]
     Merge(MergeArgs),
+    /// The capture with the verdicts as packet comments, which any Wireshark shows
+    #[command(after_help = annotate::ANNOTATE)]
+    Annotate(AnnotateArgs),
+    /// Connections of a live capture, each as soon as it is decided
+    #[command(after_help = watch::WATCH)]
+    Watch(WatchArgs),
 }
 
 impl Command {
@@ -136,6 +146,8 @@ impl Command {
             Self::Ladder(ladder) => Some((&mut ladder.select, ladder.captures.of_one_clock())),
             Self::Explain(explain) => Some((&mut explain.select, explain.captures.of_one_clock())),
             Self::Compare(compare) => Some((&mut compare.select, compare.points.of_one_clock())),
+            Self::Annotate(annotate) => Some((&mut annotate.select, annotate.files.clone())),
+            Self::Watch(watch) => Some((&mut watch.select, vec![watch.file.clone()])),
             Self::Merge(_) => None,
         }
     }

@@ -25,7 +25,7 @@ use anstream::{AutoStream, ColorChoice};
 use terminal_size::{Width, terminal_size_of};
 
 use self::lines::Lines;
-pub use self::writer::{MadeRows, RowFormat, Sink};
+pub use self::writer::{MadeRows, RowFormat, RowWriter, Sink};
 use crate::Failure;
 
 /// Octets of rows that are buffered. A file system writes this many at once in two thirds of the time

@@ -26,10 +26,8 @@ impl Sink {
     /// See [`Output::row_by_row`]; has no effect on Parquet.
     pub fn row_by_row(&mut self) {
         match self {
-            Self::Rows(RowWriter(Writer::Jsonl(output, _) | Writer::Csv(output, _)))
-            | Self::Table(output) => output.row_by_row(),
-            #[cfg(feature = "parquet")]
-            Self::Rows(RowWriter(Writer::Parquet(_))) => {}
+            Self::Rows(rows) => rows.row_by_row(),
+            Self::Table(output) => output.row_by_row(),
         }
     }
 }
@@ -101,6 +99,15 @@ impl RowWriter {
                 ));
             }
         }))
+    }
+
+    /// See [`Output::row_by_row`]; has no effect on Parquet.
+    pub fn row_by_row(&mut self) {
+        match &mut self.0 {
+            Writer::Jsonl(output, _) | Writer::Csv(output, _) => output.row_by_row(),
+            #[cfg(feature = "parquet")]
+            Writer::Parquet(_) => {}
+        }
     }
 
     pub fn write(&mut self, row: &impl Row) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::mem::ManuallyDrop;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ pub struct Input {
     live: bool,
     /// Whether each interface is read by itself.
     by_interface: bool,
+    /// Whether the input itself ends after an interruption.
+    ends_itself: bool,
 }
 
 /// What to do about frames that are not in order of time.
@@ -67,9 +69,19 @@ impl Input {
         let captures = Captures::open(inputs).map_err(|error| failure(&names, &error))?;
         let live = !can_be_read_again(files);
         let progress = Progress::new(total, progress);
-        let threads = source.threads;
-        let input = Self { names, captures, progress, threads, live, by_interface: false };
+        let (threads, by_interface, ends_itself) = (source.threads, false, false);
+        let input = Self { names, captures, progress, threads, live, by_interface, ends_itself };
         Ok((input, starts.into_iter().flatten().min()))
+    }
+
+    /// A capture that comes from this reader, packet by packet. The reader itself ends after an interruption.
+    pub fn live(file: &Path, reader: Box<dyn Read + Send>) -> Result<Self, Failure> {
+        let names = vec![file.to_string_lossy().into_owned()];
+        let captures = Captures::open([capture::Input::Reader(reader)]);
+        let captures = captures.map_err(|error| failure(&names, &error))?;
+        let progress = Progress::new(None, false);
+        let (live, by_interface, ends_itself) = (true, false, true);
+        Ok(Self { names, captures, progress, threads: None, live, by_interface, ends_itself })
     }
 
     /// Reads each interface by itself: whether its frames are in order of time is for the caller to tell,
@@ -106,7 +118,7 @@ impl Input {
         if let Some(threads) = self.threads {
             options = options.with_threads(threads.get());
         }
-        if let Some(stop) = interrupt::flag() {
+        if let Some(stop) = interrupt::flag().filter(|_| !self.ends_itself) {
             options = options.with_stop(stop);
         }
         if self.progress.is_wanted() {
@@ -147,6 +159,16 @@ impl Input {
 }
 
 impl Ending {
+    /// Whether every capture was read as far as it could be.
+    pub fn is_whole(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    /// Whether the reading was interrupted.
+    pub fn is_interrupted(&self) -> bool {
+        self.failures.iter().any(|failure| matches!(failure, Failure::Interrupted))
+    }
+
     /// The same without what the results say themselves: only what could not be read.
     pub fn report_failures(self) -> Result<(), Failure> {
         Self { warnings: Vec::new(), ..self }.report()

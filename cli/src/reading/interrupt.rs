@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -26,4 +26,9 @@ pub fn watch() {
 /// The flag that a signal sets to end the reading.
 pub fn flag() -> Option<&'static AtomicBool> {
     STOP.get().map(Arc::as_ref)
+}
+
+/// Whether a signal has asked for the end.
+pub fn is_set() -> bool {
+    flag().is_some_and(|flag| flag.load(Ordering::Relaxed))
 }

@@ -1,9 +1,6 @@
 //! `tcphs merge`: the captures of several points as one.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
-
-use dissector_core::capture::{Merge, MergeError};
+use dissector_core::capture::Merge;
 use dissector_core::compare::{
     ClockKind, ClockPiece, Comparison, Coverage, Observer, PointLabel, compare, observe,
 };
@@ -12,10 +9,11 @@ use crate::args::{ClockCorrection, MergeArgs};
 use crate::compare::clock;
 use crate::compare::order::neighbours;
 use crate::compare::reading::read_points;
-use crate::reading::input::{self, can_be_read_again, shown, unreadable};
+use crate::reading::input::{self, can_be_read_again};
 use crate::reading::interrupt;
 use crate::reading::points::{Point, Points};
 use crate::reading::progress::Progress;
+use crate::rewrite::{failure, failures, output, result};
 use crate::{Done, Failure, warn};
 
 /// The name that the output gives for what wrote it.
@@ -102,44 +100,9 @@ fn write(
         merge = merge.with_progress(|octets| progress.show(octets));
     }
     let correct = |place: usize, time_ns: i64| clock::common(comparisons, place, time_ns);
-    let merged = merge.write(output(arguments)?, correct);
+    let merged = merge.write(output(arguments.output.as_deref())?, correct);
     progress.clear();
-    let merged = merged.map_err(|error| match error {
-        MergeError::Open(error) => {
-            unreadable(names.get(error.index).map_or("?", |name| name), &error.error)
-        }
-        MergeError::Write(error) => Failure::Write(error),
-        error => Failure::Read(error.to_string()),
-    })?;
-    let mut failures = Vec::new();
-    for (name, file) in names.iter().zip(merged.files) {
-        if let Some(warning) = file.warning {
-            warn(&format!("{}: {warning}", shown(name)));
-        }
-        if file.left_out > 0 {
-            let blocks = if file.left_out == 1 { "block" } else { "blocks" };
-            let left_out = file.left_out;
-            warn(&format!("{}: {left_out} {blocks} could not be copied", shown(name)));
-        }
-        failures.extend(file.error.map(|error| unreadable(name, &error)));
-    }
-    failures.extend(merged.stopped.then_some(Failure::Interrupted));
-    let last = failures.pop();
-    failures.iter().for_each(|failure| warn(&failure.to_string()));
-    last.map_or(Ok(Done::Well), Err)
-}
-
-/// The file to write to, or standard output.
-fn output(arguments: &MergeArgs) -> Result<Box<dyn Write>, Failure> {
-    match &arguments.output {
-        Some(path) => {
-            let file = File::create(path);
-            let file = file.map_err(|e| Failure::Create(format!("{}: {e}", path.display())))?;
-            Ok(Box::new(file))
-        }
-        None if io::stdout().is_terminal() => Err(Failure::Usage(
-            "a capture is binary: name a file with --output FILE, or pipe it on".into(),
-        )),
-        None => Ok(Box::new(io::stdout())),
-    }
+    let merged = merged.map_err(|error| failure(&names, error))?;
+    result(failures(&names, merged, false))?;
+    Ok(Done::Well)
 }

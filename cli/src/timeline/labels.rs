@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use dissector_core::connection::{Close, Finding, Repeat, Severity, Side, Stage, State};
+use dissector_core::connection::{
+    Annotation, Close, Finding, Repeat, Severity, Side, Stage, State, Verdict,
+};
 use dissector_core::wire::TcpFlags;
 
 use super::{Event, IcmpEvent, Run, SegmentEvent, Timeline};
@@ -19,7 +21,7 @@ pub fn summary(timeline: &Timeline) -> String {
         1 => String::new(),
         attempt => format!("attempt {attempt} on these ports"),
     };
-    let parts = [attempt, setup(timeline), close(timeline)];
+    let parts = [attempt, setup(timeline), close(&timeline.verdict)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
@@ -37,9 +39,9 @@ pub fn setup(timeline: &Timeline) -> String {
 }
 
 /// `closed by the client`; empty if the connection is open.
-fn close(timeline: &Timeline) -> String {
-    let by = timeline.verdict.closed_by.map(|by| by.label());
-    match (timeline.verdict.close, by) {
+pub fn close(verdict: &Verdict) -> String {
+    let by = verdict.closed_by.map(|by| by.label());
+    match (verdict.close, by) {
         (Close::Open, _) => String::new(),
         (Close::Fin | Close::FinUnacked, Some(by)) => format!("closed by the {by}"),
         (Close::HalfClosed, Some(by)) => format!("half closed by the {by}"),
@@ -163,13 +165,7 @@ pub fn step_and_findings(segment: &SegmentEvent) -> (String, bool) {
     let stage = segment.annotation.stage;
     let named = || (stage.step().is_none() && stage != Stage::None).then(|| stage.label());
     let step = step(segment).or_else(named).unwrap_or_default();
-    let mut warning = false;
-    let mut findings = Vec::new();
-    for finding in segment.annotation.findings.iter() {
-        let Some(text) = finding_label(finding, segment) else { continue };
-        warning |= matches!(finding.severity(), Severity::Warn | Severity::Error);
-        findings.push(text);
-    }
+    let (findings, warning) = findings(&segment.annotation);
     let mark = if warning { "! " } else { "" };
     let findings = findings.join("; ");
     let text = match (step, findings.as_str()) {
@@ -180,9 +176,20 @@ pub fn step_and_findings(segment: &SegmentEvent) -> (String, bool) {
     (text, warning)
 }
 
+/// The findings of a segment, each in a few words, and whether one of them is a warning.
+pub fn findings(annotation: &Annotation) -> (Vec<String>, bool) {
+    let mut warning = false;
+    let mut findings = Vec::new();
+    for finding in annotation.findings.iter() {
+        let Some(text) = finding_label(finding, annotation) else { continue };
+        warning |= matches!(finding.severity(), Severity::Warn | Severity::Error);
+        findings.push(text);
+    }
+    (findings, warning)
+}
+
 /// A finding in a few words; `None` if the step or the outcome already says it.
-fn finding_label(finding: Finding, segment: &SegmentEvent) -> Option<String> {
-    let annotation = &segment.annotation;
+fn finding_label(finding: Finding, annotation: &Annotation) -> Option<String> {
     let has = |finding| annotation.findings.contains(finding);
     let again = || match annotation.rto_ns() {
         Some(rto_ns) => format!("again, {} later", duration(rto_ns)),

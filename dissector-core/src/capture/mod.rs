@@ -26,7 +26,7 @@ mod fast_path;
 mod format;
 mod interface;
 mod link_type;
-mod merge;
+mod rewrite;
 mod skipped;
 mod span;
 #[cfg(test)]
@@ -65,7 +65,7 @@ pub use format::pcapng::MAX_INTERFACES;
 pub(crate) use format::read_ahead::ReadAhead;
 pub use interface::CaptureInterface;
 pub use link_type::LinkType;
-pub use merge::{Merge, MergeError, Merged, MergedFile};
+pub use rewrite::{Annotate, Merge, MergeError, Merged, MergedFile};
 pub use skipped::{IpVersion, Layer, Skipped};
 
 /// Octets of a record at most; a longer one ends the reading with a warning.

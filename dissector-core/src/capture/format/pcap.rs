@@ -60,6 +60,11 @@ impl PcapRecords {
         self.big_endian
     }
 
+    /// Nanoseconds of a unit of the fraction of a second.
+    pub(crate) fn unit_ns(&self) -> u64 {
+        self.fraction_ns.unsigned_abs()
+    }
+
     /// Reads the record at the start of `octets` if it is all there; returns the frame and the length
     /// of the record. The [byte order](Self::is_big_endian) is a constant, to save branches.
     #[inline(always)]

@@ -8,7 +8,7 @@ use super::super::format::pcapng::{
 use super::byte_order::{Orders, pad};
 
 /// Octets of the body of a packet's block in front of its captured octets.
-const FIXED_OCTETS: usize = 20;
+pub(super) const FIXED_OCTETS: usize = 20;
 /// The count of drops of an Enhanced Packet Block.
 const OPTION_DROPS: u16 = 4;
 /// A Packet Block says so if it does not know how many were dropped.
@@ -16,9 +16,14 @@ const DROPS_UNKNOWN: u16 = 0xffff;
 /// Octets in front of each frame of a pcap file.
 const PCAP_RECORD_OCTETS: usize = 16;
 
+/// A time as a timestamp in nanoseconds. A time before 1970 cannot be written.
+pub(super) fn nanoseconds(time_ns: i64) -> u64 {
+    u64::try_from(time_ns).unwrap_or(0)
+}
+
 /// Begins the body of an Enhanced Packet Block.
-fn begin(orders: Orders, interface: u32, time_ns: i64, lengths: [u32; 2], into: &mut Vec<u8>) {
-    let [high, low] = orders.time(time_ns);
+fn begin(orders: Orders, interface: u32, timestamp: u64, lengths: [u32; 2], into: &mut Vec<u8>) {
+    let [high, low] = orders.timestamp(timestamp);
     let [captured, original] = lengths.map(|length| orders.u32(length));
     into.clear();
     into.extend([orders.u32(interface), high, low, captured, original].as_flattened());
@@ -28,14 +33,14 @@ fn begin(orders: Orders, interface: u32, time_ns: i64, lengths: [u32; 2], into: 
 pub(super) fn of_pcap(
     orders: Orders,
     numbers: &[u32],
-    time_ns: i64,
+    timestamp: u64,
     record: &[u8],
     into: &mut Vec<u8>,
 ) {
     let (header, octets) = record.split_at(PCAP_RECORD_OCTETS.min(record.len()));
     let original = header.get(12..).and_then(|it| orders.read_u32(it)).unwrap_or(0);
     let interface = numbers.first().copied().unwrap_or(0);
-    begin(orders, interface, time_ns, [octets.len() as u32, original], into);
+    begin(orders, interface, timestamp, [octets.len() as u32, original], into);
     into.extend(octets);
     pad(into);
 }
@@ -54,16 +59,22 @@ pub(super) struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// The body of the block of a frame; `None` if there is none.
-    pub fn frame(&self, time_ns: i64, into: &mut Vec<u8>) -> Option<()> {
+    /// The timestamp of a frame, in the unit of its interface: 0 where a block has none.
+    pub fn timestamp(&self) -> u64 {
+        let octets = self.body.get(4..).filter(|_| self.kind != SIMPLE_PACKET);
+        octets.and_then(|octets| self.orders.read_timestamp(octets)).unwrap_or(0)
+    }
+
+    /// The body of the Enhanced Packet Block of a frame; `None` if there is none.
+    pub fn frame(&self, timestamp: u64, into: &mut Vec<u8>) -> Option<()> {
         match self.kind {
-            SIMPLE_PACKET => self.simple_packet(time_ns, into),
-            _ => self.packet(time_ns, into),
+            SIMPLE_PACKET => self.simple_packet(timestamp, into),
+            _ => self.packet(timestamp, into),
         }
     }
 
     /// An Enhanced Packet Block, or the obsolete Packet Block, with all its options.
-    fn packet(&self, time_ns: i64, into: &mut Vec<u8>) -> Option<()> {
+    fn packet(&self, timestamp: u64, into: &mut Vec<u8>) -> Option<()> {
         let Self { kind, body, orders, .. } = self;
         let field = |at: usize| orders.read_u32(body.get(at..)?);
         let (captured, original) = (field(12)?, field(16)?);
@@ -72,7 +83,7 @@ impl Block<'_> {
             _ => (orders.read_u16(body)?.into(), Some(orders.read_u16(body.get(2..)?)?)),
         };
         let number = *self.numbers.get(interface as usize)?;
-        begin(*orders, number, time_ns, [captured, original], into);
+        begin(*orders, number, timestamp, [captured, original], into);
         let end = FIXED_OCTETS + captured as usize;
         into.extend(body.get(FIXED_OCTETS..end)?);
         pad(into);
@@ -92,20 +103,21 @@ impl Block<'_> {
     }
 
     /// A Simple Packet Block belongs to the first interface, and has no time.
-    fn simple_packet(&self, time_ns: i64, into: &mut Vec<u8>) -> Option<()> {
+    fn simple_packet(&self, timestamp: u64, into: &mut Vec<u8>) -> Option<()> {
         let original = self.orders.read_u32(self.body)?;
         let captured = match self.records.interface(0)?.snap_octets {
             0 => original,
             limit => original.min(limit),
         };
-        begin(self.orders, *self.numbers.first()?, time_ns, [captured, original], into);
+        begin(self.orders, *self.numbers.first()?, timestamp, [captured, original], into);
         into.extend(self.body.get(4..4 + captured as usize)?);
         pad(into);
         Some(())
     }
 
-    /// The body of a block that is no frame; `None` if it cannot be written.
-    pub fn other(&self, corrected: impl Fn(i64) -> i64) -> Option<Vec<u8>> {
+    /// The body of a block that is no frame; `None` if it cannot be written. `corrected` makes times in
+    /// nanoseconds those of the output; without it, times stay in the unit of their interface.
+    pub fn other(&self, corrected: Option<impl Fn(i64) -> i64>) -> Option<Vec<u8>> {
         let Self { kind, body, orders, .. } = *self;
         let mut into = Vec::with_capacity(body.len());
         match kind {
@@ -124,15 +136,15 @@ impl Block<'_> {
     }
 
     /// Interface Statistics, with the times of the output.
-    fn statistics(&self, corrected: impl Fn(i64) -> i64) -> Option<Vec<u8>> {
+    fn statistics(&self, corrected: Option<impl Fn(i64) -> i64>) -> Option<Vec<u8>> {
         let Self { body, orders, .. } = self;
         let interface = orders.read_u32(body)?;
         let described = self.records.interface(interface)?;
         let time = |octets: &[u8]| {
-            let (high, low) = (orders.read_u32(octets)?, orders.read_u32(octets.get(4..)?)?);
-            let timestamp = u64::from(high) << 32 | u64::from(low);
+            let timestamp = orders.read_timestamp(octets)?;
+            let Some(corrected) = &corrected else { return Some(orders.timestamp(timestamp)) };
             let time_ns = described.statistics_time(timestamp, self.frame_ns);
-            Some(orders.time(corrected(time_ns)))
+            Some(orders.timestamp(nanoseconds(corrected(time_ns))))
         };
         let number = orders.u32(*self.numbers.get(interface as usize)?);
         let [high, low] = time(body.get(4..)?)?;

@@ -34,10 +34,15 @@ impl Orders {
         if self.to == Endianness::Big { value.to_be_bytes() } else { value.to_le_bytes() }
     }
 
-    /// A time in nanoseconds: its upper half is first in both orders. A time before 1970 cannot be written.
-    pub fn time(self, time_ns: i64) -> [[u8; 4]; 2] {
-        let time_ns = u64::try_from(time_ns).unwrap_or(0);
-        [self.u32((time_ns >> 32) as u32), self.u32(time_ns as u32)]
+    /// A timestamp: its upper half is first in both orders.
+    pub fn timestamp(self, timestamp: u64) -> [[u8; 4]; 2] {
+        [self.u32((timestamp >> 32) as u32), self.u32(timestamp as u32)]
+    }
+
+    /// The timestamp at the start of octets of the section.
+    pub fn read_timestamp(self, octets: &[u8]) -> Option<u64> {
+        let (high, low) = (self.read_u32(octets)?, self.read_u32(octets.get(4..)?)?);
+        Some(u64::from(high) << 32 | u64::from(low))
     }
 
     /// The number of 16 bits at the start of octets of the section.
@@ -99,8 +104,8 @@ impl Orders {
             (ENHANCED_PACKET, 7) if matches!(value.first(), Some(1 | 2)) => {
                 turn(value.get_mut(1..), 8);
             }
-            // Speeds, and the obsolete time zone.
-            (INTERFACE_DESCRIPTION, 8 | 16 | 17) => turn(Some(value), 8),
+            // Speeds, the zero point of times, and the obsolete time zone.
+            (INTERFACE_DESCRIPTION, 8 | 14 | 16 | 17) => turn(Some(value), 8),
             (INTERFACE_DESCRIPTION, 10) => turn(Some(value), 4),
             // Counters.
             (INTERFACE_STATISTICS, 4..=8) => turn(Some(value), 8),

@@ -25,7 +25,7 @@ use crate::rewrite::merge;
 use crate::rows::{connections, packets, servers};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(wild::args_os());
     match cli.color {
         Colour::Auto => anstream::ColorChoice::Auto,
         Colour::Always => anstream::ColorChoice::Always,

@@ -69,8 +69,9 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<()> {
             }
         }
         "dist-command" => {
-            parse(&[], &[], 0)?;
-            println!("{}", dist::command()?.display());
+            let windows = parse(&["windows"], &[], 0)?.has("windows");
+            let archive = if windows { dist::windows::command()? } else { dist::command()? };
+            println!("{}", archive.display());
         }
         "install-c" => {
             let prefix = parse(&[], &["prefix"], 0)?.value::<PathBuf>("prefix", "a folder")?;

@@ -5,7 +5,6 @@
 //! Wireshark's plugin folder, so the folder it names here holds links to all of Wireshark's own
 //! plugins beside ours. Nothing here changes the Wireshark that the user has installed.
 
-mod debian;
 pub mod fetch;
 pub mod packages;
 pub mod plugin;

@@ -96,8 +96,12 @@ mod tests {
         let mut packages =
             Packages { complete: &[], alone: &[], programs: &[], environment: "A=\"$root/a\"" };
         let script = packages.script("tool", "usr/lib/x-linux-gnu", "ld-linux.so.2");
-        assert!(script.contains("\nlib=$root/usr/lib/x-linux-gnu\nexport A=\"$root/a\"\nexec \"$lib/"));
+        assert!(
+            script.contains("\nlib=$root/usr/lib/x-linux-gnu\nexport A=\"$root/a\"\nexec \"$lib/")
+        );
         packages.environment = "";
-        assert!(!packages.script("tool", "usr/lib/x-linux-gnu", "ld-linux.so.2").contains("export"));
+        assert!(
+            !packages.script("tool", "usr/lib/x-linux-gnu", "ld-linux.so.2").contains("export")
+        );
     }
 }

@@ -171,6 +171,11 @@ impl Wireshark {
         format!("{}.{}", self.version.0, self.version.1)
     }
 
+    /// The folder that its packages are unpacked in: `/`, unless it is an unpacked version.
+    pub fn root(&self) -> PathBuf {
+        self.unpacked.as_ref().map_or_else(|| "/".into(), Unpacked::root)
+    }
+
     /// The folder in which Wireshark looks for this user's packet plugins.
     pub fn personal_folder(&self) -> Result<PathBuf> {
         let home =

@@ -130,6 +130,12 @@ pub const WINDOWS_TESTS: [Need; 2] = [
 /// The program itself: the script in `PATH` asks for a wine of 32 bits as well.
 pub const WINE: &str = "/usr/lib/wine/wine64";
 
+/// Finds out which packages a program needs.
+pub const DPKG_DEV: Need = Need::program("dpkg-dev", "dpkg-shlibdeps", "dpkg-shlibdeps");
+
+/// Makes a bare tree to install packages into.
+pub const MMDEBSTRAP: Need = Need::program("mmdebstrap", "mmdebstrap", "mmdebstrap");
+
 /// Needs of recording samples, beside tcpdump and tshark's package.
 pub const SAMPLES: [Need; 3] = [
     Need::program("iproute2", "ip (iproute2)", "ip"),

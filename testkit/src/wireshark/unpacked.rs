@@ -33,9 +33,14 @@ impl Unpacked {
         self.folder.join("bin").join(name)
     }
 
+    /// The folder that holds `usr/`.
+    pub fn root(&self) -> PathBuf {
+        self.folder.join("root")
+    }
+
     /// The folder that holds `epan/`.
     pub fn headers(&self) -> PathBuf {
-        self.folder.join("root/usr/include/wireshark")
+        self.root().join("usr/include/wireshark")
     }
 
     /// Cargo's target folder for builds with these headers.

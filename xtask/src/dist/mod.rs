@@ -1,7 +1,7 @@
 //! Archives for users: the plugin for one version of Wireshark, with the profile and the script that
 //! puts both in place (`cargo xtask dist`), and the command (`cargo xtask dist-command`).
 
-mod deb;
+pub mod deb;
 mod pages;
 pub mod toolchain;
 pub mod windows;

@@ -7,13 +7,16 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use testkit::command::{cargo, run};
-use testkit::folders::{At, target_folder, workspace_root};
-use testkit::wireshark::packages::{self, MINGW, ZIP};
+use testkit::folders::{At, made_folder, target_folder, workspace_root};
+use testkit::wireshark::packages::{self, MINGW, Need, ZIP};
 
 use super::toolchain::{self, Toolchain};
 use super::{Kind, VERSION, archive, copy, pages};
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
+
+/// What the build and the archive need.
+pub const NEEDS: [&Need; 2] = [&MINGW, &ZIP];
 
 /// The separator of cargo's variable for flags that may contain spaces.
 const SEPARATOR: &str = "\u{1f}";
@@ -23,15 +26,24 @@ const README: &str = include_str!("windows.txt");
 /// Builds the command and packs it; the path of the archive. The same sources and tools give the same
 /// octets, wherever they are.
 pub fn command() -> Result<PathBuf> {
-    packages::ensure([&MINGW, &ZIP])?;
+    packages::ensure(NEEDS)?;
     command_by(&toolchain::provide()?)
+}
+
+/// Removes the archive if there is one.
+pub fn remove() -> Result<()> {
+    let archive = made_folder("dist")?.join(name()).with_added_extension(Kind::Zip.ending());
+    if archive.exists() { fs::remove_file(&archive).at(&archive) } else { Ok(()) }
+}
+
+fn name() -> String {
+    format!("tcphs-{VERSION}-windows-x86_64")
 }
 
 /// The same with this toolchain.
 pub fn command_by(toolchain: &Toolchain) -> Result<PathBuf> {
-    packages::ensure([&MINGW, &ZIP])?;
     let program = build(toolchain)?;
-    archive(&format!("tcphs-{VERSION}-windows-x86_64"), Kind::Zip, |folder| {
+    archive(&name(), Kind::Zip, |folder| {
         copy(&program, &folder.join("tcphs.exe"), 0o644)?;
         for file in ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"] {
             copy(&workspace_root().join(file), &folder.join(file), 0o644)?;

@@ -46,9 +46,7 @@ fn main() -> ExitCode {
         Ok(Done::Well) => return ExitCode::SUCCESS,
         Ok(Done::FailOn) => return ExitCode::from(3),
         // The reader of the output has seen enough.
-        Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            return ExitCode::SUCCESS;
-        }
+        Err(Failure::Write(error)) if reader_is_gone(&error) => return ExitCode::SUCCESS,
         Err(failure) => failure,
     };
     warn(&failure.to_string());
@@ -57,6 +55,14 @@ fn main() -> ExitCode {
         Failure::Interrupted => interrupt::STATUS,
         Failure::Read(_) | Failure::Create(_) | Failure::Write(_) => 1,
     })
+}
+
+/// Whether a write failed because the other end of the pipe is closed.
+fn reader_is_gone(error: &io::Error) -> bool {
+    /// What Windows says where the pipe has a name, as `Pipe not connected`.
+    const PIPE_NOT_CONNECTED: i32 = 233;
+    error.kind() == io::ErrorKind::BrokenPipe
+        || cfg!(windows) && error.raw_os_error() == Some(PIPE_NOT_CONNECTED)
 }
 
 /// How a command that did its work ends.

@@ -201,3 +201,42 @@ fn names_with_an_asterisk_stand_for_files() {
     let here = windows.linux(&["servers", "syn-cookies.pcapng", "synack-dropped.pcapng"]);
     assert_eq!(text(&there), text(&here));
 }
+
+/// Old code pages have no arrows.
+#[test]
+#[ignore = "needs the command for Windows"]
+fn a_console_shows_every_letter_with_colours_and_without() {
+    let Some(windows) = windows() else { return };
+    let wanted = text(&windows.linux(&["ladder", "not-accepted.pcapng"]));
+    let program = windows.program.strip_prefix(&windows.folder).expect("it is below the folder");
+    let program = program.display().to_string().replace('/', "\\");
+    for (code_page, colours) in [(437, false), (850, true), (65001, true)] {
+        let line = format!("chcp {code_page} & {program} ladder not-accepted.pcapng");
+        let drawn = windows.console(&line, colours);
+        let (shown, coloured) = without_codes(&drawn);
+        for line in wanted.lines() {
+            assert!(shown.contains(line), "{code_page}: {line}: {drawn:?}");
+        }
+        // A code that is no code to the console would be shown without its first character.
+        assert!(!shown.contains("[32m") && !shown.contains('\u{1b}'), "{code_page}: {drawn:?}");
+        assert_eq!(coloured, colours, "{code_page}: {drawn:?}");
+    }
+}
+
+/// The text among the codes of a terminal, and whether one of them sets a colour.
+fn without_codes(drawn: &str) -> (String, bool) {
+    let mut parts = drawn.split("\u{1b}[");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    let mut coloured = false;
+    for part in parts {
+        let end = part.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(part.len());
+        let (number, rest) = part.split_at(end);
+        let code = rest.chars().next().unwrap_or_default();
+        if code == 'C' {
+            shown.push_str(&" ".repeat(number.parse().unwrap_or(1)));
+        }
+        coloured |= code == 'm' && number.split(';').any(|colour| colour == "32");
+        shown.push_str(rest.get(1..).unwrap_or_default());
+    }
+    (shown, coloured)
+}

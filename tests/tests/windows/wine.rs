@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use testkit::folders::{made_folder, make_folder};
 use testkit::wireshark::packages::WINE;
-use tests::{finish, samples, tcphs};
+use tests::{finish, samples, tcphs, text};
 
 /// A name with a space and letters that code pages of Windows write in different ways.
 const FOLDER: &str = "Mitschnitte für Jürgen";
@@ -89,6 +89,28 @@ impl Windows {
     /// What the command for Windows does with these arguments.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command().args(arguments).output().expect("wine starts")
+    }
+
+    /// What a console shows where `line` is typed into cmd; with the codes of the terminal that wine
+    /// draws the console on.
+    pub fn console(&self, line: &str, colours: bool) -> String {
+        let wine = self.wine();
+        let typed = format!("stty cols 200 rows 50; exec {WINE} cmd /c '{line}'");
+        let mut script = Command::new("script");
+        script.args(["-qec", &typed, "/dev/null"]).current_dir(&self.folder).stdin(Stdio::null());
+        for (name, value) in wine.get_envs() {
+            match value {
+                Some(value) => script.env(name, value),
+                None => script.env_remove(name),
+            };
+        }
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+            script.env_remove(name);
+        }
+        if !colours {
+            script.env("NO_COLOR", "1");
+        }
+        text(&finish(script.env("TERM", "xterm")))
     }
 
     /// What the command for Linux does with them in the same folder.

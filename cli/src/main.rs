@@ -28,7 +28,7 @@ use crate::rewrite::{annotate, merge};
 use crate::rows::{connections, packets, servers};
 
 fn main() -> ExitCode {
-    let mut cli = match bare::with_command(std::env::args_os().collect()) {
+    let mut cli = match bare::with_command(wild::args_os().collect()) {
         Ok(words) => Cli::parse_from(words),
         Err(neither) => {
             warn(&neither);
@@ -51,9 +51,7 @@ fn main() -> ExitCode {
         Ok(Done::Well) => return ExitCode::SUCCESS,
         Ok(Done::FailOn) => return ExitCode::from(3),
         // The reader of the output has seen enough.
-        Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            return ExitCode::SUCCESS;
-        }
+        Err(Failure::Write(error)) if reader_is_gone(&error) => return ExitCode::SUCCESS,
         Err(failure) => failure,
     };
     warn(&failure.to_string());
@@ -78,6 +76,14 @@ fn run(command: &Command) -> Result<Done, Failure> {
         Command::Annotate(arguments) => annotate::run(arguments),
         Command::Watch(arguments) => watch::run(arguments),
     }
+}
+
+/// Whether a write failed because the other end of the pipe is closed.
+fn reader_is_gone(error: &io::Error) -> bool {
+    /// What Windows says where the pipe has a name, as `Pipe not connected`.
+    const PIPE_NOT_CONNECTED: i32 = 233;
+    error.kind() == io::ErrorKind::BrokenPipe
+        || cfg!(windows) && error.raw_os_error() == Some(PIPE_NOT_CONNECTED)
 }
 
 /// How a command that did its work ends.

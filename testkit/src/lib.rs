@@ -3,6 +3,7 @@
 pub mod c_library;
 pub mod capture;
 pub mod command;
+pub mod debian;
 pub mod folders;
 pub mod kernel;
 pub mod loopback;

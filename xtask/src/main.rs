@@ -11,6 +11,7 @@ mod install;
 mod samples;
 mod soak;
 mod table;
+mod tools;
 
 use std::env;
 use std::ffi::OsString;
@@ -69,8 +70,15 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<()> {
             }
         }
         "dist-command" => {
-            parse(&[], &[], 0)?;
-            println!("{}", dist::command()?.display());
+            let windows = parse(&["windows"], &[], 0)?.has("windows");
+            let archive = if windows { dist::windows::command()? } else { dist::command()? };
+            println!("{}", archive.display());
+        }
+        "deb" => {
+            let versions = parse(&[], &["wireshark"], 0)?.series("wireshark")?;
+            for package in dist::deb::packages(&versions)? {
+                println!("{}", package.display());
+            }
         }
         "install-c" => {
             let prefix = parse(&[], &["prefix"], 0)?.value::<PathBuf>("prefix", "a folder")?;

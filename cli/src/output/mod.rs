@@ -68,7 +68,12 @@ impl Output {
             None => {
                 let stdout = io::stdout();
                 let (terminal, colour) = (stdout.is_terminal(), AutoStream::choice(&stdout));
-                (Box::new(stdout), terminal, colour)
+                let to: Box<dyn Write + Send> = match terminal && colour != ColorChoice::Never {
+                    // Makes a console of Windows show colours: unasked, it shows their codes.
+                    true => Box::new(AutoStream::new(stdout, colour)),
+                    false => Box::new(stdout),
+                };
+                (to, terminal, colour)
             }
         };
         // Output on a terminal is not buffered, so that each row is shown at once.

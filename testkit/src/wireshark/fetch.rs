@@ -3,16 +3,16 @@
 //! Its programs are started by the loader that came with them, so they run on an older system too.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
 use super::Wireshark;
-use super::debian::{self, Suite};
 use super::stage::stage;
-use super::unpacked::{Unpacked, libraries, loader};
-use crate::folders::{At, make_folder};
+use super::unpacked::Unpacked;
+use crate::debian::unpacked::Packages;
+use crate::debian::{self, Suite};
+use crate::folders::At;
 
 /// The suites that had a version when this was written, and those that may have it later.
 const SUITES: [(&str, &[&str]); 6] = [
@@ -24,8 +24,14 @@ const SUITES: [(&str, &[&str]); 6] = [
     ("", &["bookworm", "bookworm-backports"]),
 ];
 
-/// The programs that are run.
-const PROGRAMS: [&str; 4] = ["tshark", "capinfos", "editcap", "sharkd"];
+/// The programs that are run, and the headers without their dependencies, which are the headers of
+/// everything else.
+const PACKAGES: Packages<'_> = Packages {
+    complete: &["tshark"],
+    alone: &["libwireshark-dev", "libwiretap-dev", "libwsutil-dev"],
+    programs: &["tshark", "capinfos", "editcap", "sharkd"],
+    environment: r#"WIRESHARK_DATA_DIR="$root/usr/share/wireshark" GCONV_PATH="$lib/gconv""#,
+};
 
 /// Whether a version can be had.
 #[derive(Debug)]
@@ -80,7 +86,7 @@ fn search(series: &str, mirror: &str, folder: &Path, apt: &Path) -> Result<Provi
             Ok((None, _)) => {}
             Ok((Some(version), suite)) if is_of(series, &version) => {
                 eprintln!("xtask: fetching Wireshark {version} from {name}");
-                unpack(&suite, folder)?;
+                PACKAGES.unpack(&suite, folder)?;
                 let there = Unpacked::find(series)?;
                 return there.map(Provided::Here).with_context(|| {
                     format!("the packages of Wireshark {version} hold no loader and no libraries")
@@ -103,44 +109,6 @@ fn search(series: &str, mirror: &str, folder: &Path, apt: &Path) -> Result<Provi
 fn is_of(series: &str, version: &str) -> bool {
     let upstream = version.split_once(':').map_or(version, |(_, after)| after);
     upstream.strip_prefix(series).is_some_and(|rest| rest.starts_with(['.', '~', '-']))
-}
-
-fn unpack(suite: &Suite, folder: &Path) -> Result<()> {
-    let half = folder.join("root.half");
-    let root = folder.join("root");
-    if half.exists() {
-        fs::remove_dir_all(&half).at(&half)?;
-    }
-    // The headers without their dependencies, which are the headers of everything else.
-    suite.unpack(&["tshark"], &["libwireshark-dev", "libwiretap-dev", "libwsutil-dev"], &half)?;
-    let library = libraries(&half).context("the packages hold no loader")?;
-    let library = library.strip_prefix(&half).unwrap_or(&library);
-    let loader = loader(&half.join(library)).context("the packages hold no loader")?;
-    let name = loader.file_name().unwrap_or_default().to_string_lossy();
-    let bin = folder.join("bin");
-    make_folder(&bin)?;
-    for program in PROGRAMS {
-        let file = bin.join(program);
-        let script = script(program, &library.display().to_string(), &name);
-        fs::write(&file, script)
-            .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o755)))
-            .at(&file)?;
-    }
-    // Last, and in one step: a root that is there is complete.
-    fs::rename(&half, &root).at(&root)
-}
-
-/// The script that starts `program` with its own loader and libraries. It forks nothing, because
-/// tests run it often.
-fn script(program: &str, library: &str, loader: &str) -> String {
-    format!(
-        "#!/bin/sh\n\
-         # Wireshark's {program}, unpacked, with the libraries it came with.\n\
-         root=${{0%/*}}/../root\n\
-         lib=$root/{library}\n\
-         export WIRESHARK_DATA_DIR=\"$root/usr/share/wireshark\" GCONV_PATH=\"$lib/gconv\"\n\
-         exec \"$lib/{loader}\" --library-path \"$lib\" --argv0 {program} \"$root/usr/bin/{program}\" \"$@\"\n"
-    )
 }
 
 #[cfg(test)]

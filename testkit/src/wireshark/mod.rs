@@ -5,7 +5,6 @@
 //! Wireshark's plugin folder, so the folder it names here holds links to all of Wireshark's own
 //! plugins beside ours. Nothing here changes the Wireshark that the user has installed.
 
-mod debian;
 pub mod fetch;
 pub mod packages;
 pub mod plugin;
@@ -170,6 +169,11 @@ impl Wireshark {
     /// The name of the version's folders, `X.Y`.
     pub fn series(&self) -> String {
         format!("{}.{}", self.version.0, self.version.1)
+    }
+
+    /// The folder that its packages are unpacked in: `/`, unless it is an unpacked version.
+    pub fn root(&self) -> PathBuf {
+        self.unpacked.as_ref().map_or_else(|| "/".into(), Unpacked::root)
     }
 
     /// The folder in which Wireshark looks for this user's packet plugins.

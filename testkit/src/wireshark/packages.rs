@@ -114,6 +114,28 @@ pub const TCPTRACE: Need = Need::program("tcptrace", "tcptrace", "tcptrace");
 /// Tells how much memory a program took.
 pub const TIME: Need = Need::program("time", "GNU time", "time");
 
+/// Links the command for Windows, and the library that its tests put beside it.
+pub const MINGW: Need =
+    Need::program("gcc-mingw-w64-x86-64", "gcc for Windows (mingw-w64)", "x86_64-w64-mingw32-gcc");
+
+/// Packs the command for Windows.
+pub const ZIP: Need = Need::program("zip", "zip", "zip");
+
+/// Needs of the tests of the command for Windows, beside what builds it.
+pub const WINDOWS_TESTS: [Need; 2] = [
+    Need { package: "wine64", what: "wine (64 bit)", present: Present::File(WINE) },
+    Need::program("unzip", "unzip", "unzip"),
+];
+
+/// The program itself: the script in `PATH` asks for a wine of 32 bits as well.
+pub const WINE: &str = "/usr/lib/wine/wine64";
+
+/// Finds out which packages a program needs.
+pub const DPKG_DEV: Need = Need::program("dpkg-dev", "dpkg-shlibdeps", "dpkg-shlibdeps");
+
+/// Makes a bare tree to install packages into.
+pub const MMDEBSTRAP: Need = Need::program("mmdebstrap", "mmdebstrap", "mmdebstrap");
+
 /// Needs of recording samples, beside tcpdump and tshark's package.
 pub const SAMPLES: [Need; 3] = [
     Need::program("iproute2", "ip (iproute2)", "ip"),

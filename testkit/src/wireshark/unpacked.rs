@@ -3,11 +3,12 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
 use super::stage::stage;
+use crate::debian::unpacked::libraries;
 use crate::folders::At;
 
 /// A version that is unpacked.
@@ -32,9 +33,14 @@ impl Unpacked {
         self.folder.join("bin").join(name)
     }
 
+    /// The folder that holds `usr/`.
+    pub fn root(&self) -> PathBuf {
+        self.folder.join("root")
+    }
+
     /// The folder that holds `epan/`.
     pub fn headers(&self) -> PathBuf {
-        self.folder.join("root/usr/include/wireshark")
+        self.root().join("usr/include/wireshark")
     }
 
     /// Cargo's target folder for builds with these headers.
@@ -72,22 +78,6 @@ pub(super) fn is_version(name: &OsStr) -> bool {
     name.to_str()
         .and_then(|name| name.split_once('.'))
         .is_some_and(|(major, minor)| [major, minor].iter().all(|part| part.parse::<u32>().is_ok()))
-}
-
-/// The folder below `root` that the loader and the libraries are in.
-pub(super) fn libraries(root: &Path) -> Option<PathBuf> {
-    let folders = fs::read_dir(root.join("usr/lib")).ok()?;
-    folders.flatten().map(|entry| entry.path()).find(|folder| {
-        folder.file_name().is_some_and(|name| name.to_string_lossy().contains("-linux-"))
-            && loader(folder).is_some()
-    })
-}
-
-pub(super) fn loader(libraries: &Path) -> Option<PathBuf> {
-    let files = fs::read_dir(libraries).ok()?;
-    files.flatten().map(|entry| entry.path()).find(|file| {
-        file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux"))
-    })
 }
 
 #[cfg(test)]

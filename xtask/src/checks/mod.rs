@@ -3,6 +3,7 @@
 //! Builds go side by side where their locks allow it, and so do the test programs: see
 //! [`programs`].
 
+mod handed_out;
 mod programs;
 mod skipped;
 mod supply;
@@ -98,6 +99,7 @@ fn everything(full: bool, tests: &mut Tests) -> Result<()> {
     all.splice(0..0, built);
     step("tests", ALL_TESTS, || tests.side_by_side(all, &[], None))?;
     if full {
+        handed_out::prepare()?;
         let slow = format!("{ALL_TESTS} -- --ignored");
         let built = programs::build(in_workspace(&["test", "--workspace"]))?;
         step("slow tests", &slow, || tests.side_by_side(built, &["--ignored"], None))?;
@@ -160,8 +162,15 @@ pub fn test_versions(full: bool, versions: &[String], arguments: &[OsString]) ->
 
 /// Test programs of `tests/` that start no program of Wireshark's: their results are the same for
 /// every version.
-const WITHOUT_WIRESHARK: [&str; 6] =
-    ["header", "kernel_counters", "kernel_states", "public_api", "threads", "unsafe_page"];
+const WITHOUT_WIRESHARK: [&str; 7] = [
+    "header",
+    "kernel_counters",
+    "kernel_states",
+    "public_api",
+    "threads",
+    "unsafe_page",
+    "windows",
+];
 
 /// The others, as arguments of `cargo test`.
 fn programs_with_wireshark() -> Result<Vec<String>> {

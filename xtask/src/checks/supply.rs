@@ -1,21 +1,17 @@
 //! The dependencies of the workspace: `cargo deny` by the rules in `deny.toml`.
 
 use std::env;
-use std::path::PathBuf;
-use std::process::Stdio;
 
 use anyhow::{Result, bail};
-use testkit::command::{cargo, run, which};
-use testkit::folders::{target_folder, workspace_root};
+use testkit::folders::workspace_root;
 use xshell::{Shell, cmd};
 
-/// The version that is installed if there is none; it takes a few minutes, once.
-const VERSION: &str = "0.20.2";
+use crate::tools::CARGO_DENY;
 
 /// Runs the checks that can be run here, and names those that cannot. In CI, cargo-deny must be
 /// there or be installable.
 pub fn check() -> Result<()> {
-    let program = match find_or_install() {
+    let program = match CARGO_DENY.find_or_install() {
         Ok(program) => program,
         Err(error) if env::var_os("CI").is_some() => return Err(error),
         Err(error) => {
@@ -35,27 +31,4 @@ pub fn check() -> Result<()> {
         bail!("`cargo-deny check advisories`: {}: {}", advisories.status, stderr.trim());
     }
     Ok(())
-}
-
-/// cargo-deny in `PATH`, or the one that was installed below the target folder, now or before.
-fn find_or_install() -> Result<PathBuf> {
-    if let Some(program) = which("cargo-deny") {
-        return Ok(program);
-    }
-    let tools = target_folder()?.join("tools");
-    let program = tools.join("bin/cargo-deny");
-    if !program.is_file() {
-        eprintln!("xtask: installing cargo-deny {VERSION} below {}", tools.display());
-        let mut install = cargo();
-        install.args(["install", "--quiet", "--locked", "cargo-deny", "--version", VERSION]);
-        // It runs for seconds, so minutes of optimising do not pay.
-        install.envs([
-            ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
-            ("CARGO_PROFILE_RELEASE_LTO", "off"),
-            ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-            ("CARGO_PROFILE_RELEASE_DEBUG", "false"),
-        ]);
-        run(install.arg("--root").arg(&tools).stdin(Stdio::null()))?;
-    }
-    Ok(program)
 }

@@ -5,6 +5,8 @@
 //! checked; only the date until which a list calls itself current is not, because mirrors serve old
 //! lists of suites that move.
 
+pub mod unpacked;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -34,7 +36,7 @@ const KEYRINGS: [&str; 2] = [
 ];
 
 /// The URI of the mirror of Debian that this machine is set up with; `None` if it has none.
-pub(super) fn mirror() -> Option<String> {
+pub fn mirror() -> Option<String> {
     which("apt-get")?;
     let mut targets = Command::new("apt-get");
     targets.args(["indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)"]);
@@ -53,14 +55,14 @@ fn main_archive(targets: &str) -> Option<String> {
 }
 
 /// One suite of the archive, with folders of its own for apt.
-pub(super) struct Suite {
+pub struct Suite {
     folder: PathBuf,
 }
 
 impl Suite {
     /// Fetches the package lists of `suites`, and keeps everything in `folder`. Packages may then
     /// come from any of the suites.
-    pub(super) fn open(folder: &Path, mirror: &str, suites: &[&str]) -> Result<Self> {
+    pub fn open(folder: &Path, mirror: &str, suites: &[&str]) -> Result<Self> {
         for name in ["lists/partial", "cache/archives/partial", "preferences.d", "sources.d"] {
             make_folder(&folder.join(name))?;
         }
@@ -88,14 +90,14 @@ impl Suite {
     }
 
     /// The newest version of `package` in the suite.
-    pub(super) fn version(&self, package: &str) -> Result<Option<String>> {
+    pub fn version(&self, package: &str) -> Result<Option<String>> {
         let text = stdout_of(self.apt("apt-cache").args(["policy", package]))?;
         let candidate = text.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
         Ok(candidate.filter(|version| *version != "(none)").map(str::to_owned))
     }
 
     /// Downloads `packages` with all they depend on, and `alone` without; unpacks them into `root`.
-    pub(super) fn unpack(&self, packages: &[&str], alone: &[&str], root: &Path) -> Result<()> {
+    fn unpack(&self, packages: &[&str], alone: &[&str], root: &Path) -> Result<()> {
         let archives = self.folder.join("cache/archives");
         let mut install = self.apt_get();
         install.args(["install", "--download-only", "--yes", "--no-install-recommends"]);

@@ -1,6 +1,11 @@
 //! Archives for users: the plugin for one version of Wireshark, with the profile and the script that
 //! puts both in place (`cargo xtask dist`), and the command (`cargo xtask dist-command`).
 
+pub mod deb;
+mod pages;
+pub mod toolchain;
+pub mod windows;
+
 use std::env::consts::{ARCH, OS};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -50,7 +55,7 @@ pub fn plugins(versions: &[String]) -> Result<Vec<PathBuf>> {
 fn archive_plugin(wireshark: &Wireshark) -> Result<PathBuf> {
     let series = wireshark.series();
     let library = plugin::build(wireshark)?;
-    archive(&format!("tcphs-{VERSION}-wireshark-{series}-{OS}-{ARCH}"), |folder| {
+    archive(&format!("tcphs-{VERSION}-wireshark-{series}-{OS}-{ARCH}"), Kind::TarGz, |folder| {
         assemble(folder, &series, Some(&library))?;
         let shell = Shell::new()?;
         // Symbols would name the folders of this machine, and the identifier depends on them.
@@ -67,44 +72,102 @@ fn archive_plugin(wireshark: &Wireshark) -> Result<PathBuf> {
 
 /// Builds the command and packs it with man pages and completions; the path of the archive.
 pub fn command() -> Result<PathBuf> {
-    let shell = Shell::new()?;
-    shell.change_dir(workspace_root());
-    cmd!(shell, "cargo build --release --package tcphs --features parquet").quiet().run()?;
-    let program = target_folder()?.join("release/tcphs");
-    archive(&format!("tcphs-{VERSION}-{OS}-{ARCH}"), |folder| {
+    let program = build_command()?;
+    archive(&format!("tcphs-{VERSION}-{OS}-{ARCH}"), Kind::TarGz, |folder| {
+        let shell = Shell::new()?;
+        shell.change_dir(workspace_root());
         for file in ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"] {
             shell.copy_file(file, folder)?;
         }
         shell.copy_file(&program, folder)?;
-        let pages = cmd!(shell, "cargo run --quiet --package tcphs --example pages -- {folder}");
-        Ok(pages.quiet().run()?)
+        pages::write(folder, &pages::UNIX)
     })
 }
 
-/// Has `fill` fill a folder, and packs it as `target/dist/NAME.tar.gz`; that path.
-fn archive(name: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+/// Builds the command for this machine; the path of the program.
+fn build_command() -> Result<PathBuf> {
+    let shell = Shell::new()?;
+    shell.change_dir(workspace_root());
+    cmd!(shell, "cargo build --release --package tcphs --features parquet").quiet().run()?;
+    Ok(target_folder()?.join("release/tcphs"))
+}
+
+/// The two kinds of archives.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    TarGz,
+    /// What Windows opens without another program.
+    Zip,
+}
+
+impl Kind {
+    fn ending(self) -> &'static str {
+        match self {
+            Self::TarGz => "tar.gz",
+            Self::Zip => "zip",
+        }
+    }
+
+    /// Packs `work/name` as `archive`. The same files give the same octets.
+    fn pack(self, work: &Path, name: &str, archive: &Path) -> Result<()> {
+        let shell = Shell::new()?;
+        match self {
+            Self::TarGz => {
+                let same_octets = [
+                    "--format=ustar",
+                    "--sort=name",
+                    "--mtime=@0",
+                    "--owner=0",
+                    "--group=0",
+                    "--numeric-owner",
+                    "--mode=u=rwX,go=rX",
+                ];
+                let tar = archive.with_extension("");
+                cmd!(shell, "tar --create {same_octets...} --directory {work} --file {tar} {name}")
+                    .quiet()
+                    .run()?;
+                Ok(cmd!(shell, "gzip --no-name --best {tar}").quiet().run()?)
+            }
+            Self::Zip => {
+                shell.change_dir(work);
+                shell.set_var("TZ", "UTC");
+                let mut files = files_below(&work.join(name))?;
+                files.sort();
+                for file in &files {
+                    fs::set_permissions(file, fs::Permissions::from_mode(0o644)).at(file)?;
+                }
+                let files: Vec<_> =
+                    files.iter().filter_map(|file| file.strip_prefix(work).ok()).collect();
+                // The first moment that a zip can name.
+                cmd!(shell, "touch --date=1980-01-01T00:00:00Z").args(&files).quiet().run()?;
+                // No users, no times of access.
+                Ok(cmd!(shell, "zip -X -9 --quiet {archive} {files...}").quiet().run()?)
+            }
+        }
+    }
+}
+
+/// Every file below `folder`.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).at(folder)?.flatten() {
+        let path = entry.path();
+        if path.is_dir() { files.extend(files_below(&path)?) } else { files.push(path) }
+    }
+    Ok(files)
+}
+
+/// Has `fill` fill a folder, and packs it as `target/dist/NAME.ENDING`; that path.
+fn archive(name: &str, kind: Kind, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let dist = made_folder("dist")?;
-    let archive = dist.join(format!("{name}.tar.gz"));
+    let file = format!("{name}.{}", kind.ending());
+    let archive = dist.join(&file);
     let work = dist.join(format!(".{name}.{}", process::id()));
     let folder = work.join(name);
     let packed = make_folder(&folder).and_then(|()| fill(&folder)).and_then(|()| {
-        let shell = Shell::new()?;
-        let tar = work.join("archive.tar");
-        let same_octets = [
-            "--format=ustar",
-            "--sort=name",
-            "--mtime=@0",
-            "--owner=0",
-            "--group=0",
-            "--numeric-owner",
-            "--mode=u=rwX,go=rX",
-        ];
-        cmd!(shell, "tar --create {same_octets...} --directory {work} --file {tar} {name}")
-            .quiet()
-            .run()?;
-        cmd!(shell, "gzip --no-name --best {tar}").quiet().run()?;
+        kind.pack(&work, name, &work.join(&file))?;
         // Renamed in one step, so that no reader finds an incomplete archive.
-        fs::rename(work.join("archive.tar.gz"), &archive).at(&archive)
+        fs::rename(work.join(&file), &archive).at(&archive)
     });
     let _ = fs::remove_dir_all(&work);
     packed.map(|()| archive)

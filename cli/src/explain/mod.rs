@@ -15,11 +15,12 @@ use dissector_core::connection::{
 use terminal_size::{Width, terminal_size};
 
 use self::causes::Weighed;
-use self::neighbours::{Neighbours, Witnessed};
+pub use self::neighbours::Neighbours;
+use self::neighbours::Witnessed;
 use crate::args::ExplainArgs;
 use crate::counted::{self, Counted, Heard};
 use crate::output::Output;
-use crate::output::page::Page;
+use crate::output::page::{Block, Page};
 use crate::output::style::{FAINT, outcome_style};
 use crate::output::units::duration;
 use crate::reading::input;
@@ -57,9 +58,7 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
         if place > 0 {
             output.text("\n")?;
         }
-        let mut others = neighbours.witness(timeline);
-        others.extend(resets::origin(timeline));
-        others.extend(resets::unasked(timeline));
+        let others = others(timeline, &neighbours);
         let heard =
             counted.as_ref().map(|counted| counted.hear(timeline, timeline.verdict.advice()));
         let found = Found {
@@ -67,7 +66,9 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
             others: &others,
             heard: heard.as_ref(),
         };
-        output.text(&explanation(timeline, &found, &files, drawable, columns))?;
+        let mut page = Page::new(columns);
+        explain(&mut page, timeline, &found, &files, drawable);
+        output.text(&page.finish())?;
     }
     output.flush()?;
     if let Some(note) = timelines.note("explains") {
@@ -75,6 +76,29 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
     }
     ending.report()?;
     Ok(Done::on(arguments.fail_on.is_some() && timelines.failed))
+}
+
+/// The explanation of one connection, for another page: `files` are those of the command line, and
+/// `drawable` says whether they can be read again.
+pub fn blocks(
+    timeline: &Timeline,
+    neighbours: &Neighbours,
+    files: &[&str],
+    drawable: bool,
+) -> Vec<Block> {
+    let others = others(timeline, neighbours);
+    let found = Found { outcome: timeline.verdict.outcome.label(), others: &others, heard: None };
+    let mut page = Page::new(COLUMNS);
+    explain(&mut page, timeline, &found, files, drawable);
+    page.into_blocks()
+}
+
+/// The evidence outside of the connection's own segments.
+fn others(timeline: &Timeline, neighbours: &Neighbours) -> Vec<Witnessed> {
+    let mut others = neighbours.witness(timeline);
+    others.extend(resets::origin(timeline));
+    others.extend(resets::unasked(timeline));
+    others
 }
 
 /// What bears on a connection besides its own packets.
@@ -95,15 +119,14 @@ fn columns(arguments: &ExplainArgs) -> usize {
     }
 }
 
-/// The explanation of one connection, whose number is that in `files`.
-fn explanation(
+/// Writes the explanation of one connection, whose number is that in `files`.
+fn explain(
+    page: &mut Page,
     timeline: &Timeline,
     found: &Found<'_>,
     files: &[&str],
     drawable: bool,
-    columns: usize,
-) -> String {
-    let mut page = Page::new(columns);
+) {
     let outcome = timeline.verdict.outcome;
     let (client, server) = (timeline.client, timeline.server);
     page.title(&format!(
@@ -133,23 +156,23 @@ fn explanation(
     if strays::means(timeline).is_some() {
         // There was no connection to look into.
     } else if !verdict.established {
-        advice(&mut page, outcome.advice(), verdict.cause_evidence, found, &target);
+        advice(page, outcome.advice(), verdict.cause_evidence, found, &target);
     } else if outcome != Outcome::Complete {
         // It came up; its outcome says how much of it was captured.
         let nothing = Found { outcome: outcome.label(), others: &[], heard: None };
-        advice(&mut page, outcome.advice(), EvidenceSet::EMPTY, &nothing, &target);
+        advice(page, outcome.advice(), EvidenceSet::EMPTY, &nothing, &target);
     }
     if let (Some(heard), None) = (found.heard, verdict.advice()) {
-        heard.write(&mut page, outcome.label(), |_| true);
+        heard.write(page, outcome.label(), |_| true);
     }
     if let Some(end) = verdict.end_advice() {
         let open = verdict.close == Close::Open;
         page.heading(if open { "What went wrong" } else { "How it ended" });
         page.paragraph(end.means);
-        advice(&mut page, end, verdict.cause_evidence, found, &target);
+        advice(page, end, verdict.cause_evidence, found, &target);
     }
     if found.heard.is_none() {
-        counted::advise(&mut page, timeline);
+        counted::advise(page, timeline);
     }
 
     page.heading("To look closer");
@@ -165,7 +188,6 @@ fn explanation(
         let command = format!("tcphs ladder --conn {} {}", timeline.id, files.join(" "));
         page.item("as a picture:", &command);
     }
-    page.finish()
 }
 
 /// The causes that the capture leaves, and the checks that help with them.

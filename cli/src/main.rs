@@ -8,6 +8,7 @@ mod journey;
 mod ladder;
 mod output;
 mod reading;
+mod report;
 mod rewrite;
 mod rows;
 mod timeline;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Servers(arguments) => servers::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Compare(arguments) => compare::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
     };
     let failure = match result {

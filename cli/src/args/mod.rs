@@ -4,6 +4,7 @@ mod compare;
 mod explain;
 mod ladder;
 mod points;
+mod report;
 mod rows;
 mod select;
 mod source;
@@ -16,6 +17,7 @@ pub use self::compare::{ClockCorrection, CompareArgs, FailOnWay, MergeArgs};
 pub use self::explain::{CountedOf, ExplainArgs};
 pub use self::ladder::{Drawing, LadderArgs};
 pub use self::points::{AtPoint, PointCounters, PointFiles, PointOptions, SEPARATOR};
+pub use self::report::ReportArgs;
 pub use self::rows::{FailOn, Format, RowArgs};
 pub use self::select::Select;
 pub use self::source::{OneOrMore, Source};
@@ -99,6 +101,9 @@ pub enum Command {
     /// Captures of two points: what was lost, changed or answered in between
     #[command(after_help = compare::COMPARE)]
     Compare(CompareArgs),
+    /// A page for the browser, for people without tcphs: what failed, when, why, and what to do
+    #[command(after_help = report::REPORT)]
+    Report(ReportArgs),
     /// One capture of several points: an interface a point, in order of time
     #[command(after_help = compare::MERGE)]
     Merge(MergeArgs),

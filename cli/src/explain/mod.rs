@@ -49,6 +49,7 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
     };
     let (timelines, ending) =
         timeline::collect(&source, &arguments.select, arguments.max, on_closed)?;
+    neighbours.sort();
     let mut output = Output::open(arguments.output.as_deref())?;
     let columns = columns(arguments);
     let files: Vec<_> = source.files.iter().map(|file| file.to_string_lossy()).collect();

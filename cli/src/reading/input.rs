@@ -125,6 +125,12 @@ impl Input {
 }
 
 impl Ending {
+    /// The parts of the captures that could not be used, as sentences.
+    pub fn problems(&self) -> Vec<String> {
+        let failures = self.failures.iter().map(Failure::to_string);
+        self.warnings.iter().cloned().chain(failures).collect()
+    }
+
     /// Writes to standard error which parts of the captures could not be used.
     pub fn report(mut self) -> Result<(), Failure> {
         self.warnings.iter().for_each(|warning| warn(warning));

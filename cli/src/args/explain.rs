@@ -12,6 +12,7 @@ Examples:
   tcphs explain --conn 3 capture.pcapng
   tcphs explain --failed --max 3 capture.pcapng
   tcphs explain --host 10.0.0.2 --outcome not_accepted capture.pcapng
+  tcphs explain --conn 3 --format markdown --output ticket.md capture.pcapng
   tcphs explain --conn 3 --nstat before.txt after.txt capture.pcapng
   tcphs explain --conn 3 --nstat server=before.txt,after.txt --at client=a.pcap --at server=b.pcap
 
@@ -39,6 +40,10 @@ pub struct ExplainArgs {
     /// The host that the outputs are of; without it, the server, unless they can only be the client's
     #[arg(long, value_enum, requires = "nstat", value_name = "SIDE")]
     pub nstat_of: Option<CountedOf>,
+
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Prose::Text)]
+    pub format: Prose,
 
     /// How many connections to explain at most
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -73,6 +78,16 @@ impl ExplainArgs {
     pub fn outputs_of_points(&self) -> Result<Vec<PointCounters>, String> {
         self.nstat.iter().map(|text| text.to_string_lossy().parse()).collect()
     }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Prose {
+    /// For the terminal
+    Text,
+    /// For a ticket: with the commands as blocks to copy, and the ladder as a Mermaid diagram
+    Markdown,
+    /// For programs: an array with an object a connection, in sections with names that stay
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -14,7 +14,7 @@ use clap::builder::Styles;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use self::compare::{ClockCorrection, CompareArgs, FailOnWay, MergeArgs};
-pub use self::explain::{CountedOf, ExplainArgs};
+pub use self::explain::{CountedOf, ExplainArgs, Prose};
 pub use self::ladder::{Drawing, LadderArgs};
 pub use self::points::{AtPoint, PointCounters, PointFiles, PointOptions, SEPARATOR};
 pub use self::report::ReportArgs;

@@ -17,8 +17,7 @@ use dissector_core::counters::{
 
 use crate::Failure;
 use crate::args::{CountedOf, ExplainArgs};
-use crate::output::page::Page;
-use crate::output::style::FAINT;
+use crate::output::document::{Part, Section};
 use crate::timeline::Timeline;
 
 pub use points::{Tally, Witnesses};
@@ -154,22 +153,28 @@ impl Heard {
 
     /// `outcome` is its label; of the causes that are not listed, only those are told that some counter speaks
     /// for.
-    pub fn write(&self, page: &mut Page, outcome: &str, is_listed: impl Fn(Cause) -> bool) {
-        page.heading(&format!("What the {} kernel counted", self.whose()));
+    pub fn section(&self, outcome: &str, is_listed: impl Fn(Cause) -> bool) -> Section {
+        let mut section =
+            Section::new("counters", format!("What the {} kernel counted", self.whose()));
         if let Some(known) = &self.known {
-            page.paragraph(known);
+            section.paragraph(known);
         }
         let testimony = match &self.result {
             Ok(testimony) => testimony,
-            Err(error) => return page.paragraph(error),
+            Err(error) => {
+                section.paragraph(error);
+                return section;
+            }
         };
         if let Some(reason) = &testimony.not_of_host {
-            return page.paragraph(&format!("They decide nothing: {reason}"));
+            section.paragraph(format!("They decide nothing: {reason}"));
+            return section;
         }
         let matters = |said: &&Said| matters(said, &is_listed);
         let mut told = testimony.said.iter().filter(matters).peekable();
         if told.peek().is_none() {
-            return page.paragraph("No counter of this host tells anything about this connection.");
+            section.paragraph("No counter of this host tells anything about this connection.");
+            return section;
         }
         let mut explained = Vec::new();
         while let Some(said) = told.next() {
@@ -180,18 +185,20 @@ impl Heard {
             while let Some(other) = told.next_if(alike) {
                 subjects.push(subject(other.about, outcome));
             }
-            let counted = match (said.counted, said.counters) {
+            let aside = match (said.counted, said.counters) {
                 (counted, _) if counted.is_empty() || explained.contains(&counted) => String::new(),
                 (counted, [_]) => format!(" It counts {counted}."),
                 (counted, _) => format!(" They count {counted}."),
             };
             explained.push(said.counted);
-            let first = format!("{}, {}:", subjects.join(", "), said.agreement);
-            page.item(&first, &format!("{}{FAINT}{counted}{FAINT:#}", said.sentence));
+            let what = format!("{}, {}:", subjects.join(", "), said.agreement);
+            let text = said.sentence.to_string();
+            section.parts.push(Part::Item { what, text, aside });
         }
         if testimony.said.iter().any(|said| said.agreement != Agreement::Agrees) {
-            page.paragraph(OF_A_WHOLE_HOST);
+            section.paragraph(OF_A_WHOLE_HOST);
         }
+        section
     }
 }
 
@@ -224,22 +231,27 @@ fn subject(about: About, outcome: &str) -> String {
     }
 }
 
-/// How to take the counters, where they could tell.
-pub fn advise(page: &mut Page, timeline: &Timeline) {
+/// How to take the counters, where they could tell; otherwise without parts.
+pub fn advise(timeline: &Timeline) -> Section {
+    let mut section = Section::new("counters", "What the server's kernel can tell");
     let outcome = timeline.verdict.outcome;
     let open = timeline.counts.swallowed > 0;
     if !(can_tell(outcome, Side::Server) || open) {
-        return;
+        return section;
     }
-    page.heading("What the server's kernel can tell");
-    page.paragraph(
+    section.paragraph(
         "Linux counts what a capture only suggests. On the server, take its counters before and after a \
          capture of all its TCP, in the network namespace of the service (a container's: `nsenter -t PID \
          -n COMMAND`; one with a name: `ip netns exec NAME COMMAND`), and let tcphs compare them:",
     );
-    page.command("nstat -az > before; timeout 60 tcpdump -ni any -s 128 -w again.pcap tcp; nstat -az > after");
     let which = if open { "" } else { &format!("--outcome {outcome} ") };
-    page.command(&format!("tcphs explain {which}--nstat before after again.pcap"));
+    for command in [
+        "nstat -az > before; timeout 60 tcpdump -ni any -s 128 -w again.pcap tcp; nstat -az > after",
+        &format!("tcphs explain {which}--nstat before after again.pcap"),
+    ] {
+        section.parts.push(Part::Command { what: String::new(), command: command.to_owned() });
+    }
+    section
 }
 
 /// The differences of two outputs, or why they give none.

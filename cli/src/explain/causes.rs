@@ -6,7 +6,7 @@ use dissector_core::counters::Agreement;
 
 use super::neighbours::Witnessed;
 use crate::counted::Heard;
-use crate::output::page::Page;
+use crate::output::document::{Part, Section};
 
 /// The evidence on the causes of one advice, and the causes that it leaves.
 pub struct Weighed {
@@ -149,38 +149,50 @@ impl Weighed {
         }
     }
 
-    pub fn write(&self, page: &mut Page) {
-        match self.decided {
-            Some(cause) => {
-                page.heading("The cause");
-                page.paragraph(&format!("{}{}", cause.text(), self.note(cause)));
-                self.write_evidence(page, "What shows it:");
+    /// The causes and the evidence on them; without parts if there is none.
+    pub fn section(&self) -> Section {
+        let Some(cause) = self.decided else {
+            let mut section = Section::new("causes", "Likely causes");
+            section.parts.extend(self.causes.iter().map(|weighed| {
+                let references = [self.references(weighed), self.note(weighed.cause)].concat();
+                self.part(weighed.cause, references, false)
+            }));
+            if !section.parts.is_empty() {
+                self.put_evidence(&mut section, "What the capture shows of them:");
             }
-            None if self.causes.is_empty() => {}
-            None => {
-                page.heading("Likely causes");
-                for (number, weighed) in (1..).zip(&self.causes) {
-                    let text = [
-                        weighed.cause.text(),
-                        &self.references(weighed),
-                        &self.note(weighed.cause),
-                    ]
-                    .concat();
-                    page.numbered(number, &text);
-                }
-                self.write_evidence(page, "What the capture shows of them:");
-            }
+            return section;
+        };
+        let mut section = Section::new("causes", "The cause");
+        section.parts.push(self.part(cause, self.note(cause), true));
+        self.put_evidence(&mut section, "What shows it:");
+        section
+    }
+
+    fn part(&self, cause: Cause, references: String, decided: bool) -> Part {
+        let names = |wanted: &dyn Fn(Bearing) -> bool| {
+            let shown = self.shown.iter().map(|(evidence, _)| evidence);
+            let bearing = shown.filter(|evidence| evidence.bearing_on(cause).is_some_and(wanted));
+            bearing.map(|evidence| evidence.label()).collect()
+        };
+        Part::Cause {
+            name: cause.label(),
+            text: cause.text().into(),
+            speaks_for: names(&|it| matches!(it, Bearing::Proves | Bearing::SpeaksFor)),
+            speaks_against: names(&|it| it == Bearing::SpeaksAgainst),
+            references,
+            decided,
         }
     }
 
-    fn write_evidence(&self, page: &mut Page, introduction: &str) {
+    fn put_evidence(&self, section: &mut Section, introduction: &str) {
         if self.shown.is_empty() {
             return;
         }
-        page.paragraph(introduction);
-        for (letter, (_, sentence)) in ('a'..).zip(&self.shown) {
-            let letter = if self.decided.is_some() { "-".into() } else { format!("({letter})") };
-            page.item(&letter, sentence);
+        section.paragraph(introduction);
+        for (letter, (evidence, sentence)) in ('a'..).zip(&self.shown) {
+            let (name, text) = (evidence.label(), sentence.clone());
+            let mark = self.decided.is_none().then_some(letter);
+            section.parts.push(Part::Evidence { mark, name, text });
         }
     }
 

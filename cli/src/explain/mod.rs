@@ -2,6 +2,7 @@
 
 mod causes;
 mod circumstances;
+mod explanation;
 mod narration;
 mod neighbours;
 mod points;
@@ -9,22 +10,17 @@ mod resets;
 mod strays;
 
 use dissector_core::ClosedConnection;
-use dissector_core::connection::{
-    Advice, CheckTarget, Close, EvidenceSet, Outcome, RstReason, Side, State, States, shell_quoted,
-};
+use dissector_core::connection::Outcome;
 use terminal_size::{Width, terminal_size};
 
-use self::causes::Weighed;
+pub use self::explanation::{Explainer, Explanation};
 pub use self::neighbours::Neighbours;
-use self::neighbours::Witnessed;
-use crate::args::ExplainArgs;
-use crate::counted::{self, Counted, Heard};
+use crate::args::{ExplainArgs, Prose};
+use crate::counted::Counted;
 use crate::output::Output;
-use crate::output::page::{Block, Page};
-use crate::output::style::{FAINT, outcome_style};
-use crate::output::units::duration;
+use crate::output::document::{Part, Section};
 use crate::reading::input;
-use crate::timeline::{self, Event, Timeline, labels};
+use crate::timeline;
 use crate::{Done, Failure, warn};
 
 /// Longest lines on a wide terminal: longer ones are hard to read.
@@ -51,26 +47,15 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
         timeline::collect(&source, &arguments.select, arguments.max, on_closed)?;
     neighbours.sort();
     let mut output = Output::open(arguments.output.as_deref())?;
-    let columns = columns(arguments);
     let files: Vec<_> = source.files.iter().map(|file| file.to_string_lossy()).collect();
-    let files: Vec<&str> = files.iter().map(AsRef::as_ref).collect();
-    let drawable = input::can_be_read_again(&source.files);
-    for (place, timeline) in timelines.list.iter().enumerate() {
-        if place > 0 {
-            output.text("\n")?;
-        }
-        let others = others(timeline, &neighbours);
-        let heard =
-            counted.as_ref().map(|counted| counted.hear(timeline, timeline.verdict.advice()));
-        let found = Found {
-            outcome: timeline.verdict.outcome.label(),
-            others: &others,
-            heard: heard.as_ref(),
-        };
-        let mut page = Page::new(columns);
-        explain(&mut page, timeline, &found, &files, drawable);
-        output.text(&page.finish())?;
-    }
+    let explainer = Explainer {
+        files: &files.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+        readable: input::can_be_read_again(&source.files),
+        neighbours: &neighbours,
+        counted: counted.as_ref(),
+    };
+    let explanations = timelines.list.iter().map(|timeline| explainer.explain(timeline));
+    write(&mut output, arguments, explanations)?;
     output.flush()?;
     if let Some(note) = timelines.note("explains") {
         warn(&note);
@@ -79,37 +64,28 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
     Ok(Done::on(arguments.fail_on.is_some() && timelines.failed))
 }
 
-/// The explanation of one connection, for another page: `files` are those of the command line, and
-/// `drawable` says whether they can be read again.
-pub fn blocks(
-    timeline: &Timeline,
-    neighbours: &Neighbours,
-    files: &[&str],
-    drawable: bool,
-) -> Vec<Block> {
-    let others = others(timeline, neighbours);
-    let found = Found { outcome: timeline.verdict.outcome.label(), others: &others, heard: None };
-    let mut page = Page::new(COLUMNS);
-    explain(&mut page, timeline, &found, files, drawable);
-    page.into_blocks()
-}
-
-/// The evidence outside of the connection's own segments.
-fn others(timeline: &Timeline, neighbours: &Neighbours) -> Vec<Witnessed> {
-    let mut others = neighbours.witness(timeline);
-    others.extend(resets::origin(timeline));
-    others.extend(resets::unasked(timeline));
-    others
-}
-
-/// What bears on a connection besides its own packets.
-struct Found<'a> {
-    /// The label of its outcome.
-    outcome: &'a str,
-    /// In other connections.
-    others: &'a [Witnessed],
-    /// In the counters of a host.
-    heard: Option<&'a Heard>,
+fn write(
+    output: &mut Output,
+    arguments: &ExplainArgs,
+    explanations: impl Iterator<Item = Explanation>,
+) -> Result<(), Failure> {
+    let columns = columns(arguments);
+    if arguments.format == Prose::Json {
+        let explanations: Vec<_> = explanations.collect();
+        let json = serde_json::to_string_pretty(&explanations);
+        let json = json.map_err(|error| Failure::Write(error.into()))?;
+        return Ok(output.text(&format!("{json}\n"))?);
+    }
+    for (place, explanation) in explanations.enumerate() {
+        if place > 0 {
+            output.text("\n")?;
+        }
+        output.text(&match arguments.format {
+            Prose::Markdown => explanation.document.markdown(),
+            _ => explanation.document.text(columns),
+        })?;
+    }
+    Ok(())
 }
 
 /// The width of lines.
@@ -120,156 +96,14 @@ fn columns(arguments: &ExplainArgs) -> usize {
     }
 }
 
-/// Writes the explanation of one connection, whose number is that in `files`.
-fn explain(
-    page: &mut Page,
-    timeline: &Timeline,
-    found: &Found<'_>,
-    files: &[&str],
-    drawable: bool,
-) {
-    let outcome = timeline.verdict.outcome;
-    let (client, server) = (timeline.client, timeline.server);
-    page.title(&format!(
-        "Connection {} of {}: {}",
-        timeline.id,
-        input::shown(&timeline.file),
-        labels::addresses(timeline)
-    ));
-    let style = outcome_style(outcome);
-    page.paragraph(&format!("Outcome: {style}{outcome}{style:#}. {}", outcome.doc()));
-
-    page.heading("What happened");
-    for (when, sentence) in narration::sentences(timeline) {
-        page.item(&format!("{FAINT}{when}{FAINT:#}"), &sentence);
-    }
-    page.paragraph(&final_states(timeline));
-
-    let target = CheckTarget::new(client, server, &timeline.file).with_files(files);
-    page.heading("What it means");
-    let no_connection = strays::means(timeline);
-    match no_connection.or_else(|| resets::means(timeline)) {
-        Some(means) => page.paragraph(&means),
-        None => page.paragraph(outcome.advice().means),
-    }
-    circumstances::remarks(timeline).iter().for_each(|remark| page.paragraph(remark));
-    let verdict = &timeline.verdict;
-    if strays::means(timeline).is_some() {
-        // There was no connection to look into.
-    } else if !verdict.established {
-        advice(page, outcome.advice(), verdict.cause_evidence, found, &target);
-    } else if outcome != Outcome::Complete {
-        // It came up; its outcome says how much of it was captured.
-        let nothing = Found { outcome: outcome.label(), others: &[], heard: None };
-        advice(page, outcome.advice(), EvidenceSet::EMPTY, &nothing, &target);
-    }
-    if let (Some(heard), None) = (found.heard, verdict.advice()) {
-        heard.write(page, outcome.label(), |_| true);
-    }
-    if let Some(end) = verdict.end_advice() {
-        let open = verdict.close == Close::Open;
-        page.heading(if open { "What went wrong" } else { "How it ended" });
-        page.paragraph(end.means);
-        advice(page, end, verdict.cause_evidence, found, &target);
-    }
-    if found.heard.is_none() {
-        counted::advise(page, timeline);
-    }
-
-    page.heading("To look closer");
-    if files.len() == 1 {
-        page.item("in Wireshark with tcphs:", &format!("tcphs.conn == {}", timeline.id));
-    }
-    let ip = if client.is_ipv4() { "ip" } else { "ipv6" };
-    let ends = [client, server]
-        .map(|end| format!("{ip}.addr == {} && tcp.port == {}", end.ip(), end.port()));
-    page.item("in any Wireshark:", &ends.join(" && "));
-    if drawable {
-        let files: Vec<_> = files.iter().map(|file| shell_quoted(file)).collect();
-        let command = format!("tcphs ladder --conn {} {}", timeline.id, files.join(" "));
-        page.item("as a picture:", &command);
-    }
-}
-
-/// The causes that the capture leaves, and the checks that help with them.
-fn advice(
-    page: &mut Page,
-    advice: &Advice,
-    evidence: EvidenceSet,
-    found: &Found<'_>,
-    target: &CheckTarget<'_>,
-) {
-    let mut weighed = Weighed::new(advice, evidence, found.others);
-    if let Some(heard) = found.heard {
-        weighed.heed(&[heard], advice);
-        heard.write(page, found.outcome, |cause| weighed.lists(cause));
-    }
-    weighed.write(page);
-    let named = weighed.named();
-    let checks: Vec<_> = advice.checks.iter().filter(|check| check.helps_with(&named)).collect();
-    if !checks.is_empty() {
-        page.heading("What to check next");
-    }
-    for (number, check) in (1..).zip(checks) {
-        page.numbered(number, check.what);
-        if let Some(command) = check.command_line(target) {
-            page.command(&command);
-        }
-    }
-}
-
-/// The states of both sides after the last event.
-fn final_states(timeline: &Timeline) -> String {
-    let state = |states: States| match (states.after(), states.proven()) {
-        (State::Unknown, _) => "a state that the capture does not show".into(),
-        (state, true) => format!("{state}"),
-        (state, false) => format!("{state} (assumed)"),
-    };
-    let times = timeline.events.iter().filter_map(Event::times);
-    let last_ns = times.map(|(_, last_ns)| last_ns).max().unwrap_or(timeline.last_ns);
-    let when = match last_ns.saturating_sub(timeline.first_ns).max(0) as u64 {
-        0 => "Nothing more of it is in the capture".into(),
-        lasted_ns => format!("The last segment came {} after the first", duration(lasted_ns)),
-    };
-    let client = state(timeline.client_state);
-    let server = match timeline.verdict.outcome {
-        _ if timeline.server_state.proven() => {
-            format!(", the server in {}", timeline.server_state.after())
-        }
-        Outcome::NoReply => "; whether the SYN reached the server cannot be seen".into(),
-        Outcome::Unreachable if came_from_server(timeline) => {
-            "; the SYN got as far as the server's address, from which the error comes".into()
-        }
-        Outcome::Unreachable => "; as far as can be seen, the SYN never reached the server".into(),
-        Outcome::Challenged if resets::was_answered(timeline) => {
-            "; what the server held is cleared, if the RST has reached it".into()
-        }
-        Outcome::Challenged => "; the server still holds the older connection".into(),
-        Outcome::NotAccepted if timeline.server_state.after() == State::Established => {
-            ", the server still in SYN-RECEIVED, unless it has accepted the last ACK".into()
-        }
-        _ => format!(", the server in {}", state(timeline.server_state)),
-    };
-    let mut text = format!("{when}: the client is in {client}{server}.");
-    if was_cleared(timeline)
-        && let Some(frame) = timeline.verdict.frames.rst
-    {
-        text.push_str(&format!(
-            " The RST in frame {frame}, which belongs to the next attempt on these ports, cleared it."
-        ));
-    }
-    text
-}
-
-/// Whether an ICMP error about a segment of the client comes from the server's own address.
-fn came_from_server(timeline: &Timeline) -> bool {
-    timeline.events.iter().any(|event| match event {
-        Event::Icmp(error) => error.by_receiver && error.to == Side::Client,
-        _ => false,
-    })
-}
-
-/// Whether the RST of a later connection ended this one.
-fn was_cleared(timeline: &Timeline) -> bool {
-    timeline.verdict.rst_reason == Some(RstReason::HalfOpenDiscovery)
+/// The outcome in a sentence.
+fn outcome_section(outcome: Outcome) -> Section {
+    let mut section = Section::new("outcome", "");
+    section.parts.push(Part::Verdict {
+        of: "Outcome".into(),
+        label: outcome.label(),
+        colour: outcome.colour(),
+        text: outcome.doc().into(),
+    });
+    section
 }

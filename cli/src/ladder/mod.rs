@@ -1,7 +1,7 @@
 //! `tcphs ladder`: a diagram of the segments between client and server, and of their states.
 
-mod mermaid;
-mod points;
+pub mod mermaid;
+pub mod points;
 pub mod svg;
 mod text;
 

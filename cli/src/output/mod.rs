@@ -1,6 +1,7 @@
 //! The output of a command: standard output or a file, written in whole rows.
 
 mod csv;
+pub mod document;
 mod json;
 mod lines;
 mod number;

@@ -5,22 +5,21 @@ use std::collections::HashMap;
 use dissector_core::{FollowEvent, follow_packets};
 
 use super::chunks::{Chunks, Place};
-use super::html::{Escaped, escaped, sections};
+use super::html::{Escaped, escaped, section};
 use super::redact::Redaction;
 use super::survey::Survey;
 use crate::Failure;
 use crate::args::Source;
-use crate::explain;
+use crate::explain::Explainer;
 use crate::ladder::svg;
-use crate::output::page::Block;
+use crate::output::document::Document;
 use crate::reading::input::{Ending, Input};
 use crate::timeline::{Event, Recorder, Timeline};
 
 /// Octets that ladders and explanations may take in the page.
 pub const MOST_OCTETS: usize = 18_000_000;
-/// Sections that come before the ladder: what to do.
-const FIRST: &[&str] =
-    &["What it means", "The cause", "Likely causes", "What to check next", "What went wrong", "How it ended"];
+/// Sections that come before the ladder, by their names, beside the checks: what it is, and what to do.
+const FIRST: &[&str] = &["means", "causes", "end"];
 
 /// The chunks, the place of each connection in them, and the connections that are shown on paper.
 #[derive(Default)]
@@ -74,6 +73,12 @@ pub fn read(source: &Source, wanted: Wanted<'_>) -> Result<(Details, Ending), Fa
     let (mut of_failed, mut of_others) = (Chunks::default(), Chunks::default());
     let mut shown = Vec::new();
     let command: Vec<&str> = files.iter().map(String::as_str).collect();
+    let explainer = Explainer {
+        files: &command,
+        readable: true,
+        neighbours: &survey.neighbours,
+        counted: None,
+    };
     let input = Input::open(source, true)?;
     let on_event = |event: FollowEvent<'_>| {
         match event {
@@ -96,11 +101,12 @@ pub fn read(source: &Source, wanted: Wanted<'_>) -> Result<(Details, Ending), Fa
                 if let Some(redaction) = redaction.as_deref_mut() {
                     redact(&mut timeline, redaction);
                 }
-                let blocks = explain::blocks(&timeline, &survey.neighbours, &command, true);
+                let document = explainer.explain(&timeline).document;
                 let svg = svg::draw(&timeline);
-                chunks.add(id, &detail(&blocks, &svg, 3));
+                chunks.add(id, &detail(&document, &svg, 3));
                 if examples.contains(&id) {
-                    shown.push((id, example(&timeline, &blocks, &svg)));
+                    let ends = format!("{} → {}", timeline.client, timeline.server);
+                    shown.push((id, paper(id, &ends, &document, &svg)));
                 }
             }
             _ => {}
@@ -125,39 +131,38 @@ pub fn redact(timeline: &mut Timeline, redaction: &mut Redaction) {
 }
 
 /// Explanation and ladder of a connection; headings are of this level.
-pub fn detail(blocks: &[Block], svg: &str, level: u8) -> String {
-    let (mut first, mut rest, mut verdict) = (String::new(), String::new(), String::new());
-    for (heading, body) in sections(blocks) {
-        if heading.is_empty() {
-            verdict = body;
+pub fn detail(document: &Document, svg: &str, level: u8) -> String {
+    let [mut verdict, mut first, mut checks, mut rest] = [const { String::new() }; 4];
+    for part in document.sections.iter().filter(|section| section.name != "ladder") {
+        let body = section(part);
+        if part.title.is_empty() {
+            verdict.push_str(&body);
             continue;
         }
-        let to = if FIRST.contains(&&*heading) { &mut first } else { &mut rest };
-        let class = if heading == "What to check next" { " class=\"next\"" } else { "" };
+        let to = match part.name {
+            "checks" => &mut checks,
+            name if FIRST.contains(&name) => &mut first,
+            _ => &mut rest,
+        };
         to.push_str(&format!(
-            "<section{class}><h{level}>{}</h{level}>{body}</section>",
-            Escaped(&heading)
+            "<section class=\"{}\"><h{level}>{}</h{level}>{body}</section>",
+            part.name,
+            Escaped(&part.title)
         ));
     }
     format!(
-        "<div class=\"verdict\">{verdict}</div><div class=\"two\">{first}</div>\
+        "<div class=\"verdict\">{verdict}</div><div class=\"two\"><div>{first}</div><div>{checks}</div></div>\
          <figure class=\"ladder\" tabindex=\"0\" role=\"region\" aria-label=\"Ladder\">{}</figure>{rest}",
         without_style(svg)
     )
 }
 
-/// A connection for paper, and for browsers that run no scripts.
-fn example(timeline: &Timeline, blocks: &[Block], svg: &str) -> String {
-    let ends = format!("{} → {}", timeline.client, timeline.server);
-    paper(timeline.id, &ends, blocks, svg)
-}
-
-/// The same for any connection.
-pub fn paper(conn: u32, ends: &str, blocks: &[Block], svg: &str) -> String {
+/// The same for paper, and for browsers that run no scripts.
+pub fn paper(conn: u32, ends: &str, document: &Document, svg: &str) -> String {
     format!(
         "<article class=\"example\"><h3>Connection {conn}: {}</h3>{}</article>",
         escaped(ends),
-        detail(blocks, svg, 4)
+        detail(document, svg, 4)
     )
 }
 

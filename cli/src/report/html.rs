@@ -9,84 +9,77 @@ use dissector_core::connection::ColourRole;
 use sha2::{Digest, Sha256};
 
 pub use crate::ladder::svg::Escaped;
-use crate::output::page::Block;
+use crate::output::document::{Part, Section};
 
-/// Sections whose items are commands or filters, to be copied.
-const TO_COPY: &str = "To look closer";
-
-/// The blocks of an explanation as sections. Each has a class by its place among those of a page.
-pub fn sections(blocks: &[Block]) -> Vec<(String, String)> {
-    let mut sections: Vec<(String, String)> = Vec::new();
-    let mut writer = Writer::default();
-    for block in blocks {
-        match block {
-            Block::Title(_) => {}
-            Block::Heading(heading) => {
-                writer.end(&mut sections);
-                writer.heading = plain(heading);
-            }
-            block => writer.add(block),
-        }
-    }
-    writer.end(&mut sections);
-    sections
-}
-
-#[derive(Default)]
-struct Writer {
-    heading: String,
-    body: String,
-    /// The list that is open.
-    list: &'static str,
-}
-
-impl Writer {
-    fn add(&mut self, block: &Block) {
-        let body = match block {
-            Block::Title(_) | Block::Heading(_) => return,
-            Block::Paragraph(text) => {
-                self.open("");
-                format!("<p>{}</p>", escaped(text))
-            }
-            Block::Item(first, rest) if self.heading == TO_COPY => {
-                self.open("ul");
-                let rest = if rest.is_empty() { rest.clone() } else { command(rest) };
-                format!("<li>{}{rest}", escaped(first))
-            }
-            Block::Item(first, rest) => {
-                self.open("ul");
-                format!("<li><b>{}</b> {}", escaped(first), escaped(rest))
-            }
-            Block::Numbered(_, text) => {
-                self.open("ol");
-                format!("<li>{}", escaped(text))
-            }
-            Block::Command(text) => command(text),
+/// A section as HTML, without its heading. A diagram is left out: the page has a picture.
+pub fn section(section: &Section) -> String {
+    let (mut body, mut open) = (String::new(), "");
+    for part in &section.parts {
+        let list = match part {
+            Part::Event { .. } | Part::Evidence { .. } | Part::Item { .. } => "ul",
+            Part::Command { .. } | Part::Filter { .. } => "ul",
+            Part::Check { .. } | Part::Cause { decided: false, .. } => "ol",
+            _ => "",
         };
-        self.body.push_str(&body);
+        if list != open {
+            if !open.is_empty() {
+                let _ = write!(body, "</{open}>");
+            }
+            if !list.is_empty() {
+                let _ = write!(body, "<{list}>");
+            }
+            open = list;
+        }
+        write_part(&mut body, part);
     }
+    if !open.is_empty() {
+        let _ = write!(body, "</{open}>");
+    }
+    body
+}
 
-    /// Begins a list of this kind, or none, unless it is open already.
-    fn open(&mut self, list: &'static str) {
-        if self.list == list {
-            return;
+fn write_part(body: &mut String, part: &Part) {
+    let _ = match part {
+        Part::Paragraph { text } => write!(body, "<p>{}</p>", escaped(text)),
+        Part::Verdict { of, label, colour, text } => write!(
+            body,
+            "<p>{}: <span class=\"chip {}\">{label}</span> {}</p>",
+            escaped(of),
+            class(*colour),
+            escaped(text)
+        ),
+        Part::Event { when, text } => {
+            write!(body, "<li><b>{}</b> {}", escaped(when), escaped(text))
         }
-        if !self.list.is_empty() {
-            let _ = write!(self.body, "</{}>", self.list);
+        Part::Cause { text, references, decided: true, .. } => {
+            write!(body, "<p>{}{}</p>", escaped(text), escaped(references))
         }
-        if !list.is_empty() {
-            let _ = write!(self.body, "<{list}>");
+        Part::Cause { text, references, .. } => write!(
+            body,
+            "<li>{}<span class=\"aside\">{}</span>",
+            escaped(text),
+            escaped(references)
+        ),
+        Part::Evidence { mark, text, .. } => {
+            let mark = mark.map_or_else(String::new, |mark| format!("<b>({mark})</b> "));
+            write!(body, "<li>{mark}{}", escaped(text))
         }
-        self.list = list;
-    }
-
-    fn end(&mut self, sections: &mut Vec<(String, String)>) {
-        self.open("");
-        let (heading, body) = (std::mem::take(&mut self.heading), std::mem::take(&mut self.body));
-        if !heading.is_empty() || !body.is_empty() {
-            sections.push((heading, body));
+        Part::Check { text, command: None } => write!(body, "<li>{}", escaped(text)),
+        Part::Check { text, command: Some(line) } => {
+            write!(body, "<li>{}{}", escaped(text), command(line))
         }
-    }
+        Part::Item { what, text, aside } => write!(
+            body,
+            "<li><b>{}</b> {}<span class=\"aside\">{}</span>",
+            escaped(what),
+            escaped(text),
+            escaped(aside)
+        ),
+        Part::Command { what, command: line } | Part::Filter { what, filter: line } => {
+            write!(body, "<li>{}{}", escaped(what), command(line))
+        }
+        Part::Diagram { .. } => Ok(()),
+    };
 }
 
 /// A command or filter, which the page lets one copy.
@@ -181,20 +174,16 @@ mod tests {
 
     #[test]
     fn lists_are_closed_and_texts_escaped() {
-        let blocks = [
-            Block::Title("title".into()),
-            Block::Paragraph("a<b".into()),
-            Block::Heading("What to check next".into()),
-            Block::Numbered(1, "one".into()),
-            Block::Command("ss -ltn '<x>'".into()),
-            Block::Numbered(2, "two".into()),
-            Block::Paragraph("after".into()),
-        ];
-        let sections = sections(&blocks);
-        assert_eq!(sections[0], (String::new(), "<p>a&lt;b</p>".into()));
+        let check = |text: &str, command: Option<&str>| Part::Check {
+            text: text.into(),
+            command: command.map(Into::into),
+        };
+        let mut checks = Section::new("checks", "What to check next");
+        checks.parts = vec![check("a<b", Some("ss -ltn '<x>'")), check("two", None)];
+        checks.paragraph("after");
         assert_eq!(
-            sections[1].1,
-            "<ol><li>one<pre class=\"cmd\" tabindex=\"0\"><code>ss -ltn '&lt;x&gt;'</code></pre>\
+            section(&checks),
+            "<ol><li>a&lt;b<pre class=\"cmd\" tabindex=\"0\"><code>ss -ltn '&lt;x&gt;'</code></pre>\
              <li>two</ol><p>after</p>"
         );
     }

@@ -5,7 +5,7 @@ use dissector_core::counters::Agreement;
 
 use crate::counted::{Heard, Witnesses};
 use crate::journey::Journey;
-use crate::output::page::Page;
+use crate::output::document::{Part, Section};
 
 /// What the counters of one host say.
 pub struct Told {
@@ -46,21 +46,24 @@ pub fn hear(
 
 impl Told {
     /// Of the causes that are not listed, only those are told that some counter speaks for.
-    pub fn write(&self, page: &mut Page, is_listed: impl Fn(Cause) -> bool) {
-        match &self.heard {
-            Ok(heard) => heard.write(page, self.outcome, is_listed),
-            Err((point, unseen)) => {
-                page.heading(&format!("What the {}'s kernel counted", self.side.role()));
-                match unseen {
-                    Some((agreement, words)) => {
-                        page.item(&format!("{}, {agreement}:", self.outcome), words);
-                    }
-                    None => page.paragraph(&format!(
-                        "Nothing of the connection came to {point}: the counters of the host next to it tell \
-                         nothing of it."
-                    )),
-                }
-            }
+    pub fn section(&self, is_listed: impl Fn(Cause) -> bool) -> Section {
+        let (point, unseen) = match &self.heard {
+            Ok(heard) => return heard.section(self.outcome, is_listed),
+            Err(unseen) => unseen,
+        };
+        let title = format!("What the {}'s kernel counted", self.side.role());
+        let mut section = Section::new("counters", title);
+        match unseen {
+            Some((agreement, words)) => section.parts.push(Part::Item {
+                what: format!("{}, {agreement}:", self.outcome),
+                text: words.clone(),
+                aside: String::new(),
+            }),
+            None => section.paragraph(format!(
+                "Nothing of the connection came to {point}: the counters of the host next to it tell nothing \
+                 of it."
+            )),
         }
+        section
     }
 }

@@ -11,14 +11,14 @@ use dissector_core::compare::{Change, Path};
 use dissector_core::connection::{Check, CheckTarget, EvidenceSet, Outcome, Side, shell_quoted};
 
 use super::causes::Weighed;
-use super::columns;
+use super::explanation::{Explanation, ladder_section};
 use crate::args::{ExplainArgs, PointFiles};
 use crate::compare::differences::translated;
 use crate::counted::Witnesses;
 use crate::journey::{self, Journey};
+use crate::ladder::points::mermaid;
 use crate::output::Output;
-use crate::output::page::Page;
-use crate::output::style::{FAINT, colour_style, outcome_style};
+use crate::output::document::{Document, Part, Section};
 use crate::reading::input;
 use crate::reading::points::Points;
 use crate::{Done, Failure, warn};
@@ -32,7 +32,6 @@ pub fn run(arguments: &ExplainArgs, points: &PointFiles) -> Result<Done, Failure
     let (journeys, endings) =
         journey::collect(points, &arguments.select, arguments.max, witnesses.as_mut())?;
     let mut output = Output::open(arguments.output.as_deref())?;
-    let columns = columns(arguments);
     let at: Vec<_> = points
         .options
         .at
@@ -45,12 +44,9 @@ pub fn run(arguments: &ExplainArgs, points: &PointFiles) -> Result<Done, Failure
     let at = at.join(" ");
     let files: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
     let files: Vec<&str> = files.iter().map(AsRef::as_ref).collect();
-    for (place, journey) in journeys.list.iter().enumerate() {
-        if place > 0 {
-            output.text("\n")?;
-        }
-        output.text(&explanation(journey, witnesses.as_ref(), &files, &at, columns))?;
-    }
+    let explanations =
+        journeys.list.iter().map(|it| explanation(it, witnesses.as_ref(), &files, &at));
+    super::write(&mut output, arguments, explanations)?;
     output.flush()?;
     if let Some(note) = journeys.note("explains") {
         warn(&note);
@@ -85,47 +81,88 @@ fn explanation(
     witnesses: Option<&Witnesses>,
     files: &[&str],
     at: &str,
-    columns: usize,
-) -> String {
-    let mut page = Page::new(columns);
+) -> Explanation {
     let names: Vec<_> = journey.stations.iter().map(journey::Station::shown).collect();
     let ends = journey.ends();
     let addresses =
         ends.map_or_else(String::new, |[client, server]| format!(": {client} → {server}"));
-    page.title(&format!("Connection {} at {}{addresses}", journey.conn, names.join(" and ")));
-    if let Some(outcome) = journey.outcome() {
-        let style = outcome_style(outcome);
-        page.paragraph(&format!("Outcome: {style}{outcome}{style:#}. {}", outcome.doc()));
-    }
-    for (place, _, path) in journey.paths() {
-        let style = colour_style(path.colour());
-        let between = format!("Between {} and {}", names[place], names[place + 1]);
-        page.paragraph(&format!("{between}: {style}{path}{style:#}. {}", path.doc()));
-    }
+    let title = format!("Connection {} at {}{addresses}", journey.conn, names.join(" and "));
 
-    page.heading("How sure the clocks are");
-    story::clocks(journey).iter().for_each(|sentence| page.paragraph(sentence));
+    let mut sections = vec![verdicts(journey, &names), clocks(journey), way(journey, &names)];
+    sections.push(ladder_section(mermaid::draw(journey)));
+    let [client, server] = ends.unwrap_or_else(|| [([0, 0, 0, 0], 0).into(); 2]);
+    let file = files.first().copied().unwrap_or_default();
+    let target = CheckTarget::new(client, server, file).with_files(files);
+    advise(&mut sections, journey, witnesses, &target);
 
-    page.heading("What happened on the way");
+    let mut unknown = Section::new("unknown", "What cannot be known");
+    ends::unknown(journey).into_iter().for_each(|sentence| unknown.paragraph(sentence));
+    let mut closer = Section::new("closer", "To look closer");
+    for (what, command) in [
+        ("as a picture:", format!("tcphs ladder --conn {} {at}", journey.conn)),
+        ("all connections:", format!("tcphs compare {at}")),
+        ("both captures in Wireshark:", format!("tcphs merge {at} --output both.pcapng")),
+    ] {
+        closer.parts.push(Part::Command { what: what.into(), command });
+    }
+    sections.extend([unknown, closer]);
+    let outcome = journey.outcome();
+    Explanation {
+        conn: journey.conn,
+        points: journey.stations.iter().map(|station| station.name.clone()).collect(),
+        file: None,
+        client: ends.map(|ends| ends[0]),
+        server: ends.map(|ends| ends[1]),
+        outcome: outcome.map(Outcome::label),
+        failed: outcome.is_some_and(Outcome::failed),
+        document: Document::new(title, sections),
+    }
+}
+
+/// The outcome, and what happened between each two points.
+fn verdicts(journey: &Journey, names: &[String]) -> Section {
+    let mut section =
+        journey.outcome().map_or_else(|| Section::new("outcome", ""), super::outcome_section);
+    section.parts.extend(journey.paths().map(|(place, _, path)| Part::Verdict {
+        of: format!("Between {} and {}", names[place], names[place + 1]),
+        label: path.label(),
+        colour: path.colour(),
+        text: path.doc().into(),
+    }));
+    section
+}
+
+fn clocks(journey: &Journey) -> Section {
+    let mut section = Section::new("clocks", "How sure the clocks are");
+    story::clocks(journey).into_iter().for_each(|sentence| section.paragraph(sentence));
+    section
+}
+
+fn way(journey: &Journey, names: &[String]) -> Section {
+    let mut section = Section::new("happened", "What happened on the way");
     for (_, joined, _) in journey.paths().filter(|(_, joined, _)| !joined.translated.is_empty()) {
         // The second point is the last station, unless the first is nearer the server.
         let second =
             if joined.nearer_client == Some(1) { &names[0] } else { &names[names.len() - 1] };
-        page.paragraph(&format!("At {second}, {}.", translated(joined).join(", and ")));
+        section.paragraph(format!("At {second}, {}.", translated(joined).join(", and ")));
     }
-    proxied::sentences(journey)
-        .iter()
-        .filter(|_| journey.is_proxied())
-        .for_each(|it| page.paragraph(it));
-    for (when, sentence) in story::sentences(journey) {
-        page.item(&format!("{FAINT}{when}{FAINT:#}"), &sentence);
+    if journey.is_proxied() {
+        proxied::sentences(journey).into_iter().for_each(|it| section.paragraph(it));
     }
-    ends::sentences(journey).iter().for_each(|sentence| page.paragraph(sentence));
+    let sentences = story::sentences(journey).into_iter();
+    section.parts.extend(sentences.map(|(when, text)| Part::Event { when, text }));
+    ends::sentences(journey).into_iter().for_each(|sentence| section.paragraph(sentence));
+    section
+}
 
-    let [client, server] = ends.unwrap_or_else(|| [([0, 0, 0, 0], 0).into(); 2]);
-    let file = files.first().copied().unwrap_or_default();
-    let target = CheckTarget::new(client, server, file).with_files(files);
-    page.heading("What it means");
+/// What it means, what the kernels counted, the causes that are left, and what to check.
+fn advise(
+    sections: &mut Vec<Section>,
+    journey: &Journey,
+    witnesses: Option<&Witnesses>,
+    target: &CheckTarget<'_>,
+) {
+    let mut section = Section::new("means", "What it means");
     let mut checks: Vec<&Check> = Vec::new();
     let mut own_check = None;
     for (_, joined, path) in journey.paths() {
@@ -134,67 +171,54 @@ fn explanation(
             true => format!("{} {}", advice.means, ends::NOT_BETWEEN),
             false => advice.means.to_owned(),
         };
-        page.paragraph(&means);
+        section.paragraph(means);
         checks.extend(advice.checks);
         // Those of two connections are no changes.
         let changes = joined.changes.iter().filter(|_| path != Path::Proxied);
         for advice in changes.map(Change::advice) {
-            page.paragraph(advice.means);
+            section.paragraph(advice.means);
             let new = |check: &&Check| !checks.contains(check);
             let new: Vec<_> = advice.checks.iter().filter(new).collect();
             checks.extend(new);
         }
         if let Some(means) = ends::means(journey, joined, path) {
-            page.paragraph(&means);
+            section.paragraph(means);
         }
     }
+    sections.push(section);
     let is_past = |path: Path| matches!(path, Path::Clean | Path::Lossy);
     let all_passed = journey.paths().all(|(_, _, path)| is_past(path));
     let failed = journey.outcome().filter(|it| it.failed() && all_passed);
     let heard = counters::hear(journey, witnesses, failed.map(Outcome::advice));
-    if failed.is_none() {
-        heard.iter().for_each(|it| it.write(&mut page, |_| false));
-    }
-    if let Some(outcome) = failed {
-        let evidence = journey.next_to(Side::Server).map(|it| it.verdict.cause_evidence);
-        let advice = outcome.advice();
-        let weighed = Weighed::new(advice, evidence.unwrap_or(EvidenceSet::EMPTY), &[]);
-        let mut weighed = weighed.without(&ends::excluded(outcome));
-        let told: Vec<_> = heard.iter().filter_map(|it| it.heard.as_ref().ok()).collect();
-        weighed.heed(&told, advice);
-        heard.iter().for_each(|it| it.write(&mut page, |cause| weighed.lists(cause)));
-        weighed.write(&mut page);
-        let named = weighed.named();
-        checks.splice(0..0, advice.checks.iter().filter(|check| check.helps_with(&named)));
-        checks.retain(|check| !check.told_by_points);
-        own_check = ends::firewall_check(outcome);
-    }
-    if !checks.is_empty() || own_check.is_some() {
-        page.heading("What to check next");
-    }
-    let number_of_checks = checks.len();
-    for (number, check) in (1..).zip(checks) {
-        page.numbered(number, check.what);
-        if let Some(command) = check.command_line(&target) {
-            page.command(&command);
+    match failed {
+        None => sections.extend(heard.iter().map(|it| it.section(|_| false))),
+        Some(outcome) => {
+            let evidence = journey.next_to(Side::Server).map(|it| it.verdict.cause_evidence);
+            let advice = outcome.advice();
+            let weighed = Weighed::new(advice, evidence.unwrap_or(EvidenceSet::EMPTY), &[]);
+            let mut weighed = weighed.without(&ends::excluded(outcome));
+            let told: Vec<_> = heard.iter().filter_map(|it| it.heard.as_ref().ok()).collect();
+            weighed.heed(&told, advice);
+            sections.extend(heard.iter().map(|it| it.section(|cause| weighed.lists(cause))));
+            sections.push(weighed.section());
+            let named = weighed.named();
+            checks.splice(0..0, advice.checks.iter().filter(|check| check.helps_with(&named)));
+            checks.retain(|check| !check.told_by_points);
+            own_check = ends::firewall_check(outcome);
         }
     }
-    if let Some((what, command)) = own_check {
-        page.numbered(number_of_checks + 1, what);
-        page.command(command);
-    }
-
-    page.heading("What cannot be known");
-    ends::unknown(journey).iter().for_each(|sentence| page.paragraph(sentence));
-
-    page.heading("To look closer");
-    for (what, command) in [
-        ("as a picture:", format!("tcphs ladder --conn {} {at}", journey.conn)),
-        ("all connections:", format!("tcphs compare {at}")),
-        ("both captures in Wireshark:", format!("tcphs merge {at} --output both.pcapng")),
-    ] {
-        page.item(what, "");
-        page.command(&command);
-    }
-    page.finish()
+    let mut section = Section::new("checks", "What to check next");
+    section.parts.extend(
+        checks.into_iter().map(|check| Part::Check {
+            text: check.what.into(),
+            command: check.command_line(target),
+        }),
+    );
+    section.parts.extend(
+        own_check.map(|(text, command)| Part::Check {
+            text: text.into(),
+            command: Some(command.into()),
+        }),
+    );
+    sections.push(section);
 }

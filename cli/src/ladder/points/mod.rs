@@ -1,6 +1,6 @@
 //! The ladder with several points of capture: a lane for each of them between client and server.
 
-mod mermaid;
+pub mod mermaid;
 mod said;
 pub mod svg;
 mod text;

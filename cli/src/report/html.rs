@@ -17,7 +17,6 @@ pub fn section(section: &Section) -> String {
     for part in &section.parts {
         let list = match part {
             Part::Event { .. } | Part::Evidence { .. } | Part::Item { .. } => "ul",
-            Part::Command { .. } | Part::Filter { .. } => "ul",
             Part::Check { .. } | Part::Cause { decided: false, .. } => "ol",
             _ => "",
         };
@@ -76,7 +75,8 @@ fn write_part(body: &mut String, part: &Part) {
             escaped(aside)
         ),
         Part::Command { what, command: line } | Part::Filter { what, filter: line } => {
-            write!(body, "<li>{}{}", escaped(what), command(line))
+            let what = if what.is_empty() { what.clone() } else { format!("<p>{}</p>", escaped(what)) };
+            write!(body, "{what}{}", command(line))
         }
         Part::Diagram { .. } => Ok(()),
     };
@@ -87,9 +87,18 @@ pub fn command(text: &str) -> String {
     format!("<pre class=\"cmd\" tabindex=\"0\"><code>{}</code></pre>", escaped(text))
 }
 
-/// A text for terminals, escaped for HTML.
+/// A text for terminals, escaped for HTML. What stands between two backticks is code.
 pub fn escaped(text: &str) -> String {
-    Escaped(&plain(text)).to_string()
+    let text = Escaped(&plain(text)).to_string();
+    let mut with_code = String::with_capacity(text.len());
+    let mut rest = &text[..];
+    while let Some((before, after)) = rest.split_once('`') {
+        let Some((code, after)) = after.split_once('`') else { break };
+        let _ = write!(with_code, "{before}<code>{code}</code>");
+        rest = after;
+    }
+    with_code.push_str(rest);
+    with_code
 }
 
 /// A text without its colours.

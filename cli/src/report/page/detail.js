@@ -21,7 +21,7 @@ const copyable = (pre) => {
 };
 
 const describe = (rows, row, table) => {
-  const facts = table.columns.slice(1).flatMap((column) => {
+  const facts = table.columns.filter((column) => !column.titled).flatMap((column) => {
     const text = column.text(row);
     return text === "-" || text === "" ? [] : [make("div", {}, make("dt", {}, column.long || column.name), make("dd", {}, text))];
   });

@@ -7,12 +7,12 @@ const columnsOfConnections = (rows) => {
   const client = (row) => `${rows.hosts[rows.client[row]]}:${rows.port[row]}`;
   const outcome = (row) => meta.outcomes[rows.outcome[row]];
   const columns = [
-    { name: "Conn", number: true, rising: true, text: (row) => String(rows.conn[row]), value: (row) => rows.conn[row] },
+    { name: "Conn", titled: true, number: true, rising: true, text: (row) => String(rows.conn[row]), value: (row) => rows.conn[row] },
     { name: "Time", long: meta.clock ? "Began (UTC)" : "Began", number: true, rising: true, size: "time", text: (row) => moment(rows, rows.time[row]), value: (row) => rows.time[row] },
-    { name: "Client", size: "end", text: client, value: client },
-    { name: "Server", size: "end", text: server, value: server },
-    { name: "Outcome", size: "outcome", text: (row) => outcome(row).label, value: (row) => outcome(row).label, chip: (row) => outcome(row).class },
-    { name: "Cause", size: "cause", text: (row) => (rows.cause[row] < 0 ? "" : rows.causes[rows.cause[row]].replaceAll("_", " ")), value: (row) => (rows.cause[row] < 0 ? "" : rows.causes[rows.cause[row]]) },
+    { name: "Client", titled: true, size: "end", text: client, value: client },
+    { name: "Server", titled: true, size: "end", text: server, value: server },
+    { name: "Outcome", titled: true, size: "outcome", text: (row) => outcome(row).label, value: (row) => outcome(row).label, chip: (row) => outcome(row).class },
+    { name: "Cause", titled: true, size: "cause", text: (row) => (rows.cause[row] < 0 ? "" : rows.causes[rows.cause[row]].replaceAll("_", " ")), value: (row) => (rows.cause[row] < 0 ? "" : rows.causes[rows.cause[row]]) },
     { name: "Set-up", number: true, text: (row) => duration(rows.setup[row]), value: (row) => rows.setup[row] },
     { name: "SYNs", number: true, text: (row) => String(rows.syns[row]), value: (row) => rows.syns[row] },
     { name: "Packets", number: true, text: (row) => String(rows.packets[row]), value: (row) => rows.packets[row] },

@@ -12,6 +12,7 @@ mod report;
 mod rewrite;
 mod rows;
 mod timeline;
+mod triage;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -19,14 +20,20 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Cli, Colour, Command, Format, RowArgs};
+use crate::args::{Cli, Colour, Command, Format, RowArgs, bare};
 use crate::output::RowFormat;
 use crate::reading::{input, interrupt};
 use crate::rewrite::merge;
 use crate::rows::{connections, packets, servers};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match bare::with_command(std::env::args_os().collect()) {
+        Ok(words) => Cli::parse_from(words),
+        Err(neither) => {
+            warn(&neither);
+            return ExitCode::from(2);
+        }
+    };
     match cli.color {
         Colour::Auto => anstream::ColorChoice::Auto,
         Colour::Always => anstream::ColorChoice::Always,
@@ -35,6 +42,7 @@ fn main() -> ExitCode {
     .write_global();
     interrupt::watch();
     let result = match &cli.command {
+        Command::Triage(arguments) => triage::run(arguments),
         Command::Connections(arguments) => connections::run(arguments),
         Command::Packets(arguments) => packets::run(arguments),
         Command::Ladder(arguments) => ladder::run(arguments),

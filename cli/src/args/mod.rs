@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod bare;
 mod compare;
 mod explain;
 mod ladder;
@@ -8,6 +9,7 @@ mod report;
 mod rows;
 mod select;
 mod source;
+mod triage;
 
 use anstyle::{AnsiColor, Style};
 use clap::builder::Styles;
@@ -21,6 +23,7 @@ pub use self::report::ReportArgs;
 pub use self::rows::{FailOn, Format, RowArgs};
 pub use self::select::Select;
 pub use self::source::{OneOrMore, Source};
+pub use self::triage::{Report, TriageArgs};
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -83,6 +86,9 @@ Exit status:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// At first sight: what failed, what it has in common, and what to do first; also `tcphs FILE`
+    #[command(after_help = triage::TRIAGE)]
+    Triage(TriageArgs),
     /// One row per connection: did it come up, and if not, why
     #[command(after_help = rows::CONNECTIONS)]
     Connections(RowArgs),

@@ -123,6 +123,33 @@ impl Weighed {
         });
     }
 
+    /// The cause that stands first, and whether the evidence decides on it.
+    pub fn first(&self) -> Option<(Cause, bool)> {
+        let first = self.causes.first().map(|weighed| (weighed.cause, false));
+        self.decided.map(|cause| (cause, true)).or(first)
+    }
+
+    /// The other causes that are left, in order.
+    pub fn rest(&self) -> impl Iterator<Item = Cause> {
+        let rest = if self.decided.is_some() { 0 } else { self.causes.len() };
+        self.causes.iter().take(rest).skip(1).map(|weighed| weighed.cause)
+    }
+
+    /// The best evidence for a cause: what proves it, then what other connections show; or else what
+    /// excludes other causes.
+    pub fn best_evidence(&self, cause: Cause) -> Option<(Evidence, &str)> {
+        let rank = |evidence: Evidence| match evidence.bearing_on(cause) {
+            Some(Bearing::Proves) => 0,
+            Some(Bearing::SpeaksFor) if evidence.is_of_others() => 1,
+            Some(Bearing::SpeaksFor) => 2,
+            Some(_) => 4,
+            None => 3,
+        };
+        let best = self.shown.iter().filter(|(evidence, _)| rank(*evidence) < 4);
+        best.min_by_key(|(evidence, _)| rank(*evidence))
+            .map(|(evidence, text)| (*evidence, &**text))
+    }
+
     /// Whether the capture or the counters leave the cause.
     pub fn lists(&self, cause: Cause) -> bool {
         self.causes.iter().any(|left| left.cause == cause)

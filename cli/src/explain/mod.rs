@@ -1,5 +1,6 @@
 //! `tcphs explain`: what happened to a connection, what it means, and what to check next.
 
+mod brief;
 mod causes;
 mod circumstances;
 mod explanation;
@@ -13,8 +14,9 @@ use dissector_core::ClosedConnection;
 use dissector_core::connection::Outcome;
 use terminal_size::{Width, terminal_size};
 
+pub use self::brief::{Brief, Explained, brief};
 pub use self::explanation::{Explainer, Explanation};
-pub use self::neighbours::Neighbours;
+pub use self::neighbours::{Neighbour, Neighbours};
 use crate::args::{ExplainArgs, Prose};
 use crate::counted::Counted;
 use crate::output::Output;

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 
-use dissector_core::connection::{Close, Connection, Evidence, Outcome, Seen, Verdict};
+use dissector_core::connection::{
+    Close, Connection, Evidence, EvidenceSet, Outcome, Seen, Verdict,
+};
 
 use crate::output::units::duration;
 use crate::timeline::Timeline;
@@ -22,23 +24,42 @@ const MANY: usize = 3;
 
 /// A closed connection, as far as its neighbours need to know.
 #[derive(Clone, Copy)]
-struct Neighbour {
-    id: u32,
-    client: SocketAddr,
-    server: SocketAddr,
+pub struct Neighbour {
+    pub id: u32,
+    pub client: SocketAddr,
+    pub server: SocketAddr,
     /// The client's initial number, by its SYN.
     isn: Option<u32>,
     /// The highest number that the server acknowledged.
     acknowledged: Option<u32>,
-    outcome: Outcome,
-    came_up: bool,
+    pub outcome: Outcome,
+    pub came_up: bool,
     unused: bool,
     /// TTL of the client's last segment.
     ttl: Option<u8>,
     /// The server sent something.
-    answered: bool,
-    first_ns: i64,
-    last_ns: i64,
+    pub answered: bool,
+    pub first_ns: i64,
+    pub last_ns: i64,
+}
+
+impl Neighbour {
+    pub fn new(connection: &Connection, verdict: &Verdict) -> Self {
+        Self {
+            id: connection.id(),
+            client: connection.client(),
+            server: connection.server(),
+            isn: connection.client_isn().map(|isn| isn.0),
+            acknowledged: connection.acknowledged_by_server().map(|number| number.0),
+            outcome: verdict.outcome,
+            came_up: verdict.established,
+            ttl: connection.client_ttl(),
+            unused: verdict.cause_evidence.contains(Evidence::NoOctet),
+            answered: verdict.seen != Seen::ClientOnly,
+            first_ns: connection.first_ns(),
+            last_ns: connection.last_ns(),
+        }
+    }
 }
 
 /// Evidence in another connection, as a sentence.
@@ -97,23 +118,15 @@ impl Index {
 
 impl Neighbours {
     pub fn add(&mut self, connection: &Connection, verdict: &Verdict) {
+        self.push(Neighbour::new(connection, verdict));
+    }
+
+    /// Remembers one more.
+    pub fn push(&mut self, neighbour: Neighbour) {
         if self.list.len() == MOST {
             self.list.pop_front();
         }
-        self.list.push_back(Neighbour {
-            id: connection.id(),
-            client: connection.client(),
-            server: connection.server(),
-            isn: connection.client_isn().map(|isn| isn.0),
-            acknowledged: connection.acknowledged_by_server().map(|number| number.0),
-            outcome: verdict.outcome,
-            came_up: verdict.established,
-            ttl: connection.client_ttl(),
-            unused: verdict.cause_evidence.contains(Evidence::NoOctet),
-            answered: verdict.seen != Seen::ClientOnly,
-            first_ns: connection.first_ns(),
-            last_ns: connection.last_ns(),
-        });
+        self.list.push_back(neighbour);
         self.index.take();
     }
 
@@ -162,7 +175,13 @@ impl Neighbours {
 
     /// The evidence in the others on the cause of this one.
     pub fn witness(&self, timeline: &Timeline) -> Vec<Witnessed> {
-        let Some(own) = self.index().by_id.get(&timeline.id).map(|place| &self.list[*place]) else {
+        let verdict = &timeline.verdict;
+        self.witness_of(timeline.id, verdict.cause_evidence, verdict.close)
+    }
+
+    /// The same of connection number `id`, given the evidence in its own packets and how it ended.
+    pub fn witness_of(&self, id: u32, evidence: EvidenceSet, close: Close) -> Vec<Witnessed> {
+        let Some(own) = self.index().by_id.get(&id).map(|place| &self.list[*place]) else {
             return Vec::new();
         };
         let mut seen = Vec::new();
@@ -175,7 +194,7 @@ impl Neighbours {
             }
             Outcome::Unreachable => {
                 seen.extend(self.host_answers(own));
-                seen.extend(self.ttls_differ(own, timeline));
+                seen.extend(self.ttls_differ(own, evidence));
             }
             Outcome::Refused => {
                 seen.extend(self.takes_others(own).filter(|_| self.ran_all_the_time(own)));
@@ -189,7 +208,7 @@ impl Neighbours {
                 seen.extend(self.opens_another(own));
                 seen.extend(self.asks_again(own));
             }
-            Outcome::Complete if own.unused && timeline.verdict.close != Close::Open => {
+            Outcome::Complete if own.unused && close != Close::Open => {
                 seen.extend(self.repeats(own));
             }
             _ => {}
@@ -371,8 +390,8 @@ impl Neighbours {
     }
 
     /// The same client sent SYNs to the same server with other TTLs, which ordinary connections do not.
-    fn ttls_differ(&self, own: &Neighbour, timeline: &Timeline) -> Option<Witnessed> {
-        if !timeline.verdict.cause_evidence.contains(Evidence::IcmpTimeExceeded) {
+    fn ttls_differ(&self, own: &Neighbour, evidence: EvidenceSet) -> Option<Witnessed> {
+        if !evidence.contains(Evidence::IcmpTimeExceeded) {
             return None;
         }
         let alike = self.of_client(own).filter(|other| {

@@ -131,6 +131,11 @@ impl Ending {
         self.warnings.iter().cloned().chain(failures).collect()
     }
 
+    /// The same without what the results say themselves: only what could not be read.
+    pub fn report_failures(self) -> Result<(), Failure> {
+        Self { warnings: Vec::new(), ..self }.report()
+    }
+
     /// Writes to standard error which parts of the captures could not be used.
     pub fn report(mut self) -> Result<(), Failure> {
         self.warnings.iter().for_each(|warning| warn(warning));

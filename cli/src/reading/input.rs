@@ -125,10 +125,9 @@ impl Input {
 }
 
 impl Ending {
-    /// The parts of the captures that could not be used, as sentences.
-    pub fn problems(&self) -> Vec<String> {
-        let failures = self.failures.iter().map(Failure::to_string);
-        self.warnings.iter().cloned().chain(failures).collect()
+    /// Why the reading ended early, as sentences.
+    pub fn failures(&self) -> Vec<String> {
+        self.failures.iter().map(Failure::to_string).collect()
     }
 
     /// The same without what the results say themselves: only what could not be read.

@@ -49,7 +49,6 @@ impl Details {
                 }
             }
         }
-        details.examples.sort_unstable_by_key(|(conn, _)| *conn);
         details
     }
 }
@@ -114,6 +113,7 @@ pub fn read(source: &Source, wanted: Wanted<'_>) -> Result<(Details, Ending), Fa
         Ok::<(), Failure>(())
     };
     let ending = input.follow(|captures, options| follow_packets(captures, options, on_event))?;
+    shown.sort_unstable_by_key(|(conn, _)| examples.iter().position(|example| example == conn));
     Ok((Details::new(of_failed, of_others, shown), ending))
 }
 

@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use dissector_core::connection::{Outcome, OutcomeClass};
+use dissector_core::connection::Outcome;
 
 use super::html::{Escaped, class};
 use super::plots::{Clock, day};
 use super::survey::Survey;
 use crate::output::units::{count, duration};
+use crate::triage::Triage;
+
+/// Names of captures that are shown at once.
+const MOST_NAMES: usize = 4;
 
 pub struct Head<'a> {
     pub survey: &'a Survey,
+    pub triage: &'a Triage,
     /// The names of the captures.
     pub files: &'a [&'a str],
     /// The first and the last time.
@@ -22,26 +27,22 @@ pub struct Head<'a> {
 }
 
 impl Head<'_> {
-    /// How many connections there are, how many of these failed, and how many were no attempts.
-    fn numbers(&self) -> (u64, u64, u64) {
-        let all = self.survey.moments.len() as u64;
-        let none = self.survey.moments.iter();
-        let none = none.filter(|moment| moment.outcome.class() == OutcomeClass::NoAttempt).count();
-        (all, self.survey.failed() as u64, none as u64)
-    }
-
     pub fn title(&self) -> String {
         format!("{}: TCP handshakes", self.files.join(", "))
     }
 
     pub fn headline(&self) -> String {
-        match self.numbers() {
-            (0, ..) => "There is no TCP connection in the capture".into(),
-            (1, 0, _) => "The TCP connection did not fail".into(),
-            (all, 0, _) => format!("None of {} TCP connections failed", grouped(all)),
-            (1, ..) => "The TCP connection failed".into(),
-            (all, failed, _) if all == failed => format!("All {} TCP connections failed", grouped(all)),
-            (all, failed, _) => {
+        let counts = &self.triage.counts;
+        let failed = counts.failed;
+        let attempts = failed + counts.came_up + counts.undecided;
+        match (attempts, failed) {
+            _ if counts.connections == 0 => "There is no TCP connection in the capture".into(),
+            (0, _) => "No attempt to open a connection to judge a server by".into(),
+            (1, 0) => "The TCP connection did not fail".into(),
+            (1, _) => "The TCP connection failed".into(),
+            (all, 0) => format!("None of {} TCP connections failed", grouped(all)),
+            (all, failed) if all == failed => format!("All {} TCP connections failed", grouped(all)),
+            (all, failed) => {
                 format!("{} of {} TCP connections failed", grouped(failed), grouped(all))
             }
         }
@@ -54,7 +55,16 @@ impl Head<'_> {
         };
         let files: Vec<_> =
             self.files.iter().map(|file| format!("<bdi>{}</bdi>", Escaped(file))).collect();
-        fact(if files.len() == 1 { "Capture" } else { "Captures" }, &files.join(", "));
+        let names = match files.split_at_checked(MOST_NAMES) {
+            Some((first, rest)) if rest.len() > 1 => format!(
+                "{} <details><summary>and {} more</summary>{}</details>",
+                first.join(", "),
+                rest.len(),
+                rest.join(", ")
+            ),
+            _ => files.join(", "),
+        };
+        fact(if files.len() == 1 { "Capture" } else { "Captures" }, &names);
         let (first_ns, last_ns) = self.clock;
         if let Some(day) = day(first_ns) {
             fact("Begins", &day);
@@ -70,7 +80,8 @@ impl Head<'_> {
     /// What limits the answers of the page.
     pub fn notes(&self) -> String {
         let mut notes = String::new();
-        for problem in self.problems {
+        let limits = self.triage.limits.iter().map(|limit| &limit.text);
+        for problem in self.problems.iter().chain(limits) {
             let _ = write!(notes, "<p class=\"caution\"><bdi>{}</bdi></p>", Escaped(problem));
         }
         notes
@@ -84,9 +95,9 @@ impl Head<'_> {
             by_outcome.entry(key).or_insert((moment.outcome, 0)).1 += 1;
         }
         if by_outcome.is_empty() {
-            return "<p>There is nothing to tell.</p>".into();
+            return String::new();
         }
-        let mut text = String::from("<ul class=\"outcomes\">");
+        let mut text = String::from("<h3>All connections by outcome</h3><ul class=\"outcomes\">");
         for (outcome, number) in by_outcome.values() {
             let _ = write!(
                 text,
@@ -104,10 +115,8 @@ impl Head<'_> {
 
     pub fn time_title(&self) -> String {
         let (first_ns, last_ns) = self.clock;
-        let title = match self.numbers() {
-            (_, 0, _) => "Connections over time",
-            _ => "Failures over time",
-        };
+        let title =
+            if self.survey.failed() == 0 { "Connections over time" } else { "Failures over time" };
         match Clock::new(first_ns, last_ns).is_known() {
             true => format!("{title} (UTC)"),
             false => format!("{title}, since the first one"),
@@ -120,11 +129,11 @@ impl Head<'_> {
         let listed = survey.rows.len() as u64;
         if survey.is_sample() {
             let failed = survey.rows.iter().filter(|row| row.outcome.failed()).count() as u64;
-            let which = match self.numbers() {
-                (_, all, _) if all > failed => {
+            let which = match self.survey.failed() as u64 {
+                all if all > failed => {
                     format!("a sample of {} of {} that failed", grouped(failed), grouped(all))
                 }
-                (_, 0, _) => format!("a sample of {}", grouped(listed)),
+                0 => format!("a sample of {}", grouped(listed)),
                 _ => format!(
                     "all {} that failed, and a sample of {} of the others",
                     grouped(failed),
@@ -204,19 +213,15 @@ pub fn setup(plot: &str) -> String {
     )
 }
 
-/// Failed connections for paper, and for browsers that run no scripts.
-pub fn examples(examples: &[(u32, String)], failed: usize) -> String {
+/// Connections for paper, and for browsers that run no scripts.
+pub fn examples(examples: &[(u32, String)]) -> String {
     if examples.is_empty() {
         return String::new();
     }
-    let number = match examples.len() {
-        all if all == failed => "The connections that failed".into(),
-        some => format!("{some} of the {failed} connections that failed"),
-    };
     let articles: String = examples.iter().map(|(_, article)| article.as_str()).collect();
     format!(
         "<section class=\"without-script on-paper\" aria-labelledby=\"examples-title\">\
-         <h2 id=\"examples-title\">{number}</h2>{articles}</section>"
+         <h2 id=\"examples-title\">Connections to look at</h2>{articles}</section>"
     )
 }
 

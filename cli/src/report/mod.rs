@@ -9,6 +9,7 @@ mod page;
 mod plots;
 mod redact;
 mod survey;
+mod triage;
 
 use std::collections::HashSet;
 use std::io::{IsTerminal, stdout};
@@ -25,6 +26,7 @@ use self::survey::{MOST_ROWS, Row, Survey};
 use crate::args::ReportArgs;
 use crate::output::Output;
 use crate::reading::input::{self, can_be_read_again, shown};
+use crate::triage::{Section, Triage};
 use crate::{Done, Failure};
 
 /// Failed connections that are shown on paper.
@@ -47,18 +49,19 @@ pub fn run(arguments: &ReportArgs) -> Result<Done, Failure> {
     }
     // Opened first, so that a file that cannot be written is reported before anything is read.
     let mut output = Output::open(arguments.output.as_deref())?;
-    let (mut survey, first_ending) = survey::read(&source, &arguments.select)?;
-    let mut problems = first_ending.problems();
     let names: Vec<_> = source.files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
+    let files = if arguments.redact { redact::files(&names) } else { names.clone() };
+    let (mut survey, mut triage, first_ending) = survey::read(&source, &arguments.select, &files)?;
+    let mut problems = first_ending.failures();
     let mut redaction = arguments.redact.then(|| Redaction::new(survey.hosts()));
-    let files = match &mut redaction {
-        None => names.clone(),
-        Some(redaction) => {
-            survey.redact(redaction);
-            redact::files(&names)
+    if let Some(redaction) = &mut redaction {
+        survey.redact(redaction);
+        triage::redact(&mut triage, redaction);
+        for problem in &mut problems {
+            *problem = redaction.text(&redact::without_names(problem, &names, &files));
         }
-    };
-    let examples = examples(&survey.rows);
+    }
+    let examples = examples(&survey.rows, &triage);
     let wanted = Wanted {
         survey: &survey,
         files: &files,
@@ -66,30 +69,35 @@ pub fn run(arguments: &ReportArgs) -> Result<Done, Failure> {
         redaction: redaction.as_mut(),
     };
     let (details, ending) = details::read(&source, wanted)?;
-    if let Some(redaction) = &mut redaction {
-        for problem in &mut problems {
-            *problem = redaction.text(&redact::without_names(problem, &names, &files));
-        }
-    }
     let failed = survey.failed();
-    let page = contents(&survey, &details, &files, &problems, arguments.redact).page();
+    let page = contents(&survey, &triage, &details, &files, &problems, arguments.redact).page();
     output.text(&page)?;
     output.flush()?;
     ending.report()?;
     Ok(Done::on(arguments.fail_on.is_some() && failed > 0))
 }
 
-/// Failed connections that show the most: the first one of each outcome, server and cause.
-fn examples(rows: &[Row]) -> Vec<u32> {
+/// Connections that show the most: the examples of groups, then the first failure of each outcome, server
+/// and cause.
+fn examples(rows: &[Row], triage: &Triage) -> Vec<u32> {
+    let groups = triage.groups.iter().filter(|group| group.section != Section::Pattern);
+    let mut examples: Vec<_> = groups.map(|group| group.example).collect();
     let mut kinds = HashSet::new();
     let failed = rows.iter().filter(|row| row.outcome.failed());
     let (new, again): (Vec<_>, Vec<_>) =
         failed.partition(|row| kinds.insert((row.outcome, row.server, row.cause)));
-    new.into_iter().chain(again).take(MOST_EXAMPLES).map(|row| row.conn).collect()
+    if triage.counts.patterns == 0 {
+        examples.extend(new.into_iter().chain(again).map(|row| row.conn));
+    }
+    let mut seen = HashSet::new();
+    examples.retain(|conn| seen.insert(*conn));
+    examples.truncate(MOST_EXAMPLES);
+    examples
 }
 
 fn contents(
     survey: &Survey,
+    triage: &Triage,
     details: &Details,
     files: &[String],
     problems: &[String],
@@ -100,7 +108,7 @@ fn contents(
     let last_ns = survey.last_ns.unwrap_or(first_ns);
     let clock = Clock::new(first_ns, last_ns);
     let shown_files: Vec<_> = files.iter().map(|file| shown(file)).collect();
-    let head = Head { survey, files: &shown_files, clock: (first_ns, last_ns), problems, redacted };
+    let head = Head { survey, triage, files: &shown_files, clock: (first_ns, last_ns), problems, redacted };
     let setup = plots::setup::plot(&survey.rows, |server| servers.place(server));
     let command = files.iter().map(|file| dissector_core::connection::shell_quoted(file));
     let command = command.map(|file| file.to_string()).collect::<Vec<_>>().join(" ");
@@ -109,13 +117,13 @@ fn contents(
         headline: head.headline(),
         facts: head.facts(),
         notes: head.notes(),
-        triage: head.outcomes(),
+        triage: [triage::section(triage), head.outcomes()].concat(),
         time_title: head.time_title(),
         time: plots::moments::plot(&survey.moments, clock)
             .unwrap_or_else(|| "<p>There is no TCP connection in the capture.</p>".into()),
         setup: setup.map_or_else(String::new, |plot| head::setup(&plot)),
         sample: head.sample(details.places.len()),
-        examples: head::examples(&details.examples, survey.failed()),
+        examples: head::examples(&details.examples),
         terms: head.terms(),
         privacy: head.privacy(),
         meta: json!({
@@ -124,6 +132,7 @@ fn contents(
             "servers": servers.json(),
             "clock": clock.is_known(),
             "days": clock.has_days(),
+            "groups": triage::members(triage),
             "command": format!("tcphs explain --conn {{}} {command}"),
         }),
         rows: chunks::packed(

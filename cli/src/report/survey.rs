@@ -10,6 +10,7 @@ use crate::Failure;
 use crate::args::{Select, Source};
 use crate::explain::Neighbours;
 use crate::reading::input::{Ending, Input};
+use crate::triage::{CaptureFacts, Collector, Record, Triage};
 
 /// Connections that the page lists. Beyond that, it lists those that failed and a sample of the others.
 pub const MOST_ROWS: usize = 100_000;
@@ -119,31 +120,44 @@ struct Made {
     connections: u64,
     neighbours: Neighbours,
     rows: Vec<(Row, Verdict)>,
+    records: Vec<Record>,
 }
 
-/// Reads the captures.
-pub fn read(source: &Source, select: &Select) -> Result<(Survey, Ending), Failure> {
+/// Reads the captures, which are called `files`.
+pub fn read(
+    source: &Source,
+    select: &Select,
+    files: &[String],
+) -> Result<(Survey, Triage, Ending), Failure> {
+    let (mut collector, mut facts) = (Collector::new(), CaptureFacts::default());
     let mut survey = Survey::default();
     let mut connections = 0;
     let make = |closed: ClosedConnection<'_>, made: &mut Made| {
         let (connection, verdict) = (closed.connection, closed.verdict());
         made.connections += 1;
         made.neighbours.add(connection, &verdict);
-        if select.matches(connection, verdict.outcome) {
+        let selected = select.matches(connection, verdict.outcome);
+        made.records.push(Record { selected, ..Record::of(&closed, &verdict) });
+        if selected {
             made.rows.push((Row::new(connection, &verdict), verdict));
         }
     };
     let put = |made: &mut Made| {
         connections += std::mem::take(&mut made.connections);
         survey.neighbours.append(&mut made.neighbours);
+        made.records.drain(..).for_each(|record| collector.put(record));
         made.rows.drain(..).for_each(|(row, verdict)| survey.add(row, &verdict));
-        Ok(())
+        Ok::<_, Failure>(())
     };
     let input = Input::open(source, true)?;
-    let ending = input.follow(|captures, options| follow_map(captures, options, make, put))?;
+    let ending = input.follow(|captures, options| {
+        let summary = follow_map(captures, options, make, put)?;
+        facts = CaptureFacts::of(captures, files);
+        Ok(summary)
+    })?;
     survey.thin_out();
     survey.rows.sort_unstable_by_key(|row| row.conn);
     survey.neighbours.sort();
     select.check_numbers(connections)?;
-    Ok((survey, ending))
+    Ok((survey, collector.finish(facts, files, select), ending))
 }

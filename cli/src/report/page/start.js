@@ -102,7 +102,8 @@ const begin = async () => {
     const words = wordsIn(state.get("q") || "");
     const outcome = state.get("outcome") || "";
     const [failure, server, from, to] = ["failure", "server", "from", "to"].map((key) => (state.has(key) ? Number(state.get(key)) : null));
-    const conns = state.has("conns") ? new Set(state.get("conns").split(",").map(Number)) : null;
+    const group = state.has("group") ? Number(state.get("group")) : null;
+    const conns = group === null ? null : new Set(meta.groups[group - 1]);
     table.filter((row) => {
       const { label, failure: column } = meta.outcomes[rows.outcome[row]];
       return (
@@ -121,7 +122,7 @@ const begin = async () => {
     if (failure !== null) chips.append(chip(meta.failures[failure], "failure"));
     if (server !== null) chips.append(chip(meta.servers.name[server], "server"));
     if (from !== null && to !== null) chips.append(chip(`${moment(rows, Math.max(from, 0)).replace(/\.?0+$/, "")} to ${moment(rows, to).replace(/\.?0+$/, "")}`, "from", "to"));
-    if (conns !== null) chips.append(chip("one group", "conns"));
+    if (group !== null) chips.append(chip(`group ${group}`, "group"));
     chips.querySelectorAll("a").forEach((link) => link.addEventListener("click", () => (keepPlace = true)));
   };
 

@@ -91,12 +91,13 @@ struct Plot {
 }
 
 impl Plot {
+    /// The upper ends of both scales.
     fn most_failed(&self) -> u32 {
-        self.bars.iter().map(Bar::failed).max().unwrap_or(0)
+        round_up(self.bars.iter().map(Bar::failed).max().unwrap_or(0))
     }
 
     fn most(&self) -> u32 {
-        self.bars.iter().map(|bar| bar.all).max().unwrap_or(0)
+        round_up(self.bars.iter().map(|bar| bar.all).max().unwrap_or(0))
     }
 
     fn totals(&self) -> [u64; FAILED] {
@@ -130,7 +131,7 @@ impl Plot {
         let failures = match failed {
             0 => String::new(),
             1 => "<span>1</span><span>0</span>".into(),
-            _ => format!("<span>{failed}</span><span>{}</span><span>0</span>", middle(failed)),
+            _ => format!("<span>{failed}</span><span>{}</span><span>0</span>", failed / 2),
         };
         let upper = if failed > 0 { format!("<div class=\"upper\">{failures}</div>") } else { String::new() };
         format!("<div class=\"scale\" aria-hidden=\"true\">{upper}<div class=\"lower\"><span>{}</span><span>0</span></div></div>", self.most())
@@ -147,7 +148,6 @@ impl Plot {
         if failed > 0 {
             let lines = if failed > 1 { &[0.0, 0.5, 1.0][..] } else { &[0.0, 1.0] };
             for share in lines {
-                let share = if *share == 0.5 { f64::from(middle(failed)) / f64::from(failed) } else { *share };
                 let y = 4.0 + (FAILURES - 4.0) * (1.0 - share);
                 let _ = write!(svg, "<path d=\"M0 {y:.1}h9999\" class=\"grid\"/>");
             }
@@ -255,6 +255,9 @@ impl Plot {
     }
 }
 
-fn middle(most: u32) -> u32 {
-    most.div_ceil(2)
+/// A number to end a scale with, half of which is whole.
+fn round_up(most: u32) -> u32 {
+    let fits = |end: &u32| *end >= most;
+    let ends = (0..9).flat_map(|power| [2_u32, 4, 6, 8, 10].map(|it| it.saturating_mul(10_u32.pow(power))));
+    if most < 2 { most } else { ends.into_iter().find(fits).unwrap_or(most) }
 }

@@ -17,6 +17,7 @@ use terminal_size::{Width, terminal_size};
 pub use self::brief::{Brief, Explained, brief};
 pub use self::explanation::{Explainer, Explanation};
 pub use self::neighbours::{Neighbour, Neighbours};
+pub use self::points::explanation as explanation_of_points;
 use crate::args::{ExplainArgs, Prose};
 use crate::counted::Counted;
 use crate::output::Output;

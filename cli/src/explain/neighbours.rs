@@ -229,7 +229,8 @@ impl Neighbours {
                 && ahead < if same_host { WINDOW } else { 1 }
         };
         let near = |other: &&Neighbour| other.id != own.id && is_near(own, other);
-        if let Some(other) = self.of_client_port(own).filter(near).find(|other| answers(own, other)) {
+        if let Some(other) = self.of_client_port(own).filter(near).find(|other| answers(own, other))
+        {
             let what = match other.outcome {
                 Outcome::UnsolicitedSynAck | Outcome::AbortedByClient => "The SYN/ACK",
                 _ => "A segment",
@@ -472,9 +473,8 @@ fn nearest<'a>(
     matches: impl Fn(&&Neighbour) -> bool,
 ) -> Option<&'a Neighbour> {
     let others = candidates.filter(|other| other.id != own.id).filter(matches);
-    others.min_by_key(|other| {
-        (other.first_ns.saturating_sub(own.first_ns).unsigned_abs(), other.id)
-    })
+    others
+        .min_by_key(|other| (other.first_ns.saturating_sub(own.first_ns).unsigned_abs(), other.id))
 }
 
 /// Whether an attempt may be one of a scan.

@@ -253,7 +253,8 @@ mod tests {
     #[test]
     fn columns_that_move_together_are_stored_once() {
         let mut chunks = Chunks::default();
-        (0..50).for_each(|key| chunks.add(key, &format!("a{} b{} c{}", key * key, key * key + 9, 5)));
+        (0..50)
+            .for_each(|key| chunks.add(key, &format!("a{} b{} c{}", key * key, key * key + 9, 5)));
         let pattern = chunks.waiting.values().flatten().next().expect("a pattern").json();
         assert_eq!(pattern["c"][1], json!([0, 9]));
         assert_eq!(pattern["c"][2], json!("5"));

@@ -35,19 +35,66 @@ impl Texts {
     }
 }
 
+/// The numbers of one server.
+#[derive(Clone, Debug, Default)]
+pub struct ServerNumbers {
+    pub attempts: u32,
+    pub complete: u32,
+    pub failures: [u32; FailureColumn::ALL.len()],
+    pub retries: Option<f64>,
+    pub rtt_ns: Option<u64>,
+    pub slowest_ns: Option<u64>,
+}
+
+impl From<&ServerTally> for ServerNumbers {
+    fn from(tally: &ServerTally) -> Self {
+        Self {
+            attempts: tally.attempts(),
+            complete: tally.complete(),
+            failures: tally.failures(),
+            retries: tally.syn_retries_per_attempt(),
+            rtt_ns: tally.rtt_mean_ns(),
+            slowest_ns: tally.slowest_setup_ns(),
+        }
+    }
+}
+
+impl ServerNumbers {
+    /// Counts a connection of which only the outcome is known.
+    pub fn add(&mut self, outcome: Outcome) {
+        let class = outcome.class();
+        self.attempts += u32::from(class != OutcomeClass::NoAttempt);
+        self.complete += u32::from(class == OutcomeClass::Open);
+        if let OutcomeClass::Failed(column) = class {
+            self.failures[column as usize] += 1;
+        }
+    }
+
+    fn failed(&self) -> u64 {
+        self.failures.iter().map(|number| u64::from(*number)).sum()
+    }
+
+    /// The share that completed the handshake, in per cent with one digit.
+    fn percent(&self) -> f64 {
+        match self.attempts {
+            0 => -1.0,
+            all => (f64::from(self.complete) * 1000.0 / f64::from(all)).round() / 10.0,
+        }
+    }
+}
+
 /// The servers in the order of their table, and the place of each.
 pub struct Servers {
-    pub list: Vec<(SocketAddr, ServerTally)>,
+    list: Vec<(SocketAddr, ServerNumbers)>,
     places: HashMap<SocketAddr, usize>,
 }
 
 impl Servers {
     /// Those that failed most come first.
-    pub fn new(servers: HashMap<SocketAddr, ServerTally>) -> Self {
+    pub fn new(servers: impl IntoIterator<Item = (SocketAddr, ServerNumbers)>) -> Self {
         let mut list: Vec<_> = servers.into_iter().collect();
-        list.sort_by_key(|(server, tally)| {
-            let failed: u64 = tally.failures().iter().map(|number| u64::from(*number)).sum();
-            (std::cmp::Reverse((failed, tally.attempts())), *server)
+        list.sort_by_key(|(server, numbers)| {
+            (std::cmp::Reverse((numbers.failed(), numbers.attempts)), *server)
         });
         let places = (0..).zip(&list).map(|(place, (server, _))| (*server, place)).collect();
         Self { list, places }
@@ -59,34 +106,36 @@ impl Servers {
 
     /// The columns of the table, times in microseconds; -1 is no value.
     pub fn json(&self) -> Value {
-        let column = |value: &dyn Fn(&ServerTally) -> Value| -> Value {
-            self.list.iter().map(|(_, tally)| value(tally)).collect()
+        let column = |value: &dyn Fn(&ServerNumbers) -> Value| -> Value {
+            self.list.iter().map(|(_, numbers)| value(numbers)).collect()
         };
         let failures: Vec<Value> = (0..FailureColumn::ALL.len())
-            .map(|place| column(&|tally| tally.failures()[place].into()))
+            .map(|place| column(&|it| it.failures[place].into()))
             .collect();
-        let percent = |tally: &ServerTally| tally.complete_percent().map_or(-1.0, |it| (it * 10.0).round() / 10.0);
         let retries =
-            |tally: &ServerTally| tally.syn_retries_per_attempt().map_or(-1.0, |it| (it * 100.0).round() / 100.0);
+            |it: &ServerNumbers| it.retries.map_or(-1.0, |it| (it * 100.0).round() / 100.0);
         json!({
             "name": self.list.iter().map(|(server, _)| server.to_string()).collect::<Vec<_>>(),
-            "attempts": column(&|tally| tally.attempts().into()),
-            "percent": column(&|tally| percent(tally).into()),
+            "attempts": column(&|it| it.attempts.into()),
+            "percent": column(&|it| it.percent().into()),
             "failures": failures,
-            "retries": column(&|tally| retries(tally).into()),
-            "rtt": column(&|tally| micros(tally.rtt_mean_ns())),
-            "slowest": column(&|tally| micros(tally.slowest_setup_ns())),
+            "retries": column(&|it| retries(it).into()),
+            "rtt": column(&|it| micros(it.rtt_ns)),
+            "slowest": column(&|it| micros(it.slowest_ns)),
         })
     }
 }
 
-/// The columns of connections that every kind of report has.
+/// The columns of connections.
 pub fn connections(rows: &[Row], servers: &Servers, places: &HashMap<u32, Place>) -> Value {
     let first_ns = rows.iter().map(|row| row.first_ns).min().unwrap_or(0);
-    let (mut hosts, mut causes, mut closes) = (Texts::default(), Texts::default(), Texts::default());
+    let (mut hosts, mut causes, mut closes) =
+        (Texts::default(), Texts::default(), Texts::default());
     let clients: Vec<_> = rows.iter().map(|row| hosts.number(&host(row.client.ip()))).collect();
-    let causes_of: Vec<_> =
-        rows.iter().map(|row| row.cause.map_or(-1, |it| causes.number(it.label()) as i64)).collect();
+    let causes_of: Vec<_> = rows
+        .iter()
+        .map(|row| row.cause.map_or(-1, |it| causes.number(it.label()) as i64))
+        .collect();
     let closes_of: Vec<_> = rows.iter().map(|row| closes.number(&close(row))).collect();
     let since = |ns: i64| ns.saturating_sub(first_ns).div_euclid(1000);
     let column = |value: &dyn Fn(&Row) -> Value| -> Value { rows.iter().map(value).collect() };

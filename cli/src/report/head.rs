@@ -23,7 +23,6 @@ pub struct Head<'a> {
     pub clock: (i64, i64),
     /// What could not be used of the captures.
     pub problems: &'a [String],
-    pub redacted: bool,
 }
 
 impl Head<'_> {
@@ -41,7 +40,9 @@ impl Head<'_> {
             (1, 0) => "The TCP connection did not fail".into(),
             (1, _) => "The TCP connection failed".into(),
             (all, 0) => format!("None of {} TCP connections failed", grouped(all)),
-            (all, failed) if all == failed => format!("All {} TCP connections failed", grouped(all)),
+            (all, failed) if all == failed => {
+                format!("All {} TCP connections failed", grouped(all))
+            }
             (all, failed) => {
                 format!("{} of {} TCP connections failed", grouped(failed), grouped(all))
             }
@@ -148,60 +149,76 @@ impl Head<'_> {
                 count(survey.moments.len() as u64, "connection"),
             );
         }
-        if (explained as u64) < listed {
-            let _ = write!(
-                text,
-                "<p class=\"note\">Ladder and explanation of {} of these {} connections are in this \
-                 page.</p>",
-                grouped(explained as u64),
-                grouped(listed)
-            );
-        }
+        text.push_str(&self::explained(explained, survey.rows.len()));
         text
     }
+}
 
-    pub fn terms(&self) -> String {
-        let mut terms = vec![
-            ("Client, server", "The sender of the first SYN, and the host it was sent to."),
-            (
-                "Handshake",
-                "A connection is opened by three packets: SYN from the client, SYN/ACK from the server, ACK \
-                 from the client. If one is missing, no data can be sent.",
-            ),
-            ("Failed", "The connection did not come up."),
-            (
-                "Set-up time",
-                "From the first SYN to the ACK that completes the handshake, retries included. The \
-                 server's side is the time from SYN to SYN/ACK, the client's that from SYN/ACK to ACK: the \
-                 round trips from where the capture was taken to either end.",
-            ),
-            (
-                "STATE?",
-                "In a ladder: an assumed state. A capture shows that a packet was sent, not that it \
-                 arrived.",
-            ),
-            ("RST", "The packet that refuses a connection, or ends it at once."),
-        ];
-        if self.redacted {
-            terms.push((
-                "240.0.1.1, 2001:db8:…",
-                "Stand-ins for the addresses in the capture, always the same for the same. Those that \
-                 share all but their last number were in one /24, or in one /64 of IPv6.",
-            ));
-        }
-        let mut text = String::from("<dl class=\"terms\">");
-        for (term, meaning) in terms {
-            let _ = write!(text, "<dt>{term}</dt><dd>{meaning}</dd>");
-        }
-        text.push_str("</dl>");
-        text
+/// How many connections have a ladder and an explanation, unless all have.
+pub fn explained(explained: usize, all: usize) -> String {
+    match explained < all {
+        true => format!(
+            "<p class=\"note\">Ladder and explanation of {} of these {} connections are in this page.</p>",
+            grouped(explained as u64),
+            grouped(all as u64)
+        ),
+        false => String::new(),
     }
+}
 
-    pub fn privacy(&self) -> String {
-        match self.redacted {
-            true => "Addresses and names in it are stand-ins; it holds no payload.".into(),
-            false => "It holds no payload but the text of an RST.".into(),
-        }
+/// What the words of the page mean.
+pub fn terms(redacted: bool, points: bool) -> String {
+    let mut terms = vec![
+        ("Client, server", "The sender of the first SYN, and the host it was sent to."),
+        (
+            "Handshake",
+            "A connection is opened by three packets: SYN from the client, SYN/ACK from the server, ACK \
+             from the client. If one is missing, no data can be sent.",
+        ),
+        ("Failed", "The connection did not come up."),
+        (
+            "Set-up time",
+            "From the first SYN to the ACK that completes the handshake, retries included. The \
+             server's side is the time from SYN to SYN/ACK, the client's that from SYN/ACK to ACK: the \
+             round trips from where the capture was taken to either end.",
+        ),
+        (
+            "STATE?",
+            "In a ladder: an assumed state. A capture shows that a packet was sent, not that it \
+             arrived.",
+        ),
+        ("RST", "The packet that refuses a connection, or ends it at once."),
+    ];
+    if points {
+        terms.extend([
+            (
+                "→, ←",
+                "The way to the server, and the way to the client. Losses are counted only where both \
+                 points were capturing.",
+            ),
+            ("Delay", "The least time that a segment was on its way between the points."),
+        ]);
+    }
+    if redacted {
+        terms.push((
+            "240.0.1.1, 2001:db8:…",
+            "Stand-ins for the addresses in the capture, always the same for the same. Those that \
+             share all but their last number were in one /24, or in one /64 of IPv6.",
+        ));
+    }
+    let mut text = String::from("<dl class=\"terms\">");
+    for (term, meaning) in terms {
+        let _ = write!(text, "<dt>{term}</dt><dd>{meaning}</dd>");
+    }
+    text.push_str("</dl>");
+    text
+}
+
+/// What of the captures is in the page.
+pub fn privacy(redacted: bool) -> String {
+    match redacted {
+        true => "Addresses and names in it are stand-ins; it holds no payload.".into(),
+        false => "It holds no payload but the text of an RST.".into(),
     }
 }
 

@@ -75,7 +75,8 @@ fn write_part(body: &mut String, part: &Part) {
             escaped(aside)
         ),
         Part::Command { what, command: line } | Part::Filter { what, filter: line } => {
-            let what = if what.is_empty() { what.clone() } else { format!("<p>{}</p>", escaped(what)) };
+            let what =
+                if what.is_empty() { what.clone() } else { format!("<p>{}</p>", escaped(what)) };
             write!(body, "{what}{}", command(line))
         }
         Part::Diagram { .. } => Ok(()),
@@ -142,7 +143,11 @@ pub fn scoped(style: &str, scope: &str) -> String {
     while let Some((selector, after)) = rest.split_once('{') {
         if let Some(query) = selector.strip_prefix("@media (") {
             let end = after.find("}}").map_or(after.len(), |end| end + 1);
-            let _ = write!(scoped, "@media screen and ({query}{{{}}}", self::scoped(&after[..end], scope));
+            let _ = write!(
+                scoped,
+                "@media screen and ({query}{{{}}}",
+                self::scoped(&after[..end], scope)
+            );
             rest = after.get(end + 1..).unwrap_or_default();
             continue;
         }
@@ -173,7 +178,8 @@ mod tests {
 
     #[test]
     fn rules_hold_below_their_scope() {
-        let style = "text{a:b}.x,.y{c:d}@media (prefers-color-scheme:dark){text{a:c}.x{d:e}}.z{f:g}";
+        let style =
+            "text{a:b}.x,.y{c:d}@media (prefers-color-scheme:dark){text{a:c}.x{d:e}}.z{f:g}";
         assert_eq!(
             scoped(style, ".l"),
             ".l text{a:b}.l .x,.l .y{c:d}\

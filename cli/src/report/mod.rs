@@ -7,6 +7,7 @@ mod head;
 mod html;
 mod page;
 mod plots;
+mod points;
 mod redact;
 mod survey;
 mod triage;
@@ -38,6 +39,9 @@ pub fn run(arguments: &ReportArgs) -> Result<Done, Failure> {
             "a page is for the browser: name a file for it, as in --output report.html".into(),
         ));
     }
+    if let Some(points) = arguments.captures.points() {
+        return points::run(arguments, &points);
+    }
     let source = arguments.captures.source();
     input::keep_apart(arguments.output.as_deref(), &source.files)?;
     if !can_be_read_again(&source.files) {
@@ -49,7 +53,8 @@ pub fn run(arguments: &ReportArgs) -> Result<Done, Failure> {
     }
     // Opened first, so that a file that cannot be written is reported before anything is read.
     let mut output = Output::open(arguments.output.as_deref())?;
-    let names: Vec<_> = source.files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
+    let names: Vec<_> =
+        source.files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
     let files = if arguments.redact { redact::files(&names) } else { names.clone() };
     let (mut survey, mut triage, first_ending) = survey::read(&source, &arguments.select, &files)?;
     let mut problems = first_ending.failures();
@@ -103,12 +108,13 @@ fn contents(
     problems: &[String],
     redacted: bool,
 ) -> Contents {
-    let servers = Servers::new(survey.servers.clone());
+    let servers = survey.servers.iter().map(|(server, tally)| (*server, tally.into()));
+    let servers = Servers::new(servers);
     let first_ns = survey.first_ns().unwrap_or(0);
     let last_ns = survey.last_ns.unwrap_or(first_ns);
     let clock = Clock::new(first_ns, last_ns);
     let shown_files: Vec<_> = files.iter().map(|file| shown(file)).collect();
-    let head = Head { survey, triage, files: &shown_files, clock: (first_ns, last_ns), problems, redacted };
+    let head = Head { survey, triage, files: &shown_files, clock: (first_ns, last_ns), problems };
     let setup = plots::setup::plot(&survey.rows, |server| servers.place(server));
     let command = files.iter().map(|file| dissector_core::connection::shell_quoted(file));
     let command = command.map(|file| file.to_string()).collect::<Vec<_>>().join(" ");
@@ -124,8 +130,8 @@ fn contents(
         setup: setup.map_or_else(String::new, |plot| head::setup(&plot)),
         sample: head.sample(details.places.len()),
         examples: head::examples(&details.examples),
-        terms: head.terms(),
-        privacy: head.privacy(),
+        terms: head::terms(redacted, false),
+        privacy: head::privacy(redacted),
         meta: json!({
             "outcomes": data::outcomes(),
             "failures": data::failures(),

@@ -20,6 +20,7 @@ const columnsOfConnections = (rows) => {
   ];
   if (rows.path) {
     const added = [
+      ...(rows.between ? [{ name: "Between", text: (row) => rows.between[row], value: (row) => rows.between[row] }] : []),
       { name: "Path", size: "outcome", text: (row) => rows.paths[rows.path[row]][0], value: (row) => rows.paths[rows.path[row]][0], chip: (row) => rows.paths[rows.path[row]][1] },
       { name: "Lost →", number: true, text: (row) => (rows.lost[0][row] < 0 ? "-" : String(rows.lost[0][row])), value: (row) => rows.lost[0][row] },
       { name: "Lost ←", number: true, text: (row) => (rows.lost[1][row] < 0 ? "-" : String(rows.lost[1][row])), value: (row) => rows.lost[1][row] },

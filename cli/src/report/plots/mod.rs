@@ -36,7 +36,11 @@ impl Clock {
         let time = Timestamp::from_nanosecond(time_ns.into());
         let (Ok(time), true) = (time, self.is_known()) else {
             let since = time_ns.saturating_sub(self.first_ns) as f64 / SECOND_NS as f64;
-            return if step_ns >= SECOND_NS { format!("{since:.0} s") } else { format!("{since:.3} s") };
+            return if step_ns >= SECOND_NS {
+                format!("{since:.0} s")
+            } else {
+                format!("{since:.3} s")
+            };
         };
         let format = match (self.span_ns >= 2 * NO_CLOCK_NS, step_ns) {
             (true, step_ns) if step_ns >= NO_CLOCK_NS => "%Y-%m-%d",
@@ -51,11 +55,16 @@ impl Clock {
 
 /// The day and time of the first packet; `None` if the capture has no clock.
 pub fn day(time_ns: i64) -> Option<String> {
-    let time = Timestamp::from_nanosecond(time_ns.into()).ok().filter(|_| time_ns >= NO_CLOCK_NS)?;
+    let time =
+        Timestamp::from_nanosecond(time_ns.into()).ok().filter(|_| time_ns >= NO_CLOCK_NS)?;
     Some(time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 /// A share of a whole in per cent, with two digits.
 fn percent(part: f64, whole: f64) -> String {
-    if whole > 0.0 { format!("{:.2}%", (part / whole * 100.0).clamp(0.0, 100.0)) } else { "0%".into() }
+    if whole > 0.0 {
+        format!("{:.2}%", (part / whole * 100.0).clamp(0.0, 100.0))
+    } else {
+        "0%".into()
+    }
 }

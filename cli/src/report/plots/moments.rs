@@ -133,8 +133,15 @@ impl Plot {
             1 => "<span>1</span><span>0</span>".into(),
             _ => format!("<span>{failed}</span><span>{}</span><span>0</span>", failed / 2),
         };
-        let upper = if failed > 0 { format!("<div class=\"upper\">{failures}</div>") } else { String::new() };
-        format!("<div class=\"scale\" aria-hidden=\"true\">{upper}<div class=\"lower\"><span>{}</span><span>0</span></div></div>", self.most())
+        let upper = if failed > 0 {
+            format!("<div class=\"upper\">{failures}</div>")
+        } else {
+            String::new()
+        };
+        format!(
+            "<div class=\"scale\" aria-hidden=\"true\">{upper}<div class=\"lower\"><span>{}</span><span>0</span></div></div>",
+            self.most()
+        )
     }
 
     fn picture(&self) -> String {
@@ -161,7 +168,9 @@ impl Plot {
             let width = percent(0.84, bars);
             let mut inside = String::new();
             let mut y = FAILURES;
-            for (column, number) in bar.failures.iter().enumerate().filter(|(_, number)| **number > 0) {
+            for (column, number) in
+                bar.failures.iter().enumerate().filter(|(_, number)| **number > 0)
+            {
                 let height = (FAILURES - 4.0) * f64::from(*number) / f64::from(failed);
                 y -= height;
                 let _ = write!(
@@ -193,15 +202,25 @@ impl Plot {
         let labels = LABELS.min(self.bars.len() as i64);
         for label in 0..=labels {
             let share = label as f64 / labels as f64;
-            let anchor = ["start", "middle", "end"][if label == 0 { 0 } else if label == labels { 2 } else { 1 }];
-            let time_ns = self.start_ns.saturating_add((share * bars * self.width_ns as f64) as i64);
+            let anchor = ["start", "middle", "end"][if label == 0 {
+                0
+            } else if label == labels {
+                2
+            } else {
+                1
+            }];
+            let time_ns =
+                self.start_ns.saturating_add((share * bars * self.width_ns as f64) as i64);
             let narrow = if label % 2 == 1 && labels > 2 { " wide-only" } else { "" };
             let _ = write!(
                 svg,
                 "<text x=\"{:.2}%\" y=\"{:.1}\" text-anchor=\"{anchor}\" class=\"axis{narrow}\">{}</text>",
                 share * 100.0,
                 height - 6.0,
-                self.clock.shown(time_ns, self.width_ns.min(self.width_ns * self.bars.len() as i64 / labels))
+                self.clock.shown(
+                    time_ns,
+                    self.width_ns.min(self.width_ns * self.bars.len() as i64 / labels)
+                )
             );
         }
         svg.push_str("</svg>");
@@ -224,7 +243,8 @@ impl Plot {
         let kinds = FailureColumn::ALL.iter().zip(bar.failures).filter(|(_, number)| *number > 0);
         let kinds: Vec<_> =
             kinds.map(|(column, number)| format!("{number} {}", column.heading().0)).collect();
-        let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+        let kinds =
+            if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
         let all = count(bar.all.into(), "connection");
         format!("{time}, {width}: {} of {all} failed{kinds}", bar.failed())
     }
@@ -258,6 +278,7 @@ impl Plot {
 /// A number to end a scale with, half of which is whole.
 fn round_up(most: u32) -> u32 {
     let fits = |end: &u32| *end >= most;
-    let ends = (0..9).flat_map(|power| [2_u32, 4, 6, 8, 10].map(|it| it.saturating_mul(10_u32.pow(power))));
+    let ends = (0..9)
+        .flat_map(|power| [2_u32, 4, 6, 8, 10].map(|it| it.saturating_mul(10_u32.pow(power))));
     if most < 2 { most } else { ends.into_iter().find(fits).unwrap_or(most) }
 }

@@ -48,9 +48,9 @@ pub fn plot(rows: &[Row], place: impl Fn(SocketAddr) -> usize) -> Option<String>
         times.server_ns.sort_unstable();
         times.client_ns.sort_unstable();
     }
-    let all = servers.iter().flat_map(|it| {
-        it.server_ns.iter().chain(&it.client_ns).chain([&it.slowest_ns]).copied()
-    });
+    let all = servers
+        .iter()
+        .flat_map(|it| it.server_ns.iter().chain(&it.client_ns).chain([&it.slowest_ns]).copied());
     let (least, most) = all.fold((u64::MAX, 0), |(least, most), ns| (least.min(ns), most.max(ns)));
     if most == 0 {
         return None;
@@ -111,7 +111,10 @@ impl Times {
             if times.len() < MANY {
                 for ns in times {
                     let x = axis.place(*ns);
-                    let _ = write!(svg, "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" class=\"side-{class} dot\"/>");
+                    let _ = write!(
+                        svg,
+                        "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" class=\"side-{class} dot\"/>"
+                    );
                 }
                 continue;
             }
@@ -188,7 +191,8 @@ impl Axis {
     /// In per cent from the left.
     fn share(&self, ns: u64) -> f64 {
         let decades = f64::from(self.to - self.from);
-        (((ns.max(1) as f64).log10() - f64::from(self.from)) / decades * 96.0 + 2.0).clamp(1.0, 98.0)
+        (((ns.max(1) as f64).log10() - f64::from(self.from)) / decades * 96.0 + 2.0)
+            .clamp(1.0, 98.0)
     }
 
     fn place(&self, ns: u64) -> String {
@@ -201,7 +205,10 @@ impl Axis {
 
     fn grid(&self) -> String {
         let lines = self.powers().map(|ns| {
-            format!("<rect x=\"{}\" y=\"0\" width=\"1\" height=\"{LANE}\" class=\"gridline\"/>", self.place(ns))
+            format!(
+                "<rect x=\"{}\" y=\"0\" width=\"1\" height=\"{LANE}\" class=\"gridline\"/>",
+                self.place(ns)
+            )
         });
         lines.collect()
     }
@@ -209,7 +216,13 @@ impl Axis {
     fn labels(&self) -> String {
         let last = self.powers().count() - 1;
         let labels = self.powers().enumerate().map(|(place, ns)| {
-            let anchor = if place == 0 { "start" } else if place == last { "end" } else { "middle" };
+            let anchor = if place == 0 {
+                "start"
+            } else if place == last {
+                "end"
+            } else {
+                "middle"
+            };
             format!(
                 "<text x=\"{}\" y=\"13\" text-anchor=\"{anchor}\" class=\"axis\">{}</text>",
                 self.place(ns),

@@ -350,11 +350,14 @@ impl Report<'_> {
         let failed = conns.values().filter(|failed| **failed).count() as u64;
         let lossy: HashSet<_> =
             self.rows.iter().filter(|row| row.joined.is_lossy()).map(|row| row.conn).collect();
+        let lost = match lossy.len() as u64 {
+            0 => format!("no loss was seen between {names}"),
+            number => format!("segments of {} were lost between {names}", grouped(number)),
+        };
         format!(
-            "{} of {} failed; {} lost segments between {names}",
+            "{} of {} failed; {lost}",
             grouped(failed),
-            count(conns.len() as u64, "TCP connection"),
-            grouped(lossy.len() as u64)
+            count(conns.len() as u64, "TCP connection")
         )
     }
 
@@ -408,7 +411,7 @@ impl Report<'_> {
                 "<article class=\"group {label}\"><h4>{number}. {}, {}: <span class=\"chip {}\">{}</span> \
                  between {}, outcome <span class=\"chip {}\">{}</span></h4><p>{} {}</p>",
                 count(places.len() as u64, "connection"),
-                escaped(&format!("as {client} → {server}")),
+                escaped(&format!("such as {client} → {server}")),
                 class(path.colour()),
                 path.label(),
                 escaped(&between),

@@ -8,6 +8,7 @@ mod journey;
 mod ladder;
 mod output;
 mod reading;
+mod report;
 mod rewrite;
 mod rows;
 mod timeline;
@@ -72,6 +73,7 @@ fn run(command: &Command) -> Result<Done, Failure> {
         Command::Servers(arguments) => servers::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Compare(arguments) => compare::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Merge(arguments) => merge::run(arguments),
         Command::Annotate(arguments) => annotate::run(arguments),
         Command::Watch(arguments) => watch::run(arguments),

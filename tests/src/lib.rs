@@ -1,6 +1,7 @@
 //! How the end-to-end tests run the real tools: tshark with the plugin, the `tcphs` command, and
 //! tcpdump, on the samples and on a corpus of captures where there is one.
 
+pub mod browser;
 pub mod kernel;
 mod passing;
 mod results;

@@ -8,6 +8,7 @@ mod ladder;
 mod moment;
 pub mod palette;
 mod points;
+mod report;
 mod rows;
 mod select;
 mod source;
@@ -26,6 +27,7 @@ pub use self::explain::{CountedOf, ExplainArgs, Prose};
 pub use self::ladder::{Drawing, LadderArgs};
 pub use self::moment::Moment;
 pub use self::points::{AtPoint, PointCounters, PointFiles, PointOptions, SEPARATOR};
+pub use self::report::ReportArgs;
 pub use self::rows::{
     ConnectionArgs, FailOn, Format, PacketArgs, RowArgs, ServerArgs, ServerOrder, TimeShown,
     Timestamps,
@@ -121,6 +123,9 @@ pub enum Command {
     /// Captures of two points: what was lost, changed or answered in between
     #[command(after_help = compare::COMPARE)]
     Compare(CompareArgs),
+    /// A page for the browser, for people without tcphs: what failed, when, why, and what to do
+    #[command(after_help = report::REPORT)]
+    Report(ReportArgs),
     /// One capture of several points: an interface a point, in order of time
     #[command(after_help = compare::MERGE)]
     Merge(MergeArgs),
@@ -146,6 +151,7 @@ impl Command {
             Self::Ladder(ladder) => Some((&mut ladder.select, ladder.captures.of_one_clock())),
             Self::Explain(explain) => Some((&mut explain.select, explain.captures.of_one_clock())),
             Self::Compare(compare) => Some((&mut compare.select, compare.points.of_one_clock())),
+            Self::Report(report) => Some((&mut report.select, report.captures.of_one_clock())),
             Self::Annotate(annotate) => Some((&mut annotate.select, annotate.files.clone())),
             Self::Watch(watch) => Some((&mut watch.select, vec![watch.file.clone()])),
             Self::Merge(_) => None,

@@ -10,17 +10,12 @@ use super::table::COLUMNS;
 use crate::output::style::STRONG;
 use crate::output::units::{count, duration};
 
-/// `given` are the names in the order in which they were given, `names` in that of the way.
-pub fn text(
-    [given, names]: [&[String]; 2],
-    comparisons: &[Comparison],
-    pairings: &[Pairing<'_>],
-    columns: Option<usize>,
-) -> String {
+/// The lines as text of so many columns.
+pub fn text(names: &[String], lines: &[(String, String)], columns: Option<usize>) -> String {
     let mut text = String::new();
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let width = longest.clamp(6, 24);
-    let mut line = |title: &str, rest: &str| {
+    for (title, rest) in lines {
         let indent = " ".repeat(width + 2);
         let options = textwrap::Options::new(columns.unwrap_or(COLUMNS).max(width + 30))
             .initial_indent(&indent)
@@ -32,7 +27,7 @@ pub fn text(
         if title.chars().count() + 2 + first > columns {
             let _ = writeln!(text, "{STRONG}{title}{STRONG:#}");
             wrapped.iter().for_each(|line| text.push_str(&format!("{line}\n")));
-            return;
+            continue;
         }
         for (place, line) in wrapped.iter().enumerate() {
             let _ = match place {
@@ -40,7 +35,19 @@ pub fn text(
                 _ => writeln!(text, "{line}"),
             };
         }
-    };
+    }
+    text
+}
+
+/// The lines, each with its title. `given` are the names in the order in which they were given, `names` in
+/// that of the way.
+pub fn lines(
+    [given, names]: [&[String]; 2],
+    comparisons: &[Comparison],
+    pairings: &[Pairing<'_>],
+) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    let mut line = |title: &str, rest: &str| lines.push((title.to_owned(), rest.to_owned()));
     for (place, (comparison, pairing)) in comparisons.iter().zip(pairings).enumerate() {
         let [first, second] = comparison.coverage();
         if place == 0 {
@@ -74,7 +81,7 @@ pub fn text(
         clocks.for_each(|more| line("", &more));
         line("Joined", &format!("{between}{}", pairing.text()));
     }
-    text
+    lines
 }
 
 /// `12 connections, captured from 2026-01-02 10:00:00.000 UTC for 13.2 s`

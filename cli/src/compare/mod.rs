@@ -6,7 +6,7 @@ pub mod differences;
 pub mod head;
 pub mod numbers;
 pub mod order;
-mod pairing;
+pub mod pairing;
 pub mod reading;
 mod row;
 pub mod table;
@@ -79,7 +79,8 @@ pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
         Sink::Rows(rows) => rows.finish()?,
         Sink::Table(mut output) => {
             lines.sort_by_key(|line| (line.conn, line.pair));
-            let head = head::text([&given, &names], &comparisons, &pairings, output.columns());
+            let head = head::lines([&given, &names], &comparisons, &pairings);
+            let head = head::text(&names, &head, output.columns());
             let table = table::text(&names, &lines, output.columns());
             output.text(&format!("{head}\n{table}"))?;
             if let Some(witnesses) = &witnesses {
@@ -142,15 +143,19 @@ impl<'n> Made<'n> {
 }
 
 /// The points, and the comparison of each with the next one.
-struct Compared {
+pub struct Compared {
     /// Their names in the order in which they were given, and in that of the way.
-    given: Vec<String>,
-    names: Vec<String>,
-    comparisons: Vec<Comparison>,
-    endings: Vec<Ending>,
+    pub given: Vec<String>,
+    pub names: Vec<String>,
+    pub comparisons: Vec<Comparison>,
+    pub endings: Vec<Ending>,
 }
 
-fn compare_points(points: &Points, witnesses: Option<&mut Witnesses>) -> Result<Compared, Failure> {
+/// Reads the points, and compares each with the next one.
+pub fn compare_points(
+    points: &Points,
+    witnesses: Option<&mut Witnesses>,
+) -> Result<Compared, Failure> {
     match points {
         Points::Captures(points) => {
             let wants_tally = |point| witnesses.as_ref().is_some_and(|it| it.at(point).is_some());

@@ -16,6 +16,7 @@ use dissector_core::connection::Outcome;
 pub use self::brief::{Brief, Explained, brief};
 pub use self::explanation::{Explainer, Explanation};
 pub use self::neighbours::{Neighbour, Neighbours};
+pub use self::points::explanation as explanation_of_points;
 use crate::args::{ExplainArgs, Prose};
 use crate::counted::Counted;
 use crate::output::Output;
@@ -46,6 +47,7 @@ pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
     };
     let (timelines, ending) =
         timeline::collect(&source, &arguments.select, arguments.max, on_closed)?;
+    neighbours.sort();
     let mut output = Output::open(arguments.output.as_deref())?;
     let files: Vec<_> = source.files.iter().map(|file| file.to_string_lossy()).collect();
     let explainer = Explainer {

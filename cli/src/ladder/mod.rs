@@ -2,7 +2,7 @@
 
 pub mod mermaid;
 pub mod points;
-mod svg;
+pub mod svg;
 mod text;
 
 use crate::args::{Drawing, LadderArgs};
@@ -11,6 +11,11 @@ use crate::output::time::Times;
 use crate::reading::input;
 use crate::timeline;
 use crate::{Done, Failure, warn};
+
+/// The rules of all pictures, for pages that hold several.
+pub fn style() -> String {
+    [svg::STYLE, points::STYLE].concat()
+}
 
 pub fn run(arguments: &LadderArgs) -> Result<Done, Failure> {
     if let Some(points) = arguments.captures.points() {

@@ -169,6 +169,11 @@ impl Ending {
         self.failures.iter().any(|failure| matches!(failure, Failure::Interrupted))
     }
 
+    /// Why the reading ended early, as sentences.
+    pub fn failures(&self) -> Vec<String> {
+        self.failures.iter().map(Failure::to_string).collect()
+    }
+
     /// The same without what the results say themselves: only what could not be read.
     pub fn report_failures(self) -> Result<(), Failure> {
         Self { warnings: Vec::new(), ..self }.report()

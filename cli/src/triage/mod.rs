@@ -24,8 +24,7 @@ use terminal_size::{Width, terminal_size};
 pub use self::capture::CaptureFacts;
 pub use self::collector::Collector;
 pub use self::record::Record;
-#[allow(unused_imports, reason = "other commands show it")]
-pub use self::result::Triage;
+pub use self::result::{Group, Section, Triage};
 use crate::args::{Report, TriageArgs};
 use crate::output::Output;
 use crate::reading::input::{self, Input};

@@ -171,7 +171,8 @@ impl Triage {
         text
     }
 
-    fn heading(&self, section: Section) -> String {
+    /// The heading of a section.
+    pub fn heading(&self, section: Section) -> String {
         let counts = &self.counts;
         match section {
             Section::Failed => {

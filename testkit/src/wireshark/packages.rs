@@ -105,6 +105,9 @@ pub const LIBPCAP: Need = Need {
 /// The end-to-end tests compare with it.
 pub const TCPDUMP: Need = Need::program("tcpdump", "tcpdump", "tcpdump");
 
+/// The page of `tcphs report` is opened in it.
+pub const CHROMIUM: Need = Need::program("chromium", "chromium", "chromium");
+
 /// Counts instructions.
 pub const VALGRIND: Need = Need::program("valgrind", "valgrind", "valgrind");
 

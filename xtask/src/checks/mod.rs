@@ -21,7 +21,7 @@ use testkit::command::{cannot_run, cargo, run, succeeds};
 use testkit::folders::{At, BUILT_VARIABLE, target_folder, workspace_root};
 use testkit::wireshark::fetch::{self, Provided};
 use testkit::wireshark::packages::{
-    self, LIBPCAP, Need, PLUGIN_BUILD, TCPDUMP, TSHARK, VALGRIND, WINDOW_TESTS,
+    self, CHROMIUM, LIBPCAP, Need, PLUGIN_BUILD, TCPDUMP, TSHARK, VALGRIND, WINDOW_TESTS,
 };
 use testkit::wireshark::{VERSION_VARIABLE, Wireshark, plugin};
 
@@ -41,7 +41,7 @@ const ALL_TESTS: &str = "cargo test --workspace";
 pub fn test(full: bool, arguments: &[OsString]) -> Result<()> {
     let mut needs: Vec<&Need> = PLUGIN_BUILD.iter().chain([&TSHARK, &TCPDUMP, &LIBPCAP]).collect();
     if full {
-        needs.push(&VALGRIND);
+        needs.extend([&VALGRIND, &CHROMIUM]);
     }
     packages::ensure(needs)?;
     // The window is tested where it can be had; in CI it must be.

@@ -76,7 +76,8 @@ fn witnesses(arguments: &ExplainArgs, points: &Points) -> Result<Option<Witnesse
     Witnesses::read(&named, &names).map(Some)
 }
 
-fn explanation(
+/// The explanation of a connection; `at` are the points as the command line names them.
+pub fn explanation(
     journey: &Journey,
     witnesses: Option<&Witnesses>,
     files: &[&str],

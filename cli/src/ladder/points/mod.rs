@@ -2,9 +2,10 @@
 
 pub mod mermaid;
 mod said;
-mod svg;
+pub mod svg;
 mod text;
 
+pub use self::svg::LANES as STYLE;
 use crate::args::{Drawing, LadderArgs, PointFiles};
 use crate::output::Output;
 use crate::output::time::Times;

@@ -39,7 +39,7 @@ const SLANT: f64 = 14.0;
 const SMALL_SLANT: f64 = 3.0;
 
 /// The lanes of points, and numbers on them.
-const LANES: &str = "\
+pub const LANES: &str = "\
 .lane{stroke:#8c959f;stroke-width:1.2;fill:none}\
 .frame{fill:#ffffff;stroke:#8c959f}\
 .device{fill:#57606a}\

@@ -44,7 +44,7 @@ fn started_and_stopped() {
         drop(client);
         drop(server);
     };
-    let steps = ["1/3 SYN [S] ", "2/3 SYN/ACK [S.] ", "3/3 ACK [.] "];
+    let steps = ["1/3 SYN | ", "2/3 SYN/ACK | ", "3/3 ACK | "];
     wait_until("a handshake as it happens", || {
         talk();
         let rows = window.program().find("tree", "Packet list").map(|list| list.rows());

@@ -183,7 +183,7 @@ fn compare_points(points: &Points, witnesses: Option<&mut Witnesses>) -> Result<
             Ok(Compared { names: given.clone(), given, comparisons, endings })
         }
         Points::Interfaces(files) => {
-            let source = Source { files: files.clone(), threads: None };
+            let source = Source { files: files.clone(), names: false, threads: None };
             let mut observed = Vec::new();
             let ending =
                 Input::open(&source, true)?.by_interface().follow(|captures, options| {

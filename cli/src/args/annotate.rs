@@ -38,6 +38,6 @@ pub struct AnnotateArgs {
 impl AnnotateArgs {
     /// The captures.
     pub fn source(&self) -> Source {
-        Source { files: self.files.clone(), threads: None }
+        Source { files: self.files.clone(), threads: None, names: false }
     }
 }

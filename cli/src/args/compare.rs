@@ -11,24 +11,28 @@ use super::{Format, PointCounters, PointFiles, Select};
 pub const COMPARE: &str = "\
 Examples:
   tcphs compare client.pcapng server.pcapng
-  tcphs compare --at client=a1.pcap.gz --at client=a2.pcap.gz --at server=b.pcap
+  tcphs compare --at client=a1.pcap.gz --at client=a2.pcap --at server=b.pcap
   tcphs compare --by-interface firewall.pcapng
   tcphs compare --path syn_lost --path synack_lost client.pcapng server.pcapng
-  tcphs compare --format jsonl client.pcapng server.pcapng | jq 'select(.lost_to_server > 0)'
-  tcphs compare --fail-on lost client.pcapng server.pcapng || echo 'something was lost'
+  tcphs compare --format jsonl client.pcapng server.pcapng |
+    jq 'select(.lost_to_server > 0)'
+  tcphs compare --fail-on lost client.pcapng server.pcapng || echo 'lost'
   tcphs compare --nstat server=before.txt,after.txt client.pcapng server.pcapng
 
-The clocks of the points may be hours apart: how far is found out from the segments that both
-have seen. → is the way to the server, ← the way to the client. Losses are counted only where both
-points were capturing; `-` says that they cannot be counted.";
+The clocks of the points may be hours apart: how far is found out from the
+segments that both have seen. → is the way to the server, ← the way to the
+client. Losses are counted only where both points were capturing; `-` says that
+they cannot be counted.";
 
 pub const MERGE: &str = "\
 Examples:
   tcphs merge client.pcap server.pcap --output both.pcapng
-  tcphs merge --at client=a1.pcap.gz --at client=a2.pcap.gz --at server=b.pcap -o both.pcapng
+  tcphs merge --at client=a1.pcap --at client=a2.pcap --at server=b.pcap \\
+    -o both.pcapng
 
-The output is a pcapng file. Each point is an interface of it; one with several interfaces has one
-of each, named POINT/INTERFACE. Frames, their comments and their other options are as they were.";
+The output is a pcapng file. Each point is an interface of it; one with several
+interfaces has one of each, named POINT/INTERFACE. Frames, their comments and
+their other options are as they were.";
 
 fn path_parser() -> impl TypedValueParser<Value = Path> {
     let labels = Path::ALL.iter().map(|path| path.label());
@@ -50,19 +54,24 @@ pub struct CompareArgs {
 
     /// What the kernel of the host next to a point counted: two outputs of `nstat -az` on it, from before and
     /// after the capture, as in server=before.txt,after.txt; repeat it for the other end
-    #[arg(long, value_name = "NAME=BEFORE,AFTER", conflicts_with = "by_interface")]
+    #[arg(
+        long,
+        value_name = "NAME=BEFORE,AFTER",
+        conflicts_with = "by_interface",
+        help_heading = "Counters of the kernel"
+    )]
     pub nstat: Vec<PointCounters>,
 
     /// Exit with status 3 if any of them failed, or lost a segment between the points
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Output")]
     pub fail_on: Vec<FailOnWay>,
 
     /// How to write the rows
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Output")]
     pub format: Format,
 
     /// Write to this file instead of standard output
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 }
 

@@ -15,9 +15,11 @@ Examples:
   tcphs explain --host 10.0.0.2 --outcome not_accepted capture.pcapng
   tcphs explain --conn 3 --format markdown --output ticket.md capture.pcapng
   tcphs explain --conn 3 --nstat before.txt after.txt capture.pcapng
-  tcphs explain --conn 3 --nstat server=before.txt,after.txt --at client=a.pcap --at server=b.pcap
+  tcphs explain --conn 3 --nstat server=before.txt,after.txt \\
+    --at client=a.pcap --at server=b.pcap
 
-With --nstat, counters of the server's or the client's kernel say which causes agree with them:
+With --nstat, counters of the server's or the client's kernel say which causes
+agree with them:
   nstat -az > before.txt; tcpdump -w capture.pcap tcp; nstat -az > after.txt";
 
 #[derive(Args, Debug)]
@@ -29,7 +31,7 @@ pub struct ExplainArgs {
     pub select: Select,
 
     /// Exit with status 3 if any of them failed
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Output")]
     pub fail_on: Option<FailOn>,
 
     /// What the kernel of one host counted: two outputs of `nstat -az` (or of /proc/net/netstat and
@@ -39,19 +41,25 @@ pub struct ExplainArgs {
     pub nstat: Vec<PathBuf>,
 
     /// The host that the outputs are of; without it, the server, unless they can only be the client's
-    #[arg(long, value_enum, requires = "nstat", value_name = "SIDE")]
+    #[arg(
+        long,
+        value_enum,
+        requires = "nstat",
+        value_name = "SIDE",
+        help_heading = "Counters of the kernel"
+    )]
     pub nstat_of: Option<CountedOf>,
 
     /// How to write it
-    #[arg(long, value_enum, default_value_t = Prose::Text)]
+    #[arg(long, value_enum, default_value_t = Prose::Text, help_heading = "Output")]
     pub format: Prose,
 
     /// How many connections to explain at most
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, help_heading = "Output")]
     pub max: usize,
 
     /// Write to this file instead of standard output
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 }
 

@@ -64,12 +64,12 @@ macro_rules! examples {
     () => {
         "\
 Examples:
-  tcphs connections capture.pcapng               did they come up?
-  tcphs connections --failed capture.pcapng      only those that did not
-  tcphs ladder --conn 3 capture.pcapng           draw connection 3
-  tcphs explain --conn 3 capture.pcapng          what happened to it, and what to check next
-  tcphs servers capture.pcapng                   which servers fail, and how often
-  tcphs compare client.pcapng server.pcapng      what was lost between two points
+  tcphs connections capture.pcapng            did they come up?
+  tcphs connections --failed capture.pcapng   only those that did not
+  tcphs ladder --conn 3 capture.pcapng        draw connection 3
+  tcphs explain --conn 3 capture.pcapng       why, and what to check next
+  tcphs servers capture.pcapng                which servers fail, how often
+  tcphs compare client.pcapng server.pcapng   what was lost between two points
 "
     };
 }
@@ -78,19 +78,22 @@ const EXAMPLES: &str = concat!(examples!(), "`tcphs help COMMAND` says more abou
 
 const LONG: &str = concat!(
     examples!(),
-    "  tcpdump -U -w - tcp | tcphs packets -          every segment as it comes
+    "  tcpdump -U -w - tcp | tcphs packets -       every segment as it comes
 
 `tcphs help COMMAND` says more about each.
 
 Terms:
   client, server  the sender of the first SYN, and the host it was sent to
-  outcome         how the handshake went: complete, no_reply, refused, unreachable, no_final_ack,
-                  not_accepted, …; `tcphs explain` says what each means
+  outcome         how the handshake went: complete, no_reply, refused,
+                  unreachable, no_final_ack, not_accepted, …;
+                  `tcphs explain` says what each means
   failed          the connection did not come up
-  STATE?          an assumed state: the capture cannot show that a segment arrived
+  STATE?          an assumed state: a capture cannot show that a segment arrived
 
-Width: that of the terminal; columns for which it has no room are left out. In a pipe or a file,
-tables are as wide as they need to be. COLUMNS, if it is exported, is the width of both.
+Width:
+  What is for reading fits the terminal: columns for which there is no room are
+  left out. In a pipe or a file, tables are as wide as they need to be. COLUMNS,
+  if it is exported, is the width of all of them.
 
 Exit status:
   0  success, also for a capture that was cut short (with a warning)

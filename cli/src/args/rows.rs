@@ -14,14 +14,16 @@ Examples:
   tcphs connections --outcome no_reply --outcome refused capture.pcapng
   tcphs connections --host 10.0.0.0/8 --port 443 monday.pcap.gz tuesday.pcap.gz
   tcphs connections --since 10:15 --until 10:20 --time utc capture.pcapng
-  tcphs connections --format jsonl capture.pcapng | jq 'select(.setup_time_ns > 1e9)'
+  tcphs connections --format jsonl capture.pcapng |
+    jq 'select(.setup_time_ns > 1e9)'
   tcphs connections --format parquet --output rows.parquet capture.pcapng
-  tcphs connections --failed --fail-on failed capture.pcapng || echo 'something failed'
+  tcphs connections --failed --fail-on failed capture.pcapng || echo 'failed'
 
-`table` is sorted by connection; the other formats write a row when a connection is over, and
-those still open at the end. In them, names are those of Wireshark's fields without `tcphs.`,
-times are nanoseconds, and frame numbers are those of Wireshark. jq rounds times since 1970 in
-nanoseconds; with --timestamps rfc3339, `first` and `last` stand beside `first_ns` and `last_ns`.";
+`table` is sorted by connection; the other formats write a row when a
+connection is over, and those still open at the end. In them, names are those of
+Wireshark's fields without `tcphs.`, times are nanoseconds, and frame numbers
+are those of Wireshark. jq rounds times since 1970 in nanoseconds; with
+--timestamps rfc3339, `first` and `last` stand beside `first_ns` and `last_ns`.";
 
 pub const PACKETS: &str = "\
 Examples:
@@ -30,9 +32,9 @@ Examples:
   tcphs packets --failed --format csv --output failed.csv capture.pcapng
   tcpdump -U -w - tcp | tcphs packets -
 
-With --failed or --outcome, captures are read twice: how a connection went is known at its end.
-On a narrow terminal, addresses stand on lines of their own: → is a segment of the client, ← one
-of the server.";
+With --failed or --outcome, captures are read twice: how a connection went is
+known at its end. On a narrow terminal, addresses stand on lines of their own:
+→ is a segment of the client, ← one of the server.";
 
 pub const SERVERS: &str = "\
 Examples:
@@ -41,8 +43,9 @@ Examples:
   tcphs servers --every 1m --port 443 capture.pcapng
   tcphs servers --port 443 --format csv capture.pcapng
 
-RTT is the time from a SYN to its SYN/ACK: from where the capture was taken to the server and
-back. Set-up is from the first SYN to the ACK that completes the handshake, retries included.";
+RTT is the time from a SYN to its SYN/ACK: from where the capture was taken to
+the server and back. Set-up is from the first SYN to the ACK that completes the
+handshake, retries included.";
 
 /// `connections`.
 #[derive(Args, Debug)]
@@ -51,11 +54,11 @@ pub struct ConnectionArgs {
     pub rows: RowArgs,
 
     /// Times of the table
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = TimeShown::Capture)]
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = TimeShown::Capture, help_heading = "Output")]
     pub time: TimeShown,
 
     /// Further columns with times as text
-    #[arg(long, value_enum, value_name = "FORM")]
+    #[arg(long, value_enum, value_name = "FORM", help_heading = "Output")]
     pub timestamps: Option<Timestamps>,
 }
 
@@ -66,15 +69,15 @@ pub struct PacketArgs {
     pub rows: RowArgs,
 
     /// Only the steps of handshakes and closes, and RSTs: segments that have a stage
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub handshake: bool,
 
     /// Times of the table
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = TimeShown::Capture)]
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = TimeShown::Capture, help_heading = "Output")]
     pub time: TimeShown,
 
     /// Further columns with times as text
-    #[arg(long, value_enum, value_name = "FORM")]
+    #[arg(long, value_enum, value_name = "FORM", help_heading = "Output")]
     pub timestamps: Option<Timestamps>,
 }
 
@@ -85,16 +88,16 @@ pub struct ServerArgs {
     pub rows: RowArgs,
 
     /// The order of the rows; with --every, of those of one interval
-    #[arg(long, value_enum, value_name = "BY", default_value_t = ServerOrder::Attempts)]
+    #[arg(long, value_enum, value_name = "BY", default_value_t = ServerOrder::Attempts, help_heading = "Output")]
     pub sort: ServerOrder,
 
     /// A row for each server and interval of this length (30s, 1m, 1h30m) in which a connection to it began;
     /// other intervals have no row. They begin at whole multiples of their length since 1970 UTC
-    #[arg(long, value_name = "TIME", value_parser = interval)]
+    #[arg(long, value_name = "TIME", value_parser = interval, help_heading = "Output")]
     pub every: Option<Duration>,
 
     /// A further column with the time as text, with --every
-    #[arg(long, value_enum, value_name = "FORM", requires = "every")]
+    #[arg(long, value_enum, value_name = "FORM", requires = "every", help_heading = "Output")]
     pub timestamps: Option<Timestamps>,
 }
 
@@ -143,15 +146,15 @@ pub struct RowArgs {
     pub select: Select,
 
     /// Exit with status 3 if any of them failed
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Output")]
     pub fail_on: Option<FailOn>,
 
     /// How to write the rows
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Output")]
     pub format: Format,
 
     /// Write to this file instead of standard output
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 }
 

@@ -14,6 +14,11 @@ pub struct Source {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
+    /// Show hosts by the names that the captures bring along (Name Resolution Blocks of pcapng); other
+    /// formats than the table keep the addresses
+    #[arg(long)]
+    pub names: bool,
+
     /// Number of threads; the output does not depend on it. The default is 2, or 1 on one core; always 1 for
     /// standard input
     #[arg(long, value_name = "N")]
@@ -32,6 +37,10 @@ pub struct OneOrMore {
     #[arg(long, value_name = "NAME=FILE")]
     pub at: Vec<AtPoint>,
 
+    /// Show hosts by the names that the captures bring along (Name Resolution Blocks of pcapng)
+    #[arg(long, conflicts_with = "at")]
+    pub names: bool,
+
     // It has no effect here; scripts give it to every command.
     #[arg(long, value_name = "N", hide = true)]
     pub threads: Option<NonZero<usize>>,
@@ -40,7 +49,7 @@ pub struct OneOrMore {
 impl OneOrMore {
     /// The captures of one point.
     pub fn source(&self) -> Source {
-        Source { files: self.files.clone(), threads: self.threads }
+        Source { files: self.files.clone(), names: self.names, threads: self.threads }
     }
 
     /// The captures of one point, or those of the first.

@@ -188,7 +188,7 @@ pub fn compare_points(
             Ok(Compared { names: given.clone(), given, comparisons, endings })
         }
         Points::Interfaces(files) => {
-            let source = Source { files: files.clone(), threads: None };
+            let source = Source { files: files.clone(), names: false, threads: None };
             let mut observed = Vec::new();
             let ending =
                 Input::open(&source, true)?.by_interface().follow(|captures, options| {

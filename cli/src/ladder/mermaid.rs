@@ -14,9 +14,9 @@ const PAUSE_NS: i64 = 500_000_000;
 pub fn draw(timeline: &Timeline) -> String {
     let mut text = String::from("sequenceDiagram\n");
     for (letter, side, address) in
-        [('C', Side::Client, timeline.client), ('S', Side::Server, timeline.server)]
+        [('C', Side::Client, &timeline.called[0]), ('S', Side::Server, &timeline.called[1])]
     {
-        let address = escaped(&address.to_string());
+        let address = escaped(address);
         let _ = writeln!(text, "    participant {letter} as {side}<br/>{address}");
     }
     // The participants have the addresses; a long line would not fit the note.

@@ -5,6 +5,7 @@ pub mod document;
 pub mod files;
 mod json;
 mod lines;
+pub mod names;
 mod number;
 pub mod page;
 #[cfg(feature = "parquet")]

@@ -11,6 +11,7 @@ use dissector_core::capture::{self, CaptureError, Captures, FileError};
 use dissector_core::{DEFAULT_LIMIT, FollowOptions, FollowSummary};
 
 use crate::args::Source;
+use crate::output::names::HostNames;
 use crate::reading::interrupt;
 use crate::reading::progress::Progress;
 use crate::reading::start;
@@ -22,6 +23,8 @@ pub struct Input {
     captures: Captures,
     progress: Progress,
     threads: Option<NonZero<usize>>,
+    /// Whether the names of hosts are wanted.
+    wants_names: bool,
     live: bool,
     /// Whether each interface is read by itself.
     by_interface: bool,
@@ -35,6 +38,8 @@ pub const DISORDER_ADVICE: &str = "results may be wrong; sort the file with reor
 /// How the reading ended; [`report`](Self::report) says it once the results are written.
 #[must_use]
 pub struct Ending {
+    /// The names of hosts that the captures bring along, if they are wanted.
+    pub hosts: HostNames,
     warnings: Vec<String>,
     failures: Vec<Failure>,
 }
@@ -69,8 +74,18 @@ impl Input {
         let captures = Captures::open(inputs).map_err(|error| failure(&names, &error))?;
         let live = !can_be_read_again(files);
         let progress = Progress::new(total, progress);
-        let (threads, by_interface, ends_itself) = (source.threads, false, false);
-        let input = Self { names, captures, progress, threads, live, by_interface, ends_itself };
+        let (threads, wants_names) = (source.threads, source.names);
+        let (by_interface, ends_itself) = (false, false);
+        let input = Self {
+            names,
+            captures,
+            progress,
+            threads,
+            wants_names,
+            live,
+            by_interface,
+            ends_itself,
+        };
         Ok((input, starts.into_iter().flatten().min()))
     }
 
@@ -81,7 +96,17 @@ impl Input {
         let captures = captures.map_err(|error| failure(&names, &error))?;
         let progress = Progress::new(None, false);
         let (live, by_interface, ends_itself) = (true, false, true);
-        Ok(Self { names, captures, progress, threads: None, live, by_interface, ends_itself })
+        let (threads, wants_names) = (None, false);
+        Ok(Self {
+            names,
+            captures,
+            progress,
+            threads,
+            wants_names,
+            live,
+            by_interface,
+            ends_itself,
+        })
     }
 
     /// Reads each interface by itself: whether its frames are in order of time is for the caller to tell,
@@ -132,7 +157,16 @@ impl Input {
         let failures = errors.iter().map(|error| failure(&self.names, error));
         let interrupted = summary.stopped.then_some(Failure::Interrupted);
         let failures = failures.chain(interrupted).collect();
-        Ok(Ending { warnings: self.warnings(), failures })
+        Ok(Ending { hosts: self.hosts(), warnings: self.warnings(), failures })
+    }
+
+    fn hosts(&self) -> HostNames {
+        let mut hosts = HostNames::default();
+        let files = (0..self.captures.count()).filter(|_| self.wants_names);
+        for (address, name) in files.flat_map(|index| self.captures.names(index)) {
+            hosts.add(address, name);
+        }
+        hosts
     }
 
     /// Says which parts of the files could not be used.

@@ -2,6 +2,7 @@
 
 pub mod input;
 pub mod interrupt;
+pub mod names;
 pub mod points;
 pub mod progress;
 pub mod selection;

@@ -29,7 +29,7 @@ pub struct Point {
 impl Point {
     /// Opens its captures.
     pub fn open(&self) -> Result<Input, Failure> {
-        Input::open(&Source { files: self.files.clone(), threads: None }, false)
+        Input::open(&Source { files: self.files.clone(), names: false, threads: None }, false)
     }
 }
 

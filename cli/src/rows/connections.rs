@@ -11,6 +11,7 @@ use dissector_core::{ClosedConnection, follow_map};
 
 use crate::args::{ConnectionArgs, Select};
 use crate::output::files::Files;
+use crate::output::names::HostNames;
 use crate::output::row::{Instant, Label, row};
 use crate::output::style::outcome_style;
 use crate::output::table::{Align, Layout, Shown, Title};
@@ -58,7 +59,8 @@ pub fn run(arguments: &ConnectionArgs) -> Result<Done, Failure> {
         Sink::Table(mut output) => {
             lines.sort_unstable_by_key(|line| line.conn);
             let times = Times::new(arguments.time, start_ns.unwrap_or(0));
-            output.text(&table(&lines, times, &Files::new(&names), output.columns()))?;
+            let table = table(&lines, times, &Files::new(&names), &ending.hosts, output.columns());
+            output.text(&table)?;
             output.flush()?;
         }
     }
@@ -195,7 +197,7 @@ impl Line {
         }
     }
 
-    fn cells(&self, time: String, files: &Files) -> Vec<Shown> {
+    fn cells(&self, time: String, files: &Files, hosts: &HostNames) -> Vec<Shown> {
         let close = match self.closed_by {
             Some(by) => format!("{} by {by}", self.close),
             None => self.close.to_string(),
@@ -203,8 +205,8 @@ impl Line {
         vec![
             self.conn.into(),
             time.into(),
-            self.client.into(),
-            self.server.into(),
+            hosts.end(self.client).into(),
+            hosts.end(self.server).into(),
             Shown::styled(self.outcome, outcome_style(self.outcome)),
             self.setup_time_ns.map_or_else(|| "-".into(), duration).into(),
             self.syn_count.into(),
@@ -240,11 +242,17 @@ const DISPENSABLE: &[&str] =
     &["Packets", "Client state", "Server state", "Time", "SYNs", "Close", "Set-up", "File"];
 
 /// The table, and a line with the number of connections for each outcome.
-fn table(lines: &[Line], mut times: Times, files: &Files, columns: Option<usize>) -> String {
+fn table(
+    lines: &[Line],
+    mut times: Times,
+    files: &Files,
+    hosts: &HostNames,
+    columns: Option<usize>,
+) -> String {
     let several = files.are_several();
     let shown = if several { TITLES } else { &TITLES[..TITLES.len() - 1] };
     let rows = lines.iter().map(|line| {
-        let mut cells = line.cells(times.text(line.first_ns), files);
+        let mut cells = line.cells(times.text(line.first_ns), files, hosts);
         cells.truncate(shown.len());
         cells
     });
@@ -261,7 +269,8 @@ fn table(lines: &[Line], mut times: Times, files: &Files, columns: Option<usize>
     let sum = textwrap::fill(&sum, columns.unwrap_or(usize::MAX));
     let foldable = Some(["Client", "Server"]);
     let rows = Layout { columns, dispensable: DISPENSABLE, foldable }.text(shown, &rows);
-    format!("{rows}\n{sum}\n")
+    let ends = lines.iter().flat_map(|line| [line.client.ip(), line.server.ip()]);
+    format!("{rows}\n{sum}\n{}", hosts.legend(ends))
 }
 
 #[cfg(test)]

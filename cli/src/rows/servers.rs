@@ -66,7 +66,7 @@ pub fn run(arguments: &ServerArgs) -> Result<Done, Failure> {
         Sink::Table(mut output) => {
             let mut last = None;
             let rows = servers.iter().map(|((from_ns, server), tally)| {
-                let mut cells = cells(*server, tally);
+                let mut cells = cells(ending.hosts.end(*server), tally);
                 if let Some(every) = arguments.every {
                     // An interval is named once, above all of its servers.
                     let is_next = last.replace(*from_ns) != Some(*from_ns);
@@ -84,6 +84,8 @@ pub fn run(arguments: &ServerArgs) -> Result<Done, Failure> {
             let (columns, dispensable) = (output.columns(), &dispensable[..]);
             let layout = Layout { columns, dispensable, foldable: None };
             output.text(&layout.text(&titles, &rows))?;
+            let shown = servers.iter().map(|((_, server), _)| server.ip());
+            output.text(&ending.hosts.legend(shown))?;
             output.flush()?;
         }
     }
@@ -188,7 +190,7 @@ fn headings() -> (Vec<Title>, Vec<&'static str>) {
 }
 
 /// The cells of a server's line.
-fn cells(server: SocketAddr, tally: &ServerTally) -> Vec<Shown> {
+fn cells(server: String, tally: &ServerTally) -> Vec<Shown> {
     let failures = FailureColumn::ALL.iter().zip(tally.failures()).map(|(column, count)| {
         let colour = if count == 0 { ColourRole::Plain } else { column.heading().1 };
         Shown::styled(count, colour_style(colour))

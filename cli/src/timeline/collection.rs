@@ -95,6 +95,9 @@ pub fn collect(
     let ending = input.follow(|captures, options| follow_packets(captures, options, on_event))?;
     let mut list = collected.list;
     list.sort_unstable_by_key(|timeline| timeline.id);
+    for timeline in &mut list {
+        timeline.called = [timeline.client, timeline.server].map(|end| ending.hosts.end(end));
+    }
     select.check_numbers(connections)?;
     select.tell_of_none(matching, connections);
     let start_ns = start_ns.unwrap_or(0);

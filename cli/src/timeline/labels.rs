@@ -12,7 +12,8 @@ use crate::output::units::{count, duration, octets};
 
 /// `10.0.0.1:40000 → 10.0.0.2:80`
 pub fn addresses(timeline: &Timeline) -> String {
-    format!("{} → {}", timeline.client, timeline.server)
+    let [client, server] = &timeline.called;
+    format!("{client} → {server}")
 }
 
 /// Attempt, set-up time and close: `set-up 21.0 ms, closed by the client`.

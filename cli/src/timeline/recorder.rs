@@ -176,6 +176,7 @@ impl Recorder {
             attempt: connection.attempt(),
             client: connection.client(),
             server: connection.server(),
+            called: [connection.client(), connection.server()].map(|end| end.to_string()),
             first_ns: connection.first_ns(),
             last_ns: connection.last_ns(),
             client_state: connection.client_state(),

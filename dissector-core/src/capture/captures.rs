@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -429,6 +430,12 @@ impl Captures {
     /// [`Capture::interfaces`].
     pub fn interfaces(&self, index: usize) -> impl Iterator<Item = CaptureInterface> {
         self.interfaces_of(index).into_iter().flat_map(Interfaces::iter)
+    }
+
+    /// The names of hosts that the capture with this index has brought along so far: see
+    /// [`Capture::names`].
+    pub fn names(&self, index: usize) -> impl Iterator<Item = (IpAddr, &str)> {
+        self.interfaces_of(index).into_iter().flat_map(|interfaces| interfaces.names.iter())
     }
 
     fn interfaces_of(&self, index: usize) -> Option<&Interfaces> {

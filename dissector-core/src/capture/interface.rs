@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::MAX_INTERFACES;
 use super::coverage::Coverage;
 use super::link_type::LinkType;
+use super::names::Names;
 use super::span::Span;
 
 /// An interface that frames of a capture came from.
@@ -77,6 +78,8 @@ pub(super) struct Interfaces {
     frames: u64,
     /// The number of the interface of the last frame.
     pub last: u32,
+    /// What the capture calls the hosts behind them.
+    pub names: Names,
 }
 
 #[derive(Debug)]

@@ -26,6 +26,7 @@ mod fast_path;
 mod format;
 mod interface;
 mod link_type;
+mod names;
 mod rewrite;
 mod skipped;
 mod span;
@@ -34,7 +35,7 @@ mod tests;
 
 use std::fs::File;
 use std::io::Read;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::path::Path;
 
@@ -363,6 +364,12 @@ impl<R: Read> Capture<R> {
     /// The frames so far that hold no segment, counted by reason.
     pub fn skipped(&self) -> impl Iterator<Item = (Skipped, u64)> {
         self.decoder.skipped()
+    }
+
+    /// The names of hosts that a pcapng file has brought along so far, in the order of the file: an address may
+    /// have several. They are what the file says, and may hold any letters.
+    pub fn names(&self) -> impl Iterator<Item = (IpAddr, &str)> {
+        self.interfaces.names.iter()
     }
 
     /// The time of the next frame, whatever it holds, in nanoseconds since 1970 UTC: of a capture that was

@@ -15,9 +15,11 @@ use self::table::Table;
 use crate::args::PacketArgs;
 use crate::output::Sink;
 use crate::output::files::Files;
+use crate::output::names::HostNames;
 use crate::output::row::{Instant, Tcpdump, row};
 use crate::output::time::Times;
 use crate::reading::input::Input;
+use crate::reading::names;
 use crate::reading::selection::Selection;
 use crate::{Done, Failure};
 
@@ -26,6 +28,11 @@ pub fn run(arguments: &PacketArgs) -> Result<Done, Failure> {
     let select = &rows.select;
     let format = rows.row_format(arguments.timestamps)?;
     let selection = Selection::new(&rows.source, select)?;
+    // Names may stand behind the packets.
+    let hosts = match (rows.source.names, format) {
+        (true, None) => names::read(&rows.source.files)?,
+        _ => HostNames::default(),
+    };
     let mut sink = Sink::open::<PacketRow<'_>>(format, rows.output()?)?;
     let progress = !rows.writes_to_terminal();
     // Only the table tells how long after the first frame something came.
@@ -36,13 +43,13 @@ pub fn run(arguments: &PacketArgs) -> Result<Done, Failure> {
     if input.is_live() {
         sink.row_by_row();
     }
-    let names = input.names();
+    let files = input.names();
     let columns = match &sink {
         Sink::Table(output) => output.columns(),
         Sink::Rows(_) => None,
     };
     let times = Times::new(arguments.time, start_ns.unwrap_or(0));
-    let mut table = Table::new(Files::new(&names), times, columns);
+    let mut table = Table::new(Files::new(&files), hosts, times, columns);
     let (mut failed, mut connections, mut matching) = (false, 0, 0);
     let on_event = |event: FollowEvent<'_>| match event {
         FollowEvent::Packet(FollowedPacket { capture, packet, annotation, connection, .. }) => {
@@ -50,7 +57,7 @@ pub fn run(arguments: &PacketArgs) -> Result<Done, Failure> {
                 _ if !selection.contains(connection) => Ok(()),
                 _ if arguments.handshake && annotation.stage == Stage::None => Ok(()),
                 (Sink::Rows(rows), Packet::Segment(segment)) => {
-                    rows.write(&PacketRow::new(&names[capture], segment, annotation, connection))
+                    rows.write(&PacketRow::new(&files[capture], segment, annotation, connection))
                 }
                 (Sink::Table(output), Packet::Segment(segment)) => {
                     Ok(output.text(&table.lines(capture, segment, annotation, connection))?)

@@ -7,6 +7,7 @@ use dissector_core::Segment;
 use dissector_core::connection::{Annotation, Connection, Repeat, Role};
 
 use crate::output::files::Files;
+use crate::output::names::HostNames;
 use crate::output::style::{FAINT, stage_style};
 use crate::output::time::Times;
 
@@ -18,6 +19,7 @@ const SCREEN: usize = 20;
 /// The table, of which each line is written at once.
 pub struct Table {
     files: Files,
+    hosts: HostNames,
     times: Times,
     form: Form,
     /// Whether the titles are written.
@@ -33,9 +35,9 @@ enum Form {
 }
 
 impl Table {
-    pub fn new(files: Files, times: Times, columns: Option<usize>) -> Self {
+    pub fn new(files: Files, hosts: HostNames, times: Times, columns: Option<usize>) -> Self {
         let form = Form::Wide { addresses: ADDRESSES, columns };
-        let mut table = Self { files, times, form, begun: false };
+        let mut table = Self { files, hosts, times, form, begun: false };
         if columns.is_some_and(|columns| width(&table.titles()) > columns) {
             table.form = Form::Narrow(Narrow::new(columns.unwrap_or_default()));
         }
@@ -54,7 +56,7 @@ impl Table {
         if let Form::Wide { addresses, columns } = &mut self.form {
             let before = *addresses;
             let shown = self.files.are_several().then(|| self.files.of(file));
-            let line = wide(segment, annotation, &time, addresses, shown);
+            let line = wide(segment, annotation, &time, addresses, (shown, &self.hosts));
             let columns = *columns;
             if columns.is_none_or(|columns| width(&line) <= columns) {
                 let begun = std::mem::replace(&mut self.begun, true);
@@ -70,7 +72,8 @@ impl Table {
         let mut lines = if begun { String::new() } else { self.titles() };
         if let Form::Narrow(narrow) = &mut self.form {
             let file = self.files.are_several().then(|| (file, self.files.of(file)));
-            lines.push_str(&narrow.lines(file, segment, annotation, connection, &time));
+            let ends = [connection.client(), connection.server()].map(|end| self.hosts.end(end));
+            lines.push_str(&narrow.lines(file, segment, annotation, &ends, &time));
         }
         lines
     }
@@ -105,12 +108,12 @@ fn wide(
     annotation: &Annotation,
     time: &str,
     widest: &mut usize,
-    file: Option<&str>,
+    (file, hosts): (Option<&str>, &HostNames),
 ) -> String {
     let (packet, tcp) = (&segment.packet, &segment.tcp);
     let source = SocketAddr::new(packet.source, tcp.source_port);
     let destination = SocketAddr::new(packet.destination, tcp.destination_port);
-    let addresses = format!("{source} → {destination}");
+    let addresses = format!("{} → {}", hosts.end(source), hosts.end(destination));
     *widest = (*widest).max(addresses.chars().count());
     let copy = match annotation.copy {
         Repeat::Original => String::new(),
@@ -171,10 +174,10 @@ impl Narrow {
         file: Option<(usize, &str)>,
         segment: &Segment<'_>,
         annotation: &Annotation,
-        connection: &Connection,
+        ends: &[String; 2],
         time: &str,
     ) -> String {
-        let mut lines = self.addresses(file, connection);
+        let mut lines = self.addresses(file, annotation.connection, ends);
         let copy = match annotation.copy {
             Repeat::Original => "",
             Repeat::Retransmission => ", again",
@@ -222,8 +225,8 @@ impl Narrow {
     }
 
     /// Client, server and file of the connection, unless they were told in the last lines.
-    fn addresses(&mut self, file: Option<(usize, &str)>, connection: &Connection) -> String {
-        let (id, index) = (connection.id(), file.map(|(index, _)| index));
+    fn addresses(&mut self, file: Option<(usize, &str)>, id: u32, ends: &[String; 2]) -> String {
+        let index = file.map(|(index, _)| index);
         while self.told.front().is_some_and(|(_, line, _)| line + SCREEN <= self.line) {
             self.told.pop_front();
         }
@@ -232,7 +235,7 @@ impl Narrow {
         }
         self.told.retain(|(conn, ..)| *conn != id);
         self.told.push_back((id, self.line, index));
-        let ends = format!("{} → {}", connection.client(), connection.server());
+        let ends = ends.join(" → ");
         let indent = FRAME + 1 + TIME + 1;
         // The name stays behind its word.
         let in_file = file.map_or_else(String::new, |(_, name)| format!(" in\u{a0}{name}"));

@@ -196,6 +196,10 @@ impl Section {
                 self.count(&block.body, all);
                 return Ok(Record::Silent { octets });
             }
+            NAME_RESOLUTION => {
+                all.names.add_block(self.order, &block.body);
+                return Ok(Record::Silent { octets });
+            }
             SYSTEMD_JOURNAL | CUSTOM | CUSTOM_NOT_COPIED => return Ok(Record::Numbered { octets }),
             kind if SYSDIG_EVENTS.contains(&kind) => return Ok(Record::Numbered { octets }),
             _ => return Ok(Record::Silent { octets }),

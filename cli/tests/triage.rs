@@ -111,7 +111,7 @@ fn good(ms: u32, from: End, to: End) -> Vec<Sent> {
 
 /// Time goes on for long enough to decide everything.
 fn end(ms: u32) -> Vec<Sent> {
-    good(ms, (250, 60_000), (251, 9))
+    good(ms, (250, 60_000), (451, 9))
 }
 
 fn all(parts: impl IntoIterator<Item = Vec<Sent>>) -> Capture {

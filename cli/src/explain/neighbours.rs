@@ -65,6 +65,7 @@ impl Neighbour {
 }
 
 /// Evidence in another connection, as a sentence.
+#[derive(Clone)]
 pub struct Witnessed {
     pub evidence: Evidence,
     pub sentence: String,

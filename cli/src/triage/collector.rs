@@ -9,7 +9,7 @@ use super::result::Triage;
 use crate::args::Select;
 
 /// Connections that are kept: that many which failed or have no open outcome, and that many others.
-pub const MOST: usize = 200_000;
+pub const MOST: usize = 100_000;
 
 /// Takes closed connections, and gives the triage of all of them.
 #[derive(Default)]

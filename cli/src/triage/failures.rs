@@ -64,7 +64,9 @@ pub fn explain(group: &mut Group, example: &Record, scene: &Scene<'_>) {
 pub fn brief_of(record: &Record, scene: &Scene<'_>) -> Option<Brief> {
     let (client, server) = (record.neighbour.client, record.neighbour.server);
     let target = CheckTarget::new(client, server, scene.files.first().copied().unwrap_or("-"));
-    Some(brief(&record.explained()?, scene.neighbours, &target.with_files(scene.files)))
+    let explained = record.explained()?;
+    let closer = explained.needs_a_look().then(|| scene.closer.look_at(record.id())).flatten();
+    Some(brief(&explained, scene.neighbours, closer, &target.with_files(scene.files)))
 }
 
 /// A command line on the captures; `None` if they cannot be read again.

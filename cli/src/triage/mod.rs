@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod capture;
+mod closer;
 mod collector;
 mod failures;
 mod groups;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use dissector_core::connection::{Cause, Evidence, Outcome, OutcomeClass};
 
 use super::capture::CaptureFacts;
+use super::closer::Looks;
 use super::collector::Collector;
 use super::limits::{self, Directions, Limit};
 use super::record::Record;
@@ -169,6 +170,7 @@ pub struct Scene<'a> {
     pub files: &'a [&'a str],
     pub readable: bool,
     pub neighbours: &'a Neighbours,
+    pub closer: Looks,
     /// One of so many connections that came up was kept.
     pub weight: u64,
     pub span_ns: Option<(i64, i64)>,
@@ -192,10 +194,11 @@ impl Triage {
         let paths: Vec<_> = files.iter().map(Into::into).collect();
         let names: Vec<_> = files.iter().map(String::as_str).collect();
         let readable = input::can_be_read_again(&paths);
-        let scene = Scene {
+        let mut scene = Scene {
             files: &names,
             readable,
             neighbours: &neighbours,
+            closer: Looks::default(),
             weight,
             span_ns: facts.span_ns,
         };
@@ -232,18 +235,25 @@ impl Triage {
             .collect();
         let kept_failures = rest.iter().filter(|record| record.failed()).count() as u64;
         counts.not_kept = counts.failed.saturating_sub(kept_failures);
-        let mut groups = failures::groups(&rest, &scene);
+        // Without the ACKs, times and answers are not those of the connections.
+        let of_open = if directions.lack_plain() { &[] } else { &rest[..] };
+        let described = |scene: &Scene<'_>| {
+            (
+                failures::groups(&rest, scene),
+                silent::groups(of_open, scene),
+                slow::groups(of_open, scene),
+            )
+        };
+        let mut parts = described(&scene);
+        if scene.closer.take(&paths) {
+            parts = described(&scene);
+        }
+        let (mut groups, (silent, of_silent), (slow, of_slow)) = parts;
         for group in groups.iter().filter(|group| group.section == Section::Pattern) {
             counts.failed = counts.failed.saturating_sub(group.count);
             counts.patterns += group.count;
         }
-        groups.extend(found.into_iter().map(|found| found.group));
-        // Without the ACKs, times and answers are not those of the connections.
-        let of_open = if directions.lack_plain() { &[] } else { &rest[..] };
-        let (silent, of_silent) = silent::groups(of_open, &scene);
-        groups.extend(silent);
-        let (slow, of_slow) = slow::groups(of_open, &scene);
-        groups.extend(slow);
+        groups.extend(found.into_iter().map(|found| found.group).chain(silent).chain(slow));
         [counts.silent, counts.reset] = of_silent.map(|count| count * weight);
         counts.slow = of_slow * weight;
         groups.sort_by_key(|group| group.section);

@@ -10,6 +10,7 @@ use super::groups::{Alike, group};
 use super::record::Record;
 use super::result::{Group, Scene, Section};
 use super::wording;
+use crate::explain::Closer;
 use crate::output::units::duration;
 
 /// Round trips from here on are those of far hosts, in nanoseconds: once around half the earth takes 0.2 s.
@@ -19,6 +20,9 @@ const MUCH: u64 = 4;
 
 /// So many round trips show that each takes long.
 const SEVERAL: u64 = 3;
+
+const ACK_ARRIVED: &str = "The server's host had the final ACK, as the timestamp in its repeated SYN/ACK \
+                           shows, and did not accept it at first: probably its accept queue was full.";
 
 /// Why a connection came up slowly.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -88,7 +92,7 @@ impl Why {
                  lost beyond here, or the accept queue was full for a while, or the server defers."
             }
             Self::Deferred => {
-                "The server has the final ACK and waits for the client's first data before it accepts \
+                "The server had the final ACK, and waits for the client's first data before it accepts \
                  (TCP_DEFER_ACCEPT). Nothing has failed."
             }
         }
@@ -211,7 +215,13 @@ fn describe(alike: &Alike<'_>, why: Why, scene: &Scene<'_>) -> Group {
         wording::how_many(alike, "set-up"),
         wording::when(alike, "went well")
     );
-    group.explanation = why.text().into();
+    let closer = (why == Why::AcceptedLate).then(|| scene.closer.look_at(slowest.id())).flatten();
+    let why = if closer.is_some_and(|closer| closer.deferred) { Why::Deferred } else { why };
+    group.kind = why.label();
+    group.explanation = match closer {
+        Some(Closer { deferred: false, ack_arrived: true, .. }) => ACK_ARRIVED.into(),
+        _ => why.text().into(),
+    };
     group.evidence = evidence(slowest, why).map(|sentence| (None, sentence));
     group.check = why.check(slowest);
     group.next = command(scene, &format!("ladder --conn {}", slowest.id()));

@@ -66,7 +66,10 @@ fn any_wireshark_shows_the_verdicts() {
     let failed = comments_of(7);
     let expected = "tcphs: no_reply / 1/3 SYN / Nothing acceptable came back. / connection 2";
     assert_eq!(failed[0], expected);
-    assert!(failed[1].starts_with("tcphs: likely: The server's accept queue is full"), "{failed:?}");
+    assert!(
+        failed[1].starts_with("tcphs: likely: The server's accept queue is full"),
+        "{failed:?}"
+    );
     assert_eq!(failed.last().map(String::as_str), Some("tcphs: command: ss -ltn 'sport = :7000'"));
     assert!(comments_of(8)[0].starts_with("tcphs: SYN, again, 1.0"), "{found:?}");
 

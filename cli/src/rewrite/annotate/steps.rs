@@ -135,7 +135,7 @@ mod tests {
         let ends = ends.map(|end| end.parse().expect("an address"));
         let step = |capture: usize, frame: u64, place: u64| Step {
             connection: frame as u32,
-            ends: (frame % 3 == 0).then_some(ends),
+            ends: frame.is_multiple_of(3).then_some(ends),
             text: format!("{capture}/{frame}/{place}").repeat((frame % 50) as usize),
         };
         let number = |frame: u64| frame % 3;

@@ -156,7 +156,8 @@ fn servers(arguments: &[&str]) -> Vec<(String, u64, u64)> {
     let number = |row: &Value, key: &str| row[key].as_u64().unwrap_or(0);
     rows.iter()
         .map(|row| {
-            let server = format!("{}:{}", row["server_addr"].as_str().unwrap(), row["server_port"]);
+            let server =
+                format!("{}:{}", row["server_addr"].as_str().expect("text"), row["server_port"]);
             let failed = number(row, "attempts") - number(row, "complete");
             (server, number(row, "attempts"), failed)
         })

@@ -4,7 +4,7 @@ mod common;
 
 use common::{pairs, samples, tcphs};
 
-/// What the command writes on a terminal of so many columns.
+/// Output of the command on a terminal of so many columns.
 fn written(columns: usize, arguments: &[&str]) -> String {
     let output = tcphs(arguments).env("COLUMNS", columns.to_string()).output().expect("it starts");
     assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -75,7 +75,7 @@ fn a_wide_terminal_has_everything() {
             "{command}"
         );
     }
-    // What is for programs does not depend on the terminal.
+    // Rows for programs do not depend on the terminal.
     for command in ["connections", "packets", "servers"] {
         let arguments = [command, "--format", "csv", sample];
         assert_eq!(written(80, &arguments), common::stdout(&arguments));

@@ -17,7 +17,7 @@ use crate::output::units::duration;
 use crate::reading::input;
 use crate::timeline::{Event, Timeline, labels};
 
-/// What is known besides the connections' own packets.
+/// Everything known besides the connection's own packets.
 pub struct Explainer<'a> {
     /// The captures, as the command line names them.
     pub files: &'a [&'a str],
@@ -45,7 +45,7 @@ pub struct Explanation {
     pub document: Document,
 }
 
-/// What bears on a connection besides its own packets.
+/// Evidence on a connection besides its own packets.
 struct Found<'a> {
     /// The label of its outcome.
     outcome: &'a str,

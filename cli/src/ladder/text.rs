@@ -110,7 +110,7 @@ fn wrap(text: &mut String, columns: Option<usize>, indent: &str, what: &str) {
     }
 }
 
-/// What a line of the ladder shows.
+/// A line of the ladder.
 enum Row {
     Arrow(Box<ArrowRow>),
     /// A remark between the two sides.
@@ -211,16 +211,16 @@ fn icmp_row(timeline: &Timeline, error: &IcmpEvent, time: String) -> ArrowRow {
 
 /// Columns of the parts of a row.
 struct Layout {
-    /// Of the frame number with the space in front of it, and of the time with that.
+    /// Width of the frame number, and of the time behind it.
     frame: usize,
     time: usize,
     /// Between the time and the state of the client.
     gap: usize,
     client: usize,
-    /// Of the step in front of the arrow; 0 if it stands behind the server's state.
+    /// Width of the step in front of the arrow; 0 if it stands behind the server's state.
     step: usize,
     arrow: usize,
-    /// Of the terminal, if rows have to be broken.
+    /// Width of the terminal, if rows have to be broken.
     columns: Option<usize>,
 }
 
@@ -234,7 +234,7 @@ impl Layout {
         Self { frame, time, gap: 3, client: STATE, step: 0, arrow, columns: None }
     }
 
-    /// What a narrow terminal has room for.
+    /// As narrow as the terminal asks.
     fn narrow(rows: &[Row], columns: usize) -> Self {
         let [frame, time] = leads(rows);
         let clients = arrows(rows).map(|row| row.client.chars().count());

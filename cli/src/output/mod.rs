@@ -49,8 +49,8 @@ pub struct Output {
 /// The least width that is taken from the environment.
 const LEAST_COLUMNS: usize = 40;
 
-/// The width that the environment asks for. Shells keep theirs to themselves: who exports it means it, for
-/// pipes and files as well.
+/// The width that the environment asks for. Shells do not export theirs: where it is exported, it is meant,
+/// for pipes and files as well.
 pub fn columns_wished() -> Option<usize> {
     let columns = std::env::var("COLUMNS").ok()?.parse().ok()?;
     (columns >= LEAST_COLUMNS).then_some(columns)

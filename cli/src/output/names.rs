@@ -1,4 +1,4 @@
-//! What tables call hosts.
+//! How tables call hosts.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr};

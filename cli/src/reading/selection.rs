@@ -89,7 +89,7 @@ impl Select {
     }
 }
 
-/// What every command says of captures without TCP.
+/// The message of every command for captures without TCP.
 const NO_CONNECTION: &str = "there is no TCP connection in the captures";
 
 /// The same connections, known from their first segment on.

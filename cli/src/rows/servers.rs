@@ -95,12 +95,12 @@ pub fn run(arguments: &ServerArgs) -> Result<Done, Failure> {
     Ok(Done::on(rows.fail_on.is_some() && failed))
 }
 
-/// What one thread has found out.
+/// The verdicts that one thread has made.
 #[derive(Default)]
 struct Made {
     /// Number of connections, matching or not.
     connections: u64,
-    /// Of the matching ones, with the beginning of their intervals.
+    /// The verdicts of the matching ones, with the beginning of their intervals.
     verdicts: Vec<((i64, SocketAddr), Verdict)>,
 }
 
@@ -109,7 +109,7 @@ fn begin(time_ns: i64, every_ns: i64) -> i64 {
     time_ns.saturating_sub(time_ns.rem_euclid(every_ns))
 }
 
-/// What servers are ordered by, highest first; those with the same by the number of attempts.
+/// The key by which servers are ordered, highest first; those with the same by the number of attempts.
 fn rank(tally: &ServerTally, order: ServerOrder) -> (u64, u32) {
     let failed = || tally.failures().iter().sum::<u32>();
     let first = match order {
@@ -124,7 +124,7 @@ fn rank(tally: &ServerTally, order: ServerOrder) -> (u64, u32) {
     (first, tally.attempts())
 }
 
-/// What became of a server's attempts in one interval.
+/// The outcomes of a server's attempts in one interval.
 struct IntervalRow {
     from: Instant,
     row: ServerRow,

@@ -35,7 +35,7 @@ pub struct Timeline {
     pub attempt: u16,
     pub client: SocketAddr,
     pub server: SocketAddr,
-    /// What people call them: names, if they are wanted and known.
+    /// How people call them: names, if they are wanted and known.
     pub called: [String; 2],
     pub first_ns: i64,
     pub last_ns: i64,

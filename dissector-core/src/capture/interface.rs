@@ -78,7 +78,7 @@ pub(super) struct Interfaces {
     frames: u64,
     /// The number of the interface of the last frame.
     pub last: u32,
-    /// What the capture calls the hosts behind them.
+    /// The names that the capture gives to hosts.
     pub names: Names,
 }
 

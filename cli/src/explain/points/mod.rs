@@ -156,7 +156,7 @@ fn way(journey: &Journey, names: &[String]) -> Section {
     section
 }
 
-/// What it means, what the kernels counted, the causes that are left, and what to check.
+/// Sections on the meaning, the kernels' counters, the causes that are left, and the checks.
 fn advise(
     sections: &mut Vec<Section>,
     journey: &Journey,

@@ -13,7 +13,7 @@ pub struct Document {
     pub sections: Vec<Section>,
 }
 
-/// What stands below one heading.
+/// The parts below one heading.
 #[derive(Debug, Serialize)]
 pub struct Section {
     /// The key that stays when the title is worded anew.
@@ -56,7 +56,7 @@ pub enum Part {
         /// Whether it is the only one, and evidence decides it.
         decided: bool,
     },
-    /// What the capture shows of the causes. It has a mark if causes refer to it.
+    /// Evidence on the causes. It has a mark if causes refer to it.
     Evidence {
         #[serde(skip)]
         mark: Option<char>,
@@ -68,7 +68,7 @@ pub enum Part {
         text: String,
         command: Option<String>,
     },
-    /// What a counter says: `refused, agrees: …`, and what it counts.
+    /// The testimony of a counter, `refused, agrees: …`, and what it counts.
     Item {
         what: String,
         text: String,

@@ -30,7 +30,7 @@ pub struct Table {
 enum Form {
     /// All of it, the addresses too; those have been so wide until now.
     Wide { addresses: usize, columns: Option<usize> },
-    /// What fits these columns. Addresses have lines of their own.
+    /// As much as fits. Addresses have lines of their own.
     Narrow(Narrow),
 }
 
@@ -78,7 +78,7 @@ impl Table {
         lines
     }
 
-    /// What is left to write at the end: without rows, the titles.
+    /// The rest, to be written at the end: without rows, the titles.
     pub fn end(&self) -> String {
         if self.begun { String::new() } else { self.titles() }
     }

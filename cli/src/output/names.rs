@@ -1,6 +1,6 @@
 //! How tables call hosts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::files::printable;
@@ -9,12 +9,17 @@ use super::files::printable;
 #[derive(Clone, Debug, Default)]
 pub struct HostNames {
     by_address: BTreeMap<IpAddr, Vec<String>>,
+    /// The first address of each name.
+    owners: HashMap<String, IpAddr>,
     /// Names of more than one address.
     ambiguous: HashSet<String>,
 }
 
 /// Letters of a name that is shown in a table; instead of a longer one, the address is shown.
 const LONGEST: usize = 40;
+
+/// Names that are kept of an address.
+const MOST: usize = 16;
 
 impl HostNames {
     /// Takes in a name as a capture gives it.
@@ -28,12 +33,12 @@ impl HostNames {
             })
             .collect();
         let name = printable(&shown);
-        let others = self.by_address.iter().filter(|(other, _)| **other != address);
-        if others.into_iter().any(|(_, names)| names.contains(&name)) {
+        let owner = *self.owners.entry(name.clone()).or_insert(address);
+        if owner != address {
             self.ambiguous.insert(name.clone());
         }
         let names = self.by_address.entry(address).or_default();
-        if !names.contains(&name) {
+        if names.len() < MOST && !names.contains(&name) {
             names.push(name);
         }
     }
@@ -50,6 +55,17 @@ impl HostNames {
             }
             Some(name) => format!("{name}:{}", end.port()),
         }
+    }
+
+    /// The same lines for the addresses that a text has.
+    pub fn legend_of(&self, text: &str) -> String {
+        let is_part = |letter: char| letter.is_ascii_hexdigit() || matches!(letter, '.' | ':');
+        let words = text.split(|letter| !is_part(letter));
+        let addresses = words.map(|word| word.trim_end_matches(['.', ':'])).filter_map(|word| {
+            let end = || word.parse::<SocketAddr>().ok().map(|end| end.ip());
+            word.parse().ok().or_else(end)
+        });
+        self.legend(addresses)
     }
 
     /// Lines that say which address each name stands for, and its other names: of these addresses only.
@@ -73,6 +89,13 @@ mod tests {
 
     fn end(names: &HostNames, end: &str) -> String {
         names.end(end.parse().unwrap())
+    }
+
+    #[test]
+    fn the_addresses_of_a_text_are_found() {
+        let names = names(&[("10.0.0.5", "db"), ("2001:db8::1", "v6"), ("10.0.0.50", "other")]);
+        let text = "10.0.0.5:443 from [2001:db8::1]:80: port 50 of 10.0.0.";
+        assert_eq!(names.legend_of(text), "10.0.0.5 = db\n2001:db8::1 = v6\n");
     }
 
     #[test]

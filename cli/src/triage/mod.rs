@@ -61,7 +61,12 @@ pub fn run(arguments: &TriageArgs) -> Result<Done, Failure> {
     select.check_numbers(collector.total())?;
     let triage = collector.finish(facts, &names, select);
     output.text(&match arguments.format {
-        Report::Text => triage.text(columns(arguments)),
+        Report::Text => {
+            let text = triage.text(columns(arguments));
+            let names = ending.hosts.legend_of(&text);
+            let gap = if names.is_empty() { "" } else { "\n" };
+            format!("{text}{gap}{names}")
+        }
         Report::Json => format!("{:#}\n", triage.json()),
     })?;
     output.flush()?;

@@ -192,12 +192,17 @@ fn the_output_quoted_in_pages_is_up_to_date() {
     assert!(checked >= 10, "only {checked} outputs are quoted");
 }
 
-/// Every link leads to an existing file and heading.
+/// Every link leads to an existing file and heading, and every picture to a file.
 #[test]
 fn links_lead_somewhere() {
     for path in pages() {
         let page = fs::read_to_string(&path).expect("the page can be read");
-        for link in page.split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
+        let links = page.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        // A picture with a dark and a light form.
+        let pictures = [" src=\"", " srcset=\""]
+            .into_iter()
+            .flat_map(|name| page.split(name).skip(1).filter_map(|rest| rest.split_once('"')));
+        for link in links.chain(pictures) {
             let (target, heading) = link.0.split_once('#').unwrap_or((link.0, ""));
             if target.contains("://") {
                 continue;

@@ -37,7 +37,9 @@ impl Looks {
         if wanted.is_empty() || !is_small || !input::can_be_read_again(files) {
             return false;
         }
-        let select = Select { conn: wanted.iter().copied().collect(), ..Select::default() };
+        #[allow(clippy::useless_conversion, reason = "numbers may be ranges")]
+        let conn = wanted.iter().map(|id| (*id).into()).collect();
+        let select = Select { conn, ..Select::default() };
         let source = Source { files: files.to_vec(), threads: None };
         // Errors were reported when the captures were read first.
         let Ok((timelines, _)) = timeline::collect(&source, &select, wanted.len(), |_| {}) else {

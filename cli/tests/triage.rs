@@ -313,8 +313,8 @@ fn failures_are_grouped_by_what_they_share() {
 
     // A network of servers; another is well.
     let network = all((0..12)
-        .map(|n| unanswered(n * 1000, (n % 3, 20_000 + n as u16), (0x0105_00 + n % 6, 443)))
-        .chain((0..20).map(|n| good(n * 1000, (n % 3, 30_000 + n as u16), (0x0206_00 + n, 443))))
+        .map(|n| unanswered(n * 1000, (n % 3, 20_000 + n as u16), (0x1_0500 + n % 6, 443)))
+        .chain((0..20).map(|n| good(n * 1000, (n % 3, 30_000 + n as u16), (0x2_0600 + n, 443))))
         .chain([end(60_000)]));
     let triage = network.json();
     let groups = section(&triage, "failed");

@@ -2,8 +2,7 @@
 
 use dissector_core::ClosedConnection;
 use dissector_core::connection::{
-    Advice, Cause, Close, ClosedBy, EvidenceSet, FindingSet, Outcome, OutcomeClass, RoleBasis,
-    Seen, Verdict,
+    Advice, Cause, Close, ClosedBy, EvidenceSet, FindingSet, Outcome, OutcomeClass, Seen, Verdict,
 };
 
 use crate::explain::{Explained, Neighbour};
@@ -21,7 +20,6 @@ pub struct Record {
     pub close: Close,
     pub closed_by: Option<ClosedBy>,
     pub seen: Seen,
-    pub role_basis: RoleBasis,
     /// ICMP type and code.
     pub icmp: Option<(u8, u8)>,
     pub syn_count: u16,
@@ -58,11 +56,7 @@ impl Micros {
 }
 
 impl Record {
-    pub fn new(closed: &ClosedConnection<'_>) -> Self {
-        Self::of(closed, &closed.verdict())
-    }
-
-    /// The same, given its verdict.
+    /// What is kept of a connection with this verdict.
     pub fn of(closed: &ClosedConnection<'_>, verdict: &Verdict) -> Self {
         let connection = closed.connection;
         let times = &verdict.times;
@@ -79,7 +73,6 @@ impl Record {
             close: verdict.close,
             closed_by: verdict.closed_by,
             seen: verdict.seen,
-            role_basis: connection.role_basis(),
             icmp: verdict.icmp.map(|icmp| (icmp.kind, icmp.code)),
             syn_count: verdict.syn_count,
             synack_count: verdict.synack_count,

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use dissector_core::connection::{Cause, Evidence, Outcome, OutcomeClass};
 
+use super::beyond::Beyond;
 use super::capture::CaptureFacts;
 use super::closer::Looks;
 use super::collector::Collector;
@@ -32,6 +33,8 @@ pub struct Triage {
     pub outcomes: Vec<(Outcome, u64)>,
     /// In order: failures, patterns, what came up slowly, what came up and stayed silent.
     pub groups: Vec<Group>,
+    /// The command line asks for some of the connections.
+    pub restricted: bool,
     /// Nothing that came up was captured in both directions.
     pub one_sided: bool,
     /// The slowest set-up of those that came up, in nanoseconds, and the connection.
@@ -171,6 +174,7 @@ pub struct Scene<'a> {
     pub readable: bool,
     pub neighbours: &'a Neighbours,
     pub closer: Looks,
+    pub beyond: Beyond,
     /// One of so many connections that came up was kept.
     pub weight: u64,
     pub span_ns: Option<(i64, i64)>,
@@ -182,14 +186,18 @@ impl Triage {
         collector: Collector,
         facts: CaptureFacts,
         files: &[String],
-        _select: &Select,
+        select: &Select,
     ) -> Self {
-        let Collector { odd, open, stride_bits, outcomes, .. } = collector;
+        let asked = collector.outcomes.iter().sum::<u64>();
+        let restricted = select.failed || !select.outcome.is_empty() || asked < collector.total();
+        let Collector { odd, open, beyond, stride_bits, outcomes, .. } = collector;
         let weight = 1 << stride_bits;
         let mut neighbours = Neighbours::default();
         let mut all: Vec<_> = odd.iter().chain(&open).collect();
         all.sort_unstable_by_key(|record| record.id());
         all.iter().for_each(|record| neighbours.push(record.neighbour));
+        // What the command line does not ask for is evidence all the same.
+        let up: Vec<_> = all.iter().copied().filter(|record| record.is_open()).collect();
         all.retain(|record| record.selected);
         let paths: Vec<_> = files.iter().map(Into::into).collect();
         let names: Vec<_> = files.iter().map(String::as_str).collect();
@@ -199,6 +207,7 @@ impl Triage {
             readable,
             neighbours: &neighbours,
             closer: Looks::default(),
+            beyond,
             weight,
             span_ns: facts.span_ns,
         };
@@ -207,7 +216,7 @@ impl Triage {
             matching.map(|outcome| outcomes[usize::from(outcome.number())]).sum()
         };
         let mut counts = Counts {
-            connections: outcomes.iter().sum(),
+            connections: asked,
             failed: count(&|class| matches!(class, OutcomeClass::Failed(_))),
             came_up: count(&|class| class == OutcomeClass::Open),
             undecided: count(&|class| class == OutcomeClass::Undecided),
@@ -228,10 +237,15 @@ impl Triage {
         for record in all.iter().filter(|record| of_patterns.contains(&record.id())) {
             counts.move_to_patterns(record, hidden(record), weight);
         }
+        for further in found.iter().map(|found| found.further) {
+            counts.failed = counts.failed.saturating_sub(further.failed);
+            counts.undecided = counts.undecided.saturating_sub(further.undecided);
+            counts.patterns += further.failed + further.undecided;
+        }
         let rest: Vec<_> = all
             .iter()
             .copied()
-            .filter(|it| !of_patterns.contains(&it.id()) && !(it.failed() && hidden(it)))
+            .filter(|it| !(of_patterns.contains(&it.id()) || it.failed() && hidden(it)))
             .collect();
         let kept_failures = rest.iter().filter(|record| record.failed()).count() as u64;
         counts.not_kept = counts.failed.saturating_sub(kept_failures);
@@ -239,7 +253,7 @@ impl Triage {
         let of_open = if directions.lack_plain() { &[] } else { &rest[..] };
         let described = |scene: &Scene<'_>| {
             (
-                failures::groups(&rest, scene),
+                failures::groups(&rest, &up, scene),
                 silent::groups(of_open, scene),
                 slow::groups(of_open, scene),
             )
@@ -277,6 +291,7 @@ impl Triage {
             counts,
             outcomes: outcomes.filter(|(_, count)| *count > 0).collect(),
             groups,
+            restricted,
             one_sided: !directions.has_both() || directions.lack_plain(),
             slowest,
         }

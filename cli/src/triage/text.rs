@@ -38,7 +38,8 @@ impl Triage {
             text.push('\n');
             wrap(&mut text, columns, "", "", &self.none_failed());
         }
-        let room = LINES.saturating_sub(text.lines().count());
+        let hint = usize::from(!self.readable);
+        let room = LINES.saturating_sub(text.lines().count() + hint);
         let full = |group: &Group| if group.is_minor { Detail::Short } else { Detail::Full };
         let mut details: Vec<_> = self.groups.iter().map(full).collect();
         let mut body = self.body(&details, columns);
@@ -50,6 +51,10 @@ impl Triage {
             body = self.body(&details, columns);
         }
         text.push_str(&body);
+        if !self.readable {
+            let hint = "To look closer, save the capture to a file: tcphs explain --conn N FILE";
+            text.push_str(&format!("{FAINT}{hint}{FAINT:#}\n"));
+        }
         text
     }
 
@@ -89,6 +94,9 @@ impl Triage {
 
     fn none_failed(&self) -> String {
         let counts = &self.counts;
+        if self.restricted && counts.undecided == 0 {
+            return format!("{} asked for, and none failed.", amount(counts.came_up, "connection"));
+        }
         match (counts.came_up, counts.undecided) {
             (1, 0) => "The connection came up.".into(),
             (2, 0) => "Both connections came up.".into(),
@@ -181,6 +189,11 @@ impl Triage {
                     number => format!(" ({} undecided)", grouped(number)),
                 };
                 match (counts.failed, self.opened()) {
+                    (failed, all) if self.restricted => format!(
+                        "{} failed, of {} asked for{undecided}",
+                        grouped(failed),
+                        amount(all, "connection")
+                    ),
                     (1, 1) => "The only connection failed".into(),
                     (2, 2) => "Both connections failed".into(),
                     (failed, all) if failed == all => {

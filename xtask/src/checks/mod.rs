@@ -160,8 +160,8 @@ pub fn test_versions(full: bool, versions: &[String], arguments: &[OsString]) ->
 
 /// Test programs of `tests/` that start no program of Wireshark's: their results are the same for
 /// every version.
-const WITHOUT_WIRESHARK: [&str; 6] =
-    ["header", "kernel_counters", "kernel_states", "public_api", "threads", "unsafe_page"];
+const WITHOUT_WIRESHARK: [&str; 7] =
+    ["header", "kernel_counters", "kernel_states", "public_api", "threads", "unsafe_page", "watch"];
 
 /// The others, as arguments of `cargo test`.
 fn programs_with_wireshark() -> Result<Vec<String>> {

@@ -5,7 +5,9 @@ use dissector_core::connection::{
 };
 
 use super::causes::Weighed;
-use super::neighbours::Neighbours;
+use super::neighbours::{Neighbours, Witnessed};
+use super::resets;
+use crate::timeline::Timeline;
 
 /// A brief explanation.
 pub struct Brief {
@@ -30,10 +32,47 @@ pub struct Explained {
     pub close: Close,
 }
 
+/// What only a look at each packet of a connection shows.
+#[derive(Clone, Default)]
+pub struct Closer {
+    witnessed: Vec<Witnessed>,
+    /// The server had the final ACK, and waited for data before it accepted.
+    pub deferred: bool,
+    /// A timestamp shows that the server's host had got the final ACK.
+    pub ack_arrived: bool,
+}
+
+impl Closer {
+    pub fn new(timeline: &Timeline) -> Self {
+        let witnessed = resets::origin(timeline).into_iter().chain(resets::unasked(timeline));
+        Self {
+            witnessed: witnessed.collect(),
+            deferred: timeline.is_deferred(),
+            ack_arrived: timeline.ack_arrived(),
+        }
+    }
+}
+
+impl Explained {
+    /// Whether a closer look may show more of the cause: where an RST came from.
+    pub fn needs_a_look(&self) -> bool {
+        let shown = [Evidence::RstIdDiffers, Evidence::RstIdFits, Evidence::RstUnasked];
+        let mut causes = self.advice.causes.iter();
+        causes.any(|cause| shown.iter().any(|evidence| evidence.bearing_on(*cause).is_some()))
+    }
+}
+
 /// Explains a connection briefly, by the same weighing as the whole explanation.
-pub fn brief(explained: &Explained, neighbours: &Neighbours, target: &CheckTarget<'_>) -> Brief {
+pub fn brief(
+    explained: &Explained,
+    neighbours: &Neighbours,
+    closer: Option<&Closer>,
+    target: &CheckTarget<'_>,
+) -> Brief {
     let Explained { id, advice, evidence, close } = *explained;
-    let weighed = Weighed::new(advice, evidence, &neighbours.witness_of(id, evidence, close));
+    let mut others = neighbours.witness_of(id, evidence, close);
+    others.extend(closer.into_iter().flat_map(|closer| closer.witnessed.iter().cloned()));
+    let weighed = Weighed::new(advice, evidence, &others);
     let (cause, decided) = weighed.first().unzip();
     let (named, decided): (Vec<_>, _) = (cause.into_iter().collect(), decided == Some(true));
     let best = cause.and_then(|cause| weighed.best_evidence(cause));

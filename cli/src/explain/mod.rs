@@ -15,7 +15,7 @@ use dissector_core::connection::{
 };
 use terminal_size::{Width, terminal_size};
 
-pub use self::brief::{Brief, Explained, brief};
+pub use self::brief::{Brief, Closer, Explained, brief};
 use self::causes::Weighed;
 use self::neighbours::Witnessed;
 pub use self::neighbours::{Neighbour, Neighbours};

@@ -1,7 +1,10 @@
 //! The evidence in other connections of the captures on the cause of one.
 
-use std::collections::{HashSet, VecDeque};
-use std::net::SocketAddr;
+mod contrast;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
 
 use dissector_core::connection::{
     Close, Connection, Evidence, EvidenceSet, Outcome, Seen, Verdict,
@@ -62,6 +65,7 @@ impl Neighbour {
 }
 
 /// Evidence in another connection, as a sentence.
+#[derive(Clone)]
 pub struct Witnessed {
     pub evidence: Evidence,
     pub sentence: String,
@@ -71,6 +75,48 @@ pub struct Witnessed {
 #[derive(Default)]
 pub struct Neighbours {
     list: VecDeque<Neighbour>,
+    index: OnceLock<Index>,
+}
+
+/// Where to find those that share something, so that each of many does not have to look at all others.
+#[derive(Default)]
+struct Index {
+    by_id: HashMap<u32, usize>,
+    by_client: HashMap<IpAddr, Vec<usize>>,
+    by_server: HashMap<IpAddr, Vec<usize>>,
+    by_client_port: HashMap<u16, Vec<usize>>,
+    probes: HashMap<IpAddr, Probes>,
+}
+
+/// The attempts of one client that opened nothing.
+struct Probes {
+    servers: HashSet<SocketAddr>,
+    /// The time of the last one to begin, and of the first one to end.
+    last_begin_ns: i64,
+    first_end_ns: i64,
+}
+
+impl Index {
+    fn new(list: &VecDeque<Neighbour>) -> Self {
+        let mut index = Self::default();
+        for (place, it) in list.iter().enumerate() {
+            index.by_id.insert(it.id, place);
+            index.by_client.entry(it.client.ip()).or_default().push(place);
+            index.by_server.entry(it.server.ip()).or_default().push(place);
+            index.by_client_port.entry(it.client.port()).or_default().push(place);
+            if is_probe(it.outcome) {
+                let probes = index.probes.entry(it.client.ip()).or_insert_with(|| Probes {
+                    servers: HashSet::new(),
+                    last_begin_ns: it.first_ns,
+                    first_end_ns: it.last_ns,
+                });
+                probes.servers.insert(it.server);
+                probes.last_begin_ns = probes.last_begin_ns.max(it.first_ns);
+                probes.first_end_ns = probes.first_end_ns.min(it.last_ns);
+            }
+        }
+        index
+    }
 }
 
 impl Neighbours {
@@ -84,6 +130,51 @@ impl Neighbours {
             self.list.pop_front();
         }
         self.list.push_back(neighbour);
+        self.index.take();
+    }
+
+    /// Takes those of `others`, which closed later.
+    pub fn append(&mut self, others: &mut Self) {
+        self.list.append(&mut others.list);
+        let beyond = self.list.len().saturating_sub(MOST);
+        self.list.drain(..beyond);
+        self.index.take();
+        others.index.take();
+    }
+
+    /// Puts them in the order of their numbers.
+    pub fn sort(&mut self) {
+        self.list.make_contiguous().sort_unstable_by_key(|it| it.id);
+        self.index.take();
+    }
+
+    /// Gives other names to all hosts, in the order of the list; different ones to different hosts.
+    pub fn rename(&mut self, mut name: impl FnMut(IpAddr) -> IpAddr) {
+        for it in &mut self.list {
+            it.client.set_ip(name(it.client.ip()));
+            it.server.set_ip(name(it.server.ip()));
+        }
+        self.index.take();
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::new(&self.list))
+    }
+
+    fn at<'a>(&'a self, places: Option<&'a Vec<usize>>) -> impl Iterator<Item = &'a Neighbour> {
+        places.into_iter().flatten().map(|place| &self.list[*place])
+    }
+
+    fn of_client(&self, own: &Neighbour) -> impl Iterator<Item = &Neighbour> {
+        self.at(self.index().by_client.get(&own.client.ip()))
+    }
+
+    fn of_server(&self, own: &Neighbour) -> impl Iterator<Item = &Neighbour> {
+        self.at(self.index().by_server.get(&own.server.ip()))
+    }
+
+    fn of_client_port(&self, own: &Neighbour) -> impl Iterator<Item = &Neighbour> {
+        self.at(self.index().by_client_port.get(&own.client.port()))
     }
 
     /// The evidence in the others on the cause of this one.
@@ -94,15 +185,25 @@ impl Neighbours {
 
     /// The same of connection number `id`, given the evidence in its own packets and how it ended.
     pub fn witness_of(&self, id: u32, evidence: EvidenceSet, close: Close) -> Vec<Witnessed> {
-        let Some(own) = self.list.iter().find(|one| one.id == id) else {
+        let Some(own) = self.index().by_id.get(&id).map(|place| &self.list[*place]) else {
             return Vec::new();
         };
         let mut seen = Vec::new();
         match own.outcome {
             Outcome::NoReply => {
                 seen.extend(self.leg(own));
-                seen.extend(self.host_answers(own));
-                seen.extend(self.path_works(own));
+                match self.only_this_client(own) {
+                    Some(witnessed) => seen.push(witnessed),
+                    None => match self.took_before(own) {
+                        Some(witnessed) => {
+                            seen.push(witnessed);
+                            seen.extend(self.answers_since(own));
+                        }
+                        None => seen.extend(self.host_answers(own)),
+                    },
+                }
+                let nothing = self.nothing_answers(own);
+                seen.extend(nothing.or_else(|| self.path_works(own)));
                 seen.extend(self.asks_many(own));
             }
             Outcome::Unreachable => {
@@ -110,7 +211,9 @@ impl Neighbours {
                 seen.extend(self.ttls_differ(own, evidence));
             }
             Outcome::Refused => {
-                seen.extend(self.takes_others(own).filter(|_| self.ran_all_the_time(own)));
+                let taken = self.takes_others(own).filter(|_| self.ran_all_the_time(own));
+                seen.extend(self.only_this_client(own).or(taken));
+                seen.extend(self.refused_elsewhere(own));
                 seen.extend(self.asks_many(own));
             }
             Outcome::NoFinalAck => seen.extend(self.opens_others(own)),
@@ -142,7 +245,8 @@ impl Neighbours {
                 && ahead < if same_host { WINDOW } else { 1 }
         };
         let near = |other: &&Neighbour| other.id != own.id && is_near(own, other);
-        if let Some(other) = self.list.iter().filter(near).find(|other| answers(own, other)) {
+        if let Some(other) = self.of_client_port(own).filter(near).find(|other| answers(own, other))
+        {
             let what = match other.outcome {
                 Outcome::UnsolicitedSynAck | Outcome::AbortedByClient => "The SYN/ACK",
                 _ => "A segment",
@@ -156,7 +260,7 @@ impl Neighbours {
                 ),
             });
         }
-        let asked = self.list.iter().filter(near).find(|other| answers(other, own))?;
+        let asked = self.of_client_port(own).filter(near).find(|other| answers(other, own))?;
         Some(Witnessed {
             evidence: Evidence::AnsweredFromElsewhere,
             sentence: format!(
@@ -168,22 +272,27 @@ impl Neighbours {
 
     /// The host, or even the port, answered others at about that time.
     fn host_answers(&self, own: &Neighbour) -> Option<Witnessed> {
-        let taken = self.takes_others(own);
-        taken.or_else(|| {
-            let answered = |other: &&Neighbour| {
-                other.server.ip() == own.server.ip() && other.answered && is_near(own, other)
-            };
-            let other = self.nearest(own, answered)?;
-            Some(Witnessed {
-                evidence: Evidence::HostAnswers,
-                sentence: format!(
-                    "The host {} answered on port {} {} (connection {}): it is up and can be reached.",
-                    other.server.ip(),
-                    other.server.port(),
-                    when(own, other),
-                    other.id
-                ),
-            })
+        self.takes_others(own).or_else(|| self.answers_since(own))
+    }
+
+    /// The host answered, and not only before: then it may have gone down.
+    fn answers_since(&self, own: &Neighbour) -> Option<Witnessed> {
+        let answered = |other: &&Neighbour| {
+            other.server.ip() == own.server.ip()
+                && other.answered
+                && other.last_ns >= own.first_ns
+                && is_near(own, other)
+        };
+        let other = nearest(own, self.of_server(own), answered)?;
+        Some(Witnessed {
+            evidence: Evidence::HostAnswers,
+            sentence: format!(
+                "The host {} answered on port {} {} (connection {}): it is up and can be reached.",
+                other.server.ip(),
+                other.server.port(),
+                when(own, other),
+                other.id
+            ),
         })
     }
 
@@ -191,7 +300,7 @@ impl Neighbours {
         let took = |other: &&Neighbour| {
             other.server == own.server && other.came_up && other.answered && is_near(own, other)
         };
-        let other = self.nearest(own, took)?;
+        let other = nearest(own, self.of_server(own), took)?;
         Some(Witnessed {
             evidence: Evidence::ServerTakesOthers,
             sentence: format!(
@@ -207,7 +316,7 @@ impl Neighbours {
     /// busy, but it did not just start or stop.
     fn ran_all_the_time(&self, own: &Neighbour) -> bool {
         let took = |before: bool| {
-            self.list.iter().any(|other| {
+            self.of_server(own).any(|other| {
                 other.server == own.server
                     && other.came_up
                     && other.answered
@@ -226,7 +335,7 @@ impl Neighbours {
                 && other.isn == own.isn
                 && other.first_ns.abs_diff(own.first_ns) <= ABOUT_NS.unsigned_abs()
         };
-        let other = self.nearest(own, again)?;
+        let other = nearest(own, self.of_client(own), again)?;
         Some(Witnessed {
             evidence: Evidence::SynSentAgain,
             sentence: format!(
@@ -247,7 +356,7 @@ impl Neighbours {
                 && other.last_ns >= own.first_ns
                 && is_near(own, other)
         };
-        let other = self.nearest(own, opened)?;
+        let other = nearest(own, self.of_client(own), opened)?;
         Some(Witnessed {
             evidence: Evidence::ClientOpensOthers,
             sentence: format!(
@@ -267,7 +376,7 @@ impl Neighbours {
                 && other.answered
                 && is_near(own, other)
         };
-        let other = self.nearest(own, up)?;
+        let other = nearest(own, self.of_client(own), up)?;
         Some(Witnessed {
             evidence: Evidence::PathWorks,
             sentence: format!(
@@ -289,7 +398,7 @@ impl Neighbours {
                 && other.answered
                 && other.first_ns.abs_diff(own.first_ns) <= AT_ONCE_NS
         };
-        let other = self.nearest(own, opened)?;
+        let other = nearest(own, self.of_client(own), opened)?;
         Some(Witnessed {
             evidence: Evidence::AnotherOpened,
             sentence: format!(
@@ -307,7 +416,7 @@ impl Neighbours {
         if !evidence.contains(Evidence::IcmpTimeExceeded) {
             return None;
         }
-        let alike = self.list.iter().filter(|other| {
+        let alike = self.of_client(own).filter(|other| {
             other.client.ip() == own.client.ip()
                 && other.server.ip() == own.server.ip()
                 && is_near(own, other)
@@ -328,20 +437,26 @@ impl Neighbours {
 
     /// The same client did the same to other hosts or ports.
     fn asks_many(&self, own: &Neighbour) -> Option<Witnessed> {
-        let is_probe = |outcome| {
-            matches!(outcome, Outcome::NoReply | Outcome::Refused | Outcome::AbortedByClient)
+        let probes = self.index().probes.get(&own.client.ip())?;
+        if probes.servers.len() < MANY {
+            return None;
+        }
+        // Most scans are over within a minute; then every one of them is near.
+        let all_near = probes.last_begin_ns <= own.last_ns.saturating_add(ABOUT_NS)
+            && probes.first_end_ns >= own.first_ns.saturating_sub(ABOUT_NS);
+        let others = if all_near {
+            probes.servers.len() - usize::from(probes.servers.contains(&own.server))
+        } else {
+            let alike = self.of_client(own);
+            let alike = alike.filter(|other| is_probe(other.outcome) && is_near(own, other));
+            let servers: HashSet<_> = alike.map(|other| other.server).collect();
+            servers.len() - usize::from(servers.contains(&own.server))
         };
-        let alike = self.list.iter().filter(|other| {
-            other.client.ip() == own.client.ip() && is_probe(other.outcome) && is_near(own, other)
-        });
-        let others: HashSet<_> =
-            alike.map(|other| other.server).filter(|server| *server != own.server).collect();
-        (others.len() >= MANY).then(|| Witnessed {
+        (others >= MANY).then(|| Witnessed {
             evidence: Evidence::ClientAsksMany,
             sentence: format!(
-                "The same client tried {} other addresses or ports within a minute, and opened no \
-                 connection there either.",
-                others.len()
+                "The same client tried {others} other addresses or ports within a minute, and opened no \
+                 connection there either."
             ),
         })
     }
@@ -354,7 +469,7 @@ impl Neighbours {
                 && (other.outcome, other.unused) == (own.outcome, own.unused)
         };
         let mut times: Vec<_> =
-            self.list.iter().filter(alike).map(|other| other.first_ns).collect();
+            self.of_client(own).filter(alike).map(|other| other.first_ns).collect();
         times.sort_unstable();
         let (first, last) = (times.first()?, times.last()?);
         if times.len() < MANY {
@@ -370,18 +485,22 @@ impl Neighbours {
             ),
         })
     }
+}
 
-    /// The matching one nearest in time, other than `own`.
-    fn nearest(
-        &self,
-        own: &Neighbour,
-        matches: impl Fn(&&Neighbour) -> bool,
-    ) -> Option<&Neighbour> {
-        let others = self.list.iter().filter(|other| other.id != own.id).filter(matches);
-        others.min_by_key(|other| {
-            (other.first_ns.saturating_sub(own.first_ns).unsigned_abs(), other.id)
-        })
-    }
+/// The matching one nearest in time, other than `own`.
+fn nearest<'a>(
+    own: &Neighbour,
+    candidates: impl Iterator<Item = &'a Neighbour>,
+    matches: impl Fn(&&Neighbour) -> bool,
+) -> Option<&'a Neighbour> {
+    let others = candidates.filter(|other| other.id != own.id).filter(matches);
+    others
+        .min_by_key(|other| (other.first_ns.saturating_sub(own.first_ns).unsigned_abs(), other.id))
+}
+
+/// Whether an attempt may be one of a scan.
+fn is_probe(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::NoReply | Outcome::Refused | Outcome::AbortedByClient)
 }
 
 /// Whether two connections were there within a minute of each other.

@@ -14,16 +14,16 @@ use crate::output::units::duration;
 /// A program that falls back to the other family of addresses does so within this time, in nanoseconds.
 const FALLS_BACK_NS: i64 = 3_000_000_000;
 
-pub fn groups(all: &[&Record], scene: &Scene<'_>) -> Vec<Group> {
+/// Groups the failures; `up` are those that came up, asked for or not.
+pub fn groups(all: &[&Record], up: &[&Record], scene: &Scene<'_>) -> Vec<Group> {
     let failed = all.iter().filter(|record| record.failed());
-    let up: Vec<_> = all.iter().copied().filter(|record| record.neighbour.came_up).collect();
     let fate = |record: &Record| {
         let cause = record.cause.map_or(u8::MAX, Cause::number);
         (record.outcome().number(), cause)
     };
     let failed: Vec<_> = failed.map(|record| (*record, fate(record))).collect();
-    let found = group(&failed, &up, scene.weight);
-    found.into_iter().map(|alike| describe(&alike, &up, scene)).collect()
+    let found = group(&failed, up, scene.weight);
+    found.into_iter().map(|alike| describe(&alike, up, scene)).collect()
 }
 
 fn describe(alike: &Alike<'_>, up: &[&Record], scene: &Scene<'_>) -> Group {
@@ -64,7 +64,9 @@ pub fn explain(group: &mut Group, example: &Record, scene: &Scene<'_>) {
 pub fn brief_of(record: &Record, scene: &Scene<'_>) -> Option<Brief> {
     let (client, server) = (record.neighbour.client, record.neighbour.server);
     let target = CheckTarget::new(client, server, scene.files.first().copied().unwrap_or("-"));
-    Some(brief(&record.explained()?, scene.neighbours, &target.with_files(scene.files)))
+    let explained = record.explained()?;
+    let closer = explained.needs_a_look().then(|| scene.closer.look_at(record.id())).flatten();
+    Some(brief(&explained, scene.neighbours, closer, &target.with_files(scene.files)))
 }
 
 /// A command line on the captures; `None` if they cannot be read again.

@@ -34,6 +34,8 @@ pub struct Tally {
     bad_ns: Option<(i64, i64)>,
     /// The same of the others.
     good_ns: Option<(i64, i64)>,
+    /// The others that begin between the first and the last to be grouped.
+    good_between: u64,
 }
 
 /// How the bad and the good with one key follow each other.
@@ -45,6 +47,8 @@ pub enum Course {
     SinceThen(i64),
     /// All good ones are later; with the time of the last bad one.
     UntilThen(i64),
+    /// All good ones are earlier or later; with the times of the first and the last bad one.
+    Between(i64, i64),
     /// There are good ones in between.
     Mixed,
 }
@@ -66,13 +70,18 @@ impl Tally {
     }
 
     pub fn course(&self) -> Course {
-        match (self.bad_ns, self.good_ns) {
-            (_, None) => Course::Always,
-            // One alone is no course.
-            _ if self.bad < 2 => Course::Mixed,
-            (Some((first, _)), Some((_, good))) if good < first => Course::SinceThen(first),
-            (Some((_, last)), Some((good, _))) if good > last => Course::UntilThen(last),
-            _ => Course::Mixed,
+        let (Some((first, last)), Some((good_first, good_last))) = (self.bad_ns, self.good_ns)
+        else {
+            return Course::Always;
+        };
+        match self.bad {
+            // One alone is no course, and two in a row may be an accident.
+            0 | 1 => Course::Mixed,
+            _ if self.good_between > 0 => Course::Mixed,
+            _ if good_last < first => Course::SinceThen(first),
+            _ if good_first > last => Course::UntilThen(last),
+            2 => Course::Mixed,
+            _ => Course::Between(first, last),
         }
     }
 
@@ -98,6 +107,16 @@ pub fn group<'a>(bad: &[(&'a Record, Fate)], good: &[&Record], weight: u64) -> V
         for key in Key::all(record) {
             if let Some(tally) = tallies.get_mut(&key) {
                 tally.add(record, false, weight);
+            }
+        }
+    }
+    for record in good {
+        let time_ns = record.neighbour.first_ns;
+        for key in Key::all(record) {
+            if let Some(tally) = tallies.get_mut(&key)
+                && tally.bad_ns.is_some_and(|(first, last)| (first..=last).contains(&time_ns))
+            {
+                tally.good_between += weight;
             }
         }
     }
@@ -156,14 +175,19 @@ fn score(key: Key, tally: &Tally, members: &[&Record]) -> u64 {
         return 0;
     }
     let share = tally.share();
-    let nearly_all = share >= NEARLY_ALL;
-    // A wider group has to explain more than its parts do.
-    if !key.is_narrow() && !nearly_all {
-        let servers: HashSet<_> = members.iter().map(|record| record.neighbour.server).collect();
-        if servers.len() < SCATTERED || members.len() >= 2 * servers.len() {
-            return 0;
+    // Two that fail at the end, at different servers, may be an accident.
+    let too_few = !key.is_narrow() && tally.bad < 3 && tally.good > 0;
+    if share >= NEARLY_ALL && !too_few {
+        return count * 1000;
+    }
+    // Where others come up, a narrow group explains half, and a wide one only what is scattered.
+    match key {
+        Key::Server(_) => count * 500,
+        Key::Pair(..) => 0,
+        _ => {
+            let servers: HashSet<_> = members.iter().map(|it| it.neighbour.server).collect();
+            let scattered = servers.len() >= SCATTERED && members.len() < 2 * servers.len();
+            if scattered { count * 400 } else { 0 }
         }
     }
-    let weight = if nearly_all { 1000.0 } else { (1000.0 * share * share).max(1.0) };
-    count * weight as u64
 }

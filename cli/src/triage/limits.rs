@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use dissector_core::connection::{Finding, Outcome, Seen};
+use dissector_core::connection::{Evidence, Finding, Outcome, Seen};
 
 use super::capture::CaptureFacts;
 use super::record::Record;
@@ -35,6 +35,10 @@ pub struct Directions {
     answering: HashSet<IpAddr>,
     /// ICMP errors were captured, which come the other way.
     errors: bool,
+    /// There are segments without SYN, FIN and RST.
+    plain: bool,
+    /// There must have been some.
+    plain_missing: bool,
 }
 
 impl Directions {
@@ -45,10 +49,16 @@ impl Directions {
             without_client: 0,
             answering: HashSet::new(),
             errors: false,
+            plain: false,
+            plain_missing: false,
         };
         for record in all {
             let host = record.neighbour.server.ip();
             directions.errors |= record.icmp.is_some();
+            directions.plain |= record.has_plain;
+            // A server repeats a SYN/ACK that is not acknowledged, and FINs are acknowledged, too.
+            directions.plain_missing |= record.synack_count > 0
+                && (record.has_fin || record.evidence.contains(Evidence::SynAckNeverRepeated));
             match record.seen {
                 Seen::Both => directions.both += 1,
                 Seen::ClientOnly if record.neighbour.came_up => {
@@ -64,14 +74,31 @@ impl Directions {
         directions
     }
 
+    /// Whether there is a connection of both directions.
+    pub const fn has_both(&self) -> bool {
+        self.both > 0
+    }
+
     /// Whether what clients sent takes another way than the capture, at least in part.
     pub const fn misses_clients(&self) -> bool {
         self.without_client > 0
     }
 
-    /// Whether it cannot be told if the SYN was answered: the answers of that server, or of all, take
-    /// another way than the capture.
-    pub fn hide_answer(&self, record: &Record) -> bool {
+    /// Whether a filter has left out all segments without SYN, FIN and RST, final ACKs among them.
+    pub const fn lack_plain(&self) -> bool {
+        self.plain_missing && !self.plain
+    }
+
+    /// Whether the capture cannot show if the handshake went on: the answers of that server, or of all, take
+    /// another way, or final ACKs are filtered out.
+    pub fn hide(&self, record: &Record) -> bool {
+        self.hide_answer(record)
+            || self.lack_plain()
+                && record.outcome() == Outcome::NoFinalAck
+                && record.synack_count > 0
+    }
+
+    fn hide_answer(&self, record: &Record) -> bool {
         let host = record.neighbour.server.ip();
         let silent = matches!(record.outcome(), Outcome::NoReply | Outcome::Pending);
         let of_host = self.without_server.contains(&host) && !self.answering.contains(&host);
@@ -83,11 +110,15 @@ impl Directions {
 pub fn of(
     facts: &CaptureFacts,
     all: &[&Record],
+    is_pattern: impl Fn(&Record) -> bool,
+    legs: &HashSet<u32>,
     counts: &Counts,
     directions: &Directions,
     weight: u64,
 ) -> Vec<Limit> {
     let mut limits = Vec::new();
+    let all: Vec<_> = all.iter().copied().filter(|record| !is_pattern(record)).collect();
+    let all = &all[..];
     let mut add = |label, count, text: String| limits.push(Limit { label, count, text });
     for warning in &facts.warnings {
         add("cut_short", None, format!("{warning}; what comes after that is not known."));
@@ -123,6 +154,15 @@ pub fn of(
         add("not_decoded", Some(lost), text);
     }
     of_directions(all, directions, &mut add);
+    if directions.lack_plain() {
+        add(
+            "no_plain_acks",
+            None,
+            "Only SYNs, FINs and RSTs were captured (a filter?): without ACKs, whether and when a \
+             connection came up cannot be told."
+                .into(),
+        );
+    }
     let already_open = all
         .iter()
         .filter(|record| record.outcome() == Outcome::Midstream && record.neighbour.came_up)
@@ -134,6 +174,29 @@ pub fn of(
             if already_open == 1 { "it" } else { "they" }
         );
         add("midstream", Some(already_open), text);
+    }
+    let unasked = all.iter().filter(|it| it.outcome() == Outcome::UnsolicitedSynAck);
+    let unasked = unasked.filter(|record| !legs.contains(&record.id())).count() as u64;
+    if unasked > 0 {
+        let text = format!(
+            "{} without a SYN: it was not captured, or its sender's address was forged.",
+            amount(unasked, "SYN/ACK")
+        );
+        add("unsolicited_synack", Some(unasked), text);
+    }
+    let stray = all
+        .iter()
+        .filter(|record| record.outcome() == Outcome::Midstream && !record.neighbour.came_up)
+        .count() as u64;
+    if stray > 0 {
+        let text = format!(
+            "{} only stray segments: no opening, and not enough to show that it was open.",
+            match stray {
+                1 => "1 connection shows".into(),
+                number => format!("{} connections show", grouped(number)),
+            }
+        );
+        add("stray", Some(stray), text);
     }
     let pending = all.iter().filter(|record| record.outcome() == Outcome::Pending).count() as u64;
     if pending > 0 {

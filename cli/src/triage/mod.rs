@@ -1,9 +1,8 @@
 //! `tcphs FILE`: what a capture shows at first sight: what failed, what it has in common, what to do first.
 
-// Report and watch use what the command itself does not.
-#![allow(dead_code)]
-
+mod beyond;
 mod capture;
+mod closer;
 mod collector;
 mod failures;
 mod groups;
@@ -24,7 +23,7 @@ use terminal_size::{Width, terminal_size};
 pub use self::capture::CaptureFacts;
 pub use self::collector::Collector;
 pub use self::record::Record;
-#[allow(unused_imports, reason = "other commands show it")]
+#[allow(unused_imports, reason = "the reports of other commands begin with it")]
 pub use self::result::Triage;
 use crate::args::{Report, TriageArgs};
 use crate::output::Output;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use dissector_core::connection::{Cause, CheckTarget, Close, Evidence, Finding, Outcome, Seen};
 
+use super::beyond::Further;
 use super::failures::command;
 use super::limits::Directions;
 use super::record::Record;
@@ -36,17 +37,28 @@ const LEGS: usize = 200;
 pub struct Found {
     pub group: Group,
     pub members: Vec<u32>,
+    /// Further connections of it, which are not kept.
+    pub further: Further,
 }
 
+/// A group, its members, and how many further ones there are.
+type Members<'a> = (Group, Vec<&'a Record>, Further);
+
 /// Finds the patterns; each connection is in one at most.
-pub fn find(all: &[&Record], directions: &Directions, scene: &Scene<'_>) -> Vec<Found> {
+pub fn find(
+    all: &[&Record],
+    legs: &HashSet<u32>,
+    directions: &Directions,
+    scene: &Scene<'_>,
+) -> Vec<Found> {
     let mut taken = HashSet::new();
     let mut found = Vec::new();
-    let mut add = |more: Vec<(Group, Vec<&Record>)>, taken: &mut HashSet<u32>| {
-        for (group, members) in more {
+    let mut add = |more: Vec<Members<'_>>, taken: &mut HashSet<u32>| {
+        for (mut group, members, further) in more {
+            group.count += further.failed + further.undecided;
             let members: Vec<_> = members.iter().map(|record| record.id()).collect();
             taken.extend(&members);
-            found.push(Found { group, members });
+            found.push(Found { group, members, further });
         }
     };
     let free = |taken: &HashSet<u32>| -> Vec<&Record> {
@@ -54,10 +66,21 @@ pub fn find(all: &[&Record], directions: &Directions, scene: &Scene<'_>) -> Vec<
     };
     add(scans(&free(&taken), scene), &mut taken);
     add(floods(&free(&taken), scene), &mut taken);
+    add(noise(&free(&taken), scene), &mut taken);
     if !directions.misses_clients() {
-        add(backscatter(&free(&taken), scene), &mut taken);
+        add(backscatter(&free(&taken), legs, scene), &mut taken);
     }
     found
+}
+
+/// The SYN/ACKs that answer a SYN which was sent to another address: the other leg of a translation.
+pub fn legs(all: &[&Record], scene: &Scene<'_>) -> HashSet<u32> {
+    let unasked = all.iter().filter(|it| it.outcome() == Outcome::UnsolicitedSynAck).take(LEGS);
+    let is_leg = |record: &&&Record| {
+        let others = scene.neighbours.witness_of(record.id(), record.evidence, record.close);
+        others.iter().any(|it| it.evidence == Evidence::AnsweredFromElsewhere)
+    };
+    unasked.filter(is_leg).map(|record| record.id()).collect()
 }
 
 /// Whether a connection looks like a question to which only the answer matters.
@@ -75,7 +98,7 @@ fn is_probe(record: &Record) -> bool {
 }
 
 /// One client, many targets, no retries.
-fn scans<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<(Group, Vec<&'a Record>)> {
+fn scans<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<Members<'a>> {
     let mut by_client: BTreeMap<IpAddr, Vec<&Record>> = BTreeMap::new();
     for record in all {
         by_client.entry(record.neighbour.client.ip()).or_default().push(record);
@@ -84,11 +107,7 @@ fn scans<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<(Group, Vec<&'a Recor
     found.collect()
 }
 
-fn scan<'a>(
-    client: IpAddr,
-    own: &[&'a Record],
-    scene: &Scene<'_>,
-) -> Option<(Group, Vec<&'a Record>)> {
+fn scan<'a>(client: IpAddr, own: &[&'a Record], scene: &Scene<'_>) -> Option<Members<'a>> {
     if own.len() < TARGETS {
         return None;
     }
@@ -120,6 +139,7 @@ fn scan<'a>(
     if !many || !mostly || repeats || !(down || across) {
         return None;
     }
+    let further = scene.beyond.of(client);
     let mut group = Group::new(Section::Pattern, "scan", &probes);
     let what = match (ports_of.len(), hosts_at.len()) {
         (1, ports) => format!("{} of {}", amount(ports, "port"), targets.first()?.ip()),
@@ -127,7 +147,8 @@ fn scan<'a>(
         (hosts, _) => format!("{} on {}", amount(targets.len(), "port"), amount(hosts, "host")),
     };
     let retries = if again.is_empty() { ", no retries" } else { "" };
-    group.title = format!("{client} scans {what}{retries}");
+    let least = if further == Further::default() { "" } else { "at least " };
+    group.title = format!("{client} scans {least}{what}{retries}");
     let open: BTreeSet<_> = probes
         .iter()
         .filter(|record| record.synack_count > 0)
@@ -161,11 +182,11 @@ fn scan<'a>(
     group.cause = Some(Cause::SynScan);
     group.attempts = Some(own.len() as u64);
     group.next = command(scene, &format!("connections --host {client}"));
-    Some((group, probes))
+    Some((group, probes, further))
 }
 
 /// Many SYNs to one server and port in a short time, from clients that want no connection.
-fn floods<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<(Group, Vec<&'a Record>)> {
+fn floods<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<Members<'a>> {
     let mut by_server: BTreeMap<SocketAddr, Vec<&Record>> = BTreeMap::new();
     for record in all.iter().filter(|record| is_flooding(record)) {
         by_server.entry(record.neighbour.server).or_default().push(record);
@@ -189,7 +210,7 @@ fn flood<'a>(
     own: Vec<&'a Record>,
     all: &[&Record],
     scene: &Scene<'_>,
-) -> Option<(Group, Vec<&'a Record>)> {
+) -> Option<Members<'a>> {
     if own.len() < FLOOD {
         return None;
     }
@@ -214,10 +235,15 @@ fn flood<'a>(
         Some(only) if clients.len() == 1 => only.to_string(),
         _ => amount(clients.len(), "address"),
     };
+    let further = scene.beyond.to(server);
+    let number = own.len() as u64 + further.failed + further.undecided;
+    let (least, lasted) = match number > own.len() as u64 {
+        true => ("at least ", format!("about {} a second", grouped(per_second))),
+        false => ("", format!("in {}", duration(lasted_ns))),
+    };
     group.title = format!(
-        "SYN flood on {server}: {} from {from} in {}, none repeated",
-        amount(own.len(), "SYN"),
-        duration(lasted_ns)
+        "SYN flood on {server}: {} from {least}{from}, {lasted}, none repeated",
+        amount(number, "SYN")
     );
     let answered = own.iter().filter(|record| record.synack_count > 0).count() as u64;
     let server_does = match answered {
@@ -238,11 +264,53 @@ fn flood<'a>(
     group.check = check.map(|check| (check.what, check.command_line(&target)));
     group.next =
         command(scene, &format!("connections --host {} --port {}", server.ip(), server.port()));
-    Some((group, own))
+    Some((group, own, further))
+}
+
+/// SYNs that programs made, each from another address, to hosts that did not ask for them: what every host
+/// with a public address gets.
+fn noise<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<Members<'a>> {
+    let mut of_client: HashMap<IpAddr, usize> = HashMap::new();
+    for record in all {
+        *of_client.entry(record.neighbour.client.ip()).or_default() += 1;
+    }
+    let probes: Vec<_> = all
+        .iter()
+        .copied()
+        .filter(|record| {
+            let is_lone = of_client[&record.neighbour.client.ip()] <= PROBES;
+            let made = record.evidence.contains(Evidence::SynWithoutOptions);
+            is_lone && made && is_flooding(record)
+        })
+        .collect();
+    let clients: HashSet<_> = probes.iter().map(|record| record.neighbour.client.ip()).collect();
+    let hosts: BTreeSet<_> = probes.iter().map(|record| record.neighbour.server.ip()).collect();
+    let servers: HashSet<_> = probes.iter().map(|record| record.neighbour.server).collect();
+    if clients.len() < TARGETS || hosts.len() * VICTIMS > clients.len() {
+        return Vec::new();
+    }
+    let mut group = Group::new(Section::Pattern, "probes", &probes);
+    let to = match hosts.first() {
+        Some(only) if hosts.len() == 1 => only.to_string(),
+        _ => amount(hosts.len(), "host"),
+    };
+    group.title = format!(
+        "{} probe {} of {to}, no retries",
+        amount(clients.len(), "address"),
+        amount(servers.len(), "port"),
+    );
+    group.explanation =
+        "SYNs made by programs that only look for open ports, or with forged senders: \
+                         what hosts on the Internet get all the time. These are no failures of the \
+                         servers."
+            .into();
+    group.cause = Some(Cause::SynScan);
+    group.next = command(scene, "connections --failed");
+    vec![(group, probes, Further::default())]
 }
 
 /// Answers to SYNs that are not in the capture: their senders were attacked with forged addresses.
-fn backscatter<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<(Group, Vec<&'a Record>)> {
+fn backscatter<'a>(all: &[&'a Record], legs: &HashSet<u32>, scene: &Scene<'_>) -> Vec<Members<'a>> {
     let unasked = all.iter().copied().filter(|record| {
         let stray = record.outcome() == Outcome::Midstream
             && record.seen.only().is_some()
@@ -252,17 +320,7 @@ fn backscatter<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<(Group, Vec<&'a
             && !record.findings.contains(Finding::IllegalFlags);
         record.outcome() == Outcome::UnsolicitedSynAck && record.seen != Seen::ClientOnly || stray
     });
-    let mut unasked: Vec<_> = unasked.collect();
-    if unasked.len() < UNASKED {
-        return Vec::new();
-    }
-    if unasked.len() <= LEGS {
-        // A leg of a translation answers a SYN that was sent to another address.
-        unasked.retain(|record| {
-            let others = scene.neighbours.witness_of(record.id(), record.evidence, record.close);
-            !others.iter().any(|it| it.evidence == Evidence::AnsweredFromElsewhere)
-        });
-    }
+    let unasked: Vec<_> = unasked.filter(|record| !legs.contains(&record.id())).collect();
     // The sender of a stray RST is a server if it looks like one by its port; so many different ones are.
     let to: HashSet<_> = unasked.iter().map(|record| record.neighbour.client.ip()).collect();
     let rejected = unasked.iter().filter(|it| it.evidence.contains(Evidence::SynAckReset)).count();
@@ -296,5 +354,5 @@ fn backscatter<'a>(all: &[&'a Record], scene: &Scene<'_>) -> Vec<(Group, Vec<&'a
             .into();
     group.cause = Some(Cause::Backscatter);
     group.next = command(scene, "servers");
-    vec![(group, unasked)]
+    vec![(group, unasked, Further::default())]
 }

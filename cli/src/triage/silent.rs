@@ -1,6 +1,6 @@
 //! What came up and stayed silent, or ended badly.
 
-use dissector_core::connection::{Cause, Close, Finding, Outcome};
+use dissector_core::connection::{Cause, Close, ClosedBy, Evidence, Finding, Outcome};
 
 use super::failures::{brief_of, explain};
 use super::groups::{Alike, group};
@@ -20,8 +20,10 @@ enum Wrong {
     Unanswered,
     /// The server closed or reset it before either had sent an octet.
     TurnedAway,
-    /// It was reset, and not by the program of one end as far as can be seen.
-    Reset,
+    /// The client reset it.
+    ResetByClient,
+    /// The server, or something in its name, reset it.
+    ResetByServer,
 }
 
 impl Wrong {
@@ -30,16 +32,18 @@ impl Wrong {
             Self::Unacknowledged => "data_unanswered",
             Self::Unanswered => "no_data_back",
             Self::TurnedAway => "turned_away",
-            Self::Reset => "reset",
+            Self::ResetByClient => "reset_by_client",
+            Self::ResetByServer => "reset_by_server",
         }
     }
 
     const fn what(self) -> &'static str {
         match self {
-            Self::Unacknowledged => "no data acknowledged",
-            Self::Unanswered => "acknowledged, no data came back",
+            Self::Unacknowledged => "without any data acknowledged",
+            Self::Unanswered => "without any data sent back",
             Self::TurnedAway => "closed without an octet",
-            Self::Reset => "reset",
+            Self::ResetByClient => "ended by an RST of the client",
+            Self::ResetByServer => "ended by an RST of the server",
         }
     }
 
@@ -54,15 +58,15 @@ impl Wrong {
                  MTU, if the answer is large)."
             }
             Self::TurnedAway => "It came up and was closed before either side had sent an octet.",
-            Self::Reset => "It came up, and ended with a reset.",
+            Self::ResetByClient | Self::ResetByServer => "It came up, and an RST ended it.",
         }
     }
 }
 
-/// The groups, and how many connections are in them.
-pub fn groups(all: &[&Record], scene: &Scene<'_>) -> (Vec<Group>, u64) {
+/// The groups, and how many connections are in them: silent ones, and those that were reset.
+pub fn groups(all: &[&Record], scene: &Scene<'_>) -> (Vec<Group>, [u64; 2]) {
     let (mut bad, mut good) = (Vec::new(), Vec::new());
-    for record in all.iter().filter(|record| record.neighbour.came_up) {
+    for record in all.iter().filter(|record| record.is_open()) {
         match wrong(record, scene) {
             Some(wrong) => {
                 let cause = record.cause.map_or(u8::MAX, Cause::number);
@@ -71,13 +75,15 @@ pub fn groups(all: &[&Record], scene: &Scene<'_>) -> (Vec<Group>, u64) {
             None => good.push(*record),
         }
     }
-    let count = bad.len() as u64;
+    let resets = [Wrong::ResetByClient as u8, Wrong::ResetByServer as u8];
+    let reset = bad.iter().filter(|(_, (wrong, _))| resets.contains(wrong)).count() as u64;
+    let counts = [bad.len() as u64 - reset, reset];
     let found = group(&bad, &good, scene.weight);
     let described = found.iter().filter_map(|alike| {
         let wrong = wrong(alike.members.first()?, scene)?;
         describe(alike, wrong, scene)
     });
-    (described.collect(), count)
+    (described.collect(), counts)
 }
 
 fn wrong(record: &Record, scene: &Scene<'_>) -> Option<Wrong> {
@@ -92,32 +98,36 @@ fn wrong(record: &Record, scene: &Scene<'_>) -> Option<Wrong> {
     if record.close == Close::Open && record.unanswered && idle_ns >= SILENT_NS {
         return Some(Wrong::Unanswered);
     }
-    let cause = record.cause;
-    match record.close {
-        Close::Rst | Close::Fin | Close::Simultaneous | Close::RstAfterFin => match cause? {
-            Cause::TurnedAway | Cause::WaitTimedOut => Some(Wrong::TurnedAway),
-            Cause::PeerSilent
-            | Cause::IdleTimeout
-            | Cause::ConnectionForgotten
-            | Cause::DeviceRefuses
-            | Cause::RstInjected
-            | Cause::SynProxy => Some(Wrong::Reset),
-            _ => None,
-        },
+    let by_server = record.closed_by == Some(ClosedBy::Server);
+    let has = |evidence| record.evidence.contains(evidence);
+    let turned_away = has(Evidence::NoOctet) && has(Evidence::ServerClosedFirst);
+    match (record.close, record.cause) {
+        (_, Some(Cause::TurnedAway | Cause::WaitTimedOut)) => Some(Wrong::TurnedAway),
+        (Close::Rst | Close::Fin | Close::Simultaneous, None) if turned_away => {
+            Some(Wrong::TurnedAway)
+        }
+        // The RST of the next attempt on these ports, after a challenge.
+        _ if record.advice.is_none() => None,
+        // A health check that resets.
+        (Close::Rst, Some(Cause::NotNeeded)) => None,
+        (Close::Rst, _) if by_server => Some(Wrong::ResetByServer),
+        (Close::Rst, _) => Some(Wrong::ResetByClient),
         _ => None,
     }
 }
 
 fn describe(alike: &Alike<'_>, wrong: Wrong, scene: &Scene<'_>) -> Option<Group> {
     let example = alike.members.iter().min_by_key(|record| record.id())?;
-    let mut group = Group::new(Section::Silent, wrong.label(), &alike.members);
+    let is_reset = matches!(wrong, Wrong::ResetByClient | Wrong::ResetByServer);
+    let section = if is_reset { Section::Reset } else { Section::Silent };
+    let mut group = Group::new(section, wrong.label(), &alike.members);
     group.attempts = Some(alike.with_key.all());
     group.title = format!(
         "{}: {} {}{}",
         wording::subject(alike),
         wording::how_many(alike, "connection"),
         wrong.what(),
-        wording::when(alike, "were answered")
+        wording::when(alike, "went well")
     );
     explain(&mut group, example, scene);
     let means = wrong.means();
@@ -125,5 +135,7 @@ fn describe(alike: &Alike<'_>, wrong: Wrong, scene: &Scene<'_>) -> Option<Group>
         Some(brief) => wording::explanation(&brief, means),
         None => means.into(),
     };
+    // Many programs close that way.
+    group.is_minor = is_reset && group.cause == Some(Cause::ProgramAborts);
     Some(group)
 }

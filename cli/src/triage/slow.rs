@@ -10,12 +10,19 @@ use super::groups::{Alike, group};
 use super::record::Record;
 use super::result::{Group, Scene, Section};
 use super::wording;
+use crate::explain::Closer;
 use crate::output::units::duration;
 
 /// Round trips from here on are those of far hosts, in nanoseconds: once around half the earth takes 0.2 s.
 const FAR_NS: u64 = 200_000_000;
 /// A server that has answered so many times faster was not far away this time either.
 const MUCH: u64 = 4;
+
+/// So many round trips show that each takes long.
+const SEVERAL: u64 = 3;
+
+const ACK_ARRIVED: &str = "The server's host had the final ACK, as the timestamp in its repeated SYN/ACK \
+                           shows, and did not accept it at first: probably its accept queue was full.";
 
 /// Why a connection came up slowly.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,6 +35,8 @@ enum Why {
     ServerSlow,
     /// The server is far away, or always slow.
     ServerFar,
+    /// The answer to the SYN came late; there are too few others to tell why.
+    ServerLate,
     /// The client acknowledged the SYN/ACK late.
     ClientSlow,
     /// The server repeated its SYN/ACK although it was acknowledged, and accepted later.
@@ -44,6 +53,7 @@ impl Why {
             Self::SynAckRetries => "synack_retries",
             Self::ServerSlow => "server_slow",
             Self::ServerFar => "server_far",
+            Self::ServerLate => "server_late",
             Self::ClientSlow => "client_slow",
             Self::AcceptedLate => "accepted_late",
             Self::Deferred => "deferred",
@@ -61,12 +71,17 @@ impl Why {
                  here and the client."
             }
             Self::ServerSlow => {
-                "The server's host answered the SYN late, and others sooner: it, or the way to it, was \
-                 busy, or the host had to be woken or found first (ARP)."
+                "The answer to the SYN came late, others sooner: the first SYN/ACK was lost before it got \
+                 here and repeated (after 1 or 3 s), or the server's host was busy, asleep or not yet \
+                 found (ARP)."
             }
             Self::ServerFar => {
                 "The answer to the SYN takes that long every time: the server is far away, or the way \
                  to it is slow (satellite, mobile, a full queue)."
+            }
+            Self::ServerLate => {
+                "The answer to the SYN came late: the server is far away or was busy, or its first SYN/ACK \
+                 was lost before it got here and repeated (after 1 or 3 s)."
             }
             Self::ClientSlow => {
                 "The server answered soon; the client's final ACK came late: the client is far away \
@@ -77,7 +92,7 @@ impl Why {
                  lost beyond here, or the accept queue was full for a while, or the server defers."
             }
             Self::Deferred => {
-                "The server has the final ACK and waits for the client's first data before it accepts \
+                "The server had the final ACK, and waits for the client's first data before it accepts \
                  (TCP_DEFER_ACCEPT). Nothing has failed."
             }
         }
@@ -92,7 +107,8 @@ impl Why {
                 Some("nstat -az TcpExtListenOverflows TcpExtListenDrops".into()),
             )),
             Self::AcceptedLate => Some((
-                "On the server: is the accept queue full (Recv-Q above Send-Q)?",
+                "On the server: is the accept queue full (Recv-Q above Send-Q)? If not, does its program \
+                 set TCP_DEFER_ACCEPT?",
                 Some(format!("ss -ltn 'sport = :{port}'")),
             )),
             _ => None,
@@ -102,17 +118,20 @@ impl Why {
 
 /// The groups, and how many of those that came up are in them.
 pub fn groups(all: &[&Record], scene: &Scene<'_>) -> (Vec<Group>, u64) {
-    let fastest = fastest(all);
-    let why = |record: &Record| why(record, fastest.get(&record.neighbour.server.ip()).copied());
+    let known = round_trips(all);
+    let why = |record: &Record| {
+        let of_host = known.get(&record.neighbour.server.ip()).copied();
+        why(record, of_host.unwrap_or_default())
+    };
     let (mut slow, mut others) = (Vec::new(), Vec::new());
     for record in all {
         match why(record) {
             Some(why) => slow.push((*record, (why as u8, 0))),
-            None if record.neighbour.came_up => others.push(*record),
+            None if record.is_open() => others.push(*record),
             None => {}
         }
     }
-    let count = slow.iter().filter(|(record, _)| record.neighbour.came_up).count() as u64;
+    let count = slow.iter().filter(|(record, _)| record.is_open()).count() as u64;
     let found = group(&slow, &others, scene.weight);
     let described = found.iter().filter_map(|alike| {
         let why = why(alike.members.first()?)?;
@@ -121,19 +140,26 @@ pub fn groups(all: &[&Record], scene: &Scene<'_>) -> (Vec<Group>, u64) {
     (described.collect(), count)
 }
 
-/// The shortest round trip to each host, in nanoseconds.
-fn fastest(all: &[&Record]) -> HashMap<IpAddr, u64> {
-    let mut fastest = HashMap::new();
-    for record in all {
-        if let Some(rtt_ns) = record.rtt_server.ns() {
-            let least = fastest.entry(record.neighbour.server.ip()).or_insert(rtt_ns);
-            *least = rtt_ns.min(*least);
-        }
-    }
-    fastest
+/// The round trips to a host.
+#[derive(Clone, Copy, Default)]
+struct RoundTrips {
+    shortest_ns: u64,
+    number: u64,
 }
 
-fn why(record: &Record, fastest_ns: Option<u64>) -> Option<Why> {
+fn round_trips(all: &[&Record]) -> HashMap<IpAddr, RoundTrips> {
+    let mut known: HashMap<_, RoundTrips> = HashMap::new();
+    for record in all {
+        if let Some(rtt_ns) = record.rtt_server.ns() {
+            let known = known.entry(record.neighbour.server.ip()).or_default();
+            let shortest_ns = if known.number == 0 { rtt_ns } else { known.shortest_ns };
+            (known.shortest_ns, known.number) = (rtt_ns.min(shortest_ns), known.number + 1);
+        }
+    }
+    known
+}
+
+fn why(record: &Record, known: RoundTrips) -> Option<Why> {
     let has = |finding| record.findings.contains(finding);
     if record.outcome() == Outcome::Deferred {
         return Some(Why::Deferred);
@@ -157,9 +183,11 @@ fn why(record: &Record, fastest_ns: Option<u64>) -> Option<Why> {
     Some(if client_ns > server_ns {
         if record.synack_count > 1 { Why::SynAckRetries } else { Why::ClientSlow }
     } else {
-        let fastest_ns = fastest_ns.unwrap_or(server_ns);
-        let was_faster = fastest_ns.saturating_mul(MUCH) < server_ns && fastest_ns < 2 * FAR_NS;
-        if was_faster { Why::ServerSlow } else { Why::ServerFar }
+        match known.shortest_ns {
+            shortest if shortest.saturating_mul(MUCH) < server_ns => Why::ServerSlow,
+            shortest if shortest >= FAR_NS && known.number >= SEVERAL => Why::ServerFar,
+            _ => Why::ServerLate,
+        }
     })
 }
 
@@ -171,7 +199,9 @@ fn describe(alike: &Alike<'_>, why: Why, scene: &Scene<'_>) -> Group {
     group.example = slowest.id();
     let times = alike.members.iter().filter_map(|record| record.setup.ns());
     let took = match (why, times.clone().min(), times.max()) {
-        (Why::AcceptedLate | Why::Deferred, ..) | (_, None, _) | (_, _, None) => String::new(),
+        (Why::AcceptedLate, ..) => " accepted late".into(),
+        (Why::Deferred, ..) => " deferred".into(),
+        (_, None, _) | (_, _, None) => String::new(),
         (_, Some(least), Some(most)) if duration(least) == duration(most) => {
             format!(" took {}", duration(most))
         }
@@ -183,9 +213,15 @@ fn describe(alike: &Alike<'_>, why: Why, scene: &Scene<'_>) -> Group {
         "{}: {}{took}{}",
         wording::subject(alike),
         wording::how_many(alike, "set-up"),
-        wording::when(alike, "were fast")
+        wording::when(alike, "went well")
     );
-    group.explanation = why.text().into();
+    let closer = (why == Why::AcceptedLate).then(|| scene.closer.look_at(slowest.id())).flatten();
+    let why = if closer.is_some_and(|closer| closer.deferred) { Why::Deferred } else { why };
+    group.kind = why.label();
+    group.explanation = match closer {
+        Some(Closer { deferred: false, ack_arrived: true, .. }) => ACK_ARRIVED.into(),
+        _ => why.text().into(),
+    };
     group.evidence = evidence(slowest, why).map(|sentence| (None, sentence));
     group.check = why.check(slowest);
     group.next = command(scene, &format!("ladder --conn {}", slowest.id()));
@@ -204,7 +240,7 @@ fn evidence(record: &Record, why: Why) -> Option<String> {
                 duration(record.rtt_server.ns()?)
             ))
         }
-        Why::ServerSlow | Why::ServerFar => {
+        Why::ServerSlow | Why::ServerFar | Why::ServerLate => {
             Some(format!("Connection {id}: SYN to SYN/ACK {}.", duration(record.rtt_server.ns()?)))
         }
         Why::ClientSlow | Why::SynAckRetries => Some(format!(

@@ -19,6 +19,8 @@ enum Detail {
     Title,
     /// Title and next command.
     Short,
+    /// The same and the explanation.
+    Brief,
     Full,
 }
 
@@ -36,22 +38,23 @@ impl Triage {
             text.push('\n');
             wrap(&mut text, columns, "", "", &self.none_failed());
         }
-        let room = LINES.saturating_sub(text.lines().count());
-        let mut details = vec![Detail::Full; self.groups.len()];
+        let hint = usize::from(!self.readable);
+        let room = LINES.saturating_sub(text.lines().count() + hint);
+        let full = |group: &Group| if group.is_minor { Detail::Short } else { Detail::Full };
+        let mut details: Vec<_> = self.groups.iter().map(full).collect();
         let mut body = self.body(&details, columns);
-        // The first group is said in full, and of the others as much as there is room for.
-        let number = details.len();
-        let demotions = [Detail::Short, Detail::Title, Detail::Nothing]
-            .into_iter()
-            .flat_map(|detail| (1..number).rev().map(move |place| (detail, place)));
-        for (detail, place) in demotions {
+        for (place, detail) in demotions(details.len()) {
             if body.lines().count() <= room {
                 break;
             }
-            details[place] = detail;
+            details[place] = detail.min(details[place]);
             body = self.body(&details, columns);
         }
         text.push_str(&body);
+        if !self.readable {
+            let hint = "To look closer, save the capture to a file: tcphs explain --conn N FILE";
+            text.push_str(&format!("{FAINT}{hint}{FAINT:#}\n"));
+        }
         text
     }
 
@@ -63,14 +66,20 @@ impl Triage {
         };
         let span = self.facts.span_ns.map_or(String::new(), |(first, last)| {
             let start = Timestamp::from_nanosecond(first.into()).unwrap_or(Timestamp::UNIX_EPOCH);
-            let lasted = duration(last.abs_diff(first));
-            format!("{lasted} from {}, ", start.strftime("%Y-%m-%d %H:%M:%S UTC"))
+            format!(
+                "{} from {}, ",
+                lasted(last.abs_diff(first)),
+                start.strftime("%Y-%m-%d %H:%M:%S UTC")
+            )
         });
         let connections = match self.counts.connections {
             0 => "no TCP connection".into(),
             number => amount(number, "TCP connection"),
         };
         let packets = amount(self.facts.frames, "packet");
+        // A long path leaves no room for what is to be read.
+        let short = std::path::Path::new(&name).file_name().filter(|_| name.len() > columns / 2);
+        let name = short.map_or(name.clone(), |short| short.to_string_lossy().into_owned());
         let name = format!("{STRONG}{name}{STRONG:#}");
         wrap(text, columns, "", "  ", &format!("{name}: {span}{packets}, {connections}"));
         for limit in &self.limits {
@@ -85,13 +94,19 @@ impl Triage {
 
     fn none_failed(&self) -> String {
         let counts = &self.counts;
+        if self.restricted && counts.undecided == 0 {
+            return format!("{} asked for, and none failed.", amount(counts.came_up, "connection"));
+        }
         match (counts.came_up, counts.undecided) {
-            (up, 0) => format!("None of {} failed.", amount(up, "connection")),
+            (1, 0) => "The connection came up.".into(),
+            (2, 0) => "Both connections came up.".into(),
+            (up, 0) => format!("All {} connections came up.", grouped(up)),
+            (0, 1) => "Whether the connection came up cannot be told.".into(),
             (0, undecided) => {
-                format!("Whether {} came up cannot be told.", amount(undecided, "connection"))
+                format!("Whether the {} connections came up cannot be told.", grouped(undecided))
             }
             (up, undecided) => format!(
-                "None is known to have failed: {} came up, {} undecided.",
+                "None is known to have failed: {} came up, of {} it cannot be told.",
                 amount(up, "connection"),
                 grouped(undecided)
             ),
@@ -110,7 +125,7 @@ impl Triage {
                 _ => format!("There is no TCP connection in {files}, but {others}."),
             };
         }
-        if counts.came_up == 0 && counts.undecided == 0 {
+        if self.opened() == 0 {
             return format!(
                 "No connection was opened in {files}, so there is nothing to say about how connections \
                  come up. To see it, start the capture before the connection."
@@ -120,21 +135,20 @@ impl Triage {
             return self.none_failed();
         }
         let slowest = self.slowest.map_or(String::new(), |(setup_ns, conn)| {
-            format!(", the slowest in {} (connection {conn})", duration(setup_ns))
+            let took = duration(setup_ns);
+            match counts.came_up {
+                1 => format!(" It took {took}."),
+                _ => format!(" The slowest took {took} (connection {conn})."),
+            }
         });
-        let undecided = match counts.undecided {
-            0 => String::new(),
-            number => format!("; {} undecided", grouped(number)),
+        let data = match self.one_sided {
+            true => " Whether anything was left without an answer cannot be told.",
+            false => " No first data went without an acknowledgment, and no reset cut it short.",
         };
-        let up = match counts.came_up {
-            1 => "the connection".into(),
-            2 => "both connections".into(),
-            number => format!("all {} connections", grouped(number)),
-        };
-        let up = if counts.undecided > 0 { amount(counts.came_up, "connection") } else { up };
         format!(
-            "Nothing wrong is seen: {up} came up{slowest}, and no first data was left without an \
-             acknowledgment{undecided}. Not looked at: names (DNS), speed, and what the programs say."
+            "Nothing wrong is seen. {}{slowest}{data} Not looked at: names (DNS), speed, and what the \
+             programs say.",
+            self.none_failed()
         )
     }
 
@@ -173,24 +187,61 @@ impl Triage {
                     0 => String::new(),
                     number => format!(" ({} undecided)", grouped(number)),
                 };
-                let of = amount(self.opened(), "connection");
-                format!("{} of {of} failed{undecided}", grouped(counts.failed))
+                match (counts.failed, self.opened()) {
+                    (failed, all) if self.restricted => format!(
+                        "{} failed, of {} asked for{undecided}",
+                        grouped(failed),
+                        amount(all, "connection")
+                    ),
+                    (1, 1) => "The only connection failed".into(),
+                    (2, 2) => "Both connections failed".into(),
+                    (failed, all) if failed == all => {
+                        format!("All {} connections failed", grouped(all))
+                    }
+                    (failed, all) => format!(
+                        "{} of {} connections failed{undecided}",
+                        grouped(failed),
+                        grouped(all)
+                    ),
+                }
             }
             Section::Pattern => "No failures of servers".into(),
-            Section::Silent => {
-                format!("{} came up, with trouble afterwards", grouped(counts.silent))
-            }
+            Section::Silent => format!("{} came up in vain", grouped(counts.silent)),
+            Section::Reset => match counts.reset {
+                1 => "1 was ended by a reset".into(),
+                number => format!("{} were ended by a reset", grouped(number)),
+            },
             Section::Slow => format!("{} came up slowly", grouped(counts.slow)),
         }
     }
+}
+
+/// In which order less is said of groups, so that all fit on a screen: the later a group, the sooner. Of
+/// those that are left out only the number is given.
+fn demotions(number: usize) -> Vec<(usize, Detail)> {
+    let all = |detail, from: usize| (from..number).rev().map(move |place| (place, detail));
+    let steps = [
+        all(Detail::Brief, 1),
+        all(Detail::Short, 2),
+        all(Detail::Short, 1),
+        all(Detail::Title, 2),
+        all(Detail::Nothing, 5),
+        all(Detail::Title, 1),
+        all(Detail::Nothing, 3),
+        all(Detail::Short, 0),
+        all(Detail::Nothing, 1),
+    ];
+    steps.into_iter().flatten().collect()
 }
 
 fn put(text: &mut String, number: usize, group: &Group, detail: Detail, columns: usize) {
     let first = format!("{number}. ");
     let indent = " ".repeat(first.len());
     wrap(text, columns, &first, &indent, &group.title);
-    if detail == Detail::Full {
+    if detail >= Detail::Brief {
         wrap(text, columns, &indent, &indent, &group.explanation);
+    }
+    if detail == Detail::Full {
         if let Some((_, evidence)) = &group.evidence {
             wrap(text, columns, &indent, &indent, &format!("Seen: {evidence}"));
         }
@@ -201,8 +252,17 @@ fn put(text: &mut String, number: usize, group: &Group, detail: Detail, columns:
             }
         }
     }
-    if let (Some(next), Detail::Full | Detail::Short) = (&group.next, detail) {
+    if let (Some(next), true) = (&group.next, detail >= Detail::Short) {
         text.push_str(&format!("{indent}More: {next}\n"));
+    }
+}
+
+/// A duration; long ones in days.
+fn lasted(ns: u64) -> String {
+    const DAY: u64 = 86_400_000_000_000;
+    match ns / DAY {
+        0..3 => duration(ns),
+        days => format!("{} days", grouped(days)),
     }
 }
 

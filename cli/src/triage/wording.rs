@@ -29,7 +29,7 @@ pub fn subject(alike: &Alike<'_>) -> String {
         Key::Server(server) => format!("{server} from {from}"),
         Key::Pair(client, server) => format!("{server} from {client}"),
         Key::Host(_) | Key::Port(_) => format!("{to}, from {from}"),
-        Key::All => format!("everything, {to} from {from}"),
+        Key::All => format!("{to} from {from}"),
         Key::ServerNet(net) => format!("{to} in {net}, from {from}"),
         Key::Client(client) => format!("from {client} to {to}"),
         Key::ClientNet(net) => format!("from {from} in {net} to {to}"),
@@ -60,6 +60,9 @@ pub fn when(alike: &Alike<'_>, verb: &str) -> String {
     match alike.with_key.course() {
         Course::SinceThen(first) => format!("; from {} on, {good} {verb} before", clock(first)),
         Course::UntilThen(last) => format!("; until {}, {good} {verb} later", clock(last)),
+        Course::Between(first, last) => {
+            format!("; from {} to {}, {good} {verb} before or after", clock(first), clock(last))
+        }
         Course::Always | Course::Mixed => String::new(),
     }
 }
@@ -129,7 +132,7 @@ pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

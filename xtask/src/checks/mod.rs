@@ -162,13 +162,14 @@ pub fn test_versions(full: bool, versions: &[String], arguments: &[OsString]) ->
 
 /// Test programs of `tests/` that start no program of Wireshark's: their results are the same for
 /// every version.
-const WITHOUT_WIRESHARK: [&str; 7] = [
+const WITHOUT_WIRESHARK: [&str; 8] = [
     "header",
     "kernel_counters",
     "kernel_states",
     "public_api",
     "threads",
     "unsafe_page",
+    "watch",
     "windows",
 ];
 

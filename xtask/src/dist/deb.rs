@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use testkit::command::{run, stdout_of};
+use testkit::command::stdout_of;
 use testkit::folders::{At, made_folder, make_folder, workspace_root};
 use testkit::wireshark::packages::{self, DPKG_DEV, PLUGIN_BUILD};
 use testkit::wireshark::{PLUGIN_FILE, Wireshark, fetch, plugin, profile};
@@ -35,7 +35,6 @@ struct Package<'a> {
     title: &'a str,
     text: &'a str,
     depends: String,
-    recommends: &'a str,
     /// Debian's words for a licence, and the text that /usr/share/common-licenses does not have.
     copyright: String,
 }
@@ -64,11 +63,10 @@ fn command() -> Result<PathBuf> {
         name: "tcphs",
         revision: "1".into(),
         title: "how the TCP handshakes of a capture went",
-        text: "tcphs reads captures (pcap, pcapng) and says of every TCP connection whether it came \
-               up, and if not, why and what to check next. It draws connections as ladders, counts \
-               failures by server, and compares the captures of two points.",
+        text: "tcphs reads captures (pcap, pcapng) and says of every TCP connection whether\n\
+               it came up, and if not, why and what to check next. It draws connections as\n\
+               ladders, counts failures by server, and compares the captures of two points.",
         depends: "$auto".into(),
-        recommends: "",
         copyright: copyright("Expat or Apache-2.0", &[("Expat", mit), ("Apache-2.0", APACHE)]),
     };
     package.make(|tree| {
@@ -102,13 +100,13 @@ fn plugin(wireshark: &Wireshark) -> Result<PathBuf> {
         // Packages for other versions of Wireshark lie beside it.
         revision: format!("1+wireshark{major}.{minor}"),
         title: "the TCP handshake in the packet list of Wireshark and tshark",
-        text: "A plugin that shows each step of the handshake, the states of client and server, and \
-               why a connection did not come up; with the profile \"TCP Handshake\".",
+        text: "A plugin that shows each step of the handshake, the states of client and\n\
+               server, and why a connection did not come up; with the profile\n\
+               \"TCP Handshake\".",
         depends: format!(
             "$auto, {} (>= {major}.{minor}.{micro}~), wireshark | tshark",
             library_package(wireshark)?
         ),
-        recommends: "",
         copyright: copyright("GPL-2+", &[("GPL-2+", GPL)]),
     };
     package.make(|tree| {
@@ -167,15 +165,13 @@ impl Package<'_> {
         pack.current_dir(&folder).env("SOURCE_DATE_EPOCH", &epoch);
         // Its cargo looks for the target folder of the written package.
         pack.env("CARGO_TARGET_DIR", folder.join("target"));
-        run(&mut pack)?;
-        let architecture = stdout_of(Command::new("dpkg").arg("--print-architecture"))?;
-        let (name, revision) = (self.name, &self.revision);
-        Ok(dist.join(format!("{name}_{VERSION}-{revision}_{}.deb", architecture.trim())))
+        // It prints where it has put the package.
+        Ok(stdout_of(&mut pack)?.trim_end().into())
     }
 
     fn manifest(&self, tree: &Path) -> Result<String> {
         let maintainer = maintainer();
-        let Self { name, revision, title, depends, recommends, .. } = self;
+        let Self { name, revision, title, depends, .. } = self;
         let mut files = files_below(tree)?;
         files.sort();
         let mut assets = String::new();
@@ -203,7 +199,6 @@ maintainer = {maintainer:?}
 revision = "{revision}"
 extended-description-file = "text"
 depends = "{depends}"
-recommends = "{recommends}"
 section = "net"
 priority = "optional"
 changelog = "changelog"

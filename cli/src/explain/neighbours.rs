@@ -135,7 +135,8 @@ impl Neighbours {
         self.list.append(&mut others.list);
         let beyond = self.list.len().saturating_sub(MOST);
         self.list.drain(..beyond);
-        (self.index.take(), others.index.take());
+        self.index.take();
+        others.index.take();
     }
 
     /// Puts them in the order of their numbers.

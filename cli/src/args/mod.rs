@@ -52,6 +52,7 @@ macro_rules! examples {
     () => {
         "\
 Examples:
+  tcphs capture.pcapng                           what is wrong, and what to do first
   tcphs connections capture.pcapng               did they come up?
   tcphs connections --failed capture.pcapng      only those that did not
   tcphs ladder --conn 3 capture.pcapng           draw connection 3

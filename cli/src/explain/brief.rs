@@ -1,14 +1,16 @@
 //! The explanation of a connection in a few sentences: its first cause, the best evidence, the first check.
 
-use dissector_core::connection::{Advice, Cause, CheckTarget, Close, Evidence, EvidenceSet};
+use dissector_core::connection::{
+    Advice, Bearing, Cause, Check, CheckTarget, Close, Evidence, EvidenceSet,
+};
 
 use super::causes::Weighed;
-use super::neighbours::Neighbours;
+use super::neighbours::{Neighbours, Witnessed};
+use super::resets;
+use crate::timeline::Timeline;
 
 /// A brief explanation.
 pub struct Brief {
-    /// The meaning of the outcome or the end.
-    pub means: &'static str,
     /// The cause that an explanation names first.
     pub cause: Option<Cause>,
     /// Whether the evidence decides on it.
@@ -30,22 +32,68 @@ pub struct Explained {
     pub close: Close,
 }
 
+/// What only a look at each packet of a connection shows.
+#[derive(Clone, Default)]
+pub struct Closer {
+    witnessed: Vec<Witnessed>,
+    /// The server had the final ACK, and waited for data before it accepted.
+    pub deferred: bool,
+    /// A timestamp shows that the server's host had got the final ACK.
+    pub ack_arrived: bool,
+}
+
+impl Closer {
+    pub fn new(timeline: &Timeline) -> Self {
+        let witnessed = resets::origin(timeline).into_iter().chain(resets::unasked(timeline));
+        Self {
+            witnessed: witnessed.collect(),
+            deferred: timeline.is_deferred(),
+            ack_arrived: timeline.ack_arrived(),
+        }
+    }
+}
+
+impl Explained {
+    /// Whether a closer look may show more of the cause: where an RST came from.
+    pub fn needs_a_look(&self) -> bool {
+        let shown = [Evidence::RstIdDiffers, Evidence::RstIdFits, Evidence::RstUnasked];
+        let mut causes = self.advice.causes.iter();
+        causes.any(|cause| shown.iter().any(|evidence| evidence.bearing_on(*cause).is_some()))
+    }
+}
+
 /// Explains a connection briefly, by the same weighing as the whole explanation.
-pub fn brief(explained: &Explained, neighbours: &Neighbours, target: &CheckTarget<'_>) -> Brief {
+pub fn brief(
+    explained: &Explained,
+    neighbours: &Neighbours,
+    closer: Option<&Closer>,
+    target: &CheckTarget<'_>,
+) -> Brief {
     let Explained { id, advice, evidence, close } = *explained;
-    let weighed = Weighed::new(advice, evidence, &neighbours.witness_of(id, evidence, close));
-    let first = weighed.first();
-    let named: Vec<_> = first.iter().map(|(cause, _)| *cause).collect();
-    let check = advice.checks.iter().find(|check| check.helps_with(&named));
+    let mut others = neighbours.witness_of(id, evidence, close);
+    others.extend(closer.into_iter().flat_map(|closer| closer.witnessed.iter().cloned()));
+    let weighed = Weighed::new(advice, evidence, &others);
+    let (cause, decided) = weighed.first().unzip();
+    let (named, decided): (Vec<_>, _) = (cause.into_iter().collect(), decided == Some(true));
+    let best = cause.and_then(|cause| weighed.best_evidence(cause));
+    // What only excludes other causes says little as long as several are left.
+    let speaks = |(evidence, _): &(Evidence, &str)| {
+        cause.is_some_and(|cause| {
+            matches!(evidence.bearing_on(cause), Some(Bearing::Proves | Bearing::SpeaksFor))
+        })
+    };
+    let best = best.filter(|best| decided || speaks(best));
+    // Where something speaks for the cause, a check on that cause comes before one that only asks how far
+    // packets get.
+    let mut checks = advice.checks.iter().filter(|check| check.helps_with(&named));
+    let of_cause = |check: &&Check| !check.causes.is_empty() && !check.told_by_points;
+    let pointed = checks.clone().find(of_cause).filter(|_| best.is_some());
+    let check = pointed.or_else(|| checks.next());
     Brief {
-        means: advice.means,
-        cause: first.map(|(cause, _)| cause),
-        decided: first.is_some_and(|(_, decided)| decided),
+        cause,
+        decided,
         others: weighed.rest().collect(),
-        evidence: first.and_then(|(cause, _)| {
-            let (evidence, text) = weighed.best_evidence(cause)?;
-            Some((evidence, text.to_owned()))
-        }),
+        evidence: best.map(|(evidence, text)| (evidence, text.to_owned())),
         check: check.map(|check| (check.what, check.command_line(target))),
     }
 }

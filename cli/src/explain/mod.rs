@@ -14,7 +14,7 @@ use dissector_core::ClosedConnection;
 use dissector_core::connection::Outcome;
 use terminal_size::{Width, terminal_size};
 
-pub use self::brief::{Brief, Explained, brief};
+pub use self::brief::{Brief, Closer, Explained, brief};
 pub use self::explanation::{Explainer, Explanation};
 pub use self::neighbours::{Neighbour, Neighbours};
 pub use self::points::explanation as explanation_of_points;

@@ -1,5 +1,7 @@
 //! The evidence in other connections of the captures on the cause of one.
 
+mod contrast;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
@@ -63,6 +65,7 @@ impl Neighbour {
 }
 
 /// Evidence in another connection, as a sentence.
+#[derive(Clone)]
 pub struct Witnessed {
     pub evidence: Evidence,
     pub sentence: String,
@@ -189,8 +192,18 @@ impl Neighbours {
         match own.outcome {
             Outcome::NoReply => {
                 seen.extend(self.leg(own));
-                seen.extend(self.host_answers(own));
-                seen.extend(self.path_works(own));
+                match self.only_this_client(own) {
+                    Some(witnessed) => seen.push(witnessed),
+                    None => match self.took_before(own) {
+                        Some(witnessed) => {
+                            seen.push(witnessed);
+                            seen.extend(self.answers_since(own));
+                        }
+                        None => seen.extend(self.host_answers(own)),
+                    },
+                }
+                let nothing = self.nothing_answers(own);
+                seen.extend(nothing.or_else(|| self.path_works(own)));
                 seen.extend(self.asks_many(own));
             }
             Outcome::Unreachable => {
@@ -198,7 +211,9 @@ impl Neighbours {
                 seen.extend(self.ttls_differ(own, evidence));
             }
             Outcome::Refused => {
-                seen.extend(self.takes_others(own).filter(|_| self.ran_all_the_time(own)));
+                let taken = self.takes_others(own).filter(|_| self.ran_all_the_time(own));
+                seen.extend(self.only_this_client(own).or(taken));
+                seen.extend(self.refused_elsewhere(own));
                 seen.extend(self.asks_many(own));
             }
             Outcome::NoFinalAck => seen.extend(self.opens_others(own)),
@@ -257,22 +272,27 @@ impl Neighbours {
 
     /// The host, or even the port, answered others at about that time.
     fn host_answers(&self, own: &Neighbour) -> Option<Witnessed> {
-        let taken = self.takes_others(own);
-        taken.or_else(|| {
-            let answered = |other: &&Neighbour| {
-                other.server.ip() == own.server.ip() && other.answered && is_near(own, other)
-            };
-            let other = nearest(own, self.of_server(own), answered)?;
-            Some(Witnessed {
-                evidence: Evidence::HostAnswers,
-                sentence: format!(
-                    "The host {} answered on port {} {} (connection {}): it is up and can be reached.",
-                    other.server.ip(),
-                    other.server.port(),
-                    when(own, other),
-                    other.id
-                ),
-            })
+        self.takes_others(own).or_else(|| self.answers_since(own))
+    }
+
+    /// The host answered, and not only before: then it may have gone down.
+    fn answers_since(&self, own: &Neighbour) -> Option<Witnessed> {
+        let answered = |other: &&Neighbour| {
+            other.server.ip() == own.server.ip()
+                && other.answered
+                && other.last_ns >= own.first_ns
+                && is_near(own, other)
+        };
+        let other = nearest(own, self.of_server(own), answered)?;
+        Some(Witnessed {
+            evidence: Evidence::HostAnswers,
+            sentence: format!(
+                "The host {} answered on port {} {} (connection {}): it is up and can be reached.",
+                other.server.ip(),
+                other.server.port(),
+                when(own, other),
+                other.id
+            ),
         })
     }
 

@@ -1,21 +1,23 @@
 //! Collects closed connections, in bounded memory.
 
-use dissector_core::ClosedConnection;
 use dissector_core::connection::{Outcome, OutcomeClass};
 
+use super::beyond::Beyond;
 use super::capture::CaptureFacts;
 use super::record::Record;
 use super::result::Triage;
 use crate::args::Select;
 
 /// Connections that are kept: that many which failed or have no open outcome, and that many others.
-pub const MOST: usize = 200_000;
+pub const MOST: usize = 100_000;
 
 /// Takes closed connections, and gives the triage of all of them.
 #[derive(Default)]
 pub struct Collector {
     /// Those that did not come up.
     pub(super) odd: Vec<Record>,
+    /// Those that did not come up and are not kept.
+    pub(super) beyond: Beyond,
     /// Those that came up: all of them, or every `stride`th.
     pub(super) open: Vec<Record>,
     /// Every which one of those that came up is kept, as a power of two.
@@ -32,12 +34,7 @@ impl Collector {
         Self::default()
     }
 
-    /// Takes in a closed connection.
-    pub fn add(&mut self, closed: &ClosedConnection<'_>) {
-        self.put(Record::new(closed));
-    }
-
-    /// Takes in a connection that [`Record::of`] has made, in another thread for instance.
+    /// Takes in a closed connection that [`Record::of`] has made, in another thread for instance.
     pub fn put(&mut self, record: Record) {
         self.total += 1;
         let outcome = record.outcome();
@@ -45,8 +42,9 @@ impl Collector {
             self.outcomes[usize::from(outcome.number())] += 1;
         }
         if outcome.class() != OutcomeClass::Open {
-            if self.odd.len() < MOST {
-                self.odd.push(record);
+            match self.odd.len() < MOST {
+                true => self.odd.push(record),
+                false => self.beyond.add(&record),
             }
             return;
         }

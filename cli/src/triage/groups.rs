@@ -1,10 +1,8 @@
-//! Groups failures by what they have in common: few groups, in each of which nearly all fails.
+//! Groups connections by what they have in common: few groups, in each of which nearly all fare alike.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::net::IpAddr;
-
-use dissector_core::connection::{Cause, Outcome};
 
 use super::keys::Key;
 use super::record::Record;
@@ -14,10 +12,12 @@ const NEARLY_ALL: f64 = 0.8;
 /// Where not nearly all fail, so many servers with less than two failures each are scattered.
 const SCATTERED: usize = 4;
 
-/// Failures that have something in common.
-pub struct Failures<'a> {
+/// What became of a connection, as numbers: only connections with equal ones are in one group.
+pub type Fate = (u8, u8);
+
+/// Connections of one fate that have something in common.
+pub struct Alike<'a> {
     pub key: Key,
-    pub outcome: Outcome,
     pub members: Vec<&'a Record>,
     /// All with the key, whatever became of them.
     pub with_key: Tally,
@@ -26,32 +26,38 @@ pub struct Failures<'a> {
 /// How those with a key went.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
-    pub failed: u64,
-    pub came_up: u64,
-    /// The first and the last that failed, by their first segments.
-    pub failed_ns: Option<(i64, i64)>,
-    /// The first and the last that came up.
-    pub came_up_ns: Option<(i64, i64)>,
+    /// Those to be grouped, of whatever fate.
+    pub bad: u64,
+    /// The others.
+    pub good: u64,
+    /// First segments of the first and the last to be grouped.
+    bad_ns: Option<(i64, i64)>,
+    /// The same of the others.
+    good_ns: Option<(i64, i64)>,
+    /// The others that begin between the first and the last to be grouped.
+    good_between: u64,
 }
 
-/// How failures and successes with one key follow each other.
+/// How the bad and the good with one key follow each other.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Course {
-    /// None came up.
+    /// There is no good one.
     Always,
-    /// All that came up are earlier.
-    SinceThen,
-    /// All that came up are later.
-    UntilThen,
-    /// Some came up in between.
+    /// All good ones are earlier; with the time of the first bad one.
+    SinceThen(i64),
+    /// All good ones are later; with the time of the last bad one.
+    UntilThen(i64),
+    /// All good ones are earlier or later; with the times of the first and the last bad one.
+    Between(i64, i64),
+    /// There are good ones in between.
     Mixed,
 }
 
 impl Tally {
-    fn add(&mut self, record: &Record, weight: u64) {
-        let (count, times) = match record.failed() {
-            true => (&mut self.failed, &mut self.failed_ns),
-            false => (&mut self.came_up, &mut self.came_up_ns),
+    fn add(&mut self, record: &Record, is_bad: bool, weight: u64) {
+        let (count, times) = match is_bad {
+            true => (&mut self.bad, &mut self.bad_ns),
+            false => (&mut self.good, &mut self.good_ns),
         };
         *count += weight;
         let time_ns = record.neighbour.first_ns;
@@ -59,81 +65,92 @@ impl Tally {
         *times = Some((first.min(time_ns), last.max(time_ns)));
     }
 
-    pub fn attempts(&self) -> u64 {
-        self.failed + self.came_up
+    pub fn all(&self) -> u64 {
+        self.bad + self.good
     }
 
     pub fn course(&self) -> Course {
-        match (self.failed_ns, self.came_up_ns) {
-            (_, None) => Course::Always,
-            (Some((first, _)), Some((_, up))) if up < first => Course::SinceThen,
-            (Some((_, last)), Some((up, _))) if up > last => Course::UntilThen,
-            _ => Course::Mixed,
+        let (Some((first, last)), Some((good_first, good_last))) = (self.bad_ns, self.good_ns)
+        else {
+            return Course::Always;
+        };
+        match self.bad {
+            // One alone is no course, and two in a row may be an accident.
+            0 | 1 => Course::Mixed,
+            _ if self.good_between > 0 => Course::Mixed,
+            _ if good_last < first => Course::SinceThen(first),
+            _ if good_first > last => Course::UntilThen(last),
+            2 => Course::Mixed,
+            _ => Course::Between(first, last),
         }
     }
 
     fn share(&self) -> f64 {
-        self.failed as f64 / self.attempts().max(1) as f64
+        match self.course() {
+            Course::Mixed => self.bad as f64 / self.all().max(1) as f64,
+            _ => 1.0,
+        }
     }
 }
 
-/// What a group has in common: the key, and the numbers of outcome and of the cause, if their own packets
-/// decide it.
-type Common = (Key, u8, Option<u8>);
-
-/// Groups the failures among `attempts`, of which each counts as so many as its weight.
-pub fn group<'a>(failed: &[&'a Record], others: &[&'a Record], weight: u64) -> Vec<Failures<'a>> {
+/// Groups the `bad` ones; each of the `good` ones counts as so many as its weight.
+pub fn group<'a>(bad: &[(&'a Record, Fate)], good: &[&Record], weight: u64) -> Vec<Alike<'a>> {
     let mut tallies: HashMap<Key, Tally> = HashMap::new();
-    let mut members: HashMap<Common, Vec<u32>> = HashMap::new();
-    for (place, record) in (0..).zip(failed) {
+    let mut members: HashMap<(Key, Fate), Vec<u32>> = HashMap::new();
+    for (place, (record, fate)) in (0..).zip(bad) {
         for key in Key::all(record) {
-            tallies.entry(key).or_default().add(record, 1);
-            let cause = record.cause.map(Cause::number);
-            members.entry((key, record.outcome().number(), cause)).or_default().push(place);
+            tallies.entry(key).or_default().add(record, true, 1);
+            members.entry((key, *fate)).or_default().push(place);
         }
     }
-    for record in others {
+    for record in good {
         for key in Key::all(record) {
             if let Some(tally) = tallies.get_mut(&key) {
-                tally.add(record, weight);
+                tally.add(record, false, weight);
             }
         }
     }
-    let mut taken = vec![false; failed.len()];
-    let score = |common: &Common, places: &[u32], taken: &[bool]| {
-        let free: Vec<_> =
-            places.iter().map(|place| *place as usize).filter(|place| !taken[*place]).collect();
-        let records: Vec<_> = free.iter().map(|place| failed[*place]).collect();
-        score(common.0, &tallies[&common.0], &records)
+    for record in good {
+        let time_ns = record.neighbour.first_ns;
+        for key in Key::all(record) {
+            if let Some(tally) = tallies.get_mut(&key)
+                && tally.bad_ns.is_some_and(|(first, last)| (first..=last).contains(&time_ns))
+            {
+                tally.good_between += weight;
+            }
+        }
+    }
+    let mut taken = vec![false; bad.len()];
+    let free = |places: &[u32], taken: &[bool]| -> Vec<usize> {
+        let places = places.iter().map(|place| *place as usize);
+        places.filter(|place| !taken[*place]).collect()
     };
-    // The score of a group falls when others take its members, so the highest is looked at again.
+    let score = |key: &Key, free: &[usize]| {
+        let records: Vec<_> = free.iter().map(|place| bad[*place].0).collect();
+        tallies.get(key).map_or(0, |tally| score(*key, tally, &records))
+    };
+    // The score of a group falls when others take its members: the highest is looked at again.
     let mut heap: BinaryHeap<_> = members
         .iter()
-        .map(|(common, places)| (score(common, places, &taken), Reverse(*common)))
+        .map(|(common, places)| (score(&common.0, &free(places, &taken)), Reverse(*common)))
         .filter(|(score, _)| *score > 0)
         .collect();
     let mut groups = Vec::new();
     while let Some((before, Reverse(common))) = heap.pop() {
-        let places = &members[&common];
-        let now = score(&common, places, &taken);
+        let (key, free) = (common.0, free(&members[&common], &taken));
+        let now = score(&key, &free);
         if now < before {
-            if now > 0 {
-                heap.push((now, Reverse(common)));
-            }
+            heap.extend((now > 0).then_some((now, Reverse(common))));
             continue;
         }
-        let free: Vec<_> = places.iter().filter(|place| !taken[**place as usize]).collect();
-        let free: Vec<_> = free.into_iter().map(|place| *place as usize).collect();
-        let records: Vec<_> = free.iter().map(|place| failed[*place]).collect();
         free.iter().for_each(|place| taken[*place] = true);
-        let Some(outcome) = records.first().map(|record| record.outcome()) else { continue };
-        let key = common.0;
-        groups.push(Failures { key, outcome, members: records, with_key: tallies[&key] });
+        let members = free.iter().map(|place| bad[*place].0).collect();
+        groups.push(Alike { key, members, with_key: tallies[&key] });
     }
     groups
 }
 
-/// How much a group explains, in thousandths of a failure; 0 if it explains nothing.
+/// How much a group explains, in thousandths of a connection; 0 if it explains nothing.
 fn score(key: Key, tally: &Tally, members: &[&Record]) -> u64 {
     let count = members.len() as u64;
     let has_parts = |parts: &dyn Fn(&Record) -> IpAddr| {
@@ -157,18 +174,20 @@ fn score(key: Key, tally: &Tally, members: &[&Record]) -> u64 {
     if !is_wide || count == 0 {
         return 0;
     }
-    let share = match tally.course() {
-        Course::Always | Course::SinceThen | Course::UntilThen => 1.0,
-        Course::Mixed => tally.share(),
-    };
-    let nearly_all = share >= NEARLY_ALL;
-    // A wider group has to explain more than its parts do.
-    if !key.is_narrow() && !nearly_all {
-        let servers: HashSet<_> = members.iter().map(|record| record.neighbour.server).collect();
-        if servers.len() < SCATTERED || members.len() >= 2 * servers.len() {
-            return 0;
+    let share = tally.share();
+    // Two that fail at the end, at different servers, may be an accident.
+    let too_few = !key.is_narrow() && tally.bad < 3 && tally.good > 0;
+    if share >= NEARLY_ALL && !too_few {
+        return count * 1000;
+    }
+    // Where others come up, a narrow group explains half, and a wide one only what is scattered.
+    match key {
+        Key::Server(_) => count * 500,
+        Key::Pair(..) => 0,
+        _ => {
+            let servers: HashSet<_> = members.iter().map(|it| it.neighbour.server).collect();
+            let scattered = servers.len() >= SCATTERED && members.len() < 2 * servers.len();
+            if scattered { count * 400 } else { 0 }
         }
     }
-    let weight = if nearly_all { 1000.0 } else { (1000.0 * share * share).max(1.0) };
-    count * weight as u64
 }

@@ -39,6 +39,7 @@ impl Triage {
                 "not_opened": self.counts.not_opened,
                 "slow": self.counts.slow,
                 "silent": self.counts.silent,
+                "reset": self.counts.reset,
                 "not_kept": self.counts.not_kept,
             },
             "outcomes": outcomes,

@@ -63,7 +63,7 @@ impl Key {
         ]
     }
 
-    /// Whether it has no parts: all with it go from one client, or to one server and port.
+    /// Whether all with it go to one server and port.
     pub const fn is_narrow(&self) -> bool {
         matches!(self, Self::Server(_) | Self::Pair(..))
     }

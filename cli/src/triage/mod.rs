@@ -1,9 +1,8 @@
 //! `tcphs FILE`: what a capture shows at first sight: what failed, what it has in common, what to do first.
 
-// Report and watch use what the command itself does not.
-#![allow(dead_code)]
-
+mod beyond;
 mod capture;
+mod closer;
 mod collector;
 mod failures;
 mod groups;

@@ -2,7 +2,7 @@
 
 use dissector_core::ClosedConnection;
 use dissector_core::connection::{
-    Advice, Cause, Close, ClosedBy, EvidenceSet, FindingSet, Outcome, RoleBasis, Seen, Verdict,
+    Advice, Cause, Close, ClosedBy, EvidenceSet, FindingSet, Outcome, OutcomeClass, Seen, Verdict,
 };
 
 use crate::explain::{Explained, Neighbour};
@@ -20,7 +20,6 @@ pub struct Record {
     pub close: Close,
     pub closed_by: Option<ClosedBy>,
     pub seen: Seen,
-    pub role_basis: RoleBasis,
     /// ICMP type and code.
     pub icmp: Option<(u8, u8)>,
     pub syn_count: u16,
@@ -33,6 +32,9 @@ pub struct Record {
     pub rtt_client: Micros,
     /// The client sent data, and the server none.
     pub unanswered: bool,
+    /// It has segments without SYN, FIN and RST.
+    pub has_plain: bool,
+    pub has_fin: bool,
     /// The options of a SYN were cut off.
     pub options_cut: bool,
     /// The command line asks for it.
@@ -54,15 +56,12 @@ impl Micros {
 }
 
 impl Record {
-    pub fn new(closed: &ClosedConnection<'_>) -> Self {
-        Self::of(closed, &closed.verdict())
-    }
-
-    /// The same, given its verdict.
+    /// What is kept of a connection with this verdict.
     pub fn of(closed: &ClosedConnection<'_>, verdict: &Verdict) -> Self {
         let connection = closed.connection;
         let times = &verdict.times;
-        let history = if verdict.established { connection.history() } else { String::new() };
+        let history = connection.history();
+        let has = |letter: char| history.contains(letter);
         let negotiated = &verdict.negotiated;
         let both_syns = verdict.frames.syn.is_some() && verdict.frames.synack.is_some();
         Self {
@@ -74,7 +73,6 @@ impl Record {
             close: verdict.close,
             closed_by: verdict.closed_by,
             seen: verdict.seen,
-            role_basis: connection.role_basis(),
             icmp: verdict.icmp.map(|icmp| (icmp.kind, icmp.code)),
             syn_count: verdict.syn_count,
             synack_count: verdict.synack_count,
@@ -83,7 +81,9 @@ impl Record {
             rtt_total: Micros::new(times.rtt_total_ns),
             rtt_server: Micros::new(times.rtt_server_ns),
             rtt_client: Micros::new(times.rtt_client_ns),
-            unanswered: history.contains('D') && !history.contains('d'),
+            unanswered: has('D') && !has('d'),
+            has_plain: ['A', 'a', 'D', 'd'].into_iter().any(has),
+            has_fin: ['F', 'f'].into_iter().any(has),
             options_cut: both_syns && (negotiated.ts.is_none() || negotiated.mss_client.is_none()),
             selected: true,
         }
@@ -99,6 +99,11 @@ impl Record {
 
     pub fn failed(&self) -> bool {
         self.outcome().failed()
+    }
+
+    /// Whether it came up, and its opening was captured.
+    pub fn is_open(&self) -> bool {
+        self.outcome().class() == OutcomeClass::Open
     }
 
     /// For a brief explanation.

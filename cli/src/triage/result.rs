@@ -1,12 +1,15 @@
 //! The result of triage: what a capture shows at first sight.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::HashSet;
 
 use dissector_core::connection::{Cause, Evidence, Outcome, OutcomeClass};
 
+use super::beyond::Beyond;
 use super::capture::CaptureFacts;
+use super::closer::Looks;
 use super::collector::Collector;
-use super::limits::{self, Limit};
+use super::limits::{self, Directions, Limit};
 use super::record::Record;
 use super::{failures, patterns, silent, slow};
 use crate::args::Select;
@@ -30,6 +33,10 @@ pub struct Triage {
     pub outcomes: Vec<(Outcome, u64)>,
     /// In order: failures, patterns, what came up slowly, what came up and stayed silent.
     pub groups: Vec<Group>,
+    /// The command line asks for some of the connections.
+    pub restricted: bool,
+    /// Nothing that came up was captured in both directions.
+    pub one_sided: bool,
     /// The slowest set-up of those that came up, in nanoseconds, and the connection.
     pub slowest: Option<(u64, u32)>,
 }
@@ -43,7 +50,7 @@ pub struct Counts {
     pub failed: u64,
     /// Those that came up, patterns aside.
     pub came_up: u64,
-    /// Those that may still come up: pending, deferred.
+    /// Those that may still come up, or of which the capture cannot show whether they did.
     pub undecided: u64,
     /// Those of scans, floods, backscatter and probes.
     pub patterns: u64,
@@ -51,10 +58,28 @@ pub struct Counts {
     pub not_opened: u64,
     /// Of those that came up: slowly.
     pub slow: u64,
-    /// Of those that came up: nothing came back afterwards, or they ended badly.
+    /// Of those that came up: nothing came back afterwards, or they were turned away.
     pub silent: u64,
+    /// Of those that came up: ended by an RST.
+    pub reset: u64,
     /// Failures that are in no group, because there were too many to keep.
     pub not_kept: u64,
+}
+
+impl Counts {
+    /// Counts a connection among the patterns, and no longer where its outcome put it.
+    fn move_to_patterns(&mut self, record: &Record, hidden: bool, weight: u64) {
+        let (bucket, weight) = match record.outcome().class() {
+            OutcomeClass::Failed(_) if hidden => (&mut self.undecided, 1),
+            OutcomeClass::Failed(_) => (&mut self.failed, 1),
+            OutcomeClass::Open => (&mut self.came_up, weight),
+            OutcomeClass::Undecided => (&mut self.undecided, 1),
+            _ => (&mut self.not_opened, 1),
+        };
+        let weight = weight.min(*bucket);
+        *bucket -= weight;
+        self.patterns += weight;
+    }
 }
 
 /// The part of triage that a group belongs to.
@@ -64,6 +89,7 @@ pub enum Section {
     Pattern,
     Silent,
     Slow,
+    Reset,
 }
 
 impl Section {
@@ -74,6 +100,7 @@ impl Section {
             Self::Pattern => "pattern",
             Self::Silent => "silent",
             Self::Slow => "slow",
+            Self::Reset => "reset",
         }
     }
 }
@@ -105,6 +132,8 @@ pub struct Group {
     pub count: u64,
     /// How many attempts there were with the same in common, whatever became of them.
     pub attempts: Option<u64>,
+    /// It is said in one line.
+    pub is_minor: bool,
     /// First segments of the first and the last, in nanoseconds since 1970 UTC.
     pub span_ns: (i64, i64),
 }
@@ -133,6 +162,7 @@ impl Group {
             connections,
             count: members.len() as u64,
             attempts: None,
+            is_minor: false,
             span_ns,
         }
     }
@@ -143,6 +173,8 @@ pub struct Scene<'a> {
     pub files: &'a [&'a str],
     pub readable: bool,
     pub neighbours: &'a Neighbours,
+    pub closer: Looks,
+    pub beyond: Beyond,
     /// One of so many connections that came up was kept.
     pub weight: u64,
     pub span_ns: Option<(i64, i64)>,
@@ -154,22 +186,28 @@ impl Triage {
         collector: Collector,
         facts: CaptureFacts,
         files: &[String],
-        _select: &Select,
+        select: &Select,
     ) -> Self {
-        let Collector { odd, open, stride_bits, outcomes, .. } = collector;
+        let asked = collector.outcomes.iter().sum::<u64>();
+        let restricted = select.failed || !select.outcome.is_empty() || asked < collector.total();
+        let Collector { odd, open, beyond, stride_bits, outcomes, .. } = collector;
         let weight = 1 << stride_bits;
         let mut neighbours = Neighbours::default();
         let mut all: Vec<_> = odd.iter().chain(&open).collect();
         all.sort_unstable_by_key(|record| record.id());
         all.iter().for_each(|record| neighbours.push(record.neighbour));
+        // What the command line does not ask for is evidence all the same.
+        let up: Vec<_> = all.iter().copied().filter(|record| record.is_open()).collect();
         all.retain(|record| record.selected);
         let paths: Vec<_> = files.iter().map(Into::into).collect();
         let names: Vec<_> = files.iter().map(String::as_str).collect();
         let readable = input::can_be_read_again(&paths);
-        let scene = Scene {
+        let mut scene = Scene {
             files: &names,
             readable,
             neighbours: &neighbours,
+            closer: Looks::default(),
+            beyond,
             weight,
             span_ns: facts.span_ns,
         };
@@ -178,7 +216,7 @@ impl Triage {
             matching.map(|outcome| outcomes[usize::from(outcome.number())]).sum()
         };
         let mut counts = Counts {
-            connections: outcomes.iter().sum(),
+            connections: asked,
             failed: count(&|class| matches!(class, OutcomeClass::Failed(_))),
             came_up: count(&|class| class == OutcomeClass::Open),
             undecided: count(&|class| class == OutcomeClass::Undecided),
@@ -186,35 +224,64 @@ impl Triage {
             ..Counts::default()
         };
 
-        let mut groups = Vec::new();
-        let found = patterns::find(&all, &scene);
-        let of_patterns: HashMap<u32, ()> =
-            found.iter().flat_map(|found| &found.members).map(|id| (*id, ())).collect();
-        for record in all.iter().filter(|record| of_patterns.contains_key(&record.id())) {
-            let (bucket, weight) = match record.outcome().class() {
-                OutcomeClass::Failed(_) => (&mut counts.failed, 1),
-                OutcomeClass::Open => (&mut counts.came_up, weight),
-                OutcomeClass::Undecided => (&mut counts.undecided, 1),
-                _ => (&mut counts.not_opened, 1),
-            };
-            *bucket = bucket.saturating_sub(weight);
-            counts.patterns += weight;
+        let directions = Directions::of(&all);
+        let hidden = |record: &Record| directions.hide(record);
+        let hidden_failures = all.iter().filter(|it| it.failed() && hidden(it)).count() as u64;
+        counts.failed = counts.failed.saturating_sub(hidden_failures);
+        counts.undecided += hidden_failures;
+
+        let legs = patterns::legs(&all, &scene);
+        let found = patterns::find(&all, &legs, &directions, &scene);
+        let of_patterns: HashSet<u32> =
+            found.iter().flat_map(|found| &found.members).copied().collect();
+        for record in all.iter().filter(|record| of_patterns.contains(&record.id())) {
+            counts.move_to_patterns(record, hidden(record), weight);
         }
-        let rest: Vec<_> =
-            all.iter().copied().filter(|it| !of_patterns.contains_key(&it.id())).collect();
+        for further in found.iter().map(|found| found.further) {
+            counts.failed = counts.failed.saturating_sub(further.failed);
+            counts.undecided = counts.undecided.saturating_sub(further.undecided);
+            counts.patterns += further.failed + further.undecided;
+        }
+        let rest: Vec<_> = all
+            .iter()
+            .copied()
+            .filter(|it| !(of_patterns.contains(&it.id()) || it.failed() && hidden(it)))
+            .collect();
         let kept_failures = rest.iter().filter(|record| record.failed()).count() as u64;
         counts.not_kept = counts.failed.saturating_sub(kept_failures);
-        groups.extend(failures::groups(&rest, &scene));
-        groups.extend(found.into_iter().map(|found| found.group));
-        let (silent, of_silent) = silent::groups(&rest, &scene);
-        groups.extend(silent);
-        let (slow, of_slow) = slow::groups(&rest, &scene);
-        groups.extend(slow);
-        (counts.silent, counts.slow) = (of_silent * weight, of_slow * weight);
+        // Without the ACKs, times and answers are not those of the connections.
+        let of_open = if directions.lack_plain() { &[] } else { &rest[..] };
+        let described = |scene: &Scene<'_>| {
+            (
+                failures::groups(&rest, &up, scene),
+                silent::groups(of_open, scene),
+                slow::groups(of_open, scene),
+            )
+        };
+        let mut parts = described(&scene);
+        if scene.closer.take(&paths) {
+            parts = described(&scene);
+        }
+        let (mut groups, (silent, of_silent), (slow, of_slow)) = parts;
+        for group in groups.iter().filter(|group| group.section == Section::Pattern) {
+            counts.failed = counts.failed.saturating_sub(group.count);
+            counts.patterns += group.count;
+        }
+        groups.extend(found.into_iter().map(|found| found.group).chain(silent).chain(slow));
+        [counts.silent, counts.reset] = of_silent.map(|count| count * weight);
+        counts.slow = of_slow * weight;
         groups.sort_by_key(|group| group.section);
-        let times = rest.iter().filter_map(|record| Some((record.setup.ns()?, record.id())));
-        let slowest = times.max_by_key(|(setup_ns, id)| (*setup_ns, std::cmp::Reverse(*id)));
-        let limits = limits::of(&facts, &all, &counts, weight);
+        let times = of_open.iter().filter_map(|record| Some((record.setup.ns()?, record.id())));
+        let slowest = times.max_by_key(|(setup_ns, id)| (*setup_ns, Reverse(*id)));
+        let limits = limits::of(
+            &facts,
+            &all,
+            |it| of_patterns.contains(&it.id()),
+            &legs,
+            &counts,
+            &directions,
+            weight,
+        );
         let outcomes = Outcome::ALL.iter().copied().zip(outcomes);
         Self {
             files: files.to_vec(),
@@ -224,6 +291,8 @@ impl Triage {
             counts,
             outcomes: outcomes.filter(|(_, count)| *count > 0).collect(),
             groups,
+            restricted,
+            one_sided: !directions.has_both() || directions.lack_plain(),
             slowest,
         }
     }

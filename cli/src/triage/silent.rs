@@ -1,9 +1,141 @@
 //! What came up and stayed silent, or ended badly.
 
-use super::record::Record;
-use super::result::{Group, Scene};
+use dissector_core::connection::{Cause, Close, ClosedBy, Evidence, Finding, Outcome};
 
-/// The groups, and how many connections are in them.
-pub fn groups(_all: &[&Record], _scene: &Scene<'_>) -> (Vec<Group>, u64) {
-    (Vec::new(), 0)
+use super::failures::{brief_of, explain};
+use super::groups::{Alike, group};
+use super::record::Record;
+use super::result::{Group, Scene, Section};
+use super::wording;
+
+/// After so long without an answer, the server is silent, in nanoseconds.
+const SILENT_NS: i64 = 10_000_000_000;
+
+/// What is wrong with a connection that came up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wrong {
+    /// None of the client's data was acknowledged.
+    Unacknowledged,
+    /// The client's data was acknowledged, and nothing came back.
+    Unanswered,
+    /// The server closed or reset it before either had sent an octet.
+    TurnedAway,
+    /// The client reset it.
+    ResetByClient,
+    /// The server, or something in its name, reset it.
+    ResetByServer,
+}
+
+impl Wrong {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Unacknowledged => "data_unanswered",
+            Self::Unanswered => "no_data_back",
+            Self::TurnedAway => "turned_away",
+            Self::ResetByClient => "reset_by_client",
+            Self::ResetByServer => "reset_by_server",
+        }
+    }
+
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Unacknowledged => "without any data acknowledged",
+            Self::Unanswered => "without any data sent back",
+            Self::TurnedAway => "closed without an octet",
+            Self::ResetByClient => "ended by an RST of the client",
+            Self::ResetByServer => "ended by an RST of the server",
+        }
+    }
+
+    const fn means(self) -> &'static str {
+        match self {
+            Self::Unacknowledged => {
+                "The handshake is complete, and no octet of the client's data was ever acknowledged."
+            }
+            Self::Unanswered => {
+                "The server's host acknowledged the client's data, and its program has sent nothing \
+                 back: the program is slow or stuck, or its answer is lost before it gets here (path \
+                 MTU, if the answer is large)."
+            }
+            Self::TurnedAway => "It came up and was closed before either side had sent an octet.",
+            Self::ResetByClient | Self::ResetByServer => "It came up, and an RST ended it.",
+        }
+    }
+}
+
+/// The groups, and how many connections are in them: silent ones, and those that were reset.
+pub fn groups(all: &[&Record], scene: &Scene<'_>) -> (Vec<Group>, [u64; 2]) {
+    let (mut bad, mut good) = (Vec::new(), Vec::new());
+    for record in all.iter().filter(|record| record.is_open()) {
+        match wrong(record, scene) {
+            Some(wrong) => {
+                let cause = record.cause.map_or(u8::MAX, Cause::number);
+                bad.push((*record, (wrong as u8, cause)));
+            }
+            None => good.push(*record),
+        }
+    }
+    let resets = [Wrong::ResetByClient as u8, Wrong::ResetByServer as u8];
+    let reset = bad.iter().filter(|(_, (wrong, _))| resets.contains(wrong)).count() as u64;
+    let counts = [bad.len() as u64 - reset, reset];
+    let found = group(&bad, &good, scene.weight);
+    let described = found.iter().filter_map(|alike| {
+        let wrong = wrong(alike.members.first()?, scene)?;
+        describe(alike, wrong, scene)
+    });
+    (described.collect(), counts)
+}
+
+fn wrong(record: &Record, scene: &Scene<'_>) -> Option<Wrong> {
+    if record.outcome() != Outcome::Complete {
+        return None;
+    }
+    if record.findings.contains(Finding::DataUnanswered) {
+        return Some(Wrong::Unacknowledged);
+    }
+    let end_ns = scene.span_ns.map_or(record.neighbour.last_ns, |(_, last_ns)| last_ns);
+    let idle_ns = end_ns.saturating_sub(record.neighbour.last_ns);
+    if record.close == Close::Open && record.unanswered && idle_ns >= SILENT_NS {
+        return Some(Wrong::Unanswered);
+    }
+    let by_server = record.closed_by == Some(ClosedBy::Server);
+    let has = |evidence| record.evidence.contains(evidence);
+    let turned_away = has(Evidence::NoOctet) && has(Evidence::ServerClosedFirst);
+    match (record.close, record.cause) {
+        (_, Some(Cause::TurnedAway | Cause::WaitTimedOut)) => Some(Wrong::TurnedAway),
+        (Close::Rst | Close::Fin | Close::Simultaneous, None) if turned_away => {
+            Some(Wrong::TurnedAway)
+        }
+        // The RST of the next attempt on these ports, after a challenge.
+        _ if record.advice.is_none() => None,
+        // A health check that resets.
+        (Close::Rst, Some(Cause::NotNeeded)) => None,
+        (Close::Rst, _) if by_server => Some(Wrong::ResetByServer),
+        (Close::Rst, _) => Some(Wrong::ResetByClient),
+        _ => None,
+    }
+}
+
+fn describe(alike: &Alike<'_>, wrong: Wrong, scene: &Scene<'_>) -> Option<Group> {
+    let example = alike.members.iter().min_by_key(|record| record.id())?;
+    let is_reset = matches!(wrong, Wrong::ResetByClient | Wrong::ResetByServer);
+    let section = if is_reset { Section::Reset } else { Section::Silent };
+    let mut group = Group::new(section, wrong.label(), &alike.members);
+    group.attempts = Some(alike.with_key.all());
+    group.title = format!(
+        "{}: {} {}{}",
+        wording::subject(alike),
+        wording::how_many(alike, "connection"),
+        wrong.what(),
+        wording::when(alike, "went well")
+    );
+    explain(&mut group, example, scene);
+    let means = wrong.means();
+    group.explanation = match brief_of(example, scene) {
+        Some(brief) => wording::explanation(&brief, means),
+        None => means.into(),
+    };
+    // Many programs close that way.
+    group.is_minor = is_reset && group.cause == Some(Cause::ProgramAborts);
+    Some(group)
 }

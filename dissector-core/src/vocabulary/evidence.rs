@@ -392,6 +392,22 @@ evidence! {
         "The RST follows another segment of its sender within a second and answers nothing: a host without the connection only answers.",
         SpeaksFor ProgramAborts,
         SpeaksAgainst ConnectionForgotten;
+    OnlyThisClient = 79, ONLY_THIS_CLIENT, "only_this_client" others,
+        "Other clients reached the same server and port at about that time, and this one never did.",
+        SpeaksFor FirewallDrops FirewallRejects AnswerLost,
+        SpeaksAgainst AcceptQueueFull RequestQueueFull BacklogFull PortClosed NoBackend,
+        Excludes HostDown;
+    ServerTookBefore = 80, SERVER_TOOK_BEFORE, "server_took_before" others,
+        "The same server and port took other connections shortly before, and none since.",
+        SpeaksFor AcceptQueueFull;
+    RefusedElsewhere = 81, REFUSED_ELSEWHERE, "refused_elsewhere" others,
+        "Servers in several networks refused the same client at the same port, and few or none took it.",
+        SpeaksFor FirewallRejects,
+        SpeaksAgainst PortClosed NoBackend BacklogFull;
+    NothingAnswers = 82, NOTHING_ANSWERS, "nothing_answers" others,
+        "Several hosts left the same client without an answer at the same moment, and none answered it.",
+        SpeaksFor FirewallDrops SynScan,
+        SpeaksAgainst AcceptQueueFull HostDown RequestQueueFull;
 }
 
 set! {

@@ -1,0 +1,136 @@
+//! Evidence in the contrast between a connection and its neighbours: what becomes of other clients at the
+//! same server, and of the same client at other servers.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use dissector_core::connection::{Evidence, Outcome};
+
+use crate::output::units::duration;
+
+use super::{MANY, Neighbour, Neighbours, Witnessed, is_near, nearest, when};
+
+/// Attempts within this time are made at the same moment, in nanoseconds.
+const MOMENT_NS: i64 = 15_000_000_000;
+
+impl Neighbours {
+    /// Other clients reached the same server and port, and this one never did.
+    pub(super) fn only_this_client(&self, own: &Neighbour) -> Option<Witnessed> {
+        let of_client = |other: &Neighbour| other.client.ip() == own.client.ip();
+        let to_server = |other: &&Neighbour| other.server == own.server;
+        let mut tries = 0_usize;
+        for other in self.of_server(own).filter(to_server).filter(|other| of_client(other)) {
+            if other.came_up {
+                return None;
+            }
+            tries += usize::from(other.outcome == own.outcome);
+        }
+        let took = |other: &&Neighbour| {
+            other.server == own.server
+                && !of_client(other)
+                && other.came_up
+                && other.answered
+                && is_near(own, other)
+        };
+        let other = nearest(own, self.of_server(own), took).filter(|_| tries > 1)?;
+        Some(Witnessed {
+            evidence: Evidence::OnlyThisClient,
+            sentence: format!(
+                "{} took a connection of another client, {}, {} (connection {}), and none of the {tries} \
+                 attempts of this one.",
+                own.server,
+                other.client.ip(),
+                when(own, other),
+                other.id
+            ),
+        })
+    }
+
+    /// The same server and port took connections before, and none since: it may have gone down.
+    pub(super) fn took_before(&self, own: &Neighbour) -> Option<Witnessed> {
+        let took = |other: &&Neighbour| {
+            other.server == own.server && other.came_up && other.answered && is_near(own, other)
+        };
+        let since = |other: &Neighbour| other.first_ns >= own.first_ns;
+        if self.of_server(own).filter(took).any(since) {
+            return None;
+        }
+        let other = nearest(own, self.of_server(own), took)?;
+        Some(Witnessed {
+            evidence: Evidence::ServerTookBefore,
+            sentence: format!(
+                "{} took another connection {} (connection {}), and none since.",
+                other.server,
+                when(own, other),
+                other.id
+            ),
+        })
+    }
+
+    /// Hosts of several networks refused the same client at the same port, and none took it.
+    pub(super) fn refused_elsewhere(&self, own: &Neighbour) -> Option<Witnessed> {
+        let mut networks = HashSet::from([network(own.server.ip())]);
+        let mut hosts = HashSet::new();
+        let alike = self.of_client(own).filter(|other| {
+            other.server.port() == own.server.port()
+                && other.server.ip() != own.server.ip()
+                && is_near(own, other)
+        });
+        let mut taken = 0;
+        for other in alike {
+            taken += usize::from(other.came_up);
+            if other.outcome == Outcome::Refused {
+                hosts.insert(other.server.ip());
+                networks.insert(network(other.server.ip()));
+            }
+        }
+        // A server within the firewall may take it.
+        if taken > 0 && hosts.len() < MANY * taken {
+            return None;
+        }
+        (networks.len() > MANY).then(|| Witnessed {
+            evidence: Evidence::RefusedElsewhere,
+            sentence: format!(
+                "{} other servers refused the same client at port {} within a minute, in {} networks.",
+                hosts.len(),
+                own.server.port(),
+                networks.len()
+            ),
+        })
+    }
+
+    /// All that the client tried at that moment went unanswered, at several hosts.
+    pub(super) fn nothing_answers(&self, own: &Neighbour) -> Option<Witnessed> {
+        let after = own.first_ns..=own.first_ns.saturating_add(MOMENT_NS);
+        let before = own.first_ns.saturating_sub(MOMENT_NS)..=own.first_ns;
+        [after, before].into_iter().find_map(|moment| {
+            let mut hosts = HashSet::new();
+            for other in self.of_client(own).filter(|other| moment.contains(&other.first_ns)) {
+                match other.outcome {
+                    Outcome::NoReply => hosts.insert(other.server.ip()),
+                    // It may still be answered.
+                    Outcome::Pending => false,
+                    _ => return None,
+                };
+            }
+            hosts.remove(&own.server.ip());
+            (hosts.len() > 1).then(|| Witnessed {
+                evidence: Evidence::NothingAnswers,
+                sentence: format!(
+                    "Nothing answered the client then: its attempts to reach {} other hosts within {} \
+                     failed as well.",
+                    hosts.len(),
+                    duration(MOMENT_NS.unsigned_abs())
+                ),
+            })
+        })
+    }
+}
+
+/// The first part of an address, which hosts of one network share.
+fn network(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => u64::from(address.to_bits() >> 8),
+        IpAddr::V6(address) => (address.to_bits() >> 80) as u64,
+    }
+}

@@ -164,7 +164,7 @@ fn the_page_fits_a_phone_and_paper_and_the_night() {
     };
     let folder = tempfile::tempdir().expect("there is room");
     let [client, server] = ["client", "server"].map(|side| {
-        let file = sample("pairs/syn-lost").with_file_name(format!("syn-lost.{side}.pcapng"));
+        let file = sample(&format!("pairs/syn-lost.{side}.pcapng"));
         format!("{side}={}", file.display())
     });
     let of_points = report(&folder, &["--at", &client, "--at", &server], &[]);
@@ -245,7 +245,7 @@ fn what_a_capture_says_runs_nowhere() {
     let folder = tempfile::tempdir().expect("there is room");
     let name = "<img src=x onerror=alert(1)><script>alert(2)<∕script>.pcapng";
     let file = folder.path().join(name);
-    fs::copy(sample("refused"), &file).expect("there is room");
+    fs::copy(sample("refused.pcapng"), &file).expect("there is room");
     let page = report(&folder, &[], &[file]);
     browser.open(&page, "#conn-0");
     browser.wait(LADDER);

@@ -109,11 +109,8 @@ impl Chunks {
 
     fn write(&mut self, patterns: &[Pattern]) {
         let chunk = self.chunks.len() as u32;
-        let mut item = 0;
-        for (key, _) in patterns.iter().flat_map(|pattern| &pattern.texts) {
-            self.places.push((*key, Place { chunk, item }));
-            item += 1;
-        }
+        let keys = patterns.iter().flat_map(|pattern| &pattern.texts).map(|(key, _)| *key);
+        self.places.extend((0..).zip(keys).map(|(item, key)| (key, Place { chunk, item })));
         let patterns: Vec<Value> = patterns.iter().map(Pattern::json).collect();
         self.chunks.push(packed(&Value::from(patterns).to_string()));
     }

@@ -92,7 +92,8 @@ impl Triage {
         self.counts.failed + self.counts.came_up + self.counts.undecided
     }
 
-    fn none_failed(&self) -> String {
+    /// What is said where no connection failed.
+    pub fn none_failed(&self) -> String {
         let counts = &self.counts;
         if self.restricted && counts.undecided == 0 {
             return format!("{} asked for, and none failed.", amount(counts.came_up, "connection"));

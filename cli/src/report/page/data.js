@@ -12,10 +12,16 @@ const inflate = async (id) => {
 
 const chunks = new Map();
 
+// Chunks stand behind this script, and the browser may still be reading them.
+const loaded = new Promise((done) => {
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", done);
+  else done();
+});
+
 const chunk = (number) => {
   if (!chunks.has(number)) {
     if (chunks.size > 8) chunks.delete(chunks.keys().next().value);
-    chunks.set(number, inflate(`chunk-${number}`));
+    chunks.set(number, loaded.then(() => inflate(`chunk-${number}`)));
   }
   return chunks.get(number);
 };

@@ -169,8 +169,6 @@ const begin = async () => {
   select.addEventListener("change", () => change("outcome", select.value));
   addEventListener("hashchange", () => follow(false));
   document.querySelectorAll("main pre.cmd").forEach(copyable);
-  // Chunks stand behind this script.
-  if (document.readyState === "loading") await new Promise((done) => addEventListener("DOMContentLoaded", done));
   follow(true);
   document.documentElement.dataset.ready = "yes";
 };

@@ -80,7 +80,7 @@ impl Verdicts {
             let Some(told) = self.of(explained.id) else { continue };
             let mut told = told.clone();
             let target = CheckTarget::new(client, server, files[capture]).with_files(files);
-            let brief = brief(&explained, neighbours, &target);
+            let brief = brief(&explained, neighbours, None, &target);
             let Some((_, sentence)) = &brief.evidence else { continue };
             let evidence = format!("evidence: {sentence}");
             if told.reasons.contains(&evidence) {

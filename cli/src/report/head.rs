@@ -37,6 +37,9 @@ impl Head<'_> {
         match (attempts, failed) {
             _ if counts.connections == 0 => "There is no TCP connection in the capture".into(),
             (0, _) => "No attempt to open a connection to judge a server by".into(),
+            (all, 0) if counts.undecided > 0 => {
+                format!("None of {} is known to have failed", count(all, "TCP connection"))
+            }
             (1, 0) => "The TCP connection did not fail".into(),
             (1, _) => "The TCP connection failed".into(),
             (all, 0) => format!("None of {} TCP connections failed", grouped(all)),

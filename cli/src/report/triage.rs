@@ -14,10 +14,10 @@ pub fn section(triage: &Triage) -> String {
     if triage.counts.connections == 0 {
         return "<p>There is no TCP connection in the capture.</p>".into();
     }
-    if triage.groups.is_empty() {
-        return "<p>Nothing was found that failed, came up slowly, or stayed silent.</p>".into();
-    }
     let mut text = String::new();
+    if triage.counts.failed == 0 && triage.counts.came_up + triage.counts.undecided > 0 {
+        let _ = write!(text, "<p>{}</p>", escaped(&triage.none_failed()));
+    }
     let mut section = None;
     for (number, group) in (1..).zip(&triage.groups) {
         if section != Some(group.section) {
@@ -33,11 +33,13 @@ fn write_group(text: &mut String, number: usize, group: &Group) {
     let Group { title, explanation, .. } = group;
     let _ = write!(
         text,
-        "<article class=\"group {}\"><h4>{number}. {}</h4><p>{}</p>",
+        "<article class=\"group {}\"><h4>{number}. {}</h4>",
         group.section.label(),
-        escaped(title),
-        escaped(explanation)
+        escaped(title)
     );
+    if !explanation.is_empty() {
+        let _ = write!(text, "<p>{}</p>", escaped(explanation));
+    }
     if let Some((_, evidence)) = &group.evidence {
         let _ = write!(text, "<p class=\"evidence\">{}</p>", escaped(evidence));
     }

@@ -463,6 +463,19 @@ fn a_filter_for_syns_and_fins_decides_nothing() {
 }
 
 #[test]
+fn a_filter_for_syns_decides_nothing() {
+    let first = |n: u32| unanswered(n * 1000, (7, 20_000 + n as u16), (500 + n, 443))[..1].to_vec();
+    let triage =
+        all((0..6).map(first).chain([vec![(60_000, (7, 9), (8, 9), ACK, 1, 1, 0)]])).json();
+    assert_eq!(triage["limits"][0]["limit"], "only_syns", "{triage}");
+    assert_eq!(triage["connections"]["failed"], 0, "{triage}");
+    // One that waits for its answer shows that answers are captured, or that there is none.
+    let waits = unanswered(1000, (7, 30_000), (600, 443));
+    let triage = all((0..6).map(first).chain([waits, end(60_000)])).json();
+    assert_eq!(triage["connections"]["failed"], 7, "{triage}");
+}
+
+#[test]
 fn slow_and_silent_connections_are_told() {
     let silent = |ms: u32, port: u16| -> Vec<Sent> {
         let (from, to) = ((7, port), (500, 443));

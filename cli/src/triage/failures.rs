@@ -11,6 +11,9 @@ use super::wording;
 use crate::explain::{Brief, brief};
 use crate::output::units::duration;
 
+/// Groups that are explained.
+pub const EXPLAINED: usize = 50;
+
 /// A program that falls back to the other family of addresses does so within this time, in nanoseconds.
 const FALLS_BACK_NS: i64 = 3_000_000_000;
 
@@ -23,10 +26,12 @@ pub fn groups(all: &[&Record], up: &[&Record], scene: &Scene<'_>) -> Vec<Group> 
     };
     let failed: Vec<_> = failed.map(|record| (*record, fate(record))).collect();
     let found = group(&failed, up, scene.weight);
-    found.into_iter().map(|alike| describe(&alike, up, scene)).collect()
+    let described = found.iter().enumerate();
+    described.map(|(place, alike)| describe(alike, up, place < EXPLAINED, scene)).collect()
 }
 
-fn describe(alike: &Alike<'_>, up: &[&Record], scene: &Scene<'_>) -> Group {
+/// Describes a group; its explanation takes a look at all neighbours, so only the first groups get one.
+fn describe(alike: &Alike<'_>, up: &[&Record], explained: bool, scene: &Scene<'_>) -> Group {
     let mut group = Group::new(Section::Failed, alike.key.label(), &alike.members);
     let example = alike.members.iter().min_by_key(|record| record.id());
     let Some(example) = example else { return group };
@@ -40,6 +45,11 @@ fn describe(alike: &Alike<'_>, up: &[&Record], scene: &Scene<'_>) -> Group {
         wording::when(alike, "came up"),
         wording::rhythm(alike)
     );
+    if !explained {
+        group.explanation = outcome.doc().into();
+        group.next = command(scene, &format!("explain --conn {}", example.id()));
+        return group;
+    }
     explain(&mut group, example, scene);
     if let Some(pattern) = pattern(&group) {
         (group.section, group.kind) = (Section::Pattern, pattern);

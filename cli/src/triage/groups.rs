@@ -1,8 +1,10 @@
 //! Groups connections by what they have in common: few groups, in each of which nearly all fare alike.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashSet};
 use std::net::IpAddr;
+
+use foldhash::HashMap;
 
 use super::keys::Key;
 use super::record::Record;
@@ -95,8 +97,8 @@ impl Tally {
 
 /// Groups the `bad` ones; each of the `good` ones counts as so many as its weight.
 pub fn group<'a>(bad: &[(&'a Record, Fate)], good: &[&Record], weight: u64) -> Vec<Alike<'a>> {
-    let mut tallies: HashMap<Key, Tally> = HashMap::new();
-    let mut members: HashMap<(Key, Fate), Vec<u32>> = HashMap::new();
+    let mut tallies: HashMap<Key, Tally> = HashMap::default();
+    let mut members: HashMap<(Key, Fate), Vec<u32>> = HashMap::default();
     for (place, (record, fate)) in (0..).zip(bad) {
         for key in Key::all(record) {
             tallies.entry(key).or_default().add(record, true, 1);

@@ -14,6 +14,9 @@ use crate::reading::input::DISORDER_ADVICE;
 /// Reasons and protocols that are listed by name.
 const NAMED: usize = 3;
 
+/// So many SYNs that are not repeated are no accident.
+const CONTENT: u64 = 3;
+
 /// A limit of the answers.
 pub struct Limit {
     /// The name for programs.
@@ -35,6 +38,10 @@ pub struct Directions {
     answering: HashSet<IpAddr>,
     /// ICMP errors were captured, which come the other way.
     errors: bool,
+    /// Unanswered SYNs of operating systems that were not repeated, as if an answer had come.
+    content: u64,
+    /// Other unanswered SYNs.
+    waiting: u64,
     /// There are segments without SYN, FIN and RST.
     plain: bool,
     /// There must have been some.
@@ -49,6 +56,8 @@ impl Directions {
             without_client: 0,
             answering: HashSet::new(),
             errors: false,
+            content: 0,
+            waiting: 0,
             plain: false,
             plain_missing: false,
         };
@@ -56,6 +65,13 @@ impl Directions {
             let host = record.neighbour.server.ip();
             directions.errors |= record.icmp.is_some();
             directions.plain |= record.has_plain;
+            if record.outcome() == Outcome::NoReply {
+                let has = |evidence| record.evidence.contains(evidence);
+                match has(Evidence::SynNeverRepeated) && has(Evidence::SynOfOs) {
+                    true => directions.content += 1,
+                    false => directions.waiting += 1,
+                }
+            }
             // A server repeats a SYN/ACK that is not acknowledged, and FINs are acknowledged, too.
             directions.plain_missing |= record.synack_count > 0
                 && (record.has_fin || record.evidence.contains(Evidence::SynAckNeverRepeated));
@@ -84,6 +100,11 @@ impl Directions {
         self.without_client > 0
     }
 
+    /// Whether nothing but SYNs was captured, and their senders behave as if they had been answered.
+    pub fn only_syns(&self) -> bool {
+        self.answering.is_empty() && !self.errors && self.content >= CONTENT && self.waiting == 0
+    }
+
     /// Whether a filter has left out all segments without SYN, FIN and RST, final ACKs among them.
     pub const fn lack_plain(&self) -> bool {
         self.plain_missing && !self.plain
@@ -102,7 +123,8 @@ impl Directions {
         let host = record.neighbour.server.ip();
         let silent = matches!(record.outcome(), Outcome::NoReply | Outcome::Pending);
         let of_host = self.without_server.contains(&host) && !self.answering.contains(&host);
-        let of_all = !self.without_server.is_empty() && self.answering.is_empty();
+        let of_all =
+            !self.without_server.is_empty() && self.answering.is_empty() || self.only_syns();
         silent && record.seen == Seen::ClientOnly && (of_host || of_all)
     }
 }
@@ -266,6 +288,14 @@ fn of_directions(
             amount(one_way, "connection")
         );
         add("one_way", Some(one_way as u64), text);
+    } else if directions.only_syns() {
+        add(
+            "only_syns",
+            Some(silent),
+            "Only SYNs were captured, and none was repeated, as if all had been answered (a filter, or a \
+             mirror port of one direction?): whether they were cannot be told."
+                .into(),
+        );
     } else if silent > 0 && directions.answering.is_empty() && !directions.errors {
         add(
             "nothing_back",

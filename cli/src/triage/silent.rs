@@ -2,7 +2,7 @@
 
 use dissector_core::connection::{Cause, Close, ClosedBy, Evidence, Finding, Outcome};
 
-use super::failures::{brief_of, explain};
+use super::failures::{EXPLAINED, brief_of, command, explain};
 use super::groups::{Alike, group};
 use super::record::Record;
 use super::result::{Group, Scene, Section};
@@ -79,9 +79,9 @@ pub fn groups(all: &[&Record], scene: &Scene<'_>) -> (Vec<Group>, [u64; 2]) {
     let reset = bad.iter().filter(|(_, (wrong, _))| resets.contains(wrong)).count() as u64;
     let counts = [bad.len() as u64 - reset, reset];
     let found = group(&bad, &good, scene.weight);
-    let described = found.iter().filter_map(|alike| {
+    let described = found.iter().enumerate().filter_map(|(place, alike)| {
         let wrong = wrong(alike.members.first()?, scene)?;
-        describe(alike, wrong, scene)
+        describe(alike, wrong, place < EXPLAINED, scene)
     });
     (described.collect(), counts)
 }
@@ -116,7 +116,7 @@ fn wrong(record: &Record, scene: &Scene<'_>) -> Option<Wrong> {
     }
 }
 
-fn describe(alike: &Alike<'_>, wrong: Wrong, scene: &Scene<'_>) -> Option<Group> {
+fn describe(alike: &Alike<'_>, wrong: Wrong, explained: bool, scene: &Scene<'_>) -> Option<Group> {
     let example = alike.members.iter().min_by_key(|record| record.id())?;
     let is_reset = matches!(wrong, Wrong::ResetByClient | Wrong::ResetByServer);
     let section = if is_reset { Section::Reset } else { Section::Silent };
@@ -129,6 +129,11 @@ fn describe(alike: &Alike<'_>, wrong: Wrong, scene: &Scene<'_>) -> Option<Group>
         wrong.what(),
         wording::when(alike, "went well")
     );
+    if !explained {
+        group.explanation = wrong.means().into();
+        group.next = command(scene, &format!("explain --conn {}", example.id()));
+        return Some(group);
+    }
     explain(&mut group, example, scene);
     let means = wrong.means();
     group.explanation = match brief_of(example, scene) {

@@ -12,6 +12,9 @@ use crate::reading::input::shown;
 /// Lines of a screen.
 const LINES: usize = 24;
 
+/// Groups of a section that are shown at most.
+const SHOWN: usize = 6;
+
 /// How much is said of a group.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Detail {
@@ -42,11 +45,20 @@ impl Triage {
         let room = LINES.saturating_sub(text.lines().count() + hint);
         let full = |group: &Group| if group.is_minor { Detail::Short } else { Detail::Full };
         let mut details: Vec<_> = self.groups.iter().map(full).collect();
+        for (place, detail) in details.iter_mut().enumerate() {
+            let before = place.checked_sub(SHOWN).map(|before| self.groups[before].section);
+            if before == Some(self.groups[place].section) {
+                *detail = Detail::Nothing;
+            }
+        }
+        let shown: Vec<_> =
+            (0..details.len()).filter(|place| details[*place] > Detail::Nothing).collect();
         let mut body = self.body(&details, columns);
-        for (place, detail) in demotions(details.len()) {
+        for (place, detail) in demotions(shown.len()) {
             if body.lines().count() <= room {
                 break;
             }
+            let place = shown[place];
             details[place] = detail.min(details[place]);
             body = self.body(&details, columns);
         }

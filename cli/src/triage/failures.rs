@@ -51,7 +51,7 @@ fn describe(alike: &Alike<'_>, up: &[&Record], explained: bool, scene: &Scene<'_
         return group;
     }
     explain(&mut group, example, scene);
-    if let Some(pattern) = pattern(&group) {
+    if let Some(pattern) = pattern(&group, &alike.members) {
         (group.section, group.kind) = (Section::Pattern, pattern);
     } else if let Some(sentence) = falls_back(&alike.members, up) {
         group.evidence = Some((None, sentence));
@@ -86,14 +86,19 @@ pub fn command(scene: &Scene<'_>, what: &str) -> Option<String> {
 }
 
 /// The pattern that failures are of which are none of the server, by the cause that stands first.
-fn pattern(group: &Group) -> Option<&'static str> {
+fn pattern(group: &Group, members: &[&Record]) -> Option<&'static str> {
+    let made = |record: &&Record| {
+        record.syn_count <= 1 && record.evidence.contains(Evidence::SynWithoutOptions)
+    };
     let seen = |wanted| group.evidence.as_ref().is_some_and(|(seen, _)| *seen == Some(wanted));
     match group.cause? {
         Cause::HalfOpenCheck if group.decided || seen(Evidence::ClientRepeats) => {
             Some("health_check")
         }
         Cause::AnotherAddressWon if seen(Evidence::AnotherOpened) => Some("another_address"),
-        Cause::SynScan if group.decided || seen(Evidence::ClientAsksMany) => Some("scan"),
+        Cause::SynScan if seen(Evidence::ClientAsksMany) && members.iter().all(made) => {
+            Some("scan")
+        }
         Cause::Traceroute if group.decided => Some("traceroute"),
         _ => None,
     }

@@ -212,10 +212,12 @@ assets = [
         let date =
             stdout_of(Command::new("date").args(["-u", "-R", "-d"]).arg(format!("@{epoch}")))?;
         let Self { name, revision, .. } = self;
+        let maintainer = maintainer();
+        // The form of a changelog has an address, be it empty.
+        let address = if maintainer.contains('<') { "" } else { " <>" };
         Ok(format!(
             "{name} ({VERSION}-{revision}) unstable; urgency=medium\n\n  \
-             * Version {VERSION}: changelog.gz tells what is new.\n\n -- {}  {}\n",
-            maintainer(),
+             * Version {VERSION}: changelog.gz tells what is new.\n\n -- {maintainer}{address}  {}\n",
             date.trim()
         ))
     }

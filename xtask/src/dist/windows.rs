@@ -80,7 +80,7 @@ fn build(toolchain: &Toolchain) -> Result<PathBuf> {
 }
 
 /// Folders of this machine, and the names that the program has for them.
-fn hidden_folders(toolchain: &Toolchain) -> Result<[(PathBuf, &'static str); 4]> {
+fn hidden_folders(toolchain: &Toolchain) -> Result<[(PathBuf, &'static str); 5]> {
     let home = env::var_os("HOME").map(PathBuf::from);
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| Some(home?.join(".cargo")));
@@ -89,6 +89,8 @@ fn hidden_folders(toolchain: &Toolchain) -> Result<[(PathBuf, &'static str); 4]>
         (cargo_home.context("neither HOME nor CARGO_HOME is set")?, "/cargo"),
         (toolchain.root(), "/root-of-rust"),
         (toolchain.sources(), "/rust"),
+        // As the script that starts the compiler names it.
+        (toolchain.rustc().with_file_name("../root/usr/lib/rustlib/src/rust"), "/rust"),
     ])
 }
 

@@ -155,6 +155,39 @@ fn a_scan_goes_to_many_ports_and_a_check_to_one() {
     assert!(text.contains("4 times, every 5.00 s on average"), "{text}");
 }
 
+/// Nothing that the client tries comes up, at servers that take others.
+#[test]
+fn a_client_that_fails_at_every_server_is_what_differs() {
+    let servers = [(2, 80), (3, 80), (4, 443)];
+    let attempts = |servers: &[End]| {
+        let each = (1_u16..).zip(servers).flat_map(|(n, server)| {
+            let ms = u32::from(n) * 100;
+            let others = handshake(ms + 10, (9, 50_000 + n), *server);
+            [unanswered(ms, (1, 40_000 + n), *server).to_vec(), others.to_vec()].concat()
+        });
+        each.collect::<Vec<_>>()
+    };
+    let text = told(0, &attempts(&servers));
+    let said = "None of the 3 attempts of this client came up, while others reached 3 of the same";
+    assert!(text.contains(said) && !text.contains(HOST_DOWN), "{text}");
+    assert!(first_cause(&text).starts_with("A firewall or"), "{text}");
+    // One server alone, or a connection that came up, says nothing of the kind.
+    let came_up = handshake(500, (1, 41_000), (5, 80));
+    for segments in [attempts(&servers[..1]), [&attempts(&servers)[..], &came_up].concat()] {
+        assert!(!told(0, &segments).contains("None of the"), "{}", told(0, &segments));
+    }
+}
+
+/// A scanner sends from one port and with one number: an answer to one of its SYNs answers none of the
+/// others.
+#[test]
+fn answers_to_a_scanner_are_not_answers_from_elsewhere() {
+    let mut segments: Vec<Sent> = (3..9).map(|host| (0, CLIENT, (host, 22), SYN, 100, 0)).collect();
+    segments.extend(probe(5, CLIENT, (20, 22)));
+    let text = told(6, &segments);
+    assert!(text.contains("A port scan") && !text.contains("Address translation"), "{text}");
+}
+
 /// Evidence in other connections is in no row.
 #[test]
 fn rows_depend_on_their_own_packets() {

@@ -320,6 +320,27 @@ fn failures_are_grouped_by_what_they_share() {
     let groups = section(&triage, "failed");
     assert_eq!((groups.len(), &groups[0]["kind"]), (1, &"server_net".into()), "{triage}");
 
+    // The same, where most of the others fail in another way.
+    let network = all((0..10)
+        .map(|n| unanswered(n * 1000, (n % 2, 20_000 + n as u16), (0x1_0500 + n % 5, 443)))
+        .chain((0..3).map(|n| refused(n * 500, (0, 30_000 + n as u16), (0x2_0600 + n, 443))))
+        .chain((3..5).map(|n| good(n * 500, (0, 30_000 + n as u16), (0x2_0600 + n, 443))))
+        .chain([end(60_000)]));
+    let triage = network.json();
+    let groups = section(&triage, "failed");
+    let [kind, count, attempts] = ["kind", "connections", "attempts"].map(|key| &groups[0][key]);
+    assert_eq!((kind, count), (&"server_net".into(), attempts), "{triage}");
+
+    // At once, and so not again and again; and only one of the clients.
+    let at_once = all((0..10)
+        .map(|n| unanswered(n * 5, (66, 20_000 + n as u16), (500, 443)))
+        .chain([good(20_000, (67, 9), (500, 443)), end(60_000)]));
+    let triage = at_once.json();
+    let groups = section(&triage, "failed");
+    assert_eq!(groups[0]["kind"], "client_and_server", "{triage}");
+    let title = groups[0]["title"].as_str().unwrap();
+    assert!(title.ends_with("all 10 attempts no_reply"), "{title}");
+
     // One client of several.
     let client = all((0..12)
         .map(|n| unanswered(n * 1000, (66, 20_000 + n as u16), (500 + n % 6 * 300, 443)))
@@ -376,6 +397,14 @@ fn scans_floods_and_backscatter_are_no_failures() {
     assert_eq!(triage["connections"]["patterns"], 230);
     let text = stdout(&[&scan.path()]);
     assert!(text.contains("10.0.0.9 scans 230 ports of 10.0.1.244, no retries"), "{text}");
+
+    // From one port, as no operating system does, and over before anything is decided.
+    let sweep = all((0..100)
+        .map(|n| vec![(n * 5, (9, 40_000), (500 + n, 22), SYN, 100, 0, 0)])
+        .chain([vec![(30, (505, 22), (9, 40_000), SYN | ACK, 7, 101, 0)]]));
+    let triage = sweep.json();
+    assert_eq!(section(&triage, "pattern")[0]["kind"], "scan", "{triage}");
+    assert_eq!(triage["connections"]["patterns"], 100);
 
     // Many addresses, one server.
     let flood = all((0..300)

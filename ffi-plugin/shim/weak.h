@@ -59,6 +59,7 @@
 #pragma weak proto_get_id_by_filter_name
 #pragma weak proto_is_protocol_enabled
 #pragma weak proto_item_add_subtree
+#pragma weak proto_item_append_text
 #pragma weak proto_register_field_array
 #pragma weak proto_register_plugin
 #pragma weak proto_register_protocol

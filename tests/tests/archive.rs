@@ -80,7 +80,7 @@ fn installed_it_annotates_and_taken_out_it_is_gone() {
     assert!(plugin.is_file() && installed.contains(&*plugin.to_string_lossy()), "{installed}");
     assert!(home.tshark(&[]).contains("3/3 ACK [.] client ESTABLISHED server ESTABLISHED? | "));
     let listed = home.tshark(&["-2", "-C", NAME, "-Y", "tcphs.final_ack"]);
-    assert!(listed.contains(" ACK . ACK ESTABLISHED ESTABLISHED complete "), "{listed}");
+    assert!(listed.contains(" TCP ACK ESTABLISHED / ESTABLISHED? complete 3/3 ACK | "), "{listed}");
     // Installing a second time succeeds with the same output.
     assert_eq!(said(&home.script(&[])), installed);
 

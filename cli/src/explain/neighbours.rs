@@ -245,6 +245,13 @@ impl Neighbours {
                 && ahead < if same_host { WINDOW } else { 1 }
         };
         let near = |other: &&Neighbour| other.id != own.id && is_near(own, other);
+        let alike =
+            self.of_client_port(own).filter(near).filter(|other| other.client == own.client);
+        let servers: HashSet<_> = alike.map(|other| other.server).collect();
+        if servers.len() >= MANY {
+            // A scanner sends from one port, often with one number: its SYNs say nothing of each other.
+            return None;
+        }
         if let Some(other) = self.of_client_port(own).filter(near).find(|other| answers(own, other))
         {
             let what = match other.outcome {

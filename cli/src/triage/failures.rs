@@ -105,10 +105,13 @@ fn pattern(group: &Group, members: &[&Record]) -> Option<&'static str> {
 }
 
 /// A sentence on programs that tried the other family of addresses instead, and came through.
-fn falls_back(members: &[&Record], up: &[&Record]) -> Option<String> {
+pub fn falls_back(members: &[&Record], up: &[&Record]) -> Option<String> {
     let is_v6 = |record: &Record| matches!(record.neighbour.server.ip(), IpAddr::V6(_));
     let silent = |record: &Record| {
-        matches!(record.outcome(), Outcome::NoReply | Outcome::Unreachable | Outcome::Refused)
+        matches!(
+            record.outcome(),
+            Outcome::NoReply | Outcome::Unreachable | Outcome::Refused | Outcome::Pending
+        )
     };
     let family = is_v6(members.first()?);
     // More would take long to compare, and prove no more.

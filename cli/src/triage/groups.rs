@@ -180,7 +180,8 @@ fn score(key: Key, tally: &Tally, members: &[&Record]) -> u64 {
     // Two that fail at the end, at different servers, may be an accident.
     let too_few = !key.is_narrow() && tally.bad < 3 && tally.good > 0;
     if share >= NEARLY_ALL && !too_few {
-        return count * 1000;
+        // Where none came up, what they share tells more than a time or a share.
+        return count * if tally.good == 0 { 1000 } else { 990 };
     }
     // Where others come up, a narrow group explains half, and a wide one only what is scattered.
     match key {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use dissector_core::connection::{Evidence, Finding, Outcome, Seen};
 
 use super::capture::CaptureFacts;
+use super::failures::falls_back;
 use super::record::Record;
 use super::result::Counts;
 use super::wording::{amount, grouped};
@@ -220,13 +221,17 @@ pub fn of(
         );
         add("stray", Some(stray), text);
     }
-    let pending = all.iter().filter(|record| record.outcome() == Outcome::Pending).count() as u64;
-    if pending > 0 {
+    let is_pending = |record: &&Record| record.outcome() == Outcome::Pending;
+    let (pending, others): (Vec<&Record>, Vec<&Record>) = all.iter().copied().partition(is_pending);
+    if !pending.is_empty() {
+        let number = pending.len() as u64;
+        let up: Vec<_> = others.into_iter().filter(|record| record.neighbour.came_up).collect();
+        let instead = falls_back(&pending, &up).map_or(String::new(), |it| format!(" {it}"));
         let text = format!(
-            "{} still being opened when the capture ended: too soon to say.",
-            were(pending, "connection")
+            "{} still being opened when the capture ended: too soon to say.{instead}",
+            were(number, "connection")
         );
-        add("pending", Some(pending), text);
+        add("pending", Some(number), text);
     }
     let cut = all.iter().filter(|record| record.options_cut).count() as u64;
     if cut > 0 {
@@ -238,7 +243,8 @@ pub fn of(
     }
     let twice =
         all.iter().filter(|it| it.findings.contains(Finding::DuplicateFrame)).count() as u64;
-    if twice > 0 {
+    // A few may also be segments that were sent again at once.
+    if twice * 2 >= all.len() as u64 && twice > 0 {
         let text = format!(
             "Packets of {} were captured twice: the copies are not counted.",
             amount(twice, "connection")

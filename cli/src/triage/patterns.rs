@@ -133,7 +133,14 @@ fn scan<'a>(client: IpAddr, own: &[&'a Record], scene: &Scene<'_>) -> Option<Mem
             || record.findings.contains(Finding::IllegalFlags)
             || record.outcome() == Outcome::AbortedByClient
     });
-    let made = 2 * raw.count() >= probes.len() || 2 * once.len() >= probes.len();
+    // An operating system takes another port for each connection.
+    let mut of_port: HashMap<u16, usize> = HashMap::new();
+    for record in &probes {
+        *of_port.entry(record.neighbour.client.port()).or_default() += 1;
+    }
+    let from_one_port = of_port.values().max().copied().unwrap_or(0);
+    let made =
+        [raw.count(), once.len(), from_one_port].into_iter().any(|it| 2 * it >= probes.len());
     let down = most_ports >= ALIKE;
     let across = most_hosts >= ALIKE && most_hosts * 2 >= targets.len() && made;
     if !many || !mostly || repeats || !(down || across) {

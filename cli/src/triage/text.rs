@@ -132,10 +132,13 @@ impl Triage {
         if counts.connections == 0 {
             let others = self.facts.others.iter().map(|(name, frames)| (name.as_str(), *frames));
             let others = listed(others);
+            let many = if self.facts.others.len() == 1 { "" } else { "s" };
             return match (self.facts.frames, others.is_empty()) {
                 (0, _) => format!("There is no packet in {files}."),
                 (_, true) => format!("There is no TCP connection in {files}."),
-                _ => format!("There is no TCP connection in {files}, but {others}."),
+                _ => format!(
+                    "There is no TCP connection in {files}, but other protocol{many}: {others}."
+                ),
             };
         }
         if self.opened() == 0 {
@@ -154,12 +157,13 @@ impl Triage {
                 _ => format!(" The slowest took {took} (connection {conn})."),
             }
         });
+        let seen = if counts.undecided == 0 { "Nothing wrong is seen. " } else { "" };
         let data = match self.one_sided {
             true => " Whether anything was left without an answer cannot be told.",
             false => " No first data went without an acknowledgment, and no reset cut it short.",
         };
         format!(
-            "Nothing wrong is seen. {}{slowest}{data} Not looked at: names (DNS), speed, and what the \
+            "{seen}{}{slowest}{data} Not looked at: names (DNS), speed, and what the \
              programs say.",
             self.none_failed()
         )
@@ -219,7 +223,7 @@ impl Triage {
                     ),
                 }
             }
-            Section::Pattern => "No failures of servers".into(),
+            Section::Pattern => "Not counted as failures".into(),
             Section::Silent => format!("{} came up in vain", grouped(counts.silent)),
             Section::Reset => match counts.reset {
                 1 => "1 was ended by a reset".into(),

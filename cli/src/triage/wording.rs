@@ -72,10 +72,15 @@ pub fn rhythm(alike: &Alike<'_>) -> String {
     let Some(first) = alike.members.first() else { return String::new() };
     let ends = |it: &Record| (it.neighbour.client.ip(), it.neighbour.server);
     let is_one = alike.members.iter().all(|it| ends(it) == ends(first));
-    let mut times: Vec<_> = alike.members.iter().map(|it| it.neighbour.first_ns).collect();
+    let mut times: Vec<_> =
+        alike.members.iter().map(|it| (it.neighbour.first_ns, it.neighbour.last_ns)).collect();
     times.sort_unstable();
-    let (Some(start), Some(end)) = (times.first(), times.last()) else { return String::new() };
-    if !is_one || times.len() < 3 {
+    let (Some((start, _)), Some((end, _))) = (times.first(), times.last()) else {
+        return String::new();
+    };
+    // Attempts at the same time are several programs, or one that wants several connections.
+    let one_by_one = times.windows(2).all(|pair| pair[0].1 <= pair[1].0);
+    if !is_one || times.len() < 3 || !one_by_one {
         return String::new();
     }
     let interval_ns = end.abs_diff(*start) / (times.len() as u64 - 1);

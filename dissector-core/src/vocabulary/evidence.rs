@@ -393,7 +393,7 @@ evidence! {
         SpeaksFor ProgramAborts,
         SpeaksAgainst ConnectionForgotten;
     OnlyThisClient = 79, ONLY_THIS_CLIENT, "only_this_client" others,
-        "Other clients reached the same server and port at about that time, and this one never did.",
+        "Other clients reached the same server and port, or other servers that this one tried, at about that time, and this one never did.",
         SpeaksFor FirewallDrops FirewallRejects AnswerLost,
         SpeaksAgainst AcceptQueueFull RequestQueueFull BacklogFull PortClosed NoBackend,
         Excludes HostDown;

@@ -21,6 +21,7 @@ const UNSHOWN: &[(&str, &str)] = &[
     ("tcphs.path_delay.uncertainty", OF_POINTS),
     ("tcphs.path", OF_POINTS),
     ("tcphs.path_str", OF_POINTS),
+    ("tcphs.slow", "no sample is slower than the preference says; preferences.rs lowers it"),
 ];
 
 const OF_POINTS: &str = "only files with several points have it; points.rs tries it";

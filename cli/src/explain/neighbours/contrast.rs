@@ -1,7 +1,7 @@
 //! Evidence in the contrast between a connection and its neighbours: what becomes of other clients at the
 //! same server, and of the same client at other servers.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use dissector_core::connection::{Evidence, Outcome};
@@ -10,12 +10,63 @@ use crate::output::units::duration;
 
 use super::{MANY, Neighbour, Neighbours, Witnessed, is_near, nearest, when};
 
+/// Servers of one client that are compared with those of others: more are those of a scanner.
+const COMPARED: usize = 100;
+
 /// Attempts within this time are made at the same moment, in nanoseconds.
 const MOMENT_NS: i64 = 15_000_000_000;
 
 impl Neighbours {
-    /// Other clients reached the same server and port, and this one never did.
+    /// Other clients reached the same server and port, or other servers that this one tried, and this one
+    /// never did.
     pub(super) fn only_this_client(&self, own: &Neighbour) -> Option<Witnessed> {
+        self.shut_out_here(own).or_else(|| self.shut_out_everywhere(own))
+    }
+
+    /// Nothing that this client tried came up, while others reached several of the same servers.
+    fn shut_out_everywhere(&self, own: &Neighbour) -> Option<Witnessed> {
+        let near = |other: &&Neighbour| is_near(own, other);
+        let mut tries = 0_usize;
+        let mut servers = BTreeSet::new();
+        for other in self.of_client(own).filter(near) {
+            match other.outcome {
+                outcome if outcome == own.outcome => tries += 1,
+                Outcome::Pending => {}
+                _ => return None,
+            }
+            servers.insert(other.server);
+        }
+        if servers.len() > COMPARED {
+            return None;
+        }
+        let others = servers.iter().filter_map(|server| {
+            let took = |other: &&Neighbour| {
+                other.server == *server
+                    && other.client.ip() != own.client.ip()
+                    && other.came_up
+                    && other.answered
+                    && is_near(own, other)
+            };
+            nearest(own, self.at(self.index().by_server.get(&server.ip())), took)
+        });
+        let others: Vec<_> = others.collect();
+        let hosts: HashSet<_> = others.iter().map(|other| other.server.ip()).collect();
+        let example = others.iter().min_by_key(|other| other.id)?;
+        (hosts.len() > 1 && tries > 1).then(|| Witnessed {
+            evidence: Evidence::OnlyThisClient,
+            sentence: format!(
+                "None of the {tries} attempts of this client came up, while others reached {} of the same \
+                 servers, as {} did {} (connection {}).",
+                hosts.len(),
+                example.client.ip(),
+                example.server,
+                example.id
+            ),
+        })
+    }
+
+    /// Other clients reached the same server and port, and this one never did.
+    fn shut_out_here(&self, own: &Neighbour) -> Option<Witnessed> {
         let of_client = |other: &Neighbour| other.client.ip() == own.client.ip();
         let to_server = |other: &&Neighbour| other.server == own.server;
         let mut tries = 0_usize;

@@ -19,6 +19,10 @@ const TARGETS: usize = 15;
 const ALIKE: usize = 12;
 /// Probes of a scan for each target: programs that want a connection try more often.
 const PROBES: usize = 3;
+/// So many ports of one host that all turned the client away are a scan, whatever else it did.
+const TURNED_AWAY: usize = 50;
+/// Segments of an ACK that belongs to no connection, and of its answer.
+const ACK_AND_RST: u32 = 2;
 /// SYNs of a flood.
 const FLOOD: usize = 50;
 /// SYNs in a second, of a flood.
@@ -90,8 +94,13 @@ fn is_probe(record: &Record) -> bool {
         Outcome::Refused | Outcome::Unreachable => true,
         Outcome::AbortedByClient => true,
         Outcome::Complete => record.evidence.contains(Evidence::NoOctet),
+        Outcome::Midstream if record.neighbour.came_up => false,
         Outcome::Midstream => {
-            record.findings.contains(Finding::IllegalFlags) && !record.neighbour.came_up
+            // A scan with ACKs gets an RST from every host that is there.
+            let is_ack = record.seen == Seen::Both
+                && record.close == Close::Rst
+                && record.packets == ACK_AND_RST;
+            record.findings.contains(Finding::IllegalFlags) || is_ack
         }
         _ => false,
     }
@@ -122,7 +131,13 @@ fn scan<'a>(client: IpAddr, own: &[&'a Record], scene: &Scene<'_>) -> Option<Mem
     let most_ports = ports_of.values().max().copied().unwrap_or(0);
     let most_hosts = hosts_at.values().max().copied().unwrap_or(0);
     let many = targets.len() >= TARGETS && probes.len() <= PROBES * targets.len();
-    let mostly = probes.len() * 5 >= own.len() * 4;
+    let mut turned_away: HashMap<IpAddr, HashSet<u16>> = HashMap::new();
+    for record in probes.iter().filter(|record| record.outcome() == Outcome::Refused) {
+        let server = record.neighbour.server;
+        turned_away.entry(server.ip()).or_default().insert(server.port());
+    }
+    let mostly = probes.len() * 5 >= own.len() * 4
+        || turned_away.values().any(|ports| ports.len() >= TURNED_AWAY);
     // Those that a TCP would have repeated, and those that it would not have sent.
     let silent = own.iter().filter(|record| record.outcome() == Outcome::NoReply);
     let (once, again): (Vec<_>, Vec<_>) =
@@ -162,11 +177,14 @@ fn scan<'a>(client: IpAddr, own: &[&'a Record], scene: &Scene<'_>) -> Option<Mem
         .map(|record| record.neighbour.server)
         .collect();
     let number = |outcome| probes.iter().filter(|record| record.outcome() == outcome).count();
+    let illegal =
+        probes.iter().filter(|record| record.findings.contains(Finding::IllegalFlags)).count();
     let parts = [
         (number(Outcome::Refused), "refused"),
         (number(Outcome::NoReply) + number(Outcome::Pending), "unanswered"),
         (number(Outcome::Unreachable), "unreachable"),
-        (number(Outcome::Midstream), "with flags that no TCP sends"),
+        (illegal, "with flags that no TCP sends"),
+        (number(Outcome::Midstream).saturating_sub(illegal), "with an ACK of no connection"),
     ];
     let parts = parts.iter().filter(|(number, _)| *number > 0);
     let mut parts: Vec<_> =

@@ -27,7 +27,7 @@ pub struct ReportArgs {
     pub select: Select,
 
     /// Replace addresses and the names of files, and leave out the texts of RSTs
-    #[arg(long, conflicts_with = "names")]
+    #[arg(long)]
     pub redact: bool,
 
     /// Exit with status 3 if any of them failed

@@ -121,6 +121,7 @@ pub fn read(source: &Source, wanted: Wanted<'_>) -> Result<(Details, Ending), Fa
 pub fn redact(timeline: &mut Timeline, redaction: &mut Redaction) {
     timeline.client.set_ip(redaction.host(timeline.client.ip()));
     timeline.server.set_ip(redaction.host(timeline.server.ip()));
+    timeline.called = [timeline.client, timeline.server].map(|end| end.to_string());
     for event in &mut timeline.events {
         match event {
             Event::Segment(segment) => segment.text = None,

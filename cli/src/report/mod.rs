@@ -39,6 +39,11 @@ pub fn run(arguments: &ReportArgs) -> Result<Done, Failure> {
             "a page is for the browser: name a file for it, as in --output report.html".into(),
         ));
     }
+    if arguments.captures.names {
+        return Err(Failure::Usage(
+            "a report shows hosts by their addresses, without --names".into(),
+        ));
+    }
     if let Some(points) = arguments.captures.points() {
         return points::run(arguments, &points);
     }

@@ -133,6 +133,7 @@ impl Browser {
 
     /// Opens a file, at a place in it such as `#conn-3`.
     pub fn open(&mut self, file: &Path, place: &str) {
+        self.still(&[]);
         // Another place in the same file would not be loaded anew.
         self.call("Page.navigate", json!({ "url": "about:blank" }));
         let url = format!("file://{}{place}", file.display());
@@ -151,18 +152,24 @@ impl Browser {
 
     /// Light or dark, as the system would ask for.
     pub fn colour_scheme(&mut self, scheme: &str) {
-        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.still(&[json!({ "name": "prefers-color-scheme", "value": scheme })]);
+    }
+
+    /// Nothing moves by itself: a page that still scrolls has nothing where it was a moment ago.
+    fn still(&mut self, more: &[Value]) {
+        let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
+        let features: Vec<_> = more.iter().cloned().chain([still]).collect();
         self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 
-    /// Clicks the middle of the first element that a selector finds.
+    /// Clicks the middle of the first element that a selector finds: of its first line, if it has several.
     #[track_caller]
     pub fn click(&mut self, selector: &str) {
         let selector = Value::from(selector).to_string();
         let place = self.value(&format!(
             "(() => {{ const it = document.querySelector({selector}); if (!it) return null; \
              it.scrollIntoView({{ block: 'center', behavior: 'instant' }}); \
-             const box = it.getBoundingClientRect(); \
+             const [box] = it.getClientRects(); \
              return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
         ));
         assert!(place.is_array(), "nothing to click: {selector}");

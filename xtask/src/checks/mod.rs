@@ -162,11 +162,12 @@ pub fn test_versions(full: bool, versions: &[String], arguments: &[OsString]) ->
 
 /// Test programs of `tests/` that start no program of Wireshark's: their results are the same for
 /// every version.
-const WITHOUT_WIRESHARK: [&str; 8] = [
+const WITHOUT_WIRESHARK: [&str; 9] = [
     "header",
     "kernel_counters",
     "kernel_states",
     "public_api",
+    "report",
     "threads",
     "unsafe_page",
     "watch",

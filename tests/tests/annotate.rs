@@ -154,11 +154,12 @@ fn open_file(file: &Path) {
     fs::set_permissions(file, fs::Permissions::from_mode(0o644)).expect("it is ours");
 }
 
-/// The lines of `capinfos` about a capture, but for those about the file itself.
+/// The lines of `capinfos` about a capture, but for those about the file itself and the
+/// comments, which some versions list.
 fn capinfos(capture: &Path) -> Option<String> {
     let mut command = wireshark().beside_tshark("capinfos", false)?;
     let said = text(&finish(command.arg(capture)));
-    let of_file = ["File name", "File size", "SHA", "RIPEMD", "MD5", "File type"];
+    let of_file = ["File name", "File size", "SHA", "RIPEMD", "MD5", "File type", "Packet "];
     let kept = said.lines().filter(|line| !of_file.iter().any(|it| line.starts_with(it)));
     Some(kept.collect::<Vec<_>>().join("\n"))
 }

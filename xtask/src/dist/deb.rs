@@ -104,7 +104,7 @@ fn plugin(wireshark: &Wireshark) -> Result<PathBuf> {
                server, and why a connection did not come up; with the profile\n\
                \"TCP Handshake\".",
         depends: format!(
-            "$auto, {} (>= {major}.{minor}.{micro}~), wireshark | tshark",
+            "$auto, {} (>= {major}.{minor}.{micro}~), tshark | wireshark",
             library_package(wireshark)?
         ),
         copyright: copyright("GPL-2+", &[("GPL-2+", GPL)]),

@@ -21,7 +21,7 @@ fn packages() -> Vec<PathBuf> {
     printed.lines().map(PathBuf::from).collect()
 }
 
-/// Why no package can be made here; `cargo xtask test --full` installs what is missing.
+/// Why no package can be made here; `cargo xtask test --packages` installs what is missing.
 fn reason() -> Option<&'static str> {
     let tools = testkit::folders::target_folder().expect("cargo knows it").join("tools/bin");
     let cargo_deb = which("cargo-deb").is_some() || tools.join("cargo-deb").is_file();

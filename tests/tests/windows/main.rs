@@ -1,6 +1,6 @@
 //! The command for Windows, under wine: it prints, writes and ends as the command for Linux.
 //!
-//! `cargo xtask test --full` builds it first. What wine does not show: the fonts of a console, and
+//! `cargo xtask test --packages` builds it first. What wine does not show: the fonts of a console, and
 //! how a Windows shell passes names on.
 
 mod wine;

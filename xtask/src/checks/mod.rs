@@ -99,9 +99,9 @@ fn everything(full: bool, tests: &mut Tests) -> Result<()> {
     all.splice(0..0, built);
     step("tests", ALL_TESTS, || tests.side_by_side(all, &[], None))?;
     if full {
-        handed_out::prepare()?;
         let slow = format!("{ALL_TESTS} -- --ignored");
-        let built = programs::build(in_workspace(&["test", "--workspace"]))?;
+        let mut built = programs::build(in_workspace(&["test", "--workspace"]))?;
+        built.retain(|program| !HANDED_OUT.contains(&&*program.name));
         step("slow tests", &slow, || tests.side_by_side(built, &["--ignored"], None))?;
         let again = format!("cargo xtask cost --limit {COST_LIMIT}");
         step("cost", &again, || {
@@ -112,6 +112,24 @@ fn everything(full: bool, tests: &mut Tests) -> Result<()> {
         step("instructions", "cargo xtask bench --instructions", bench::check_instructions)?;
     }
     Ok(())
+}
+
+/// Test programs of what is handed out, which need it built.
+const HANDED_OUT: [&str; 2] = ["tests/tests/windows/main.rs", "tests/tests/packages.rs"];
+
+/// Builds the command for Windows and Debian's packages, and tests both.
+pub fn test_handed_out() -> Result<()> {
+    packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]))?;
+    let mut tests = Tests::begin()?;
+    let done = build_plugin().and_then(|()| {
+        handed_out::prepare()?;
+        let mut built = programs::build(in_workspace(&["test", "--workspace"]))?;
+        built.retain(|program| HANDED_OUT.contains(&&*program.name));
+        step("tests of what is handed out", "cargo xtask test --packages", || {
+            tests.side_by_side(built, &["--ignored"], None)
+        })
+    });
+    tests.end(done)
 }
 
 fn build_plugin() -> Result<()> {

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::rc::Rc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,17 +32,20 @@ pub struct Place {
 /// The chunks that are complete, and the texts that wait for theirs.
 #[derive(Default)]
 pub struct Chunks {
-    waiting: HashMap<u64, Vec<Pattern>>,
-    /// Patterns in the order of their first text, so that the result does not depend on the map's order.
-    order: Vec<(u64, usize)>,
+    /// Patterns in the order of their first text.
+    waiting: Vec<Pattern>,
+    /// The place of each in there, by its words.
+    places_of: HashMap<Rc<str>, usize>,
     texts: usize,
     chunks: Vec<String>,
+    octets: usize,
     places: Vec<(u32, Place)>,
 }
 
 /// The texts so far that have these words between their numbers.
 struct Pattern {
-    words: Vec<String>,
+    /// The text with 0 in place of each number: words have no digits.
+    words: Rc<str>,
     /// Of each text, its key and its numbers with blanks in between.
     texts: Vec<(u32, String)>,
 }
@@ -50,22 +54,23 @@ impl Chunks {
     /// Adds the text of `key`.
     pub fn add(&mut self, key: u32, text: &str) {
         let (words, numbers) = split(text);
-        let hash = hash(&words);
-        let alike = self.waiting.entry(hash).or_default();
-        let known = alike.iter().position(|pattern| pattern.words == words);
-        let place = known.unwrap_or_else(|| {
-            let words = words.iter().map(|&word| word.into()).collect();
-            alike.push(Pattern { words, texts: Vec::new() });
-            self.order.push((hash, alike.len() - 1));
-            alike.len() - 1
-        });
-        alike[place].texts.push((key, numbers.join(" ")));
+        let place = match self.places_of.get(&*words) {
+            Some(place) => *place,
+            None => {
+                let words: Rc<str> = words.into();
+                self.waiting.push(Pattern { words: words.clone(), texts: Vec::new() });
+                self.places_of.insert(words, self.waiting.len() - 1);
+                self.waiting.len() - 1
+            }
+        };
+        let pattern = &mut self.waiting[place];
+        pattern.texts.push((key, numbers));
         self.texts += 1;
-        if alike[place].texts.len() == MOST_TEXTS {
-            let texts = std::mem::take(&mut alike[place].texts);
+        if pattern.texts.len() == MOST_TEXTS {
+            let texts = std::mem::take(&mut pattern.texts);
             self.texts -= texts.len();
-            let pattern = Pattern { words: alike[place].words.clone(), texts };
-            self.write(&[pattern]);
+            let words = pattern.words.clone();
+            self.write(&[Pattern { words, texts }]);
         } else if self.texts > MOST_WAITING {
             self.flush();
         }
@@ -73,7 +78,7 @@ impl Chunks {
 
     /// Octets of the chunks that are complete.
     pub fn octets(&self) -> usize {
-        self.chunks.iter().map(String::len).sum()
+        self.octets
     }
 
     /// The chunks, each deflated and in base 64, and the place of each text by its key.
@@ -84,17 +89,16 @@ impl Chunks {
 
     /// Writes all texts that wait.
     fn flush(&mut self) {
+        self.places_of.clear();
+        self.texts = 0;
         let (mut together, mut octets) = (Vec::new(), 0);
-        for (hash, place) in std::mem::take(&mut self.order) {
-            let Some(alike) = self.waiting.get_mut(&hash) else { continue };
-            let pattern = &mut alike[place];
-            let texts = std::mem::take(&mut pattern.texts);
-            if texts.is_empty() {
+        for pattern in std::mem::take(&mut self.waiting) {
+            if pattern.texts.is_empty() {
                 continue;
             }
-            octets += pattern.words.iter().map(String::len).sum::<usize>();
-            octets += texts.iter().map(|(_, numbers)| numbers.len()).sum::<usize>();
-            together.push(Pattern { words: std::mem::take(&mut pattern.words), texts });
+            octets += pattern.words.len();
+            octets += pattern.texts.iter().map(|(_, numbers)| numbers.len()).sum::<usize>();
+            together.push(pattern);
             if octets > MOST_OCTETS {
                 self.write(&std::mem::take(&mut together));
                 octets = 0;
@@ -103,8 +107,6 @@ impl Chunks {
         if !together.is_empty() {
             self.write(&together);
         }
-        self.waiting.clear();
-        self.texts = 0;
     }
 
     fn write(&mut self, patterns: &[Pattern]) {
@@ -112,7 +114,9 @@ impl Chunks {
         let keys = patterns.iter().flat_map(|pattern| &pattern.texts).map(|(key, _)| *key);
         self.places.extend((0..).zip(keys).map(|(item, key)| (key, Place { chunk, item })));
         let patterns: Vec<Value> = patterns.iter().map(Pattern::json).collect();
-        self.chunks.push(packed(&Value::from(patterns).to_string()));
+        let packed = packed(&Value::from(patterns).to_string());
+        self.octets += packed.len();
+        self.chunks.push(packed);
     }
 }
 
@@ -123,7 +127,8 @@ impl Pattern {
         let mut known: HashMap<Vec<i64>, (usize, i64)> = HashMap::new();
         let rows = self.texts.iter().map(|(_, numbers)| numbers.split(' ').collect());
         let rows: Vec<Vec<&str>> = rows.collect();
-        let columns = self.words.len() - 1;
+        let words: Vec<&str> = self.words.split('0').collect();
+        let columns = words.len() - 1;
         let columns = (0..columns).map(|place| {
             let column = || rows.iter().map(|row| row[place]);
             let first = column().next().unwrap_or_default();
@@ -141,7 +146,7 @@ impl Pattern {
             json!([column().collect::<Vec<_>>().join(" ")])
         });
         let columns: Vec<Value> = columns.collect();
-        json!({ "w": self.words, "n": self.texts.len(), "c": columns })
+        json!({ "w": words, "n": self.texts.len(), "c": columns })
     }
 }
 
@@ -152,28 +157,24 @@ fn canonical(digits: &str) -> Option<i64> {
     is_written_so.then_some(number)
 }
 
-/// The words between numbers, one more than there are numbers, and the numbers.
-fn split(text: &str) -> (Vec<&str>, Vec<&str>) {
-    let (mut words, mut numbers) = (Vec::new(), Vec::new());
+/// The text with 0 in place of each number, and the numbers with blanks in between.
+fn split(text: &str) -> (String, String) {
+    let (mut words, mut numbers) = (String::with_capacity(text.len()), String::new());
     let mut rest = text;
     while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
         let (word, more) = rest.split_at(start);
         let end = more.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(more.len());
         let (number, more) = more.split_at(end);
-        words.push(word);
-        numbers.push(number);
+        words.push_str(word);
+        words.push('0');
+        if !numbers.is_empty() {
+            numbers.push(' ');
+        }
+        numbers.push_str(number);
         rest = more;
     }
-    words.push(rest);
+    words.push_str(rest);
     (words, numbers)
-}
-
-/// FNV-1a, the same on each machine.
-fn hash(words: &[&str]) -> u64 {
-    let octets = words.iter().flat_map(|word| word.bytes().chain([0]));
-    octets.fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
-        (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 /// A text deflated, and in base 64.
@@ -252,7 +253,7 @@ mod tests {
         let mut chunks = Chunks::default();
         (0..50)
             .for_each(|key| chunks.add(key, &format!("a{} b{} c{}", key * key, key * key + 9, 5)));
-        let pattern = chunks.waiting.values().flatten().next().expect("a pattern").json();
+        let pattern = chunks.waiting[0].json();
         assert_eq!(pattern["c"][1], json!([0, 9]));
         assert_eq!(pattern["c"][2], json!("5"));
     }

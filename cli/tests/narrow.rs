@@ -32,7 +32,10 @@ fn tables_and_ladders_fit_eighty_columns() {
             }
         }
         fits(80, &["servers", "--every", "1s", &sample]);
-        fits(80, &["explain", "--max", "3", &sample]);
+        for columns in [60, 80] {
+            fits(columns, &["explain", "--max", "3", &sample]);
+        }
+        fits(80, &[&sample]);
     }
 }
 

@@ -26,7 +26,10 @@ struct Watched {
 
 impl Watched {
     fn start(arguments: &[&str]) -> Self {
-        let mut command = tcphs([&["watch"], arguments].concat());
+        Self::of(tcphs([&["watch"], arguments].concat()))
+    }
+
+    fn of(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command starts");
         let stdin = child.stdin.take();
@@ -192,7 +195,10 @@ fn a_signal_ends_it_with_the_triage() {
 
 #[test]
 fn totals_are_written_where_they_are_asked_for() {
-    let mut watched = Watched::start(&["--totals", "1"]);
+    // A width that the environment asks for makes no terminal of a pipe.
+    let mut command = tcphs(["watch", "--totals", "1"]);
+    command.env("COLUMNS", "60");
+    let mut watched = Watched::of(command);
     watched.give(&fs::read(workspace().join(QUEUE)).expect("a sample"));
     (0..4).for_each(|_| drop(watched.line()));
     thread::sleep(Duration::from_millis(2500));

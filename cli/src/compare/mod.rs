@@ -25,7 +25,7 @@ use self::order::{in_order, neighbours};
 use self::pairing::Pairing;
 use self::reading::{observe_with, read_points};
 use self::row::CompareRow;
-use self::table::{COLUMNS, Line};
+use self::table::Line;
 use crate::args::{CompareArgs, FailOnWay, Format, Source};
 use crate::counted::{Tally, Witnesses};
 use crate::output::page::Page;
@@ -34,9 +34,6 @@ use crate::output::{MadeRows, RowFormat, Sink};
 use crate::reading::input::{self, DISORDER_ADVICE, Ending, Input};
 use crate::reading::points::Points;
 use crate::{Done, Failure, warn};
-
-/// Width of prose, where the output is no terminal.
-const PROSE_COLUMNS: usize = 80;
 
 pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
     let points = Points::of(&arguments.points)?;
@@ -84,8 +81,7 @@ pub fn run(arguments: &CompareArgs) -> Result<Done, Failure> {
             let table = table::text(&names, &lines, output.columns());
             output.text(&format!("{head}\n{table}"))?;
             if let Some(witnesses) = &witnesses {
-                let mut page =
-                    Page::new(output.columns().unwrap_or(PROSE_COLUMNS).clamp(40, COLUMNS));
+                let mut page = Page::new(output.prose_columns());
                 witnesses.write(&mut page, lines.iter().map(|line| (line.pair, &line.joined)));
                 output.text(&page.finish())?;
             }

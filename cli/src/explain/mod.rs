@@ -25,11 +25,6 @@ use crate::reading::input;
 use crate::timeline;
 use crate::{Done, Failure, warn};
 
-/// Longest lines on a wide terminal: longer ones are hard to read.
-const MOST_COLUMNS: usize = 100;
-/// Columns if the output is no terminal.
-const COLUMNS: usize = 80;
-
 pub fn run(arguments: &ExplainArgs) -> Result<Done, Failure> {
     if let Some(points) = arguments.captures.points() {
         return points::run(arguments, &points);
@@ -71,7 +66,7 @@ fn write(
     arguments: &ExplainArgs,
     explanations: impl Iterator<Item = Explanation>,
 ) -> Result<(), Failure> {
-    let columns = output.columns().map_or(COLUMNS, |columns| columns.clamp(40, MOST_COLUMNS));
+    let columns = output.prose_columns();
     if arguments.format == Prose::Json {
         let explanations: Vec<_> = explanations.collect();
         let json = serde_json::to_string_pretty(&explanations);

@@ -44,8 +44,12 @@ pub struct Output {
     most: usize,
     colours: bool,
     columns: Option<usize>,
+    terminal: bool,
 }
 
+/// Columns of sentences, where there is no terminal, and on a wide one: longer lines are hard to read.
+const PROSE: usize = 80;
+const MOST_PROSE: usize = 100;
 /// The least width that is taken from the environment.
 const LEAST_COLUMNS: usize = 40;
 
@@ -83,12 +87,22 @@ impl Output {
         let size = || terminal_size_of(io::stdout()).filter(|_| terminal);
         let of_terminal = || size().map(|(Width(columns), _)| usize::from(columns));
         let columns = columns_wished().or_else(of_terminal);
-        Ok(Self { to, rows: Lines::default(), most, colours, columns })
+        Ok(Self { to, rows: Lines::default(), most, colours, columns, terminal })
     }
 
     /// Width in columns, if the output is a terminal, or if the environment has `COLUMNS`.
     pub fn columns(&self) -> Option<usize> {
         self.columns
+    }
+
+    /// Width of sentences in columns.
+    pub fn prose_columns(&self) -> usize {
+        self.columns.map_or(PROSE, |columns| columns.clamp(LEAST_COLUMNS, MOST_PROSE))
+    }
+
+    /// Whether lines can be wiped and written again.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
     }
 
     /// From now on, writes each row at once: the next one from a live input may be long in coming.

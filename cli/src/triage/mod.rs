@@ -18,7 +18,6 @@ mod text;
 mod wording;
 
 use dissector_core::{ClosedConnection, follow_map};
-use terminal_size::{Width, terminal_size};
 
 pub use self::capture::CaptureFacts;
 pub use self::collector::Collector;
@@ -28,11 +27,6 @@ use crate::args::{Report, TriageArgs};
 use crate::output::Output;
 use crate::reading::input::{self, Input};
 use crate::{Done, Failure};
-
-/// Longest lines on a wide terminal: longer ones are hard to read.
-const MOST_COLUMNS: usize = 100;
-/// Columns if the output is no terminal.
-const COLUMNS: usize = 80;
 
 pub fn run(arguments: &TriageArgs) -> Result<Done, Failure> {
     let (source, select) = (&arguments.source, &arguments.select);
@@ -60,7 +54,7 @@ pub fn run(arguments: &TriageArgs) -> Result<Done, Failure> {
     let triage = collector.finish(facts, &names, select);
     output.text(&match arguments.format {
         Report::Text => {
-            let text = triage.text(columns(arguments));
+            let text = triage.text(output.prose_columns());
             let names = ending.hosts.legend_of(&text);
             let gap = if names.is_empty() { "" } else { "\n" };
             format!("{text}{gap}{names}")
@@ -71,12 +65,4 @@ pub fn run(arguments: &TriageArgs) -> Result<Done, Failure> {
     ending.report_failures()?;
     let failed = triage.counts.failed > 0;
     Ok(Done::on(arguments.fail_on.is_some() && failed))
-}
-
-/// The width of lines.
-fn columns(arguments: &TriageArgs) -> usize {
-    match (&arguments.output, terminal_size()) {
-        (None, Some((Width(columns), _))) => usize::from(columns).clamp(40, MOST_COLUMNS),
-        _ => COLUMNS,
-    }
 }

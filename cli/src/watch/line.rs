@@ -62,7 +62,7 @@ impl Lines {
         let every = arguments.totals.map(|seconds| Duration::from_secs(seconds.into()));
         let now = Instant::now();
         let (wipe, totals) = match &to {
-            To::Text(output) if output.columns().is_some() => {
+            To::Text(output) if output.is_terminal() => {
                 (Some(0), Some((now, every.unwrap_or(UPDATE))))
             }
             _ => (None, every.map(|every| (now, every))),
@@ -106,10 +106,11 @@ impl Lines {
         Ok(())
     }
 
-    /// Writes this text behind the last line.
-    pub fn end(&mut self, text: &str) -> Result<(), Failure> {
+    /// Writes this text, for so many columns, behind the last line.
+    pub fn end(&mut self, text: impl FnOnce(usize) -> String) -> Result<(), Failure> {
         if let To::Text(output) = &mut self.to {
             let wipe = self.wipe.as_mut().map(std::mem::take).unwrap_or(0);
+            let text = text(output.prose_columns());
             output.text(&format!("{}\n{text}", wiped(wipe)))?;
             output.flush()?;
         }

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use dissector_core::{ClosedConnection, FollowEvent, follow_packets};
-use terminal_size::{Width, terminal_size};
 
 use self::decision::{Decided, Decisions};
 use self::line::Lines;
@@ -21,10 +20,6 @@ use crate::reading::input::{Input, is_stdin};
 use crate::reading::interrupt;
 use crate::triage::{CaptureFacts, Collector, Record};
 use crate::{Done, Failure};
-
-/// Longest lines of the triage on a wide terminal, and where there is none.
-const MOST_COLUMNS: usize = 100;
-const COLUMNS: usize = 80;
 
 pub fn run(arguments: &WatchArgs) -> Result<Done, Failure> {
     let file = &arguments.file;
@@ -60,10 +55,9 @@ pub fn run(arguments: &WatchArgs) -> Result<Done, Failure> {
     }
     if arguments.format == WatchFormat::Text {
         let triage = collector.finish(facts, &names, &all_outcomes(&arguments.select));
-        watch.lines.end(&triage.text(columns()))?;
+        watch.lines.end(|columns| triage.text(columns))?;
         ending.report_failures()?;
     } else {
-        watch.lines.end("")?;
         ending.report()?;
     }
     Ok(Done::Well)
@@ -83,11 +77,6 @@ fn open(file: &Path, follow: bool) -> Result<(Origin, bool), Failure> {
 /// The same connections, whatever became of them: the triage says how many of all have failed.
 fn all_outcomes(select: &Select) -> Select {
     Select { failed: false, outcome: Vec::new(), ..select.clone() }
-}
-
-fn columns() -> usize {
-    let columns = terminal_size().map(|(Width(columns), _)| usize::from(columns));
-    columns.map_or(COLUMNS, |columns| columns.clamp(40, MOST_COLUMNS))
 }
 
 /// What the one who reads and the ticks in between share.

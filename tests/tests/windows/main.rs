@@ -13,12 +13,13 @@ use tests::{finish, in_parallel, text};
 use wine::{archive, windows};
 
 /// Libraries that every Windows has since version 10.
-const OF_WINDOWS: [&str; 6] = [
+const OF_WINDOWS: [&str; 7] = [
     "kernel32.dll",
     "ntdll.dll",
     "msvcrt.dll",
     "bcryptprimitives.dll",
     "advapi32.dll",
+    "userenv.dll",
     "ws2_32.dll",
 ];
 

@@ -69,10 +69,7 @@ fn everything(full: bool, tests: &mut Tests) -> Result<()> {
     let built = thread::scope(|scope| {
         let release = scope.spawn(|| {
             build_plugin()?;
-            let command = "cargo build --release --package tcphs";
-            step("command", command, || {
-                run(&mut in_workspace(&["build", "--release", "--quiet", "--package", "tcphs"]))
-            })
+            build_command()
         });
         let lints = "cargo clippy --workspace --all-targets -- -D warnings";
         let debug = step("lints", lints, || {
@@ -122,6 +119,7 @@ pub fn test_handed_out() -> Result<()> {
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]))?;
     let mut tests = Tests::begin()?;
     let done = build_plugin().and_then(|()| {
+        build_command()?;
         handed_out::prepare()?;
         let mut built = programs::build(in_workspace(&["test", "--workspace"]))?;
         built.retain(|program| HANDED_OUT.contains(&&*program.name));
@@ -130,6 +128,11 @@ pub fn test_handed_out() -> Result<()> {
         })
     });
     tests.end(done)
+}
+
+fn build_command() -> Result<()> {
+    let build = ["build", "--release", "--quiet", "--package", "tcphs"];
+    step("command", "cargo build --release --package tcphs", || run(&mut in_workspace(&build)))
 }
 
 fn build_plugin() -> Result<()> {

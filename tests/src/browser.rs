@@ -11,6 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -209,16 +211,16 @@ impl Browser {
         }
     }
 
-    /// A picture of what is on the screen, as PNG in base 64.
-    pub fn picture(&mut self) -> String {
+    /// A picture of what is on the screen, as PNG.
+    pub fn picture(&mut self) -> Vec<u8> {
         let picture = self.call("Page.captureScreenshot", json!({ "format": "png" }));
-        picture["data"].as_str().unwrap_or_default().to_owned()
+        octets(&picture)
     }
 
-    /// The page on paper, as PDF in base 64.
-    pub fn print(&mut self) -> String {
+    /// The page on paper, as PDF.
+    pub fn print(&mut self) -> Vec<u8> {
         let paper = self.call("Page.printToPDF", json!({ "preferCSSPageSize": true }));
-        paper["data"].as_str().unwrap_or_default().to_owned()
+        octets(&paper)
     }
 
     /// Errors and warnings so far, and whatever was asked of the network.
@@ -243,4 +245,10 @@ impl Drop for Browser {
         let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.process.wait();
     }
+}
+
+/// What an answer carries in base 64.
+fn octets(answer: &Value) -> Vec<u8> {
+    let text = answer["data"].as_str().expect("it has data");
+    STANDARD.decode(text).expect("base 64")
 }

@@ -1,4 +1,4 @@
-//! The pictures of the README, taken of Wireshark's window.
+//! The pictures of the documentation, taken of Wireshark's window and of a browser's.
 //!
 //! `cargo xtask screenshots` runs this with the folder that the pictures go to.
 
@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use testkit::wireshark::profile;
 use tests::window::{Accessible, Desktop, Theme, Window, wait, wait_until};
-use tests::{finish, sample, tshark};
+use tests::browser::Browser;
+use tests::{finish, sample, tcphs, tshark};
 
 /// Names the folder that the pictures go to.
 const FOLDER_VARIABLE: &str = "TCPHS_SCREENSHOTS";
@@ -134,6 +135,29 @@ fn pictures() {
             statistics(&camera, captures.path());
         }
     }
+    report(Path::new(&folder), captures.path());
+}
+
+/// The top of a page that `tcphs report` writes.
+fn report(folder: &Path, captures: &Path) {
+    let samples =
+        ["telnet-dns", "accept-queue-full", "no-reply", "not-accepted", "refused", "final-ack-lost"];
+    concatenate_samples(captures, "capture.pcapng", &samples);
+    let page = captures.join("report.html");
+    let mut report = tcphs();
+    report.current_dir(captures).args(["report", "--output", "report.html", "capture.pcapng"]);
+    finish(&mut report);
+    let mut browser = Browser::start().expect("Chromium is installed");
+    browser.resize(1100, 860);
+    browser.colour_scheme("light");
+    browser.open(&page, "");
+    browser.wait("document.documentElement.dataset.ready === 'yes'");
+    let file = folder.join("report.png");
+    fs::write(&file, browser.picture()).expect("there is room");
+    // Fewer colours in a third of the octets.
+    finish(Command::new("convert").arg(&file).args(["-strip", "-colors", "64"]).arg(&file));
+    let octets = fs::metadata(&file).expect("it has been written").len();
+    assert!(octets < MOST_OCTETS, "{}: {octets} octets", file.display());
 }
 
 /// One connection from its SYN to its last ACK, and the details of its second packet.

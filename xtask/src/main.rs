@@ -24,7 +24,7 @@ use testkit::c_library;
 use testkit::command::{cargo, run};
 use testkit::folders::{At, workspace_root};
 use testkit::traffic::{self, Kind};
-use testkit::wireshark::packages::{self, PLUGIN_BUILD, TCPDUMP, TSHARK, WINDOW_TESTS, WIRESHARK};
+use testkit::wireshark::packages::{self, CHROMIUM, PLUGIN_BUILD, TCPDUMP, TSHARK, WINDOW_TESTS, WIRESHARK};
 use testkit::wireshark::{Wireshark, fetch, named_version, plugin, profile, settings};
 
 use arguments::{Arguments, usage};
@@ -223,9 +223,9 @@ fn bless() -> Result<()> {
     Ok(())
 }
 
-/// Takes all pictures of the README anew. The tests drive the window, so they take the pictures.
+/// Takes all pictures of the documentation anew. The tests drive the windows, so they take the pictures.
 fn take_screenshots() -> Result<()> {
-    packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]).chain(&WINDOW_TESTS))?;
+    packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]).chain(&WINDOW_TESTS).chain([&CHROMIUM]))?;
     let folder = workspace_root().join("docs/images");
     std::fs::create_dir_all(&folder).at(&folder)?;
     let mut tests = cargo();

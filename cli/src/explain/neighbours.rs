@@ -64,6 +64,13 @@ impl Neighbour {
     }
 }
 
+impl Neighbour {
+    /// It came up, and that the server took part was captured.
+    fn opened(&self) -> bool {
+        self.came_up && self.answered
+    }
+}
+
 /// Evidence in another connection, as a sentence.
 #[derive(Clone)]
 pub struct Witnessed {
@@ -175,6 +182,14 @@ impl Neighbours {
 
     fn of_client_port(&self, own: &Neighbour) -> impl Iterator<Item = &Neighbour> {
         self.at(self.index().by_client_port.get(&own.client.port()))
+    }
+
+    /// The connections that this server and port took at about the time of `own`.
+    fn taken(&self, own: &Neighbour, server: SocketAddr) -> impl Iterator<Item = &Neighbour> {
+        let of_host = self.at(self.index().by_server.get(&server.ip()));
+        of_host.filter(move |other| {
+            other.server == server && other.opened() && is_near(own, other)
+        })
     }
 
     /// The evidence in the others on the cause of this one.
@@ -304,10 +319,7 @@ impl Neighbours {
     }
 
     fn takes_others(&self, own: &Neighbour) -> Option<Witnessed> {
-        let took = |other: &&Neighbour| {
-            other.server == own.server && other.came_up && other.answered && is_near(own, other)
-        };
-        let other = nearest(own, self.of_server(own), took)?;
+        let other = nearest(own, self.taken(own, own.server), |_| true)?;
         Some(Witnessed {
             evidence: Evidence::ServerTakesOthers,
             sentence: format!(
@@ -323,13 +335,8 @@ impl Neighbours {
     /// busy, but it did not just start or stop.
     fn ran_all_the_time(&self, own: &Neighbour) -> bool {
         let took = |before: bool| {
-            self.of_server(own).any(|other| {
-                other.server == own.server
-                    && other.came_up
-                    && other.answered
-                    && is_near(own, other)
-                    && (other.first_ns < own.first_ns) == before
-            })
+            let mut taken = self.taken(own, own.server);
+            taken.any(|other| (other.first_ns < own.first_ns) == before)
         };
         took(true) && took(false)
     }
@@ -358,8 +365,7 @@ impl Neighbours {
     fn opens_others(&self, own: &Neighbour) -> Option<Witnessed> {
         let opened = |other: &&Neighbour| {
             other.client.ip() == own.client.ip()
-                && other.came_up
-                && other.answered
+                && other.opened()
                 && other.last_ns >= own.first_ns
                 && is_near(own, other)
         };
@@ -379,8 +385,7 @@ impl Neighbours {
         let up = |other: &&Neighbour| {
             other.client.ip() == own.client.ip()
                 && other.server.ip() != own.server.ip()
-                && other.came_up
-                && other.answered
+                && other.opened()
                 && is_near(own, other)
         };
         let other = nearest(own, self.of_client(own), up)?;
@@ -401,8 +406,7 @@ impl Neighbours {
             other.client.ip() == own.client.ip()
                 && other.server.ip() != own.server.ip()
                 && other.server.port() == own.server.port()
-                && other.came_up
-                && other.answered
+                && other.opened()
                 && other.first_ns.abs_diff(own.first_ns) <= AT_ONCE_NS
         };
         let other = nearest(own, self.of_client(own), opened)?;

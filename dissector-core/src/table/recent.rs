@@ -452,12 +452,15 @@ fn is_duplicate(first: &Remembered, event: &Event<'_>, identity: &Identity, now_
     if first.ip_id != segment.ip_id || !has_id && !same_timestamp || since_ns > longest_ns {
         return false;
     }
-    if first.checksum != segment.checksum {
-        // Duplicate ACKs also differ in their SACK blocks.
-        return since_ns <= IN_ONE_HOST_NS && same_timestamp && (has_id || !is_bare);
-    }
-    // A host without the connection answers each segment with the same RST.
-    let is_reflex = segment.flags.contains(TcpFlags::RST) && !has_id;
+    // A host without the connection answers each segment with the same RST, and a server may answer a
+    // SYN that is sent again in the millisecond in which its timer has repeated the SYN/ACK.
+    let answers = segment.flags.contains(TcpFlags::RST)
+        || segment.flags.contains(TcpFlags::SYN | TcpFlags::ACK);
     let answers_same = first.before.by_receiver == identity.before.by_receiver;
-    !is_reflex || first.ttl != segment.ttl || answers_same
+    if answers && !has_id && first.ttl == segment.ttl && !answers_same {
+        return false;
+    }
+    // Duplicate ACKs also differ in their SACK blocks.
+    first.checksum == segment.checksum
+        || since_ns <= IN_ONE_HOST_NS && same_timestamp && (has_id || !is_bare)
 }

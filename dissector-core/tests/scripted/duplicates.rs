@@ -122,6 +122,22 @@ fn a_syn_is_judged_by_the_ip_id_although_it_is_empty() {
     script.mirrored().after_us(2_000).copy(Repeat::Duplicate).has(Finding::DuplicateFrame);
 }
 
+/// Client and server wait a second each, so that both may repeat at the same moment: the server by its
+/// timer, and once more because the SYN comes again.
+#[test]
+fn a_synack_by_the_timer_and_one_by_the_syn_again_are_two() {
+    for timestamps in [false, true] {
+        let mut script = Script::new();
+        script.client().syn().ts_if(timestamps).ip_id(7);
+        script.server().syn_ack().ts_if(timestamps).ip_id(0);
+        script.server().repeat().ip_id(0).after_ms(1000).copy(Repeat::Retransmission);
+        script.client().repeat().ip_id(8).after_us(100);
+        let again = script.server().repeat().ip_id(0).after_us(50);
+        again.copy(Repeat::Retransmission).lacks(Finding::DuplicateFrame);
+        script.mirrored().after_us(10).copy(Repeat::Duplicate);
+    }
+}
+
 #[test]
 fn another_ttl_alone_makes_no_other_packet() {
     let mut script = Script::new();

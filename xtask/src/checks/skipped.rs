@@ -9,7 +9,7 @@ use testkit::folders::{At, made_folder};
 
 /// The tests that may be skipped in CI, and why.
 const ALLOWED: &[(&str, &str)] = &[
-    ("pictures", "`cargo xtask screenshots` takes the pictures of the README"),
+    ("pictures", "`cargo xtask screenshots` takes the pictures of the documentation"),
     (
         "the_public_api_is_the_listed_one",
         "each release of Rust describes libraries in its own form",

@@ -39,15 +39,9 @@ impl Neighbours {
         if servers.len() > COMPARED {
             return None;
         }
+        let of_another = |other: &&Neighbour| other.client.ip() != own.client.ip();
         let others = servers.iter().filter_map(|server| {
-            let took = |other: &&Neighbour| {
-                other.server == *server
-                    && other.client.ip() != own.client.ip()
-                    && other.came_up
-                    && other.answered
-                    && is_near(own, other)
-            };
-            nearest(own, self.at(self.index().by_server.get(&server.ip())), took)
+            nearest(own, self.taken(own, *server), of_another)
         });
         let others: Vec<_> = others.collect();
         let hosts: HashSet<_> = others.iter().map(|other| other.server.ip()).collect();
@@ -67,23 +61,17 @@ impl Neighbours {
 
     /// Other clients reached the same server and port, and this one never did.
     fn shut_out_here(&self, own: &Neighbour) -> Option<Witnessed> {
-        let of_client = |other: &Neighbour| other.client.ip() == own.client.ip();
         let to_server = |other: &&Neighbour| other.server == own.server;
+        let is_another = |other: &&Neighbour| other.client.ip() != own.client.ip();
         let mut tries = 0_usize;
-        for other in self.of_server(own).filter(to_server).filter(|other| of_client(other)) {
+        for other in self.of_server(own).filter(to_server).filter(|other| !is_another(other)) {
             if other.came_up {
                 return None;
             }
             tries += usize::from(other.outcome == own.outcome);
         }
-        let took = |other: &&Neighbour| {
-            other.server == own.server
-                && !of_client(other)
-                && other.came_up
-                && other.answered
-                && is_near(own, other)
-        };
-        let other = nearest(own, self.of_server(own), took).filter(|_| tries > 1)?;
+        let taken = self.taken(own, own.server);
+        let other = nearest(own, taken, is_another).filter(|_| tries > 1)?;
         Some(Witnessed {
             evidence: Evidence::OnlyThisClient,
             sentence: format!(
@@ -99,14 +87,10 @@ impl Neighbours {
 
     /// The same server and port took connections before, and none since: it may have gone down.
     pub(super) fn took_before(&self, own: &Neighbour) -> Option<Witnessed> {
-        let took = |other: &&Neighbour| {
-            other.server == own.server && other.came_up && other.answered && is_near(own, other)
-        };
-        let since = |other: &Neighbour| other.first_ns >= own.first_ns;
-        if self.of_server(own).filter(took).any(since) {
+        if self.taken(own, own.server).any(|other| other.first_ns >= own.first_ns) {
             return None;
         }
-        let other = nearest(own, self.of_server(own), took)?;
+        let other = nearest(own, self.taken(own, own.server), |_| true)?;
         Some(Witnessed {
             evidence: Evidence::ServerTookBefore,
             sentence: format!(

@@ -187,9 +187,7 @@ impl Neighbours {
     /// The connections that this server and port took at about the time of `own`.
     fn taken(&self, own: &Neighbour, server: SocketAddr) -> impl Iterator<Item = &Neighbour> {
         let of_host = self.at(self.index().by_server.get(&server.ip()));
-        of_host.filter(move |other| {
-            other.server == server && other.opened() && is_near(own, other)
-        })
+        of_host.filter(move |other| other.server == server && other.opened() && is_near(own, other))
     }
 
     /// The evidence in the others on the cause of this one.

@@ -40,9 +40,8 @@ impl Neighbours {
             return None;
         }
         let of_another = |other: &&Neighbour| other.client.ip() != own.client.ip();
-        let others = servers.iter().filter_map(|server| {
-            nearest(own, self.taken(own, *server), of_another)
-        });
+        let others =
+            servers.iter().filter_map(|server| nearest(own, self.taken(own, *server), of_another));
         let others: Vec<_> = others.collect();
         let hosts: HashSet<_> = others.iter().map(|other| other.server.ip()).collect();
         let example = others.iter().min_by_key(|other| other.id)?;

@@ -24,7 +24,9 @@ use testkit::c_library;
 use testkit::command::{cargo, run};
 use testkit::folders::{At, workspace_root};
 use testkit::traffic::{self, Kind};
-use testkit::wireshark::packages::{self, CHROMIUM, PLUGIN_BUILD, TCPDUMP, TSHARK, WINDOW_TESTS, WIRESHARK};
+use testkit::wireshark::packages::{
+    self, CHROMIUM, PLUGIN_BUILD, TCPDUMP, TSHARK, WINDOW_TESTS, WIRESHARK,
+};
 use testkit::wireshark::{Wireshark, fetch, named_version, plugin, profile, settings};
 
 use arguments::{Arguments, usage};

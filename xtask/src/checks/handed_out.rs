@@ -2,8 +2,9 @@
 //! tests of Debian's packages need.
 
 use std::env;
+use std::thread;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use testkit::wireshark::packages::{self, DPKG_DEV, MMDEBSTRAP, WINDOWS_TESTS};
 
 use super::step;
@@ -20,14 +21,24 @@ pub fn prepare() -> Result<()> {
         packages::ensure(windows::NEEDS.into_iter().chain(&WINDOWS_TESTS))?;
         step("Rust for Windows", again, toolchain::provide)
     })?;
-    if let Some(toolchain) = toolchain {
-        step("command for Windows", again, || windows::command_by(&toolchain))?;
-    }
-    obtain("Debian's packages", || {
-        packages::ensure([&DPKG_DEV, &MMDEBSTRAP])?;
-        step("cargo-deb", "cargo xtask deb", || CARGO_DEB.find_or_install())
-    })?;
-    Ok(())
+    let tools = obtain("Debian's packages", || packages::ensure([&DPKG_DEV, &MMDEBSTRAP]))?;
+    // Neither keeps all cores busy.
+    thread::scope(|scope| {
+        let cargo_deb = tools.map(|()| {
+            scope.spawn(|| {
+                obtain("Debian's packages", || {
+                    step("cargo-deb", "cargo xtask deb", || CARGO_DEB.find_or_install())
+                })
+            })
+        });
+        let command = toolchain.as_ref().map_or(Ok(()), |toolchain| {
+            step("command for Windows", again, || windows::command_by(toolchain)).map(drop)
+        });
+        let cargo_deb = cargo_deb.map_or(Ok(None), |thread| {
+            thread.join().unwrap_or_else(|_| Err(anyhow!("a thread panicked")))
+        });
+        command.and(cargo_deb.map(drop))
+    })
 }
 
 fn obtain<T>(what: &str, obtain: impl FnOnce() -> Result<T>) -> Result<Option<T>> {

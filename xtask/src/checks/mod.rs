@@ -100,6 +100,7 @@ fn everything(full: bool, tests: &mut Tests) -> Result<()> {
         let mut built = programs::build(in_workspace(&["test", "--workspace"]))?;
         built.retain(|program| !HANDED_OUT.contains(&&*program.name));
         step("slow tests", &slow, || tests.side_by_side(built, &["--ignored"], None))?;
+        handed_out(tests)?;
         let again = format!("cargo xtask cost --limit {COST_LIMIT}");
         step("cost", &again, || {
             let limit = Some(COST_LIMIT);
@@ -118,16 +119,17 @@ const HANDED_OUT: [&str; 2] = ["tests/tests/windows/main.rs", "tests/tests/packa
 pub fn test_handed_out() -> Result<()> {
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]))?;
     let mut tests = Tests::begin()?;
-    let done = build_plugin().and_then(|()| {
-        build_command()?;
-        handed_out::prepare()?;
-        let mut built = programs::build(in_workspace(&["test", "--workspace"]))?;
-        built.retain(|program| HANDED_OUT.contains(&&*program.name));
-        step("tests of what is handed out", "cargo xtask test --packages", || {
-            tests.side_by_side(built, &["--ignored"], None)
-        })
-    });
+    let done = build_plugin().and_then(|()| build_command()).and_then(|()| handed_out(&mut tests));
     tests.end(done)
+}
+
+fn handed_out(tests: &mut Tests) -> Result<()> {
+    handed_out::prepare()?;
+    let mut built = programs::build(in_workspace(&["test", "--workspace"]))?;
+    built.retain(|program| HANDED_OUT.contains(&&*program.name));
+    step("tests of what is handed out", "cargo xtask test --packages", || {
+        tests.side_by_side(built, &["--ignored"], None)
+    })
 }
 
 fn build_command() -> Result<()> {

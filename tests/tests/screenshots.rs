@@ -9,8 +9,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use testkit::wireshark::profile;
-use tests::window::{Accessible, Desktop, Theme, Window, wait, wait_until};
 use tests::browser::Browser;
+use tests::window::{Accessible, Desktop, Theme, Window, wait, wait_until};
 use tests::{finish, sample, tcphs, tshark};
 
 /// Names the folder that the pictures go to.
@@ -140,8 +140,14 @@ fn pictures() {
 
 /// The top of a page that `tcphs report` writes.
 fn report(folder: &Path, captures: &Path) {
-    let samples =
-        ["telnet-dns", "accept-queue-full", "no-reply", "not-accepted", "refused", "final-ack-lost"];
+    let samples = [
+        "telnet-dns",
+        "accept-queue-full",
+        "no-reply",
+        "not-accepted",
+        "refused",
+        "final-ack-lost",
+    ];
     concatenate_samples(captures, "capture.pcapng", &samples);
     let page = captures.join("report.html");
     let mut report = tcphs();

@@ -459,6 +459,87 @@ fn what_only_looks_like_a_scan_or_a_flood_stays_a_failure() {
     assert_eq!(section(&triage, "failed")[0]["kind"], "server_addr");
 }
 
+/// Cause and evidence of the first failing group.
+#[track_caller]
+fn first_failure(capture: &Capture) -> (String, String) {
+    let json = capture.json();
+    let group = section(&json, "failed")[0];
+    let of = |key: &str| group[key].as_str().unwrap_or_default().to_owned();
+    (of("cause"), of("evidence"))
+}
+
+#[test]
+fn a_service_that_was_down_for_a_while_was_not_too_busy() {
+    let (server, client) = ((1, 80), |port: u16| (9, 40_000 + port));
+    let refusals =
+        (1..5_u16).map(|port| refused(2000 + u32::from(port) * 300, client(port), server));
+    let around = [good(1000, client(0), server), good(5000, client(9), server), end(9000)];
+    let down = all(refusals.clone().chain(around));
+    assert_eq!(first_failure(&down), ("port_closed".into(), "server_restarted".into()));
+    // It took one in between.
+    let around = [good(1000, client(0), server), good(5000, client(9), server), end(9000)];
+    let busy = all(refusals.chain(around).chain([good(2700, client(8), server)]));
+    assert_eq!(first_failure(&busy), ("no_backend".into(), "server_takes_others".into()));
+}
+
+#[test]
+fn a_connection_that_goes_on_shows_that_the_network_is_there() {
+    let (client, mail) = ((9, 40_000), (7, 25));
+    let silent = |(place, at): (u16, u32)| {
+        unanswered(2000 + u32::from(place) * 100, (9, 41_000 + place), (at << 8, 80))
+    };
+    let lost = (0..).zip([1, 2, 3]).map(silent);
+    let alone = all(lost.clone().chain([end(20_000)]));
+    assert_eq!(first_failure(&alone).1, "nothing_answers");
+    // Open since before the capture began, and alive throughout.
+    let talk = (0..40_u32).map(|turn| {
+        let (from, to, numbers) = match turn % 2 {
+            0 => (client, mail, (500 + turn, 900 + turn)),
+            _ => (mail, client, (900 + turn - 1, 500 + turn + 1)),
+        };
+        (turn * 200, from, to, ACK, numbers.0, numbers.1, 2)
+    });
+    let beside = all(lost.chain([talk.collect(), end(20_000)]));
+    assert_ne!(first_failure(&beside).1, "nothing_answers");
+}
+
+#[test]
+fn resets_by_servers_of_many_networks_are_one_devices() {
+    let reset = |place: u16| {
+        let (client, server) = ((9, 40_000 + place), (u32::from(place) << 8 | 1, 443));
+        let ms = 1000 + u32::from(place) * 200;
+        vec![
+            (ms, client, server, SYN, 700, 0, 0),
+            (ms + 10, server, client, SYN | ACK, 900, 701, 0),
+            (ms + 11, client, server, ACK, 701, 901, 0),
+            (ms + 12, server, client, RST, 901, 0, 0),
+        ]
+    };
+    let many = all((1..12).map(reset).chain([end(9000)]));
+    let json = many.json();
+    let group = section(&json, "failed");
+    if let Some(group) = group.first() {
+        assert_eq!(group["evidence"], "reset_elsewhere", "{group}");
+        assert_eq!(group["cause"], "rst_injected", "{group}");
+    } else {
+        panic!("{json:#}");
+    }
+}
+
+#[test]
+fn a_service_that_fails_is_not_hidden_in_a_scan_by_the_same_host() {
+    let scanner = |place: u16| (9, 50_000 + place);
+    let scan = (0..60).map(|place| probe(5000 + u32::from(place) * 10, (9, 4444), (3, 1 + place)));
+    let service =
+        (0..5).map(|place| refused(1000 + u32::from(place) * 1900, scanner(place), (5, 8000)));
+    let capture = all(scan.chain(service).chain([end(30_000)]));
+    let json = capture.json();
+    let failed = section(&json, "failed");
+    assert_eq!(failed.len(), 1, "{json:#}");
+    assert_eq!(failed[0]["connections"], 5, "{json:#}");
+    assert_eq!(section(&json, "pattern")[0]["kind"], "scan");
+}
+
 #[test]
 fn a_capture_of_one_direction_decides_nothing() {
     let from_clients = |segments: Vec<Sent>| -> Vec<Sent> {

@@ -225,11 +225,12 @@ impl Neighbours {
             }
             Outcome::Refused => {
                 let taken = self.takes_others(own).filter(|_| self.ran_all_the_time(own));
-                seen.extend(self.only_this_client(own).or(taken));
+                seen.extend(self.only_this_client(own).or(taken).or_else(|| self.restarted(own)));
                 seen.extend(self.refused_elsewhere(own));
                 seen.extend(self.asks_many(own));
             }
             Outcome::NoFinalAck => seen.extend(self.opens_others(own)),
+            Outcome::AbortedByServer => seen.extend(self.reset_elsewhere(own)),
             Outcome::UnsolicitedSynAck => seen.extend(self.leg(own)),
             Outcome::AbortedByClient => {
                 seen.extend(self.leg(own));
@@ -329,14 +330,22 @@ impl Neighbours {
         })
     }
 
-    /// The server and port took connections before and after: in between the service may have been too
-    /// busy, but it did not just start or stop.
+    /// The server and port took connections between two that they refused: in between the service may have
+    /// been too busy, but it did not just start or stop.
     fn ran_all_the_time(&self, own: &Neighbour) -> bool {
-        let took = |before: bool| {
-            let mut taken = self.taken(own, own.server);
-            taken.any(|other| (other.first_ns < own.first_ns) == before)
+        let refused = || {
+            let of_server = self.of_server(own).filter(|other| {
+                other.server == own.server
+                    && other.outcome == Outcome::Refused
+                    && is_near(own, other)
+            });
+            of_server.map(|other| other.first_ns)
         };
-        took(true) && took(false)
+        let (first_ns, last_ns) = (refused().min(), refused().max());
+        self.taken(own, own.server).any(|other| {
+            Some(other.first_ns) > first_ns
+                && last_ns.is_some_and(|last_ns| other.first_ns < last_ns)
+        })
     }
 
     /// The same SYN again, after the client has reset the answer to this one.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use dissector_core::connection::{Evidence, Finding, Outcome, Seen};
+use dissector_core::connection::{Close, Evidence, Finding, Outcome, Seen};
 
 use super::capture::CaptureFacts;
 use super::failures::falls_back;
@@ -241,10 +241,14 @@ pub fn of(
         );
         add("options_cut", Some(cut), text);
     }
-    let twice =
-        all.iter().filter(|it| it.findings.contains(Finding::DuplicateFrame)).count() as u64;
+    // A host without the connection answers each of several segments with the same RST.
+    let was_reset = |it: &&&Record| matches!(it.close, Close::Rst | Close::RstAfterFin);
+    let others = all.iter().filter(|it| !was_reset(it));
+    let copied = |it: &&&Record| it.findings.contains(Finding::DuplicateFrame);
+    let twice = all.iter().filter(copied).count() as u64;
     // A few may also be segments that were sent again at once.
-    if twice * 2 >= all.len() as u64 && twice > 0 {
+    let mostly = others.clone().filter(copied).count() * 2 >= others.count().max(1);
+    if mostly && twice * 2 >= all.len() as u64 {
         let text = format!(
             "Packets of {} were captured twice: the copies are not counted.",
             amount(twice, "connection")

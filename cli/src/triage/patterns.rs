@@ -121,13 +121,9 @@ fn scan<'a>(client: IpAddr, own: &[&'a Record], scene: &Scene<'_>) -> Option<Mem
         return None;
     }
     let probes: Vec<_> = own.iter().copied().filter(|record| is_probe(record)).collect();
+    let probes = without_services(probes);
     let targets: BTreeSet<_> = probes.iter().map(|record| record.neighbour.server).collect();
-    let mut ports_of: HashMap<IpAddr, usize> = HashMap::new();
-    let mut hosts_at: HashMap<u16, usize> = HashMap::new();
-    for target in &targets {
-        *ports_of.entry(target.ip()).or_default() += 1;
-        *hosts_at.entry(target.port()).or_default() += 1;
-    }
+    let (ports_of, hosts_at) = spread(&targets);
     let most_ports = ports_of.values().max().copied().unwrap_or(0);
     let most_hosts = hosts_at.values().max().copied().unwrap_or(0);
     let many = targets.len() >= TARGETS && probes.len() <= PROBES * targets.len();
@@ -208,6 +204,34 @@ fn scan<'a>(client: IpAddr, own: &[&'a Record], scene: &Scene<'_>) -> Option<Mem
     group.attempts = Some(own.len() as u64);
     group.next = command(scene, &format!("connections --host {client}"));
     Some((group, probes, further))
+}
+
+/// How many ports of each host are among the targets, and how many hosts at each port.
+fn spread(targets: &BTreeSet<SocketAddr>) -> (HashMap<IpAddr, usize>, HashMap<u16, usize>) {
+    let mut ports_of: HashMap<IpAddr, usize> = HashMap::new();
+    let mut hosts_at: HashMap<u16, usize> = HashMap::new();
+    for target in targets {
+        *ports_of.entry(target.ip()).or_default() += 1;
+        *hosts_at.entry(target.port()).or_default() += 1;
+    }
+    (ports_of, hosts_at)
+}
+
+/// Without the attempts to reach a service: a port that the client comes back to, while it asks few others
+/// of that host, and few other hosts at that port.
+fn without_services(probes: Vec<&Record>) -> Vec<&Record> {
+    let mut attempts: HashMap<SocketAddr, usize> = HashMap::new();
+    for record in &probes {
+        *attempts.entry(record.neighbour.server).or_default() += 1;
+    }
+    let (ports_of, hosts_at) = spread(&attempts.keys().copied().collect());
+    let is_service = |record: &Record| {
+        let server = record.neighbour.server;
+        attempts[&server] >= PROBES
+            && ports_of[&server.ip()] < ALIKE
+            && hosts_at[&server.port()] < ALIKE
+    };
+    probes.into_iter().filter(|record| !is_service(record)).collect()
 }
 
 /// Many SYNs to one server and port in a short time, from clients that want no connection.

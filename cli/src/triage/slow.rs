@@ -22,7 +22,8 @@ const MUCH: u64 = 4;
 const SEVERAL: u64 = 3;
 
 const ACK_ARRIVED: &str = "The server's host had the final ACK, as the timestamp in its repeated SYN/ACK \
-                           shows, and did not accept it at first: probably its accept queue was full.";
+                           shows, and did not accept it at first: its accept queue was full, or its program \
+                           waits for the client's first data (TCP_DEFER_ACCEPT), and nothing is wrong.";
 
 /// Why a connection came up slowly.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -261,7 +261,7 @@ evidence! {
         SpeaksFor IdleTimeout,
         SpeaksAgainst ProgramAborts RstInjected;
     RstAtOnce = 44, RST_AT_ONCE, "rst_at_once",
-        "The RST came within a second of the segment before it, so it ended no long silence.",
+        "The RST came within a second of the segment before it, and no silence of ten seconds or more was before that one.",
         SpeaksAgainst IdleTimeout;
     NoOctet = 45, NO_OCTET, "no_octet",
         "The connection was opened and ended without an octet in either direction.",
@@ -338,10 +338,11 @@ evidence! {
             ClientGaveUp Backscatter CaptureBeganLate EarlierStillOpen AnotherAddressWon HalfOpenCheck;
     HostAnswers = 65, HOST_ANSWERS, "host_answers" others,
         "The same host answered other connections at about that time: it is up and can be reached.",
+        SpeaksFor FirewallDrops,
         Excludes HostDown;
     ServerTakesOthers = 66, SERVER_TAKES_OTHERS, "server_takes_others" others,
         "The same server and port took other connections at about that time: the service was running.",
-        SpeaksFor AcceptQueueFull BacklogFull,
+        SpeaksFor AcceptQueueFull NoBackend BacklogFull,
         SpeaksAgainst PortClosed FirewallDrops,
         Excludes HostDown;
     PathWorks = 67, PATH_WORKS, "path_works" others,
@@ -408,6 +409,19 @@ evidence! {
         "Several hosts left the same client without an answer at the same moment, and none answered it.",
         SpeaksFor FirewallDrops SynScan,
         SpeaksAgainst AcceptQueueFull HostDown RequestQueueFull;
+    ServerRestarted = 83, SERVER_RESTARTED, "server_restarted" others,
+        "The same server and port took connections before and after, and refused every one in between.",
+        SpeaksFor PortClosed,
+        SpeaksAgainst FirewallRejects NoBackend BacklogFull;
+    ResetElsewhere = 84, RESET_ELSEWHERE, "reset_elsewhere" others,
+        "Servers in several networks reset connections of the same client before these were open, and few or none took one.",
+        SpeaksFor RstInjected,
+        SpeaksAgainst AbortOnOverflow SynCookieRejected NoBackend OtherMachine ConnectionForgotten ProgramAborts
+            FrontAnswered;
+    NeverAnswered = 85, NEVER_ANSWERED, "never_answered",
+        "No answer to the SYN was captured, and the client's own TCP reset what it had asked for.",
+        SpeaksFor ClientGaveUp,
+        Excludes SynScan HalfOpenCheck UnknownToClient NotTranslatedBack;
 }
 
 set! {

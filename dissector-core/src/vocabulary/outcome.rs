@@ -241,7 +241,7 @@ const NO_REPLY: Advice = Advice {
             nor an RST that the client would believe. The client waits, may repeat its SYN for a \
             while, and then gives up with a time-out (ETIMEDOUT). A running host whose port is \
             closed answers with an RST that acknowledges the SYN.",
-    causes: &[Cause::FirewallDrops, Cause::HostDown, Cause::EarlierStillOpen, Cause::AcceptQueueFull, Cause::RequestQueueFull, Cause::AnswerLost, Cause::KeyMismatch, Cause::TimeWaitRefuses, Cause::AnswerUnacceptable, Cause::NotTranslatedBack, Cause::SynScan, Cause::ClientGaveUp],
+    causes: &[Cause::FirewallDrops, Cause::HostDown, Cause::EarlierStillOpen, Cause::AcceptQueueFull, Cause::RequestQueueFull, Cause::AnswerLost, Cause::KeyMismatch, Cause::TimeWaitRefuses, Cause::AnswerUnacceptable, Cause::NotTranslatedBack, Cause::SynScan],
     checks: &[
         check(
             "On the server: does the SYN arrive, and does an answer leave? That alone halves the \
@@ -405,8 +405,8 @@ const NOT_ACCEPTED: Advice = Advice {
 };
 
 const ABORTED_BY_CLIENT: Advice = Advice {
-    means: "The server answered, but the client reset the connection before the handshake was \
-            complete. From the server's point of view, nothing is wrong.",
+    means: "The client reset the connection before the handshake was complete. Where the server \
+            had answered, nothing is wrong from its point of view.",
     causes: &[
         Cause::SynScan,
         Cause::HalfOpenCheck,
@@ -422,9 +422,9 @@ const ABORTED_BY_CLIENT: Advice = Advice {
         )
         .about(&[Cause::SynScan, Cause::HalfOpenCheck]),
         check(
-            "How long did the SYN/ACK take? If longer than the client's connect time-out, find out \
-             what delays it.",
-            "",
+            "Did a SYN/ACK come, and how late? Find out what delays it if it came after the client's \
+             connect time-out, and whether the SYN arrives if none came.",
+            "tcpdump -ni any 'tcp port {port} and host {client}'",
         )
         .about(&[Cause::ClientGaveUp]),
         TRANSLATED,

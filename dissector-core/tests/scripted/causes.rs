@@ -322,6 +322,22 @@ fn an_rst_of_the_clients_own_socket_is_a_half_open_check() {
 }
 
 #[test]
+fn a_client_that_resets_what_was_never_answered_gave_up() {
+    let mut script = Script::new();
+    script.client().syn().mss(1460).sack().ts();
+    script.client().repeat().after_ms(1000);
+    script.client().repeat().after_ms(2000);
+    script.client().rst_ack().after_ms(60_000);
+    let verdict = script.verdict_after_ms(10_000);
+    assert_eq!(verdict.outcome, Outcome::AbortedByClient);
+    assert!(verdict.cause_evidence.contains(Evidence::NeverAnswered));
+    let left = causes(&verdict);
+    assert_eq!(left[0], Cause::ClientGaveUp);
+    // No health check without an answer to see.
+    assert!(!left.contains(&Cause::HalfOpenCheck) && !left.contains(&Cause::SynScan));
+}
+
+#[test]
 fn an_rst_that_knows_no_synack_comes_from_behind_it() {
     let mut script = Script::new();
     script.client().syn();

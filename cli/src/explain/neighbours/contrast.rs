@@ -101,6 +101,54 @@ impl Neighbours {
         })
     }
 
+    /// The same server and port took connections before and after, and refused those in between.
+    pub(super) fn restarted(&self, own: &Neighbour) -> Option<Witnessed> {
+        if self.ran_all_the_time(own) {
+            return None;
+        }
+        let of = |before: bool| {
+            let is_so = move |other: &&Neighbour| (other.first_ns < own.first_ns) == before;
+            nearest(own, self.taken(own, own.server), is_so)
+        };
+        let (before, after) = (of(true)?, of(false)?);
+        Some(Witnessed {
+            evidence: Evidence::ServerRestarted,
+            sentence: format!(
+                "{} took connection {} {}, refused every one after it, and took connection {} {}: the \
+                 service was down in between.",
+                own.server,
+                before.id,
+                when(own, before),
+                after.id,
+                when(own, after)
+            ),
+        })
+    }
+
+    /// Servers of several networks reset what the same client asked for, and few took it: none of them does.
+    pub(super) fn reset_elsewhere(&self, own: &Neighbour) -> Option<Witnessed> {
+        let mut networks = HashSet::from([network(own.server.ip())]);
+        let (mut hosts, mut taken) = (HashSet::new(), HashSet::new());
+        let others = self.of_client(own).filter(|other| other.server.ip() != own.server.ip());
+        for other in others.filter(|other| is_near(own, other)) {
+            if other.outcome == Outcome::AbortedByServer {
+                hosts.insert(other.server.ip());
+                networks.insert(network(other.server.ip()));
+            } else if other.opened() {
+                taken.insert(other.server.ip());
+            }
+        }
+        (networks.len() > MANY && hosts.len() > taken.len()).then(|| Witnessed {
+            evidence: Evidence::ResetElsewhere,
+            sentence: format!(
+                "{} other servers reset connections of the same client before these were open, within a \
+                 minute, in {} networks.",
+                hosts.len(),
+                networks.len()
+            ),
+        })
+    }
+
     /// Hosts of several networks refused the same client at the same port, and none took it.
     pub(super) fn refused_elsewhere(&self, own: &Neighbour) -> Option<Witnessed> {
         let mut networks = HashSet::from([network(own.server.ip())]);
@@ -137,6 +185,16 @@ impl Neighbours {
     pub(super) fn nothing_answers(&self, own: &Neighbour) -> Option<Witnessed> {
         let after = own.first_ns..=own.first_ns.saturating_add(MOMENT_NS);
         let before = own.first_ns.saturating_sub(MOMENT_NS)..=own.first_ns;
+        // A connection from before, at another server, that was still used.
+        let goes_on = |other: &Neighbour| {
+            other.answered
+                && other.server.ip() != own.server.ip()
+                && other.first_ns < own.first_ns
+                && other.last_ns > own.first_ns
+        };
+        if self.of_client(own).any(goes_on) {
+            return None;
+        }
         [after, before].into_iter().find_map(|moment| {
             let mut hosts = HashSet::new();
             for other in self.of_client(own).filter(|other| moment.contains(&other.first_ns)) {

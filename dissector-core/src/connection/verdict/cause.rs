@@ -213,6 +213,12 @@ impl Connection {
                 }
             }
             Outcome::NotAccepted | Outcome::Deferred => self.collect_of_repetition(to),
+            Outcome::AbortedByClient if self.seen() == Seen::ClientOnly => {
+                self.collect_of_syn(to);
+                // A scanner's own TCP knows nothing of the SYN, and so has nothing to reset.
+                let knows = self.final_reset().is_some_and(|reset| !reset.bare);
+                to.add(Evidence::NeverAnswered, knows || self.syn_count() > 1);
+            }
             Outcome::AbortedByClient => {
                 self.collect_of_rst(to);
                 self.collect_of_syn(to);

@@ -526,6 +526,42 @@ fn resets_by_servers_of_many_networks_are_one_devices() {
     }
 }
 
+/// A request that is acknowledged, and an answer that is not: full-sized segments do not arrive.
+#[test]
+fn an_answer_that_never_arrives_is_told_at_both_ends() {
+    let ends = |place: u32| ((9, 40_000 + place as u16), (1, 443));
+    let opening = |ms: u32, client: End, server: End| {
+        vec![
+            (ms, client, server, SYN, 700, 0, 0),
+            (ms + 1, server, client, SYN | ACK, 900, 701, 0),
+            (ms + 2, client, server, ACK, 701, 901, 0),
+            (ms + 3, client, server, ACK, 701, 901, 50),
+            (ms + 4, server, client, ACK, 901, 751, 0),
+        ]
+    };
+    let at_server = all((0..3).map(|place| {
+        let (ms, (client, server)) = (1000 + place * 100, ends(place));
+        let again = [5, 205, 605, 1405, 3005, 6205].map(|later| ms + later);
+        let data = again.map(|ms| (ms, server, client, ACK, 901, 751, 1448));
+        let fin = (ms + 4000, client, server, ACK | FIN, 751, 901, 0);
+        [opening(ms, client, server), data.to_vec(), vec![fin]].concat()
+    }));
+    let at_client = all((0..3).map(|place| {
+        let (ms, (client, server)) = (1000 + place * 100, ends(place));
+        let fin = (ms + 4000, client, server, ACK | FIN, 751, 901, 0);
+        // Behind the octets that did not get here.
+        let answer = (ms + 4001, server, client, ACK, 901 + 15_928, 752, 0);
+        [opening(ms, client, server), vec![fin, answer]].concat()
+    }));
+    for capture in [at_server, at_client] {
+        let json = capture.json();
+        let silent = section(&json, "silent");
+        assert_eq!(silent.len(), 1, "{json:#}");
+        assert_eq!(silent[0]["kind"], "answer_unacknowledged");
+        assert_eq!(silent[0]["connections"], 3);
+    }
+}
+
 #[test]
 fn a_service_that_fails_is_not_hidden_in_a_scan_by_the_same_host() {
     let scanner = |place: u16| (9, 50_000 + place);

@@ -161,7 +161,9 @@ fn report(folder: &Path, captures: &Path) {
     let file = folder.join("report.png");
     fs::write(&file, browser.picture()).expect("there is room");
     // Fewer colours in a third of the octets.
-    finish(Command::new("convert").arg(&file).args(["-strip", "-colors", "64"]).arg(&file));
+    finish(
+        Command::new("convert").arg(&file).args(["-strip", "+dither", "-colors", "64"]).arg(&file),
+    );
     let octets = fs::metadata(&file).expect("it has been written").len();
     assert!(octets < MOST_OCTETS, "{}: {octets} octets", file.display());
 }

@@ -32,6 +32,8 @@ pub struct Record {
     pub rtt_client: Micros,
     /// The client sent data, and the server none.
     pub unanswered: bool,
+    /// The server sent data, and the client acknowledged none of it.
+    pub answer_unacknowledged: bool,
     /// It has segments without SYN, FIN and RST.
     pub has_plain: bool,
     pub has_fin: bool,
@@ -82,6 +84,7 @@ impl Record {
             rtt_server: Micros::new(times.rtt_server_ns),
             rtt_client: Micros::new(times.rtt_client_ns),
             unanswered: has('D') && !has('d'),
+            answer_unacknowledged: connection.is_answer_unacknowledged(),
             has_plain: ['A', 'a', 'D', 'd'].into_iter().any(has),
             has_fin: ['F', 'f'].into_iter().any(has),
             options_cut: both_syns && (negotiated.ts.is_none() || negotiated.mss_client.is_none()),

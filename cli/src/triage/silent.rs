@@ -1,6 +1,6 @@
 //! What came up and stayed silent, or ended badly.
 
-use dissector_core::connection::{Cause, Close, ClosedBy, Evidence, Finding, Outcome};
+use dissector_core::connection::{Cause, Close, ClosedBy, Evidence, Finding, Outcome, Seen};
 
 use super::failures::{EXPLAINED, brief_of, command, explain};
 use super::groups::{Alike, group};
@@ -10,6 +10,8 @@ use super::wording;
 
 /// After so long without an answer, the server is silent, in nanoseconds.
 const SILENT_NS: i64 = 10_000_000_000;
+/// Data that was not acknowledged for so long was sent again, in nanoseconds.
+const LOST_NS: i64 = 3_000_000_000;
 
 /// What is wrong with a connection that came up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,6 +20,8 @@ enum Wrong {
     Unacknowledged,
     /// The client's data was acknowledged, and nothing came back.
     Unanswered,
+    /// The server sent data, and none of it was acknowledged.
+    AnswerLost,
     /// The server closed or reset it before either had sent an octet.
     TurnedAway,
     /// The client reset it.
@@ -31,6 +35,7 @@ impl Wrong {
         match self {
             Self::Unacknowledged => "data_unanswered",
             Self::Unanswered => "no_data_back",
+            Self::AnswerLost => "answer_unacknowledged",
             Self::TurnedAway => "turned_away",
             Self::ResetByClient => "reset_by_client",
             Self::ResetByServer => "reset_by_server",
@@ -41,6 +46,7 @@ impl Wrong {
         match self {
             Self::Unacknowledged => "without any data acknowledged",
             Self::Unanswered => "without any data sent back",
+            Self::AnswerLost => "without any of the server's data acknowledged",
             Self::TurnedAway => "closed without an octet",
             Self::ResetByClient => "ended by an RST of the client",
             Self::ResetByServer => "ended by an RST of the server",
@@ -56,6 +62,11 @@ impl Wrong {
                 "The server's host acknowledged the client's data, and its program has sent nothing \
                  back: the program is slow or stuck, or its answer is lost before it gets here (path \
                  MTU, if the answer is large)."
+            }
+            Self::AnswerLost => {
+                "The handshake is complete, and the client acknowledged no octet of what the server sent. \
+                 If small packets pass all the while, full-sized segments are too long for a link and \
+                 nothing tells the server (path MTU: a tunnel, a VPN, ICMP filtered)."
             }
             Self::TurnedAway => "It came up and was closed before either side had sent an octet.",
             Self::ResetByClient | Self::ResetByServer => "It came up, and an RST ended it.",
@@ -98,6 +109,12 @@ fn wrong(record: &Record, scene: &Scene<'_>) -> Option<Wrong> {
     if record.close == Close::Open && record.unanswered && idle_ns >= SILENT_NS {
         return Some(Wrong::Unanswered);
     }
+    let lasted_ns = end_ns.saturating_sub(record.neighbour.first_ns);
+    let reset = matches!(record.close, Close::Rst | Close::RstAfterFin);
+    let may_be = record.seen == Seen::Both && !reset;
+    if record.answer_unacknowledged && may_be && lasted_ns >= LOST_NS {
+        return Some(Wrong::AnswerLost);
+    }
     let by_server = record.closed_by == Some(ClosedBy::Server);
     let has = |evidence| record.evidence.contains(evidence);
     let turned_away = has(Evidence::NoOctet) && has(Evidence::ServerClosedFirst);
@@ -129,7 +146,15 @@ fn describe(alike: &Alike<'_>, wrong: Wrong, explained: bool, scene: &Scene<'_>)
         wrong.what(),
         wording::when(alike, "went well")
     );
-    if !explained {
+    if wrong == Wrong::AnswerLost {
+        let client = example.neighbour.client.ip();
+        let octets = if client.is_ipv4() { 1472 } else { 1452 };
+        let command = format!("ping -M do -c 3 -s {octets} {client}");
+        let what = "On the server: do full-sized packets reach the client?";
+        group.check = Some((what, Some(command)));
+    }
+    if !explained || wrong == Wrong::AnswerLost {
+        group.example = example.id();
         group.explanation = wrong.means().into();
         group.next = command(scene, &format!("explain --conn {}", example.id()));
         return Some(group);

@@ -137,6 +137,11 @@ impl Connection {
         self.all_clues().map(|clues| clues.before_rst).unwrap_or_default()
     }
 
+    /// Whether `side` has sent data again, and nothing of the other end has come since.
+    pub(crate) fn is_repeating(&self, side: Side) -> bool {
+        self.unanswered(side).repetitions > 0
+    }
+
     /// The unanswered segments of `side`.
     fn unanswered(&self, side: Side) -> Unanswered {
         let unanswered = self.all_clues().map(|clues| clues.unanswered[side as usize]);

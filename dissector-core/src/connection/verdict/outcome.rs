@@ -176,6 +176,20 @@ impl Connection {
         server.has(Facts::ACK).then_some(server.ack)
     }
 
+    /// Whether the server has sent data of which the client has acknowledged no octet, and sent it again in
+    /// vain, or the capture has none of it.
+    ///
+    /// Data that is under way may be missing from a capture, too: whether it is lost depends on how long it
+    /// was.
+    pub fn is_answer_unacknowledged(&self) -> bool {
+        let [client, server] = &self.ends;
+        let first = server.iss + 1;
+        let end = server.nxt - u32::from(server.has(Facts::FIN));
+        let acknowledged = client.has(Facts::ACK) && client.ack.is_after(first);
+        let lost = !server.has(Facts::PAYLOAD) || self.is_repeating(Side::Server);
+        server.has(Facts::SYN_ACK) && end.is_after(first) && !acknowledged && lost
+    }
+
     /// First to last copy of the SYN/ACK, in nanoseconds. Means something as long as the server has
     /// sent no FIN.
     pub fn synack_span_ns(&self) -> u64 {

@@ -189,8 +189,8 @@ const CLEAN: Advice = advice(
 );
 
 const LOSSY: Advice = advice(
-    "Segments were lost between the points. TCP sends them again, at the cost of time: a second and more \
-     for a SYN, a round trip or some 200 ms for data.",
+    "TCP sends what was lost between the points again, at the cost of time: a second and more for a SYN, a \
+     round trip or some 200 ms for data.",
     &[
         check(
             "On each device between the points: does an interface or queue count drops or errors while it \

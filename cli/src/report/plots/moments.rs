@@ -37,6 +37,8 @@ const FAILURES: f64 = 150.0;
 const ALL: f64 = 40.0;
 const GAP: f64 = 26.0;
 const TIMES: f64 = 22.0;
+/// The title of all connections, where nothing is above it.
+const TITLE: f64 = 20.0;
 const LABELS: i64 = 4;
 
 const FAILED: usize = FailureColumn::ALL.len();
@@ -136,7 +138,7 @@ impl Plot {
         let upper = if failed > 0 {
             format!("<div class=\"upper\">{failures}</div>")
         } else {
-            String::new()
+            "<div class=\"title\"></div>".into()
         };
         format!(
             "<div class=\"scale\" aria-hidden=\"true\">{upper}<div class=\"lower\"><span>{}</span><span>0</span></div></div>",
@@ -146,7 +148,7 @@ impl Plot {
 
     fn picture(&self) -> String {
         let failed = self.most_failed();
-        let top = if failed > 0 { FAILURES + GAP } else { 12.0 };
+        let top = if failed > 0 { FAILURES + GAP } else { TITLE };
         let height = top + ALL + TIMES;
         let mut svg = format!(
             "<svg class=\"bars\" width=\"100%\" height=\"{height}\" role=\"group\" \

@@ -526,6 +526,19 @@ fn resets_by_servers_of_many_networks_are_one_devices() {
     }
 }
 
+#[test]
+fn the_router_that_sent_an_error_is_named() {
+    for (pair, router) in
+        [("rejected-icmp", "203.0.113.254."), ("rejected-icmp-ipv6", "2001:db8:3::fe.")]
+    {
+        let file = workspace().join(format!("samples/pairs/{pair}.client.pcapng"));
+        let json = json(&file.display().to_string());
+        let group = section(&json, "failed")[0];
+        let text = group["evidence_text"].as_str().unwrap_or_default();
+        assert!(text.contains(&format!(" It came from {router}")), "{group}");
+    }
+}
+
 /// A request that is acknowledged, and an answer that is not: full-sized segments do not arrive.
 #[test]
 fn an_answer_that_never_arrives_is_told_at_both_ends() {

@@ -1,13 +1,15 @@
 //! The explanation of a connection in a few sentences: its first cause, the best evidence, the first check.
 
+use std::net::IpAddr;
+
 use dissector_core::connection::{
-    Advice, Bearing, Cause, Check, CheckTarget, Close, Evidence, EvidenceSet,
+    Advice, Bearing, Cause, Check, CheckTarget, Close, Evidence, EvidenceSet, Outcome, Side,
 };
 
 use super::causes::Weighed;
 use super::neighbours::{Neighbours, Witnessed};
 use super::resets;
-use crate::timeline::Timeline;
+use crate::timeline::{Event, Timeline};
 
 /// A brief explanation.
 pub struct Brief {
@@ -40,6 +42,8 @@ pub struct Closer {
     pub deferred: bool,
     /// A timestamp shows that the server's host had got the final ACK.
     pub ack_arrived: bool,
+    /// The router that answered the client with an ICMP error.
+    error_by: Option<IpAddr>,
 }
 
 impl Closer {
@@ -49,16 +53,28 @@ impl Closer {
             witnessed: witnessed.collect(),
             deferred: timeline.is_deferred(),
             ack_arrived: timeline.ack_arrived(),
+            error_by: timeline.events.iter().find_map(|event| match event {
+                Event::Icmp(error) if error.to == Side::Client && !error.by_receiver => {
+                    Some(error.by)
+                }
+                _ => None,
+            }),
         }
     }
 }
 
 impl Explained {
-    /// Whether a closer look may show more of the cause: where an RST came from.
+    fn is_unreachable(&self) -> bool {
+        *self.advice == *Outcome::Unreachable.advice()
+    }
+
+    /// Whether a closer look may show more of the cause: where an RST or an ICMP error came from.
     pub fn needs_a_look(&self) -> bool {
         let shown = [Evidence::RstIdDiffers, Evidence::RstIdFits, Evidence::RstUnasked];
         let mut causes = self.advice.causes.iter();
-        causes.any(|cause| shown.iter().any(|evidence| evidence.bearing_on(*cause).is_some()))
+        self.is_unreachable()
+            || causes
+                .any(|cause| shown.iter().any(|evidence| evidence.bearing_on(*cause).is_some()))
     }
 }
 
@@ -93,7 +109,12 @@ pub fn brief(
         cause,
         decided,
         others: weighed.rest().collect(),
-        evidence: best.map(|(evidence, text)| (evidence, text.to_owned())),
+        evidence: best.map(|(evidence, text)| match closer.and_then(|closer| closer.error_by) {
+            Some(by) if explained.is_unreachable() => {
+                (evidence, format!("{text} It came from {by}."))
+            }
+            _ => (evidence, text.to_owned()),
+        }),
         check: check.map(|check| (check.what, check.command_line(target))),
     }
 }

@@ -72,21 +72,26 @@ impl Input {
         let (starts, inputs): (Vec<_>, Vec<_>) =
             inputs.collect::<Result<Vec<_>, Failure>>()?.into_iter().unzip();
         let captures = Captures::open(inputs).map_err(|error| failure(&names, &error))?;
-        let live = !can_be_read_again(files);
-        let progress = Progress::new(total, progress);
-        let (threads, wants_names) = (source.threads, source.names);
-        let (by_interface, ends_itself) = (false, false);
         let input = Self {
+            threads: source.threads,
+            wants_names: source.names,
+            live: !can_be_read_again(files),
+            ..Self::of(names, captures, Progress::new(total, progress))
+        };
+        Ok((input, starts.into_iter().flatten().min()))
+    }
+
+    fn of(names: Vec<String>, captures: Captures, progress: Progress) -> Self {
+        Self {
             names,
             captures,
             progress,
-            threads,
-            wants_names,
-            live,
-            by_interface,
-            ends_itself,
-        };
-        Ok((input, starts.into_iter().flatten().min()))
+            threads: None,
+            wants_names: false,
+            live: false,
+            by_interface: false,
+            ends_itself: false,
+        }
     }
 
     /// A capture that comes from this reader, packet by packet. The reader itself ends after an interruption.
@@ -94,19 +99,8 @@ impl Input {
         let names = vec![file.to_string_lossy().into_owned()];
         let captures = Captures::open([capture::Input::Reader(reader)]);
         let captures = captures.map_err(|error| failure(&names, &error))?;
-        let progress = Progress::new(None, false);
-        let (live, by_interface, ends_itself) = (true, false, true);
-        let (threads, wants_names) = (None, false);
-        Ok(Self {
-            names,
-            captures,
-            progress,
-            threads,
-            wants_names,
-            live,
-            by_interface,
-            ends_itself,
-        })
+        let input = Self::of(names, captures, Progress::new(None, false));
+        Ok(Self { live: true, ends_itself: true, ..input })
     }
 
     /// Reads each interface by itself: whether its frames are in order of time is for the caller to tell,

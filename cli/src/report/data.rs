@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::chunks::Place;
 use super::html::class;
+use super::plots::Clock;
 use super::survey::Row;
 
 /// Texts, each with a number.
@@ -164,8 +165,22 @@ pub fn connections(rows: &[Row], servers: &Servers, places: &HashMap<u32, Place>
     })
 }
 
+/// What the script needs beside the rows: the names behind numbers, the servers, the connections of each
+/// group, and the command that explains the connection `{}`.
+pub fn meta(servers: &Servers, clock: Clock, groups: Value, command: &str) -> Value {
+    json!({
+        "outcomes": outcomes(),
+        "failures": failures(),
+        "servers": servers.json(),
+        "clock": clock.is_known(),
+        "days": clock.has_days(),
+        "groups": groups,
+        "command": command,
+    })
+}
+
 /// What each outcome is called, by its number.
-pub fn outcomes() -> Value {
+fn outcomes() -> Value {
     let outcomes = Outcome::ALL.iter().map(|outcome| {
         let failure = match outcome.class() {
             OutcomeClass::Failed(column) => column as i64,
@@ -185,7 +200,7 @@ pub fn outcomes() -> Value {
 }
 
 /// What each column of failures is called.
-pub fn failures() -> Value {
+fn failures() -> Value {
     FailureColumn::ALL.iter().map(|column| Value::from(column.heading().0)).collect()
 }
 

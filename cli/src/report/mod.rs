@@ -15,8 +15,6 @@ mod triage;
 use std::collections::HashSet;
 use std::io::{IsTerminal, stdout};
 
-use serde_json::json;
-
 use self::data::Servers;
 use self::details::{Details, Wanted};
 use self::head::Head;
@@ -137,15 +135,12 @@ fn contents(
         examples: head::examples(&details.examples),
         terms: head::terms(redacted, false),
         privacy: head::privacy(redacted),
-        meta: json!({
-            "outcomes": data::outcomes(),
-            "failures": data::failures(),
-            "servers": servers.json(),
-            "clock": clock.is_known(),
-            "days": clock.has_days(),
-            "groups": triage::members(triage),
-            "command": format!("tcphs explain --conn {{}} {command}"),
-        }),
+        meta: data::meta(
+            &servers,
+            clock,
+            triage::members(triage),
+            &format!("tcphs explain --conn {{}} {command}"),
+        ),
         rows: chunks::packed(
             &data::connections(&survey.rows, &servers, &details.places).to_string(),
         ),

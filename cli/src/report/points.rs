@@ -306,6 +306,8 @@ impl Report<'_> {
             String::new()
         };
         let (groups, members) = self.groups(&ends);
+        let mut meta = data::meta(&servers, clock, members.into(), &command);
+        meta["points"] = true.into();
         Contents {
             title: format!("{names}: TCP handshakes between points"),
             headline: escaped(&self.headline()),
@@ -322,16 +324,7 @@ impl Report<'_> {
             examples: head::examples(&self.details.examples),
             terms: head::terms(is_redacted, true),
             privacy: head::privacy(is_redacted),
-            meta: json!({
-                "outcomes": data::outcomes(),
-                "failures": data::failures(),
-                "servers": servers.json(),
-                "clock": clock.is_known(),
-                "days": clock.has_days(),
-                "groups": members,
-                "points": true,
-                "command": command,
-            }),
+            meta,
             rows: chunks::packed(&self.json(&ends, &servers).to_string()),
             chunks: self.details.chunks.clone(),
             ..Contents::default()

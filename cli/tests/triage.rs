@@ -95,18 +95,25 @@ fn refused(ms: u32, from: End, to: End) -> Vec<Sent> {
     vec![(ms, from, to, SYN, 100, 0, 0), (ms + 1, to, from, RST | ACK, 0, 101, 0)]
 }
 
-/// A connection on which both sides say something and close.
-fn good(ms: u32, from: End, to: End) -> Vec<Sent> {
-    vec![
+/// The three steps of the handshake.
+fn opening(ms: u32, from: End, to: End) -> [Sent; 3] {
+    [
         (ms, from, to, SYN, 700, 0, 0),
         (ms + 10, to, from, SYN | ACK, 900, 701, 0),
         (ms + 11, from, to, ACK, 701, 901, 0),
+    ]
+}
+
+/// A connection on which both sides say something and close.
+fn good(ms: u32, from: End, to: End) -> Vec<Sent> {
+    let rest = [
         (ms + 12, from, to, ACK, 701, 901, 50),
         (ms + 22, to, from, ACK, 901, 751, 50),
         (ms + 23, from, to, ACK | FIN, 751, 951, 0),
         (ms + 33, to, from, ACK | FIN, 951, 752, 0),
         (ms + 34, from, to, ACK, 752, 952, 0),
-    ]
+    ];
+    [&opening(ms, from, to)[..], &rest].concat()
 }
 
 /// Time goes on for long enough to decide everything.
@@ -508,12 +515,8 @@ fn resets_by_servers_of_many_networks_are_one_devices() {
     let reset = |place: u16| {
         let (client, server) = ((9, 40_000 + place), (u32::from(place) << 8 | 1, 443));
         let ms = 1000 + u32::from(place) * 200;
-        vec![
-            (ms, client, server, SYN, 700, 0, 0),
-            (ms + 10, server, client, SYN | ACK, 900, 701, 0),
-            (ms + 11, client, server, ACK, 701, 901, 0),
-            (ms + 12, server, client, RST, 901, 0, 0),
-        ]
+        let rst = (ms + 12, server, client, RST, 901, 0, 0);
+        [&opening(ms, client, server)[..], &[rst]].concat()
     };
     let many = all((1..12).map(reset).chain([end(9000)]));
     let json = many.json();
@@ -543,28 +546,24 @@ fn the_router_that_sent_an_error_is_named() {
 #[test]
 fn an_answer_that_never_arrives_is_told_at_both_ends() {
     let ends = |place: u32| ((9, 40_000 + place as u16), (1, 443));
-    let opening = |ms: u32, client: End, server: End| {
-        vec![
-            (ms, client, server, SYN, 700, 0, 0),
-            (ms + 1, server, client, SYN | ACK, 900, 701, 0),
-            (ms + 2, client, server, ACK, 701, 901, 0),
-            (ms + 3, client, server, ACK, 701, 901, 50),
-            (ms + 4, server, client, ACK, 901, 751, 0),
-        ]
+    let asked = |ms: u32, client: End, server: End| {
+        let request = (ms + 12, client, server, ACK, 701, 901, 50);
+        let taken = (ms + 13, server, client, ACK, 901, 751, 0);
+        [&opening(ms, client, server)[..], &[request, taken]].concat()
     };
     let at_server = all((0..3).map(|place| {
         let (ms, (client, server)) = (1000 + place * 100, ends(place));
-        let again = [5, 205, 605, 1405, 3005, 6205].map(|later| ms + later);
+        let again = [14, 214, 614, 1414, 3014, 6214].map(|later| ms + later);
         let data = again.map(|ms| (ms, server, client, ACK, 901, 751, 1448));
         let fin = (ms + 4000, client, server, ACK | FIN, 751, 901, 0);
-        [opening(ms, client, server), data.to_vec(), vec![fin]].concat()
+        [asked(ms, client, server), data.to_vec(), vec![fin]].concat()
     }));
     let at_client = all((0..3).map(|place| {
         let (ms, (client, server)) = (1000 + place * 100, ends(place));
         let fin = (ms + 4000, client, server, ACK | FIN, 751, 901, 0);
         // Behind the octets that did not get here.
         let answer = (ms + 4001, server, client, ACK, 901 + 15_928, 752, 0);
-        [opening(ms, client, server), vec![fin, answer]].concat()
+        [asked(ms, client, server), vec![fin, answer]].concat()
     }));
     for capture in [at_server, at_client] {
         let json = capture.json();

@@ -62,9 +62,7 @@ impl Neighbour {
             last_ns: connection.last_ns(),
         }
     }
-}
 
-impl Neighbour {
     /// It came up, and that the server took part was captured.
     fn opened(&self) -> bool {
         self.came_up && self.answered
@@ -224,8 +222,10 @@ impl Neighbours {
                 seen.extend(self.ttls_differ(own, evidence));
             }
             Outcome::Refused => {
-                let taken = self.takes_others(own).filter(|_| self.ran_all_the_time(own));
-                seen.extend(self.only_this_client(own).or(taken).or_else(|| self.restarted(own)));
+                seen.extend(self.only_this_client(own).or_else(|| {
+                    let ran = self.ran_all_the_time(own);
+                    if ran { self.takes_others(own) } else { self.restarted(own) }
+                }));
                 seen.extend(self.refused_elsewhere(own));
                 seen.extend(self.asks_many(own));
             }
@@ -333,19 +333,15 @@ impl Neighbours {
     /// The server and port took connections between two that they refused: in between the service may have
     /// been too busy, but it did not just start or stop.
     fn ran_all_the_time(&self, own: &Neighbour) -> bool {
-        let refused = || {
-            let of_server = self.of_server(own).filter(|other| {
-                other.server == own.server
-                    && other.outcome == Outcome::Refused
-                    && is_near(own, other)
-            });
-            of_server.map(|other| other.first_ns)
-        };
-        let (first_ns, last_ns) = (refused().min(), refused().max());
-        self.taken(own, own.server).any(|other| {
-            Some(other.first_ns) > first_ns
-                && last_ns.is_some_and(|last_ns| other.first_ns < last_ns)
-        })
+        let refused = self.of_server(own).filter(|other| {
+            other.server == own.server && other.outcome == Outcome::Refused && is_near(own, other)
+        });
+        let at = (own.first_ns, own.first_ns);
+        let (first_ns, last_ns) = refused.fold(at, |(first_ns, last_ns), other| {
+            (first_ns.min(other.first_ns), last_ns.max(other.first_ns))
+        });
+        let mut taken = self.taken(own, own.server);
+        taken.any(|other| first_ns < other.first_ns && other.first_ns < last_ns)
     }
 
     /// The same SYN again, after the client has reset the answer to this one.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use dissector_core::connection::{Close, Evidence, Finding, Outcome, Seen};
+use dissector_core::connection::{Evidence, Finding, Outcome, Seen};
 
 use super::capture::CaptureFacts;
 use super::failures::falls_back;
@@ -242,8 +242,7 @@ pub fn of(
         add("options_cut", Some(cut), text);
     }
     // A host without the connection answers each of several segments with the same RST.
-    let was_reset = |it: &&&Record| matches!(it.close, Close::Rst | Close::RstAfterFin);
-    let others = all.iter().filter(|it| !was_reset(it));
+    let others = all.iter().filter(|it| !it.was_reset());
     let copied = |it: &&&Record| it.findings.contains(Finding::DuplicateFrame);
     let twice = all.iter().filter(copied).count() as u64;
     // A few may also be segments that were sent again at once.

@@ -104,6 +104,11 @@ impl Record {
         self.outcome().failed()
     }
 
+    /// Whether an RST ended it.
+    pub fn was_reset(&self) -> bool {
+        matches!(self.close, Close::Rst | Close::RstAfterFin)
+    }
+
     /// Whether it came up, and its opening was captured.
     pub fn is_open(&self) -> bool {
         self.outcome().class() == OutcomeClass::Open

@@ -72,6 +72,16 @@ impl Wrong {
             Self::ResetByClient | Self::ResetByServer => "It came up, and an RST ended it.",
         }
     }
+
+    /// The first check, and its command, where no advice has one.
+    fn check(self, record: &Record) -> Option<(&'static str, Option<String>)> {
+        let client = record.neighbour.client.ip();
+        // A packet of 1500 octets has so many in a ping.
+        let octets = if client.is_ipv4() { 1472 } else { 1452 };
+        let command = format!("ping -M do -c 3 -s {octets} {client}");
+        (self == Self::AnswerLost)
+            .then_some(("On the server: do full-sized packets reach the client?", Some(command)))
+    }
 }
 
 /// The groups, and how many connections are in them: silent ones, and those that were reset.
@@ -110,8 +120,7 @@ fn wrong(record: &Record, scene: &Scene<'_>) -> Option<Wrong> {
         return Some(Wrong::Unanswered);
     }
     let lasted_ns = end_ns.saturating_sub(record.neighbour.first_ns);
-    let reset = matches!(record.close, Close::Rst | Close::RstAfterFin);
-    let may_be = record.seen == Seen::Both && !reset;
+    let may_be = record.seen == Seen::Both && !record.was_reset();
     if record.answer_unacknowledged && may_be && lasted_ns >= LOST_NS {
         return Some(Wrong::AnswerLost);
     }
@@ -146,14 +155,9 @@ fn describe(alike: &Alike<'_>, wrong: Wrong, explained: bool, scene: &Scene<'_>)
         wrong.what(),
         wording::when(alike, "went well")
     );
-    if wrong == Wrong::AnswerLost {
-        let client = example.neighbour.client.ip();
-        let octets = if client.is_ipv4() { 1472 } else { 1452 };
-        let command = format!("ping -M do -c 3 -s {octets} {client}");
-        let what = "On the server: do full-sized packets reach the client?";
-        group.check = Some((what, Some(command)));
-    }
-    if !explained || wrong == Wrong::AnswerLost {
+    group.check = wrong.check(example);
+    // What has a check of its own is explained by nothing else.
+    if !explained || group.check.is_some() {
         group.example = example.id();
         group.explanation = wrong.means().into();
         group.next = command(scene, &format!("explain --conn {}", example.id()));

@@ -101,11 +101,9 @@ impl Neighbours {
         })
     }
 
-    /// The same server and port took connections before and after, and refused those in between.
+    /// The same server and port took connections before and after, and refused those in between; it did not run
+    /// all the time.
     pub(super) fn restarted(&self, own: &Neighbour) -> Option<Witnessed> {
-        if self.ran_all_the_time(own) {
-            return None;
-        }
         let of = |before: bool| {
             let is_so = move |other: &&Neighbour| (other.first_ns < own.first_ns) == before;
             nearest(own, self.taken(own, own.server), is_so)

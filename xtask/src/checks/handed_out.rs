@@ -21,22 +21,21 @@ pub fn prepare() -> Result<()> {
         packages::ensure(windows::NEEDS.into_iter().chain(&WINDOWS_TESTS))?;
         step("Rust for Windows", again, toolchain::provide)
     })?;
-    let tools = obtain("Debian's packages", || packages::ensure([&DPKG_DEV, &MMDEBSTRAP]))?;
     // Neither keeps all cores busy.
     thread::scope(|scope| {
-        let cargo_deb = tools.map(|()| {
-            scope.spawn(|| {
-                obtain("Debian's packages", || {
-                    step("cargo-deb", "cargo xtask deb", || CARGO_DEB.find_or_install())
-                })
+        let cargo_deb = scope.spawn(|| {
+            obtain("Debian's packages", || {
+                packages::ensure([&DPKG_DEV, &MMDEBSTRAP])?;
+                step("cargo-deb", "cargo xtask deb", || CARGO_DEB.find_or_install())
             })
         });
-        let command = toolchain.as_ref().map_or(Ok(()), |toolchain| {
-            step("command for Windows", again, || windows::command_by(toolchain)).map(drop)
-        });
-        let cargo_deb = cargo_deb.map_or(Ok(None), |thread| {
-            thread.join().unwrap_or_else(|_| Err(anyhow!("a thread panicked")))
-        });
+        let command = match &toolchain {
+            Some(toolchain) => {
+                step("command for Windows", again, || windows::command_by(toolchain)).map(drop)
+            }
+            None => Ok(()),
+        };
+        let cargo_deb = cargo_deb.join().unwrap_or_else(|_| Err(anyhow!("a thread panicked")));
         command.and(cargo_deb.map(drop))
     })
 }

@@ -97,10 +97,10 @@ fn everything(full: bool, tests: &mut Tests) -> Result<()> {
     step("tests", ALL_TESTS, || tests.side_by_side(all, &[], None))?;
     if full {
         let slow = format!("{ALL_TESTS} -- --ignored");
-        let mut built = programs::build(in_workspace(&["test", "--workspace"]))?;
-        built.retain(|program| !HANDED_OUT.contains(&&*program.name));
-        step("slow tests", &slow, || tests.side_by_side(built, &["--ignored"], None))?;
-        handed_out(tests)?;
+        let built = programs::build(in_workspace(&["test", "--workspace"]))?;
+        let (of_handed_out, others) = built.into_iter().partition(is_of_handed_out);
+        step("slow tests", &slow, || tests.side_by_side(others, &["--ignored"], None))?;
+        handed_out(tests, of_handed_out)?;
         let again = format!("cargo xtask cost --limit {COST_LIMIT}");
         step("cost", &again, || {
             let limit = Some(COST_LIMIT);
@@ -119,17 +119,22 @@ const HANDED_OUT: [&str; 2] = ["tests/tests/windows/main.rs", "tests/tests/packa
 pub fn test_handed_out() -> Result<()> {
     packages::ensure(PLUGIN_BUILD.iter().chain([&TSHARK]))?;
     let mut tests = Tests::begin()?;
-    let done = build_plugin().and_then(|()| build_command()).and_then(|()| handed_out(&mut tests));
+    let done = build_plugin().and_then(|()| build_command()).and_then(|()| {
+        let built = programs::build(in_workspace(&["test", "--workspace"]))?;
+        handed_out(&mut tests, built.into_iter().filter(is_of_handed_out).collect())
+    });
     tests.end(done)
 }
 
-fn handed_out(tests: &mut Tests) -> Result<()> {
+fn handed_out(tests: &mut Tests, programs: Vec<Program>) -> Result<()> {
     handed_out::prepare()?;
-    let mut built = programs::build(in_workspace(&["test", "--workspace"]))?;
-    built.retain(|program| HANDED_OUT.contains(&&*program.name));
     step("tests of what is handed out", "cargo xtask test --packages", || {
-        tests.side_by_side(built, &["--ignored"], None)
+        tests.side_by_side(programs, &["--ignored"], None)
     })
+}
+
+fn is_of_handed_out(program: &Program) -> bool {
+    HANDED_OUT.contains(&&*program.name)
 }
 
 fn build_command() -> Result<()> {

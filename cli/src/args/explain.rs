@@ -89,6 +89,7 @@ impl ExplainArgs {
     }
 }
 
+/// How an explanation is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Prose {
     /// For the terminal

@@ -49,6 +49,7 @@ pub struct LadderArgs {
     pub output: Option<PathBuf>,
 }
 
+/// How a ladder is drawn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Drawing {
     /// For the terminal

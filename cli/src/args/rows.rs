@@ -168,6 +168,10 @@ pub enum Format {
     Csv,
     /// Apache Parquet
     Parquet,
+    /// Arrow, for a program that has the command inside
+    #[cfg(feature = "arrow")]
+    #[value(skip)]
+    Batches,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -24,7 +24,7 @@ use self::numbers::Numbers;
 use self::order::{in_order, neighbours};
 use self::pairing::Pairing;
 use self::reading::{observe_with, read_points};
-use self::row::CompareRow;
+pub use self::row::CompareRow;
 use self::table::Line;
 use crate::args::{CompareArgs, FailOnWay, Format, Source};
 use crate::counted::{Tally, Witnesses};

@@ -8,7 +8,7 @@ use dissector_core::capture::{self, Captures, Packet};
 use dissector_core::compare::{Coverage, Observation, Observer};
 use dissector_core::{FollowEvent, FollowOptions, FollowSummary, follow_packets};
 
-use crate::Failure;
+use crate::{Failure, Unreadable};
 use crate::reading::input::{Ending, Input};
 use crate::reading::points::Point;
 use crate::reading::progress::Progress;
@@ -72,7 +72,7 @@ fn read_point<T>(
         result = Some(read);
         Ok(summary)
     })?;
-    let result = result.ok_or_else(|| Failure::Read("nothing was read".into()))?;
+    let result = result.ok_or_else(|| Unreadable::told("nothing was read".into()))?;
     Ok((result, ending))
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use dissector_core::compare::{ChangeSet, Fate, JoinedBy, JoinedConnection, Path, TranslatedSet};
 use dissector_core::connection::{Outcome, Side};
 
-use crate::output::row::row;
+use crate::output::row::{Elapsed, SignedElapsed, row};
 
 row! {
 /// One connection between two points.
@@ -40,10 +40,10 @@ CompareRow<'a>(conn: u32, points: [&'a str; 2], joined: &JoinedConnection) {
     appeared_to_server: Option<u32> = joined.totals[Side::Server as usize].appeared,
     appeared_to_client: Option<u32> = joined.totals[Side::Client as usize].appeared,
     changed: ChangeSet = joined.changes,
-    offset_ns: Option<i64> = joined.offset_ns,
-    delay_to_server_ns: Option<i64> = joined.delays_ns[Side::Server as usize],
-    delay_to_client_ns: Option<i64> = joined.delays_ns[Side::Client as usize],
-    delay_uncertainty_ns: Option<u64> = joined.uncertainty_ns,
+    offset_ns: Option<SignedElapsed> = joined.offset_ns.map(SignedElapsed),
+    delay_to_server_ns: Option<SignedElapsed> = joined.delays_ns[Side::Server as usize].map(SignedElapsed),
+    delay_to_client_ns: Option<SignedElapsed> = joined.delays_ns[Side::Client as usize].map(SignedElapsed),
+    delay_uncertainty_ns: Option<Elapsed> = joined.uncertainty_ns.map(Elapsed),
 }}
 
 /// An end as this point sees it.

@@ -15,10 +15,10 @@ use dissector_core::counters::{
     fitting_side, judge,
 };
 
-use crate::Failure;
 use crate::args::{CountedOf, ExplainArgs};
 use crate::output::document::{Part, Section};
 use crate::timeline::Timeline;
+use crate::{Failure, Unreadable};
 
 pub use points::{Tally, Witnesses};
 
@@ -261,7 +261,7 @@ fn rises(before: &Path, after: &Path) -> Result<Result<Rises, NotComparable>, Fa
 
 fn counters(file: &Path) -> Result<Counters, Failure> {
     let failure =
-        |error: &dyn std::fmt::Display| Failure::Read(format!("{}: {error}", file.display()));
+        |error: &dyn std::fmt::Display| Unreadable::told(format!("{}: {error}", file.display()));
     let mut octets = Vec::new();
     let opened = File::open(file).map_err(|error| failure(&error))?;
     opened.take(LONGEST).read_to_end(&mut octets).map_err(|error| failure(&error))?;

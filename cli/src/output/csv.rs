@@ -13,7 +13,7 @@ pub fn header<'a>(mut line: Line<'a>, columns: &[Column], stamps: Stamps) -> Lin
     let mut names = Vec::new();
     for column in columns {
         names.push(column.name);
-        if column.kind == Kind::Instant && stamps == Stamps::Rfc3339 {
+        if matches!(column.kind, Kind::Instant) && stamps == Stamps::Rfc3339 {
             names.extend(column.name.strip_suffix(IN_NS));
         }
     }

@@ -1,5 +1,7 @@
 //! The output of a command: standard output or a file, written in whole rows.
 
+#[cfg(feature = "arrow")]
+pub mod batch;
 mod csv;
 pub mod document;
 pub mod files;
@@ -28,6 +30,7 @@ use terminal_size::{Width, terminal_size_of};
 use self::lines::Lines;
 pub use self::writer::{MadeRows, RowFormat, RowWriter, Sink};
 use crate::Failure;
+use crate::surroundings::{self, ProgramOutput};
 
 /// Octets of rows that are buffered. A file system writes this many at once in two thirds of the time
 /// that it takes for eight writes of an eighth.
@@ -56,6 +59,9 @@ const LEAST_COLUMNS: usize = 40;
 /// The width that the environment asks for. Shells do not export theirs: where it is exported, it is meant,
 /// for pipes and files as well.
 pub fn columns_wished() -> Option<usize> {
+    if surroundings::program().is_some() {
+        return None;
+    }
     let columns = std::env::var("COLUMNS").ok()?.parse().ok()?;
     (columns >= LEAST_COLUMNS).then_some(columns)
 }
@@ -69,6 +75,9 @@ impl Output {
                 let file = file.map_err(|e| Failure::Create(format!("{}: {e}", path.display())))?;
                 let colour = AutoStream::choice(&file);
                 (Box::new(file), false, colour)
+            }
+            None if let Some(program) = surroundings::program() => {
+                (Box::new(ProgramOutput(program)), false, ColorChoice::Never)
             }
             None => {
                 let stdout = io::stdout();

@@ -6,14 +6,14 @@ use std::sync::LazyLock;
 
 use dissector_core::compare::{ChangeSet, Fate, JoinedBy, Path, TranslatedSet};
 use dissector_core::connection::{
-    Cause, Close, ClosedBy, Ecn, EvidenceSet, FindingSet, OpenType, Outcome, Repeat, Role,
-    RoleBasis, RstReason, Seen, Stage, State, Vantage,
+    Cause, Close, ClosedBy, Ecn, Enumeration, EvidenceSet, FindingSet, OpenType, Outcome, Repeat,
+    Role, RoleBasis, RstReason, Seen, Stage, State, Vantage,
 };
 use dissector_core::wire::TcpFlags;
 
 /// A column: its name and type.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet has types"))]
+#[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "only Arrow and Parquet have types"))]
 pub struct Column {
     pub name: &'static str,
     /// The name as the key of a later member of a JSON object, up to its text: `,"name":"`.
@@ -24,7 +24,7 @@ pub struct Column {
 }
 
 /// Type of a column.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     Boolean,
     /// Number of 8, 16, 32 or 64 bits.
@@ -33,8 +33,14 @@ pub enum Kind {
     Signed(u8),
     /// Nanoseconds since 1970 UTC, as a number with a sign.
     Instant,
+    /// Nanoseconds between two times.
+    Elapsed,
     Float,
     Text,
+    /// A text that is that of many rows.
+    Name,
+    /// One of these labels.
+    Label(&'static Enumeration),
     /// A list of texts.
     List,
 }
@@ -169,9 +175,11 @@ cells! {
     i8 => Kind::Signed(8), self => Value::Signed((*self).into());
     i64 => Kind::Signed(64), self => Value::Signed(*self);
     f64 => Kind::Float, self => Value::Float(*self);
-    &str => Kind::Text, self => Value::Text(self);
+    &str => Kind::Name, self => Value::Text(self);
     IpAddr => Kind::Text, self => Value::Address(*self);
     Instant => Kind::Instant, self => Value::Instant(self.0);
+    Elapsed => Kind::Elapsed, self => Value::Unsigned(self.0);
+    SignedElapsed => Kind::Elapsed, self => Value::Signed(self.0);
     FindingSet => Kind::List, self => Value::List(Labels::Findings(*self));
     EvidenceSet => Kind::List, self => Value::List(Labels::Evidence(*self));
     ChangeSet => Kind::List, self => Value::List(Labels::Changes(*self));
@@ -183,7 +191,7 @@ cells! {
 
 macro_rules! labels {
     ($($type:ty),+) => {
-        cells! { $( $type => Kind::Text, self => Value::Label(self.label()); )+ }
+        cells! { $( $type => Kind::Label(<$type>::TABLE), self => Value::Label(self.label()); )+ }
     };
 }
 
@@ -204,6 +212,12 @@ impl<T: Cell> Cell for Option<T> {
 
 /// A time in nanoseconds since 1970 UTC. The name of its column ends with `_ns`.
 pub struct Instant(pub i64);
+
+/// A time between two segments, in nanoseconds. The name of its column ends with `_ns`.
+pub struct Elapsed(pub u64);
+
+/// The same where it may be below zero.
+pub struct SignedElapsed(pub i64);
 
 /// Whether rows have times as text, too, in a column without `_ns`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

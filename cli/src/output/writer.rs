@@ -7,6 +7,8 @@ use super::lines::Lines;
 use super::row::{Row, Stamps};
 use super::{Output, csv, json};
 use crate::Failure;
+#[cfg(feature = "arrow")]
+use crate::surroundings::{Program, program};
 
 /// The results of a command: rows for programs, or lines for a table.
 pub enum Sink {
@@ -37,6 +39,9 @@ pub enum RowFormat {
     Jsonl(Stamps),
     Csv(Stamps),
     Parquet,
+    /// For a program that has the command inside.
+    #[cfg(feature = "arrow")]
+    Batches,
 }
 
 /// Rows that are not written yet; as text if the format is text.
@@ -56,7 +61,7 @@ impl<R: Row> MadeRows<R> {
         match format {
             RowFormat::Jsonl(stamps) => self.text.add(|line| json::row(line, &row, stamps)),
             RowFormat::Csv(stamps) => self.text.add(|line| csv::row(line, &row, stamps)),
-            RowFormat::Parquet => self.rows.push(row),
+            _ => self.rows.push(row),
         }
     }
 }
@@ -69,6 +74,8 @@ enum Writer {
     Csv(Output, Stamps),
     #[cfg(feature = "parquet")]
     Parquet(Box<super::parquet::ParquetRows>),
+    #[cfg(feature = "arrow")]
+    Batches(super::batch::Batches, std::sync::Arc<Program>),
 }
 
 impl RowWriter {
@@ -92,6 +99,11 @@ impl RowWriter {
                 let output = Output::open(path)?;
                 Writer::Parquet(Box::new(super::parquet::ParquetRows::new(R::COLUMNS, output.to)?))
             }
+            #[cfg(feature = "arrow")]
+            RowFormat::Batches => {
+                let program = program().ok_or_else(|| Failure::Usage("no program".into()))?;
+                Writer::Batches(super::batch::Batches::new(R::COLUMNS), program)
+            }
             #[cfg(not(feature = "parquet"))]
             RowFormat::Parquet => {
                 return Err(Failure::Usage(
@@ -107,6 +119,8 @@ impl RowWriter {
             Writer::Jsonl(output, _) | Writer::Csv(output, _) => output.row_by_row(),
             #[cfg(feature = "parquet")]
             Writer::Parquet(_) => {}
+            #[cfg(feature = "arrow")]
+            Writer::Batches(..) => {}
         }
     }
 
@@ -122,21 +136,25 @@ impl RowWriter {
             }
             #[cfg(feature = "parquet")]
             Writer::Parquet(rows) => rows.write(row)?,
+            #[cfg(feature = "arrow")]
+            Writer::Batches(batches, program) => {
+                if batches.push(row)
+                    && let Some(batch) = batches.take()?
+                {
+                    program.hand_out(batch)?;
+                }
+            }
         }
         Ok(())
     }
 
     /// Writes all of `made`, whose rows are in this format.
     pub fn write_made<R: Row>(&mut self, made: &mut MadeRows<R>) -> Result<(), Failure> {
-        match &mut self.0 {
-            Writer::Jsonl(output, _) | Writer::Csv(output, _) => {
-                output.lines(made.text.as_octets())?;
-                made.text.clear();
-                Ok(())
-            }
-            #[cfg(feature = "parquet")]
-            Writer::Parquet(rows) => made.rows.drain(..).try_for_each(|row| rows.write(&row)),
+        if let Writer::Jsonl(output, _) | Writer::Csv(output, _) = &mut self.0 {
+            output.lines(made.text.as_octets())?;
+            made.text.clear();
         }
+        made.rows.drain(..).try_for_each(|row| self.write(&row))
     }
 
     /// Writes the rest and completes the file.
@@ -145,6 +163,12 @@ impl RowWriter {
             Writer::Jsonl(mut output, _) | Writer::Csv(mut output, _) => output.flush()?,
             #[cfg(feature = "parquet")]
             Writer::Parquet(rows) => rows.finish()?,
+            #[cfg(feature = "arrow")]
+            Writer::Batches(mut batches, program) => {
+                if let Some(batch) = batches.take()? {
+                    program.hand_out(batch)?;
+                }
+            }
         }
         Ok(())
     }

@@ -6,16 +6,17 @@ use std::io::{self, Read};
 use std::mem::ManuallyDrop;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dissector_core::capture::{self, CaptureError, Captures, FileError};
 use dissector_core::{DEFAULT_LIMIT, FollowOptions, FollowSummary};
 
 use crate::args::Source;
 use crate::output::names::HostNames;
-use crate::reading::interrupt;
 use crate::reading::progress::Progress;
 use crate::reading::start;
-use crate::{Failure, warn};
+use crate::surroundings::{self, Program};
+use crate::{Failure, Unreadable};
 
 /// Captures being read as one stream, in order of time.
 pub struct Input {
@@ -30,6 +31,8 @@ pub struct Input {
     by_interface: bool,
     /// Whether the input itself ends after an interruption.
     ends_itself: bool,
+    /// The program that it is read for. It may be read in another thread than it was opened in.
+    program: Option<Arc<Program>>,
 }
 
 /// What to do about frames that are not in order of time.
@@ -91,6 +94,7 @@ impl Input {
             live: false,
             by_interface: false,
             ends_itself: false,
+            program: surroundings::program(),
         }
     }
 
@@ -133,11 +137,12 @@ impl Input {
         mut self,
         follow: impl FnOnce(&mut Captures, FollowOptions<'_>) -> Result<FollowSummary, Failure>,
     ) -> Result<Ending, Failure> {
+        let program = self.program.clone();
         let mut options = FollowOptions::new().packet_by_packet(self.live);
         if let Some(threads) = self.threads {
             options = options.with_threads(threads.get());
         }
-        if let Some(stop) = interrupt::flag().filter(|_| !self.ends_itself) {
+        if let Some(stop) = surroundings::stop_flag(program.as_deref()).filter(|_| !self.ends_itself) {
             options = options.with_stop(stop);
         }
         if self.progress.is_wanted() {
@@ -146,7 +151,7 @@ impl Input {
         // The last connections are not freed one by one: the process is about to end.
         let mut summary = ManuallyDrop::new(follow(&mut self.captures, options)?);
         self.progress.clear();
-        tell_of_limits(&summary);
+        tell_of_limits(&summary, |text| surroundings::warn_in(program.as_deref(), text));
         let errors = std::mem::take(&mut summary.errors);
         let failures = errors.iter().map(|error| failure(&self.names, error));
         let interrupted = summary.stopped.then_some(Failure::Interrupted);
@@ -209,9 +214,9 @@ impl Ending {
 
     /// Writes to standard error which parts of the captures could not be used.
     pub fn report(mut self) -> Result<(), Failure> {
-        self.warnings.iter().for_each(|warning| warn(warning));
+        self.warnings.iter().for_each(|warning| crate::warn(warning));
         let last = self.failures.pop();
-        self.failures.iter().for_each(|failure| warn(&failure.to_string()));
+        self.failures.iter().for_each(|failure| crate::warn(&failure.to_string()));
         last.map_or(Ok(()), Err)
     }
 }
@@ -219,7 +224,9 @@ impl Ending {
 /// Whether every one of `files` can be read a second time.
 pub fn can_be_read_again(files: &[PathBuf]) -> bool {
     // Of one that is not there, the reader tells.
-    let is_file = |file: &PathBuf| file.metadata().map_or(true, |meta| meta.is_file());
+    let is_file = |file: &PathBuf| {
+        !surroundings::is_stream(file) && file.metadata().map_or(true, |meta| meta.is_file())
+    };
     files.iter().all(|file| !is_stdin(file) && is_file(file))
 }
 
@@ -253,7 +260,7 @@ pub fn is_stdin(file: &Path) -> bool {
 /// empty: the reader reports the error.
 fn length(file: &Path) -> Option<u64> {
     match file.metadata() {
-        _ if is_stdin(file) => None,
+        _ if is_stdin(file) || surroundings::is_stream(file) => None,
         Ok(meta) if meta.is_file() || meta.is_dir() => Some(meta.len()),
         Ok(_) => None,
         Err(_) => Some(0),
@@ -267,12 +274,15 @@ pub fn octets(files: &[PathBuf]) -> Option<u64> {
 
 /// The source of a capture; a named pipe is opened, which can be done only once.
 pub fn input(file: &Path) -> Result<capture::Input, Failure> {
+    if let Some(stream) = surroundings::take_stream(file) {
+        return Ok(capture::Input::Reader(stream));
+    }
     Ok(match length(file) {
         Some(_) => capture::Input::File(file.into()),
         None if is_stdin(file) => capture::Input::Reader(Box::new(io::stdin())),
         None => {
             let reader = File::open(file);
-            let reader = reader.map_err(|e| Failure::Read(format!("{}: {e}", file.display())))?;
+            let reader = reader.map_err(|error| Unreadable::by_system(file, &error))?;
             capture::Input::Reader(Box::new(reader))
         }
     })
@@ -300,11 +310,15 @@ pub fn unreadable(name: &str, error: &CaptureError) -> Failure {
         }
         cause = error.source();
     }
-    Failure::Read(text)
+    let os_error = match error {
+        CaptureError::Io(error) => error.raw_os_error(),
+        _ => None,
+    };
+    Failure::Read(Unreadable { file: Some(name.into()), os_error, text })
 }
 
 /// Warns that there was too much at once, so that rows may depend on other connections.
-fn tell_of_limits(summary: &FollowSummary) {
+fn tell_of_limits(summary: &FollowSummary, warn: impl Fn(&str)) {
     let connections = summary.evicted;
     if connections > 0 {
         warn(&format!(

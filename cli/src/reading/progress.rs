@@ -1,9 +1,12 @@
 //! How far reading has come, on a terminal.
 
 use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::surroundings::{self, Program};
 
 /// Work below this needs no progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -15,13 +18,19 @@ pub struct Progress {
     total: Option<u64>,
     bar: Option<ProgressBar>,
     wanted: bool,
+    /// The program that is told, in place of the bar.
+    program: Option<Arc<Program>>,
 }
 
 impl Progress {
     /// `wanted` unless rows go to the same terminal meanwhile.
     pub fn new(total: Option<u64>, wanted: bool) -> Self {
-        let wanted = wanted && stderr().is_terminal();
-        Self { started: Instant::now(), total, bar: None, wanted }
+        let program = surroundings::program();
+        let wanted = match &program {
+            Some(program) => program.progress().is_some(),
+            None => wanted && stderr().is_terminal(),
+        };
+        Self { started: Instant::now(), total, bar: None, wanted, program }
     }
 
     pub fn is_wanted(&self) -> bool {
@@ -36,6 +45,12 @@ impl Progress {
     /// Shows that so many octets were read.
     #[cold]
     pub fn show(&mut self, octets: u64) {
+        if let Some(program) = &self.program {
+            if let Some(progress) = program.progress() {
+                progress(octets, self.total);
+            }
+            return;
+        }
         if self.bar.is_none() && self.started.elapsed() < PATIENCE {
             return;
         }

@@ -10,7 +10,7 @@ use std::path::Path;
 use dissector_core::capture::{MergeError, Merged};
 
 use crate::reading::input::{shown, unreadable};
-use crate::{Failure, warn};
+use crate::{Failure, Unreadable, warn};
 
 /// The file to write to, or standard output.
 fn output(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
@@ -34,7 +34,7 @@ fn failure(names: &[String], error: MergeError) -> Failure {
             unreadable(names.get(error.index).map_or("?", |name| name), &error.error)
         }
         MergeError::Write(error) => Failure::Write(error),
-        error => Failure::Read(error.to_string()),
+        error => Unreadable::told(error.to_string()),
     }
 }
 

@@ -12,7 +12,7 @@ use dissector_core::{ClosedConnection, follow_map};
 use crate::args::{ConnectionArgs, Select};
 use crate::output::files::Files;
 use crate::output::names::HostNames;
-use crate::output::row::{Instant, Label, row};
+use crate::output::row::{Elapsed, Instant, Label, row};
 use crate::output::style::outcome_style;
 use crate::output::table::{Align, Layout, Shown, Title};
 use crate::output::time::Times;
@@ -138,11 +138,11 @@ ConnectionRow<'a>(file: &'a str, connection: &Connection, verdict: &Verdict) {
     server_state: State = connection.server_state().after(),
     syn_count: u16 = verdict.syn_count,
     synack_count: u16 = verdict.synack_count,
-    rtt_server_ns: Option<u64> = verdict.times.rtt_server_ns,
-    rtt_client_ns: Option<u64> = verdict.times.rtt_client_ns,
-    rtt_total_ns: Option<u64> = verdict.times.rtt_total_ns,
+    rtt_server_ns: Option<Elapsed> = verdict.times.rtt_server_ns.map(Elapsed),
+    rtt_client_ns: Option<Elapsed> = verdict.times.rtt_client_ns.map(Elapsed),
+    rtt_total_ns: Option<Elapsed> = verdict.times.rtt_total_ns.map(Elapsed),
     rtt_exact: Option<bool> = verdict.times.rtt_exact,
-    setup_time_ns: Option<u64> = verdict.times.setup_time_ns,
+    setup_time_ns: Option<Elapsed> = verdict.times.setup_time_ns.map(Elapsed),
     syn_frame: Option<u64> = verdict.frames.syn,
     synack_frame: Option<u64> = verdict.frames.synack,
     final_ack_frame: Option<u64> = verdict.frames.final_ack,

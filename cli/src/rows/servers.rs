@@ -9,7 +9,7 @@ use dissector_core::{ClosedConnection, ServerTally, follow_map};
 
 use crate::args::{ServerArgs, ServerOrder};
 use crate::output::Sink;
-use crate::output::row::{Cell, Column, Instant, Row, Visit, row};
+use crate::output::row::{Cell, Column, Elapsed, Instant, Row, Visit, row};
 use crate::output::style::colour_style;
 use crate::output::table::{Align, Layout, Shown, Title};
 use crate::output::time::rfc3339;
@@ -125,7 +125,7 @@ fn rank(tally: &ServerTally, order: ServerOrder) -> (u64, u32) {
 }
 
 /// The outcomes of a server's attempts in one interval.
-struct IntervalRow {
+pub struct IntervalRow {
     from: Instant,
     row: ServerRow,
 }
@@ -169,10 +169,10 @@ ServerRow(server: SocketAddr, tally: &ServerTally, failures: [u32; 7]) {
     aborted: u32 = failures[FailureColumn::Aborted as usize],
     failed_otherwise: u32 = failures[FailureColumn::Other as usize],
     syn_retries_per_attempt: Option<f64> = tally.syn_retries_per_attempt(),
-    rtt_server_min_ns: Option<u64> = tally.rtt_min_ns(),
-    rtt_server_mean_ns: Option<u64> = tally.rtt_mean_ns(),
-    rtt_server_max_ns: Option<u64> = tally.rtt_max_ns(),
-    setup_time_max_ns: Option<u64> = tally.slowest_setup_ns(),
+    rtt_server_min_ns: Option<Elapsed> = tally.rtt_min_ns().map(Elapsed),
+    rtt_server_mean_ns: Option<Elapsed> = tally.rtt_mean_ns().map(Elapsed),
+    rtt_server_max_ns: Option<Elapsed> = tally.rtt_max_ns().map(Elapsed),
+    setup_time_max_ns: Option<Elapsed> = tally.slowest_setup_ns().map(Elapsed),
 }}
 
 /// The headings of the table, and the columns to leave out on a narrow terminal: times, then failures

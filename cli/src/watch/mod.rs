@@ -19,7 +19,7 @@ use crate::args::{Select, WatchArgs, WatchFormat};
 use crate::reading::input::{Input, is_stdin};
 use crate::reading::interrupt;
 use crate::triage::{CaptureFacts, Collector, Record};
-use crate::{Done, Failure};
+use crate::{Done, Failure, Unreadable};
 
 pub fn run(arguments: &WatchArgs) -> Result<Done, Failure> {
     let file = &arguments.file;
@@ -68,7 +68,7 @@ fn open(file: &Path, follow: bool) -> Result<(Origin, bool), Failure> {
     if is_stdin(file) {
         return Ok((Origin::Stdin, true));
     }
-    let unreadable = |error| Failure::Read(format!("{}: {error}", file.display()));
+    let unreadable = |error| Unreadable::by_system(file, &error);
     let opened = File::open(file).map_err(unreadable)?;
     let is_file = opened.metadata().is_ok_and(|metadata| metadata.is_file());
     Ok((Origin::File(opened), follow || !is_file))

@@ -16,7 +16,7 @@ use crate::args::PacketArgs;
 use crate::output::Sink;
 use crate::output::files::Files;
 use crate::output::names::HostNames;
-use crate::output::row::{Instant, Tcpdump, row};
+use crate::output::row::{Elapsed, Instant, Tcpdump, row};
 use crate::output::time::Times;
 use crate::reading::input::Input;
 use crate::reading::names;
@@ -120,7 +120,7 @@ PacketRow<'a>(
     client_state_proven: bool = annotation.client.proven(),
     server_state_proven: bool = annotation.server.proven(),
     retry: Option<u8> = annotation.counts_copies().then_some(annotation.retry),
-    rto_ns: Option<u64> = annotation.rto_ns(),
+    rto_ns: Option<Elapsed> = annotation.rto_ns().map(Elapsed),
     rst_reason: Option<RstReason> = annotation.rst_reason,
     anomalies: FindingSet = annotation.findings.anomalies(),
 }}

@@ -57,7 +57,10 @@ impl Program {
     /// Calls `progress` several times a second, in any thread, with the octets read so far and those of all
     /// captures; `None` if one is a stream.
     #[must_use]
-    pub fn with_progress(self, progress: impl Fn(u64, Option<u64>) + Send + Sync + 'static) -> Self {
+    pub fn with_progress(
+        self,
+        progress: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
+    ) -> Self {
         Self { progress: Some(Box::new(progress)), ..self }
     }
 

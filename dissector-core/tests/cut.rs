@@ -28,7 +28,8 @@ fn part_of(one: SocketAddr, other: SocketAddr) -> usize {
 /// A table, and all that was said of its connections.
 struct Followed {
     table: ConnectionTable,
-    closed: Vec<Connection>,
+    /// Those that have left, with their rows at that moment.
+    closed: Vec<(Connection, String)>,
 }
 
 impl Followed {
@@ -49,14 +50,24 @@ impl Followed {
             Packet::IcmpError(error) => self.table.observe_icmp(error),
             _ => None,
         };
-        self.closed.extend(self.table.take_closed());
+        let now_ns = self.table.now_ns();
+        let closed = self.table.take_closed().into_iter();
+        self.closed.extend(closed.map(|it| {
+            let row = row(&it, now_ns);
+            (it, row)
+        }));
         seen
     }
 
-    /// The row of each connection, by number.
+    /// The row of each connection, by number. That of one that has left is as it was then.
     fn rows(&self) -> BTreeMap<u32, String> {
-        let connections = self.closed.iter().chain(self.table.connections());
-        connections.map(|it| (it.id(), row(it, self.table.now_ns()))).collect()
+        let connections = self.closed.iter().map(|(it, _)| it).chain(self.table.connections());
+        let rows: BTreeMap<_, _> =
+            connections.map(|it| (it.id(), row(it, self.table.now_ns()))).collect();
+        for (connection, then) in &self.closed {
+            assert_eq!(rows[&connection.id()], *then);
+        }
+        rows
     }
 }
 

@@ -8,10 +8,10 @@ use dissector_core::capture::{self, Captures, Packet};
 use dissector_core::compare::{Coverage, Observation, Observer};
 use dissector_core::{FollowEvent, FollowOptions, FollowSummary, follow_packets};
 
-use crate::{Failure, Unreadable};
 use crate::reading::input::{Ending, Input};
 use crate::reading::points::Point;
 use crate::reading::progress::Progress;
+use crate::{Failure, Unreadable};
 
 /// Calls `read` for each point, in a thread of its own, with the place of the point, the names of its
 /// files and what is to be read.

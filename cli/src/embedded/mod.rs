@@ -24,9 +24,10 @@ use std::sync::Arc;
 
 pub use self::question::{Choice, Question};
 #[cfg(feature = "arrow")]
-pub use self::rows::{Rows, connection_batches, rows};
-pub use crate::args::{Drawing, Prose};
+pub use self::rows::{ConnectionBatches, Rows, connection_batches, rows};
 use crate::args::{Command, ExplainArgs, LadderArgs, TimeShown};
+pub use crate::args::{Drawing, Prose};
+pub use crate::reading::start::of_stream as first_frame_ns;
 pub use crate::surroundings::Program;
 use crate::{Failure, Unreadable};
 

@@ -81,7 +81,9 @@ impl Rows {
                 let sort = ServerOrder::from_str(sort, false)
                     .map_err(|_| Error::Question(format!("sort={sort:?}: {}", orders())))?;
                 if every.is_some_and(|every| every.is_zero()) {
-                    return Err(Error::Question("every: an interval is longer than nothing".into()));
+                    return Err(Error::Question(
+                        "every: an interval is longer than nothing".into(),
+                    ));
                 }
                 Command::Servers(ServerArgs { rows, sort, every: *every, timestamps })
             }

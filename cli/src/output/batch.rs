@@ -36,6 +36,7 @@ impl Batches {
         Self { schema, columns: columns.iter().map(Values::new).collect(), rows: 0 }
     }
 
+    #[cfg(feature = "parquet")]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -186,9 +187,7 @@ impl Values {
             Kind::Signed(16) => Self::Signed16(Int16Builder::new()),
             Kind::Signed(32) => Self::Signed32(Int32Builder::new()),
             Kind::Signed(_) => Self::Signed64(Int64Builder::new()),
-            Kind::Instant => {
-                Self::Instant(TimestampNanosecondBuilder::new().with_timezone(UTC))
-            }
+            Kind::Instant => Self::Instant(TimestampNanosecondBuilder::new().with_timezone(UTC)),
             Kind::Elapsed => Self::Elapsed(DurationNanosecondBuilder::new()),
             Kind::Float => Self::Float(Float64Builder::new()),
             Kind::Text => Self::Text(Texts::default()),

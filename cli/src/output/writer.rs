@@ -1,5 +1,6 @@
 //! Writes rows in the format asked for.
 
+#[cfg(feature = "parquet")]
 use std::io::{self, IsTerminal};
 use std::path::Path;
 

@@ -142,7 +142,9 @@ impl Input {
         if let Some(threads) = self.threads {
             options = options.with_threads(threads.get());
         }
-        if let Some(stop) = surroundings::stop_flag(program.as_deref()).filter(|_| !self.ends_itself) {
+        if let Some(stop) =
+            surroundings::stop_flag(program.as_deref()).filter(|_| !self.ends_itself)
+        {
             options = options.with_stop(stop);
         }
         if self.progress.is_wanted() {

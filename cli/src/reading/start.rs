@@ -61,14 +61,21 @@ pub fn of_input(input: Input) -> (Option<i64>, Input) {
     match input {
         Input::File(path) => (of_files(std::slice::from_ref(&path)), Input::File(path)),
         Input::Reader(reader) => {
-            let mut kept = Kept { reader, octets: Vec::new() };
-            let capture = Capture::new(&mut kept);
-            let start_ns = capture.ok().and_then(|capture| capture.start_ns().ok()?);
-            let Kept { reader, octets } = kept;
-            (start_ns, Input::Reader(Box::new(Cursor::new(octets).chain(reader))))
+            let (start_ns, reader) = of_stream(reader);
+            (start_ns, Input::Reader(reader))
         }
         other => (None, other),
     }
+}
+
+/// The time of the first frame of a capture, in nanoseconds since 1970 UTC, and the same capture from its
+/// beginning; `None` if there is no frame, or none can be read.
+pub fn of_stream(reader: Box<dyn Read + Send>) -> (Option<i64>, Box<dyn Read + Send>) {
+    let mut kept = Kept { reader, octets: Vec::new() };
+    let capture = Capture::new(&mut kept);
+    let start_ns = capture.ok().and_then(|capture| capture.start_ns().ok()?);
+    let Kept { reader, octets } = kept;
+    (start_ns, Box::new(Cursor::new(octets).chain(reader)))
 }
 
 /// A stream, and all that was read from it.

@@ -24,6 +24,8 @@ pub use verdict::{
     Verdict, WeighedCause,
 };
 
+use std::num::NonZero;
+
 use crate::wire::TcpFlags;
 use event::{Event, illegal};
 use state::endpoint::{Endpoint, Facts};
@@ -157,14 +159,9 @@ impl Connection {
 
     /// The connection leaves its table: it is judged as it stands now.
     pub(crate) fn leave(&mut self, now_ns: i64) {
-        let outcome = self.outcome_at(now_ns);
-        let now_ns = self.own_clock(now_ns);
-        if self.close() == Close::HalfClosed && self.closed_long_ago(now_ns) {
-            self.findings.insert(Finding::HalfClosedLong);
+        // After a long silence, it is the same whenever it leaves.
+        if !self.is_past(now_ns) {
+            self.extra_mut().left_ns = NonZero::new(now_ns);
         }
-        if outcome == Outcome::Complete && self.is_data_unanswered(now_ns) {
-            self.findings.insert(Finding::DataUnanswered);
-        }
-        self.left_with = Some(outcome);
     }
 }

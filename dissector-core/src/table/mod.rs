@@ -185,9 +185,19 @@ impl ConnectionTable {
         self.clock.tell(frame, time_ns);
     }
 
-    /// Turns the clock to a time that needs no confirmation, unless it is later already.
+    /// Turns the clock to a time that needs no confirmation, unless it is later already: that of a clock
+    /// which was followed elsewhere, over all frames of a capture of which this table gets a part.
+    ///
+    /// ```
+    /// use dissector_core::ConnectionTable;
+    ///
+    /// let mut table = ConnectionTable::new();
+    /// table.turn_clock(1_800_000_000_000_000_000);
+    /// table.turn_clock(5);
+    /// assert_eq!(table.now_ns(), 1_800_000_000_000_000_000);
+    /// ```
     #[inline]
-    pub(crate) fn turn_clock(&mut self, now_ns: i64) {
+    pub fn turn_clock(&mut self, now_ns: i64) {
         self.clock.turn_to(now_ns);
     }
 

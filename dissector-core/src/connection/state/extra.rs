@@ -1,5 +1,7 @@
 //! State that few connections need, heap-allocated on first use.
 
+use std::num::NonZero;
+
 use crate::connection::state::clues::Clues;
 use crate::connection::state::copies::{FirstCopy, FurtherCopies};
 use crate::connection::state::gaps::Gaps;
@@ -54,6 +56,8 @@ pub(crate) struct Extra {
     pub packets: u32,
     /// How far the clock was ahead of the last segment, in nanoseconds.
     pub lag_ns: i64,
+    /// The clock when the connection left its table, if it was not silent for long by then.
+    pub left_ns: Option<NonZero<i64>>,
     /// The facts that tell the cause.
     clues: Option<Box<Clues>>,
 }

@@ -21,7 +21,7 @@ use crate::connection::state::origin::{Origin, Reuse};
 use crate::connection::state::timestamps::Offsets;
 use crate::connection::verdict::summary::IcmpSeen;
 use crate::key::{self, FlowKey, StoredKey};
-use crate::vocabulary::{FindingSet, Outcome, RoleBasis, Side, State};
+use crate::vocabulary::{FindingSet, RoleBasis, Side, State};
 use crate::wire::TcpFlags;
 use crate::zeek::Zeek;
 
@@ -83,8 +83,6 @@ pub struct Connection {
     pub(crate) attempt: u16,
     pub(crate) handshake: Handshake,
     pub(crate) origin: Origin,
-    /// The outcome when it left its table.
-    pub(crate) left_with: Option<Outcome>,
 }
 
 impl Connection {
@@ -128,7 +126,6 @@ impl Connection {
             attempt,
             handshake: if to_itself { Handshake::SELF_CONNECT } else { Handshake::empty() },
             origin: Origin::new(basis, reuse),
-            left_with: None,
         }
     }
 

@@ -25,6 +25,13 @@ impl Connection {
         clock_ns.saturating_sub(lag_ns)
     }
 
+    /// The clock, or that at which the connection left its table.
+    #[inline]
+    pub(crate) fn until_it_left(&self, clock_ns: i64) -> i64 {
+        let left_ns = self.extra.as_ref().and_then(|extra| extra.left_ns);
+        left_ns.map_or(clock_ns, |left_ns| clock_ns.min(left_ns.get()))
+    }
+
     /// Whether the clock was ahead of the last segment.
     #[inline(always)]
     pub(crate) fn lags(&self) -> bool {

@@ -374,8 +374,7 @@ impl Connection {
         match close {
             Close::Open => self.collect_of_unanswered_data(now_ns, to),
             Close::HalfClosed => {
-                let long = self.findings.contains(Finding::HalfClosedLong)
-                    || self.left_with.is_none() && self.closed_long_ago(now_ns);
+                let long = self.closed_long_ago(now_ns);
                 // Otherwise the other FIN may be among what was not captured.
                 to.add(Evidence::HalfClosedLong, long && self.seen() == Seen::Both);
             }

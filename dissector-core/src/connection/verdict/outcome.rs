@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::LINGER_NS;
 use crate::clock::LEAP_NS;
 use crate::connection::annotation::States;
 use crate::connection::state::Connection;
@@ -32,7 +33,11 @@ impl Connection {
     /// connection that has left its table is judged by the time at which it left.
     pub fn verdict_at(&self, now_ns: i64) -> Verdict {
         let (outcome, close, times) = (self.outcome_at(now_ns), self.close(), self.times());
-        let now_ns = self.own_clock(now_ns);
+        let mut now_ns = self.own_clock(self.until_it_left(now_ns));
+        if self.is_closed() || outcome.failed() {
+            // It leaves the table at this time or later, whenever the table comes to it.
+            now_ns = now_ns.min(self.last_ns.saturating_add(LINGER_NS));
+        }
         let established = self.came_up(outcome);
         let (cause, cause_evidence) = self.cause((outcome, established), close, now_ns);
         Verdict {
@@ -313,7 +318,7 @@ impl Connection {
             Outcome::NoReply => set.insert(Finding::NoReply),
             Outcome::NoFinalAck => set.insert(Finding::NoFinalAck),
             Outcome::NotAccepted => set.insert(Finding::NotAccepted),
-            Outcome::Complete if self.left_with.is_none() && self.is_data_unanswered(now_ns) => {
+            Outcome::Complete if self.is_data_unanswered(now_ns) => {
                 set.insert(Finding::DataUnanswered);
             }
             Outcome::OneWay => set.insert(Finding::OneWayCapture),
@@ -322,7 +327,7 @@ impl Connection {
         }
         match close {
             Close::FinUnacked => set.insert(Finding::FinUnacked),
-            Close::HalfClosed if self.left_with.is_none() && self.closed_long_ago(now_ns) => {
+            Close::HalfClosed if self.closed_long_ago(now_ns) => {
                 set.insert(Finding::HalfClosedLong);
             }
             _ => {}
@@ -412,10 +417,7 @@ impl Connection {
     /// left its table is judged by the time at which it left.
     #[must_use]
     pub fn outcome_at(&self, now_ns: i64) -> Outcome {
-        if let Some(outcome) = self.left_with {
-            return outcome;
-        }
-        let now_ns = self.own_clock(now_ns);
+        let now_ns = self.own_clock(self.until_it_left(now_ns));
         let quiet = |since: i64| now_ns.saturating_sub(since) >= SILENCE_NS;
         let superseded = self.opening().contains(Opening::SUPERSEDED);
         let unless_pending = |decided: bool, outcome| {

@@ -1,0 +1,65 @@
+//! Errors and warnings, as Python has them.
+
+use pyo3::create_exception;
+use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PyOSError, PyUserWarning, PyValueError};
+use pyo3::prelude::*;
+use tcphs_command::embedded::Error;
+
+create_exception!(
+    tcphs,
+    CaptureError,
+    PyException,
+    "A file is no capture, or cannot be read as one. `filename` is its name."
+);
+create_exception!(
+    tcphs,
+    CaptureWarning,
+    PyUserWarning,
+    "A part of a capture could not be used; the answer is that of the rest."
+);
+
+/// The exception for an error.
+pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
+    match error {
+        Error::Unreadable { file: Some(file), os_error: Some(number), .. } => {
+            let text = std::io::Error::from_raw_os_error(*number).to_string();
+            // Without the number, which Python puts in front.
+            let text = text.split(" (os error").next().unwrap_or_default().to_owned();
+            PyOSError::new_err((*number, text, file.clone()))
+        }
+        Error::Unreadable { file, text, .. } => {
+            let error = CaptureError::new_err(text.clone());
+            match error.value(py).setattr("filename", file.clone()) {
+                Ok(()) => error,
+                Err(error) => error,
+            }
+        }
+        Error::Interrupted => PyKeyboardInterrupt::new_err(()),
+        error => PyValueError::new_err(in_python(&error.to_string())),
+    }
+}
+
+/// Passes warnings on to Python's.
+pub fn warn(py: Python<'_>, warnings: &[String]) -> PyResult<()> {
+    let category = py.get_type::<CaptureWarning>();
+    warnings.iter().try_for_each(|warning| {
+        py.import("warnings")?.call_method1("warn", (in_python(warning), &category, 3))?;
+        Ok(())
+    })
+}
+
+/// A text of the command in which options are arguments: `conn=` in place of `--conn`.
+fn in_python(text: &str) -> String {
+    let mut words = text.split("--");
+    let mut written = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let end = word.find(|letter: char| !letter.is_ascii_lowercase()).unwrap_or(word.len());
+        let (option, rest) = word.split_at(end);
+        match option {
+            "" => written.push_str("--"),
+            _ => written.push_str(&format!("{option}=")),
+        }
+        written.push_str(rest);
+    }
+    written
+}

@@ -1,0 +1,157 @@
+//! Connections of a live source: frames one after the other.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use dissector_core::capture::{Decoder, Frame, LinkType, Packet};
+use dissector_core::connection::{Annotation, Connection};
+use dissector_core::{ConnectionTable, DEFAULT_LIMIT};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use tcphs_command::embedded::{ConnectionBatches, connection_batches};
+
+use crate::values::rows_of;
+
+/// A table of connections, and a decoder of frames.
+#[pyclass(frozen)]
+pub struct Table(Mutex<Engine>);
+
+struct Engine {
+    table: ConnectionTable,
+    decoder: Decoder,
+    /// Times told without a frame.
+    told: u64,
+}
+
+/// What a segment was.
+#[pyclass(frozen, get_all)]
+pub struct Seen {
+    conn: u32,
+    stage: &'static str,
+    copy: &'static str,
+    sender: &'static str,
+    flags: String,
+    final_ack: bool,
+    client_state: &'static str,
+    server_state: &'static str,
+    client_state_proven: bool,
+    server_state_proven: bool,
+    retry: u8,
+    rst_reason: Option<&'static str>,
+    anomalies: Vec<&'static str>,
+}
+
+#[pymethods]
+impl Table {
+    #[new]
+    #[pyo3(signature = (limit = DEFAULT_LIMIT))]
+    fn new(limit: usize) -> Self {
+        let table = ConnectionTable::with_limit(limit);
+        Self(Mutex::new(Engine { table, decoder: Decoder::new(LinkType::NULL), told: 0 }))
+    }
+
+    /// Takes in a frame, and says what each of its segments was.
+    fn observe(
+        &self,
+        frame: &[u8],
+        link_type: &str,
+        time_ns: i64,
+        wire_octets: Option<u32>,
+    ) -> PyResult<Vec<Seen>> {
+        let link_type: LinkType = link_type
+            .parse()
+            .map_err(|error| PyValueError::new_err(format!("link_type: {error}")))?;
+        let Engine { table, decoder, .. } = &mut *self.lock();
+        // The time of a frame without TCP counts, too.
+        table.tell_time(decoder.frames() + 1, time_ns);
+        let frame = Frame::new(frame, time_ns).with_link_type(link_type);
+        let frame = match wire_octets {
+            Some(octets) => frame.with_wire_octets(octets),
+            None => frame,
+        };
+        let packets = decoder.decode(frame);
+        let seen = packets.filter_map(|packet| match packet {
+            Packet::Segment(segment) => Some(table.observe(&segment)),
+            Packet::IcmpError(error) => table.observe_icmp(&error),
+            _ => None,
+        });
+        Ok(seen.map(|annotation| Seen::of(&annotation)).collect())
+    }
+
+    /// Turns the clock on while no frame comes.
+    fn tell_time(&self, time_ns: i64) {
+        let Engine { table, told, .. } = &mut *self.lock();
+        // Numbers that no frame has: each call confirms the one before.
+        table.tell_time(u64::MAX - *told, time_ns);
+        *told += 1;
+        if table.now_ns() >= time_ns {
+            table.advance(table.now_ns());
+        }
+    }
+
+    /// Takes out the connections that have left the table, as rows.
+    fn take_closed<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let mut engine = self.lock();
+        let closed = engine.table.take_closed();
+        rows(py, &engine.table, closed.iter())
+    }
+
+    /// The connections that are in the table, as rows.
+    fn open<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let engine = self.lock();
+        rows(py, &engine.table, engine.table.connections())
+    }
+
+    fn __len__(&self) -> usize {
+        self.lock().table.len()
+    }
+}
+
+impl Table {
+    fn lock(&self) -> MutexGuard<'_, Engine> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn rows<'py, 'c>(
+    py: Python<'py>,
+    table: &ConnectionTable,
+    connections: impl Iterator<Item = &'c Connection>,
+) -> PyResult<Bound<'py, PyList>> {
+    let all = PyList::empty(py);
+    let mut batches = connection_batches();
+    for connection in connections {
+        if batches.add("", connection, &table.verdict(connection)) {
+            append(py, &mut batches, &all)?;
+        }
+    }
+    append(py, &mut batches, &all)?;
+    Ok(all)
+}
+
+fn append(py: Python<'_>, batches: &mut ConnectionBatches, to: &Bound<'_, PyList>) -> PyResult<()> {
+    match batches.take() {
+        Some(batch) => rows_of(py, &batch)?.iter().try_for_each(|row| to.append(row)),
+        None => Ok(()),
+    }
+}
+
+impl Seen {
+    fn of(seen: &Annotation) -> Self {
+        Self {
+            conn: seen.connection,
+            stage: seen.stage.label(),
+            copy: seen.copy.label(),
+            sender: seen.sender.label(),
+            flags: seen.flags.to_string(),
+            final_ack: seen.final_ack,
+            client_state: seen.client.after().label(),
+            server_state: seen.server.after().label(),
+            client_state_proven: seen.client.proven(),
+            server_state_proven: seen.server.proven(),
+            retry: seen.retry,
+            rst_reason: seen.rst_reason.map(|reason| reason.label()),
+            anomalies: seen.findings.anomalies().iter().map(|finding| finding.label()).collect(),
+        }
+    }
+}

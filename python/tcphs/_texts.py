@@ -1,0 +1,164 @@
+"""Ladders and explanations, which a notebook shows by itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+
+from . import _native
+from ._arguments import Capture, Captures, Numbers, Progress, Text, Time, request
+
+
+class Ladder:
+    """The diagram of a connection: who sent what when, and the states it led to.
+
+    A notebook shows the picture; ``print`` shows the text.
+    """
+
+    def __init__(self, request: _native.Request, max: int) -> None:
+        self._request = request
+        self._max = max
+        # What cannot be read is said now.
+        self._drawn = {"text": _native.ladder(request, "text", max)}
+
+    def text(self) -> str:
+        """For a terminal, as ``tcphs ladder`` draws it."""
+        return self._drawn["text"]
+
+    def svg(self) -> str:
+        """A picture."""
+        return self._draw("svg")
+
+    def mermaid(self) -> str:
+        """A sequence diagram for Markdown."""
+        return self._draw("mermaid")
+
+    def _draw(self, format: str) -> str:
+        if format not in self._drawn:
+            self._drawn[format] = _native.ladder(self._request, format, 1)
+        return self._drawn[format]
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return self.text().split("\n", 1)[0]
+
+
+class Explanation:
+    """What happened to a connection, what it means, and what to check next.
+
+    A notebook shows it; ``print`` shows the text.
+    """
+
+    def __init__(self, request: _native.Request, max: int) -> None:
+        self._request = request
+        self._max = max
+        self._written = {"text": _native.explain(request, "text", max)}
+
+    def text(self) -> str:
+        """For a terminal, 80 columns wide, as ``tcphs explain`` writes it."""
+        return self._written["text"]
+
+    def markdown(self) -> str:
+        """For a ticket, with the ladder as a Mermaid diagram."""
+        return self._write("markdown")
+
+    def to_dicts(self) -> List[Dict[str, Any]]:
+        """For programs: a dictionary a connection, as ``--format json`` has it."""
+        explanations: List[Dict[str, Any]] = json.loads(self._write("json"))
+        return explanations
+
+    def _write(self, format: str) -> str:
+        if format not in self._written:
+            self._written[format] = _native.explain(self._request, format, self._max)
+        return self._written[format]
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return self.text().split("\n", 1)[0]
+
+
+def ladder(
+    *captures: Capture,
+    conn: Numbers = (),
+    at: Optional[Mapping[str, Captures]] = None,
+    failed: bool = False,
+    outcome: Text = (),
+    host: Text = (),
+    port: Union[int, Sequence[int]] = (),
+    since: Optional[Time] = None,
+    until: Optional[Time] = None,
+    max: int = 1,
+    progress: Optional[Progress] = None,
+) -> Ladder:
+    """Draws the first connection that is asked for, or up to ``max`` of them as text.
+
+    With ``at``, names of points with a capture of each, it shows what happened between the points.
+
+    >>> import tcphs
+    >>> print(tcphs.ladder("samples/no-reply.pcapng", conn=0).text().splitlines()[-1])
+    no_reply: Nothing acceptable came back.
+    """
+    return Ladder(
+        _asked(captures, conn, at, failed, outcome, host, port, since, until, progress), max
+    )
+
+
+def explain(
+    *captures: Capture,
+    conn: Numbers = (),
+    at: Optional[Mapping[str, Captures]] = None,
+    failed: bool = False,
+    outcome: Text = (),
+    host: Text = (),
+    port: Union[int, Sequence[int]] = (),
+    since: Optional[Time] = None,
+    until: Optional[Time] = None,
+    max: int = 1,
+    progress: Optional[Progress] = None,
+) -> Explanation:
+    """Explains the first connection that is asked for, or up to ``max`` of them.
+
+    >>> import tcphs
+    >>> tcphs.explain("samples/no-reply.pcapng", conn=0).to_dicts()[0]["outcome"]
+    'no_reply'
+    """
+    return Explanation(
+        _asked(captures, conn, at, failed, outcome, host, port, since, until, progress), max
+    )
+
+
+def _asked(
+    captures: Sequence[Capture],
+    conn: Numbers,
+    at: Optional[Mapping[str, Captures]],
+    failed: bool,
+    outcome: Text,
+    host: Text,
+    port: Union[int, Sequence[int]],
+    since: Optional[Time],
+    until: Optional[Time],
+    progress: Optional[Progress],
+) -> _native.Request:
+    return request(
+        "text",
+        captures,
+        at=at,
+        failed=failed,
+        outcome=outcome,
+        host=host,
+        port=port,
+        conn=conn,
+        since=since,
+        until=until,
+        progress=progress,
+    )

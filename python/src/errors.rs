@@ -43,8 +43,8 @@ pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
 pub fn warn(py: Python<'_>, warnings: &[String]) -> PyResult<()> {
     let category = py.get_type::<CaptureWarning>();
     warnings.iter().try_for_each(|warning| {
-        py.import("warnings")?.call_method1("warn", (in_python(warning), &category, 3))?;
-        Ok(())
+        let warn = py.import("tcphs._warnings")?.getattr("warn")?;
+        warn.call1((in_python(warning), &category)).map(drop)
     })
 }
 
@@ -53,13 +53,21 @@ fn in_python(text: &str) -> String {
     let mut words = text.split("--");
     let mut written = words.next().unwrap_or_default().to_owned();
     for word in words {
-        let end = word.find(|letter: char| !letter.is_ascii_lowercase()).unwrap_or(word.len());
+        let is_of_option = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+        let end = word.find(|letter| !is_of_option(letter)).unwrap_or(word.len());
         let (option, rest) = word.split_at(end);
         match option {
             "" => written.push_str("--"),
-            _ => written.push_str(&format!("{option}=")),
+            // The points are arguments themselves.
+            "at" => written.push_str(rest.trim_start()),
+            "failed" | "by-interface" => {
+                written.push_str(&format!("{}=True", option.replace('-', "_")));
+            }
+            _ => written.push_str(&format!("{}=", option.replace('-', "_"))),
         }
-        written.push_str(rest);
+        if option != "at" {
+            written.push_str(rest);
+        }
     }
     written
 }

@@ -194,7 +194,8 @@ impl Segments {
             let row = Row::of(&packet);
             self.order_ns = self.order_ns.max(time_ns);
             self.number += 1;
-            if row.frame > 1 {
+            // A packet whose turn comes late, after one with a wrong time, tells nothing of its own time.
+            if row.frame > 1 && capture.now_ns() >= self.order_ns {
                 self.spans.add(capture.now_ns());
             }
             let place = Place {

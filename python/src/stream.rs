@@ -80,7 +80,9 @@ impl<T: Send + 'static> Stream<T> {
                     return Ok(Some(result));
                 }
                 Ok(Message::End(ended)) => {
-                    self.tell(py)?;
+                    if ended.is_ok() {
+                        self.tell_all(py)?;
+                    }
                     warn(py, &self.program.take_warnings())?;
                     return ended.map(|()| None).map_err(|error| exception(py, &error));
                 }
@@ -104,6 +106,15 @@ impl<T: Send + 'static> Stream<T> {
             progress.call1(py, (read, (total != UNKNOWN).then_some(total)))?;
         }
         Ok(())
+    }
+
+    /// Tells the caller that all is read.
+    fn tell_all(&mut self, py: Python<'_>) -> PyResult<()> {
+        let total = self.octets[1].load(Ordering::Relaxed);
+        if total != UNKNOWN {
+            self.octets[0].store(total, Ordering::Relaxed);
+        }
+        self.tell(py)
     }
 
     fn end(&mut self) {

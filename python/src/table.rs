@@ -42,6 +42,18 @@ pub struct Seen {
 }
 
 #[pymethods]
+impl Seen {
+    fn __repr__(&self) -> String {
+        let Self { conn, stage, flags, client_state, server_state, .. } = self;
+        let mark = |proven: bool| if proven { "" } else { "?" };
+        let (client, server) = (mark(self.client_state_proven), mark(self.server_state_proven));
+        format!(
+            "<tcphs.Seen {stage} [{flags}] of connection {conn}: {client_state}{client} / {server_state}{server}>"
+        )
+    }
+}
+
+#[pymethods]
 impl Table {
     #[new]
     #[pyo3(signature = (limit = DEFAULT_LIMIT))]

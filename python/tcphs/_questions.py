@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from typing import Optional, Sequence, Union
+from typing import Optional
 
-from ._arguments import Capture, Captures, Numbers, Progress, Text, Time, request
+from ._arguments import Addresses, Capture, Captures, Numbers, Progress, Text, Time, request
 from ._kinds import Connection, Joined, Packet, Server
 from ._rows import Rows
 
@@ -14,8 +14,8 @@ def connections(
     *captures: Capture,
     failed: bool = False,
     outcome: Text = (),
-    host: Text = (),
-    port: Union[int, Sequence[int]] = (),
+    host: Addresses = (),
+    port: Numbers = (),
     conn: Numbers = (),
     since: Optional[Time] = None,
     until: Optional[Time] = None,
@@ -58,8 +58,8 @@ def packets(
     handshake: bool = False,
     failed: bool = False,
     outcome: Text = (),
-    host: Text = (),
-    port: Union[int, Sequence[int]] = (),
+    host: Addresses = (),
+    port: Numbers = (),
     conn: Numbers = (),
     since: Optional[Time] = None,
     until: Optional[Time] = None,
@@ -97,8 +97,8 @@ def servers(
     every: Optional[datetime.timedelta] = None,
     failed: bool = False,
     outcome: Text = (),
-    host: Text = (),
-    port: Union[int, Sequence[int]] = (),
+    host: Addresses = (),
+    port: Numbers = (),
     conn: Numbers = (),
     since: Optional[Time] = None,
     until: Optional[Time] = None,
@@ -140,8 +140,8 @@ def compare(
     path: Text = (),
     failed: bool = False,
     outcome: Text = (),
-    host: Text = (),
-    port: Union[int, Sequence[int]] = (),
+    host: Addresses = (),
+    port: Numbers = (),
     conn: Numbers = (),
     since: Optional[Time] = None,
     until: Optional[Time] = None,
@@ -160,6 +160,9 @@ def compare(
     >>> [(row.conn, row.path, row.lost_to_server) for row in rows][1]
     (1, 'syn_lost', 3)
     """
+    for name, point in points.items():
+        if isinstance(point, (bool, int, float)) or point is None:
+            raise TypeError(f"compare() has no argument {name!r}, and that is no capture of a point")
     asked = request(
         "compare",
         captures,

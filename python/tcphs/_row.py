@@ -31,6 +31,9 @@ class RowObject:
         span = datetime.timedelta(microseconds=value // 1000)
         return _EPOCH + span if name in _INSTANTS else span
 
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
     def to_dict(self) -> Dict[str, Any]:
         """The columns with their values."""
         return dict(self._values)

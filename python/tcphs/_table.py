@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import List, Optional, Union
 
 from . import _native
 from ._kinds import Connection
@@ -36,7 +36,7 @@ class Table:
         frame: bytes,
         *,
         time_ns: int,
-        link_type: str = "ethernet",
+        link_type: Union[str, int] = "ethernet",
         wire_octets: Optional[int] = None,
     ) -> List[_native.Seen]:
         """Takes in a frame that was captured ``time_ns`` nanoseconds after 1970 UTC.
@@ -45,7 +45,7 @@ class Table:
         name or number of the registry of pcap (https://www.tcpdump.org/linktypes.html); ``wire_octets``
         is the length that was sent, if the frame was cut.
         """
-        return self._table.observe(frame, link_type, time_ns, wire_octets)
+        return self._table.observe(frame, str(link_type), time_ns, wire_octets)
 
     def tell_time(self, time_ns: int) -> None:
         """Turns the clock on while no frame comes, so that connections are judged and closed."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from . import _native
-from ._arguments import Capture, Captures, Numbers, Progress, Text, Time, request
+from ._arguments import Addresses, Capture, Captures, Numbers, Progress, Text, Time, request
 
 
 class Ladder:
@@ -42,10 +42,10 @@ class Ladder:
         return self.svg()
 
     def __str__(self) -> str:
-        return self.text()
+        return self.text().rstrip("\n")
 
     def __repr__(self) -> str:
-        return self.text().split("\n", 1)[0]
+        return f"<tcphs.Ladder of {_title(self.text())}>"
 
 
 class Explanation:
@@ -81,10 +81,17 @@ class Explanation:
         return self.markdown()
 
     def __str__(self) -> str:
-        return self.text()
+        return self.text().rstrip("\n")
 
     def __repr__(self) -> str:
-        return self.text().split("\n", 1)[0]
+        return f"<tcphs.Explanation of {_title(self.text())}>"
+
+
+def _title(text: str) -> str:
+    """The first paragraph in one line."""
+    lines = text.split("\n\n", 1)[0].splitlines()
+    underlined = [line for line in lines if set(line) != {"="}]
+    return " ".join(line.strip() for line in underlined) if len(underlined) < 4 else lines[0]
 
 
 def ladder(
@@ -93,8 +100,8 @@ def ladder(
     at: Optional[Mapping[str, Captures]] = None,
     failed: bool = False,
     outcome: Text = (),
-    host: Text = (),
-    port: Union[int, Sequence[int]] = (),
+    host: Addresses = (),
+    port: Numbers = (),
     since: Optional[Time] = None,
     until: Optional[Time] = None,
     max: int = 1,
@@ -108,6 +115,7 @@ def ladder(
     >>> print(tcphs.ladder("samples/no-reply.pcapng", conn=0).text().splitlines()[-1])
     no_reply: Nothing acceptable came back.
     """
+    _check(max)
     return Ladder(
         _asked(captures, conn, at, failed, outcome, host, port, since, until, progress), max
     )
@@ -119,8 +127,8 @@ def explain(
     at: Optional[Mapping[str, Captures]] = None,
     failed: bool = False,
     outcome: Text = (),
-    host: Text = (),
-    port: Union[int, Sequence[int]] = (),
+    host: Addresses = (),
+    port: Numbers = (),
     since: Optional[Time] = None,
     until: Optional[Time] = None,
     max: int = 1,
@@ -132,9 +140,15 @@ def explain(
     >>> tcphs.explain("samples/no-reply.pcapng", conn=0).to_dicts()[0]["outcome"]
     'no_reply'
     """
+    _check(max)
     return Explanation(
         _asked(captures, conn, at, failed, outcome, host, port, since, until, progress), max
     )
+
+
+def _check(max: int) -> None:
+    if max < 1:
+        raise ValueError("max: at least 1")
 
 
 def _asked(
@@ -143,8 +157,8 @@ def _asked(
     at: Optional[Mapping[str, Captures]],
     failed: bool,
     outcome: Text,
-    host: Text,
-    port: Union[int, Sequence[int]],
+    host: Addresses,
+    port: Numbers,
     since: Optional[Time],
     until: Optional[Time],
     progress: Optional[Progress],

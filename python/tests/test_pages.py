@@ -1,4 +1,4 @@
-"""The page for Python users: its code runs, and gives the outputs that stand there."""
+"""The pages for Python users: their code runs, and gives the outputs that stand there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import duckdb
 import polars
 import pytest
 
-from conftest import ROOT, command, run
+from common import ROOT, command, run
 
 PAGE = ROOT / "docs" / "PYTHON.md"
 QUESTIONS = "Parquet: the same questions in SQL"
@@ -32,12 +32,12 @@ class Block(NamedTuple):
     output: Optional[str]
 
 
-def blocks() -> List[Block]:
-    """The blocks of the page that a reader may run."""
+def blocks(page: pathlib.Path = PAGE) -> List[Block]:
+    """The blocks of a page."""
     found: List[Block] = []
     heading, language, begun = "", None, 0
     text: List[str] = []
-    for number, line in enumerate(PAGE.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
         if not line.startswith("```"):
             if language is not None:
                 text.append(line + "\n")
@@ -94,7 +94,11 @@ class Reader:
             print(subprocess.check_output(words, env=self.environment, encoding="utf-8"))
         printed = capsys.readouterr().out
         if block.output is not None:
-            assert trimmed(printed) == trimmed(block.output), f"line {block.line}"
+            shown, real = trimmed(block.output), trimmed(printed)
+            if shown.endswith("\n…"):
+                shown = shown[: -len("…")]
+                real = real[: len(shown)]
+            assert real == shown, f"line {block.line}"
 
     def _python(self, block: Block) -> None:
         if ">>>" in block.text:
@@ -114,9 +118,10 @@ class Reader:
 
     def _sql(self, block: Block) -> None:
         answer = duckdb.sql(block.text)
+        assert answer is not None
         self.answers[block.heading, "sql"] = answer.pl()
         if block.output is not None:
-            duckdb.sql(block.text).show(max_width=80)
+            answer.show(max_width=80)
 
 
 @pytest.fixture
@@ -145,6 +150,12 @@ def test_the_page_in_order(reader: Reader, capsys: Any) -> None:
     assert len(rows) == 5
     # The recorded captures have no scan.
     assert [heading for heading, count in rows.items() if not count] == ["Who scans?"]
+
+
+def test_the_readme(reader: Reader, capsys: Any) -> None:
+    ran = [block for block in blocks(ROOT / "python" / "README.md") if is_run(block)]
+    assert len(ran) == 1 and ran[0].output is not None
+    reader.run(ran[0], capsys)
 
 
 def test_a_scan_is_found(reader: Reader, capsys: Any) -> None:

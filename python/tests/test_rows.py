@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 import tcphs
-from conftest import corpus, run, samples
+from common import corpus, run, samples
 
 KINDS = {
     "connections": (tcphs.connections, {}, []),

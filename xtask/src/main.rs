@@ -8,6 +8,7 @@ mod cost;
 mod dist;
 mod fuzz;
 mod install;
+mod python;
 mod samples;
 mod soak;
 mod table;
@@ -87,6 +88,10 @@ fn dispatch(command: &str, arguments: Vec<OsString>) -> Result<()> {
             let prefix = prefix.unwrap_or_else(|| "/usr/local".into());
             c_library::install(&prefix)?;
             println!("{}", prefix.join("lib/pkgconfig/tcphs.pc").display());
+        }
+        "python" => {
+            let captures = parse(&[], &[], usize::MAX)?.others;
+            python::show(&captures.into_iter().map(PathBuf::from).collect::<Vec<_>>())?;
         }
         "cost" => {
             let given = parse(&DESIGNS.map(|design| design.option), &["limit"], 1)?;
@@ -184,12 +189,14 @@ fn become_program(command: &mut Command) -> Result<()> {
 
 /// `test`: takes `--full`, `--packages` and `--wireshark X.Y` out of the arguments; the rest is cargo's.
 fn test(arguments: Vec<OsString>) -> Result<()> {
-    let (mut full, mut packages, mut versions, mut rest) = (false, false, Vec::new(), Vec::new());
+    let (mut full, mut packages, mut python) = (false, false, false);
+    let (mut versions, mut rest) = (Vec::new(), Vec::new());
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
             Some("--full") => full = true,
             Some("--packages") => packages = true,
+            Some("--python") => python = true,
             Some("--wireshark") => {
                 versions.push(arguments::series(&arguments.next().unwrap_or_default())?);
             }
@@ -200,6 +207,7 @@ fn test(arguments: Vec<OsString>) -> Result<()> {
     }
     match &versions[..] {
         [] if packages => checks::test_handed_out(),
+        [] if python => checks::test_python_wheel(),
         [] => checks::test(full, &rest),
         versions => checks::test_versions(full, versions, &rest),
     }

@@ -27,7 +27,12 @@ impl Progress {
     pub fn new(total: Option<u64>, wanted: bool) -> Self {
         let program = surroundings::program();
         let wanted = match &program {
-            Some(program) => program.progress().is_some(),
+            Some(program) => {
+                if let Some(progress) = program.progress() {
+                    progress(0, total);
+                }
+                program.progress().is_some()
+            }
             None => wanted && stderr().is_terminal(),
         };
         Self { started: Instant::now(), total, bar: None, wanted, program }

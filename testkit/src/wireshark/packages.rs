@@ -34,6 +34,8 @@ enum Present {
     Module(&'static str),
     /// libclang and its headers are there.
     Libclang,
+    /// Python can make virtual environments.
+    PythonVenv,
 }
 
 impl Need {
@@ -48,6 +50,9 @@ impl Need {
             Present::Module("wireshark") if env::var_os("WIRESHARK_INCLUDE_DIR").is_some() => true,
             Present::Module(name) => succeeds(Command::new("pkg-config").args(["--exists", name])),
             Present::Libclang => libclang(),
+            Present::PythonVenv => {
+                succeeds(Command::new("python3").args(["-c", "import ensurepip"]))
+            }
         }
     }
 }
@@ -107,6 +112,19 @@ pub const TCPDUMP: Need = Need::program("tcpdump", "tcpdump", "tcpdump");
 
 /// The page of `tcphs report` is opened in it.
 pub const CHROMIUM: Need = Need::program("chromium", "chromium", "chromium");
+
+/// The Python package is installed into a virtual environment.
+pub const PYTHON: [Need; 2] = [
+    Need::program("python3", "Python 3", "python3"),
+    Need {
+        package: "python3-venv",
+        what: "the virtual environments of Python",
+        present: Present::PythonVenv,
+    },
+];
+
+/// Spark runs in it.
+pub const JAVA: Need = Need::program("openjdk-17-jre-headless", "Java 17", "java");
 
 /// Counts instructions.
 pub const VALGRIND: Need = Need::program("valgrind", "valgrind", "valgrind");

@@ -29,6 +29,7 @@ use self::programs::Program;
 use self::skipped::Skipped;
 use crate::bench;
 use crate::cost::{self, DESIGNS};
+use crate::python;
 
 /// The plugin may make tshark's plain listing this many times as expensive.
 const COST_LIMIT: f64 = 1.08;
@@ -94,6 +95,8 @@ fn everything(full: bool, tests: &mut Tests) -> Result<()> {
         Program::new("examples in the documentation: cargo test --workspace --doc", examples),
     ];
     all.splice(0..0, built);
+    step("Python package", "cargo build --package tcphs-python", python::build)?;
+    all.push(Program::alone("python/tests", python::tests()?));
     step("tests", ALL_TESTS, || tests.side_by_side(all, &[], None))?;
     if full {
         let slow = format!("{ALL_TESTS} -- --ignored");
@@ -101,6 +104,7 @@ fn everything(full: bool, tests: &mut Tests) -> Result<()> {
         let (of_handed_out, others) = built.into_iter().partition(is_of_handed_out);
         step("slow tests", &slow, || tests.side_by_side(others, &["--ignored"], None))?;
         handed_out(tests, of_handed_out)?;
+        python_wheel(tests)?;
         let again = format!("cargo xtask cost --limit {COST_LIMIT}");
         step("cost", &again, || {
             let limit = Some(COST_LIMIT);
@@ -131,6 +135,20 @@ fn handed_out(tests: &mut Tests, programs: Vec<Program>) -> Result<()> {
     step("tests of what is handed out", "cargo xtask test --packages", || {
         tests.side_by_side(programs, &["--ignored"], None)
     })
+}
+
+/// The Python package as it is handed out, on all captures, on Spark and on Sail.
+pub fn test_python_wheel() -> Result<()> {
+    let mut tests = Tests::begin()?;
+    let done = build_command().and_then(|()| python_wheel(&mut tests));
+    tests.end(done)
+}
+
+fn python_wheel(tests: &mut Tests) -> Result<()> {
+    let again = "cargo xtask test --python";
+    let programs = step("Python wheel", again, python::wheel_tests)?;
+    let programs = programs.into_iter().map(|(name, command)| Program::alone(name, command));
+    step("tests of the Python wheel", again, || tests.side_by_side(programs.collect(), &[], None))
 }
 
 fn is_of_handed_out(program: &Program) -> bool {

@@ -34,6 +34,11 @@ impl Program {
         Self { name: name.into(), command, alone: false }
     }
 
+    /// One beside which nothing may run.
+    pub fn alone(name: &str, command: Command) -> Self {
+        Self { alone: true, ..Self::new(name, command) }
+    }
+
     /// The test program that a line of cargo's JSON is about; `None` for every other line.
     fn in_line(line: &str) -> Option<Self> {
         let (target, profile) = line.split_once("\"profile\":")?;

@@ -173,6 +173,7 @@ def on_spark(options: argparse.Namespace) -> dict[str, float]:
     measured("plan", plan)
     measured("read", lambda _: segments.count())
     measured("whole", whole)
+    spark.sparkContext.setJobDescription("the rows, counted")
     found["connections"] = spark.read.parquet(os.path.join(options.scratch, f"rows-{options.one}-0")).count()
     found.update(watch.peaks())
     spark.stop()
@@ -303,11 +304,16 @@ def report(options: argparse.Namespace, alone: dict[str, float], clusters: dict[
     row("before the job: tcphs.spark.connections(): s", None, lambda it: it["plan_wall_s"])
     row("segment rows", None, lambda it: it["read_value"], ".0f")
     row("connections", None, lambda it: it["connections"], ".0f")
-    row(
-        "thousand rows a second and core: stage 1 alone", None, lambda it: rows / cores(clusters, it) / it["read_wall_s"] / 1e3, ".0f"
-    )
-    row("thousand rows a second and core: whole", None, lambda it: rows / cores(clusters, it) / it["whole_wall_s"] / 1e3, ".0f")
-    row("thousand rows a second of CPU: whole", rows / alone["cpu_s"] / 1e3, lambda it: rows / cpu_s(it, "whole") / 1e3, ".0f")
+
+    def rate(name: str):
+        return lambda it: rows / cores(clusters, it) / it[f"{name}_wall_s"] / 1e3
+
+    row("thousand rows a second and core: stage 1, counted", None, rate("read"), ".0f")
+    row("thousand rows a second and core: stage 1, shuffled", None, rate("first"), ".0f")
+    row("thousand rows a second and core: stage 2", None, rate("second"), ".0f")
+    row("thousand rows a second and core: whole", None, rate("whole"), ".0f")
+    of_cpu = rows / alone["cpu_s"] / 1e3
+    row("thousand rows a second of CPU: whole", of_cpu, lambda it: rows / cpu_s(it, "whole") / 1e3, ".0f")
     row("octets shuffled a row", None, lambda it: it["first_octets"] / it["first_rows"], ".1f")
     row("spilled to disk, MiB", None, lambda it: (it["first_spilled"] + it["second_spilled"]) / MIB, ".0f")
     row("peak of one Python worker (the command), MiB", alone["peak_mib"], lambda it: it["python_peak_mib"], ".0f")

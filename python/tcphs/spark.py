@@ -13,6 +13,7 @@ this package: docs/SPARK.md says how to ship it, what it costs and what to expec
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import math
@@ -85,7 +86,7 @@ class TcphsDataSource(DataSource):
     """Reads captures: a partition a file, a row a segment.
 
     ``load`` takes files, folders (all files in them and below) and patterns, or addresses that ``fsspec``
-    knows (``s3://…``); small files share a partition. The option ``unreadable`` says what to do about a file that the system cannot read:
+    knows (``s3://…``); small files share a partition. The option ``paths`` is a list of them in JSON. The option ``unreadable`` says what to do about a file that the system cannot read:
     ``fail`` (the default), or ``skip``, which leaves a row with a note. A file that is no capture, or is
     damaged, never fails the job: its row says so in ``note``.
     """
@@ -116,7 +117,10 @@ class _Reader(DataSourceReader):
         if "path" in options:
             self.paths.append(options["path"])
         if not self.paths:
-            raise ValueError('name the captures, as in .load("/captures/*.pcap")')
+            raise ValueError(
+                'name the captures, as in .load("/captures/*.pcap"); Sail hands over one name alone: '
+                "several are the option paths, a list in JSON"
+            )
         self.unreadable = options.get("unreadable", "fail")
         if self.unreadable not in ("fail", "skip"):
             raise ValueError("the option unreadable is fail or skip")
@@ -144,12 +148,12 @@ class _Reader(DataSourceReader):
 
     def _read(self, path: str, index: int) -> Iterator[pyarrow.RecordBatch]:
         try:
-            source: Any = _open(path) if _is_remote(path) else _local(path)
-            reader = SegmentReader(source, path, index)
-            yield from pyarrow.RecordBatchReader.from_stream(reader)
+            with _source(path) as source:
+                reader = SegmentReader(source, path, index)
+                yield from pyarrow.RecordBatchReader.from_stream(reader)
         except OSError as error:
             if self.unreadable == "fail":
-                raise OSError(f"{path}: {error}") from error
+                raise error if path in str(error) else OSError(f"{path}: {error}")
             yield _note(path, index, str(error))
 
 
@@ -176,10 +180,13 @@ def _local(path: str) -> str:
     return path[len("file://") :] if path.startswith("file://") else path
 
 
-def _open(path: str) -> Any:
+def _source(path: str) -> Any:
+    """What the reader takes: the name of a file, or an open one."""
+    if not _is_remote(path):
+        return contextlib.nullcontext(_local(path))
     import fsspec
 
-    return fsspec.open(path, "rb").open()
+    return fsspec.open(path, "rb")
 
 
 def _files(named: str) -> List[str]:

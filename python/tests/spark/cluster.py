@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Counter, Iterable, List
 
 import tcphs
@@ -28,8 +29,13 @@ def plain(rows: Iterable[Any]) -> Counter[str]:
     return counted
 
 
+def load(reader: Any, paths: List[str]) -> Any:
+    """The segments of these captures. Sail hands over one name alone."""
+    return reader.option("paths", json.dumps(paths)).load() if is_sail() else reader.load(paths)
+
+
 def on_spark(session: Any, paths: List[str], **options: Any) -> Counter[str]:
-    segments = session.read.format("tcphs").load(paths)
+    segments = load(session.read.format("tcphs"), paths)
     return plain(tcphs.spark.connections(segments, **options).collect())
 
 

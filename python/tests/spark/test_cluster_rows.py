@@ -13,7 +13,7 @@ import pytest
 
 import tcphs
 import tcphs.spark
-from cluster import FIRST_NS, alone, captures, on_spark, plain, same
+from cluster import FIRST_NS, alone, captures, load, on_spark, plain, same
 from pieces import cut
 from tcphs._native import SegmentReader, Sessions
 from traffic import connection, packet, write
@@ -102,8 +102,8 @@ def test_a_file_that_the_system_cannot_read(spark: Any, folder: pathlib.Path) ->
     whole = write(folder / "a.pcap", connection(FIRST_NS, 1))
     missing = str(folder / "gone.pcap")
     with pytest.raises(Exception, match="gone.pcap"):
-        spark.read.format("tcphs").load([whole, missing]).count()
-    segments = spark.read.format("tcphs").option("unreadable", "skip").load([whole, missing])
+        load(spark.read.format("tcphs"), [whole, missing]).count()
+    segments = load(spark.read.format("tcphs").option("unreadable", "skip"), [whole, missing])
     notes = {row["file"]: row["note"] for row in tcphs.spark.files(segments).collect()}
     assert notes[whole] is None and "No such file" in notes[missing]
     assert tcphs.spark.connections(segments).count() == 1

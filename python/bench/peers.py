@@ -199,6 +199,8 @@ def with_tshark(capture: str) -> Any:
     texts = dict.fromkeys(("src4", "src6", "dst4", "dst6", "flags"), "str")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tshark:
         packets = pandas.read_csv(tshark.stdout, sep="\t", names=list(fields), dtype=texts)
+    if tshark.returncode:
+        raise SystemExit(f"tshark ended with {tshark.returncode}")
     packets["src"] = packets.pop("src4").fillna(packets.pop("src6"))
     packets["dst"] = packets.pop("dst4").fillna(packets.pop("dst6"))
     packets["time"] = pandas.to_datetime(packets["time"], unit="s", utc=True)

@@ -22,10 +22,7 @@ create_exception!(
 pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
     match error {
         Error::Unreadable { file: Some(file), os_error: Some(number), .. } => {
-            let text = std::io::Error::from_raw_os_error(*number).to_string();
-            // Without the number, which Python puts in front.
-            let text = text.split(" (os error").next().unwrap_or_default().to_owned();
-            PyOSError::new_err((*number, text, file.clone()))
+            of_system(*number, file)
         }
         Error::Unreadable { file, text, .. } => {
             let error = CaptureError::new_err(text.clone());
@@ -37,6 +34,14 @@ pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         error => PyValueError::new_err(in_python(&error.to_string())),
     }
+}
+
+/// The exception for an error of the operating system with this number.
+pub fn of_system(number: i32, file: &str) -> PyErr {
+    let text = std::io::Error::from_raw_os_error(number).to_string();
+    // Without the number, which Python puts in front.
+    let text = text.split(" (os error").next().unwrap_or_default().to_owned();
+    PyOSError::new_err((number, text, file.to_owned()))
 }
 
 /// Passes warnings on to Python's.

@@ -21,6 +21,7 @@ use pyo3::types::PyCapsule;
 use tcphs_command::embedded::{Rows, first_frame_ns};
 
 use crate::clocks::Spans;
+use crate::errors::of_system;
 use crate::request::PythonFile;
 
 /// Rows of a batch: as many as Spark makes of its own.
@@ -95,10 +96,12 @@ impl SegmentReader {
     #[new]
     fn new(source: &Bound<'_, PyAny>, file: String, index: i32) -> PyResult<Self> {
         let reader: Box<dyn Read + Send> = match source.extract::<std::path::PathBuf>() {
-            Ok(path) => Box::new(File::open(&path).map_err(|error| {
-                let text = error.to_string();
-                pyo3::exceptions::PyOSError::new_err((error.raw_os_error(), text, path))
-            })?),
+            Ok(path) => {
+                Box::new(File::open(&path).map_err(|error| match error.raw_os_error() {
+                    Some(number) => of_system(number, &file),
+                    None => error.into(),
+                })?)
+            }
             Err(_) => Box::new(PythonFile(source.clone().unbind())),
         };
         Ok(Self(Mutex::new(Some(Segments::new(reader, file, index)))))

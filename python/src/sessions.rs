@@ -121,11 +121,15 @@ impl Engine {
         }
         self.last = Some(place);
         if rows.kind.value(row) == FILE {
-            self.files.add(rows, row);
-            return Ok(());
+            return self.files.add(rows, row);
         }
         self.files.begin();
         let (order_ns, file, _) = place;
+        if !self.files.names.contains_key(&file) {
+            return Err(PyValueError::new_err(
+                "the rows of files are missing: choose among connections, not among segments",
+            ));
+        }
         let frame = rows.frame.value(row) as u64;
         let clock_ns = self.files.clocks.at(file, frame, order_ns, rows.clock_ns.value(row));
         self.table.turn_clock(clock_ns);
@@ -231,13 +235,21 @@ struct Files {
 
 impl Files {
     /// A partition may get the row of a file several times.
-    fn add(&mut self, rows: &Columns<'_>, row: usize) {
+    fn add(&mut self, rows: &Columns<'_>, row: usize) -> PyResult<()> {
         let value = |column: &Int64Array| (!column.is_null(row)).then(|| column.value(row));
         let index = rows.file_index.value(row);
-        self.names.insert(index, rows.file.value(row).into());
+        let name = rows.file.value(row);
+        if self.names.get(&index).is_some_and(|other| other != name) {
+            return Err(PyValueError::new_err(format!(
+                "the rows are of two readings: file {index} is {} and {name}; load all captures at once",
+                self.names[&index]
+            )));
+        }
+        self.names.insert(index, name.into());
         let spans = Spans::from_octets(rows.header.value(row));
         let times = [value(rows.time_ns), value(rows.clock_ns)];
         self.clocks.add(index, spans, rows.frame.value(row) as u64, times);
+        Ok(())
     }
 
     /// To be called once the rows of all files have come.

@@ -14,6 +14,7 @@ this package: docs/SPARK.md says how to ship it, what it costs and what to expec
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import json
 import math
@@ -289,6 +290,7 @@ def _in_spark(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
     return pyarrow.RecordBatch.from_arrays(columns, schema=_ARROW)
 
 
+@functools.lru_cache(maxsize=32)
 def _one_a_partition(spark: SparkSession, partitions: int) -> List[int]:
     """A number for each partition which comes to that partition."""
     from pyspark.sql import functions as F
@@ -304,6 +306,7 @@ def _one_a_partition(spark: SparkSession, partitions: int) -> List[int]:
     return [found[at] for at in sorted(found)]
 
 
+@functools.lru_cache(maxsize=32)
 def _keeps_order(spark: SparkSession) -> bool:
     """Whether rows come to a function in the order in which they were sorted: not with every engine."""
     numbers = spark.range(0, 64, 1, 2)

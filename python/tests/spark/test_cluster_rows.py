@@ -9,6 +9,7 @@ import zipfile
 from typing import Any, Dict, List
 
 import pyarrow
+import pyarrow.compute
 import pytest
 
 import tcphs
@@ -160,6 +161,12 @@ def test_rows_in_no_order_are_sorted_or_refused(folder: pathlib.Path) -> None:
     random.Random(1).shuffle(places)
     assert followed(table.take(places), False) == rows
     with pytest.raises(ValueError, match="not in order"):
-        followed(ordered.take(list(reversed(range(table.num_rows)))), True)
+        followed(ordered.take([0, 1, *reversed(range(2, table.num_rows))]), True)
+    other = pyarrow.Table.from_batches(batches([write(folder / "c.pcap", packets[:6])]))
+    with pytest.raises(ValueError, match="two readings"):
+        followed(pyarrow.concat_tables([table, other]), False)
+    packets_alone = ordered.filter(pyarrow.compute.not_equal(ordered["kind"], 2))
+    with pytest.raises(ValueError, match="rows of files are missing"):
+        followed(packets_alone, True)
     with pytest.raises(ValueError, match="no column"):
         followed(table.drop_columns(["header"]), True)

@@ -30,7 +30,7 @@ use terminal_size::{Width, terminal_size_of};
 use self::lines::Lines;
 pub use self::writer::{MadeRows, RowFormat, RowWriter, Sink};
 use crate::Failure;
-use crate::surroundings::{self, ProgramOutput};
+use crate::surroundings::{ProgramOutput, program};
 
 /// Octets of rows that are buffered. A file system writes this many at once in two thirds of the time
 /// that it takes for eight writes of an eighth.
@@ -59,7 +59,7 @@ const LEAST_COLUMNS: usize = 40;
 /// The width that the environment asks for. Shells do not export theirs: where it is exported, it is meant,
 /// for pipes and files as well.
 pub fn columns_wished() -> Option<usize> {
-    if surroundings::program().is_some() {
+    if program().is_some() {
         return None;
     }
     let columns = std::env::var("COLUMNS").ok()?.parse().ok()?;
@@ -69,17 +69,15 @@ pub fn columns_wished() -> Option<usize> {
 impl Output {
     /// Creates the file at `path`, or takes standard output.
     pub fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        let (to, terminal, colour): (Box<dyn Write + Send>, _, _) = match path {
-            Some(path) => {
+        let (to, terminal, colour): (Box<dyn Write + Send>, _, _) = match (path, program()) {
+            (Some(path), _) => {
                 let file = File::create(path);
                 let file = file.map_err(|e| Failure::Create(format!("{}: {e}", path.display())))?;
                 let colour = AutoStream::choice(&file);
                 (Box::new(file), false, colour)
             }
-            None if let Some(program) = surroundings::program() => {
-                (Box::new(ProgramOutput(program)), false, ColorChoice::Never)
-            }
-            None => {
+            (None, Some(program)) => (Box::new(ProgramOutput(program)), false, ColorChoice::Never),
+            (None, None) => {
                 let stdout = io::stdout();
                 let (terminal, colour) = (stdout.is_terminal(), AutoStream::choice(&stdout));
                 let to: Box<dyn Write + Send> = match terminal && colour != ColorChoice::Never {

@@ -163,5 +163,6 @@ impl Connection {
         if !self.is_past(now_ns) {
             self.extra_mut().left_ns = NonZero::new(now_ns);
         }
+        self.has_left = true;
     }
 }

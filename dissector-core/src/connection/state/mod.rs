@@ -83,6 +83,8 @@ pub struct Connection {
     pub(crate) attempt: u16,
     pub(crate) handshake: Handshake,
     pub(crate) origin: Origin,
+    /// It is in no table any more.
+    pub(crate) has_left: bool,
 }
 
 impl Connection {
@@ -126,6 +128,7 @@ impl Connection {
             attempt,
             handshake: if to_itself { Handshake::SELF_CONNECT } else { Handshake::empty() },
             origin: Origin::new(basis, reuse),
+            has_left: false,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The times of a connection's steps, stored or implied by others.
 
+use std::num::NonZero;
+
 use crate::clock::LEAP_NS;
 use crate::connection::state::Connection;
 use crate::connection::state::copies::{FirstCopy, FurtherCopies};
@@ -25,11 +27,18 @@ impl Connection {
         clock_ns.saturating_sub(lag_ns)
     }
 
-    /// The clock, or that at which the connection left its table.
+    /// The clock, or that at which the connection left its table: after a long silence, its end.
     #[inline]
     pub(crate) fn until_it_left(&self, clock_ns: i64) -> i64 {
-        let left_ns = self.extra.as_ref().and_then(|extra| extra.left_ns);
-        left_ns.map_or(clock_ns, |left_ns| clock_ns.min(left_ns.get()))
+        if self.has_left { self.left_at() } else { clock_ns }
+    }
+
+    #[cold]
+    fn left_at(&self) -> i64 {
+        let extra = self.extra.as_ref();
+        let lag_ns = extra.filter(|_| self.lags()).map_or(0, |extra| extra.lag_ns);
+        let after_silence = || self.last_ns.saturating_add(LINGER_NS).saturating_add(lag_ns);
+        extra.and_then(|extra| extra.left_ns).map_or_else(after_silence, NonZero::get)
     }
 
     /// Whether the clock was ahead of the last segment.

@@ -1,4 +1,4 @@
-//! What is around a command: a terminal with its signals or, in its place, a program that has it inside.
+//! The surroundings of a command: a terminal with its signals or, in its place, a program that has it inside.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -25,7 +25,7 @@ mod _native {
     #[pymodule_export]
     use crate::request::Request;
     #[pymodule_export]
-    use crate::segments::{SegmentReader, connection_columns, partition_of};
+    use crate::segments::{SegmentReader, connection_columns};
     #[pymodule_export]
     use crate::sessions::Sessions;
     #[pymodule_export]

@@ -55,9 +55,7 @@ impl Reading {
         let stream = lock(&self.stream).take();
         let batches =
             Batches { schema: Arc::clone(&self.schema), stream, failure: self.failure.clone() };
-        let stream = FFI_ArrowArrayStream::new(Box::new(batches));
-        // Dropped, it releases what the consumer has not taken out.
-        PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+        capsule(py, Box::new(batches))
     }
 
     /// The rows of the next batch as dictionaries; `None` at the end.
@@ -72,6 +70,15 @@ impl Reading {
     fn raise_failure(&self) -> PyResult<()> {
         lock(&self.failure).take().map_or(Ok(()), Err)
     }
+}
+
+/// The capsule that hands batches to a consumer.
+pub fn capsule(
+    py: Python<'_>,
+    batches: Box<dyn RecordBatchReader + Send>,
+) -> PyResult<Bound<'_, PyCapsule>> {
+    // Dropped, it releases what the consumer has not taken out.
+    PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(batches), c"arrow_array_stream")
 }
 
 /// The batches, as Arrow's C interface asks for them.

@@ -1,4 +1,4 @@
-//! What is asked, as the Python side hands it over.
+//! The question of a Python program, as the package hands it over.
 
 use std::io::{self, Read};
 use std::num::NonZero;
@@ -42,19 +42,15 @@ impl Request {
         conn: Vec<String>,
         since: Option<String>,
         until: Option<String>,
-        threads: Option<usize>,
+        threads: Option<NonZero<usize>>,
         progress: Option<Py<PyAny>>,
         by_interface: bool,
         handshake: bool,
         sort: Option<String>,
         every_ns: Option<u64>,
         path: Vec<String>,
-    ) -> PyResult<Self> {
+    ) -> Self {
         let choice = Choice { failed, outcome, host, port, conn, since, until };
-        let threads = match threads.map(NonZero::new) {
-            Some(None) => return Err(PyValueError::new_err("threads: at least 1")),
-            threads => threads.flatten(),
-        };
         let question = Question { files, at, by_interface, choice, threads };
         let rows = match kind {
             "packets" => Rows::Packets { handshake },
@@ -63,7 +59,7 @@ impl Request {
             _ => Rows::Connections,
         };
         let has_streams = !streams.is_empty();
-        Ok(Self { question, rows, progress, streams: Mutex::new(streams), has_streams })
+        Self { question, rows, progress, streams: Mutex::new(streams), has_streams }
     }
 
     /// The names of the columns.

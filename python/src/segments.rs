@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_array::builder::{
     BinaryBuilder, Int8Builder, Int16Builder, Int32Builder, Int64Builder, StringBuilder,
 };
-use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use dissector_core::capture::{Capture, CaptureError, Packet};
@@ -22,12 +21,13 @@ use tcphs_command::embedded::{Rows, first_frame_ns};
 
 use crate::clocks::Spans;
 use crate::errors::of_system;
+use crate::reading::capsule;
 use crate::request::PythonFile;
 
 /// Rows of a batch: as many as Spark makes of its own.
 const BATCH_ROWS: usize = 10_000;
 
-/// What a row is.
+/// The kinds of rows.
 pub const SEGMENT: i8 = 0;
 pub const ICMP_ERROR: i8 = 1;
 pub const FILE: i8 = 2;
@@ -78,13 +78,6 @@ fn flow(one: SocketAddr, other: SocketAddr) -> i64 {
     hasher.finish() as i64
 }
 
-/// The same for ends as text.
-#[pyfunction]
-pub fn partition_of(one: &str, other: &str) -> PyResult<i64> {
-    let end = |text: &str| text.parse().map_err(|_| PyValueError::new_err(format!("{text:?}")));
-    Ok(flow(end(one)?, end(other)?))
-}
-
 /// Reads a capture as rows.
 #[pyclass(frozen)]
 pub struct SegmentReader(Mutex<Option<Segments>>);
@@ -117,8 +110,7 @@ impl SegmentReader {
         drop(requested_schema);
         let segments = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let segments = segments.ok_or_else(|| PyValueError::new_err("it can be read once"))?;
-        let stream = FFI_ArrowArrayStream::new(Box::new(segments));
-        PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+        capsule(py, Box::new(segments))
     }
 }
 
@@ -247,7 +239,7 @@ impl Segments {
     }
 }
 
-/// What could not be used of a file, as the command's warnings say it.
+/// The parts of a file that could not be used, as the command's warnings say it.
 fn note(capture: &Capture<Box<dyn Read + Send>>) -> Option<String> {
     let mut notes = Vec::new();
     notes.extend(capture.warning().map(ToString::to_string));

@@ -207,7 +207,7 @@ impl Engine {
     }
 }
 
-/// What names a connection among all: its ends, its attempt and its first time.
+/// The name of a connection among all: its ends, its attempt and its first time.
 fn key(connection: &Connection) -> String {
     let (client, server) = (connection.client(), connection.server());
     let (attempt, first_ns) = (connection.attempt(), connection.first_ns());

@@ -32,7 +32,7 @@ pub struct Stream<T> {
     program: Arc<Program>,
     octets: Arc<[AtomicU64; 2]>,
     progress: Option<Py<PyAny>>,
-    /// What `progress` was last called with.
+    /// The octets that `progress` was last called with.
     told: u64,
 }
 
@@ -125,7 +125,7 @@ impl<T: Send + 'static> Stream<T> {
 
 impl<T> Drop for Stream<T> {
     fn drop(&mut self) {
-        // What nobody waits for need not be read.
+        // A reading stops when nobody waits for its results.
         self.program.stop();
         self.receiver = None;
     }

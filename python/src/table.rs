@@ -23,7 +23,7 @@ struct Engine {
     told: u64,
 }
 
-/// What a segment was.
+/// The part of a segment in its connection.
 #[pyclass(frozen, get_all)]
 pub struct Seen {
     conn: u32,

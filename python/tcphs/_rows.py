@@ -104,7 +104,7 @@ class Rows(Generic[Row]):
         try:
             return consumer(reading)
         except Exception:
-            # What went wrong in here, rather than how the consumer puts it.
+            # Our exception names the file; the consumer's only quotes it.
             reading.raise_failure()
             raise
 

@@ -18,7 +18,7 @@ class Ladder:
     def __init__(self, request: _native.Request, max: int) -> None:
         self._request = request
         self._max = max
-        # What cannot be read is said now.
+        # A capture that cannot be read raises now, not when a notebook shows the ladder.
         self._drawn = {"text": _native.ladder(request, "text", max)}
 
     def text(self) -> str:

@@ -84,11 +84,12 @@ def register(spark: SparkSession) -> None:
 
 
 class TcphsDataSource(DataSource):
-    """Reads captures: a partition a file, a row a segment.
+    """Reads captures: a row a segment. Small files share a partition.
 
     ``load`` takes files, folders (all files in them and below) and patterns, or addresses that ``fsspec``
-    knows (``s3://…``); small files share a partition. The option ``paths`` is a list of them in JSON. The option ``unreadable`` says what to do about a file that the system cannot read:
-    ``fail`` (the default), or ``skip``, which leaves a row with a note. A file that is no capture, or is
+    knows (``s3://…``). The option ``paths`` is a list of them in JSON. The option ``unreadable`` says what
+    to do about a file that the system cannot read: ``fail`` (the default), or ``skip``, which leaves a row
+    with a note. A file that is no capture, or is
     damaged, never fails the job: its row says so in ``note``.
     """
 

@@ -23,7 +23,7 @@ def packet(
     identification = time_ns // 1000 % 65535 + 1
     ip = struct.pack(">BBHHHBBH", 0x45, 0, 40 + data, identification, 0, 64, 6, 0) + b"".join(ends)
     tcp = struct.pack(">HHIIBBHHH", *ports, seq, ack, 0x50, flags, 65000, time_ns % 65536, 0)
-    # Of the data, only the length is captured.
+    # The frame is cut behind the header; the data has its length only.
     return time_ns, bytes(12) + b"\x08\x00" + ip + tcp
 
 

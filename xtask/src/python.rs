@@ -9,7 +9,7 @@ use testkit::command::{cargo, run};
 use testkit::folders::{At, target_folder, workspace_root};
 use testkit::wireshark::packages::{self, JAVA, PYTHON};
 
-/// What runs the package's tests, with the versions.
+/// The files of requirements of the package's tests, with versions.
 const TESTS: &str = "python/tests/requirements.txt";
 const SPARK: &str = "python/tests/spark/requirements.txt";
 const SAIL: &str = "python/tests/spark/requirements-sail.txt";

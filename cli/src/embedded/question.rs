@@ -1,4 +1,4 @@
-//! What is asked: captures, and connections in them.
+//! A question about captures, and connections in them.
 
 use std::num::NonZero;
 use std::path::PathBuf;

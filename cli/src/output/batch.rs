@@ -201,7 +201,7 @@ impl Values {
 #[derive(Default)]
 struct Texts {
     values: StringBuilder,
-    /// Of an address that is being written.
+    /// The octets of the address that is being written.
     octets: Lines,
 }
 

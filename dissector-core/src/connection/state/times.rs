@@ -23,8 +23,13 @@ impl Connection {
         if self.last_ns == 0 && clock_ns > LEAP_NS {
             return 0;
         }
-        let lag_ns = self.extra.as_ref().filter(|_| self.lags()).map_or(0, |extra| extra.lag_ns);
-        clock_ns.saturating_sub(lag_ns)
+        clock_ns.saturating_sub(self.lag_ns())
+    }
+
+    /// How far the clock was ahead of the last segment, in nanoseconds.
+    #[inline(always)]
+    fn lag_ns(&self) -> i64 {
+        self.extra.as_ref().filter(|_| self.lags()).map_or(0, |extra| extra.lag_ns)
     }
 
     /// The clock, or that at which the connection left its table: after a long silence, its end.
@@ -35,10 +40,9 @@ impl Connection {
 
     #[cold]
     fn left_at(&self) -> i64 {
-        let extra = self.extra.as_ref();
-        let lag_ns = extra.filter(|_| self.lags()).map_or(0, |extra| extra.lag_ns);
-        let after_silence = || self.last_ns.saturating_add(LINGER_NS).saturating_add(lag_ns);
-        extra.and_then(|extra| extra.left_ns).map_or_else(after_silence, NonZero::get)
+        let left_ns = self.extra.as_ref().and_then(|extra| extra.left_ns);
+        let after_silence = || self.last_ns.saturating_add(LINGER_NS).saturating_add(self.lag_ns());
+        left_ns.map_or_else(after_silence, NonZero::get)
     }
 
     /// Whether the clock was ahead of the last segment.

@@ -132,7 +132,7 @@ impl<'n> Made<'n> {
         self.matching += 1;
         self.fails |= arguments.fails(joined);
         match format {
-            Some(format) => self.rows.add(format, CompareRow::new(conn, self.names, joined)),
+            Some(format) => self.rows.add(format, &CompareRow::new(conn, self.names, joined)),
             None => self.lines.push(line),
         }
     }

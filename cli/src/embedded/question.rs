@@ -7,7 +7,9 @@ use std::str::FromStr;
 use dissector_core::connection::Outcome;
 
 use super::Error;
-use crate::args::{AtPoint, Numbers, OneOrMore, PointFiles, PointOptions, Select, Source};
+use crate::args::{AtPoint, Numbers, OneOrMore, Select};
+#[cfg(feature = "arrow")]
+use crate::args::{PointFiles, PointOptions, Source};
 
 /// Captures, and the connections in them that are wanted.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +52,7 @@ impl Question {
         Self { files: files.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
+    #[cfg(feature = "arrow")]
     pub(super) fn source(&self) -> Source {
         Source { files: self.files.clone(), names: false, threads: self.threads }
     }

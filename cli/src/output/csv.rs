@@ -58,7 +58,7 @@ impl Visit for Fields<'_, '_> {
             }
             Value::Float(value) => line.put(value.to_string().as_bytes()),
             Value::Text(text) => quoted(line, text),
-            Value::Label(text) => line.put(text.as_bytes()),
+            Value::Label(text) | Value::Named(_, text) => line.put(text.as_bytes()),
             Value::Address(address) => number::address(line, address),
             Value::List(labels) => list(line, labels),
         }

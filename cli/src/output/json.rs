@@ -36,7 +36,7 @@ impl Visit for Members<'_, '_> {
                 line.put(plain_key);
                 line.put(&serde_json::to_vec(text).unwrap_or_default());
             }
-            Value::Text(text) | Value::Label(text) => {
+            Value::Text(text) | Value::Label(text) | Value::Named(_, text) => {
                 line.put(key);
                 line.put(text.as_bytes());
                 line.put(b"\"");

@@ -4,12 +4,13 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::batch::Batches;
+use super::batch::{Batches, Columns};
 use crate::Failure;
 use crate::output::row::{Column, Row};
 
@@ -31,23 +32,34 @@ impl ParquetRows {
     }
 
     pub fn write(&mut self, row: &impl Row) -> Result<(), Failure> {
-        if self.batches.push(row) { self.write_group() } else { Ok(()) }
-    }
-
-    fn write_group(&mut self) -> Result<(), Failure> {
-        if let Some(batch) = self.batches.take()? {
-            self.file.write(&batch)?;
-            self.file.flush()?;
+        if self.batches.push(row)
+            && let Some(batch) = self.batches.take()?
+        {
+            write_group(&mut self.file, &batch)?;
         }
         Ok(())
     }
 
+    pub fn append(&mut self, made: &mut Columns) -> Result<(), Failure> {
+        self.batches.append(made, |batch| write_group(&mut self.file, &batch))
+    }
+
     pub fn finish(mut self) -> Result<(), Failure> {
-        self.write_group()?;
+        if let Some(batch) = self.batches.take()? {
+            write_group(&mut self.file, &batch)?;
+        }
         self.file.finish()?;
         self.file.inner_mut().flush()?;
         Ok(())
     }
+}
+
+fn write_group(
+    file: &mut ArrowWriter<Box<dyn Write + Send>>,
+    batch: &RecordBatch,
+) -> Result<(), Failure> {
+    file.write(batch)?;
+    Ok(file.flush()?)
 }
 
 impl From<ParquetError> for Failure {

@@ -25,6 +25,7 @@ pub struct Column {
 
 /// Type of a column.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "only Arrow and Parquet have types"))]
 pub enum Kind {
     Boolean,
     /// Number of 8, 16, 32 or 64 bits.
@@ -59,6 +60,11 @@ pub enum Value<'a> {
     Text(&'a str),
     /// A text that no format has to quote or escape.
     Label(&'a str),
+    /// A label of the column's enumeration, and its number there.
+    Named(
+        #[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "text has no numbers"))] u8,
+        &'static str,
+    ),
     Address(IpAddr),
     List(Labels),
 }
@@ -191,7 +197,7 @@ cells! {
 
 macro_rules! labels {
     ($($type:ty),+) => {
-        cells! { $( $type => Kind::Label(<$type>::TABLE), self => Value::Label(self.label()); )+ }
+        cells! { $( $type => Kind::Label(<$type>::TABLE), self => Value::Named(self.number(), self.label()); )+ }
     };
 }
 

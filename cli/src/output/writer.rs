@@ -2,8 +2,11 @@
 
 #[cfg(feature = "parquet")]
 use std::io::{self, IsTerminal};
+use std::marker::PhantomData;
 use std::path::Path;
 
+#[cfg(feature = "arrow")]
+use super::batch::{Batches, Columns};
 use super::lines::Lines;
 use super::row::{Row, Stamps};
 use super::{Output, csv, json};
@@ -45,24 +48,35 @@ pub enum RowFormat {
     Batches,
 }
 
-/// Rows that are not written yet; as text if the format is text.
+/// Rows that are not written yet, in the format that they are written in.
 pub struct MadeRows<R> {
     text: Lines,
-    rows: Vec<R>,
+    #[cfg(feature = "arrow")]
+    columns: Option<Columns>,
+    of: PhantomData<R>,
 }
 
 impl<R> Default for MadeRows<R> {
     fn default() -> Self {
-        Self { text: Lines::default(), rows: Vec::new() }
+        Self {
+            text: Lines::default(),
+            #[cfg(feature = "arrow")]
+            columns: None,
+            of: PhantomData,
+        }
     }
 }
 
 impl<R: Row> MadeRows<R> {
-    pub fn add(&mut self, format: RowFormat, row: R) {
+    pub fn add(&mut self, format: RowFormat, row: &R) {
         match format {
-            RowFormat::Jsonl(stamps) => self.text.add(|line| json::row(line, &row, stamps)),
-            RowFormat::Csv(stamps) => self.text.add(|line| csv::row(line, &row, stamps)),
-            _ => self.rows.push(row),
+            RowFormat::Jsonl(stamps) => self.text.add(|line| json::row(line, row, stamps)),
+            RowFormat::Csv(stamps) => self.text.add(|line| csv::row(line, row, stamps)),
+            #[cfg(feature = "arrow")]
+            _ => self.columns.get_or_insert_with(|| Columns::new(R::COLUMNS)).push(row),
+            // The writer has refused it.
+            #[cfg(not(feature = "arrow"))]
+            _ => {}
         }
     }
 }
@@ -76,7 +90,7 @@ enum Writer {
     #[cfg(feature = "parquet")]
     Parquet(Box<super::parquet::ParquetRows>),
     #[cfg(feature = "arrow")]
-    Batches(super::batch::Batches, std::sync::Arc<Program>),
+    Batches(Batches, std::sync::Arc<Program>),
 }
 
 impl RowWriter {
@@ -103,7 +117,7 @@ impl RowWriter {
             #[cfg(feature = "arrow")]
             RowFormat::Batches => {
                 let program = program().ok_or_else(|| Failure::Usage("no program".into()))?;
-                Writer::Batches(super::batch::Batches::new(R::COLUMNS), program)
+                Writer::Batches(Batches::new(R::COLUMNS), program)
             }
             #[cfg(not(feature = "parquet"))]
             RowFormat::Parquet => {
@@ -151,11 +165,21 @@ impl RowWriter {
 
     /// Writes all of `made`, whose rows are in this format.
     pub fn write_made<R: Row>(&mut self, made: &mut MadeRows<R>) -> Result<(), Failure> {
-        if let Writer::Jsonl(output, _) | Writer::Csv(output, _) = &mut self.0 {
-            output.lines(made.text.as_octets())?;
-            made.text.clear();
+        match &mut self.0 {
+            Writer::Jsonl(output, _) | Writer::Csv(output, _) => {
+                output.lines(made.text.as_octets())?;
+                made.text.clear();
+            }
+            #[cfg(feature = "parquet")]
+            Writer::Parquet(rows) => made.columns.as_mut().map_or(Ok(()), |it| rows.append(it))?,
+            #[cfg(feature = "arrow")]
+            Writer::Batches(batches, program) => {
+                if let Some(columns) = &mut made.columns {
+                    batches.append(columns, |batch| Ok(program.hand_out(batch)?))?;
+                }
+            }
         }
-        made.rows.drain(..).try_for_each(|row| self.write(&row))
+        Ok(())
     }
 
     /// Writes the rest and completes the file.

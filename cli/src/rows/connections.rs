@@ -101,7 +101,7 @@ impl<'n> Made<'n> {
         match format {
             Some(format) => self
                 .rows
-                .add(format, ConnectionRow::new(&names[closed.capture], connection, &verdict)),
+                .add(format, &ConnectionRow::new(&names[closed.capture], connection, &verdict)),
             None => self.lines.push(Line::new(closed.capture, connection, &verdict)),
         }
     }

@@ -7,6 +7,7 @@ use std::thread;
 
 use crate::capture::{Captures, FileError, Origin, Packet};
 use crate::connection::{Annotation, Connection, Outcome, Verdict};
+use crate::pipeline::plan::CHUNK;
 use crate::pipeline::reader::{Origins, Reader};
 use crate::pipeline::workers;
 use crate::table::batches::BatchClosed;
@@ -321,11 +322,21 @@ pub fn follow_map<M: Default + Send, E: Send>(
     mut put: impl FnMut(&mut M) -> Result<(), E> + Send,
 ) -> Result<FollowSummary, E> {
     if options.packet_by_packet || options.threads == 1 {
-        let mut made = M::default();
-        return in_this_thread(captures, options, |closed| {
+        let most = if options.packet_by_packet { 1 } else { CHUNK };
+        let (mut made, mut waiting) = (M::default(), 0);
+        let summary = in_this_thread(captures, options, |closed| {
             make(closed, &mut made);
+            waiting += 1;
+            if waiting < most {
+                return Ok(());
+            }
+            waiting = 0;
             put(&mut made)
-        });
+        })?;
+        if waiting > 0 {
+            put(&mut made)?;
+        }
+        return Ok(summary);
     }
     let (threads, table) = (options.threads, options.table());
     workers::follow(threads, Reader::new(captures, options), table, make, put)

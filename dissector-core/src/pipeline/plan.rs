@@ -26,7 +26,7 @@ const WAITING: usize = 2;
 const CLOSED: usize = 4;
 
 /// The closed connections that one job formats.
-const CHUNK: usize = 1 << 8;
+pub(super) const CHUNK: usize = 1 << 8;
 /// The most chunks that are formatted or being formatted and not written yet.
 const CHUNKS: usize = 1 << 3;
 

@@ -446,7 +446,8 @@ impl Zeek {
 
     /// The history; empty where nothing left a letter.
     pub fn history(&self) -> String {
-        self.history.letters().iter().copied().map(char::from).collect()
+        // The letters are ASCII.
+        String::from_utf8_lossy(self.history.letters()).into_owned()
     }
 
     /// A SYN, then an RST, and nothing in between that an answer would have brought.

@@ -7,6 +7,7 @@ and ports, the times of SYN, SYN/ACK and final ACK, whether it came up, and how 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -176,7 +177,9 @@ def with_pyshark(capture: str) -> Any:
                 int(tcp.ack_raw),
             )
     finally:
-        packets.close()
+        # pyshark ends tshark itself, and now and then takes that for a crash.
+        with contextlib.suppress(pyshark.capture.capture.TSharkCrashException):
+            packets.close()
     return handshakes.frame()
 
 
@@ -258,7 +261,12 @@ class Run(NamedTuple):
 def run(command: List[str]) -> Run:
     """CPU time of the process and of all it waited for, and the peak of the largest of them."""
     begin = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # The threads of the BLAS library spin after its start, for a tenth of a second in the first work that
+    # follows. Nobody here needs them.
+    surroundings = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings
+    )
     assert process.stdout and process.stderr
     output = process.stdout.read()
     errors = process.stderr.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Callable, Generic, Iterator, List, Optional, Type, TypeVar
 
+from ._frames import frame_of
 from ._native import Reading, Request
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Rows(Generic[Row]):
         """A frame of pandas; ``options`` are those of ``pyarrow.Table.to_pandas``.
 
         Labels such as outcomes are categories, times are ``datetime64[ns, UTC]`` and ``timedelta64[ns]``.
+        Lists of labels are arrays that cannot be written to, because rows with the same labels share one;
+        with ``options``, each row has its own.
 
         >>> import tcphs
         >>> frame = tcphs.connections("samples/accept-queue-full.pcapng").to_pandas()
@@ -87,7 +90,7 @@ class Rows(Generic[Row]):
         """
         _library("pandas")
         table: Any = self.to_arrow()
-        frame: Any = table.to_pandas(**options)
+        frame: Any = table.to_pandas(**options) if options else frame_of(table)
         return frame
 
     def to_polars(self) -> polars.DataFrame:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Type
+from types import FrameType
+from typing import Any, Dict, Optional, Type
 
 _PASSED = ("tcphs.", "pyarrow", "pandas", "polars", "duckdb")
+_told: Dict[Any, Any] = {}
 
 
 def warn(text: str, category: Type[Warning]) -> None:
-    """Warns whoever asked for the rows."""
-    frame = sys._getframe(1)
-    while frame.f_back and str(frame.f_globals.get("__name__", "")).startswith(_PASSED):
+    """Warns whoever asked for the rows.
+
+    A thread that a library started outside Python has no line of a caller: the package is named
+    in its place.
+    """
+    frame: Optional[FrameType] = sys._getframe()
+    while frame and str(frame.f_globals.get("__name__", "")).startswith(_PASSED):
         frame = frame.f_back
+    if frame is None:
+        warnings.warn_explicit(text, category, "tcphs", 1, "tcphs", _told)
+        return
     told = frame.f_globals
     warnings.warn_explicit(
         text,

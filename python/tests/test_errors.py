@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import datetime
 import gzip
 import io
@@ -20,6 +21,7 @@ import pytest
 
 import tcphs
 from common import samples
+from tcphs import _warnings
 
 
 def test_a_file_that_is_not_there_is_named() -> None:
@@ -72,6 +74,28 @@ def test_warnings_can_be_errors(tmp_path: Any) -> None:
         warnings.simplefilter("error")
         with pytest.raises(tcphs.CaptureWarning):
             tcphs.connections(file).to_arrow()
+
+
+def test_a_warning_of_a_thread_without_python_frames_names_the_package() -> None:
+    # DuckDB reads Arrow streams in threads of its own.
+    told: List[str] = []
+    done = threading.Event()
+
+    class Told(Warning):
+        def __init__(self, text: str) -> None:
+            told.append(text)
+            super().__init__(text)
+
+    def shown(*arguments: Any, **_: Any) -> None:
+        told.append(arguments[2])
+        done.set()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = shown
+        _thread.start_new_thread(_warnings.warn, ("cut short", Told))
+        assert done.wait(10)
+    assert told == ["cut short", "tcphs"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 import warnings
 from typing import Any, Dict, List, Tuple
 
+import numpy
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -145,6 +146,27 @@ def simple(kind: pyarrow.DataType) -> pyarrow.DataType:
         return kind.value_type
     temporal = pyarrow.types.is_timestamp(kind) or pyarrow.types.is_duration(kind)
     return pyarrow.int64() if temporal else kind
+
+
+def test_a_frame_of_pandas_has_the_values_of_pyarrow() -> None:
+    rows = tcphs.connections(*samples())
+    frame, plain = rows.to_pandas(), rows.to_arrow().to_pandas()
+    assert list(frame) == list(plain)
+    assert (frame.dtypes == plain.dtypes).all()
+    for name in frame:
+        for value, other in zip(frame[name], plain[name]):
+            assert type(value) is type(other)
+            equal = (value == other) | (value != value)
+            assert numpy.all(equal) and numpy.shape(value) == numpy.shape(other), name
+    # Rows with the same labels have the same array, which no row can change for the others.
+    arrays = {tuple(value): id(value) for value in frame["anomalies"]}
+    assert len(arrays) > 5
+    assert all(id(value) == arrays[tuple(value)] for value in frame["anomalies"])
+    with pytest.raises(ValueError, match="read-only"):
+        frame["anomalies"][0][:] = "?"
+    # With options, the frame is that of PyArrow.
+    assert rows.to_pandas(strings_to_categorical=True)["client_addr"].dtype == "category"
+    assert tcphs.connections("samples/telnet-dns.pcapng", port=1).to_pandas().empty
 
 
 def test_consumers_of_arrow_agree() -> None:

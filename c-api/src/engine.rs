@@ -2,18 +2,15 @@
 
 use std::collections::VecDeque;
 
-use dissector_core::capture::{Decoder, Frame, LinkType, Packet};
+use dissector_core::capture::{Frame, LinkType};
 use dissector_core::connection::{Annotation, Connection};
-use dissector_core::{ConnectionTable, IcmpError, Segment};
+use dissector_core::{ConnectionTable, IcmpError, LiveTable, Segment};
 
 use crate::verdict::tcphs_verdict;
 
 /// The connections of a capture, and those of them that a program has not asked for yet.
 pub struct Engine {
-    table: ConnectionTable,
-    decoder: Decoder,
-    /// How often the time was told without a frame.
-    told: u64,
+    live: LiveTable,
     /// The frame whose annotations are being handed out, and those of them that are left.
     frame: Option<FrameId>,
     annotations: VecDeque<Noted>,
@@ -46,10 +43,9 @@ impl Engine {
     /// An empty table that holds up to `connection_limit` connections at once, and as many closed
     /// ones as `closed_limit` until they are asked for.
     pub fn new(connection_limit: usize, closed_limit: usize) -> Self {
+        let table = ConnectionTable::with_limit(connection_limit).with_closed_limit(closed_limit);
         Self {
-            table: ConnectionTable::with_limit(connection_limit).with_closed_limit(closed_limit),
-            decoder: Decoder::new(LinkType::NULL),
-            told: 0,
+            live: LiveTable::new(table),
             frame: None,
             annotations: VecDeque::new(),
             closed: VecDeque::new(),
@@ -64,8 +60,8 @@ impl Engine {
     /// Takes in one segment.
     #[inline]
     pub fn observe(&mut self, segment: &Segment<'_>) -> Annotation {
-        let annotation = self.table.observe(segment);
-        self.latest = place(&self.table, &annotation);
+        let annotation = self.live.table_mut().observe(segment);
+        self.latest = place(self.live.table(), &annotation);
         self.open = None;
         annotation
     }
@@ -83,19 +79,12 @@ impl Engine {
         if self.annotations.is_empty() || self.frame != Some(frame) {
             self.annotations.clear();
             self.frame = Some(frame);
-            // The time of a frame without TCP counts, too.
-            self.table.tell_time(self.decoder.frames() + 1, time_ns);
             let frame = Frame::new(octets, time_ns)
                 .with_wire_octets(u32::try_from(on_the_wire).unwrap_or(u32::MAX))
                 .with_link_type(LinkType(link_type));
-            for packet in self.decoder.decode(frame) {
-                let annotation = match packet {
-                    Packet::Segment(segment) => Some(self.table.observe(&segment)),
-                    Packet::IcmpError(error) => self.table.observe_icmp(&error),
-                    _ => None,
-                };
-                self.annotations.extend(annotation.map(|it| (it, place(&self.table, &it))));
-            }
+            self.live.observe(frame, |table, annotation| {
+                self.annotations.push_back((annotation, place(table, &annotation)));
+            });
             self.open = None;
         }
         let (annotation, place) = self.annotations.pop_front()?;
@@ -105,9 +94,9 @@ impl Engine {
 
     /// Takes in an ICMP error; `None` if it quotes no segment of a connection in the table.
     pub fn observe_icmp(&mut self, error: &IcmpError) -> Option<Annotation> {
-        let annotation = self.table.observe_icmp(error);
+        let annotation = self.live.table_mut().observe_icmp(error);
         if let Some(annotation) = &annotation {
-            self.latest = place(&self.table, annotation);
+            self.latest = place(self.live.table(), annotation);
         }
         self.open = None;
         annotation
@@ -116,12 +105,7 @@ impl Engine {
     /// Turns the clock on; connections may close because of that. A time that is far ahead waits for
     /// the next one, like that of a frame.
     pub fn tell_time(&mut self, time_ns: i64) {
-        // Numbers that no frame has: each call confirms the one before.
-        self.table.tell_time(u64::MAX - self.told, time_ns);
-        self.told += 1;
-        if self.table.now_ns() >= time_ns {
-            self.table.advance(self.table.now_ns());
-        }
+        self.live.tell_time(time_ns);
         self.open = None;
     }
 
@@ -129,7 +113,7 @@ impl Engine {
     /// has left the table.
     pub fn latest(&self) -> Option<tcphs_verdict> {
         let (slot, id) = self.latest?;
-        Some(tcphs_verdict::of(self.table.get(slot, id)?, &self.table))
+        Some(tcphs_verdict::of(self.live.table().get(slot, id)?, self.live.table()))
     }
 
     /// Takes closed connections out of the table. Like the table, keeps all of them, and only so many
@@ -138,7 +122,7 @@ impl Engine {
         let excess = self.closed.len().saturating_sub(self.closed_limit);
         self.forgotten += excess as u64;
         self.closed.drain(..excess);
-        self.closed.extend(self.table.take_closed());
+        self.closed.extend(self.live.table_mut().take_closed());
     }
 
     /// Takes out the connection that closed first.
@@ -147,7 +131,7 @@ impl Engine {
             self.take_closed();
         }
         let connection = self.closed.pop_front()?;
-        Some(tcphs_verdict::of(&connection, &self.table))
+        Some(tcphs_verdict::of(&connection, self.live.table()))
     }
 
     /// The next open connection by number; `None` after the last, and then the first again. A call
@@ -160,8 +144,11 @@ impl Engine {
             // The table would enumerate the closed ones as well.
             self.take_closed();
             let open = self.open.get_or_insert_default();
-            let rest = self.table.connections().filter(|it| u64::from(it.id()) >= self.next_open);
-            open.extend(rest.take(OPEN_AT_A_TIME).map(|it| tcphs_verdict::of(it, &self.table)));
+            let rest =
+                self.live.table().connections().filter(|it| u64::from(it.id()) >= self.next_open);
+            open.extend(
+                rest.take(OPEN_AT_A_TIME).map(|it| tcphs_verdict::of(it, self.live.table())),
+            );
         }
         let Some(verdict) = self.open.as_mut().and_then(VecDeque::pop_front) else {
             self.open = None;
@@ -173,12 +160,12 @@ impl Engine {
 
     /// How many closed connections were dropped before they were asked for.
     pub fn forgotten(&self) -> u64 {
-        self.forgotten + self.table.forgotten()
+        self.forgotten + self.live.table().forgotten()
     }
 
     /// How many open connections were dropped because the table was full.
     pub fn evicted(&self) -> u64 {
-        self.table.evicted()
+        self.live.table().evicted()
     }
 }
 

@@ -10,40 +10,42 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dissector_core::ConnectionTable;
-use dissector_core::capture::{Decoder, Frame, LinkType, Packet};
+use dissector_core::capture::{Frame, LinkType};
 use dissector_core::connection::Stage;
+use dissector_core::{ConnectionTable, LiveTable};
 use etherparse::PacketBuilder;
 
 fn main() {
     let (sender, frames) = mpsc::channel();
     thread::spawn(move || send_syns(&sender));
 
-    let mut decoder = Decoder::new(LinkType::ETHERNET);
     // The limit bounds the memory of a program that runs for long.
-    let mut table = ConnectionTable::with_limit(100_000);
+    let mut live = LiveTable::new(ConnectionTable::with_limit(100_000));
     let mut retransmissions = 0;
     loop {
         match frames.recv_timeout(Duration::from_millis(100)) {
             Ok(octets) => {
-                for packet in decoder.decode(Frame::new(&octets, now_ns())) {
-                    let Packet::Segment(segment) = packet else { continue };
-                    let seen = table.observe(&segment);
+                let frame = Frame::new(&octets, now_ns()).with_link_type(LinkType::ETHERNET);
+                live.observe(frame, |table, seen| {
                     if seen.stage == Stage::Syn && seen.retry > 0 {
                         retransmissions += 1;
-                        println!("{}: SYN again, {retransmissions} so far", segment.packet.source);
+                        let client =
+                            table.latest().map(|connection| connection.client().to_string());
+                        let client = client.unwrap_or_default();
+                        println!("{client}: SYN again, {retransmissions} so far");
                     }
-                }
+                });
             }
             // No frame comes, but time passes: connections may be over.
-            Err(RecvTimeoutError::Timeout) => table.advance(now_ns()),
+            Err(RecvTimeoutError::Timeout) => live.tell_time(now_ns()),
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        for connection in table.take_closed() {
-            println!("{}: {}", connection.server(), table.outcome(&connection));
+        for connection in live.table_mut().take_closed() {
+            println!("{}: {}", connection.server(), live.table().outcome(&connection));
         }
     }
-    decoder.skipped().for_each(|(reason, frames)| println!("{frames} frames skipped: {reason}"));
+    let skipped = live.decoder().skipped();
+    skipped.for_each(|(reason, frames)| println!("{frames} frames skipped: {reason}"));
 }
 
 fn now_ns() -> i64 {

@@ -1,8 +1,8 @@
 //! The clock of a capture: the highest time of its frames so far.
 
-/// A frame may turn the clock on by this much, and by more if the next frame says the same. Frames
-/// with a wrong time are rare, and seldom follow each other.
-pub(crate) const LEAP_NS: i64 = 3_600_000_000_000;
+/// An hour in nanoseconds. A frame may turn the clock on by this much, and by more if the next frame says
+/// the same. Frames with a wrong time are rare, and seldom follow each other.
+pub const LEAP_NS: i64 = 3_600_000_000_000;
 
 /// The highest time of all frames so far, whatever they hold.
 ///

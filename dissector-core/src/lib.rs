@@ -3,7 +3,8 @@
 //! | you have | you use |
 //! |---|---|
 //! | capture files | [`follow`], which hands out each connection when it is closed |
-//! | frames of a live source | [`capture::Decoder`] for the packets in them, [`ConnectionTable`] |
+//! | frames of a live source | [`LiveTable`] |
+//! | frames from elsewhere | [`capture::Decoder`] for the packets in them, [`ConnectionTable`] |
 //! | IP packets or TCP segments | [`Segment`], [`IcmpError`], [`ConnectionTable`] |
 //! | a TCP header | [`wire::TcpHeader`] |
 //! | counters of the hosts' kernels | [`counters`] |
@@ -91,11 +92,12 @@ pub mod vocabulary;
 pub mod wire;
 mod zeek;
 
+pub use clock::LEAP_NS;
 pub use icmp::{IcmpError, PROTOCOL_ICMP, PROTOCOL_ICMPV6, Quoted};
 pub use key::LINGER_NS;
 #[cfg(feature = "capture")]
 pub use pipeline::{
-    ClosedConnection, FollowEvent, FollowOptions, FollowSummary, FollowedPacket, follow,
+    ClosedConnection, FollowEvent, FollowOptions, FollowSummary, FollowedPacket, LiveTable, follow,
     follow_map, follow_packets,
 };
 pub use segment::{PacketInfo, Segment};

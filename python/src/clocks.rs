@@ -10,8 +10,7 @@
 
 use std::collections::HashMap;
 
-/// A time further ahead than this has to be confirmed.
-const LEAP_NS: i64 = 3_600_000_000_000;
+use dissector_core::LEAP_NS;
 
 /// Spans of a file at most: of more, those with the shortest time between them become one.
 const MOST_SPANS: usize = 256;

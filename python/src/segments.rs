@@ -17,7 +17,7 @@ use dissector_core::{IcmpError, Segment};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use tcphs_command::embedded::{Rows, first_frame_ns};
+use tcphs_command::embedded::{Rows, first_frame_ns, not_decoded};
 
 use crate::clocks::Spans;
 use crate::errors::of_system;
@@ -244,11 +244,7 @@ fn note(capture: &Capture<Box<dyn Read + Send>>) -> Option<String> {
     let mut notes = Vec::new();
     notes.extend(capture.warning().map(ToString::to_string));
     notes.extend(capture.disorder().map(|disorder| disorder.to_string()));
-    let lost = capture.skipped().filter(|(reason, _)| reason.may_hold_tcp());
-    let lost: Vec<_> = lost.map(|(reason, frames)| format!("{reason} ({frames})")).collect();
-    if !lost.is_empty() {
-        notes.push(format!("frames not decoded: {}", lost.join(", ")));
-    }
+    notes.extend(not_decoded(capture.skipped()));
     (!notes.is_empty()).then(|| notes.join("; "))
 }
 

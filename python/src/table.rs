@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use dissector_core::capture::{Decoder, Frame, LinkType, Packet};
+use dissector_core::capture::{Frame, LinkType};
 use dissector_core::connection::{Annotation, Connection};
-use dissector_core::{ConnectionTable, DEFAULT_LIMIT};
+use dissector_core::{ConnectionTable, DEFAULT_LIMIT, LiveTable};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -12,16 +12,9 @@ use tcphs_command::embedded::{ConnectionBatches, connection_batches};
 
 use crate::values::rows_of;
 
-/// A table of connections, and a decoder of frames.
+/// A table of connections that takes in frames.
 #[pyclass(frozen)]
-pub struct Table(Mutex<Engine>);
-
-struct Engine {
-    table: ConnectionTable,
-    decoder: Decoder,
-    /// Times told without a frame.
-    told: u64,
-}
+pub struct Table(Mutex<LiveTable>);
 
 /// The part of a segment in its connection.
 #[pyclass(frozen, get_all)]
@@ -58,8 +51,7 @@ impl Table {
     #[new]
     #[pyo3(signature = (limit = DEFAULT_LIMIT))]
     fn new(limit: usize) -> Self {
-        let table = ConnectionTable::with_limit(limit);
-        Self(Mutex::new(Engine { table, decoder: Decoder::new(LinkType::NULL), told: 0 }))
+        Self(Mutex::new(LiveTable::new(ConnectionTable::with_limit(limit))))
     }
 
     /// Takes in a frame, and says what each of its segments was.
@@ -73,54 +65,41 @@ impl Table {
         let link_type: LinkType = link_type
             .parse()
             .map_err(|error| PyValueError::new_err(format!("link_type: {error}")))?;
-        let Engine { table, decoder, .. } = &mut *self.lock();
-        // The time of a frame without TCP counts, too.
-        table.tell_time(decoder.frames() + 1, time_ns);
         let frame = Frame::new(frame, time_ns).with_link_type(link_type);
         let frame = match wire_octets {
             Some(octets) => frame.with_wire_octets(octets),
             None => frame,
         };
-        let packets = decoder.decode(frame);
-        let seen = packets.filter_map(|packet| match packet {
-            Packet::Segment(segment) => Some(table.observe(&segment)),
-            Packet::IcmpError(error) => table.observe_icmp(&error),
-            _ => None,
-        });
-        Ok(seen.map(|annotation| Seen::of(&annotation)).collect())
+        let mut seen = Vec::new();
+        self.lock().observe(frame, |_, annotation| seen.push(Seen::of(&annotation)));
+        Ok(seen)
     }
 
     /// Turns the clock on while no frame comes.
     fn tell_time(&self, time_ns: i64) {
-        let Engine { table, told, .. } = &mut *self.lock();
-        // Numbers that no frame has: each call confirms the one before.
-        table.tell_time(u64::MAX - *told, time_ns);
-        *told += 1;
-        if table.now_ns() >= time_ns {
-            table.advance(table.now_ns());
-        }
+        self.lock().tell_time(time_ns);
     }
 
     /// Takes out the connections that have left the table, as rows.
     fn take_closed<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let mut engine = self.lock();
-        let closed = engine.table.take_closed();
-        rows(py, &engine.table, closed.iter())
+        let mut live = self.lock();
+        let closed = live.table_mut().take_closed();
+        rows(py, live.table(), closed.iter())
     }
 
     /// The connections that are in the table, as rows.
     fn open<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let engine = self.lock();
-        rows(py, &engine.table, engine.table.connections())
+        let live = self.lock();
+        rows(py, live.table(), live.table().connections())
     }
 
     fn __len__(&self) -> usize {
-        self.lock().table.len()
+        self.lock().table().len()
     }
 }
 
 impl Table {
-    fn lock(&self) -> MutexGuard<'_, Engine> {
+    fn lock(&self) -> MutexGuard<'_, LiveTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

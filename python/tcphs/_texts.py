@@ -3,88 +3,79 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from . import _native
 from ._arguments import Addresses, Capture, Captures, Numbers, Progress, Text, Time, request
 
 
-class Ladder:
+class _Texts:
+    """An answer in words or as a drawing, in forms that are made when they are asked for."""
+
+    def __init__(self, make: Callable[[_native.Request, str, int], str], request: _native.Request, max: int) -> None:
+        self._make = make
+        self._request = request
+        # A capture that cannot be read raises now, not when a notebook shows the answer.
+        self._made = {"text": make(request, "text", max)}
+
+    def _as(self, form: str, max: int) -> str:
+        if form not in self._made:
+            self._made[form] = self._make(self._request, form, max)
+        return self._made[form]
+
+    def text(self) -> str:
+        """For a terminal, as the command writes it without one: 80 columns wide."""
+        return self._made["text"]
+
+    def __str__(self) -> str:
+        return self.text().rstrip("\n")
+
+    def __repr__(self) -> str:
+        return f"<tcphs.{type(self).__name__} of {_title(self.text())}>"
+
+
+class Ladder(_Texts):
     """The diagram of a connection: who sent what when, and the states it led to.
 
     A notebook shows the picture; ``print`` shows the text.
     """
 
     def __init__(self, request: _native.Request, max: int) -> None:
-        self._request = request
-        self._max = max
-        # A capture that cannot be read raises now, not when a notebook shows the ladder.
-        self._drawn = {"text": _native.ladder(request, "text", max)}
-
-    def text(self) -> str:
-        """For a terminal, as ``tcphs ladder`` draws it."""
-        return self._drawn["text"]
+        super().__init__(_native.ladder, request, max)
 
     def svg(self) -> str:
         """A picture."""
-        return self._draw("svg")
+        return self._as("svg", 1)
 
     def mermaid(self) -> str:
         """A sequence diagram for Markdown."""
-        return self._draw("mermaid")
-
-    def _draw(self, format: str) -> str:
-        if format not in self._drawn:
-            self._drawn[format] = _native.ladder(self._request, format, 1)
-        return self._drawn[format]
+        return self._as("mermaid", 1)
 
     def _repr_svg_(self) -> str:
         return self.svg()
 
-    def __str__(self) -> str:
-        return self.text().rstrip("\n")
 
-    def __repr__(self) -> str:
-        return f"<tcphs.Ladder of {_title(self.text())}>"
-
-
-class Explanation:
+class Explanation(_Texts):
     """What happened to a connection, what it means, and what to check next.
 
     A notebook shows it; ``print`` shows the text.
     """
 
     def __init__(self, request: _native.Request, max: int) -> None:
-        self._request = request
+        super().__init__(_native.explain, request, max)
         self._max = max
-        self._written = {"text": _native.explain(request, "text", max)}
-
-    def text(self) -> str:
-        """For a terminal, 80 columns wide, as ``tcphs explain`` writes it."""
-        return self._written["text"]
 
     def markdown(self) -> str:
         """For a ticket, with the ladder as a Mermaid diagram."""
-        return self._write("markdown")
+        return self._as("markdown", self._max)
 
     def to_dicts(self) -> List[Dict[str, Any]]:
         """For programs: a dictionary a connection, as ``--format json`` has it."""
-        explanations: List[Dict[str, Any]] = json.loads(self._write("json"))
+        explanations: List[Dict[str, Any]] = json.loads(self._as("json", self._max))
         return explanations
-
-    def _write(self, format: str) -> str:
-        if format not in self._written:
-            self._written[format] = _native.explain(self._request, format, self._max)
-        return self._written[format]
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
-
-    def __str__(self) -> str:
-        return self.text().rstrip("\n")
-
-    def __repr__(self) -> str:
-        return f"<tcphs.Explanation of {_title(self.text())}>"
 
 
 def _title(text: str) -> str:

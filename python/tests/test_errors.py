@@ -115,6 +115,13 @@ def test_questions_without_an_answer_are_value_errors(arguments: Any, told: str)
         tcphs.connections("samples/no-reply.pcapng", **arguments).to_arrow()
 
 
+@pytest.mark.parametrize("microseconds", [0, 1, 999])
+def test_an_interval_has_the_length_that_the_command_wants(microseconds: int) -> None:
+    every = datetime.timedelta(microseconds=microseconds)
+    with pytest.raises(ValueError, match="every: an interval takes a millisecond at least"):
+        tcphs.servers("samples/no-reply.pcapng", every=every).to_arrow()
+
+
 def test_nothing_to_read() -> None:
     with pytest.raises(ValueError, match="no capture"):
         tcphs.connections()

@@ -72,10 +72,16 @@ impl FromStr for Moment {
 pub fn interval(text: &str) -> Result<Duration, String> {
     let wrong = || "write a length of time, as in 30s, 1m or 1h30m".to_owned();
     let interval = text.parse::<SignedDuration>().map_err(|_| wrong())?;
-    match Duration::try_from(interval) {
-        Ok(interval) if interval >= Duration::from_millis(1) => Ok(interval),
-        _ => Err(format!("{}, of a millisecond at least", wrong())),
+    let interval = Duration::try_from(interval).unwrap_or_default();
+    long_enough(interval).map_err(|short| format!("{}: {short}", wrong()))
+}
+
+/// The interval, unless it is too short to be one.
+pub fn long_enough(interval: Duration) -> Result<Duration, String> {
+    if interval < Duration::from_millis(1) {
+        return Err("an interval takes a millisecond at least".into());
     }
+    Ok(interval)
 }
 
 /// A number of things that is not 0.

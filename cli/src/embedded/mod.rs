@@ -27,6 +27,7 @@ pub use self::question::{Choice, Question};
 pub use self::rows::{ConnectionBatches, Rows, connection_batches, rows};
 use crate::args::{Command, ExplainArgs, LadderArgs, TimeShown};
 pub use crate::args::{Drawing, Prose};
+pub use crate::reading::input::not_decoded;
 pub use crate::reading::start::of_stream as first_frame_ns;
 pub use crate::surroundings::Program;
 use crate::{Failure, Unreadable};

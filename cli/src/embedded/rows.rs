@@ -11,7 +11,7 @@ use dissector_core::connection::{Connection, Verdict};
 use super::question::each;
 use super::{Error, Question, carry_out};
 use crate::args::{Command, CompareArgs, ConnectionArgs, Format, PacketArgs, RowArgs, ServerArgs};
-use crate::args::{ServerOrder, TimeShown};
+use crate::args::{ServerOrder, TimeShown, long_enough};
 use crate::compare::CompareRow;
 use crate::output::batch::{Batches, schema};
 use crate::output::row::Row;
@@ -80,10 +80,9 @@ impl Rows {
                 let sort = sort.as_deref().unwrap_or("attempts");
                 let sort = ServerOrder::from_str(sort, false)
                     .map_err(|_| Error::Question(format!("sort={sort:?}: {}", orders())))?;
-                if every.is_some_and(|every| every.is_zero()) {
-                    return Err(Error::Question(
-                        "every: an interval is longer than nothing".into(),
-                    ));
+                if let Some(every) = every {
+                    long_enough(*every)
+                        .map_err(|wrong| Error::Question(format!("every: {wrong}")))?;
                 }
                 Command::Servers(ServerArgs { rows, sort, every: *every, timestamps })
             }

@@ -8,7 +8,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dissector_core::capture::{self, CaptureError, Captures, FileError};
+use dissector_core::capture::{self, CaptureError, Captures, FileError, Skipped};
 use dissector_core::{DEFAULT_LIMIT, FollowOptions, FollowSummary};
 
 use crate::args::Source;
@@ -182,15 +182,19 @@ impl Input {
             if let Some(disorder) = disorder {
                 warnings.push(format!("{name}: {disorder}; {DISORDER_ADVICE}"));
             }
-            let lost = self.captures.skipped(index).filter(|(reason, _)| reason.may_hold_tcp());
-            let lost: Vec<_> =
-                lost.map(|(reason, frames)| format!("{reason} ({frames})")).collect();
-            if !lost.is_empty() {
-                warnings.push(format!("{name}: frames not decoded: {}", lost.join(", ")));
+            if let Some(lost) = not_decoded(self.captures.skipped(index)) {
+                warnings.push(format!("{name}: {lost}"));
             }
         }
         warnings
     }
+}
+
+/// How many frames that may hold TCP could not be decoded, and why; `None` if all could.
+pub fn not_decoded(skipped: impl Iterator<Item = (Skipped, u64)>) -> Option<String> {
+    let lost = skipped.filter(|(reason, _)| reason.may_hold_tcp());
+    let lost: Vec<_> = lost.map(|(reason, frames)| format!("{reason} ({frames})")).collect();
+    (!lost.is_empty()).then(|| format!("frames not decoded: {}", lost.join(", ")))
 }
 
 impl Ending {

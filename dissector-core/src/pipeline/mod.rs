@@ -4,6 +4,8 @@ pub(crate) mod batch;
 #[cfg(feature = "capture")]
 mod follow;
 #[cfg(feature = "capture")]
+mod live;
+#[cfg(feature = "capture")]
 mod plan;
 #[cfg(feature = "capture")]
 mod reader;
@@ -19,3 +21,5 @@ pub use follow::{
 };
 #[cfg(feature = "capture")]
 pub(crate) use follow::{Exceptions, each_packet};
+#[cfg(feature = "capture")]
+pub use live::LiveTable;

@@ -18,8 +18,8 @@ use crate::{IcmpError, PacketInfo, Segment};
 pub struct Frame<'a> {
     pub(super) octets: &'a [u8],
     pub(super) wire_octets: u32,
-    pub(super) time_ns: i64,
-    pub(super) number: Option<u64>,
+    pub(crate) time_ns: i64,
+    pub(crate) number: Option<u64>,
     pub(super) link_type: Option<LinkType>,
 }
 

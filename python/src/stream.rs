@@ -16,7 +16,7 @@ use crate::request::Request;
 /// How long Python may have to wait for a signal to be looked at.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Results that wait to be fetched. A batch of rows takes some megabytes.
-const WAITING: usize = 2;
+const WAITING: usize = 1;
 /// Stands for a number of octets that is not known.
 const UNKNOWN: u64 = u64::MAX;
 

@@ -6,20 +6,35 @@ from typing import Any
 
 # Not in any label.
 _BETWEEN = ","
+# Rows of a column that tell whether its texts repeat.
+_SAMPLE = 4096
+# Below so many rows, threads take more time than they save.
+_ROWS_FOR_THREADS = 1 << 19
 
 
 def frame_of(table: Any) -> Any:
-    """The frame of a table, in which equal lists are one object.
+    """The frame of a table, in which equal texts and equal lists are one object.
 
-    Few lists differ, and an array for each row takes more memory and time than all other columns.
+    Few lists differ, and an array for each row takes more memory and time than all other columns. Texts that
+    hardly repeat, as addresses of clients may be, are not compared: that would take most of the time.
     """
     from pyarrow import types
 
-    lists = [field.name for field in table.schema if types.is_list(field.type)]
-    frame = table.drop_columns(lists).to_pandas()
-    for name in lists:
-        frame.insert(table.schema.get_field_index(name), name, _arrays(table.column(name)))
+    lists = [it.name for it in table.schema if types.is_list(it.type)]
+    texts = [it.name for it in table.schema if types.is_string(it.type)]
+    single = [name for name in texts if not _repeats(table.column(name))]
+    threads = table.num_rows >= _ROWS_FOR_THREADS
+    frame = table.drop_columns(lists + single).to_pandas(use_threads=threads)
+    for name in filter(lambda it: it in lists or it in single, table.column_names):
+        column = table.column(name)
+        values = _arrays(column) if name in lists else column.to_pandas(deduplicate_objects=False)
+        frame.insert(table.schema.get_field_index(name), name, values)
     return frame
+
+
+def _repeats(column: Any) -> bool:
+    sample = column.slice(0, _SAMPLE)
+    return len(sample.unique()) <= len(sample) // 2
 
 
 def _arrays(column: Any) -> Any:

@@ -18,12 +18,13 @@ use crate::table::ConnectionTable;
 /// // A SYN from port 1024 to port 80, in an IPv4 packet without a link layer.
 /// let mut octets = vec![0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
 /// octets.extend([4, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0, 0, 0, 0, 0, 0]);
-/// let frame = Frame::new(&octets, 0).with_link_type(LinkType::RAW);
+/// let start_ns = 1_800_000_000_000_000_000;
+/// let frame = Frame::new(&octets, start_ns).with_link_type(LinkType::RAW);
 /// live.observe(frame, |_, seen| assert_eq!(seen.stage, Stage::Syn));
 ///
 /// // No frame comes, but time passes. What is far ahead needs to be told twice.
-/// live.tell_time(7_200_000_000_000);
-/// live.tell_time(7_200_000_000_000);
+/// live.tell_time(start_ns + 7_200_000_000_000);
+/// live.tell_time(start_ns + 7_200_000_000_000);
 /// let closed = live.table_mut().take_closed();
 /// assert_eq!(live.table().outcome(&closed[0]).label(), "no_reply");
 /// ```

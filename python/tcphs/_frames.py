@@ -16,7 +16,8 @@ def frame_of(table: Any) -> Any:
     """The frame of a table, in which equal texts and equal lists are one object.
 
     Few lists differ, and an array for each row takes more memory and time than all other columns. Texts that
-    hardly repeat, as addresses of clients may be, are not compared: that would take most of the time.
+    hardly repeat in the first rows, as addresses of clients may be, are not compared: that would take most of
+    the time.
     """
     from pyarrow import types
 
@@ -43,8 +44,9 @@ def _arrays(column: Any) -> Any:
     import pyarrow
     from pyarrow import compute
 
-    lists = column.cast(pyarrow.list_(pyarrow.string())).combine_chunks()
-    joined = compute.binary_join(lists, _BETWEEN).dictionary_encode()
+    # Encoded before they become one array, for which all texts together may be too long. No list is null.
+    lists = column.cast(pyarrow.list_(pyarrow.string()))
+    joined = compute.binary_join(lists, _BETWEEN).dictionary_encode().combine_chunks()
     texts = joined.dictionary.to_pylist()
     arrays = numpy.empty(len(texts), dtype=object)
     for place, text in enumerate(texts):

@@ -48,7 +48,10 @@ class Table:
         return self._table.observe(frame, str(link_type), time_ns, wire_octets)
 
     def tell_time(self, time_ns: int) -> None:
-        """Turns the clock on while no frame comes, so that connections are judged and closed."""
+        """Turns the clock on while no frame comes, so that connections are judged and closed.
+
+        A time that is more than an hour ahead waits for the next one, like that of a frame.
+        """
         self._table.tell_time(time_ns)
 
     def closed(self) -> List[Connection]:

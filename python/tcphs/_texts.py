@@ -24,7 +24,7 @@ class _Texts:
         return self._made[form]
 
     def text(self) -> str:
-        """For a terminal, as the command writes it without one: 80 columns wide."""
+        """As the command writes it where there is no terminal."""
         return self._made["text"]
 
     def __str__(self) -> str:

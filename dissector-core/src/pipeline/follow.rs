@@ -289,6 +289,9 @@ pub fn follow<E: Send>(
 /// in all threads at once, `put` takes what `make` has added to an `M`, in order. For programs that
 /// format a row for each of millions of connections.
 ///
+/// `put` gets the connections some hundred at a time, and one at a time with
+/// [`packet_by_packet`](FollowOptions::packet_by_packet).
+///
 /// `put` has to leave the `M` as good as new; it will be used again, with the memory that it has.
 ///
 /// # Errors

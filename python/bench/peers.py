@@ -261,7 +261,7 @@ def run(command: List[str]) -> Run:
     """CPU time of the process and of all it waited for, and the peak of the largest of them."""
     begin = time.monotonic()
     # The threads of the BLAS library spin after its start, for a tenth of a second in the first work that
-    # follows. Nobody here needs them.
+    # follows. No peer computes with it.
     surroundings = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings

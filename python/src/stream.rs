@@ -125,7 +125,7 @@ impl<T: Send + 'static> Stream<T> {
 
 impl<T> Drop for Stream<T> {
     fn drop(&mut self) {
-        // A reading stops when nobody waits for its results.
+        // The reading stops: its results are not wanted any more.
         self.program.stop();
         self.receiver = None;
     }

@@ -26,10 +26,11 @@ def frame_of(table: Any) -> Any:
     single = [name for name in texts if not _repeats(table.column(name))]
     threads = table.num_rows >= _ROWS_FOR_THREADS
     frame = table.drop_columns(lists + single).to_pandas(use_threads=threads)
-    for name in filter(lambda it: it in lists or it in single, table.column_names):
-        column = table.column(name)
-        values = _arrays(column) if name in lists else column.to_pandas(deduplicate_objects=False)
-        frame.insert(table.schema.get_field_index(name), name, values)
+    for place, name in enumerate(table.column_names):
+        if name in lists:
+            frame.insert(place, name, _arrays(table.column(name)))
+        elif name in single:
+            frame.insert(place, name, table.column(name).to_pandas(deduplicate_objects=False))
     return frame
 
 

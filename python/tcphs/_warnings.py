@@ -12,7 +12,7 @@ _told: Dict[Any, Any] = {}
 
 
 def warn(text: str, category: Type[Warning]) -> None:
-    """Warns whoever asked for the rows.
+    """Warns the caller that asked for the rows.
 
     A thread that a library started outside Python has no line of a caller: the package is named
     in its place.

@@ -89,8 +89,7 @@ class TcphsDataSource(DataSource):
     ``load`` takes files, folders (all files in them and below) and patterns, or addresses that ``fsspec``
     knows (``s3://…``). The option ``paths`` is a list of them in JSON. The option ``unreadable`` says what
     to do about a file that the system cannot read: ``fail`` (the default), or ``skip``, which leaves a row
-    with a note. A file that is no capture, or is
-    damaged, never fails the job: its row says so in ``note``.
+    with a note. A file that is no capture, or is damaged, never fails the job: its row says so in ``note``.
     """
 
     @classmethod

@@ -25,7 +25,9 @@ pub use self::annotate::AnnotateArgs;
 pub use self::compare::{ClockCorrection, CompareArgs, FailOnWay, MergeArgs};
 pub use self::explain::{CountedOf, ExplainArgs, Prose};
 pub use self::ladder::{Drawing, LadderArgs};
-pub use self::moment::{Moment, long_enough};
+pub use self::moment::Moment;
+#[cfg(feature = "arrow")]
+pub use self::moment::long_enough;
 pub use self::points::{AtPoint, PointCounters, PointFiles, PointOptions, SEPARATOR};
 pub use self::report::ReportArgs;
 pub use self::rows::{

@@ -32,22 +32,22 @@ impl ParquetRows {
     }
 
     pub fn write(&mut self, row: &impl Row) -> Result<(), Failure> {
-        if self.batches.push(row)
-            && let Some(batch) = self.batches.take()?
-        {
-            write_group(&mut self.file, &batch)?;
-        }
-        Ok(())
+        if self.batches.push(row) { self.write_rest() } else { Ok(()) }
     }
 
     pub fn append(&mut self, made: &mut Columns) -> Result<(), Failure> {
         self.batches.append(made, |batch| write_group(&mut self.file, &batch))
     }
 
-    pub fn finish(mut self) -> Result<(), Failure> {
-        if let Some(batch) = self.batches.take()? {
-            write_group(&mut self.file, &batch)?;
+    fn write_rest(&mut self) -> Result<(), Failure> {
+        match self.batches.take()? {
+            Some(batch) => write_group(&mut self.file, &batch),
+            None => Ok(()),
         }
+    }
+
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.write_rest()?;
         self.file.finish()?;
         self.file.inner_mut().flush()?;
         Ok(())

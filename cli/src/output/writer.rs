@@ -171,12 +171,14 @@ impl RowWriter {
                 made.text.clear();
             }
             #[cfg(feature = "parquet")]
-            Writer::Parquet(rows) => made.columns.as_mut().map_or(Ok(()), |it| rows.append(it))?,
+            Writer::Parquet(rows) => {
+                made.columns.iter_mut().try_for_each(|columns| rows.append(columns))?;
+            }
             #[cfg(feature = "arrow")]
             Writer::Batches(batches, program) => {
-                if let Some(columns) = &mut made.columns {
-                    batches.append(columns, |batch| Ok(program.hand_out(batch)?))?;
-                }
+                made.columns.iter_mut().try_for_each(|columns| {
+                    batches.append(columns, |batch| Ok(program.hand_out(batch)?))
+                })?;
             }
         }
         Ok(())

@@ -154,7 +154,7 @@ impl Presence {
         self.length = 0;
     }
 
-    /// What Arrow needs of it: nothing if all are there.
+    /// The bits as Arrow has them: none if all values are there.
     fn take(&mut self) -> Option<NullBuffer> {
         self.length = 0;
         let bits = self.bits.finish();
@@ -282,12 +282,49 @@ impl<T: ArrowPrimitiveType<Native: Number>> Storage for Numbers<T> {
     }
 }
 
+/// Values of several elements each: texts of octets, lists of texts.
+#[derive(Default)]
+struct Spans {
+    /// The number of elements up to the end of each value.
+    ends: Vec<i32>,
+    presence: Presence,
+}
+
+impl Spans {
+    #[inline(always)]
+    fn push(&mut self, end: usize, present: bool) {
+        self.ends.push(end as i32);
+        self.presence.push(present);
+    }
+
+    /// Adds a range of another column's behind `length` elements, and gives the range of its elements.
+    fn append(&mut self, length: usize, other: &Self, range: Range<usize>) -> Range<usize> {
+        let others = &other.ends[..range.end];
+        let begin = others[..range.start].last().copied().unwrap_or(0);
+        let shift = length as i32 - begin;
+        self.ends.extend(others[range.start..].iter().map(|end| end + shift));
+        self.presence.append(&other.presence, range);
+        begin as usize..others.last().copied().unwrap_or(0) as usize
+    }
+
+    fn clear(&mut self) {
+        self.ends.clear();
+        self.presence.clear();
+    }
+
+    /// The ends with a zero in front, as Arrow has them, and which values are there.
+    fn take(&mut self) -> (OffsetBuffer<i32>, Option<NullBuffer>) {
+        let mut offsets = Vec::with_capacity(self.ends.len() + 1);
+        offsets.push(0);
+        offsets.append(&mut self.ends);
+        (OffsetBuffer::new(offsets.into()), self.presence.take())
+    }
+}
+
 #[derive(Default)]
 pub struct Texts {
     octets: Vec<u8>,
-    /// Where each text ends.
-    ends: Vec<i32>,
-    presence: Presence,
+    spans: Spans,
     /// The address that is being written.
     address: Lines,
 }
@@ -309,13 +346,12 @@ impl Texts {
     }
 
     fn end_text(&mut self, present: bool) {
-        self.ends.push(self.octets.len() as i32);
-        self.presence.push(present);
+        self.spans.push(self.octets.len(), present);
     }
 
     fn take_array(&mut self) -> Result<StringArray, ArrowError> {
-        let (octets, nulls) = (taken(&mut self.octets), self.presence.take());
-        StringArray::try_new(offsets(&mut self.ends), octets.into(), nulls)
+        let (offsets, nulls) = self.spans.take();
+        StringArray::try_new(offsets, taken(&mut self.octets).into(), nulls)
     }
 }
 
@@ -334,42 +370,18 @@ impl Storage for Texts {
     }
 
     fn append(&mut self, other: &Self, range: Range<usize>) {
-        let octets = extend(&mut self.ends, self.octets.len(), &other.ends, &range);
+        let octets = self.spans.append(self.octets.len(), &other.spans, range);
         self.octets.extend_from_slice(&other.octets[octets]);
-        self.presence.append(&other.presence, range);
     }
 
     fn clear(&mut self) {
         self.octets.clear();
-        self.ends.clear();
-        self.presence.clear();
+        self.spans.clear();
     }
 
     fn take(&mut self, _: &DataType) -> Result<ArrayRef, ArrowError> {
         Ok(Arc::new(self.take_array()?))
     }
-}
-
-/// Adds a range of `others` to `ends`, where `length` elements end already. Gives the range of the elements.
-fn extend(
-    ends: &mut Vec<i32>,
-    length: usize,
-    others: &[i32],
-    range: &Range<usize>,
-) -> Range<usize> {
-    let others = &others[..range.end];
-    let begin = others[..range.start].last().copied().unwrap_or(0);
-    let shift = length as i32 - begin;
-    ends.extend(others[range.start..].iter().map(|end| end + shift));
-    begin as usize..others.last().copied().unwrap_or(0) as usize
-}
-
-/// The ends, as Arrow has them: with a zero in front.
-fn offsets(ends: &mut Vec<i32>) -> OffsetBuffer<i32> {
-    let mut offsets = Vec::with_capacity(ends.len() + 1);
-    offsets.push(0);
-    offsets.append(ends);
-    OffsetBuffer::new(offsets.into())
 }
 
 /// Names that many rows have: those of files.
@@ -489,9 +501,7 @@ fn dictionary<'n, K: ArrowDictionaryKeyType>(
 #[derive(Default)]
 pub struct Lists {
     elements: Texts,
-    /// Where each list ends.
-    ends: Vec<i32>,
-    presence: Presence,
+    spans: Spans,
 }
 
 impl Storage for Lists {
@@ -503,25 +513,22 @@ impl Storage for Lists {
         if let Value::List(labels) = value {
             labels.each(|_, label| self.elements.push_text(label));
         }
-        self.ends.push(self.elements.ends.len() as i32);
-        self.presence.push(matches!(value, Value::List(_)));
+        self.spans.push(self.elements.spans.ends.len(), matches!(value, Value::List(_)));
     }
 
     fn append(&mut self, other: &Self, range: Range<usize>) {
-        let elements = extend(&mut self.ends, self.elements.ends.len(), &other.ends, &range);
+        let elements = self.spans.append(self.elements.spans.ends.len(), &other.spans, range);
         self.elements.append(&other.elements, elements);
-        self.presence.append(&other.presence, range);
     }
 
     fn clear(&mut self) {
         self.elements.clear();
-        self.ends.clear();
-        self.presence.clear();
+        self.spans.clear();
     }
 
     fn take(&mut self, _: &DataType) -> Result<ArrayRef, ArrowError> {
         let elements = Arc::new(self.elements.take_array()?);
-        let (offsets, nulls) = (offsets(&mut self.ends), self.presence.take());
+        let (offsets, nulls) = self.spans.take();
         Ok(Arc::new(ListArray::try_new(Arc::new(element()), offsets, elements, nulls)?))
     }
 }

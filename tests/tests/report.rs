@@ -30,6 +30,24 @@ fn report(folder: &TempDir, arguments: &[&str], files: &[PathBuf]) -> PathBuf {
     page
 }
 
+/// Opens a page and waits for its tables.
+#[track_caller]
+fn open(browser: &mut Browser, page: &Path, place: &str) {
+    browser.open(page, place);
+    browser.wait(READY);
+    // The page listened before, so it has followed an address that stands there.
+    browser.value(
+        "addEventListener('hashchange', () => \
+         (document.documentElement.dataset.at = location.hash)); null",
+    );
+}
+
+/// Waits until the page shows what another address says. The address itself changes earlier.
+#[track_caller]
+fn arrive(browser: &mut Browser, address: &str) {
+    browser.wait(&format!("document.documentElement.dataset.at?.includes('{address}')"));
+}
+
 #[track_caller]
 fn is_quiet(browser: &mut Browser) {
     let complaints = browser.complaints();
@@ -58,8 +76,7 @@ fn a_report_is_clicked_through() {
     let rows = tests::rows("connections", &samples()[0]).expect("rows").len();
     assert!(rows > 0);
     browser.resize(1280, 900);
-    browser.open(&page, "");
-    browser.wait(READY);
+    open(&mut browser, &page, "");
 
     // Sorting: numbers begin with the greatest.
     let conns = column(&mut browser, "connections", 0);
@@ -80,8 +97,7 @@ fn a_report_is_clicked_through() {
     assert!(!servers.is_empty() && servers.iter().all(|it| it.ends_with(":8080")), "{servers:?}");
     browser.type_text(" nothing-like-this");
     assert_eq!(column(&mut browser, "connections", 0), ["No connection matches."]);
-    browser.open(&page, "#show&outcome=failed");
-    browser.wait(READY);
+    open(&mut browser, &page, "#show&outcome=failed");
     let outcomes = column(&mut browser, "connections", 4);
     assert!(outcomes.len() > 10 && !outcomes.contains(&"complete".into()), "{outcomes:?}");
 
@@ -90,12 +106,13 @@ fn a_report_is_clicked_through() {
     let said = browser.text(&format!("{bar}.ariaLabel"));
     let failures = said.split(": ").nth(1).and_then(|it| it.split(' ').next()).expect("a number");
     browser.click(".bars a[href*=failed] .hit");
-    browser.wait("location.hash.includes('from=')");
+    let address = browser.text(&format!("{bar}.getAttribute('href')"));
+    arrive(&mut browser, &address);
     assert!(count(&mut browser).starts_with(&format!("{failures} of ")), "{said}");
 
     // A server shows its connections.
     browser.click("#servers-box tbody a");
-    browser.wait("location.hash.includes('server=')");
+    arrive(&mut browser, "server=");
     let servers = column(&mut browser, "connections", 3);
     let server = column(&mut browser, "servers", 0).remove(0);
     assert!(servers.iter().all(|it| *it == server), "{server}: {servers:?}");
@@ -106,7 +123,7 @@ fn a_report_is_clicked_through() {
     browser.wait(LADDER);
     assert!(browser.text("location.hash").starts_with("#conn-"));
     browser.press("Escape");
-    browser.wait("location.hash.includes('server=')");
+    arrive(&mut browser, "server=");
     browser.wait(&format!("!{OPEN}"));
     browser.click("#connections-box tbody tr td:nth-child(5)");
     browser.wait(LADDER);
@@ -120,21 +137,19 @@ fn each_address_in_the_page_leads_there() {
     let Some(mut browser) = browser("each_address_in_the_page_leads_there") else { return };
     let folder = tempfile::tempdir().expect("there is room");
     let page = report(&folder, &[], &samples());
-    browser.open(&page, "#conn-3");
+    open(&mut browser, &page, "#conn-3");
     browser.wait(LADDER);
     let title = browser.text("document.querySelector('#detail-title').textContent");
     assert!(title.starts_with("Connection 3: "), "{title}");
     let next = "document.querySelector('.checks li, .closer p')";
     browser.wait(next);
     browser.click("#detail-after");
-    browser.wait("location.hash === '#conn-4'");
+    arrive(&mut browser, "#conn-4");
     browser.click("#detail-close");
     browser.wait(&format!("!{OPEN}"));
-    browser.open(&page, "#conn-99999");
-    browser.wait(READY);
+    open(&mut browser, &page, "#conn-99999");
     assert_eq!(count(&mut browser), "Connection 99999 is not in this page.");
-    browser.open(&page, "#show&q=unreachable");
-    browser.wait(READY);
+    open(&mut browser, &page, "#show&q=unreachable");
     let outcomes = column(&mut browser, "connections", 4);
     assert!(!outcomes.is_empty() && outcomes.iter().all(|it| it == "unreachable"), "{outcomes:?}");
     is_quiet(&mut browser);
@@ -145,12 +160,11 @@ fn a_group_of_triage_leads_to_its_connections() {
     let Some(mut browser) = browser("a_group_of_triage_leads_to_its_connections") else { return };
     let folder = tempfile::tempdir().expect("there is room");
     let page = report(&folder, &[], &samples());
-    browser.open(&page, "");
-    browser.wait(READY);
+    open(&mut browser, &page, "");
     let link = browser.text("document.querySelector('.group .links a[href*=group]').textContent");
     let number = link.split(' ').find(|it| it.parse::<u32>().is_ok()).expect("a number").to_owned();
     browser.click(".group .links a[href*=group]");
-    browser.wait("location.hash.includes('group=')");
+    arrive(&mut browser, "group=");
     assert!(count(&mut browser).starts_with(&format!("{number} of ")), "{link}");
     browser.click(".group .links a[href^='#conn-']");
     browser.wait(LADDER);
@@ -175,8 +189,7 @@ fn the_page_fits_a_phone_and_paper_and_the_night() {
     for page in [&page, &of_points] {
         for (width, place) in [(375, ""), (375, "#conn-1"), (320, ""), (1280, "")] {
             browser.resize(width, 800);
-            browser.open(page, place);
-            browser.wait(READY);
+            open(&mut browser, page, place);
             if !place.is_empty() {
                 browser.wait(LADDER);
             }
@@ -224,8 +237,7 @@ fn a_hundred_thousand_connections_open_at_once() {
     let octets = page.metadata().expect("the page").len();
     assert!(octets < 25_000_000, "{octets} octets");
     let start = Instant::now();
-    browser.open(&page, "");
-    browser.wait(READY);
+    open(&mut browser, &page, "");
     let took = start.elapsed();
     // It takes under three seconds where nothing else runs; tests run beside others.
     assert!(took < Duration::from_secs(15), "{took:?}");

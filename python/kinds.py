@@ -1,6 +1,8 @@
 """Writes tcphs/_kinds.py: the columns of each kind of row, with their types.
 
-    python kinds.py [--check]
+    PYTHONPATH=python python python/kinds.py [--check]
+
+Without `PYTHONPATH`, the columns are those of the package that is installed.
 """
 
 from __future__ import annotations
@@ -9,6 +11,9 @@ import pathlib
 import sys
 
 import pyarrow
+
+# The package beside this script has no library unless `cargo xtask` built it there.
+sys.path.pop(0)
 
 from tcphs._arguments import request
 from tcphs._native import Reading

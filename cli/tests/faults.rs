@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -205,8 +205,7 @@ fn an_interruption_leaves_a_whole_parquet_file() {
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130), "{}", said(&output));
-    let mut octets = Vec::new();
-    File::open(&rows).and_then(|mut file| file.read_to_end(&mut octets)).expect("it is there");
+    let octets = fs::read(&rows).expect("it is there");
     assert!(octets.len() > 1000 && octets.starts_with(b"PAR1") && octets.ends_with(b"PAR1"));
 }
 

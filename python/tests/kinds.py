@@ -1,6 +1,6 @@
 """Writes tcphs/_kinds.py: the columns of each kind of row, with their types.
 
-    PYTHONPATH=python python python/kinds.py [--check]
+    PYTHONPATH=python python python/tests/kinds.py
 
 Without `PYTHONPATH`, the columns are those of the package that is installed.
 """
@@ -8,15 +8,13 @@ Without `PYTHONPATH`, the columns are those of the package that is installed.
 from __future__ import annotations
 
 import pathlib
-import sys
 
 import pyarrow
 
-# The package beside this script has no library unless `cargo xtask` built it there.
-sys.path.pop(0)
-
 from tcphs._arguments import request
 from tcphs._native import Reading
+
+WRITTEN = pathlib.Path(__file__).resolve().parents[1] / "tcphs" / "_kinds.py"
 
 KINDS = {
     "Connection": ("connections", "One connection."),
@@ -71,13 +69,5 @@ def text() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    path = pathlib.Path(__file__).parent / "tcphs" / "_kinds.py"
-    if "--check" in sys.argv:
-        return int(path.read_text() != text())
-    path.write_text(text())
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    WRITTEN.write_text(text())
